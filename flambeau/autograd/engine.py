@@ -1,0 +1,298 @@
+"""Backward is a heap: pop the newest pending node, run its gradient, add into its inputs' pending ones.
+
+Gradients flow as bare arrays; under create_graph they flow as tensors and each step is recorded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from heapq import heappop, heappush
+from typing import Any
+
+from ..core.quiet import quiet
+from ..core.tensor import Tensor, wrap
+from .mode import enable_grad, no_grad
+from .node import Leaf, Node, Port
+
+
+def run(roots: Sequence[Any], grads: Sequence[Any], retain: bool, create: bool,
+        wanted: Sequence[Any] | None = None) -> list[Any]:
+    """Send `grads` (tensors) back from the nodes `roots`.
+
+    wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
+        (None for one that nothing reached), and no ``.grad`` changes.
+    """
+    flow = Recorded() if create else Bare()
+    allowed = None if wanted is None else _on_the_way(roots, wanted)
+    catch: dict[tuple[Node, int], Any] | None = None
+    if wanted is not None:
+        catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
+    with flow.mode(), quiet():
+        _loop(flow, roots, grads, retain, allowed, catch)
+    if wanted is None:
+        return []
+    return [None if edge is None or catch is None else catch[edge.node, edge.index] for edge in wanted]
+
+
+def _loop(flow: Bare, roots: Sequence[Any], grads: Sequence[Any], retain: bool,
+          allowed: set[Node] | None, catch: dict[tuple[Node, int], Any] | None) -> None:
+    pending: dict[Node, Any] = {}
+    heap: list[tuple[int, Node]] = []
+
+    def send(edge: Any, part: Any) -> None:
+        """Add a gradient to what is pending for an edge."""
+        node = edge.node
+        if allowed is not None and node not in allowed:
+            return
+        if part.shape != edge.shape:
+            part = flow.fit(part, edge.shape)
+        if flow.dtype(part) != flow.wanted_dtype(edge):
+            part = flow.cast(part, edge.kind)
+        if node.outputs > 1:
+            slots = pending.get(node)
+            if slots is None:
+                slots = pending[node] = [None] * node.outputs
+                heappush(heap, (-node.sequence, node))
+            old = slots[edge.index]
+            slots[edge.index] = part if old is None else old + part
+        else:
+            old = pending.get(node)
+            if old is None:
+                pending[node] = part
+                heappush(heap, (-node.sequence, node))
+            else:
+                pending[node] = old + part
+
+    for root, grad in zip(roots, grads):
+        send(root, flow.start(grad))
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if node.notes is not None:
+            g = flow.before(node, g)
+        if catch is not None:
+            _take(catch, node, g, flow)
+            if node.__class__ is Leaf:
+                continue
+            if allowed is not None and not any(
+                    edge is not None and edge.node in allowed for edge in node.edges):
+                continue
+        elif node.__class__ is Leaf:
+            flow.accumulate(node, g)
+            del g
+            continue
+        if node.saved is None:
+            raise RuntimeError(TWICE.format(node.name()))
+        parts = flow.run(node, g)
+        if node.hooks:
+            parts = flow.after(node, parts, g)
+        if not retain:
+            node.release()
+        del g
+        for edge, part in zip(node.edges, parts):
+            if edge is not None and part is not None:
+                send(edge, part)
+        parts = part = None
+
+
+TWICE = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already been freed): {} freed what it had saved when backward went through it. Specify "
+    "retain_graph=True in the first backward() or grad() call if you need the graph again.")
+
+
+def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) -> None:
+    for index, part in enumerate(g if node.outputs > 1 else (g,)):
+        if (node, index) in catch and part is not None:
+            catch[node, index] = flow.finish(part, node)
+
+
+def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:
+    """The nodes between roots and wanted ones; no other node is run, and none of those is freed."""
+    targets = {edge.node for edge in wanted if edge is not None}
+    oldest = min((node.sequence for node in targets), default=0)
+    seen = {root.node for root in roots}
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge.sequence >= oldest and edge.node not in seen:
+                seen.add(edge.node)
+                stack.append(edge.node)
+    allowed = targets & seen
+    for node in sorted(seen, key=lambda node: node.sequence):
+        if any(edge is not None and edge.node in allowed for edge in node.edges):
+            allowed.add(node)
+    return allowed
+
+
+class Bare:
+    """Gradients as arrays: the ordinary backward."""
+
+    def mode(self) -> AbstractContextManager:
+        return no_grad()
+
+    def start(self, grad: Tensor) -> Any:
+        return grad._array
+
+    def finish(self, g: Any, node: Any) -> Tensor:
+        return wrap(_own(g), node.kind)
+
+    def run(self, node: Node, g: Any) -> Sequence[Any]:
+        return node.backward(g)
+
+    def dtype(self, part: Any) -> Any:
+        return part.dtype
+
+    def wanted_dtype(self, edge: Any) -> Any:
+        return edge.kind.numpy
+
+    def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
+        return fit(part, shape)
+
+    def cast(self, part: Any, kind: Any) -> Any:
+        return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(kind.numpy)
+
+    def accumulate(self, leaf: Leaf, g: Any) -> None:
+        tensor = leaf.tensor()
+        hooks = (leaf.notes or {}).get("after")
+        if tensor is not None:
+            old = tensor.grad
+            if old is None:
+                tensor._grad = wrap(_own(g), leaf.kind)
+            elif old._node is None:
+                old._array += g
+                old._cell[0] += 1
+            else:
+                tensor._grad = old + wrap(g, leaf.kind)
+            for hook in tuple((hooks or {}).values()):
+                hook(tensor)
+
+    def tensors(self, node: Node, gs: Any) -> Any:
+        """What hooks see: tensors."""
+        return wrap(gs, node.kind)
+
+    def arrays(self, value: Any) -> Any:
+        return value._array
+
+    def before(self, node: Node, g: Any) -> Any:
+        """Run the hooks on the gradient that arrives."""
+        notes = node.notes or {}
+        per_output = notes.get("tensor_hooks")
+        if per_output:
+            gs = g if node.outputs > 1 else [g]
+            for index, hooks in per_output.items():
+                if gs[index] is not None:
+                    gs[index] = self._through(hooks, gs[index], node)
+            g = gs if node.outputs > 1 else gs[0]
+        if notes.get("before"):
+            gs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
+            for hook in tuple(notes["before"].values()):
+                result = hook(gs)
+                if result is not None:
+                    gs = result if isinstance(result, tuple) else (result,)
+            back = [None if t is None else self.arrays(t) for t in gs]
+            g = back if node.outputs > 1 else back[0]
+        for tensor, index in notes.get("retained", {}).values():
+            alive = tensor()
+            part = g[index] if node.outputs > 1 else g
+            if alive is not None and part is not None:
+                kept = self.finish(part, node)
+                alive._grad = kept if alive.grad is None else alive.grad + kept
+        return g
+
+    def _through(self, hooks: dict, g: Any, node: Node) -> Any:
+        for hook in tuple(hooks.values()):
+            given = self.tensors(node, g)
+            result = hook(given)
+            g = self.arrays(given if result is None else result)
+        return g
+
+    def _as_tensors(self, gs: Sequence[Any], node: Node) -> list[Any]:
+        return [None if g is None else self.tensors(node, g) for g in gs]
+
+    def after(self, node: Node, parts: Sequence[Any], g: Any) -> Sequence[Any]:
+        """Run the hooks on the gradients that leave."""
+        outs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
+        ins = tuple(None if part is None or edge is None else self.tensors(
+            edge, self.fit(part, edge.shape)) for part, edge in zip(parts, node.edges))
+        for hook in tuple((node.hooks or {}).values()):
+            result = hook(ins, outs)
+            if result is not None:
+                ins = result if isinstance(result, tuple) else (result,)
+        return [None if t is None else self.arrays(t) for t in ins]
+
+
+class Recorded(Bare):
+    """Gradients as tensors, every step recorded: create_graph."""
+
+    def mode(self) -> AbstractContextManager:
+        return enable_grad()
+
+    def start(self, grad: Tensor) -> Any:
+        return grad
+
+    def finish(self, g: Any, node: Any) -> Tensor:
+        return g
+
+    def run(self, node: Node, g: Any) -> Sequence[Any]:
+        return node.backward_recorded(g)
+
+    def wanted_dtype(self, edge: Any) -> Any:
+        return edge.kind.dtype
+
+    def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
+        return part if part.shape == shape else part._fit(shape)
+
+    def cast(self, part: Any, kind: Any) -> Any:
+        if part.dtype.is_complex and not kind.dtype.is_complex:
+            part = part.real
+        return part.to(kind.dtype)
+
+    def accumulate(self, leaf: Leaf, g: Any) -> None:
+        tensor = leaf.tensor()
+        if tensor is not None:
+            old = tensor.grad
+            tensor._grad = g if old is None else old + g
+            for hook in tuple((leaf.notes or {}).get("after", {}).values()):
+                hook(tensor)
+
+    def tensors(self, node: Node, gs: Any) -> Any:
+        return gs
+
+    def arrays(self, value: Any) -> Any:
+        return value
+
+
+def _own(g: Any) -> Any:
+    """A gradient that nobody else holds, or a copy of it: what a user sees may be written to."""
+    if g.base is None and g.flags.owndata and sys.getrefcount(g) <= HELD_HERE:
+        return g
+    return g.copy()
+
+
+HELD_HERE = 5
+"""References to a gradient that only the engine holds, seen inside `_own`: a test guards it."""
+
+
+def fit(part: Any, shape: tuple[int, ...]) -> Any:
+    """`part` summed over where it was broadcast from `shape`, and spread to where it is smaller."""
+    extra = part.ndim - len(shape)
+    if extra > 0:
+        part = part.sum(axis=tuple(range(extra)))
+    axes = tuple(i - part.ndim for i, size in enumerate(part.shape)
+                 if size != 1 and shape[i - part.ndim] == 1)
+    if axes:
+        part = part.sum(axis=axes, keepdims=True)
+    return part if part.shape == shape else _spread(part, shape)
+
+
+def _spread(part: Any, shape: tuple[int, ...]) -> Any:
+    import numpy as np  # broadcast_to keeps the array's own type under NumPy's dispatch (CuPy too)
+    return np.broadcast_to(part, shape)
+
+
+Context = nullcontext
+Callback = Callable[[Tensor], Any]
+__all__ = ["Port", "fit", "run"]

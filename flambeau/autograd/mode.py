@@ -1,0 +1,229 @@
+"""What is recorded: the thread's gradient mode, and the context managers that change it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Mode(threading.local):
+    """This thread's state. Operations read `recording` when an input requires grad.
+
+    Attributes:
+        recording: Are operations recorded?
+        inference: Inside inference_mode?
+        watchers: Called with each new node (saved-tensor hooks, anomaly detection); usually empty.
+    """
+
+    recording = True
+    inference = False
+    watchers: tuple[Callable[[Any], None], ...] = ()
+
+
+mode = Mode()
+
+
+def is_grad_enabled() -> bool:
+    """True where operations on tensors that require grad are recorded.
+
+    Source: torch.is_grad_enabled
+
+    Example:
+        >>> import flambeau as torch
+        >>> with torch.no_grad():
+        ...     torch.is_grad_enabled()
+        False
+    """
+    return mode.recording
+
+
+def is_inference_mode_enabled() -> bool:
+    """True inside `inference_mode`.
+
+    Source: torch.is_inference_mode_enabled
+    """
+    return mode.inference
+
+
+class _Switch:
+    """A context manager that is also a decorator, of functions and of generator functions."""
+
+    def __enter__(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *exception: object) -> None:
+        raise NotImplementedError
+
+    def clone(self) -> _Switch:
+        """A fresh one for each call of a decorated function."""
+        return type(self)()
+
+    def __call__(self, function: Callable) -> Callable:
+        # functools and inspect load when something is decorated, not with the library
+        import functools
+        import inspect
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} decorates functions, not the class "
+                            f"{function.__name__}: decorate its __init__ or methods instead")
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+        return wrapped
+
+    def _wrap_generator(self, function: Callable) -> Callable:
+        """The mode holds while the generator runs and not while its user does."""
+        import functools
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            send: Callable = generator.send
+            value: Any = None
+            while True:
+                try:
+                    with self.clone():
+                        item = send(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    value, send = (yield item), generator.send
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    value, send = error, generator.throw
+        return wrapped
+
+
+class _Recording(_Switch):
+    """Sets `mode.recording` and puts back what was."""
+
+    value = False
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(mode.recording)
+        mode.recording = self.value
+
+    def __exit__(self, *exception: object) -> None:
+        mode.recording = self.before.pop()
+
+
+class no_grad(_Recording):  # noqa: N801
+    """Context manager and decorator: operations are not recorded.
+
+    Source: torch.no_grad
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.no_grad():
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __new__(cls, function: Callable | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()
+        return made(function)
+
+
+class enable_grad(no_grad):  # noqa: N801
+    """Context manager and decorator: operations are recorded, also inside `no_grad`.
+
+    Source: torch.enable_grad
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.no_grad(), torch.enable_grad():
+        ...     (x * 2).requires_grad
+        True
+    """
+
+    value = True
+
+
+class set_grad_enabled(_Recording):  # noqa: N801
+    """Turns recording on or off, at once as a function or for the duration of a `with`.
+
+    Args:
+        mode: True to record.
+
+    Source: torch.set_grad_enabled
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.set_grad_enabled(False):
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self.value = bool(mode)
+        self._apply()
+
+    def _apply(self) -> None:
+        self.outer = mode.recording
+        mode.recording = self.value
+
+    def __enter__(self) -> None:
+        self.before.append(self.outer)
+        mode.recording = self.value
+
+    def __call__(self, function: Callable) -> Callable:
+        mode.recording = self.outer  # used as a decorator, it changes nothing now
+        return super().__call__(function)
+
+    def clone(self) -> _Switch:
+        return set_grad_enabled(self.value)
+
+
+class inference_mode(_Switch):  # noqa: N801
+    """Context manager and decorator: nothing is recorded, and results can never take part in recording.
+
+    Args:
+        mode: False makes the block an ordinary one.
+
+    Source: torch.inference_mode
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.inference_mode():
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __new__(cls, mode: bool | Callable = True) -> Any:
+        made = super().__new__(cls)
+        if callable(mode):
+            made.__init__(True)
+            return made(mode)
+        return made
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = mode
+        self.before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self.before.append((mode.recording, mode.inference))
+        mode.recording, mode.inference = not self.mode, self.mode
+
+    def __exit__(self, *exception: object) -> None:
+        mode.recording, mode.inference = self.before.pop()
+
+    def clone(self) -> _Switch:
+        return inference_mode(self.mode)

@@ -1,0 +1,161 @@
+"""The recorded graph: a node for each recorded operation, a leaf for each tensor that requires grad.
+
+A tensor's `_node` says how it was made: None (no gradient wanted), a `Leaf`, a `Node` (its only
+output), or a `Port` (one output of several). Nodes hold arrays, cells and other nodes, never the
+tensors that hold them, so a graph is freed by reference counting alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+next_sequence = itertools.count(1).__next__
+"""Inputs are always older than outputs; backward goes from the newest to the oldest."""
+
+
+class Node:
+    """A recorded operation.
+
+    Attributes:
+        edges: For each operand its node (or port), None where no gradient is wanted.
+        saved: Arrays that the gradient needs; None once they were freed.
+        cells, versions: The operands' version cells, and their versions when they were saved.
+        sequence: Creation order.
+        shape, kind: Of the output (of one output; ports know theirs).
+        hooks: None, or a dict of functions that see the gradients that leave.
+        notes: None, or a dict of what else somebody attached: metadata, pre-hooks, the forward line.
+    """
+
+    __slots__ = ("edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes",
+                 "__weakref__")
+
+    label = "Node"
+    outputs = 1
+    edges: tuple[Any, ...]
+    saved: Any
+    sequence: int
+
+    def backward(self, g: Any) -> Sequence[Any]:
+        """What each operand receives, as arrays, when the output receives the array g."""
+        raise NotImplementedError
+
+    def backward_recorded(self, g: Any) -> Sequence[Any]:
+        """The same on tensors, recorded."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Free what only backward needs."""
+        self.saved = None
+
+    def name(self) -> str:
+        """PyTorch's name for the node, such as AddBackward0."""
+        return type(self).__name__
+
+    @property
+    def metadata(self) -> dict:
+        """A dict for the user's own notes."""
+        return self.note("metadata", {})
+
+    def note(self, key: str, default: Any) -> Any:
+        if self.notes is None:
+            self.notes: dict[str, Any] | None = {}
+        return self.notes.setdefault(key, default)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """For each operand the node that made it and which of its outputs it was."""
+        return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
+
+    @property
+    def node(self) -> Node:
+        return self
+
+    @property
+    def index(self) -> int:
+        return 0
+
+    def register_hook(self, hook: Callable) -> Handle:
+        """Call ``hook(grad_inputs, grad_outputs)`` when this node ran; a result replaces grad_inputs."""
+        if self.hooks is None:
+            self.hooks: dict[int, Callable] | None = {}
+        return Handle(self.hooks, hook)
+
+    def register_prehook(self, hook: Callable) -> Handle:
+        """Call ``hook(grad_outputs)`` before this node runs; a result replaces grad_outputs."""
+        return Handle(self.note("before", {}), hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self))}>"
+
+    def __call__(self, *gs: Any) -> Any:
+        """Run this node's gradient on tensors."""
+        parts = self.backward_recorded(gs[0] if self.outputs == 1 else list(gs))
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+class Leaf(Node):
+    """Where gradients end: it adds them to its tensor's ``.grad``."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Any, shape: tuple[int, ...]):
+        self.edges, self.saved, self.hooks, self.notes = (), (), None, None
+        self.cells = self.versions = ()
+        self.sequence = next_sequence()
+        self.shape, self.kind = shape, tensor._kind
+        self.tensor: Callable[[], Any] = weakref.ref(tensor)
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    @property
+    def variable(self) -> Any:
+        """The tensor, or None when nobody holds it any more."""
+        return self.tensor()
+
+
+class Port:
+    """One output of a node with several."""
+
+    __slots__ = ("node", "index", "shape", "kind")
+
+    def __init__(self, node: Node, index: int, shape: tuple[int, ...], kind: Any):
+        self.node, self.index, self.shape, self.kind = node, index, shape, kind
+
+    @property
+    def sequence(self) -> int:
+        return self.node.sequence
+
+    @property
+    def hooks(self) -> Any:
+        return self.node.hooks
+
+    @property
+    def notes(self) -> Any:
+        return self.node.notes
+
+
+class Handle:
+    """What registering a hook gives: `remove()` takes the hook away; also a context manager."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict, hook: Callable):
+        self.hooks, self.id = hooks, next(Handle._ids)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; doing so twice is harmless."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+RemovableHandle = Handle

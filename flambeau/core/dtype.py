@@ -1,0 +1,464 @@
+"""Data types: one object a type, what is known of each, and the process-wide default.
+
+A `dtype` is a singleton, so fast code compares with `is`. What the library knows of a type is an
+attribute of it; nothing elsewhere keeps a table keyed by types' names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+
+BOOL, INTEGER, FLOAT, COMPLEX = range(4)
+"""The categories of types, in the order in which promotion prefers them."""
+
+
+class dtype:
+    """The type of a tensor's elements, such as `torch.float32`.
+
+    Attributes:
+        name: The type's name, without a module: "float32".
+        abbreviation: A short name for dumps of programs: "f32".
+        legacy: The first part of the name of torch's old tensor class: "Float" of `FloatTensor`.
+        numpy: The NumPy type that holds the elements.
+        compute: The NumPy type of arithmetic: float32 for the two half types, else `numpy`.
+        itemsize: Bytes an element.
+        category: `BOOL`, `INTEGER`, `FLOAT` or `COMPLEX`.
+        is_floating_point: Whether the category is `FLOAT`.
+        is_complex: Whether the category is `COMPLEX`.
+        is_signed: Whether negative numbers can be held.
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.zeros(2).dtype
+        torch.float32
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "abbreviation",
+        "category",
+        "compute",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
+        "legacy",
+        "name",
+        "numpy",
+    )
+
+    name: str
+    abbreviation: str
+    legacy: str
+    numpy: np.dtype[Any]
+    compute: np.dtype[Any]
+    itemsize: int
+    category: int
+    is_floating_point: bool
+    is_complex: bool
+    is_signed: bool
+
+    def __new__(cls, *args: object, **kwargs: object) -> dtype:
+        raise TypeError("cannot create 'torch.dtype' instances; use one such as torch.float32")
+
+    def __init_subclass__(cls, **kwargs: object) -> NoReturn:
+        raise TypeError("type 'torch.dtype' is not an acceptable base type")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        state = "is read-only" if name in self.__slots__ else "does not exist"
+        raise AttributeError(f"'torch.dtype' object: attribute {name!r} {state}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
+
+    def __getattr__(self, name: str) -> Any:
+        # The one empty slot is bfloat16.numpy, until it is first asked for: see `_load_bfloat16`.
+        if name == "numpy" and self is bfloat16:
+            return _load_bfloat16()
+        raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _named, (self.name,)
+
+    def __copy__(self) -> dtype:
+        return self
+
+    def __deepcopy__(self, memo: object) -> dtype:
+        return self
+
+    @property
+    def abbr(self) -> str:
+        """torch's name for `abbreviation`."""
+        return self.abbreviation
+
+    def to_real(self) -> dtype:
+        """The type of the real part: float32 for complex64; a real type is its own.
+
+        Source: torch.dtype.to_real
+
+        Example:
+            >>> import flambeau as torch
+            >>> torch.complex64.to_real()
+            torch.float32
+        """
+        return _REAL.get(self, self)
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts hold this floating type.
+
+        Raises:
+            RuntimeError: For a bool or integer type, which has none.
+
+        Source: torch.dtype.to_complex; for float16 complex64, as there is no complex32 here.
+
+        Example:
+            >>> import flambeau as torch
+            >>> torch.float64.to_complex()
+            torch.complex128
+        """
+        if self.category < FLOAT:
+            raise RuntimeError(
+                f"Unknown Complex ScalarType for {self}: only a floating-point type has one; "
+                f"convert first, for example to torch.float32"
+            )
+        return _COMPLEX.get(self, self)
+
+
+def _named(name: str) -> dtype:
+    """The inverse of pickling."""
+    return DTYPES[name]
+
+
+DTYPES: dict[str, dtype] = {}
+"""Every type by its name."""
+
+_fill = object.__setattr__
+
+
+def _define(name: str, abbreviation: str, legacy: str, category: int, itemsize: int) -> dtype:
+    self: dtype = object.__new__(dtype)
+    facts: dict[str, Any] = {
+        "name": name,
+        "abbreviation": abbreviation,
+        "legacy": legacy,
+        "category": category,
+        "itemsize": itemsize,
+        "is_floating_point": category == FLOAT,
+        "is_complex": category == COMPLEX,
+        "is_signed": category >= FLOAT or name.startswith("int"),
+    }
+    if name != "bfloat16":
+        facts["numpy"] = np.dtype(name)
+    is_half = category == FLOAT and itemsize == 2
+    facts["compute"] = np.dtype(np.float32) if is_half else facts["numpy"]
+    for attribute, value in facts.items():
+        _fill(self, attribute, value)
+    return DTYPES.setdefault(name, self)
+
+
+bool_ = _define("bool", "b8", "Bool", BOOL, 1)
+uint8 = _define("uint8", "u8", "Byte", INTEGER, 1)
+uint16 = _define("uint16", "u16", "UInt16", INTEGER, 2)
+uint32 = _define("uint32", "u32", "UInt32", INTEGER, 4)
+uint64 = _define("uint64", "u64", "UInt64", INTEGER, 8)
+int8 = _define("int8", "i8", "Char", INTEGER, 1)
+int16 = _define("int16", "i16", "Short", INTEGER, 2)
+int32 = _define("int32", "i32", "Int", INTEGER, 4)
+int64 = _define("int64", "i64", "Long", INTEGER, 8)
+float16 = _define("float16", "f16", "Half", FLOAT, 2)
+bfloat16 = _define("bfloat16", "bf16", "BFloat16", FLOAT, 2)
+float32 = _define("float32", "f32", "Float", FLOAT, 4)
+float64 = _define("float64", "f64", "Double", FLOAT, 8)
+complex64 = _define("complex64", "c64", "ComplexFloat", COMPLEX, 8)
+complex128 = _define("complex128", "c128", "ComplexDouble", COMPLEX, 16)
+
+_REAL = {complex64: float32, complex128: float64}
+# torch's complex32 is left out: neither NumPy nor most of torch itself can compute in it.
+_COMPLEX = {float16: complex64, bfloat16: complex64, float32: complex64, float64: complex128}
+
+ALIASES: dict[str, dtype] = {
+    "half": float16,
+    "float": float32,
+    "double": float64,
+    "short": int16,
+    "int": int32,
+    "long": int64,
+    "cfloat": complex64,
+    "cdouble": complex128,
+}
+"""torch's second names of types."""
+
+
+# -- NumPy's types ---------------------------------------------------------------------------------
+
+
+class _ByNumpy(dict[Any, dtype]):
+    """{NumPy type: dtype}; what is not found at once is a spelling, bfloat16 or an error."""
+
+    def __missing__(self, key: Any) -> dtype:
+        held = np.dtype(key)
+        if held.name == "bfloat16":
+            _load_bfloat16()
+        if held in self:
+            return self[held]
+        if not held.isnative:
+            raise ValueError(
+                "given numpy array has byte order different from the native byte order. Conversion "
+                "between byte orders is currently not supported; convert the array with "
+                "array.astype(array.dtype.newbyteorder('='))."
+            )
+        raise TypeError(
+            f"can't convert np.ndarray of type numpy.{held.type.__name__}. The only supported "
+            f"types are: {', '.join(_NUMPY_NAMES)}, and bool."
+        )
+
+
+# In the order in which torch's message lists them, which programs may match.
+_NUMPY_NAMES = (
+    *("float64", "float32", "float16", "complex64", "complex128"),
+    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
+)
+
+BY_NUMPY = _ByNumpy({item.numpy: item for item in DTYPES.values() if item is not bfloat16})
+"""`BY_NUMPY[array.dtype]` is `from_numpy(array.dtype)` without a Python call."""
+
+
+def _load_bfloat16() -> np.dtype[Any]:
+    """NumPy has no bfloat16; ml_dtypes adds it, at 9 ms, so it is imported at the first use."""
+    held: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+    _fill(bfloat16, "numpy", held)
+    BY_NUMPY[held] = bfloat16
+    return held
+
+
+def from_numpy(numpy_dtype: Any) -> dtype:
+    """The type that holds the elements of a NumPy array.
+
+    Args:
+        numpy_dtype: A `numpy.dtype`, or what `numpy.dtype` takes.
+
+    Raises:
+        TypeError: Tensors cannot hold such elements (objects, strings, dates).
+        ValueError: The byte order is not the machine's own.
+    """
+    return BY_NUMPY[numpy_dtype]
+
+
+# -- torch's old tensor classes --------------------------------------------------------------------
+
+LEGACY: dict[str, dtype] = {f"{item.legacy}Tensor": item for item in DTYPES.values()}
+"""{"FloatTensor": float32, ...}: the classes that stood for types before dtypes did."""
+
+
+def legacy_name(dtype: dtype, device_type: str) -> str:
+    """What `Tensor.type()` answers: "torch.FloatTensor", "torch.cuda.FloatTensor"."""
+    module = "torch" if device_type == "cpu" else f"torch.{device_type}"
+    return f"{module}.{dtype.legacy}Tensor"
+
+
+def parse_legacy_name(name: str) -> tuple[dtype, str]:
+    """The type and the type of device that "torch.cuda.FloatTensor" stands for.
+
+    Raises:
+        ValueError: There is no such class.
+    """
+    if name == "torch.Tensor":
+        return state.default, "cpu"
+    module, _, last = name.rpartition(".")
+    root, _, device_type = module.partition(".")
+    if root != "torch" or last not in LEGACY:
+        raise ValueError(
+            f"invalid type: {name!r}; expected torch.<Type>Tensor or torch.<device>.<Type>Tensor, "
+            f"where <Type> is one of {', '.join(item.legacy for item in DTYPES.values())}"
+        )
+    return LEGACY[last], device_type or "cpu"
+
+
+# -- The default -----------------------------------------------------------------------------------
+
+
+class _State:
+    """What the whole process shares. Fast code reads `state.default`."""
+
+    __slots__ = ("default", "default_complex")
+
+    def __init__(self) -> None:
+        self.default = float32
+        self.default_complex = complex64
+
+
+state = _State()
+
+
+def get_default_dtype() -> dtype:
+    """The floating type that factories and Python numbers take when none is given.
+
+    Source: torch.get_default_dtype
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.get_default_dtype()
+        torch.float32
+    """
+    return state.default
+
+
+def set_default_dtype(d: dtype, /) -> None:
+    """Set the floating type that factories and Python numbers take when none is given.
+
+    Python complex numbers take the complex type of the same precision. The default belongs to the
+    process: all threads see the change.
+
+    Args:
+        d: A floating-point type.
+
+    Raises:
+        TypeError: `d` is no dtype, or not a floating-point one.
+
+    Source: torch.set_default_dtype
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.set_default_dtype(torch.float64)
+        >>> torch.tensor(1.5).dtype
+        torch.float64
+        >>> torch.set_default_dtype(torch.float32)
+    """
+    if not isinstance(d, dtype):
+        raise TypeError(
+            f"invalid dtype object: only floating-point types are supported as the default type, "
+            f"not {d!r}; pass one such as torch.float64"
+        )
+    if not d.is_floating_point:
+        raise TypeError(
+            f"only floating-point types are supported as the default type, not {d}; pass one "
+            f"such as torch.float64"
+        )
+    state.default, state.default_complex = d, d.to_complex()
+
+
+# -- Limits ----------------------------------------------------------------------------------------
+
+
+def _checked(function: str, given: Any) -> dtype:
+    if isinstance(given, dtype):
+        return given
+    raise TypeError(
+        f"{function}(): argument 'type' (position 1) must be torch.dtype, "
+        f"not {type(given).__name__}; pass one such as torch.float32"
+    )
+
+
+class finfo:
+    """The numeric limits of a floating-point type.
+
+    Args:
+        type: A floating or complex type; a complex one has the limits of its parts. Without it, the
+            default type.
+
+    Attributes:
+        dtype: The real type's name.
+        bits: Bits of a number.
+        eps: The step from 1 to the next larger number.
+        max: The largest number.
+        min: The smallest, `-max`.
+        smallest_normal: The smallest positive number held with full precision; also called `tiny`.
+        resolution: One unit of the last decimal digit that the type always keeps.
+
+    Raises:
+        TypeError: `type` is no dtype, or not a floating one.
+
+    Source: torch.finfo
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.finfo(torch.float32).eps
+        1.1920928955078125e-07
+    """
+
+    __slots__ = ("bits", "dtype", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
+
+    def __init__(self, type: dtype | None = None) -> None:
+        given = state.default if type is None else _checked("finfo", type)
+        if given.category < FLOAT:
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo for {given}"
+            )
+        real = given.to_real()
+        fraction, top = _FLOAT_LAYOUTS[real]
+        self.dtype: str = real.name
+        self.bits: int = real.itemsize * 8
+        self.eps: float = 2.0**-fraction
+        self.max: float = (2.0 - self.eps) * 2.0**top
+        self.min: float = -self.max
+        self.smallest_normal: float = 2.0 ** (1 - top)
+        self.tiny: float = self.smallest_normal
+        self.resolution: float = float(f"1e-{math.floor(fraction * math.log10(2))}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        values = "".join(f"{name}={getattr(self, name):g}, " for name in shown)
+        return f"finfo({values}dtype={self.dtype})"
+
+
+_FLOAT_LAYOUTS = {float16: (10, 15), bfloat16: (7, 127), float32: (23, 127), float64: (52, 1023)}
+"""(Bits of the fraction, largest exponent) of every floating type."""
+
+
+class iinfo:
+    """The numeric limits of an integer type.
+
+    Args:
+        type: An integer type.
+
+    Attributes:
+        dtype: The type's name.
+        bits: Bits of a number.
+        max: The largest number.
+        min: The smallest.
+
+    Raises:
+        TypeError: `type` is no dtype, or not an integer one.
+
+    Source: torch.iinfo
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.iinfo(torch.int8).min
+        -128
+    """
+
+    __slots__ = ("bits", "dtype", "max", "min")
+
+    def __init__(self, type: dtype) -> None:
+        given = _checked("iinfo", type)
+        if given is bool_:
+            raise TypeError("torch.bool is not supported by torch.iinfo; it holds False and True")
+        if given.category != INTEGER:
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type. Use torch.finfo for {given}"
+            )
+        self.dtype: str = given.name
+        self.bits: int = given.itemsize * 8
+        self.max: int = 2 ** (self.bits - given.is_signed) - 1
+        self.min: int = -self.max - 1 if given.is_signed else 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -1,0 +1,73 @@
+"""What tensors of one kind share: their dtype and device, and how arithmetic treats them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from .device import backends, device
+from .dtype import BOOL, INTEGER, dtype
+
+
+class Kind:
+    """One object for each pair of dtype and device, so that ``x._kind is y._kind`` says that two
+    tensors can be computed with as they are: the check at the head of every operation.
+
+    Attributes:
+        dtype, device: What the kind stands for.
+        xp: The array module (numpy, cupy).
+        numpy: The array dtype.
+        compute: The array dtype of arithmetic (float32 for the half types).
+        numbers: The classes of Python numbers that combine with it without changing the dtype.
+        overridden: A tensor subclass that handles its own functions; no fast path takes it.
+    """
+
+    __slots__ = ("dtype", "device", "xp", "numpy", "compute", "numbers", "overridden", "_scalars")
+
+    dtype: dtype
+    device: device
+    xp: ModuleType
+
+    def __init__(self, dtype: dtype, device: device, overridden: bool = False):
+        self.dtype, self.device, self.overridden = dtype, device, overridden
+        self.xp = backends[device.type].xp
+        self.numpy, self.compute = dtype.numpy, dtype.compute
+        self.numbers = frozenset(
+            () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float))
+        self._scalars: dict[float, Any] = {}
+
+    def scalar(self, value: float) -> Any:
+        """A Python number as a 0-d array of the compute dtype; numbers seen lately are kept.
+
+        Raises:
+            OverflowError: For an int that the dtype cannot hold.
+        """
+        found = self._scalars.get(value)
+        if found is None:
+            found = self.xp.asarray(value, self.compute)
+            if value:  # 0.0 and -0.0 are equal as keys
+                if len(self._scalars) > 512:
+                    self._scalars.clear()
+                self._scalars[value] = found
+        return found
+
+    def with_dtype(self, dtype: dtype) -> Kind:
+        return kind_of(dtype, self.device)
+
+    def __repr__(self) -> str:
+        return f"Kind({self.dtype}, {str(self.device)!r})"
+
+
+_kinds: dict[tuple[dtype, device, bool], Kind] = {}
+
+
+def kind_of(dtype: dtype, device: device, overridden: bool = False) -> Kind:
+    """The one kind of this dtype and device."""
+    found = _kinds.get((dtype, device, overridden))
+    if found is None:
+        found = _kinds.setdefault((dtype, device, overridden), Kind(dtype, device, overridden))
+    return found
+
+
+Run = Callable[..., Any]

@@ -1,0 +1,347 @@
+"""The tensor: a thin handle on an array. It knows no operation; those are attached from above.
+
+Slots of a tensor:
+    _array: the ndarray. Views, strides and sharing are its.
+    _kind:  what it shares with all tensors of its dtype and device (see kind.py).
+    _node:  how it was made, for backward: None, a Leaf, a Node or a Port (see autograd/node.py).
+    _cell:  ``[version, *weak references to views]``, one list for all tensors on the same memory.
+            In-place writes count the version up; backward compares it with what it saved.
+    _base:  the tensor this one is a differentiable view of, or None.
+    _grad:  what ``.grad`` gives; unset until there is one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .device import device as Device  # noqa: N812
+from .device import CPU
+from .dtype import DTYPES, dtype
+from .kind import Kind, kind_of
+from .size import Size
+
+_size = tuple.__new__
+_new = object.__new__
+_kinds = {(item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"}
+
+
+class Tensor:
+    """A multi-dimensional array with automatic differentiation.
+
+    ``Tensor(...)`` is the old constructor: of sizes (``Tensor(2, 3)``, not initialised) or of data
+    (``Tensor([1, 2])``), in the default dtype; `tensor` is what programs usually want.
+
+    Source: torch.Tensor
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.Tensor([1, 2])
+        tensor([1., 2.])
+    """
+
+    __slots__ = ("_array", "_kind", "_node", "_cell", "_base", "_grad", "__dict__", "__weakref__")
+
+    _array: Any
+    _kind: Kind
+    _node: Any
+    _cell: list
+    _base: Tensor | None
+    _grad: Tensor | None
+
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    # -------------------------------------------------------------------------- what it is
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return self._kind.dtype
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are."""
+        return self._kind.device
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return _size(Size, self._array.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    ndimension = dim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The sizes of the dimensions, or of one of them.
+
+        Raises:
+            IndexError: There is no such dimension.
+        """
+        if dim is None:
+            return _size(Size, self._array.shape)
+        return self._array.shape[wrap_dim(dim, self._array.ndim)]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    nelement = numel
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart neighbours lie, for each dimension or for one."""
+        array = self._array
+        strides = tuple(step // array.itemsize for step in array.strides)
+        return strides if dim is None else strides[wrap_dim(dim, array.ndim)]
+
+    def storage_offset(self) -> int:
+        """How many elements after the start of the memory that its views share this tensor begins."""
+        return (address(self._array) - address(self._root()._array)) // self._array.itemsize
+
+    def _root(self) -> Tensor:
+        """The tensor whose memory this one looks at."""
+        base = self._base
+        return self if base is None else base
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return address(self._array) if self._array.size else 0
+
+    def element_size(self) -> int:
+        """Bytes an element."""
+        return self._array.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._array.nbytes
+
+    def is_floating_point(self) -> bool:
+        """Is the dtype a floating-point one?"""
+        return self._kind.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Is the dtype complex?"""
+        return self._kind.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Can the dtype hold negative numbers?"""
+        return self._kind.dtype.is_signed
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was written to in place."""
+        return self._cell[0]
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # ------------------------------------------------------------------- its values in Python
+
+    def item(self) -> Any:
+        """The value of a tensor of one element as a Python number.
+
+        Raises:
+            RuntimeError: It has more elements, or none.
+
+        Source: torch.Tensor.item
+
+        Example:
+            >>> import flambeau as torch
+            >>> torch.tensor([2.5]).item()
+            2.5
+        """
+        array = self._array
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar: "
+                               "item() wants exactly one; take one by indexing, or use tolist()")
+        value = array.item()
+        return value if type(value) in _PYTHON else float(value)
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers; a number for a 0-d tensor.
+
+        Source: torch.Tensor.tolist
+        """
+        array = self._array
+        if array.ndim == 0:
+            return self.item()
+        return (array.astype(np.float32) if self._kind.dtype.name == "bfloat16" else array).tolist()
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __bool__(self) -> bool:
+        size = self._array.size
+        if size == 1:
+            return bool(self._array.item())
+        if size == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous: use any() or all()")
+
+    def __int__(self) -> int:
+        return int(self._number())
+
+    def __float__(self) -> float:
+        return float(self._number())
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    def __index__(self) -> int:
+        if self._kind.dtype.is_floating_point or self._kind.dtype.is_complex or self._array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def _number(self) -> Any:
+        if self._array.size != 1:
+            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        value = self.item()
+        if type(value) is complex and value.imag == 0:
+            return value.real
+        return value
+
+    def __contains__(self, element: object) -> bool:
+        if isinstance(element, (Tensor, int, float, complex, bool, np.generic)):
+            return bool((element == self).any().item())  # type: ignore[attr-defined]
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                           f"{type(element)}.")
+
+    # ------------------------------------------------------------------------ history, in part
+
+    @property
+    def requires_grad(self) -> bool:
+        """Is its gradient wanted? Operations on it are then recorded."""
+        return self._node is not None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made it; None for what the user made."""
+        node = self._node
+        return None if node is None or node.node.name() == "AccumulateGrad" else node.node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Was it made by the user, or without recording?"""
+        return self.grad_fn is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward added up for this tensor, or None."""
+        try:
+            return self._grad
+        except AttributeError:
+            return None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type "
+                                f"{type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._kind.dtype is not self._kind.dtype:
+                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype}, where the "
+                                   f"tensor has {self.dtype}")
+            if value._kind.device is not self._kind.device:
+                raise RuntimeError("assigned grad has data located on a different device")
+            if value._array.shape != self._array.shape:
+                raise RuntimeError(f"assigned grad has data of a different size: {list(value.shape)}, where "
+                                   f"the tensor has {list(self.shape)}")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its grad_fn it is."""
+        return 0 if self._node is None else self._node.index
+
+
+_PYTHON = frozenset((bool, int, float, complex))
+
+
+def wrap(array: Any, kind: Kind) -> Tensor:
+    """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
+    result = _new(Tensor)
+    result._array = array if array.__class__ is np.ndarray else kind.xp.asarray(array, kind.numpy)
+    result._kind = kind
+    result._node = None
+    result._cell = [0]
+    result._base = None
+    return result
+
+
+def wrap_view(array: Any, of: Tensor) -> Tensor:
+    """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
+    result = _new(Tensor)
+    result._array = array
+    result._kind = of._kind
+    result._node = None
+    cell = result._cell = of._cell
+    base = of._base
+    result._base = of if base is None else base
+    cell.append(weakref.ref(result))
+    if len(cell) > 64:
+        prune(cell)
+    return result
+
+
+def prune(cell: list) -> None:
+    """Forget views that are gone, when they have become the larger part."""
+    alive = [view for view in cell[1:] if view() is not None]
+    if 2 * len(alive) < len(cell):
+        cell[1:] = alive
+
+
+def wrap_numpy(array: np.ndarray) -> Tensor:
+    """A new tensor on a NumPy array of a supported dtype."""
+    kind = _kinds.get((array.dtype, "cpu"))
+    if kind is None:
+        from .dtype import from_numpy  # bfloat16: ml_dtypes loads when it is first met
+        kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
+    return wrap(array, kind)
+
+
+def address(array: Any) -> int:
+    """Where the first element lies in memory."""
+    return array.__array_interface__["data"][0]
+
+
+def wrap_dim(dim: int, ndim: int) -> int:
+    """`dim` counted from the front; a 0-d tensor counts as having one dimension.
+
+    Raises:
+        IndexError: It is out of range.
+    """
+    size = ndim or 1
+    if not -size <= dim < size:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], "
+                         f"but got {dim})")
+    return dim + size if dim < 0 else dim

@@ -1,0 +1,150 @@
+"""The facts that ``python -m flambeau`` prints: what flambeau runs on, for bug reports.
+
+Each section is a function that returns rows of a label and what was found. A library that is
+only reported on is looked up in its metadata rather than imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+
+import numpy
+
+from flambeau import _version
+
+__all__ = ["report"]
+
+Rows = Iterable[tuple[str, str]]
+
+_LIBRARIES = ("numpy", "ml_dtypes", "llvmlite", "cffi", "safetensors", "tqdm")
+_CUPY_WHEELS = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
+_CUDA_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+# What decides how fast vector code can be, in LLVM's spelling.
+_VECTOR_FEATURES = (
+    *("sse4.2", "avx", "avx2", "fma", "f16c"),
+    *("avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16"),
+    *("amx-tile", "amx-int8", "amx-bf16"),
+    *("neon", "dotprod", "fullfp16", "bf16", "sve", "sve2", "sme"),
+)
+_NOT_YET = "none yet (NumPy evaluation)"
+
+
+def report() -> str:
+    """The environment as text, a section per subject.
+
+    Example:
+        >>> from flambeau import environment
+        >>> environment.report().splitlines()[0]
+        'flambeau'
+    """
+    return "\n\n".join(_format(title, rows()) for title, rows in _SECTIONS.items())
+
+
+def _format(title: str, rows: Rows) -> str:
+    return "\n".join([title, *(f"  {label:<14}{value}" for label, value in rows)])
+
+
+def _flambeau() -> Rows:
+    yield "version", _version.__version__
+    yield "follows", f"PyTorch {_version.TORCH_API}"
+    yield "location", str(Path(__file__).parent)
+
+
+def _python() -> Rows:
+    yield "Python", f"{platform.python_version()} ({sys.executable})"
+    yield "system", platform.platform()
+    for name in _LIBRARIES:
+        yield name, _installed(name) or "not installed"
+    blas = numpy.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    yield "NumPy's BLAS", f"{blas.get('name', 'unknown')} {blas.get('version', '')}".rstrip()
+
+
+def _processor() -> Rows:
+    yield "model", _processor_model()
+    yield "usable CPUs", str(_usable_cpus())
+    try:
+        llvm = importlib.import_module("llvmlite.binding")
+    except ImportError as error:
+        yield "features", f"unknown (llvmlite cannot be imported: {error})"
+        return
+    features = llvm.get_host_cpu_features()
+    yield "LLVM target", llvm.get_host_cpu_name()
+    yield "features", " ".join(f for f in _VECTOR_FEATURES if features.get(f)) or "none known"
+
+
+def _execution() -> Rows:
+    yield "kernels", _NOT_YET
+    yield "kernel cache", _NOT_YET
+    yield "threads", f"{_NOT_YET}; matrix products use those of NumPy's BLAS"
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        if variable in os.environ:
+            yield "", f"{variable}={os.environ[variable]}"
+
+
+def _cuda() -> Rows:
+    yield "flambeau", 'no device "cuda" yet'
+    wheels = (f"{name} {_installed(name)}" for name in _CUPY_WHEELS if _installed(name))
+    yield "CuPy", next(wheels, "not installed")
+    yield "driver", _cuda_driver()
+
+
+_SECTIONS: dict[str, Callable[[], Rows]] = {
+    "flambeau": _flambeau,
+    "Python": _python,
+    "processor": _processor,
+    "execution": _execution,
+    "CUDA": _cuda,
+}
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _usable_cpus() -> int:
+    """Those this process may run on, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor_model() -> str:
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux":
+            for line in Path("/proc/cpuinfo").read_text().splitlines():
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        if sys.platform == "darwin":
+            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _cuda_driver() -> str:
+    """Ask the CUDA driver itself, through its C interface: no toolkit and no CuPy needed."""
+    for name in _CUDA_DRIVERS:
+        with contextlib.suppress(OSError):
+            driver = ctypes.CDLL(name)
+            break
+    else:
+        return "not found"
+    status = driver.cuInit(0)
+    if status != 0:
+        return f"found, but cuInit failed with status {status}"
+    version, devices = ctypes.c_int(), ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    driver.cuDeviceGetCount(ctypes.byref(devices))
+    major, minor = version.value // 1000, version.value % 1000 // 10
+    return f"supports CUDA {major}.{minor}; {devices.value} device(s)"

@@ -1,0 +1,1 @@
+"""The expression language: primitives, tracing, differentiation, simplification, NumPy evaluation."""

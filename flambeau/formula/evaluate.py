@@ -1,0 +1,194 @@
+"""Evaluation with NumPy: a program becomes one straight-line Python function of array calls.
+
+The function is ordinary source that a debugger can step into. Temporaries are written over as soon
+as nobody needs them.
+"""
+
+from __future__ import annotations
+
+import linecache
+import math
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+import numpy as np
+
+from .expression import (CONSTANT, INPUT, LENGTH, PARAMETER, POSITION, Domain, Expression, order,
+                         rebuild)
+from .program import Program
+
+
+def expand(roots: Sequence[Expression]) -> list[Expression]:
+    """`roots` without primitives that are themselves expressions of others."""
+    roots = list(roots)
+    while any(item.primitive.expansion for item in order(roots)):
+        roots = rebuild(roots, lambda item, args: item.primitive.expansion(*args)
+                        if item.primitive.expansion else None)
+    return roots
+
+
+def is_quiet(program: Program) -> bool:
+    """Can no step of it raise a floating-point flag?"""
+    return all(item.primitive.quiet or not item.args for item in order(expand(program.roots)))
+
+
+def compile_program(program: Program, xp: ModuleType, dtype: object, name: str = "kernel") -> Callable:
+    """``kernel(*arrays, *parameters[, axes])``: the roots' values, a tuple if there are several.
+
+    The arrays have `dtype` (bool, index and reduced inputs have their own). A row program takes the
+    row's axes, counted from the end; what it reduces keeps those axes with size 1.
+    """
+    return _Writer(program, xp, dtype).function(name)
+
+
+class _Writer:
+    """Writes the source of one function."""
+
+    def __init__(self, program: Program, xp: ModuleType, dtype: object):
+        self.program, self.xp, self.dtype = program, xp, xp.dtype(dtype)
+        self.roots = expand(program.roots)
+        self.nodes = order(self.roots)
+        self.scope: dict[str, object] = {}
+        self.names: dict[Expression, str] = {}
+        self.lines: list[str] = []
+        self.everything = frozenset(x for x in program.inputs)
+        self.support: dict[Expression, frozenset] = {}
+        self.fresh: set[Expression] = set()
+        self.last_use = {arg: item for item in self.nodes for arg in item.args}
+        self.kept = set(self.roots)
+        self.found: dict[str, object] = {}
+        self.reuses = False
+
+    def function(self, name: str) -> Callable:
+        arguments = [x.value[0] for x in self.program.inputs]  # type: ignore[index]
+        arguments += self.program.parameters
+        if self.program.rowwise:
+            arguments.append("axes")
+        for item in self.nodes:
+            self.visit(item)
+        results = [self.names[root] for root in self.roots]
+        body = self.lines
+        if self.reuses:
+            body, results = self.lifting_scalars(body, results)
+        result = results[0] if len(results) == 1 else f"({', '.join(results)},)"
+        source = "\n    ".join([f"def {name}({', '.join(arguments)}):", *body, f"return {result}\n"])
+        filename = f"<flambeau {name} {id(self)}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        exec(compile(source, filename, "exec"), self.scope)
+        made: Callable = self.scope[name]  # type: ignore[assignment]
+        return made
+
+    def visit(self, item: Expression) -> None:
+        kind = item.primitive
+        self.support[item] = frozenset().union(
+            *(self.support[arg] for arg in item.args)) if item.args else frozenset(
+                (item,) if kind is INPUT else ())
+        if kind is INPUT:
+            self.names[item] = item.value[0]  # type: ignore[index]
+        elif kind is PARAMETER:
+            self.names[item] = str(item.value)
+        elif kind is CONSTANT:
+            self.names[item] = self.bind("c", self.constant(item.value))
+        elif kind is LENGTH:
+            self.define(item, f"{self.bind('row_length', row_length)}({self.widest()}, axes)")
+        elif kind is POSITION:
+            self.support[item] = self.everything
+            self.define(item, f"{self.bind('row_position', row_position)}({self.widest()}, axes)")
+        elif kind.name == "held":
+            self.names[item] = self.names[item.args[0]]
+            if item.args[0] in self.kept or item in self.last_use:
+                self.last_use[item.args[0]] = self.last_use.get(item, item)
+        else:
+            self.define(item, self.call(item))
+            self.fresh.add(item)
+
+    def define(self, item: Expression, value: str) -> None:
+        self.names[item] = f"t{len(self.lines)}"
+        self.lines.append(f"{self.names[item]} = {value}")
+
+    def call(self, item: Expression) -> str:
+        kind, args = item.primitive, [self.names[arg] for arg in item.args]
+        if kind.name in ("real", "imag"):
+            self.fresh.discard(item)
+            return f"{args[0]}.{kind.name}"
+        if kind.name == "make_complex":
+            return f"{self.bind('join', self.join)}({args[0]}, {args[1]})"
+        function = self.bind(kind.name, self.lookup(kind.value))
+        if kind.reduces:
+            return f"{function}({args[0]}, axes, {self.sum_dtype(item)}, None, True)"
+        target = self.reusable(item)
+        return f"{function}({', '.join(args)}{f', out={target}' if target else ''})"
+
+    def reusable(self, item: Expression) -> str | None:
+        """A temporary of the result's shape and dtype that nobody reads after this."""
+        if item.primitive.name in ("where", "angle") or self.support[item] != self.everything:
+            return None
+        for arg in item.args:
+            if (arg in self.fresh and arg.full and arg not in self.kept and item.full
+                    and self.last_use.get(arg) is item and arg.domain == item.domain
+                    and self.support[arg] == self.everything
+                    and arg.primitive.name not in ("real", "imag")):
+                self.reuses = True
+                return self.names[arg]
+        return None
+
+    def lifting_scalars(self, body: list[str], results: list[str]) -> tuple[list[str], list[str]]:
+        """NumPy gives scalars for 0-d arrays, and nothing can be written into those."""
+        names = [x.value[0] for x in self.program.inputs]  # type: ignore[index]
+        test = " and ".join(f"{name}.ndim == 0" for name in names)
+        lift = [f"scalar = {test}", "if scalar:"] + [f"    {name} = {name}.reshape(1)" for name in names]
+        lower = ["if scalar:", f"    return {', '.join(f'{r}.reshape(())' for r in results)}"]
+        return [*lift, *body, *lower], results
+
+    def sum_dtype(self, item: Expression) -> str:
+        """int64 where integers or bools are added, the array's own otherwise."""
+        adds = item.primitive.name in ("sum", "prod") and item.domain <= Domain.INT
+        return self.bind("int64", self.xp.int64) if adds else "None"
+
+    def bind(self, name: str, value: object) -> str:
+        """`value` under a name of the function's scope."""
+        while self.scope.setdefault(name, value) is not value:
+            name += "_"
+        return name
+
+    def constant(self, value: object) -> object:
+        if isinstance(value, bool):
+            return self.xp.asarray(value)
+        dtype = self.dtype
+        if dtype.kind == "c" and not isinstance(value, complex):
+            dtype = self.xp.empty(0, dtype).real.dtype
+        if dtype.kind == "b":
+            return value
+        return self.xp.asarray(value, dtype)
+
+    def lookup(self, path: str | None) -> object:
+        if path not in self.found:
+            value: object = self.xp
+            for part in (path or "").split("."):
+                value = getattr(value, part)
+            self.found[path or ""] = value
+        return self.found[path or ""]
+
+    def widest(self) -> str:
+        return next(x.value[0] for x in self.program.inputs if x.full)  # type: ignore[index]
+
+    def join(self, real: object, imag: object) -> object:
+        xp = self.xp
+        shape = xp.broadcast_shapes(xp.shape(real), xp.shape(imag))
+        dtype = xp.result_type(xp.asarray(real).dtype, xp.complex64)
+        whole = xp.empty(shape, dtype)
+        whole.real, whole.imag = real, imag
+        return whole
+
+
+def row_length(x, axes: tuple[int, ...] | None) -> int:
+    """How many elements lie along `axes`."""
+    return x.size if axes is None else math.prod(x.shape[axis] for axis in axes)
+
+
+def row_position(x, axes: tuple[int, ...]):
+    """Each element's index within its row, shaped to broadcast along `axes`."""
+    axes = tuple(range(-x.ndim, 0)) if axes is None else axes
+    sizes = [x.shape[axis] for axis in sorted(axes)]
+    shape = [x.shape[axis] if axis in axes else 1 for axis in range(-x.ndim, 0)]
+    return np.arange(math.prod(sizes)).reshape(shape)

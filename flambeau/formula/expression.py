@@ -1,0 +1,228 @@
+"""Expressions: what a formula becomes when it is called with symbols.
+
+An expression is a hash-consed DAG: building the same node twice gives the same object, so common
+subexpressions cost nothing and identity is equality. A node is *full* (one value an element) or
+*reduced* (one value a row); a reduced one broadcasts over its row when it meets a full one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from weakref import WeakValueDictionary
+
+
+class Domain(enum.IntEnum):
+    """What kind of number a node holds; the widest of its arguments' unless its primitive says."""
+
+    BOOL = 0
+    INT = 1
+    REAL = 2
+    COMPLEX = 3
+
+
+class Primitive:
+    """A function that expressions are made of.
+
+    value: the array function that computes it (a NumPy name such as ``"add"``), or None where
+        `expansion` writes it in other primitives.
+    domain: from the arguments' domains to the result's.
+    derivative: ``(g, out, *args)`` to what each argument receives (None: nothing flows there).
+    reduces: one value a row; the array function then takes ``axis`` and ``keepdims``.
+    quiet: never raises a floating-point flag.
+    """
+
+    __slots__ = ("name", "value", "domain", "derivative", "reduces", "expansion", "quiet", "rules")
+
+    def __init__(self, name: str, value: str | None, domain: Callable[..., Domain],
+                 reduces: bool = False, quiet: bool = False):
+        self.name, self.value, self.domain = name, value, domain
+        self.reduces, self.quiet = reduces, quiet
+        self.derivative: Callable | None = None
+        self.expansion: Callable | None = None
+        self.rules: list[Callable] = []
+
+    def __call__(self, *args: object) -> Expression:
+        nodes = tuple(lift(arg) for arg in args)
+        for rule in self.rules:
+            simpler = rule(*nodes)
+            if simpler is not None:
+                return lift(simpler)
+        return node(self, nodes)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class Expression:
+    """A node of a formula. Python's operators on it build larger ones."""
+
+    __slots__ = ("primitive", "args", "value", "full", "domain", "__weakref__")
+
+    primitive: Primitive
+    args: tuple[Expression, ...]
+    value: object
+    full: bool
+    domain: Domain
+
+    def __bool__(self) -> bool:
+        raise TypeError("a formula's values are not known while it is traced: "
+                        "write where(condition, a, b) instead of if/and/or")
+
+    def __iter__(self) -> Iterator:
+        raise TypeError("a formula's argument is one symbol, not a sequence")
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return text(self)
+
+
+_table: WeakValueDictionary = WeakValueDictionary()
+
+
+def _wide(*domains: Domain) -> Domain:
+    return max(domains)
+
+
+CONSTANT = Primitive("constant", None, _wide)
+INPUT = Primitive("input", None, _wide)          # value: (name, full, domain)
+PARAMETER = Primitive("parameter", None, _wide)  # value: name; a number known only at the call
+LENGTH = Primitive("length", None, _wide)        # how many elements a row has
+POSITION = Primitive("position", None, _wide)    # an element's index in its row
+LEAVES = frozenset((CONSTANT, INPUT, PARAMETER, LENGTH, POSITION))
+
+
+def _intern(primitive: Primitive, args: tuple[Expression, ...], value: object,
+            full: bool, domain: Domain) -> Expression:
+    key = (primitive.name, type(value), repr(value), *map(id, args))
+    found = _table.get(key)
+    if found is None:
+        found = object.__new__(Expression)
+        found.primitive, found.args, found.value = primitive, args, value
+        found.full, found.domain = full, domain
+        _table[key] = found
+    return found
+
+
+def node(primitive: Primitive, args: tuple[Expression, ...]) -> Expression:
+    """The node that applies `primitive` to `args`, as it is: no rule is tried."""
+    full = not primitive.reduces and any(arg.full for arg in args)
+    return _intern(primitive, args, None, full, primitive.domain(*(arg.domain for arg in args)))
+
+
+def constant(value: bool | int | float | complex) -> Expression:
+    domain = (Domain.BOOL if isinstance(value, bool) else Domain.INT if isinstance(value, int)
+              else Domain.REAL if isinstance(value, float) else Domain.COMPLEX)
+    return _intern(CONSTANT, (), value, False, domain)
+
+
+def symbol(name: str, domain: Domain = Domain.REAL, full: bool = True) -> Expression:
+    """An input array."""
+    return _intern(INPUT, (), (name, full, int(domain)), full, domain)
+
+
+def parameter(name: str, domain: Domain = Domain.REAL) -> Expression:
+    """A number that is passed at each call; changing it needs no new trace."""
+    return _intern(PARAMETER, (), name, False, domain)
+
+
+def length() -> Expression:
+    """The number of elements of a row."""
+    return _intern(LENGTH, (), None, False, Domain.INT)
+
+
+def position() -> Expression:
+    """Each element's index within its row."""
+    return _intern(POSITION, (), None, True, Domain.INT)
+
+
+def lift(value: object) -> Expression:
+    """An expression as it is, a Python number as a constant."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, (bool, int, float, complex)):
+        return constant(value)
+    raise TypeError(f"a formula is made of symbols and Python numbers, not {type(value).__name__}")
+
+
+def is_constant(x: Expression, value: object = None) -> bool:
+    return x.primitive is CONSTANT and (value is None or x.value == value)
+
+
+def order(roots: Iterable[Expression]) -> list[Expression]:
+    """Every node below `roots`, arguments before their users; no recursion."""
+    seen: set[Expression] = set()
+    result: list[Expression] = []
+    stack = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        item, ready = stack.pop()
+        if ready:
+            result.append(item)
+        elif item not in seen:
+            seen.add(item)
+            stack.append((item, True))
+            stack.extend((arg, False) for arg in reversed(item.args))
+    return result
+
+
+def rebuild(roots: Iterable[Expression], replace: Callable[[Expression, tuple], Expression | None],
+            ) -> list[Expression]:
+    """`roots` with nodes exchanged: `replace(node, new_args)` gives the new node, or None to keep it."""
+    roots = list(roots)
+    new: dict[Expression, Expression] = {}
+    for item in order(roots):
+        args = tuple(new[arg] for arg in item.args)
+        better = replace(item, args)
+        if better is None:
+            better = item if _same(args, item.args) else item.primitive(*args)
+        new[item] = better
+    return [new[root] for root in roots]
+
+
+def substitute(roots: Iterable[Expression], mapping: dict[Expression, Expression]) -> list[Expression]:
+    """`roots` with the nodes in `mapping` exchanged; nothing below an exchanged node is walked."""
+    roots = list(roots)
+    new = dict(mapping)
+    stack = [root for root in reversed(roots)]
+    while stack:
+        item = stack[-1]
+        if item in new:
+            stack.pop()
+            continue
+        waiting = [arg for arg in item.args if arg not in new]
+        if waiting:
+            stack.extend(waiting)
+            continue
+        args = tuple(new[arg] for arg in item.args)
+        new[item] = item if _same(args, item.args) else item.primitive(*args)
+        stack.pop()
+    return [new[root] for root in roots]
+
+
+def _same(a: tuple, b: tuple) -> bool:
+    return all(x is y for x, y in zip(a, b))
+
+
+def passes(roots: Iterable[Expression]) -> int:
+    """How often a fused loop must walk a row: once for each reduction that waits for another, and
+    once more for a full result."""
+    roots = list(roots)
+    depth: dict[Expression, int] = {}
+    for item in order(roots):
+        depth[item] = max((depth[arg] for arg in item.args), default=0) + item.primitive.reduces
+    return max((depth[root] + root.full for root in roots), default=0)
+
+
+def text(root: Expression) -> str:
+    """The expression as one line of Python-like text (for reading and for cache keys)."""
+    names: dict[Expression, str] = {}
+    for item in order([root]):
+        if item.primitive is INPUT:
+            names[item] = item.value[0]  # type: ignore[index]
+        elif item.primitive in LEAVES:
+            names[item] = repr(item.value) if item.primitive is CONSTANT else str(
+                item.value or item.primitive.name)
+        else:
+            names[item] = f"{item.primitive.name}({', '.join(names[arg] for arg in item.args)})"
+    return names[root]

@@ -1,0 +1,136 @@
+"""A program: several expressions over named inputs, its derivative programs, and what those save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from .differentiate import differentiate
+from .expression import INPUT, LEAVES, PARAMETER, Domain, Expression, order, substitute, symbol
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """How a program's gradient is computed.
+
+    program: its inputs are the incoming gradients, then the saved inputs, the saved outputs and the
+        extra row values, in this order; a root for each wanted input.
+    inputs, outputs: positions of the inputs and outputs that it needs saved.
+    extras: values of the forward program, one a row, that it needs saved.
+    again: the same gradient without `extras` (it computes them from the inputs), for
+        differentiating once more.
+    """
+
+    program: Program
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    extras: tuple[Expression, ...]
+    again: Program
+
+
+@dataclass(eq=False)
+class Program:
+    """Expressions (`roots`) over input symbols; `parameters` names the numbers passed at each call.
+
+    `explicit` gives the gradient in place of the derived one: called with (g, *inputs, y) symbols.
+    """
+
+    inputs: tuple[Expression, ...]
+    roots: tuple[Expression, ...]
+    parameters: tuple[str, ...] = ()
+    explicit: Callable | None = None
+    _gradients: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def rowwise(self) -> bool:
+        """Does any part of it look at whole rows?"""
+        return any(item.primitive.reduces or item.primitive.name in ("length", "position")
+                   for item in order(self.roots))
+
+    def gradient(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
+        """The gradient for the wanted inputs, given which roots receive one. Made once for each case."""
+        key = incoming, wanted
+        found = self._gradients.get(key)
+        if found is None:
+            found = self._gradients[key] = self._derive(incoming, wanted)
+        return found
+
+    def _derive(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
+        depth = 1 + sum(x.value[0].startswith("g") for x in self.inputs)  # type: ignore[index]
+        gs = [symbol(f"g{depth}_{i}", _root_domain(root), root.full) if on else None
+              for i, (root, on) in enumerate(zip(self.roots, incoming))]
+        outs = [symbol(f"y{depth}_{i}", _root_domain(root), root.full)
+                for i, root in enumerate(self.roots)]
+        some = [x for x, on in zip(self.inputs, wanted) if on]
+        if self.explicit is not None:
+            given = self.explicit(*(g for g in gs if g is not None), *self.inputs, *outs)
+            parts = given if isinstance(given, tuple) else (given,)
+            grads = [part for part, on in zip(parts, wanted) if on]
+        else:
+            grads = differentiate(self.roots, gs, some)
+        return self._choose_saved(grads, [g for g in gs if g is not None], outs)
+
+    def _choose_saved(self, grads: list[Expression], gs: list[Expression],
+                      outs: list[Expression]) -> Gradient:
+        """Save what the gradient really uses, and as little of it as possible.
+
+        A forward node that is one value a row is nearly free to keep, so it is kept wherever its own
+        inputs are kept too (differentiating again computes it from them). An output takes an
+        input's place where that leaves no more arrays to save.
+        """
+        by_output = {root: out for root, out in zip(self.roots, outs) if root.args}
+        plain, swapped = grads, substitute(grads, by_output)
+        best = min((plain, swapped), key=lambda roots: (
+            len(self._used(roots, outs)[0]) + len(self._used(roots, outs)[1]), len(order(roots))))
+        extras = self._row_values(best, outs)
+        names = [symbol(f"row{i}", extra.domain, full=False) for i, extra in enumerate(extras)]
+        short = substitute(best, dict(zip(extras, names)))
+        inputs, outputs = self._used(best, outs)
+        if extras:
+            kept = self._used(short, outs)[0]
+            inputs = tuple(sorted({*kept, *(i for i in inputs if self._feeds(i, extras))}))
+        saved = [self.inputs[i] for i in inputs] + [outs[i] for i in outputs]
+        return Gradient(Program((*gs, *saved, *names), tuple(short), self.parameters),
+                        inputs, outputs, tuple(extras),
+                        Program((*gs, *saved), tuple(best), self.parameters))
+
+    def _used(self, roots: Sequence[Expression], outs: list[Expression],
+              ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        below = set(order(roots))
+        return (tuple(i for i, x in enumerate(self.inputs) if x in below),
+                tuple(i for i, out in enumerate(outs) if out in below))
+
+    def _feeds(self, i: int, roots: Sequence[Expression]) -> bool:
+        return self.inputs[i] in set(order(roots))
+
+    def _row_values(self, grads: list[Expression], outs: list[Expression]) -> list[Expression]:
+        """The largest forward nodes with one value a row that the gradient walks a row to find."""
+        forward = {item for item in order(self.roots) if not item.full and item.args
+                   and any(below.primitive.reduces for below in order([item]))}
+        found: list[Expression] = []
+        stack = list(grads)
+        seen: set[Expression] = set()
+        while stack:
+            item = stack.pop()
+            if item in seen:
+                continue
+            seen.add(item)
+            if item in forward:
+                found.append(item)
+            else:
+                stack.extend(item.args)
+        return found
+
+    def extended(self, extras: Sequence[Expression]) -> Program:
+        """This program with further roots, which its gradient wants saved."""
+        return Program(self.inputs, (*self.roots, *extras), self.parameters)
+
+    def unknown(self) -> list[Expression]:
+        """Leaves that are neither inputs nor parameters of this program (there should be none)."""
+        return [item for item in order(self.roots) if item.primitive in LEAVES and (
+            item.primitive is INPUT and item not in set(self.inputs)
+            or item.primitive is PARAMETER and item.value not in self.parameters)]
+
+
+def _root_domain(root: Expression) -> Domain:
+    return max(root.domain, Domain.REAL)

@@ -1,0 +1,71 @@
+"""Fixtures for every test: global state is the same before each test, and unchanged after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
+
+import hypothesis
+import pytest
+
+import flambeau as torch
+
+# Examples are drawn from a fixed seed, so that a run is red or green for its code alone.
+hypothesis.settings.register_profile("flambeau", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("flambeau")
+
+
+class Setting(NamedTuple):
+    """A piece of global state: how to read it, and how to put a value read earlier back."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+
+
+def _printing_of_probes() -> str:
+    # The print options have a public setter only. These values show each of them: precision,
+    # scientific mode, threshold and edge items, line width.
+    probes = (torch.tensor([1 / 3, 1e-5]), torch.tensor(2.5), torch.arange(1001), torch.zeros(40))
+    return "\n".join(map(repr, probes))
+
+
+def _reset_printing(_: str) -> None:
+    torch.set_printoptions(profile="default", sci_mode=None)
+
+
+SEALED = {
+    "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype),
+    "default device": Setting(torch.get_default_device, torch.set_default_device),
+    "grad mode": Setting(torch.is_grad_enabled, torch.set_grad_enabled),
+    "print options": Setting(_printing_of_probes, _reset_printing),
+}
+
+
+@contextmanager
+def assert_global_state_unchanged() -> Iterator[None]:
+    """Fail if the block leaves a global setting changed, after putting the old value back."""
+    before = {name: setting.read() for name, setting in SEALED.items()}
+    yield
+    leaks = []
+    for name, setting in SEALED.items():
+        after = setting.read()
+        if after != before[name]:
+            setting.write(before[name])
+            leaks.append(f"{name}: {before[name]} became {after}")
+    if leaks:
+        pytest.fail("global state leaked: " + "; ".join(leaks), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _sealed_global_state() -> Iterator[None]:
+    # Drawing random numbers is no leak, but what a test draws must not depend on earlier tests.
+    torch.manual_seed(0)
+    with assert_global_state_unchanged():
+        yield
+
+
+@pytest.fixture
+def global_state_seal() -> Callable[[], AbstractContextManager[None]]:
+    """The seal itself, for the test that proves it goes red."""
+    return assert_global_state_unchanged
