@@ -1,0 +1,249 @@
+"""The decorators that make an operation of a formula: `pointwise` and `rowwise`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.mode import mode
+from ..core.promotion import PromotionKind
+from ..core.quiet import restore, silence, silent
+from ..core.tensor import Tensor
+from .formula import FormulaOperation, record_binary, record_unary
+from .registry import public
+
+_new = object.__new__
+FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
+"""What the fast path may stumble over; the general path does the call again and explains."""
+
+
+def pointwise(formula: Callable | None = None, *, kind: PromotionKind = PromotionKind.DEFAULT,
+              names: str | None = None, label: str = "", aside: str = "", static: str = "",
+              also: str = "", method: bool | str = True, inplace: bool = True,
+              namespace: str = "torch") -> Any:
+    """Make a differentiable operation of a formula of single elements.
+
+    Args:
+        formula: A function of symbols that returns an expression. Arguments without a default are
+            tensors; those with a number are passed at each call; others are static options.
+        kind: How the operands' dtypes promote.
+        names: The public argument names, where they are not input, other.
+        label: The node's name, without Backward0.
+        aside: Operands that take no part in promotion.
+        static: Numbers that select another trace.
+        also: Further places of the function, such as "special.expit".
+        method: Make it a Tensor method; a string gives the names.
+        inplace: Make the in-place method (the name and an underscore) too.
+        namespace: Where the function is public.
+
+    Example:
+        >>> import flambeau as torch
+        >>> from flambeau.ops import pointwise
+        >>> from flambeau.formula.primitive import exp
+        >>> @pointwise(method=False)
+        ... def bump(x):
+        ...     return exp(-x * x)
+        >>> bump(torch.zeros(2))
+        tensor([1., 1.])
+    """
+    def make(formula: Callable) -> Callable:
+        operation = FormulaOperation(formula, kind, names=names, label=label, aside=aside, static=static)
+        function = _function(operation)
+        _dress(function, operation, operation.name)
+        operation.function = function
+        function.gradient = operation.gradient  # type: ignore[attr-defined]
+        function.operation = operation  # type: ignore[attr-defined]
+        public(operation.name, *also.split(), method=method, namespace=namespace)(function)
+        if inplace:
+            setattr(Tensor, operation.name + "_", _inplace(operation))
+        return function
+    return make if formula is None else make(formula)
+
+
+def _dress(function: Callable, operation: FormulaOperation, name: str) -> None:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = operation.__doc__
+    function.__module__ = "flambeau"
+
+
+def _function(operation: FormulaOperation) -> Callable:
+    plain = not operation.defaults and not operation.aside and not operation.optional
+    usual = tuple(operation.public[n] for n in operation.operands)
+    if plain and usual == ("input",):
+        return unary(operation)
+    if plain and usual == ("input", "other"):
+        return binary(operation)
+    return bound(operation)
+
+
+def unary(operation: FormulaOperation) -> Callable:
+    """The function of an operation of one operand and nothing else."""
+    same, general = operation.same, operation.general
+
+    def function(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return general((input,), out=out)
+        try:
+            spec = same[input._kind]
+            operand = input._array
+            if spec.loud:
+                token = silence(silent)
+                try:
+                    array = spec.run(operand)
+                finally:
+                    restore(token)
+            else:
+                array = spec.run(operand)
+        except FALLBACK:
+            return general((input,))
+        result = _new(Tensor)
+        result._kind = spec.result
+        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
+        result._node = result._base = None
+        result._cell = [0]
+        if input._node is not None and mode.recording and result._kind.dtype.category >= 2:
+            record_unary(spec, result, input, operand)
+        return result
+    return function
+
+
+def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
+    """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
+    same, slow = operation.same, operation.general
+
+    def general(x: Any, y: Any) -> Any:
+        if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
+            if isinstance(y, np.ndarray):
+                from ..core.tensor import wrap_numpy
+                y = wrap_numpy(y)
+            elif not hasattr(type(y), "__torch_function__"):
+                return NotImplemented
+        return slow((y, x) if swapped else (x, y))
+
+    def function(input: Any, other: Any) -> Any:
+        try:
+            kind = input._kind
+            number = other.__class__
+            if number is float or number is int:
+                if number not in kind.numbers:
+                    return general(input, other)
+                spec = same[kind]
+                second = kind._scalars.get(other)
+                if second is None:
+                    second = kind.scalar(other)
+                right = None
+            else:
+                if other._kind is not kind:
+                    return general(input, other)
+                spec = same[kind]
+                second = other._array
+                right = other._node
+            first = input._array
+            token = silence(silent)
+            try:
+                array = spec.run(second, first) if swapped else spec.run(first, second)
+            finally:
+                restore(token)
+        except FALLBACK:
+            return general(input, other)
+        result = _new(Tensor)
+        result._kind = spec.result
+        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
+        result._node = result._base = None
+        result._cell = [0]
+        left = input._node
+        if (left is not None or right is not None) and mode.recording and result._kind.dtype.category >= 2:
+            if swapped:
+                record_binary(spec, result, other, input, second, first, right, left)
+            else:
+                record_binary(spec, result, input, other, first, second, left, right)
+        return result
+
+    if operator:
+        return function
+
+    def with_out(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
+        return function(input, other) if out is None else slow((input, other), out=out)
+    return with_out
+
+
+def bound(operation: FormulaOperation) -> Callable:
+    """The function of any other operation: its source is written from the signature when first called."""
+    compiled: list[Callable] = []
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not compiled:
+            compiled.append(_bind(operation))
+        return compiled[0](*args, **kwargs)
+    return function
+
+
+def _bind(operation: FormulaOperation) -> Callable:
+    public_names, defaults = operation.public, operation.defaults
+    scope: dict[str, Any] = {"call": operation.general, "same": operation}
+    parts = []
+    for name in operation.operands:
+        parts.append(f"{public_names[name]}=None" if name in operation.optional else public_names[name])
+    keyword_only = operation.name in KEYWORD_ONLY
+    if keyword_only:
+        parts.append("*")
+    for name, value in defaults.items():
+        scope[f"default_{name}"] = value
+        parts.append(f"{public_names[name]}=default_{name}")
+    if not keyword_only:
+        parts.append("*")
+    parts.append("out=None")
+    operands = "".join(f"{public_names[n]}, " for n in operation.operands)
+    statics = "".join(f"{public_names[n]}, " for n in operation.statics)
+    numbers = "".join(f"{public_names[n]}, " for n in operation.parameters)
+    source = (f"def {operation.name}({', '.join(parts)}):\n"
+              f"    return call(({operands}), ({statics}), ({numbers}), out)\n")
+    exec(compile(source, f"<flambeau {operation.name}>", "exec"), scope)
+    return scope[operation.name]
+
+
+KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
+"""Operations whose options come after a * in torch's signature."""
+
+
+def _inplace(operation: FormulaOperation) -> Callable:
+    count = len(operation.operands)
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        operands = (self, *args[:count - 1])
+        if len(operands) < count or kwargs:
+            operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
+        elif len(args) > count - 1:
+            operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
+        else:
+            statics = tuple(operation.defaults[n] for n in operation.statics)
+            numbers = tuple(operation.defaults[n] for n in operation.parameters)
+        return operation.general(operands, statics, numbers, None, True)
+    method.__name__ = method.__qualname__ = operation.name + "_"
+    method.__doc__ = f"The in-place form of `{operation.name}`."
+    return method
+
+
+def _arguments(operation: FormulaOperation, args: tuple, kwargs: dict) -> tuple[tuple, tuple, tuple]:
+    """Operands, static options and parameters of a call."""
+    order = [*operation.operands, *operation.defaults]
+    given = dict(zip(order, args))
+    inner = {public_name: name for name, public_name in operation.public.items()}
+    for key, value in kwargs.items():
+        if key not in inner or inner[key] in given:
+            raise TypeError(f"{operation.name}() got an unexpected keyword argument '{key}'; it takes "
+                            f"{', '.join(operation.public.values())}")
+        given[inner[key]] = value
+    missing = [operation.public[n] for n in operation.operands
+               if n not in given and n not in operation.optional]
+    if missing or len(args) > len(order):
+        raise TypeError(f"{operation.name}() missing required argument '{missing[0]}'" if missing else
+                        f"{operation.name}() takes {len(order)} arguments, {len(args)} were given")
+    return (tuple(given.get(n) for n in operation.operands),
+            tuple(given.get(n, operation.defaults[n]) for n in operation.statics),
+            tuple(given.get(n, operation.defaults[n]) for n in operation.parameters))
+
+
+__all__ = ["FALLBACK", "binary", "bound", "pointwise", "unary"]

@@ -1,0 +1,581 @@
+"""Formula operations: a traced expression, made into a differentiable function of tensors.
+
+An operation is traced once for each pair of operand kinds and static options (`Specialization`); the
+functions that users call check that they hold such a case and run straight through, and hand
+everything else to `FormulaOperation.general`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from ..autograd.mode import mode
+from ..autograd.node import Node, Port, next_sequence
+from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
+from ..core.kind import Kind, kind_of
+from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
+from ..core.quiet import quiet, restore, silence, silent
+from ..core.tensor import Tensor, wrap
+from ..formula.evaluate import compile_program, is_quiet
+from ..formula.expression import Domain, Expression, parameter, symbol
+from ..formula.program import Program
+from .registry import OPERATIONS, is_overridden, override
+from .write import broadcast, last_writer, write_into, write_out
+
+_new = object.__new__
+_DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
+
+
+class FormulaNode(Node):
+    """A recorded formula operation. Its class, one for each case, knows the gradient program."""
+
+    __slots__ = ("parameters", "kept")
+
+    kernel: Callable[..., Any]
+    pick: Callable[[tuple], tuple]
+    wanted: tuple[bool, ...]
+    gradient: Any
+    specialization: Specialization
+    checked: tuple[int, ...]
+    single: bool
+
+    def backward(self, g: Any) -> Sequence[Any]:
+        if self.cells:
+            check_versions(self)
+        if self.outputs > 1:
+            g = self.completed(g)
+            parts = self.kernel(*g, *unpacked(self), *self.parameters)
+        else:
+            if self.kept is not None:
+                g = g.reshape(self.kept)
+            parts = self.kernel(g, *unpacked(self), *self.parameters)
+        return (parts,) if self.single else parts
+
+    def completed(self, gs: Sequence[Any]) -> list[Any]:
+        """Zeros where nothing arrived for an output."""
+        xp = self.kind.xp
+        return [xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
+                for g, port in zip(gs, self.shape)]
+
+    def backward_recorded(self, g: Any) -> Sequence[Any]:
+        check_versions(self)
+        gs = [g] if self.outputs == 1 else [
+            wrap(part, port[1]) if not isinstance(part, Tensor) else part
+            for part, port in zip(self.completed(g), self.shape)]
+        if self.kept is not None:
+            gs = [part.reshape(self.kept) for part in gs]
+        again = derived(self)
+        parts = again.apply((*gs, *self.saved_tensors()), self.parameters)
+        return parts if isinstance(parts, tuple) else (parts,)
+
+    def saved_tensors(self) -> list[Tensor]:
+        """The saved operands and outputs as tensors with their history."""
+        spec, gradient = self.specialization, self.gradient
+        arrays = unpacked(self)
+        edges = iter(self.edges)
+        edge_of = {i: next(edges) if on else None for i, on in enumerate(self.wanted)}
+        tensors = []
+        for i, array in zip(gradient.inputs, arrays):
+            tensor = wrap(array, spec.kind_for(array))
+            tensor._node = edge_of[i]
+            tensors.append(tensor)
+        for i, array in zip(gradient.outputs, arrays[len(gradient.inputs):]):
+            tensor = wrap(array, spec.kind_for(array))
+            tensor._node = self if self.outputs == 1 else Port(self, i, array.shape, tensor._kind)
+            if self.kept is not None and self.outputs == 1:
+                tensor = wrap(array.reshape(self.shape), spec.kind_for(array))
+                tensor._node = self
+                tensor = tensor.reshape(self.kept)  # type: ignore[attr-defined]
+            tensors.append(tensor)
+        return tensors
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        edges = iter(self.edges)
+        found = [next(edges) if on else None for on in self.wanted]
+        return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in found)
+
+
+def unpacked(node: Node) -> tuple:
+    """The saved arrays, through the saved-tensor hook if one packed them."""
+    saved = node.saved
+    if node.notes is not None and "unpack" in node.notes:
+        saved = tuple(node.notes["unpack"](item)._array for item in saved)
+    return saved
+
+
+def check_versions(node: Any) -> None:
+    """Raises RuntimeError if a saved value was written to since."""
+    for i in node.checked:
+        cell, version = node.cells[i], node.versions[i]
+        if cell is not None and cell[0] != version:
+            raise RuntimeError(modified(node, i, cell[0], version))
+
+
+def modified(node: Any, i: int, now: int, then: int) -> str:
+    """The message about a saved value that was modified in place."""
+    array = node.saved[min(i, len(node.saved) - 1)] if node.saved else None
+    what = f"{list(array.shape)}" if array is not None and hasattr(array, "shape") else ""
+    writer = last_writer(node.cells[i])
+    forward = (node.notes or {}).get("line")
+    return ("one of the variables needed for gradient computation has been modified by an inplace "
+            f"operation: [torch.{node.kind.dtype.legacy}Tensor {what}], saved by {node.name()}"
+            f"{f' at {forward}' if forward else ''}, is at version {now}; expected version {then} instead. "
+            f"{f'It was written to at {writer}. ' if writer else ''}"
+            "Write out of place there (y = y + 1, not y += 1), or clone() before writing.")
+
+
+class Plans(dict):
+    """The node class for each set of operands that want a gradient, made when first met."""
+
+    def __init__(self, specialization: Specialization):
+        self.specialization = specialization
+
+    def __missing__(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
+        made = self[wanted] = self.specialization.node_class(wanted)
+        return made
+
+
+class Specialization:
+    """An operation traced for operands of certain kinds.
+
+    run(*arrays, *parameters[, axes]) computes the results in their own dtypes.
+    """
+
+    def __init__(self, operation: Any, program: Program, common: Kind, kinds: tuple[Kind | None, ...],
+                 compute: Any, results: tuple[Kind, ...], aside: frozenset[int] = frozenset()):
+        self.operation, self.program, self.common = operation, program, common
+        self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
+        self.result = results[0]
+        self.loud = compute.kind in "fc" and not is_quiet(program)
+        self.plans = Plans(self)
+        self.run = self.compiled(program, [kind.numpy for kind in results])
+
+    def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
+        """The program's kernel, with casts around it where the operands or results need them."""
+        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name)
+        compute = self.compute
+        plain = all(kind is None or kind.numpy == compute or i in self.aside
+                    for i, kind in enumerate(self.kinds))
+        if plain and results is None:
+            return kernel
+        if plain and all(self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())):
+            return kernel
+        skip = self.skipped(program)
+
+        def widened(*arguments: Any) -> Any:
+            values = kernel(*(a.astype(compute, copy=False)
+                              if i not in skip and hasattr(a, "astype") else a
+                              for i, a in enumerate(arguments)))
+            if results is None:
+                return values
+            if type(values) is tuple:
+                return tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results)
+                             ) + values[len(results):]
+            return values.astype(results[0], copy=False)
+        return widened
+
+    def skipped(self, program: Program) -> frozenset[int]:
+        """Positions of arguments that are not cast: bools, indices and what is not an array."""
+        return frozenset(i for i, x in enumerate(program.inputs) if x.domain < Domain.REAL and
+                         (self.compute.kind in "fc" or x in {self.program.inputs[j] for j in self.aside}))
+
+    def natural(self, root: Expression) -> Any:
+        """The dtype in which the kernel gives a root."""
+        if root.domain == Domain.BOOL:
+            return np.dtype(bool)
+        if root.domain == Domain.INT and (self.compute.kind not in "iu" or any(
+                item.primitive.name in ("sum", "prod") for item in (root,))):
+            return np.dtype(np.int64)
+        if root.domain == Domain.REAL and self.compute.kind == "c":
+            return np.empty(0, self.compute).real.dtype
+        return self.compute
+
+    def kind_for(self, array: Any) -> Kind:
+        from ..core.dtype import BY_NUMPY
+        return kind_of(BY_NUMPY[array.dtype], self.common.device)
+
+    def node_class(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
+        """The node that records this operation when the `wanted` operands want a gradient."""
+        program = self.program
+        gradient = program.gradient((True,) * len(program.roots), wanted)
+        count, roots = len(program.inputs), len(program.roots)
+        picked = [*gradient.inputs, *(count + i for i in gradient.outputs),
+                  *range(count + roots, count + roots + len(gradient.extras))]
+        extended = self.compiled(program.extended(gradient.extras),
+                                 [kind.numpy for kind in self.results]) if gradient.extras else None
+        checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
+        kernel = self.compiled_gradient(gradient.program)
+        return type(f"{self.operation.label}Backward0", (FormulaNode,), {
+            "__slots__": (), "kernel": staticmethod(kernel), "pick": staticmethod(_picker(picked)),
+            "wanted": wanted, "gradient": gradient, "specialization": self, "outputs": roots,
+            "checked": checked, "single": sum(wanted) == 1,
+            "extended": None if extended is None else staticmethod(extended), "derived": None})
+
+    def compiled_gradient(self, program: Program) -> Callable:
+        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name + "_gradient")
+        compute = self.compute
+        if all(kind is None or kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
+               ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
+            return kernel
+        casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
+
+        def widened(*arguments: Any) -> Any:
+            return kernel(*(a.astype(_to(compute, a), copy=False) if i in casts else a
+                            for i, a in enumerate(arguments)))
+        return widened
+
+
+def _to(compute: Any, array: Any) -> Any:
+    """A real array stays real in a complex computation."""
+    if compute.kind == "c" and array.dtype.kind != "c":
+        return np.empty(0, compute).real.dtype
+    return compute
+
+
+def _picker(indices: Sequence[int]) -> Callable[[tuple], tuple]:
+    if not indices:
+        return lambda values: ()
+    if len(indices) == 1:
+        return itemgetter(slice(indices[0], indices[0] + 1))
+    return itemgetter(*indices)
+
+
+def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tensor]) -> None:
+    """What all recorded nodes need besides their edges and saved values."""
+    cells = node.cells = (*(None if x is None else x._cell for x in operands), *(x._cell for x in results))
+    node.versions = tuple([None if c is None else c[0] for c in cells])
+    node.sequence = next_sequence()
+    node.hooks = node.notes = None
+    for watch in mode.watchers:
+        watch(node)
+
+
+def record_unary(spec: Specialization, result: Tensor, x: Tensor, a: Any) -> None:
+    """Make `result`'s node; x is its operand, a that one's array."""
+    cls = spec.plans[ONE]
+    array = result._array
+    node = _new(cls)
+    node.edges = (x._node,)
+    node.saved = cls.pick((a, array))
+    cell = x._cell
+    node.cells = (cell, result._cell)
+    node.versions = (cell[0], 0)
+    node.sequence = next_sequence()
+    node.shape, node.kind = array.shape, result._kind
+    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
+    result._node = node
+    for watch in mode.watchers:
+        watch(node)
+
+
+ONE = (True,)
+BOTH, FIRST, SECOND = (True, True), (True, False), (False, True)
+
+
+def record_binary(spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any,
+                  left: Any, right: Any) -> None:
+    """The same for two operands, one of which may be a number. left and right are their nodes."""
+    array = result._array
+    if left is None:
+        cls, edges = spec.plans[SECOND], (right,)
+    elif right is None:
+        cls, edges = spec.plans[FIRST], (left,)
+    else:
+        cls, edges = spec.plans[BOTH], (left, right)
+    node = _new(cls)
+    node.edges = edges
+    node.saved = cls.pick((a, b, array))
+    first = NO_CELL if x.__class__ in NUMBERS else x._cell
+    second = NO_CELL if y.__class__ in NUMBERS else y._cell
+    node.cells = (first, second, result._cell)
+    node.versions = (first[0], second[0], 0)
+    node.sequence = next_sequence()
+    node.shape, node.kind = array.shape, result._kind
+    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
+    result._node = node
+    for watch in mode.watchers:
+        watch(node)
+
+
+NO_CELL = [0]
+NUMBERS = frozenset((int, float))
+
+
+def derived(node: Any) -> DerivedOperation:
+    """The operation that computes a node's gradient on tensors, recorded."""
+    cls = type(node)
+    if cls.derived is None:
+        cls.derived = DerivedOperation(cls.specialization, cls.gradient.again)
+    return cls.derived
+
+
+class DerivedOperation:
+    """A gradient program as an operation of its own, so that it can be differentiated again."""
+
+    def __init__(self, origin: Specialization, program: Program):
+        self.name = f"{origin.operation.name}_gradient"
+        self.label = f"{origin.operation.label}Backward"
+        self.origin, self.program = origin, program
+        self.specializations: dict[Any, Specialization] = {}
+
+    def apply(self, operands: tuple[Tensor, ...], parameters: tuple) -> Any:
+        kinds = tuple(x._kind for x in operands)
+        spec = self.specializations.get(kinds)
+        if spec is None:
+            origin = self.origin
+            aside = frozenset(i for i, x in enumerate(self.program.inputs) if x.domain < Domain.REAL)
+            common = kind_of(_dtype_of(origin.compute), origin.common.device)
+            results = tuple(common if root.domain == Domain.COMPLEX or origin.compute.kind != "c"
+                            or root.domain != Domain.REAL
+                            else common.with_dtype(common.dtype.to_real()) for root in self.program.roots)
+            spec = self.specializations[kinds] = Specialization(
+                self, self.program, common, kinds, origin.compute, results, aside)
+        return apply(spec, operands, tuple(x._array for x in operands), parameters, None)
+
+
+def _dtype_of(numpy_dtype: Any) -> Any:
+    from ..core.dtype import BY_NUMPY
+    return BY_NUMPY[numpy_dtype]
+
+
+def apply(spec: Specialization, operands: Sequence[Any], arrays: Sequence[Any], parameters: tuple,
+          kept: tuple[tuple[int, ...], tuple[int, ...]] | None) -> Any:
+    """Run a specialisation and record it if a gradient is wanted.
+
+    operands: tensors or numbers; arrays: what is computed with. kept: for a reduction whose axes do
+        not stay, the result's shape with and without them.
+    """
+    wanted = tuple([isinstance(x, Tensor) and x._node is not None for x in operands])
+    recording = mode.recording and True in wanted and spec.result.dtype.category >= FLOAT
+    cls = spec.plans[wanted] if recording else None
+    run = spec.run if cls is None or cls.extended is None else cls.extended
+    with quiet():
+        values = run(*arrays, *parameters)
+    roots = len(spec.program.roots)
+    several = type(values) is tuple
+    values = values if several else (values,)
+    values = [v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values]
+    shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
+    results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
+    if cls is not None:
+        node = _new(cls)
+        node.edges = tuple([x._node for x, on in zip(operands, wanted) if on])
+        node.saved = cls.pick((*arrays, *values))
+        node.parameters, node.kept = parameters, None if kept is None else kept[0]
+        if roots == 1:
+            results[0]._node = node
+            node.shape, node.kind = shaped[0].shape, spec.result
+        else:
+            node.shape, node.kind = tuple((v.shape, k) for v, k in zip(shaped, spec.results)), spec.result
+            for i, result in enumerate(results):
+                result._node = Port(node, i, result._array.shape, result._kind)
+        _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
+    return results[0] if roots == 1 else tuple(results)
+
+
+class FormulaOperation:
+    """What a formula's decorator makes: the definition, and its specialisations.
+
+    Args:
+        formula: The Python function; arguments without defaults are operands (arrays), those with a
+            number are parameters (passed at each call), other defaults are static (traced anew).
+        kind: How dtypes promote.
+        names: The public names of the arguments, in order.
+        optional: Operands that may be None.
+        aside: Operands that do not take part in promotion (a condition, an index).
+        reduced: Operands with one value a row.
+        rows: Is it computed over rows?
+    """
+
+    def __init__(self, formula: Callable, kind: PromotionKind, *, names: str | None = None, label: str = "",
+                 aside: str = "", reduced: str = "", static: str = "", rows: bool = False,
+                 differentiable: bool = True):
+        self.formula, self.promotion, self.rows = formula, kind, rows
+        self.name = formula.__name__.rstrip("_")
+        self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
+        signature = inspect.signature(formula).parameters
+        self.operands = tuple(n for n, p in signature.items()
+                              if p.default is p.empty or p.annotation in ("operand", Operand))
+        self.defaults = {n: p.default for n, p in signature.items() if n not in self.operands}
+        self.optional = frozenset(n for n in self.operands if signature[n].default is None)
+        statics = static.split()
+        self.parameters = tuple(n for n, v in self.defaults.items() if n not in statics
+                                and isinstance(v, (int, float)) and not isinstance(v, bool))
+        self.statics = tuple(n for n in self.defaults if n not in self.parameters)
+        public = names.split() if names else []
+        usual = {"x": "input", "y": "other"}
+        self.public = {n: public[i] if i < len(public) else usual.get(n, n)
+                       for i, n in enumerate(signature)}
+        self.aside, self.reduced = frozenset(aside.split()), frozenset(reduced.split())
+        self.differentiable = differentiable
+        self.explicit: Callable | None = None
+        self.specializations: dict[Any, Specialization] = {}
+        self.same: dict[Kind, Specialization] = {}
+        self.function: Callable = self.formula
+        self.__doc__ = formula.__doc__
+        OPERATIONS[self.name] = self
+
+    def gradient(self, rule: Callable) -> Callable:
+        """Decorator: the gradient as a formula of g, the operands and y, where it beats the derived one."""
+        self.explicit = rule
+        return rule
+
+    def specialize(self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple) -> Specialization:
+        """The operation traced for operands of these kinds (None: absent) and static options."""
+        key = kinds, common, statics
+        found = self.specializations.get(key)
+        if found is None:
+            found = self.specializations[key] = self._trace(kinds, common, statics)
+        return found
+
+    def _trace(self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple) -> Specialization:
+        compute, result = elementwise_dtypes(self.promotion, common.dtype)
+        domain = _DOMAINS[compute.category]
+        symbols: dict[str, Expression | None] = {}
+        for name, kind in zip(self.operands, kinds):
+            own = domain if name not in self.aside or kind is None else _DOMAINS[kind.dtype.category]
+            symbols[name] = None if kind is None else symbol(name, own, name not in self.reduced)
+        numbers = {name: parameter(name) for name in self.parameters}
+        root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
+        roots = root if isinstance(root, tuple) else (root,)
+        present = tuple(x for x in symbols.values() if x is not None)
+        program = Program(present, roots, self.parameters, self.bound_gradient(statics))
+        results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
+        aside = frozenset(i for i, x in enumerate(n for n, k in zip(self.operands, kinds) if k is not None)
+                          if x in self.aside)
+        return Specialization(self, program, kind_of(compute, common.device),
+                              tuple(k for k in kinds if k is not None), compute.numpy, results, aside)
+
+    def bound_gradient(self, statics: tuple) -> Callable | None:
+        if self.explicit is None:
+            return None
+        accepted = inspect.signature(self.explicit).parameters
+        extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
+        extra.update({n: parameter(n) for n in self.parameters if n in accepted})
+        rule = self.explicit
+        return lambda *symbols: rule(*symbols, **extra)
+
+    def result_dtype(self, root: Expression, result: Any) -> Any:
+        if root.domain == Domain.BOOL and self.promotion is PromotionKind.ALWAYS_BOOL:
+            return bool_
+        if root.domain == Domain.INT and root.primitive.name in ("sum", "prod"):
+            return int64
+        if root.domain == Domain.REAL and result.is_complex:
+            return result.to_real()
+        return result
+
+    def common_kind(self, operands: Sequence[Any]) -> Kind:
+        """The kind that the operands are computed in, by promotion; checks that devices agree."""
+        tensors = [x for x in operands if isinstance(x, Tensor)]
+        voters = [x for n, x in zip(self.operands, operands) if n not in self.aside and x is not None]
+        if not any(isinstance(x, Tensor) for x in voters):
+            dtype = result_dtype((), (), voters)
+        else:
+            dtype = result_dtype([x.dtype for x in voters if isinstance(x, Tensor) and x._array.ndim],
+                                 [x.dtype for x in voters if isinstance(x, Tensor) and not x._array.ndim],
+                                 [x for x in voters if not isinstance(x, Tensor)])
+        return kind_of(dtype, common_device(tensors, self.name))
+
+    def general(self, operands: tuple, statics: tuple = (), parameters: tuple = (),
+                out: Tensor | None = None, inplace: bool = False) -> Any:
+        """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
+        if any(x is not None and is_overridden(x) for x in operands):
+            return self.overridden(operands, statics, parameters, out, inplace)
+        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        common = self.common_kind(operands)
+        arrays, kinds = self.arrays(operands, common)
+        spec = self.specialize(kinds, common, statics)
+        if all(kind is common or kind is None for kind in kinds) and not statics:
+            self.same.setdefault(common, spec)
+        present = tuple(x for x in operands if x is not None)
+        broadcast([a.shape for a in arrays])
+        if inplace:
+            return write_into(present[0], self, spec, present, arrays, parameters)
+        result = apply(spec, present, arrays, parameters, None)
+        return result if out is None else write_out(out, result, self.name)
+
+    def accept(self, i: int, x: Any) -> Any:
+        """An operand as a tensor, a Python number or None.
+
+        Raises:
+            TypeError: It is nothing of these.
+        """
+        if x is None and self.operands[i] in self.optional or isinstance(x, Tensor):
+            return x
+        if isinstance(x, np.generic):
+            return x.item()
+        if isinstance(x, (bool, int, float, complex)):
+            return x
+        raise TypeError(f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
+                        f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first")
+
+    def arrays(self, operands: tuple, common: Kind) -> tuple[list[Any], tuple[Kind | None, ...]]:
+        """The operands' arrays, and the kinds that the specialisation is made for.
+
+        A tensor of a higher category than its 0-d neighbour keeps its dtype; where an operand has
+        another dtype than the common one it is cast by the specialisation.
+        """
+        arrays, kinds = [], []
+        compute, _ = elementwise_dtypes(self.promotion, common.dtype)
+        for name, x in zip(self.operands, operands):
+            if x is None:
+                kinds.append(None)
+            elif isinstance(x, Tensor):
+                array = x._array
+                if common.device is not x._kind.device and array.ndim == 0:
+                    array = common.xp.asarray(array)
+                arrays.append(array)
+                kinds.append(kind_of(x.dtype, common.device))
+            else:
+                arrays.append(number_array(x, common.xp, compute))
+                kinds.append(kind_of(compute, common.device))
+        return arrays, tuple(kinds)
+
+    def overridden(self, operands: tuple, statics: tuple, parameters: tuple, out: Any, inplace: bool) -> Any:
+        keywords = dict(zip(self.statics, statics)) | dict(zip(self.parameters, parameters))
+        keywords = {self.public[n]: v for n, v in keywords.items() if v != self.defaults[n]}
+        if out is not None:
+            keywords["out"] = out
+        function = getattr(Tensor, self.name + "_") if inplace else self.function
+        return override(function, operands, operands, keywords)
+
+
+class Operand:
+    """Annotation of a formula's argument that is an array although it has a default."""
+
+
+def number_array(value: Any, xp: Any, dtype: Any) -> Any:
+    """A Python number as a 0-d array; integers wrap around as PyTorch's do."""
+    compute = dtype.compute
+    try:
+        with quiet():
+            return xp.asarray(value, compute)
+    except OverflowError:
+        bits = 8 * compute.itemsize
+        return xp.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
+
+
+def common_device(tensors: Sequence[Tensor], name: str) -> Any:
+    """The one device of the tensors; 0-d CPU tensors go along with any.
+
+    Raises:
+        RuntimeError: There are two.
+    """
+    devices = list(dict.fromkeys(x._kind.device for x in tensors if x._array.ndim or x._kind.device.type != "cpu"))
+    if len(devices) > 1:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, "
+                           f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))")
+    if devices:
+        return devices[0]
+    from ..core.device import CPU
+    return tensors[0]._kind.device if tensors else CPU
+
+
+__all__ = ["FormulaOperation", "FormulaNode", "Operand", "apply", "common_device", "record_binary",
+           "record_unary", "restore", "silence", "silent"]
