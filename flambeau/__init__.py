@@ -1,0 +1,62 @@
+"""flambeau: a define-by-run tensor library with NumPy's feel and PyTorch's API.
+
+Everything public is here under torch's names: ``import flambeau as torch``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .torch_version import __version__
+from .autograd.mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .autograd import variable as _variable
+from .core import dtype as _dtype
+from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
+from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
+from .core.printing import get_printoptions, printoptions, set_printoptions
+from .core.promotion import can_cast, promote_types
+from .core.size import Size
+from .core.tensor import Tensor
+from .ops import families as _families
+from .ops.registry import NAMESPACES as _namespaces
+
+dtype = _dtype.dtype
+globals().update(_dtype.DTYPES)
+globals().update(_dtype.ALIASES)
+globals().update(_namespaces["torch"])
+
+_LAZY = {
+    "autograd", "compat", "cuda", "distributions", "fft", "func", "jit", "linalg", "nn", "optim", "random",
+    "serialization", "special", "testing", "torch_version", "utils", "version",
+}
+_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+
+
+def __getattr__(name: str) -> Any:
+    """Submodules and what they bring load when first asked for."""
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    if name in _ELSEWHERE:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+        return value
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
+
+
+def is_tensor(obj: object) -> bool:
+    """Is it a Tensor?
+
+    Source: torch.is_tensor
+    """
+    return isinstance(obj, Tensor)

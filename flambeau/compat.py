@@ -56,11 +56,13 @@ class AliasImporter(MetaPathFinder, Loader):
         sys.modules[module.__name__] = importlib.import_module(self.real_name(module.__name__))
 
     def foreign_module(self) -> str | None:
-        """The first module name loaded under the alias that is not the package's own module."""
-        for name, module in tuple(sys.modules.items()):
-            if self.covers(name) and module is not sys.modules.get(self.real_name(name)):
-                return name
-        return None
+        """The outermost module loaded under the alias that is not the package's own, if any."""
+        loaded = tuple(sys.modules.items())
+        real = sys.modules.get
+        return min(
+            (n for n, m in loaded if self.covers(n) and m is not real(self.real_name(n))),
+            default=None,
+        )
 
     def install(self) -> None:
         foreign = self.foreign_module()

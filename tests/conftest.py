@@ -23,22 +23,13 @@ class Setting(NamedTuple):
     write: Callable[[Any], object]
 
 
-def _printing_of_probes() -> str:
-    # The print options have a public setter only. These values show each of them: precision,
-    # scientific mode, threshold and edge items, line width.
-    probes = (torch.tensor([1 / 3, 1e-5]), torch.tensor(2.5), torch.arange(1001), torch.zeros(40))
-    return "\n".join(map(repr, probes))
-
-
-def _reset_printing(_: str) -> None:
-    torch.set_printoptions(profile="default", sci_mode=None)
-
-
 SEALED = {
     "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype),
     "default device": Setting(torch.get_default_device, torch.set_default_device),
     "grad mode": Setting(torch.is_grad_enabled, torch.set_grad_enabled),
-    "print options": Setting(_printing_of_probes, _reset_printing),
+    "print options": Setting(
+        torch.get_printoptions, lambda options: torch.set_printoptions(**options)
+    ),
 }
 
 

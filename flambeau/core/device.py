@@ -175,7 +175,9 @@ class device:
     index: int | None
 
     def __new__(cls, type: Any = None, index: Any = None, *, device: Any = None) -> device:
-        if device is not None and type is None and index is None:
+        if device is not None:
+            if type is not None or index is not None:
+                raise _refusal(type, index, device)
             return _make(device, None)
         known = _KNOWN.get(type) if index is None and type.__class__ is str else None
         return known or _make(type, index)
@@ -236,14 +238,15 @@ def _make(spec: Any, index: Any) -> device:
         return _interned(*_parse(spec, index))
     if index is None and _is_index(spec):
         return _of_accelerator(_natural(spec))
-    raise TypeError(
-        f"device() received an invalid combination of arguments - got ({_names(spec, index)}), but "
-        f"expected a torch.device, a str with an optional int index, or an int"
+    raise _refusal(spec, index)
+
+
+def _refusal(*arguments: Any) -> TypeError:
+    given = ", ".join(type(item).__name__ for item in arguments if item is not None)
+    return TypeError(
+        f"device() received an invalid combination of arguments - got ({given}), but expected a "
+        f"torch.device, a str with an optional int index, or an int"
     )
-
-
-def _names(*arguments: Any) -> str:
-    return ", ".join(type(item).__name__ for item in arguments if item is not None)
 
 
 def _is_index(value: Any) -> bool:
@@ -330,15 +333,18 @@ def resolve(spec: Any = None) -> device:
         NotImplementedError: The same, for the other types.
     """
     if spec is None:
-        spec = defaults.current
-    if spec is CPU:
-        return CPU
+        return _canonical(defaults.current)
     if not isinstance(spec, (device, str)) and not _is_index(spec):
         raise TypeError(
             f"argument 'device' must be torch.device, not {type(spec).__name__}; pass a "
             f"device, a string such as 'cuda:0', or an int"
         )
-    asked = device(spec)
+    return _canonical(_make(spec, None))
+
+
+def _canonical(asked: device) -> device:
+    if asked is CPU:
+        return CPU
     index = asked.backend.canonical_index(asked.index)
     return asked if index == asked.index else _interned(asked.type, index)
 

@@ -103,7 +103,11 @@ def test_compares_by_type_and_index() -> None:
 @pytest.mark.parametrize(
     ("arguments", "kind", "match"),
     [
-        (("foo",), RuntimeError, "Expected one of cpu, cuda, ipu, .*, privateuseone device type at "),
+        (
+            ("foo",),
+            RuntimeError,
+            "Expected one of cpu, cuda, ipu, .*, privateuseone device type at ",
+        ),
         (("CPU:0",), RuntimeError, "device type at start of device string: CPU"),
         (("",), RuntimeError, "Device string must not be empty"),
         (("cuda:",), RuntimeError, "Invalid device string: 'cuda:'"),
@@ -168,7 +172,7 @@ def test_cpu_is_numpy() -> None:
     ],
 )
 def test_types_without_backend(name: str, kind: type[Exception], match: str) -> None:
-    with pytest.raises(kind, match=match + "; devices that can be used here: 'cpu'"):
+    with pytest.raises(kind, match=match + r"; devices that can be used here: 'cpu'"):
         resolve(name)
     with pytest.raises(kind, match=match):
         _ = device(name).backend
@@ -216,7 +220,7 @@ def test_resolve_gives_the_device_that_a_tensor_reports(spec: Any, expected: str
 
 def test_resolve_refuses_what_names_no_device(cuda: Recorder) -> None:
     for spec in (1.5, True, [1], b"cpu"):
-        with pytest.raises(TypeError, match="argument 'device' must be torch.device, not "):
+        with pytest.raises(TypeError, match=r"argument 'device' must be torch.device, not "):
             resolve(spec)
     with pytest.raises(RuntimeError, match="invalid device ordinal"):
         resolve("cuda:2")
@@ -286,7 +290,11 @@ def test_set_default_tensor_type(cuda: Recorder) -> None:
     ("given", "kind", "match"),
     [
         ("torch.LongTensor", TypeError, "only floating-point types are supported"),
-        ("torch.cuda.FloatTensor", TypeError, "not available. Torch not compiled with CUDA enabled"),
+        (
+            "torch.cuda.FloatTensor",
+            TypeError,
+            "not available. Torch not compiled with CUDA enabled",
+        ),
         ("foo", ValueError, "invalid type: 'foo'"),
         (3, TypeError, "invalid type object: only floating-point types are supported"),
         (int, TypeError, "invalid type object: only floating-point types are supported"),

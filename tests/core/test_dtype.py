@@ -75,7 +75,10 @@ def test_numpy_type_and_back(item: dtype) -> None:
     assert item.numpy.itemsize == item.itemsize
     assert item.numpy.name == item.name
     assert from_numpy(item.numpy) is item
-    assert item.category == (item.numpy.kind in "iu") + 2 * item.is_floating_point + 3 * item.is_complex
+    assert (
+        item.category
+        == (item.numpy.kind in "iu") + 2 * item.is_floating_point + 3 * item.is_complex
+    )
 
 
 def test_aliases() -> None:
@@ -142,7 +145,9 @@ def test_from_numpy_takes_every_spelling() -> None:
 
 @pytest.mark.parametrize("kind", ["object_", "str_", "datetime64", "void"])
 def test_from_numpy_refuses_what_no_tensor_holds(kind: str) -> None:
-    match = rf"can't convert np.ndarray of type numpy.{kind}\. The only supported types are: float64, "
+    match = (
+        rf"can't convert np.ndarray of type numpy.{kind}\. The only supported types are: float64, "
+    )
     with pytest.raises(TypeError, match=match):
         from_numpy(np.dtype(getattr(np, kind)))
 
@@ -280,7 +285,11 @@ def test_limits_compare_by_type() -> None:
         (finfo, (types.bool_,), r"torch.finfo\(\) requires a floating point input type"),
         (iinfo, (types.float32,), r"torch.iinfo\(\) requires an integer input type"),
         (iinfo, (types.bool_,), "torch.bool is not supported by torch.iinfo"),
-        (finfo, ("float32",), r"finfo\(\): argument 'type' \(position 1\) must be torch.dtype, not str"),
+        (
+            finfo,
+            ("float32",),
+            r"finfo\(\): argument 'type' \(position 1\) must be torch.dtype, not str",
+        ),
         (iinfo, (3,), r"iinfo\(\): argument 'type' \(position 1\) must be torch.dtype, not int"),
         (iinfo, (), "missing 1 required positional argument"),
     ],

@@ -73,9 +73,7 @@ def test_within_a_group_of_tensors_types_promote(group: int) -> None:
 
 
 def test_dimensioned_with_zero_dim_equals_the_record() -> None:
-    assert_table(
-        DTYPES, DTYPES, lambda a, b: promotion.result_dtype([a], [b]), RECORD["dim_zero"]
-    )
+    assert_table(DTYPES, DTYPES, lambda a, b: promotion.result_dtype([a], [b]), RECORD["dim_zero"])
 
 
 def test_tensors_with_numbers_equal_the_record(default: str) -> None:

@@ -34,8 +34,8 @@ def assert_size(value: Any, expected: str) -> None:
         (trusted((5, 6)), "torch.Size([5, 6])"),
         (SHAPE[1:], "torch.Size([3, 4])"),
         (SHAPE[::2], "torch.Size([2, 4])"),
-        (SHAPE + (1,), "torch.Size([2, 3, 4, 1])"),
-        ((1,) + SHAPE, "torch.Size([1, 2, 3, 4])"),
+        (SHAPE + (1,), "torch.Size([2, 3, 4, 1])"),  # noqa: RUF005
+        ((1,) + SHAPE, "torch.Size([1, 2, 3, 4])"),  # noqa: RUF005
         (SHAPE + SHAPE[:1], "torch.Size([2, 3, 4, 2])"),
         (SHAPE[:2] * 2, "torch.Size([2, 3, 2, 3])"),
         (2 * SHAPE[:1], "torch.Size([2, 2])"),
@@ -85,7 +85,7 @@ def test_refuses_what_is_no_integer(items: Any, position: int, name: str) -> Non
 
 def test_refuses_other_operands() -> None:
     with pytest.raises(TypeError, match="item 3 is 'float'"):
-        SHAPE + (1.5,)
+        SHAPE + (1.5,)  # noqa: RUF005
     for other in ([1], 3, None):
         with pytest.raises(TypeError):
             SHAPE + other  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""Conversions: dtype, device, copies, NumPy, DLPack."""

@@ -1,0 +1,1 @@
+"""Exponentials, logarithms, powers, trigonometric and hyperbolic functions."""

@@ -1,0 +1,1 @@
+"""Indexing: reading and writing by integers, slices, masks and index tensors."""

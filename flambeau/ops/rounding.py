@@ -1,0 +1,1 @@
+"""Rounding, signs and parts of numbers."""
