@@ -1,0 +1,19 @@
+"""Functions of neural networks, as torch.nn.functional has them: computed from the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.registry import NAMESPACES
+
+globals().update(NAMESPACES["nn.functional"])
+
+
+def __getattr__(name: str) -> Any:
+    """What nn.functional shares with the main namespace."""
+    if name in SHARED:
+        return NAMESPACES["torch"][name]
+    raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
+
+
+SHARED = frozenset(("tanh", "sigmoid", "pdist", "cosine_similarity", "bilinear", "selu_", "relu_"))

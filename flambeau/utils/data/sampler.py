@@ -1,0 +1,119 @@
+"""Samplers: in which order a loader takes the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Sampler(Generic[T_co]):
+    """Base class: write ``__iter__``, which gives indices.
+
+    Source: torch.utils.data.Sampler
+    """
+
+    def __iter__(self) -> Iterator[T_co]:
+        raise NotImplementedError("a Sampler gives indices: write __iter__")
+
+
+class SequentialSampler(Sampler[int]):
+    """0, 1, 2, ...
+
+    Source: torch.utils.data.SequentialSampler
+    """
+
+    def __init__(self, data_source: Any) -> None:
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler[int]):
+    """A random order, or draws with replacement.
+
+    Source: torch.utils.data.RandomSampler
+    """
+
+    def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
+                 generator: Any = None) -> None:
+        if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
+            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        self.data_source, self.replacement = data_source, replacement
+        self._num_samples, self.generator = num_samples, generator
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        from ... import Generator, empty, randint, randperm  # type: ignore[attr-defined]
+        n, generator = len(self.data_source), self.generator
+        if generator is None:
+            generator = Generator()
+            generator.manual_seed(int(empty((), dtype=_int64()).random_().item()))
+        if self.replacement:
+            for start in range(0, self.num_samples, 32):
+                count = min(32, self.num_samples - start)
+                yield from randint(high=n, size=(32,), dtype=_int64(), generator=generator).tolist()[:count]
+            return
+        for start in range(0, self.num_samples, n or 1):
+            yield from randperm(n, generator=generator).tolist()[:self.num_samples - start]
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+def _int64() -> Any:
+    from ...core.dtype import int64
+    return int64
+
+
+class SubsetRandomSampler(Sampler[int]):
+    """The given indices in random order.
+
+    Source: torch.utils.data.SubsetRandomSampler
+    """
+
+    def __init__(self, indices: Sequence[int], generator: Any = None) -> None:
+        self.indices, self.generator = indices, generator
+
+    def __iter__(self) -> Iterator[int]:
+        from ... import randperm  # type: ignore[attr-defined]
+        return (self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist())
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class BatchSampler(Sampler[list[int]]):
+    """Lists of `batch_size` indices of another sampler.
+
+    Source: torch.utils.data.BatchSampler
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for index in self.sampler:
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch
+
+    def __len__(self) -> int:
+        count = len(self.sampler)  # type: ignore[arg-type]
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
