@@ -32,13 +32,15 @@ def is_quiet(program: Program) -> bool:
     return all(item.primitive.quiet or not item.args for item in order(expand(program.roots)))
 
 
-def compile_program(program: Program, xp: ModuleType, dtype: object, name: str = "kernel") -> Callable:
+def compile_program(program: Program, xp: ModuleType, dtype: object, name: str = "formula",
+                    rows: bool | None = None) -> Callable:
     """``kernel(*arrays, *parameters[, axes])``: the roots' values, a tuple if there are several.
 
     The arrays have `dtype` (bool, index and reduced inputs have their own). A row program takes the
-    row's axes, counted from the end; what it reduces keeps those axes with size 1.
+    row's axes, counted from the end; what it reduces keeps those axes with size 1. With `rows` it
+    takes them even if it has no use for them.
     """
-    return _Writer(program, xp, dtype).function(name)
+    return _Writer(program, xp, dtype).function(f"{name}_kernel", program.rowwise if rows is None else rows)
 
 
 class _Writer:
@@ -59,13 +61,15 @@ class _Writer:
         self.found: dict[str, object] = {}
         self.reuses = False
 
-    def function(self, name: str) -> Callable:
+    def function(self, name: str, rows: bool) -> Callable:
         arguments = [x.value[0] for x in self.program.inputs]  # type: ignore[index]
         arguments += self.program.parameters
-        if self.program.rowwise:
+        if rows:
             arguments.append("axes")
         for item in self.nodes:
             self.visit(item)
+        if self.is_one_call() and len(arguments) == len(self.program.inputs):
+            return self.lookup(self.roots[0].primitive.value)  # type: ignore[return-value]
         results = [self.names[root] for root in self.roots]
         body = self.lines
         if self.reuses:
@@ -77,6 +81,14 @@ class _Writer:
         exec(compile(source, filename, "exec"), self.scope)
         made: Callable = self.scope[name]  # type: ignore[assignment]
         return made
+
+    def is_one_call(self) -> bool:
+        """Is the program nothing but one array function of its inputs, in their order?"""
+        root = self.roots[0]
+        return (len(self.roots) == 1 and not root.primitive.reduces and bool(root.args)
+                and root.primitive.name not in ("real", "imag", "make_complex", "held")
+                and len(root.args) == len(self.program.inputs)
+                and all(a is b for a, b in zip(root.args, self.program.inputs)))
 
     def visit(self, item: Expression) -> None:
         kind = item.primitive

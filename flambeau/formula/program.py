@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .differentiate import differentiate
-from .expression import INPUT, LEAVES, PARAMETER, Domain, Expression, order, substitute, symbol
+from .expression import (INPUT, LEAVES, LENGTH, PARAMETER, Domain, Expression, length, order, parameter,
+                         substitute, symbol)
+
+ROW_LENGTH = "row_length_"
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Gradient:
         extra row values, in this order; a root for each wanted input.
     inputs, outputs: positions of the inputs and outputs that it needs saved.
     extras: values of the forward program, one a row, that it needs saved.
+    counted: they take the row's length as one more parameter, after the program's own.
     again: the same gradient without `extras` (it computes them from the inputs), for
         differentiating once more.
     """
@@ -26,6 +30,7 @@ class Gradient:
     outputs: tuple[int, ...]
     extras: tuple[Expression, ...]
     again: Program
+    counted: bool
 
 
 @dataclass(eq=False)
@@ -90,9 +95,16 @@ class Program:
             kept = self._used(short, outs)[0]
             inputs = tuple(sorted({*kept, *(i for i in inputs if self._feeds(i, extras))}))
         saved = [self.inputs[i] for i in inputs] + [outs[i] for i in outputs]
-        return Gradient(Program((*gs, *saved, *names), tuple(short), self.parameters),
+        # A gradient may have no full input left to take a row's length from, so it is told.
+        counted = any(item.primitive is LENGTH for item in order([*short, *best]))
+        parameters = self.parameters
+        if counted:
+            parameters = (*parameters, ROW_LENGTH)
+            known = {length(): parameter(ROW_LENGTH, Domain.INT)}
+            short, best = substitute(short, known), substitute(best, known)
+        return Gradient(Program((*gs, *saved, *names), tuple(short), parameters),
                         inputs, outputs, tuple(extras),
-                        Program((*gs, *saved), tuple(best), self.parameters))
+                        Program((*gs, *saved), tuple(best), parameters), counted)
 
     def _used(self, roots: Sequence[Expression], outs: list[Expression],
               ) -> tuple[tuple[int, ...], tuple[int, ...]]:

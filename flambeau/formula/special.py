@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from . import coefficient as c
 from .expression import Expression, constant
-from .primitive import (absolute, derivative, equal, exp, expanded, floor, log, log1p, logical_and,
+from .primitive import (absolute, cos, derivative, equal, exp, expanded, floor, log, log1p, logical_and,
                         primitive, reciprocal, rint, sign, sin, sqrt, square, tan, where)
 
 ROOT_PI, ROOT_2, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2), math.sqrt(2 * math.pi)
@@ -249,3 +249,47 @@ derivative(i0)(lambda g, out, x: (g * i1(x),))
 derivative(i0e)(lambda g, out, x: (g * (i1e(x) - sign(x) * out),))
 derivative(i1)(lambda g, out, x: (g * (i0(x) - _over(out, x)),))
 derivative(i1e)(lambda g, out, x: (g * (i0e(x) - _over(out, x) - sign(x) * out),))
+
+
+# ------------------------------------------------- Bessel functions as plain compositions
+
+def _oscillating(x: Expression, order: int, second: bool) -> Expression:
+    """J (or Y, the second kind) of order 0 or 1 for x >= 8, from its modulus and phase."""
+    inverse = 8.0 / x
+    t = square(inverse) * 2 - 1
+    even, odd = ((c.P0, c.Q0), (c.P1, c.Q1))[order]
+    even, odd = chebyshev(t, even), inverse * chebyshev(t, odd)
+    phase = x - (2 * order + 1) * math.pi / 4
+    wave = even * sin(phase) + odd * cos(phase) if second else even * cos(phase) - odd * sin(phase)
+    return wave * sqrt(inverse * (1 / (4 * math.pi)))
+
+
+def bessel_j(x: Expression, order: int) -> Expression:
+    """J of order 0 or 1."""
+    size = absolute(x)
+    near = chebyshev(between(square(size), 0.0, 64.0), (c.J0_SMALL, c.J1_SMALL)[order])
+    far = _oscillating(where(size < 8, 8.0, size), order, False)
+    far = where(equal(size, math.inf), 0.0, far)
+    return where(size < 8, near * x, far * sign(x)) if order else where(size < 8, near, far)
+
+
+def bessel_y(x: Expression, order: int) -> Expression:
+    """Y of order 0 or 1: -inf at 0 and nan below."""
+    series = chebyshev(between(square(x), 0.0, 64.0), (c.Y0_SMALL, c.Y1_SMALL)[order])
+    singular = log(x) * bessel_j(x, order)
+    near = series * x + (singular - reciprocal(x)) * (2 / math.pi) if order else (
+        series + singular * (2 / math.pi))
+    far = where(equal(x, math.inf), 0.0, _oscillating(where(x < 8, 8.0, x), order, True))
+    return where(equal(x, 0), -math.inf, where(x < 0, math.nan, where(x < 8, near, far)))
+
+
+def bessel_k(x: Expression, order: int, scaled: bool) -> Expression:
+    """K of order 0 or 1, times exp(x) if `scaled`: inf at 0 and nan below."""
+    series = chebyshev(between(square(x), 0.0, 4.0), (c.K0_SMALL, c.K1_SMALL)[order])
+    singular = log(x * 0.5)
+    near = series * x + singular * i1(x) + reciprocal(x) if order else series - singular * i0(x)
+    near = near * exp(x) if scaled else near
+    big = where(x < 2, 2.0, x)
+    far = chebyshev(4.0 / big - 1, (c.K0_LARGE, c.K1_LARGE)[order]) / sqrt(big)
+    far = far if scaled else far * exp(-big)
+    return where(equal(x, 0), math.inf, where(x < 0, math.nan, where(x <= 2, near, far)))

@@ -15,15 +15,14 @@ from ..formula import special as s
 from ..formula.expression import Domain, Expression
 from .define import pointwise
 
-
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def activation(label: str = "", names: str = "", method: bool | str = False) -> Callable:
+def activation(label: str = "", names: str = "") -> Callable:
     """`pointwise` for nn.functional: real floating operands only."""
     def make(formula: Callable) -> Callable:
         return pointwise(formula, namespace="nn.functional", label=label, names=names or None,
-                         method=method)
+                         method=False, inplace=False)
     return make
 
 
@@ -276,8 +275,3 @@ def prelu(x: Expression, weight: Expression) -> Expression:
     """input where positive, weight * input elsewhere."""
     _floating(x, "prelu_cpu")
     return p.where(x > 0, x, x * weight)
-
-
-for _name in ("hardtanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "mish", "hardsigmoid",
-              "hardswish", "shrink", "step", "logsigmoid"):
-    delattr(Tensor, f"{_name}_")  # in place only through `inplace`

@@ -1,11 +1,13 @@
 """Imports every family of operations, which fills the registry."""
 
 from . import (
-    activation, arithmetic, comparison, contraction, convert, creation, elementary, indexing, loss,
-    normalization, randomness, reduction, rounding, structure, view,
+    activation, activation_function, arithmetic, comparison, contraction, convert, creation,
+    elementary, indexing, loss, normalization, randomness, reduction, rounding, special,
+    structure, view,
 )
 
 __all__ = [
-    "activation", "arithmetic", "comparison", "contraction", "convert", "creation", "elementary", "indexing",
-    "loss", "normalization", "randomness", "reduction", "rounding", "structure", "view",
+    "activation", "activation_function", "arithmetic", "comparison", "contraction", "convert",
+    "creation", "elementary", "indexing", "loss", "normalization", "randomness", "reduction",
+    "rounding", "special", "structure", "view",
 ]

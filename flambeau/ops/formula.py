@@ -21,7 +21,7 @@ from ..core.kind import Kind, kind_of
 from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
-from ..formula.evaluate import compile_program, is_quiet
+from ..formula.evaluate import compile_program, is_quiet, row_length
 from ..formula.expression import Domain, Expression, parameter, symbol
 from ..formula.program import Program
 from .registry import OPERATIONS, is_overridden, override
@@ -158,7 +158,7 @@ class Specialization:
 
     def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
         """The program's kernel, with casts around it where the operands or results need them."""
-        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name)
+        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name, self.operation.rows)
         compute = self.compute
         plain = all(kind is None or kind.numpy == compute or i in self.aside
                     for i, kind in enumerate(self.kinds))
@@ -218,7 +218,8 @@ class Specialization:
             "extended": None if extended is None else staticmethod(extended), "derived": None})
 
     def compiled_gradient(self, program: Program) -> Callable:
-        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name + "_gradient")
+        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name + "_gradient",
+                                 self.operation.rows)
         compute = self.compute
         if all(kind is None or kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
                ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
@@ -321,7 +322,7 @@ class DerivedOperation:
     def __init__(self, origin: Specialization, program: Program):
         self.name = f"{origin.operation.name}_gradient"
         self.label = f"{origin.operation.label}Backward"
-        self.origin, self.program = origin, program
+        self.origin, self.program, self.rows = origin, program, origin.operation.rows
         self.specializations: dict[Any, Specialization] = {}
 
     def apply(self, operands: tuple[Tensor, ...], parameters: tuple) -> Any:
@@ -367,6 +368,8 @@ def apply(spec: Specialization, operands: Sequence[Any], arrays: Sequence[Any], 
         node = _new(cls)
         node.edges = tuple([x._node for x, on in zip(operands, wanted) if on])
         node.saved = cls.pick((*arrays, *values))
+        if cls.gradient.counted:
+            parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
         node.parameters, node.kept = parameters, None if kept is None else kept[0]
         if roots == 1:
             results[0]._node = node
