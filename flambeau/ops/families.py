@@ -2,12 +2,12 @@
 
 from . import (
     activation, activation_function, arithmetic, comparison, contraction, convert, creation,
-    elementary, indexing, loss, normalization, randomness, reduction, rounding, special,
+    elementary, indexing, loss, normalization, polynomial, randomness, reduction, rounding, special,
     structure, view,
 )
 
 __all__ = [
     "activation", "activation_function", "arithmetic", "comparison", "contraction", "convert",
-    "creation", "elementary", "indexing", "loss", "normalization", "randomness", "reduction",
+    "creation", "elementary", "indexing", "loss", "normalization", "polynomial", "randomness", "reduction",
     "rounding", "special", "structure", "view",
 ]
