@@ -269,7 +269,6 @@ def bessel_j(x: Expression, order: int) -> Expression:
     size = absolute(x)
     near = chebyshev(between(square(size), 0.0, 64.0), (c.J0_SMALL, c.J1_SMALL)[order])
     far = _oscillating(where(size < 8, 8.0, size), order, False)
-    far = where(equal(size, math.inf), 0.0, far)
     return where(size < 8, near * x, far * sign(x)) if order else where(size < 8, near, far)
 
 
@@ -279,7 +278,7 @@ def bessel_y(x: Expression, order: int) -> Expression:
     singular = log(x) * bessel_j(x, order)
     near = series * x + (singular - reciprocal(x)) * (2 / math.pi) if order else (
         series + singular * (2 / math.pi))
-    far = where(equal(x, math.inf), 0.0, _oscillating(where(x < 8, 8.0, x), order, True))
+    far = _oscillating(where(x < 8, 8.0, x), order, True)
     return where(equal(x, 0), -math.inf, where(x < 0, math.nan, where(x < 8, near, far)))
 
 

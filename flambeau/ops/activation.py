@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula import special as s
@@ -42,6 +43,8 @@ def _orderable(x: Expression, name: str) -> None:
 
 
 def _run(function: Callable, inplace: bool, input: Tensor, *numbers: float) -> Tensor:
+    if numbers and isinstance(input, Tensor) and input.dtype.category < FLOAT:
+        numbers = tuple(map(int, numbers))  # the bounds of integers are integers
     if inplace:
         return function.operation.general((input,), (), numbers, None, True)  # type: ignore[attr-defined]
     return function(input, *numbers)

@@ -18,6 +18,10 @@ from .registry import public
 from .write import write_out
 
 
+LONGEST = 2048
+"""The highest degree that is computed; above it the answer is nan, as PyTorch's is for Hermite's."""
+
+
 def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None) -> Tensor:
     """The function on the operands' promoted arrays; these functions have no gradient."""
     tensors = [x for x in operands if isinstance(x, Tensor)]
@@ -45,7 +49,8 @@ def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -
         n = np.trunc(np.where(np.isfinite(degree), degree, -1))
         before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
         result = np.where(n == 0, before, np.where(n == 1, value, x * 0))
-        for k in range(2, int(n.max(initial=0)) + 1):
+        result = np.where(n > LONGEST, np.nan, result)
+        for k in range(2, int(min(n.max(initial=0), LONGEST)) + 1):
             before, value = value, np.asarray(following(k, x, value, before), x.dtype)
             result = np.where(n == k, value, result)
         return result
