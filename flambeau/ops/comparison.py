@@ -1,1 +1,256 @@
 """Comparisons, logic, bits, and choosing: where, clamp, maximum."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core.promotion import PromotionKind
+from ..core.tensor import Tensor
+from ..formula import primitive as p
+from ..formula.expression import Expression
+from .define import binary, pointwise
+from .registry import method, public
+
+BOOL = PromotionKind.ALWAYS_BOOL
+
+_TWO: dict[str, tuple[Any, PromotionKind, str, str]] = {
+    "eq": (p.equal, BOOL, "", "Is x equal to y?"),
+    "ne": (p.not_equal, BOOL, "not_equal", "Is x different from y?"),
+    "lt": (p.less, BOOL, "less", "Is x less than y?"),
+    "le": (p.less_equal, BOOL, "less_equal", "Is x less than or equal to y?"),
+    "gt": (p.greater, BOOL, "greater", "Is x greater than y?"),
+    "ge": (p.greater_equal, BOOL, "greater_equal", "Is x greater than or equal to y?"),
+    "logical_and": (p.logical_and, BOOL, "", "Are both true?"),
+    "logical_or": (p.logical_or, BOOL, "", "Is one true?"),
+    "logical_xor": (p.logical_xor, BOOL, "", "Is just one true?"),
+    "bitwise_and": (p.bitwise_and, PromotionKind.DEFAULT, "", "The bits that both have."),
+    "bitwise_or": (p.bitwise_or, PromotionKind.DEFAULT, "", "The bits that one has."),
+    "bitwise_xor": (p.bitwise_xor, PromotionKind.DEFAULT, "", "The bits that just one has."),
+    "bitwise_left_shift": (p.left_shift, PromotionKind.DEFAULT, "", "x 2^y of integers."),
+    "bitwise_right_shift": (p.right_shift, PromotionKind.DEFAULT, "", "x / 2^y of integers, rounded down."),
+    "maximum": (p.maximum, PromotionKind.DEFAULT, "", "The larger; nan if one is."),
+    "minimum": (p.minimum, PromotionKind.DEFAULT, "", "The smaller; nan if one is."),
+    "fmax": (p.fmax, PromotionKind.DEFAULT, "", "The larger; a number rather than nan."),
+    "fmin": (p.fmin, PromotionKind.DEFAULT, "", "The smaller; a number rather than nan."),
+}
+"""Operations of two operands that are one primitive: its dtype rule, other names, and what it says."""
+
+
+def _two(name: str, primitive: Any, kind: PromotionKind, alias: str, doc: str) -> Any:
+    def formula(x, y):  # type: ignore[no-untyped-def]
+        return primitive(x, y)
+    formula.__name__ = name
+    formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
+    function = pointwise(kind=kind, also=alias, method=f"{name} {alias}",
+                         inplace=name not in ("maximum", "minimum", "fmax", "fmin"))(formula)
+    if alias and not name.startswith(("f", "m")):
+        setattr(Tensor, alias + "_", getattr(Tensor, name + "_"))
+    return function
+
+
+_functions = {name: _two(name, *entry) for name, entry in _TWO.items()}
+eq, ne, lt, le, gt, ge = (_functions[name] for name in ("eq", "ne", "lt", "le", "gt", "ge"))
+maximum, minimum = _functions["maximum"], _functions["minimum"]
+logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Tensor, f"__{_name}__", binary(_functions[_name].operation, operator=True))
+Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+for _name, _owner in {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+                      "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift"}.items():
+    setattr(Tensor, f"__{_name}__", binary(_functions[_owner].operation, operator=True))
+    setattr(Tensor, f"__r{_name}__", binary(_functions[_owner].operation, operator=True, swapped=True))
+    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _owner + "_"))
+
+_ONE: dict[str, tuple[Any, str]] = {
+    "isnan": (p.isnan, "Is it nan?"),
+    "isinf": (p.isinf, "Is it infinite?"),
+    "isfinite": (p.isfinite, "Is it neither infinite nor nan?"),
+    "signbit": (p.signbit, "Is its sign bit set?"),
+    "logical_not": (p.logical_not, "Is it zero?"),
+}
+
+
+def _one(name: str, primitive: Any, doc: str) -> Any:
+    def formula(x):  # type: ignore[no-untyped-def]
+        return primitive(x)
+    formula.__name__ = name
+    formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
+    return pointwise(kind=BOOL, inplace=name == "logical_not")(formula)
+
+
+isnan, isinf, isfinite, signbit, logical_not = (_one(name, *entry) for name, entry in _ONE.items())
+
+
+@pointwise(method="bitwise_not __invert__")
+def bitwise_not(x: Expression) -> Expression:
+    """The bits it does not have; of bools: not.
+
+    Source: torch.bitwise_not
+    """
+    return p.bitwise_not(x)
+
+
+@public(method=True)
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Is it +inf?
+
+    Source: torch.isposinf
+    """
+    return eq(input, math.inf, out=out)
+
+
+@public(method=True)
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Is it -inf?
+
+    Source: torch.isneginf
+    """
+    return eq(input, -math.inf, out=out)
+
+
+@public(method=True)
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Is |input - other| <= atol + rtol |other|?
+
+    Source: torch.isclose
+    """
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype")
+    near = eq(input, other)
+    if equal_nan and input.dtype.category >= 2:
+        near = near | (isnan(input) & isnan(other))
+    if rtol == 0 and atol == 0:
+        return near
+    wide = other if other.dtype.category >= 2 else other.to(_default())
+    distance = (input.to(wide.dtype) - wide).abs()
+    return near | (isfinite(distance) & (distance <= atol + rtol * wide.abs()))
+
+
+def _default() -> Any:
+    from ..core.dtype import state
+    return state.default
+
+
+@public(method=True)
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Are all elements close (see `isclose`)?
+
+    Source: torch.allclose
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+
+
+@public(method=True)
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Have the tensors one shape, and equal elements?
+
+    Source: torch.equal
+    """
+    return input._array.shape == other._array.shape and bool((input._array == other._array).all())
+
+
+@pointwise(aside="condition", names="condition input other", label="Where", method=False, inplace=False)
+def choose(condition: Expression, x: Expression, y: Expression) -> Expression:
+    """x where the condition holds, else y."""
+    return p.where(condition, x, y)
+
+
+@public()
+def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+    """input where the condition holds, else other; with the condition alone, where it holds.
+
+    Raises:
+        RuntimeError: The condition is not bool.
+
+    Source: torch.where
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.where(torch.tensor([True, False]), 1., 2.)
+        tensor([1., 2.])
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)  # type: ignore[attr-defined]
+    if condition.dtype.name not in ("bool", "uint8"):
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+                           f"{condition.dtype}")
+    if condition.dtype.name == "uint8":
+        condition = condition.bool()  # type: ignore[attr-defined]
+    return choose(condition, input, other, out=out)
+
+
+@method("where")
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This where the condition holds, else other."""
+    return where(condition, self, other)
+
+
+class operand:  # noqa: N801
+    """Annotation: an operand although it has a default."""
+
+
+@pointwise(label="Clamp", method=False, inplace=False)
+def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expression:  # type: ignore[assignment]
+    """x held between min and max."""
+    y = x if min is None else p.maximum(x, min)
+    return y if max is None else p.minimum(y, max)
+
+
+def _bounds(min: Any, max: Any) -> None:
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+
+
+def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool) -> Tensor:
+    _bounds(min, max)
+    return clamp_.operation.general((input, min, max), (), (), out, inplace)
+
+
+@public("clamp", "clip", method="clamp clip")
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """The input held between min and max (numbers or tensors).
+
+    Raises:
+        RuntimeError: Neither is given.
+
+    Source: torch.clamp
+    """
+    return _clamp(input, min, max, out, False)
+
+
+@method("clamp_", "clip_")
+def clamp_in_place(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """The in-place form of `clamp`."""
+    return _clamp(self, min, max, None, True)
+
+
+@public(method=True)
+def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
+    """The input, at least min.
+
+    Source: torch.clamp_min
+    """
+    return clamp(input, min, out=out)
+
+
+@public(method=True)
+def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
+    """The input, at most max.
+
+    Source: torch.clamp_max
+    """
+    return clamp(input, None, max, out=out)
+
+
+@method("clamp_min_")
+def _clamp_min_in_place(self: Tensor, min: Any) -> Tensor:
+    """The in-place form of `clamp_min`."""
+    return _clamp(self, min, None, None, True)
+
+
+@method("clamp_max_")
+def _clamp_max_in_place(self: Tensor, max: Any) -> Tensor:
+    """The in-place form of `clamp_max`."""
+    return _clamp(self, None, max, None, True)
