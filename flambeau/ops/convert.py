@@ -109,8 +109,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return self.to(other.dtype)  # type: ignore[attr-defined]
 
 
-@method()
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+@method("type")
+def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of the old tensor class, or the values in another dtype.
 
     Source: torch.Tensor.type
