@@ -28,7 +28,12 @@ class Classifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(64, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
+            nn.Linear(64, 128),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(128, 64),
+            nn.ReLU(),
+            nn.Linear(64, 10),
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -63,10 +68,14 @@ def draw_curve(losses: list[float], scores: list[float], path: Path) -> None:
     plt.close(figure)
 
 
-def draw_predictions(model: Classifier, images: torch.Tensor, labels: torch.Tensor, path: Path) -> None:
+def draw_predictions(
+    model: Classifier, images: torch.Tensor, labels: torch.Tensor, path: Path
+) -> None:
     guesses = model(images[:24]).argmax(1)
     figure, axes = plt.subplots(3, 8, figsize=(8, 3.6))
-    for axis, image, guess, label in zip(axes.flat, images, guesses.tolist(), labels.tolist(), strict=False):
+    for axis, image, guess, label in zip(
+        axes.flat, images, guesses.tolist(), labels.tolist(), strict=False
+    ):
         axis.imshow(image.reshape(8, 8).numpy(), cmap="gray_r")
         axis.set_title(f"{guess}", color="green" if guess == label else "red", fontsize=10)
         axis.axis("off")
@@ -76,7 +85,9 @@ def draw_predictions(model: Classifier, images: torch.Tensor, labels: torch.Tens
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("digits-results"))
     options = parser.parse_args()
@@ -110,7 +121,9 @@ def main() -> None:
     draw_curve(losses, scores, options.out / "learning-curve.png")
     draw_predictions(model, images, labels, options.out / "predictions.png")
     torch.save(model.state_dict(), options.out / "digits.pt")
-    print(f"validation accuracy {scores[-1]:.2%} on {held_back} held-back digits; see {options.out}/")
+    print(
+        f"validation accuracy {scores[-1]:.2%} on {held_back} held-back digits; see {options.out}/"
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .torch_version import __version__
+from .autograd import variable as _variable
 from .autograd.mode import (
     enable_grad,
     inference_mode,
@@ -17,7 +17,6 @@ from .autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from .autograd import variable as _variable
 from .core import dtype as _dtype
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
@@ -27,6 +26,7 @@ from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
 from .ops.registry import NAMESPACES as _namespaces
+from .torch_version import __version__
 
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
@@ -34,8 +34,23 @@ globals().update(_dtype.ALIASES)
 globals().update(_namespaces["torch"])
 
 _LAZY = {
-    "autograd", "compat", "cuda", "distributions", "fft", "func", "jit", "linalg", "nn", "optim", "random",
-    "serialization", "special", "testing", "torch_version", "utils", "version",
+    "autograd",
+    "compat",
+    "cuda",
+    "distributions",
+    "fft",
+    "func",
+    "jit",
+    "linalg",
+    "nn",
+    "optim",
+    "random",
+    "serialization",
+    "special",
+    "testing",
+    "torch_version",
+    "utils",
+    "version",
 }
 _ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
 

@@ -30,4 +30,12 @@ class Generator(_core.Generator):
         return super().set_state(new_state._array if isinstance(new_state, Tensor) else new_state)
 
 
-__all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]

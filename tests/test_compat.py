@@ -141,13 +141,14 @@ def test_refuses_beside_the_real_one(name, lantern, monkeypatch):
 @pytest.mark.usefixtures("installed")
 class TestTorch:
     def test_import_statements_mean_flambeau(self):
-        import flambeau.nn.functional
-        import flambeau.utils.data
         import torch
         import torch.nn as nn
         import torch.nn.functional as F
         from torch import optim
         from torch.utils.data import DataLoader
+
+        import flambeau.nn.functional
+        import flambeau.utils.data
 
         assert torch is flambeau
         assert nn is sys.modules["torch.nn"] is flambeau.nn

@@ -6,7 +6,6 @@ import flambeau as torch
 
 LEAKS = {
     "default dtype": lambda: torch.set_default_dtype(torch.float64),
-    "default device": lambda: torch.set_default_device("meta"),
     "grad mode": lambda: torch.set_grad_enabled(False),
     "print options": lambda: torch.set_printoptions(precision=2),
 }

@@ -17,8 +17,13 @@ from .mode import enable_grad, no_grad
 from .node import Leaf, Node, Port
 
 
-def run(roots: Sequence[Any], grads: Sequence[Any], retain: bool, create: bool,
-        wanted: Sequence[Any] | None = None) -> list[Any]:
+def run(
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    retain: bool,
+    create: bool,
+    wanted: Sequence[Any] | None = None,
+) -> list[Any]:
     """Send `grads` (tensors) back from the nodes `roots`.
 
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
@@ -33,11 +38,19 @@ def run(roots: Sequence[Any], grads: Sequence[Any], retain: bool, create: bool,
         _loop(flow, roots, grads, retain, allowed, catch)
     if wanted is None:
         return []
-    return [None if edge is None or catch is None else catch[edge.node, edge.index] for edge in wanted]
+    return [
+        None if edge is None or catch is None else catch[edge.node, edge.index] for edge in wanted
+    ]
 
 
-def _loop(flow: Bare, roots: Sequence[Any], grads: Sequence[Any], retain: bool,
-          allowed: set[Node] | None, catch: dict[tuple[Node, int], Any] | None) -> None:
+def _loop(
+    flow: Bare,
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    retain: bool,
+    allowed: set[Node] | None,
+    catch: dict[tuple[Node, int], Any] | None,
+) -> None:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
 
@@ -77,7 +90,8 @@ def _loop(flow: Bare, roots: Sequence[Any], grads: Sequence[Any], retain: bool,
             if node.__class__ is Leaf:
                 continue
             if allowed is not None and not any(
-                    edge is not None and edge.node in allowed for edge in node.edges):
+                edge is not None and edge.node in allowed for edge in node.edges
+            ):
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
@@ -100,7 +114,8 @@ def _loop(flow: Bare, roots: Sequence[Any], grads: Sequence[Any], retain: bool,
 TWICE = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have "
     "already been freed): {} freed what it had saved when backward went through it. Specify "
-    "retain_graph=True in the first backward() or grad() call if you need the graph again.")
+    "retain_graph=True in the first backward() or grad() call if you need the graph again."
+)
 
 
 def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) -> None:
@@ -152,7 +167,9 @@ class Bare:
         return fit(part, shape)
 
     def cast(self, part: Any, kind: Any) -> Any:
-        return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(kind.numpy)
+        return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(
+            kind.numpy
+        )
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
@@ -215,8 +232,10 @@ class Bare:
     def after(self, node: Node, parts: Sequence[Any], g: Any) -> Sequence[Any]:
         """Run the hooks on the gradients that leave."""
         outs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
-        ins = tuple(None if part is None or edge is None else self.tensors(
-            edge, self.fit(part, edge.shape)) for part, edge in zip(parts, node.edges))
+        ins = tuple(
+            None if part is None or edge is None else self.tensors(edge, self.fit(part, edge.shape))
+            for part, edge in zip(parts, node.edges)
+        )
         for hook in tuple((node.hooks or {}).values()):
             result = hook(ins, outs)
             if result is not None:
@@ -281,8 +300,11 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
     extra = part.ndim - len(shape)
     if extra > 0:
         part = part.sum(axis=tuple(range(extra)))
-    axes = tuple(i - part.ndim for i, size in enumerate(part.shape)
-                 if size != 1 and shape[i - part.ndim] == 1)
+    axes = tuple(
+        i - part.ndim
+        for i, size in enumerate(part.shape)
+        if size != 1 and shape[i - part.ndim] == 1
+    )
     if axes:
         part = part.sum(axis=axes, keepdims=True)
     return part if part.shape == shape else _spread(part, shape)
@@ -290,6 +312,7 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
 
 def _spread(part: Any, shape: tuple[int, ...]) -> Any:
     import numpy as np  # broadcast_to keeps the array's own type under NumPy's dispatch (CuPy too)
+
     return np.broadcast_to(part, shape)
 
 

@@ -63,9 +63,12 @@ class _Switch:
         # functools and inspect load when something is decorated, not with the library
         import functools
         import inspect
+
         if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} decorates functions, not the class "
-                            f"{function.__name__}: decorate its __init__ or methods instead")
+            raise TypeError(
+                f"{type(self).__name__} decorates functions, not the class "
+                f"{function.__name__}: decorate its __init__ or methods instead"
+            )
         if inspect.isgeneratorfunction(function):
             return self._wrap_generator(function)
 
@@ -73,6 +76,7 @@ class _Switch:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with self.clone():
                 return function(*args, **kwargs)
+
         return wrapped
 
     def _wrap_generator(self, function: Callable) -> Callable:
@@ -98,6 +102,7 @@ class _Switch:
                     raise
                 except BaseException as error:
                     value, send = error, generator.throw
+
         return wrapped
 
 
@@ -117,7 +122,7 @@ class _Recording(_Switch):
         mode.recording = self.before.pop()
 
 
-class no_grad(_Recording):  # noqa: N801
+class no_grad(_Recording):
     """Context manager and decorator: operations are not recorded.
 
     Source: torch.no_grad
@@ -138,7 +143,7 @@ class no_grad(_Recording):  # noqa: N801
         return made(function)
 
 
-class enable_grad(no_grad):  # noqa: N801
+class enable_grad(no_grad):
     """Context manager and decorator: operations are recorded, also inside `no_grad`.
 
     Source: torch.enable_grad
@@ -154,7 +159,7 @@ class enable_grad(no_grad):  # noqa: N801
     value = True
 
 
-class set_grad_enabled(_Recording):  # noqa: N801
+class set_grad_enabled(_Recording):
     """Turns recording on or off, at once as a function or for the duration of a `with`.
 
     Args:
@@ -191,7 +196,7 @@ class set_grad_enabled(_Recording):  # noqa: N801
         return set_grad_enabled(self.value)
 
 
-class inference_mode(_Switch):  # noqa: N801
+class inference_mode(_Switch):
     """Context manager and decorator: nothing is recorded, and results can never take part in recording.
 
     Args:

@@ -29,8 +29,18 @@ class Node:
         notes: None, or a dict of what else somebody attached: metadata, pre-hooks, the forward line.
     """
 
-    __slots__ = ("edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes",
-                 "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "cells",
+        "edges",
+        "hooks",
+        "kind",
+        "notes",
+        "saved",
+        "sequence",
+        "shape",
+        "versions",
+    )
 
     label = "Node"
     outputs = 1
@@ -120,7 +130,7 @@ class Leaf(Node):
 class Port:
     """One output of a node with several."""
 
-    __slots__ = ("node", "index", "shape", "kind")
+    __slots__ = ("index", "kind", "node", "shape")
 
     def __init__(self, node: Node, index: int, shape: tuple[int, ...], kind: Any):
         self.node, self.index, self.shape, self.kind = node, index, shape, kind

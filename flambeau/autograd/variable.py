@@ -25,8 +25,10 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         tensor([1., 1.], requires_grad=True)
     """
     if requires_grad and self._kind.dtype.category < 2:
-        raise RuntimeError(f"only Tensors of floating point and complex dtype can require gradients, not "
-                           f"{self.dtype}: convert with .float() first")
+        raise RuntimeError(
+            f"only Tensors of floating point and complex dtype can require gradients, not "
+            f"{self.dtype}: convert with .float() first"
+        )
     if self._node is None:
         if requires_grad:
             self._node = Leaf(self, self._array.shape)
@@ -34,9 +36,11 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         if not requires_grad:
             self._node = None
     elif not requires_grad:
-        raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a "
-                           "computed variable in a subgraph that doesn't require differentiation use "
-                           "var_no_grad = var.detach().")
+        raise RuntimeError(
+            "you can only change requires_grad flags of leaf variables. If you want to use a "
+            "computed variable in a subgraph that doesn't require differentiation use "
+            "var_no_grad = var.detach()."
+        )
     return self
 
 
@@ -62,25 +66,38 @@ def seeds(outputs: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Ten
     made = []
     for output, grad in zip(outputs, grads):
         if output._node is None:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn: no input of "
-                               "it requires grad, or it was computed under no_grad or from a detached tensor")
+            raise RuntimeError(
+                "element 0 of tensors does not require grad and does not have a grad_fn: no input of "
+                "it requires grad, or it was computed under no_grad or from a detached tensor"
+            )
         if grad is None:
             if output._array.size != 1:
-                raise RuntimeError(f"grad can be implicitly created only for scalar outputs, not for shape "
-                                   f"{list(output.shape)}: reduce it first (sum, mean) or pass gradient=")
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, not for shape "
+                    f"{list(output.shape)}: reduce it first (sum, mean) or pass gradient="
+                )
             if output._kind.dtype.is_complex:
-                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got "
-                                   f"{output.dtype}")
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{output.dtype}"
+                )
             grad = wrap(output._kind.xp.ones(output._array.shape, output._kind.numpy), output._kind)
         elif grad._array.shape != output._array.shape:
-            raise RuntimeError(f"Mismatch in shape: grad_output[0] has a shape of {grad.shape} and output[0] has a "
-                               f"shape of {output.shape}.")
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[0] has a shape of {grad.shape} and output[0] has a "
+                f"shape of {output.shape}."
+            )
         made.append(grad)
     return made
 
 
-def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None,
-             create_graph: bool = False, inputs: Any = None) -> None:
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
     """Add the gradient of this tensor to the ``.grad`` of every leaf it was computed from.
 
     Args:
@@ -102,6 +119,7 @@ def backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | 
         tensor([6.])
     """
     from . import backward as run
+
     run(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 

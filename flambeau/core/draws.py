@@ -402,7 +402,9 @@ def bernoulli_(
     """
     each = isinstance(p, np.ndarray)
     if out.dtype.kind == "c" or out.dtype.name in _UNSIGNED:
-        raise _not_implemented(f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype)
+        raise _not_implemented(
+            f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
+        )
     if each:
         return _bernoulli_each(out, p, generator)
     if not 0 <= p <= 1:

@@ -133,7 +133,9 @@ def _random_between(
 def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """The first integer and the end of the range, moved inwards to what a float can represent."""
     if dtype.kind == "c":
-        raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
+        raise RuntimeError(
+            "check_random_bounds handles only integral, floating-point and boolean types"
+        )
     floating = dtype.name in _DIGITS
     if high is not None and low >= high:
         raise RuntimeError(
@@ -213,10 +215,11 @@ def randperm(
         return np.arange(n).astype(dtype)
     generator = generator or default_generator
     with generator.lock:
-        if n < _LARGE_PERMUTATION:
-            numbers = generator.take(n - 1).astype(np.int64)
-        else:
-            numbers = _words64(generator.take(2 * (n - 1)))
+        numbers = (
+            generator.take(n - 1).astype(np.int64)
+            if n < _LARGE_PERMUTATION
+            else _words64(generator.take(2 * (n - 1)))
+        )
     numbers %= np.arange(n, 1, -1).astype(numbers.dtype)
     return _swapped(numbers.astype(np.int64, copy=False)).astype(dtype, copy=False)
 

@@ -23,7 +23,7 @@ class Kind:
         overridden: A tensor subclass that handles its own functions; no fast path takes it.
     """
 
-    __slots__ = ("dtype", "device", "xp", "numpy", "compute", "numbers", "overridden", "_scalars")
+    __slots__ = ("_scalars", "compute", "device", "dtype", "numbers", "numpy", "overridden", "xp")
 
     dtype: dtype
     device: device
@@ -34,7 +34,8 @@ class Kind:
         self.xp = backends[device.type].xp
         self.numpy, self.compute = dtype.numpy, dtype.compute
         self.numbers = frozenset(
-            () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float))
+            () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)
+        )
         self._scalars: dict[float, Any] = {}
 
     def scalar(self, value: float) -> Any:

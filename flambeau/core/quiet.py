@@ -25,7 +25,7 @@ except ImportError:  # another NumPy inside
         np.seterr(**before)
 
 
-class quiet:  # noqa: N801
+class quiet:
     """Context manager: NumPy's floating-point flags are ignored."""
 
     __slots__ = ("token",)

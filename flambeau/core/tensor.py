@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .device import device as Device  # noqa: N812
 from .device import CPU
+from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
 from .size import Size
 
 _size = tuple.__new__
 _new = object.__new__
-_kinds = {(item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"}
+_kinds = {
+    (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"
+}
 
 
 class Tensor:
@@ -43,7 +45,7 @@ class Tensor:
         tensor([1., 2.])
     """
 
-    __slots__ = ("_array", "_kind", "_node", "_cell", "_base", "_grad", "__dict__", "__weakref__")
+    __slots__ = ("__dict__", "__weakref__", "_array", "_base", "_cell", "_grad", "_kind", "_node")
 
     _array: Any
     _kind: Kind
@@ -53,6 +55,50 @@ class Tensor:
     _grad: Tensor | None
 
     __array_priority__ = 1000
+
+    if TYPE_CHECKING:  # attached from above by the registry
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __lshift__(self, other: Any) -> Tensor: ...
+        def __rlshift__(self, other: Any) -> Tensor: ...
+        def __rshift__(self, other: Any) -> Tensor: ...
+        def __rrshift__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __iadd__(self, other: Any) -> Tensor: ...
+        def __isub__(self, other: Any) -> Tensor: ...
+        def __imul__(self, other: Any) -> Tensor: ...
+        def __itruediv__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+
     __hash__ = object.__hash__
 
     # -------------------------------------------------------------------------- what it is
@@ -169,8 +215,10 @@ class Tensor:
         """
         array = self._array
         if array.size != 1:
-            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar: "
-                               "item() wants exactly one; take one by indexing, or use tolist()")
+            raise RuntimeError(
+                f"a Tensor with {array.size} elements cannot be converted to Scalar: "
+                "item() wants exactly one; take one by indexing, or use tolist()"
+            )
         value = array.item()
         return value if type(value) in _PYTHON else float(value)
 
@@ -200,7 +248,9 @@ class Tensor:
             return bool(self._array.item())
         if size == 0:
             raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous: use any() or all()")
+        raise RuntimeError(
+            "Boolean value of Tensor with more than one value is ambiguous: use any() or all()"
+        )
 
     def __int__(self) -> int:
         return int(self._number())
@@ -212,13 +262,19 @@ class Tensor:
         return complex(self._number())
 
     def __index__(self) -> int:
-        if self._kind.dtype.is_floating_point or self._kind.dtype.is_complex or self._array.size != 1:
+        if (
+            self._kind.dtype.is_floating_point
+            or self._kind.dtype.is_complex
+            or self._array.size != 1
+        ):
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self._array.item())
 
     def _number(self) -> Any:
         if self._array.size != 1:
-            raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            )
         value = self.item()
         if type(value) is complex and value.imag == 0:
             return value.real
@@ -227,8 +283,10 @@ class Tensor:
     def __contains__(self, element: object) -> bool:
         if isinstance(element, (Tensor, int, float, complex, bool, np.generic)):
             return bool((element == self).any().item())  # type: ignore[attr-defined]
-        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
-                           f"{type(element)}.")
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
+        )
 
     # ------------------------------------------------------------------------ history, in part
 
@@ -260,18 +318,24 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type "
-                                f"{type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type "
+                    f"{type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._kind.dtype is not self._kind.dtype:
-                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype}, where the "
-                                   f"tensor has {self.dtype}")
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: {value.dtype}, where the "
+                    f"tensor has {self.dtype}"
+                )
             if value._kind.device is not self._kind.device:
                 raise RuntimeError("assigned grad has data located on a different device")
             if value._array.shape != self._array.shape:
-                raise RuntimeError(f"assigned grad has data of a different size: {list(value.shape)}, where "
-                                   f"the tensor has {list(self.shape)}")
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: {list(value.shape)}, where "
+                    f"the tensor has {list(self.shape)}"
+                )
         self._grad = value
 
     @grad.deleter
@@ -325,6 +389,7 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
     kind = _kinds.get((array.dtype, "cpu"))
     if kind is None:
         from .dtype import from_numpy  # bfloat16: ml_dtypes loads when it is first met
+
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
 
@@ -342,6 +407,8 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """
     size = ndim or 1
     if not -size <= dim < size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], "
-                         f"but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], "
+            f"but got {dim})"
+        )
     return dim + size if dim < 0 else dim

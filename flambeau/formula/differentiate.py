@@ -9,8 +9,9 @@ from .primitive import add, divide, multiply, negative, real, subtract
 from .primitive import sum as row_sum
 
 
-def differentiate(roots: Sequence[Expression], incoming: Sequence[Expression | None],
-                  inputs: Sequence[Expression]) -> list[Expression]:
+def differentiate(
+    roots: Sequence[Expression], incoming: Sequence[Expression | None], inputs: Sequence[Expression]
+) -> list[Expression]:
     """What each input receives when root i receives ``incoming[i]`` (None: nothing).
 
     An input that the roots do not depend on, or only through steps, receives the constant 0.
@@ -99,5 +100,9 @@ def _is_deviation(x: Expression) -> bool:
     if x.primitive is not subtract or x.args[1].full:
         return False
     row, average = x.args
-    return (average.primitive is divide and average.args[1] is length()
-            and average.args[0].primitive is row_sum and average.args[0].args[0] is row)
+    return (
+        average.primitive is divide
+        and average.args[1] is length()
+        and average.args[0].primitive is row_sum
+        and average.args[0].args[0] is row
+    )

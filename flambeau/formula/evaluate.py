@@ -13,8 +13,17 @@ from types import ModuleType
 
 import numpy as np
 
-from .expression import (CONSTANT, INPUT, LENGTH, PARAMETER, POSITION, Domain, Expression, order,
-                         rebuild)
+from .expression import (
+    CONSTANT,
+    INPUT,
+    LENGTH,
+    PARAMETER,
+    POSITION,
+    Domain,
+    Expression,
+    order,
+    rebuild,
+)
 from .program import Program
 
 
@@ -22,8 +31,12 @@ def expand(roots: Sequence[Expression]) -> list[Expression]:
     """`roots` without primitives that are themselves expressions of others."""
     roots = list(roots)
     while any(item.primitive.expansion for item in order(roots)):
-        roots = rebuild(roots, lambda item, args: item.primitive.expansion(*args)
-                        if item.primitive.expansion else None)
+        roots = rebuild(
+            roots,
+            lambda item, args: (
+                item.primitive.expansion(*args) if item.primitive.expansion else None
+            ),
+        )
     return roots
 
 
@@ -32,15 +45,18 @@ def is_quiet(program: Program) -> bool:
     return all(item.primitive.quiet or not item.args for item in order(expand(program.roots)))
 
 
-def compile_program(program: Program, xp: ModuleType, dtype: object, name: str = "formula",
-                    rows: bool | None = None) -> Callable:
+def compile_program(
+    program: Program, xp: ModuleType, dtype: object, name: str = "formula", rows: bool | None = None
+) -> Callable:
     """``kernel(*arrays, *parameters[, axes])``: the roots' values, a tuple if there are several.
 
     The arrays have `dtype` (bool, index and reduced inputs have their own). A row program takes the
     row's axes, counted from the end; what it reduces keeps those axes with size 1. With `rows` it
     takes them even if it has no use for them.
     """
-    return _Writer(program, xp, dtype).function(f"{name}_kernel", program.rowwise if rows is None else rows)
+    return _Writer(program, xp, dtype).function(
+        f"{name}_kernel", program.rowwise if rows is None else rows
+    )
 
 
 class _Writer:
@@ -75,7 +91,9 @@ class _Writer:
         if self.reuses:
             body, results = self.lifting_scalars(body, results)
         result = results[0] if len(results) == 1 else f"({', '.join(results)},)"
-        source = "\n    ".join([f"def {name}({', '.join(arguments)}):", *body, f"return {result}\n"])
+        source = "\n    ".join(
+            [f"def {name}({', '.join(arguments)}):", *body, f"return {result}\n"]
+        )
         filename = f"<flambeau {name} {id(self)}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), self.scope)
@@ -85,16 +103,22 @@ class _Writer:
     def is_one_call(self) -> bool:
         """Is the program nothing but one array function of its inputs, in their order?"""
         root = self.roots[0]
-        return (len(self.roots) == 1 and not root.primitive.reduces and bool(root.args)
-                and root.primitive.name not in ("real", "imag", "make_complex", "held")
-                and len(root.args) == len(self.program.inputs)
-                and all(a is b for a, b in zip(root.args, self.program.inputs)))
+        return (
+            len(self.roots) == 1
+            and not root.primitive.reduces
+            and bool(root.args)
+            and root.primitive.name not in ("real", "imag", "make_complex", "held")
+            and len(root.args) == len(self.program.inputs)
+            and all(a is b for a, b in zip(root.args, self.program.inputs))
+        )
 
     def visit(self, item: Expression) -> None:
         kind = item.primitive
-        self.support[item] = frozenset().union(
-            *(self.support[arg] for arg in item.args)) if item.args else frozenset(
-                (item,) if kind is INPUT else ())
+        self.support[item] = (
+            frozenset().union(*(self.support[arg] for arg in item.args))
+            if item.args
+            else frozenset((item,) if kind is INPUT else ())
+        )
         if kind is INPUT:
             self.names[item] = item.value[0]  # type: ignore[index]
         elif kind is PARAMETER:
@@ -136,10 +160,16 @@ class _Writer:
         if item.primitive.name in ("where", "angle") or self.support[item] != self.everything:
             return None
         for arg in item.args:
-            if (arg in self.fresh and arg.full and arg not in self.kept and item.full
-                    and self.last_use.get(arg) is item and arg.domain == item.domain
-                    and self.support[arg] == self.everything
-                    and arg.primitive.name not in ("real", "imag")):
+            if (
+                arg in self.fresh
+                and arg.full
+                and arg not in self.kept
+                and item.full
+                and self.last_use.get(arg) is item
+                and arg.domain == item.domain
+                and self.support[arg] == self.everything
+                and arg.primitive.name not in ("real", "imag")
+            ):
                 self.reuses = True
                 return self.names[arg]
         return None
@@ -148,7 +178,9 @@ class _Writer:
         """NumPy gives scalars for 0-d arrays, and nothing can be written into those."""
         names = [x.value[0] for x in self.program.inputs]  # type: ignore[index]
         test = " and ".join(f"{name}.ndim == 0" for name in names)
-        lift = [f"scalar = {test}", "if scalar:"] + [f"    {name} = {name}.reshape(1)" for name in names]
+        lift = [f"scalar = {test}", "if scalar:"] + [
+            f"    {name} = {name}.reshape(1)" for name in names
+        ]
         lower = ["if scalar:", f"    return {', '.join(f'{r}.reshape(())' for r in results)}"]
         return [*lift, *body, *lower], results
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 
@@ -32,10 +33,16 @@ class Primitive:
     quiet: never raises a floating-point flag.
     """
 
-    __slots__ = ("name", "value", "domain", "derivative", "reduces", "expansion", "quiet", "rules")
+    __slots__ = ("derivative", "domain", "expansion", "name", "quiet", "reduces", "rules", "value")
 
-    def __init__(self, name: str, value: str | None, domain: Callable[..., Domain],
-                 reduces: bool = False, quiet: bool = False):
+    def __init__(
+        self,
+        name: str,
+        value: str | None,
+        domain: Callable[..., Domain],
+        reduces: bool = False,
+        quiet: bool = False,
+    ):
         self.name, self.value, self.domain = name, value, domain
         self.reduces, self.quiet = reduces, quiet
         self.derivative: Callable | None = None
@@ -57,7 +64,7 @@ class Primitive:
 class Expression:
     """A node of a formula. Python's operators on it build larger ones."""
 
-    __slots__ = ("primitive", "args", "value", "full", "domain", "__weakref__")
+    __slots__ = ("__weakref__", "args", "domain", "full", "primitive", "value")
 
     primitive: Primitive
     args: tuple[Expression, ...]
@@ -65,9 +72,44 @@ class Expression:
     full: bool
     domain: Domain
 
+    if TYPE_CHECKING:  # primitive.py gives these their meaning
+
+        def __add__(self, other: object) -> Expression: ...
+        def __radd__(self, other: object) -> Expression: ...
+        def __sub__(self, other: object) -> Expression: ...
+        def __rsub__(self, other: object) -> Expression: ...
+        def __mul__(self, other: object) -> Expression: ...
+        def __rmul__(self, other: object) -> Expression: ...
+        def __truediv__(self, other: object) -> Expression: ...
+        def __rtruediv__(self, other: object) -> Expression: ...
+        def __floordiv__(self, other: object) -> Expression: ...
+        def __rfloordiv__(self, other: object) -> Expression: ...
+        def __mod__(self, other: object) -> Expression: ...
+        def __rmod__(self, other: object) -> Expression: ...
+        def __pow__(self, other: object) -> Expression: ...
+        def __rpow__(self, other: object) -> Expression: ...
+        def __and__(self, other: object) -> Expression: ...
+        def __rand__(self, other: object) -> Expression: ...
+        def __or__(self, other: object) -> Expression: ...
+        def __ror__(self, other: object) -> Expression: ...
+        def __xor__(self, other: object) -> Expression: ...
+        def __rxor__(self, other: object) -> Expression: ...
+        def __lshift__(self, other: object) -> Expression: ...
+        def __rlshift__(self, other: object) -> Expression: ...
+        def __rshift__(self, other: object) -> Expression: ...
+        def __rrshift__(self, other: object) -> Expression: ...
+        def __lt__(self, other: object) -> Expression: ...
+        def __le__(self, other: object) -> Expression: ...
+        def __gt__(self, other: object) -> Expression: ...
+        def __ge__(self, other: object) -> Expression: ...
+        def __neg__(self) -> Expression: ...
+        def __abs__(self) -> Expression: ...
+
     def __bool__(self) -> bool:
-        raise TypeError("a formula's values are not known while it is traced: "
-                        "write where(condition, a, b) instead of if/and/or")
+        raise TypeError(
+            "a formula's values are not known while it is traced: "
+            "write where(condition, a, b) instead of if/and/or"
+        )
 
     def __iter__(self) -> Iterator:
         raise TypeError("a formula's argument is one symbol, not a sequence")
@@ -86,15 +128,16 @@ def _wide(*domains: Domain) -> Domain:
 
 
 CONSTANT = Primitive("constant", None, _wide)
-INPUT = Primitive("input", None, _wide)          # value: (name, full, domain)
+INPUT = Primitive("input", None, _wide)  # value: (name, full, domain)
 PARAMETER = Primitive("parameter", None, _wide)  # value: name; a number known only at the call
-LENGTH = Primitive("length", None, _wide)        # how many elements a row has
-POSITION = Primitive("position", None, _wide)    # an element's index in its row
+LENGTH = Primitive("length", None, _wide)  # how many elements a row has
+POSITION = Primitive("position", None, _wide)  # an element's index in its row
 LEAVES = frozenset((CONSTANT, INPUT, PARAMETER, LENGTH, POSITION))
 
 
-def _intern(primitive: Primitive, args: tuple[Expression, ...], value: object,
-            full: bool, domain: Domain) -> Expression:
+def _intern(
+    primitive: Primitive, args: tuple[Expression, ...], value: object, full: bool, domain: Domain
+) -> Expression:
     key = (primitive.name, type(value), repr(value), *map(id, args))
     found = _table.get(key)
     if found is None:
@@ -112,8 +155,15 @@ def node(primitive: Primitive, args: tuple[Expression, ...]) -> Expression:
 
 
 def constant(value: bool | int | float | complex) -> Expression:
-    domain = (Domain.BOOL if isinstance(value, bool) else Domain.INT if isinstance(value, int)
-              else Domain.REAL if isinstance(value, float) else Domain.COMPLEX)
+    domain = (
+        Domain.BOOL
+        if isinstance(value, bool)
+        else Domain.INT
+        if isinstance(value, int)
+        else Domain.REAL
+        if isinstance(value, float)
+        else Domain.COMPLEX
+    )
     return _intern(CONSTANT, (), value, False, domain)
 
 
@@ -166,8 +216,10 @@ def order(roots: Iterable[Expression]) -> list[Expression]:
     return result
 
 
-def rebuild(roots: Iterable[Expression], replace: Callable[[Expression, tuple], Expression | None],
-            ) -> list[Expression]:
+def rebuild(
+    roots: Iterable[Expression],
+    replace: Callable[[Expression, tuple], Expression | None],
+) -> list[Expression]:
     """`roots` with nodes exchanged: `replace(node, new_args)` gives the new node, or None to keep it."""
     roots = list(roots)
     new: dict[Expression, Expression] = {}
@@ -180,11 +232,13 @@ def rebuild(roots: Iterable[Expression], replace: Callable[[Expression, tuple], 
     return [new[root] for root in roots]
 
 
-def substitute(roots: Iterable[Expression], mapping: dict[Expression, Expression]) -> list[Expression]:
+def substitute(
+    roots: Iterable[Expression], mapping: dict[Expression, Expression]
+) -> list[Expression]:
     """`roots` with the nodes in `mapping` exchanged; nothing below an exchanged node is walked."""
     roots = list(roots)
     new = dict(mapping)
-    stack = [root for root in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
         item = stack[-1]
         if item in new:
@@ -221,8 +275,11 @@ def text(root: Expression) -> str:
         if item.primitive is INPUT:
             names[item] = item.value[0]  # type: ignore[index]
         elif item.primitive in LEAVES:
-            names[item] = repr(item.value) if item.primitive is CONSTANT else str(
-                item.value or item.primitive.name)
+            names[item] = (
+                repr(item.value)
+                if item.primitive is CONSTANT
+                else str(item.value or item.primitive.name)
+            )
         else:
             names[item] = f"{item.primitive.name}({', '.join(names[arg] for arg in item.args)})"
     return names[root]

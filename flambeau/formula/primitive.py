@@ -10,13 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .expression import (CONSTANT, Domain, Expression, Primitive, _intern, constant, is_constant,
-                         length, lift, node)
+from .expression import (
+    CONSTANT,
+    Domain,
+    Expression,
+    Primitive,
+    _intern,
+    constant,
+    is_constant,
+    length,
+    lift,
+    node,
+)
 
 PRIMITIVES: dict[str, Primitive] = {}
 
 
 # ------------------------------------------------------------------------------ result domains
+
 
 def _widest(*domains: Domain) -> Domain:
     return max(domains)
@@ -48,8 +59,14 @@ def _chosen(condition: Domain, *domains: Domain) -> Domain:
 
 # -------------------------------------------------------------------------------- definitions
 
-def primitive(name: str, value: str | None = None, domain: Callable[..., Domain] = _floating,
-              reduces: bool = False, quiet: bool = False) -> Primitive:
+
+def primitive(
+    name: str,
+    value: str | None = None,
+    domain: Callable[..., Domain] = _floating,
+    reduces: bool = False,
+    quiet: bool = False,
+) -> Primitive:
     """Add a primitive to the table. `value` is its array function, by default of the same name."""
     made = PRIMITIVES[name] = Primitive(name, value or name, domain, reduces, quiet)
     return made
@@ -64,18 +81,22 @@ def expanded(function: Callable) -> Primitive:
 
 def derivative(*owners: Primitive) -> Callable[[Callable], Callable]:
     """Give the primitives their derivative rule."""
+
     def register(rule: Callable) -> Callable:
         for owner in owners:
             owner.derivative = rule
         return rule
+
     return register
 
 
 def simplification(owner: Primitive) -> Callable[[Callable], Callable]:
     """Add a rule that sees the arguments before a node is made; it gives a simpler result, or None."""
+
     def register(rule: Callable) -> Callable:
         owner.rules.append(rule)
         return rule
+
     return register
 
 
@@ -93,12 +114,24 @@ remainder = primitive("remainder", domain=_number)
 fmod = primitive("fmod", domain=_number)
 
 exp, exp2, expm1 = primitive("exp"), primitive("exp2"), primitive("expm1")
-log, log2, log10, log1p = primitive("log"), primitive("log2"), primitive("log10"), primitive("log1p")
+log, log2, log10, log1p = (
+    primitive("log"),
+    primitive("log2"),
+    primitive("log10"),
+    primitive("log1p"),
+)
 sin, cos, tan = primitive("sin"), primitive("cos"), primitive("tan")
-asin, acos, atan = primitive("asin", "arcsin"), primitive("acos", "arccos"), primitive("atan", "arctan")
+asin, acos, atan = (
+    primitive("asin", "arcsin"),
+    primitive("acos", "arccos"),
+    primitive("atan", "arctan"),
+)
 sinh, cosh, tanh = primitive("sinh"), primitive("cosh"), primitive("tanh")
-asinh, acosh, atanh = (primitive("asinh", "arcsinh"), primitive("acosh", "arccosh"),
-                       primitive("atanh", "arctanh"))
+asinh, acosh, atanh = (
+    primitive("asinh", "arcsinh"),
+    primitive("acosh", "arccosh"),
+    primitive("atanh", "arctanh"),
+)
 atan2 = primitive("atan2", "arctan2")
 hypot = primitive("hypot")
 logaddexp, logaddexp2 = primitive("logaddexp"), primitive("logaddexp2")
@@ -108,8 +141,9 @@ ldexp_int = primitive("ldexp_int", "ldexp")
 heaviside = primitive("heaviside", domain=_number, quiet=True)
 gcd, lcm = (primitive(name, domain=_number, quiet=True) for name in ("gcd", "lcm"))
 
-floor, ceil, trunc, rint = (primitive(name, domain=_number, quiet=True)
-                            for name in ("floor", "ceil", "trunc", "rint"))
+floor, ceil, trunc, rint = (
+    primitive(name, domain=_number, quiet=True) for name in ("floor", "ceil", "trunc", "rint")
+)
 sign = primitive("sign", domain=_number, quiet=True)
 absolute = primitive("absolute", domain=_real, quiet=True)
 maximum, minimum = (primitive(name, domain=_widest, quiet=True) for name in ("maximum", "minimum"))
@@ -117,16 +151,26 @@ fmax, fmin = (primitive(name, domain=_widest, quiet=True) for name in ("fmax", "
 
 equal, not_equal, less, less_equal, greater, greater_equal = (
     primitive(name, domain=_bool, quiet=True)
-    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"))
-isnan, isinf, isfinite, signbit = (primitive(name, domain=_bool, quiet=True)
-                                   for name in ("isnan", "isinf", "isfinite", "signbit"))
+    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+)
+isnan, isinf, isfinite, signbit = (
+    primitive(name, domain=_bool, quiet=True) for name in ("isnan", "isinf", "isfinite", "signbit")
+)
 logical_and, logical_or, logical_xor, logical_not = (
     primitive(name, domain=_bool, quiet=True)
-    for name in ("logical_and", "logical_or", "logical_xor", "logical_not"))
+    for name in ("logical_and", "logical_or", "logical_xor", "logical_not")
+)
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not, left_shift, right_shift = (
-    primitive(name, value, domain=_widest, quiet=True) for name, value in (
-        ("bitwise_and", None), ("bitwise_or", None), ("bitwise_xor", None),
-        ("bitwise_not", "invert"), ("left_shift", None), ("right_shift", None)))
+    primitive(name, value, domain=_widest, quiet=True)
+    for name, value in (
+        ("bitwise_and", None),
+        ("bitwise_or", None),
+        ("bitwise_xor", None),
+        ("bitwise_not", "invert"),
+        ("left_shift", None),
+        ("right_shift", None),
+    )
+)
 
 conj = primitive("conj", "conjugate", domain=_widest, quiet=True)
 real = primitive("real", domain=_real, quiet=True)
@@ -145,6 +189,7 @@ all = primitive("all", "logical_and.reduce", domain=_bool, reduces=True, quiet=T
 
 
 # -------------------------------------------------------------------- functions of other primitives
+
 
 @expanded
 def sigmoid(x: Expression) -> Expression:
@@ -175,17 +220,22 @@ def mean(x: Expression) -> Expression:
 
 # ---------------------------------------------------------------------------------- derivatives
 
+
 def linear(*factors: object) -> Callable:
     """The rule of a function that is linear in each argument with constant factors."""
+
     def rule(g: Expression, out: Expression, *args: Expression) -> tuple:
         return tuple(None if factor is None else g * factor for factor in factors)
+
     return rule
 
 
 def chain(slope: Callable[..., Expression]) -> Callable:
     """The rule of a function of one argument from its slope, given the output and the argument."""
+
     def rule(g: Expression, out: Expression, x: Expression) -> tuple:
         return (g * conj(slope(out, x)),)
+
     return rule
 
 
@@ -194,9 +244,12 @@ derivative(subtract)(linear(1, -1))
 derivative(negative)(linear(-1))
 derivative(sum)(linear(1))
 derivative(held)(linear(None))
-derivative(equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or,
-           logical_xor)(linear(None, None))
-derivative(bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm)(linear(None, None))
+derivative(
+    equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor
+)(linear(None, None))
+derivative(bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm)(
+    linear(None, None)
+)
 derivative(isnan, isinf, isfinite, signbit, logical_not, bitwise_not, any, all)(linear(None))
 derivative(floor, ceil, trunc, rint, sign)(linear(None))
 derivative(floor_divide, nextafter)(linear(None, None))
@@ -298,18 +351,25 @@ def _(g: Expression, out: Expression, x: Expression) -> tuple:
 
 # ------------------------------------------------------------------------------ simplifications
 
+
 def _folds(function: Callable) -> Callable:
     """A rule that computes with Python when every argument is a constant."""
+
     def rule(*args: Expression) -> object:
         if len([arg for arg in args if arg.primitive is CONSTANT]) < len(args):
             return None
         return function(*(arg.value for arg in args))
+
     return rule
 
 
-for _owner, _function in ((add, lambda a, b: a + b), (subtract, lambda a, b: a - b),
-                          (multiply, lambda a, b: a * b), (negative, lambda a: -a),
-                          (square, lambda a: a * a)):
+for _owner, _function in (
+    (add, lambda a, b: a + b),
+    (subtract, lambda a, b: a - b),
+    (multiply, lambda a, b: a * b),
+    (negative, lambda a: -a),
+    (square, lambda a: a * a),
+):
     simplification(_owner)(_folds(_function))
 
 
@@ -342,7 +402,7 @@ def _(x: Expression, y: Expression) -> Expression | None:
         swapped: Expression | None = node(multiply, (x, y))
     else:
         swapped = None
-    if is_constant(y, 0) and x.domain < Domain.COMPLEX or is_constant(y, 0):
+    if (is_constant(y, 0) and x.domain < Domain.COMPLEX) or is_constant(y, 0):
         return constant(0)
     if is_constant(y, 1):
         return x
@@ -413,8 +473,15 @@ def _(x: Expression, y: Expression) -> Expression | None:
     """Exponents that cheaper primitives compute."""
     if not is_constant(y) or x.domain < Domain.REAL:
         return None
-    cheap = {1: lambda: x, 2: lambda: square(x), 3: lambda: square(x) * x, 0.5: lambda: sqrt(x),
-             -1: lambda: reciprocal(x), -0.5: lambda: rsqrt(x), -2: lambda: reciprocal(square(x))}
+    cheap = {
+        1: lambda: x,
+        2: lambda: square(x),
+        3: lambda: square(x) * x,
+        0.5: lambda: sqrt(x),
+        -1: lambda: reciprocal(x),
+        -0.5: lambda: rsqrt(x),
+        -2: lambda: reciprocal(square(x)),
+    }
     make = cheap.get(y.value)  # type: ignore[arg-type]
     return make() if make else None
 
@@ -426,22 +493,40 @@ def _(x: Expression) -> Expression | None:
 
 # ------------------------------------------------------------------------- operators on symbols
 
+
 def _operator(owner: Primitive, swapped: bool = False) -> Callable:
     def method(x: Expression, y: object) -> Expression:
         if not isinstance(y, (Expression, bool, int, float, complex)):
             return NotImplemented
         return owner(lift(y), x) if swapped else owner(x, lift(y))
+
     return method
 
 
-for _name, _owner in {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power,
-                      "floordiv": floor_divide, "mod": remainder, "and": bitwise_and,
-                      "or": bitwise_or, "xor": bitwise_xor, "lshift": left_shift,
-                      "rshift": right_shift}.items():
+for _name, _owner in {
+    "add": add,
+    "sub": subtract,
+    "mul": multiply,
+    "truediv": divide,
+    "pow": power,
+    "floordiv": floor_divide,
+    "mod": remainder,
+    "and": bitwise_and,
+    "or": bitwise_or,
+    "xor": bitwise_xor,
+    "lshift": left_shift,
+    "rshift": right_shift,
+}.items():
     setattr(Expression, f"__{_name}__", _operator(_owner))
     setattr(Expression, f"__r{_name}__", _operator(_owner, swapped=True))
-for _name, _owner in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal,
-                      "eq": equal, "ne": not_equal}.items():
+for _name, _owner in {
+    "lt": less,
+    "le": less_equal,
+    "gt": greater,
+    "ge": greater_equal,
+    "eq": equal,
+    "ne": not_equal,
+}.items():
     setattr(Expression, f"__{_name}__", _operator(_owner))
 Expression.__neg__ = lambda x: negative(x)  # type: ignore[attr-defined]
 Expression.__abs__ = lambda x: absolute(x)  # type: ignore[attr-defined]

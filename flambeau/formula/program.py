@@ -6,8 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .differentiate import differentiate
-from .expression import (INPUT, LEAVES, LENGTH, PARAMETER, Domain, Expression, length, order, parameter,
-                         substitute, symbol)
+from .expression import (
+    INPUT,
+    LEAVES,
+    LENGTH,
+    PARAMETER,
+    Domain,
+    Expression,
+    length,
+    order,
+    parameter,
+    substitute,
+    symbol,
+)
 
 ROW_LENGTH = "row_length_"
 
@@ -49,8 +60,10 @@ class Program:
     @property
     def rowwise(self) -> bool:
         """Does any part of it look at whole rows?"""
-        return any(item.primitive.reduces or item.primitive.name in ("length", "position")
-                   for item in order(self.roots))
+        return any(
+            item.primitive.reduces or item.primitive.name in ("length", "position")
+            for item in order(self.roots)
+        )
 
     def gradient(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
         """The gradient for the wanted inputs, given which roots receive one. Made once for each case."""
@@ -62,10 +75,14 @@ class Program:
 
     def _derive(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
         depth = 1 + sum(x.value[0].startswith("g") for x in self.inputs)  # type: ignore[index]
-        gs = [symbol(f"g{depth}_{i}", _root_domain(root), root.full) if on else None
-              for i, (root, on) in enumerate(zip(self.roots, incoming))]
-        outs = [symbol(f"y{depth}_{i}", _root_domain(root), root.full)
-                for i, root in enumerate(self.roots)]
+        gs = [
+            symbol(f"g{depth}_{i}", _root_domain(root), root.full) if on else None
+            for i, (root, on) in enumerate(zip(self.roots, incoming))
+        ]
+        outs = [
+            symbol(f"y{depth}_{i}", _root_domain(root), root.full)
+            for i, root in enumerate(self.roots)
+        ]
         some = [x for x, on in zip(self.inputs, wanted) if on]
         if self.explicit is not None:
             given = self.explicit(*(g for g in gs if g is not None), *self.inputs, *outs)
@@ -75,8 +92,9 @@ class Program:
             grads = differentiate(self.roots, gs, some)
         return self._choose_saved(grads, [g for g in gs if g is not None], outs)
 
-    def _choose_saved(self, grads: list[Expression], gs: list[Expression],
-                      outs: list[Expression]) -> Gradient:
+    def _choose_saved(
+        self, grads: list[Expression], gs: list[Expression], outs: list[Expression]
+    ) -> Gradient:
         """Save what the gradient really uses, and as little of it as possible.
 
         A forward node that is one value a row is nearly free to keep, so it is kept wherever its own
@@ -85,8 +103,13 @@ class Program:
         """
         by_output = {root: out for root, out in zip(self.roots, outs) if root.args}
         plain, swapped = grads, substitute(grads, by_output)
-        best = min((plain, swapped), key=lambda roots: (
-            len(self._used(roots, outs)[0]) + len(self._used(roots, outs)[1]), len(order(roots))))
+        best = min(
+            (plain, swapped),
+            key=lambda roots: (
+                len(self._used(roots, outs)[0]) + len(self._used(roots, outs)[1]),
+                len(order(roots)),
+            ),
+        )
         extras = self._row_values(best, outs)
         names = [symbol(f"row{i}", extra.domain, full=False) for i, extra in enumerate(extras)]
         short = substitute(best, dict(zip(extras, names)))
@@ -102,23 +125,38 @@ class Program:
             parameters = (*parameters, ROW_LENGTH)
             known = {length(): parameter(ROW_LENGTH, Domain.INT)}
             short, best = substitute(short, known), substitute(best, known)
-        return Gradient(Program((*gs, *saved, *names), tuple(short), parameters),
-                        inputs, outputs, tuple(extras),
-                        Program((*gs, *saved), tuple(best), parameters), counted)
+        return Gradient(
+            Program((*gs, *saved, *names), tuple(short), parameters),
+            inputs,
+            outputs,
+            tuple(extras),
+            Program((*gs, *saved), tuple(best), parameters),
+            counted,
+        )
 
-    def _used(self, roots: Sequence[Expression], outs: list[Expression],
-              ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _used(
+        self,
+        roots: Sequence[Expression],
+        outs: list[Expression],
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         below = set(order(roots))
-        return (tuple(i for i, x in enumerate(self.inputs) if x in below),
-                tuple(i for i, out in enumerate(outs) if out in below))
+        return (
+            tuple(i for i, x in enumerate(self.inputs) if x in below),
+            tuple(i for i, out in enumerate(outs) if out in below),
+        )
 
     def _feeds(self, i: int, roots: Sequence[Expression]) -> bool:
         return self.inputs[i] in set(order(roots))
 
     def _row_values(self, grads: list[Expression], outs: list[Expression]) -> list[Expression]:
         """The largest forward nodes with one value a row that the gradient walks a row to find."""
-        forward = {item for item in order(self.roots) if not item.full and item.args
-                   and any(below.primitive.reduces for below in order([item]))}
+        forward = {
+            item
+            for item in order(self.roots)
+            if not item.full
+            and item.args
+            and any(below.primitive.reduces for below in order([item]))
+        }
         found: list[Expression] = []
         stack = list(grads)
         seen: set[Expression] = set()
@@ -139,9 +177,15 @@ class Program:
 
     def unknown(self) -> list[Expression]:
         """Leaves that are neither inputs nor parameters of this program (there should be none)."""
-        return [item for item in order(self.roots) if item.primitive in LEAVES and (
-            item.primitive is INPUT and item not in set(self.inputs)
-            or item.primitive is PARAMETER and item.value not in self.parameters)]
+        return [
+            item
+            for item in order(self.roots)
+            if item.primitive in LEAVES
+            and (
+                (item.primitive is INPUT and item not in set(self.inputs))
+                or (item.primitive is PARAMETER and item.value not in self.parameters)
+            )
+        ]
 
 
 def _root_domain(root: Expression) -> Domain:

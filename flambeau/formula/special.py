@@ -10,8 +10,27 @@ from collections.abc import Sequence
 
 from . import coefficient as c
 from .expression import Expression, constant
-from .primitive import (absolute, cos, derivative, equal, exp, expanded, floor, log, log1p, logical_and,
-                        primitive, reciprocal, rint, sign, sin, sqrt, square, tan, where)
+from .primitive import (
+    absolute,
+    cos,
+    derivative,
+    equal,
+    exp,
+    expanded,
+    floor,
+    log,
+    log1p,
+    logical_and,
+    primitive,
+    reciprocal,
+    rint,
+    sign,
+    sin,
+    sqrt,
+    square,
+    tan,
+    where,
+)
 
 ROOT_PI, ROOT_2, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2), math.sqrt(2 * math.pi)
 
@@ -74,7 +93,9 @@ def erfc(x: Expression) -> Expression:
 @expanded
 def erfcx(x: Expression) -> Expression:
     size = absolute(x)
-    inverse = exp(square(rint(x * 16) / 16)) * exp((x - rint(x * 16) / 16) * (x + rint(x * 16) / 16))
+    inverse = exp(square(rint(x * 16) / 16)) * exp(
+        (x - rint(x * 16) / 16) * (x + rint(x * 16) / 16)
+    )
     return where(x < 0, 2 * inverse - _scaled_tail(size), _scaled_tail(size))
 
 
@@ -84,6 +105,7 @@ derivative(erfcx)(lambda g, out, x: (g * (2 * x * out - 2 / ROOT_PI),))
 
 
 # ------------------------------------------------------------------ the normal distribution
+
 
 @expanded
 def ndtr(x: Expression) -> Expression:
@@ -103,8 +125,11 @@ def _quantile(q: Expression, tail: Expression) -> Expression:
     middle = q * horner(r, c.QUANTILE_A) / horner(r, c.QUANTILE_B)
     depth = sqrt(-log(where(tail > 0, where(tail > 0.1, 0.1, tail), 0.1)))
     near, far = where(depth > 5, 5.0, depth) - 1.6, where(depth < 5, 5.0, depth) - 5
-    outer = where(depth <= 5, horner(near, c.QUANTILE_C) / horner(near, c.QUANTILE_D),
-                  horner(far, c.QUANTILE_E) / horner(far, c.QUANTILE_F))
+    outer = where(
+        depth <= 5,
+        horner(near, c.QUANTILE_C) / horner(near, c.QUANTILE_D),
+        horner(far, c.QUANTILE_E) / horner(far, c.QUANTILE_F),
+    )
     outer = where(equal(tail, 0), math.inf, where(tail < 0, math.nan, outer))
     return where(absolute(q) <= 0.425, middle, sign(q) * outer)
 
@@ -127,6 +152,7 @@ derivative(erfinv)(lambda g, out, x: (g * (ROOT_PI / 2) * exp(square(out)),))
 
 # -------------------------------------------------------------------------- the gamma function
 
+
 def _sine_pi(x: Expression) -> Expression:
     """sin(pi x), up to sign, without the rounding error of pi x."""
     return sin((x - rint(x)) * math.pi)
@@ -143,8 +169,11 @@ def _log_gamma_right(x: Expression) -> Expression:
     small = chebyshev(y * 2 - 3, c.LGAMMA) * (y - 1) * (y - 2) + log(product)
     big = where(x < 8, 8.0, x)
     inverse = reciprocal(big)
-    stirling = (big - 0.5) * (log(big) - 1) + (0.5 * math.log(2 * math.pi) - 0.5) + inverse * horner(
-        square(inverse), c.STIRLING)
+    stirling = (
+        (big - 0.5) * (log(big) - 1)
+        + (0.5 * math.log(2 * math.pi) - 0.5)
+        + inverse * horner(square(inverse), c.STIRLING)
+    )
     return where(x < 8, small, where(equal(x, math.inf), math.inf, stirling))
 
 
@@ -176,7 +205,7 @@ def hurwitz(s: int, x: Expression, steps: int) -> Expression:
     for k in range(steps):
         total = total + (x + float(k)) ** -s
     y = x + float(steps)
-    tail = y ** (1 - s) / (s - 1) + y ** -s * 0.5
+    tail = y ** (1 - s) / (s - 1) + y**-s * 0.5
     factor, term = float(s), y ** (-s - 1)
     for i, bernoulli in enumerate(c.BERNOULLI):
         tail = tail + term * (factor * bernoulli / math.factorial(2 * i + 2))
@@ -209,7 +238,10 @@ derivative(polygamma)(lambda g, out, n, x: (None, g * polygamma(int(n.value) + 1
 
 # --------------------------------------------------------------------- modified Bessel functions
 
-def _bessel_i(x: Expression, small: Sequence[float], large: Sequence[float], odd: bool) -> Expression:
+
+def _bessel_i(
+    x: Expression, small: Sequence[float], large: Sequence[float], odd: bool
+) -> Expression:
     """exp(-|x|) I(x): a series in x up to 8 and in 1 / x beyond."""
     size = absolute(x)
     near = chebyshev(between(size, 0.0, 8.0), small)
@@ -253,6 +285,7 @@ derivative(i1e)(lambda g, out, x: (g * (i0e(x) - _over(out, x) - sign(x) * out),
 
 # ------------------------------------------------- Bessel functions as plain compositions
 
+
 def _oscillating(x: Expression, order: int, second: bool) -> Expression:
     """J (or Y, the second kind) of order 0 or 1 for x >= 8, from its modulus and phase."""
     inverse = 8.0 / x
@@ -276,8 +309,11 @@ def bessel_y(x: Expression, order: int) -> Expression:
     """Y of order 0 or 1: -inf at 0 and nan below."""
     series = chebyshev(between(square(x), 0.0, 64.0), (c.Y0_SMALL, c.Y1_SMALL)[order])
     singular = log(x) * bessel_j(x, order)
-    near = series * x + (singular - reciprocal(x)) * (2 / math.pi) if order else (
-        series + singular * (2 / math.pi))
+    near = (
+        series * x + (singular - reciprocal(x)) * (2 / math.pi)
+        if order
+        else (series + singular * (2 / math.pi))
+    )
     far = _oscillating(where(x < 8, 8.0, x), order, True)
     return where(equal(x, 0), -math.inf, where(x < 0, math.nan, where(x < 8, near, far)))
 

@@ -16,5 +16,6 @@ globals().update(_losses)
 def __getattr__(name: str) -> object:
     if name == "utils":
         from importlib import import_module
+
         return import_module(f"{__name__}.utils")
     raise AttributeError(f"module 'torch.nn' has no attribute '{name}'")

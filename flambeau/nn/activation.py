@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from .module import Module
 
 TABLE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -46,8 +46,10 @@ class Activation(Module):
         super().__init__()
         names = list(self.defaults)
         if len(args) > len(names) or set(kwargs) - set(names):
-            raise TypeError(f"{type(self).__name__}() takes the arguments {names}, got {len(args)} positional ones "
-                            f"and {sorted(kwargs)}")
+            raise TypeError(
+                f"{type(self).__name__}() takes the arguments {names}, got {len(args)} positional ones "
+                f"and {sorted(kwargs)}"
+            )
         for name, value in {**self.defaults, **dict(zip(names, args)), **kwargs}.items():
             setattr(self, name, value)
 
@@ -70,10 +72,17 @@ class Activation(Module):
 
 def _layer(name: str, function: str, defaults: dict[str, Any]) -> type[Activation]:
     arguments = ", ".join(f"{key}={value!r}" for key, value in defaults.items())
-    return type(name, (Activation,), {
-        "__module__": __name__, "function": function, "defaults": defaults,
-        "__doc__": f"Applies torch.nn.functional.{function}({arguments or 'input'}).\n\n"
-                   f"    Source: torch.nn.{name}\n    "})
+    return type(
+        name,
+        (Activation,),
+        {
+            "__module__": __name__,
+            "function": function,
+            "defaults": defaults,
+            "__doc__": f"Applies torch.nn.functional.{function}({arguments or 'input'}).\n\n"
+            f"    Source: torch.nn.{name}\n    ",
+        },
+    )
 
 
 LAYERS = {name: _layer(name, *entry) for name, entry in TABLE.items()}
@@ -94,4 +103,6 @@ class Hardtanh(Module):
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}" + (", inplace=True" if self.inplace else "")
+        return f"min_val={self.min_val}, max_val={self.max_val}" + (
+            ", inplace=True" if self.inplace else ""
+        )

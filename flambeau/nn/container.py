@@ -87,8 +87,11 @@ class Sequential(_Indexed):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], OrderedDict) else (
-            (str(i), module) for i, module in enumerate(args))
+        named = (
+            args[0].items()
+            if len(args) == 1 and isinstance(args[0], OrderedDict)
+            else ((str(i), module) for i, module in enumerate(args))
+        )
         for name, module in named:
             self.add_module(name, module)
 
@@ -108,8 +111,10 @@ class Sequential(_Indexed):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError("add operator supports only objects of Sequential class, but "
-                             f"{type(other)} is given.")
+            raise ValueError(
+                "add operator supports only objects of Sequential class, but "
+                f"{type(other)} is given."
+            )
         return Sequential(*self, *other)
 
 
@@ -136,7 +141,9 @@ class ModuleDict(Module):
     Source: torch.nn.ModuleDict
     """
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -186,7 +193,11 @@ class ModuleDict(Module):
 
 
 def _parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 class ParameterList(Module):
@@ -227,8 +238,11 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(f"({i}): Parameter containing: [torch.{x.dtype.legacy}Tensor of size "
-                         f"{'x'.join(map(str, x.shape))}]" for i, x in enumerate(self))
+        return "\n".join(
+            f"({i}): Parameter containing: [torch.{x.dtype.legacy}Tensor of size "
+            f"{'x'.join(map(str, x.shape))}]"
+            for i, x in enumerate(self)
+        )
 
 
 class ParameterDict(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from .module import Module
 
 TABLE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -16,19 +16,30 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "BCELoss": ("binary_cross_entropy", {"weight": None}),
     "BCEWithLogitsLoss": ("binary_cross_entropy_with_logits", {"weight": None, "pos_weight": None}),
     "NLLLoss": ("nll_loss", {"weight": None, "ignore_index": -100}),
-    "CrossEntropyLoss": ("cross_entropy", {"weight": None, "ignore_index": -100, "label_smoothing": 0.0}),
+    "CrossEntropyLoss": (
+        "cross_entropy",
+        {"weight": None, "ignore_index": -100, "label_smoothing": 0.0},
+    ),
     "KLDivLoss": ("kl_div", {"log_target": False}),
 }
 """Class, its function in nn.functional, its options with their defaults; all have reduction too."""
 
-_POSITIONS = {"SmoothL1Loss": ("size_average", "reduce", "reduction", "beta"),
-              "HuberLoss": ("reduction", "delta"),
-              "BCEWithLogitsLoss": ("weight", "size_average", "reduce", "reduction", "pos_weight"),
-              "BCELoss": ("weight", "size_average", "reduce", "reduction"),
-              "NLLLoss": ("weight", "size_average", "ignore_index", "reduce", "reduction"),
-              "CrossEntropyLoss": ("weight", "size_average", "ignore_index", "reduce", "reduction",
-                                   "label_smoothing"),
-              "KLDivLoss": ("size_average", "reduce", "reduction", "log_target")}
+_POSITIONS = {
+    "SmoothL1Loss": ("size_average", "reduce", "reduction", "beta"),
+    "HuberLoss": ("reduction", "delta"),
+    "BCEWithLogitsLoss": ("weight", "size_average", "reduce", "reduction", "pos_weight"),
+    "BCELoss": ("weight", "size_average", "reduce", "reduction"),
+    "NLLLoss": ("weight", "size_average", "ignore_index", "reduce", "reduction"),
+    "CrossEntropyLoss": (
+        "weight",
+        "size_average",
+        "ignore_index",
+        "reduce",
+        "reduction",
+        "label_smoothing",
+    ),
+    "KLDivLoss": ("size_average", "reduce", "reduction", "log_target"),
+}
 _BUFFERS = ("weight", "pos_weight")
 
 
@@ -59,8 +70,17 @@ class Loss(Module):
         return getattr(F, self.function)(input, target, reduction=self.reduction, **options)
 
 
-LAYERS = {name: type(name, (Loss,), {
-    "__module__": __name__, "function": function, "defaults": defaults,
-    "__doc__": f"The loss torch.nn.functional.{function}.\n\n    Source: torch.nn.{name}\n    "})
-    for name, (function, defaults) in TABLE.items()}
+LAYERS = {
+    name: type(
+        name,
+        (Loss,),
+        {
+            "__module__": __name__,
+            "function": function,
+            "defaults": defaults,
+            "__doc__": f"The loss torch.nn.functional.{function}.\n\n    Source: torch.nn.{name}\n    ",
+        },
+    )
+    for name, (function, defaults) in TABLE.items()
+}
 globals().update(LAYERS)

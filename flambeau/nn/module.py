@@ -23,8 +23,10 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return (f"_IncompatibleKeys(missing_keys={self.missing_keys}, "
-                f"unexpected_keys={self.unexpected_keys})")
+        return (
+            f"_IncompatibleKeys(missing_keys={self.missing_keys}, "
+            f"unexpected_keys={self.unexpected_keys})"
+        )
 
 
 class Module:
@@ -67,7 +69,9 @@ class Module:
         Raises:
             NotImplementedError: The subclass did not.
         """
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks):
@@ -95,8 +99,11 @@ class Module:
 
     def _watch_backward(self, hook: Callable, args: tuple, output: Any) -> None:
         """Call ``hook(module, grad_input, grad_output)`` when the output's node has run."""
-        first = output if isinstance(output, Tensor) else next(
-            (x for x in output if isinstance(x, Tensor)), None)
+        first = (
+            output
+            if isinstance(output, Tensor)
+            else next((x for x in output if isinstance(x, Tensor)), None)
+        )
         if first is not None and first.grad_fn is not None:
             first.grad_fn.register_hook(lambda ins, outs: hook(self, ins, outs))
 
@@ -106,8 +113,10 @@ class Module:
         state = self.__dict__
         if isinstance(value, (Parameter, Module)) and "_parameters" not in state:
             kind = "parameters" if isinstance(value, Parameter) else "module"
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call: begin "
-                                 f"{type(self).__name__}.__init__ with super().__init__()")
+            raise AttributeError(
+                f"cannot assign {kind} before Module.__init__() call: begin "
+                f"{type(self).__name__}.__init__ with super().__init__()"
+            )
         if isinstance(value, Parameter):
             self._forget(name)
             self.register_parameter(name, value)
@@ -118,18 +127,24 @@ class Module:
             object.__setattr__(self, name, value)
         elif name in self._parameters:
             if value is not None:
-                raise TypeError(f"cannot assign '{type(value).__name__}' as parameter '{name}' "
-                                "(torch.nn.Parameter or None expected)")
+                raise TypeError(
+                    f"cannot assign '{type(value).__name__}' as parameter '{name}' "
+                    "(torch.nn.Parameter or None expected)"
+                )
             self._parameters[name] = None
         elif name in self._modules:
             if value is not None:
-                raise TypeError(f"cannot assign '{type(value).__name__}' as child module '{name}' "
-                                "(torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{type(value).__name__}' as child module '{name}' "
+                    "(torch.nn.Module or None expected)"
+                )
             self._modules[name] = None
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{type(value).__name__}' as buffer '{name}' "
-                                "(torch.nn.Buffer, torch.Tensor or None expected)")
+                raise TypeError(
+                    f"cannot assign '{type(value).__name__}' as buffer '{name}' "
+                    "(torch.nn.Buffer, torch.Tensor or None expected)"
+                )
             self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
@@ -164,11 +179,15 @@ class Module:
         """
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{type(param).__name__}' object to parameter '{name}' "
-                            "(torch.nn.Parameter or None required)")
+            raise TypeError(
+                f"cannot assign '{type(param).__name__}' object to parameter '{name}' "
+                "(torch.nn.Parameter or None required)"
+            )
         if param is not None and param.grad_fn is not None:
-            raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be "
-                             "created explicitly: compute it in forward(), or detach() it first")
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be "
+                "created explicitly: compute it in forward(), or detach() it first"
+            )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -179,11 +198,16 @@ class Module:
         """
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
-                            "(torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
+                "(torch Tensor or None required)"
+            )
         self._buffers[name] = tensor
-        (self._non_persistent_buffers_set.discard if persistent
-         else self._non_persistent_buffers_set.add)(name)
+        (
+            self._non_persistent_buffers_set.discard
+            if persistent
+            else self._non_persistent_buffers_set.add
+        )(name)
 
     def _check_name(self, kind: str, name: str, own: dict) -> None:
         if "_parameters" not in self.__dict__:
@@ -210,10 +234,19 @@ class Module:
 
     # ------------------------------------------------------------------------------- iteration
 
-    def _named_members(self, of: Callable[[Module], dict], prefix: str, recurse: bool, unique: bool,
-                       ) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self,
+        of: Callable[[Module], dict],
+        prefix: str,
+        recurse: bool,
+        unique: bool,
+    ) -> Iterator[tuple[str, Any]]:
         seen = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=unique) if recurse else [(prefix, self)]
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=unique)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, module in modules:
             for name, value in of(module).items():
                 if value is None or id(value) in seen:
@@ -222,8 +255,12 @@ class Module:
                     seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True,
-                         ) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self,
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, Parameter]]:
         """Names and parameters of this module and (if `recurse`) those below."""
         return self._named_members(lambda m: m._parameters, prefix, recurse, remove_duplicate)
 
@@ -231,8 +268,12 @@ class Module:
         """The parameters: what an optimiser takes."""
         return (value for _, value in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True,
-                      ) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self,
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, Tensor]]:
         """Names and buffers."""
         return self._named_members(lambda m: m._buffers, prefix, recurse, remove_duplicate)
 
@@ -252,8 +293,12 @@ class Module:
         """The modules directly below."""
         return (module for _, module in self.named_children())
 
-    def named_modules(self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True,
-                      ) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self,
+        memo: set | None = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, Module]]:
         """Names and modules, this one first."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -364,12 +409,15 @@ class Module:
             elif isinstance(arg, (str, device, int)) and not isinstance(arg, bool):
                 to_device = arg
         if to_dtype is not None and not (to_dtype.is_floating_point or to_dtype.is_complex):
-            raise TypeError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                            f"dtype={to_dtype}")
+            raise TypeError(
+                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                f"dtype={to_dtype}"
+            )
 
         def convert(x: Tensor) -> Tensor:
             wanted = to_dtype if to_dtype and (x.is_floating_point() or x.is_complex()) else x.dtype
             return x.to(device=to_device or x.device, dtype=wanted)  # type: ignore[attr-defined]
+
         return self._apply(convert)
 
     def _floating(self, name: str) -> Module:
@@ -405,7 +453,9 @@ class Module:
 
     # ------------------------------------------------------------------------------------ state
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
         """Parameters and persistent buffers by dotted name; they share memory with the module.
 
         Example:
@@ -426,13 +476,19 @@ class Module:
                 destination[prefix + name] = buffer if keep_vars else buffer.detach()  # type: ignore
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+                module.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
         for hook in tuple(self._state_dict_hooks.values()):
             destination = hook(self, destination, prefix, {}) or destination
         return destination
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False,
-                        ) -> IncompatibleKeys:
+    def load_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        strict: bool = True,
+        assign: bool = False,
+    ) -> IncompatibleKeys:
         """Copy a state into the module. Nothing changes if it does not fit.
 
         Args:
@@ -450,20 +506,30 @@ class Module:
         unexpected = [name for name in state_dict if name not in own]
         problems = []
         if strict and unexpected:
-            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{n}"' for n in unexpected) + ". ")
+            problems.append(
+                "Unexpected key(s) in state_dict: " + ", ".join(f'"{n}"' for n in unexpected) + ". "
+            )
         if strict and missing:
-            problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{n}"' for n in missing) + ". ")
+            problems.append(
+                "Missing key(s) in state_dict: " + ", ".join(f'"{n}"' for n in missing) + ". "
+            )
         for name, (_, _, value) in own.items():
             given = state_dict.get(name)
             if given is not None and not isinstance(given, Tensor):
-                problems.append(f'While copying the parameter named "{name}", expected torch.Tensor but received '
-                                f"{type(given)}")
+                problems.append(
+                    f'While copying the parameter named "{name}", expected torch.Tensor but received '
+                    f"{type(given)}"
+                )
             elif given is not None and value is not None and given.shape != value.shape:
-                problems.append(f"size mismatch for {name}: copying a param with shape {given.shape} from "
-                                f"checkpoint, the shape in current model is {value.shape}.")
+                problems.append(
+                    f"size mismatch for {name}: copying a param with shape {given.shape} from "
+                    f"checkpoint, the shape in current model is {value.shape}."
+                )
         if problems:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
-                               + "\n\t".join(problems))
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
+                + "\n\t".join(problems)
+            )
         for name, (module, leaf, value) in own.items():
             if name in state_dict:
                 module._load(leaf, value, state_dict[name], assign)
@@ -473,7 +539,11 @@ class Module:
         """Every name of the state: the module that has it, its name there, its value."""
         slots: dict[str, tuple[Module, str, Any]] = {}
         for path, module in self.named_modules(remove_duplicate=False):
-            kept = {n: b for n, b in module._buffers.items() if n not in module._non_persistent_buffers_set}
+            kept = {
+                n: b
+                for n, b in module._buffers.items()
+                if n not in module._non_persistent_buffers_set
+            }
             for name, value in itertools.chain(module._parameters.items(), kept.items()):
                 if value is not None:
                     slots[f"{path}.{name}" if path else name] = module, name, value
@@ -483,20 +553,32 @@ class Module:
         if not assign:
             value.data.copy_(given.detach())  # type: ignore[attr-defined]
         elif name in self._parameters:
-            self._parameters[name] = given if isinstance(given, Parameter) else Parameter(
-                given, value.requires_grad)
+            self._parameters[name] = (
+                given if isinstance(given, Parameter) else Parameter(given, value.requires_grad)
+            )
         else:
             self._buffers[name] = given
 
     # ------------------------------------------------------------------------------------ hooks
 
-    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
-                              always_call: bool = False) -> Handle:
+    def register_forward_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> Handle:
         """Call ``hook(module, args, output)`` after forward; a result replaces the output."""
         return _registered(self._forward_hooks, (hook, with_kwargs), prepend)
 
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
-                                  ) -> Handle:
+    def register_forward_pre_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+    ) -> Handle:
         """Call ``hook(module, args)`` before forward; a result replaces the arguments."""
         return _registered(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 

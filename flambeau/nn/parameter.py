@@ -15,6 +15,7 @@ def _remade(cls: type, data: Tensor | None) -> Any:
         import numpy as np
 
         from ..core.tensor import wrap_numpy
+
         data = wrap_numpy(np.empty(0, np.float32))
     result = object.__new__(cls)
     fresh = wrap(data._array, data._kind)

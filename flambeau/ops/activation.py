@@ -21,18 +21,28 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 def activation(label: str = "", names: str = "") -> Callable:
     """`pointwise` for nn.functional: real floating operands only."""
+
     def make(formula: Callable) -> Callable:
-        return pointwise(formula, namespace="nn.functional", label=label, names=names or None,
-                         method=False, inplace=False)
+        return pointwise(
+            formula,
+            namespace="nn.functional",
+            label=label,
+            names=names or None,
+            method=False,
+            inplace=False,
+        )
+
     return make
 
 
 def _floating(x: Expression, name: str, complex: bool = False) -> None:
     """Raises NotImplementedError for what PyTorch has no kernel for."""
-    if x.domain < Domain.REAL or x.domain == Domain.COMPLEX and not complex:
+    if x.domain < Domain.REAL or (x.domain == Domain.COMPLEX and not complex):
         held = "complex numbers" if x.domain == Domain.COMPLEX else "integers or bools"
-        raise NotImplementedError(f'"{name}" not implemented for {held}: '
-                                  "it takes a floating-point tensor; convert the input with .to(torch.float32)")
+        raise NotImplementedError(
+            f'"{name}" not implemented for {held}: '
+            "it takes a floating-point tensor; convert the input with .to(torch.float32)"
+        )
 
 
 def _orderable(x: Expression, name: str) -> None:
@@ -56,6 +66,7 @@ def _below(x: Expression) -> Expression:
 
 
 # ------------------------------------------------------------------------------------ formulas
+
 
 @pointwise
 def relu(x: Expression) -> Expression:
@@ -237,7 +248,9 @@ def hardshrink(x: Expression, lambd: float = 0.5) -> Expression:
 def shrink(x: Expression, lambd: float = 0.5) -> Expression:
     """input pulled towards 0 by lambd."""
     _floating(x, "softshrink_cpu")
-    return p.where(x > lambd, x - lambd, p.where(x < -lambd, x + lambd, x * p.where(p.isnan(x), x, 0.0)))
+    return p.where(
+        x > lambd, x - lambd, p.where(x < -lambd, x + lambd, x * p.where(p.isnan(x), x, 0.0))
+    )
 
 
 @shrink.gradient
@@ -272,8 +285,13 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return g * p.sigmoid(-x)
 
 
-@pointwise(names="input weight", label="PreluKernel", method=False, inplace=False,
-           namespace="nn.functional")
+@pointwise(
+    names="input weight",
+    label="PreluKernel",
+    method=False,
+    inplace=False,
+    namespace="nn.functional",
+)
 def prelu(x: Expression, weight: Expression) -> Expression:
     """input where positive, weight * input elsewhere."""
     _floating(x, "prelu_cpu")

@@ -34,8 +34,9 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 @public("nn.functional.hardtanh")
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0,
-             inplace: bool = False) -> Tensor:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """input held between min_val and max_val.
 
     Raises:
@@ -44,8 +45,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0,
     Source: torch.nn.functional.hardtanh
     """
     if min_val > max_val:
-        raise ValueError(f"min_val cannot be greater than max_val: got min_val={min_val} and "
-                         f"max_val={max_val}; swap them")
+        raise ValueError(
+            f"min_val cannot be greater than max_val: got min_val={min_val} and "
+            f"max_val={max_val}; swap them"
+        )
     return _run(a.hardtanh, inplace, input, min_val, max_val)
 
 
@@ -127,8 +130,9 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     Source: torch.nn.functional.softshrink
     """
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}; "
-                           "pass its magnitude")
+        raise RuntimeError(
+            f"lambda must be greater or equal to 0, but found to be {lambd}; pass its magnitude"
+        )
     return a.shrink(input, lambd)
 
 
@@ -139,8 +143,13 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 
 @public("rrelu", "nn.functional.rrelu")
-def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
-          inplace: bool = False) -> Tensor:
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
     """leaky_relu with a random slope in training and the middle of [lower, upper] otherwise.
 
     Raises:
@@ -149,8 +158,10 @@ def rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: b
     Source: torch.nn.functional.rrelu
     """
     if lower > upper:
-        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, got "
-                           f"lower={lower} and upper={upper}; swap them")
+        raise RuntimeError(
+            f"Lower bound should be less than or equal to the upper bound, got "
+            f"lower={lower} and upper={upper}; swap them"
+        )
     if not training:
         return _run(a.leaky_relu, inplace, input, (lower + upper) / 2)
     slope = input.detach().clone().uniform_(lower, upper)  # type: ignore[attr-defined]
@@ -174,24 +185,31 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     shape, slopes = input._array.shape, weight._array
     if slopes.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
-                           f"{slopes.ndim}; flatten it")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{slopes.ndim}; flatten it"
+        )
     if slopes.size != 1:
         channels = shape[1] if len(shape) > 1 else 1
         if not shape:
-            raise RuntimeError(f"Not allow zero-dim input tensor with {slopes.size} weights; use one weight")
+            raise RuntimeError(
+                f"Not allow zero-dim input tensor with {slopes.size} weights; use one weight"
+            )
         if channels != slopes.size:
-            raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter "
-                               f"numbers = {slopes.size} and channel size = {channels}; expected one "
-                               f"weight or one for each channel")
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter "
+                f"numbers = {slopes.size} and channel size = {channels}; expected one "
+                f"weight or one for each channel"
+            )
         weight = weight.reshape((-1,) + (1,) * (len(shape) - 2))  # type: ignore[attr-defined]
     elif slopes.ndim and not shape:
         weight = weight.reshape(())  # type: ignore[attr-defined]
     if input.dtype != weight.dtype:
-        raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}; "
-                           "convert one with .to(...)")
+        raise RuntimeError(
+            f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}; "
+            "convert one with .to(...)"
+        )
     return a.prelu(input, weight)
-
 
 
 @public("nn.functional.glu")
@@ -206,17 +224,25 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     shape = input._array.shape
     if not shape:
-        raise RuntimeError("glu does not support 0-dimensional tensors; give it a dimension to halve")
+        raise RuntimeError(
+            "glu does not support 0-dimensional tensors; give it a dimension to halve"
+        )
     if not -len(shape) <= dim < len(shape):
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-len(shape)}, "
-                         f"{len(shape) - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-len(shape)}, "
+            f"{len(shape) - 1}], but got {dim})"
+        )
     size = shape[dim]
     if size % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {dim % len(shape)} is size {size}; "
-                           "give it an even size")
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim % len(shape)} is size {size}; "
+            "give it an even size"
+        )
     half = size // 2
-    return (input.narrow(dim, 0, half)  # type: ignore[attr-defined]
-            * sigmoid(input.narrow(dim, half, half)))  # type: ignore[attr-defined]
+    return (
+        input.narrow(dim, 0, half)  # type: ignore[attr-defined]
+        * sigmoid(input.narrow(dim, half, half))
+    )  # type: ignore[attr-defined]
 
 
 @public("relu_", "nn.functional.relu_")
@@ -262,7 +288,9 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
 
 
 @public("rrelu_", "nn.functional.rrelu_")
-def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+def rrelu_(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
     """The in-place form of `rrelu`."""
     return rrelu(input, lower, upper, training, True)
 

@@ -75,30 +75,42 @@ def quotient_trunc(x: Expression, y: Expression) -> Expression:
 
 def _check_bool(name: str, x: Any, y: Any) -> None:
     """Raises RuntimeError for - on bools."""
-    bools = [isinstance(v, bool) or isinstance(v, Tensor) and v.dtype.category == 0 for v in (x, y)]
+    bools = [
+        isinstance(v, bool) or (isinstance(v, Tensor) and v.dtype.category == 0) for v in (x, y)
+    ]
     if all(bools):
-        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-                           "`logical_xor()` operator instead.")
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
     if any(bools):
-        raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
-                           "invert a mask, use the `~` or `logical_not()` operator instead.")
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
 
 
 def _check_zero(x: Any, y: Any) -> None:
     """Raises RuntimeError where an integer is divided by zero."""
-    whole = [isinstance(v, int) or isinstance(v, Tensor) and v.dtype.category < 2 for v in (x, y)]
+    whole = [isinstance(v, int) or (isinstance(v, Tensor) and v.dtype.category < 2) for v in (x, y)]
     if all(whole) and (y == 0 if isinstance(y, int) else not y._array.all()):
         raise RuntimeError("ZeroDivisionError")
 
 
 def _alpha(x: Any, y: Any, alpha: Any) -> None:
     """Raises RuntimeError where alpha would be rounded."""
-    whole = [not isinstance(v, (float, complex)) and not (
-        isinstance(v, Tensor) and v.dtype.category >= 2) for v in (x, y)]
+    whole = [
+        not isinstance(v, (float, complex))
+        and not (isinstance(v, Tensor) and v.dtype.category >= 2)
+        for v in (x, y)
+    ]
     if all(whole) and isinstance(alpha, float):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
     if isinstance(alpha, bool) and not all(
-            isinstance(v, bool) or isinstance(v, Tensor) and v.dtype.category == 0 for v in (x, y)):
+        isinstance(v, bool) or (isinstance(v, Tensor) and v.dtype.category == 0) for v in (x, y)
+    ):
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
 
 
@@ -138,13 +150,17 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def _rounded(rounding_mode: str | None) -> Any:
     if rounding_mode not in (None, "floor", "trunc"):
-        raise RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-                           f"'{rounding_mode}'")
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
     return {None: quotient, "floor": quotient_floor, "trunc": quotient_trunc}[rounding_mode]
 
 
 @public("div", "divide")
-def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+def div(
+    input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None
+) -> Tensor:
     """The quotient; whole numbers with rounding_mode "floor" or "trunc".
 
     Raises:
@@ -192,12 +208,18 @@ def _modulo(name: str, operation: Any, sign: str) -> Any:
     def function(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         _check_zero(input, other)
         return operation(input, other, out=out)
+
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"What division leaves, with the sign of {sign}.\n\n    Source: torch.{name}\n    "
+    function.__doc__ = (
+        f"What division leaves, with the sign of {sign}.\n\n    Source: torch.{name}\n    "
+    )
     return public(name, method=name)(function)
 
 
-remainder, fmod = _modulo("remainder", remainder_, "the divisor"), _modulo("fmod", fmod_, "the dividend")
+remainder, fmod = (
+    _modulo("remainder", remainder_, "the divisor"),
+    _modulo("fmod", fmod_, "the dividend"),
+)
 
 
 @pointwise(label="Pow", kind=PromotionKind.BOOL_TO_LONG, method=False, inplace=False)
@@ -225,21 +247,30 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     Source: torch.pow
     """
     if exponent.__class__ in (int, float):
-        if exponent in CHEAP and isinstance(input, Tensor) and input.dtype.category >= 2 and not (
-                input._kind.overridden):
+        if (
+            exponent in CHEAP
+            and isinstance(input, Tensor)
+            and input.dtype.category >= 2
+            and not (input._kind.overridden)
+        ):
             return power_static.operation.general((input,), (exponent,), (), out)
-        if isinstance(exponent, int) and exponent < 0 and isinstance(input, Tensor) and input.dtype.category == 1:
+        if (
+            isinstance(exponent, int)
+            and exponent < 0
+            and isinstance(input, Tensor)
+            and input.dtype.category == 1
+        ):
             raise RuntimeError("Integers to negative integer powers are not allowed.")
     return power(input, exponent, out=out)
 
 
 @method()
-def __rpow__(self: Tensor, other: Any) -> Tensor:  # noqa: N807
+def __rpow__(self: Tensor, other: Any) -> Tensor:
     return pow(other, self)
 
 
 @method()
-def __ipow__(self: Tensor, other: Any) -> Tensor:  # noqa: N807
+def __ipow__(self: Tensor, other: Any) -> Tensor:
     return self.pow_(other)  # type: ignore[attr-defined]
 
 
@@ -253,14 +284,17 @@ def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tens
 
     def wide(x: Any) -> Any:
         return x.to(complex128 if x.dtype.is_complex else float64) if isinstance(x, Tensor) else x
+
     return pow(wide(input), wide(exponent), out=out)
 
 
 def _written(name: str, function: Any, operation_of: Any) -> None:
     """The in-place method of a function that chooses among operations."""
+
     def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
         operation, operands, statics, numbers = operation_of(self, *args, **options)
         return operation.operation.general(operands, statics, numbers, None, True)
+
     in_place.__name__ = in_place.__qualname__ = name + "_"
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
     method(name + "_")(in_place)
@@ -269,13 +303,17 @@ def _written(name: str, function: Any, operation_of: Any) -> None:
 
 def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
     _alpha(self, other, alpha)
-    return (plus, (self, other), (), ()) if alpha == 1 else (add_scaled, (self, other), (), (alpha,))
+    return (
+        (plus, (self, other), (), ()) if alpha == 1 else (add_scaled, (self, other), (), (alpha,))
+    )
 
 
 def _subtracted(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
     _check_bool("sub", self, other)
     _alpha(self, other, alpha)
-    return (minus, (self, other), (), ()) if alpha == 1 else (sub_scaled, (self, other), (), (alpha,))
+    return (
+        (minus, (self, other), (), ()) if alpha == 1 else (sub_scaled, (self, other), (), (alpha,))
+    )
 
 
 def _divided(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> tuple:
@@ -288,6 +326,7 @@ def _modulo_of(operation: Any) -> Any:
     def choose(self: Tensor, other: Any) -> tuple:
         _check_zero(self, other)
         return operation, (self, other), (), ()
+
     return choose
 
 
@@ -296,10 +335,21 @@ def _raised(self: Tensor, exponent: Any) -> tuple:
 
 
 for _name, _function, _chosen in (
-        ("add", add, _added), ("sub", sub, _subtracted), ("subtract", sub, _subtracted), ("div", div, _divided),
-        ("divide", div, _divided), ("true_divide", true_divide, _divided), ("remainder", remainder, _modulo_of(remainder_)),
-        ("fmod", fmod, _modulo_of(fmod_)), ("pow", pow, _raised),
-        ("floor_divide", floor_divide, lambda self, other: _divided(self, other, rounding_mode="floor"))):
+    ("add", add, _added),
+    ("sub", sub, _subtracted),
+    ("subtract", sub, _subtracted),
+    ("div", div, _divided),
+    ("divide", div, _divided),
+    ("true_divide", true_divide, _divided),
+    ("remainder", remainder, _modulo_of(remainder_)),
+    ("fmod", fmod, _modulo_of(fmod_)),
+    ("pow", pow, _raised),
+    (
+        "floor_divide",
+        floor_divide,
+        lambda self, other: _divided(self, other, rounding_mode="floor"),
+    ),
+):
     _written(_name, _function, _chosen)
 
 
@@ -308,6 +358,7 @@ def _operator(name: str, operation: Any, guard: Any = None) -> None:
     plain = binary(operation.operation, operator=True)
     swapped = binary(operation.operation, operator=True, swapped=True)
     if guard is not None:
+
         def checked(self: Any, other: Any, inner: Any = plain) -> Any:
             guard(self, other)
             return inner(self, other)
@@ -315,14 +366,16 @@ def _operator(name: str, operation: Any, guard: Any = None) -> None:
         def checked_swapped(self: Any, other: Any, inner: Any = swapped) -> Any:
             guard(other, self)
             return inner(self, other)
+
         plain, swapped = checked, checked_swapped
     setattr(Tensor, f"__{name}__", plain)
     setattr(Tensor, f"__r{name}__", swapped)
 
 
 def _guard_minus(x: Any, y: Any) -> None:
-    if (isinstance(x, bool) or isinstance(x, Tensor) and x._kind.dtype.category == 0) or (
-            isinstance(y, bool) or isinstance(y, Tensor) and y._kind.dtype.category == 0):
+    if (isinstance(x, bool) or (isinstance(x, Tensor) and x._kind.dtype.category == 0)) or (
+        isinstance(y, bool) or (isinstance(y, Tensor) and y._kind.dtype.category == 0)
+    ):
         _check_bool("sub", x, y)
 
 
@@ -337,12 +390,19 @@ _operator("mod", remainder_, _check_zero)
 def _in_place_operator(name: str, target: str) -> None:
     def operator(self: Tensor, other: Any) -> Tensor:
         return getattr(self, target)(other)
+
     operator.__name__ = f"__i{name}__"
     setattr(Tensor, f"__i{name}__", operator)
 
 
-for _name, _target in {"add": "add_", "sub": "sub_", "mul": "mul_", "truediv": "div_", "floordiv": "floor_divide_",
-                       "mod": "remainder_"}.items():
+for _name, _target in {
+    "add": "add_",
+    "sub": "sub_",
+    "mul": "mul_",
+    "truediv": "div_",
+    "floordiv": "floor_divide_",
+    "mod": "remainder_",
+}.items():
     _in_place_operator(_name, _target)
 
 
@@ -475,5 +535,3 @@ def lcm(x: Expression, y: Expression) -> Expression:
     Source: torch.lcm
     """
     return p.lcm(x, y)
-
-

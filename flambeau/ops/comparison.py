@@ -28,7 +28,12 @@ _TWO: dict[str, tuple[Any, PromotionKind, str, str]] = {
     "bitwise_or": (p.bitwise_or, PromotionKind.DEFAULT, "", "The bits that one has."),
     "bitwise_xor": (p.bitwise_xor, PromotionKind.DEFAULT, "", "The bits that just one has."),
     "bitwise_left_shift": (p.left_shift, PromotionKind.DEFAULT, "", "x 2^y of integers."),
-    "bitwise_right_shift": (p.right_shift, PromotionKind.DEFAULT, "", "x / 2^y of integers, rounded down."),
+    "bitwise_right_shift": (
+        p.right_shift,
+        PromotionKind.DEFAULT,
+        "",
+        "x / 2^y of integers, rounded down.",
+    ),
     "maximum": (p.maximum, PromotionKind.DEFAULT, "", "The larger; nan if one is."),
     "minimum": (p.minimum, PromotionKind.DEFAULT, "", "The smaller; nan if one is."),
     "fmax": (p.fmax, PromotionKind.DEFAULT, "", "The larger; a number rather than nan."),
@@ -40,10 +45,15 @@ _TWO: dict[str, tuple[Any, PromotionKind, str, str]] = {
 def _two(name: str, primitive: Any, kind: PromotionKind, alias: str, doc: str) -> Any:
     def formula(x, y):  # type: ignore[no-untyped-def]
         return primitive(x, y)
+
     formula.__name__ = name
     formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
-    function = pointwise(kind=kind, also=alias, method=f"{name} {alias}",
-                         inplace=name not in ("maximum", "minimum", "fmax", "fmin"))(formula)
+    function = pointwise(
+        kind=kind,
+        also=alias,
+        method=f"{name} {alias}",
+        inplace=name not in ("maximum", "minimum", "fmax", "fmin"),
+    )(formula)
     if alias and not name.startswith(("f", "m")):
         setattr(Tensor, alias + "_", getattr(Tensor, name + "_"))
     return function
@@ -57,10 +67,17 @@ logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", binary(_functions[_name].operation, operator=True))
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-for _name, _owner in {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-                      "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift"}.items():
+for _name, _owner in {
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}.items():
     setattr(Tensor, f"__{_name}__", binary(_functions[_owner].operation, operator=True))
-    setattr(Tensor, f"__r{_name}__", binary(_functions[_owner].operation, operator=True, swapped=True))
+    setattr(
+        Tensor, f"__r{_name}__", binary(_functions[_owner].operation, operator=True, swapped=True)
+    )
     setattr(Tensor, f"__i{_name}__", getattr(Tensor, _owner + "_"))
 
 _ONE: dict[str, tuple[Any, str]] = {
@@ -75,6 +92,7 @@ _ONE: dict[str, tuple[Any, str]] = {
 def _one(name: str, primitive: Any, doc: str) -> Any:
     def formula(x):  # type: ignore[no-untyped-def]
         return primitive(x)
+
     formula.__name__ = name
     formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
     return pointwise(kind=BOOL, inplace=name == "logical_not")(formula)
@@ -111,13 +129,17 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @public(method=True)
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Is |input - other| <= atol + rtol |other|?
 
     Source: torch.isclose
     """
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype")
+        raise RuntimeError(
+            f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"
+        )
     near = eq(input, other)
     if equal_nan and input.dtype.category >= 2:
         near = near | (isnan(input) & isnan(other))
@@ -130,11 +152,14 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
 
 def _default() -> Any:
     from ..core.dtype import state
+
     return state.default
 
 
 @public(method=True)
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Are all elements close (see `isclose`)?
 
     Source: torch.allclose
@@ -151,14 +176,18 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input._array.shape == other._array.shape and bool((input._array == other._array).all())
 
 
-@pointwise(aside="condition", names="condition input other", label="Where", method=False, inplace=False)
+@pointwise(
+    aside="condition", names="condition input other", label="Where", method=False, inplace=False
+)
 def choose(condition: Expression, x: Expression, y: Expression) -> Expression:
     """x where the condition holds, else y."""
     return p.where(condition, x, y)
 
 
 @public()
-def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+def where(
+    condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None
+) -> Any:
     """input where the condition holds, else other; with the condition alone, where it holds.
 
     Raises:
@@ -174,8 +203,10 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)  # type: ignore[attr-defined]
     if condition.dtype.name not in ("bool", "uint8"):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "
-                           f"{condition.dtype}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype}"
+        )
     if condition.dtype.name == "uint8":
         condition = condition.bool()  # type: ignore[attr-defined]
     return choose(condition, input, other, out=out)
@@ -187,7 +218,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return where(condition, self, other)
 
 
-class operand:  # noqa: N801
+class operand:
     """Annotation: an operand although it has a default."""
 
 

@@ -43,8 +43,10 @@ def mv_(x: Any, y: Any) -> Any:
 
 @mv_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
-    return (mm_(g[:, None], y.conj()[None, :]) if needs[0] else None,
-            mv_(x.mH, g) if needs[1] else None)
+    return (
+        mm_(g[:, None], y.conj()[None, :]) if needs[0] else None,
+        mv_(x.mH, g) if needs[1] else None,
+    )
 
 
 @operation(operands="x y", label="Dot")
@@ -72,37 +74,49 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(operands="bias x w", label="Addmm")
 def affine(bias: Any, x: Any, w: Any) -> Any:
     """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
+
     def product(bias: Any, x: Any, w: Any) -> Any:
         y = x.dot(w.T)
         y += bias
         return y
+
     return _widened(product, bias, x, w)
 
 
 @affine.gradient
 def _(g: Tensor, x: Tensor, w: Tensor, needs: tuple[bool, bool, bool]) -> tuple:
-    return (g.sum(0) if needs[0] else None,  # type: ignore[attr-defined]
-            mm_(g, w.conj()) if needs[1] else None,
-            mm_(g.mT, x.conj()) if needs[2] else None)
+    return (
+        g.sum(0) if needs[0] else None,  # type: ignore[attr-defined]
+        mm_(g, w.conj()) if needs[1] else None,
+        mm_(g.mT, x.conj()) if needs[2] else None,
+    )
 
 
 def _check(name: str, x: Any, y: Any) -> None:
     for position, value in enumerate((x, y)):
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name}(): argument '{('input', 'other')[position]}' (position {position + 1}) must be "
-                            f"Tensor, not {type(value).__name__}")
+            raise TypeError(
+                f"{name}(): argument '{('input', 'other')[position]}' (position {position + 1}) must be "
+                f"Tensor, not {type(value).__name__}"
+            )
     if x.dtype is not y.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert "
-                           "one with .to(dtype)")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert "
+            "one with .to(dtype)"
+        )
     common_device((x, y), name)
 
 
 def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
     a, b = x.shape, y.shape
     if x.ndim == 2 and y.ndim == 2:
-        return RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})")
-    return RuntimeError(f"size mismatch, got input {list(a)} and other {list(b)}: the last dimension of the first "
-                        "and the last but one of the second must agree")
+        return RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+        )
+    return RuntimeError(
+        f"size mismatch, got input {list(a)} and other {list(b)}: the last dimension of the first "
+        "and the last but one of the second must agree"
+    )
 
 
 @public("matmul", "linalg.matmul", method="matmul __matmul__")
@@ -125,8 +139,15 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     try:
         kind = input._kind
         a, b = input._array, other._array
-        if (a.ndim == 2 == b.ndim and other._kind is kind and out is None and kind.compute is kind.numpy
-                and not kind.overridden and input._node is None and other._node is None):
+        if (
+            a.ndim == 2 == b.ndim
+            and other._kind is kind
+            and out is None
+            and kind.compute is kind.numpy
+            and not kind.overridden
+            and input._node is None
+            and other._node is None
+        ):
             token = silence(silent)
             try:
                 array = a.dot(b)
@@ -146,8 +167,9 @@ def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
         return override(matmul, (x, y), (x, y), {} if out is None else {"out": out})
     _check("matmul", x, y)
     if x.ndim == 0 or y.ndim == 0:
-        raise RuntimeError("both arguments to matmul need to be at least 1D, but they are "
-                           f"{x.ndim}D and {y.ndim}D")
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
+        )
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise _mismatch(x, y)
     dims = x.ndim, y.ndim
@@ -175,19 +197,22 @@ def _given(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
     from .write import write_out
+
     return write_out(out, result, "matmul")
 
 
 @method()
-def __rmatmul__(self: Tensor, other: Any) -> Tensor:  # noqa: N807
+def __rmatmul__(self: Tensor, other: Any) -> Tensor:
     return matmul(other, self)
 
 
 def _needs_dims(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:
     for i, (x, n) in enumerate(zip(tensors, dims)):
         if x.ndim != n:
-            raise RuntimeError(f"{name}: argument {i + 1} must be {n}-dimensional, got a tensor of shape "
-                               f"{list(x.shape)}")
+            raise RuntimeError(
+                f"{name}: argument {i + 1} must be {n}-dimensional, got a tensor of shape "
+                f"{list(x.shape)}"
+            )
 
 
 @public(method=True)
@@ -222,8 +247,10 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
     if input.shape != tensor.shape:
-        raise RuntimeError(f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
-                           f"{list(tensor.shape)} to have the same number of elements")
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
+            f"{list(tensor.shape)} to have the same number of elements"
+        )
     return _matmul(input, tensor, out)
 
 
@@ -246,8 +273,10 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
-        raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: "
-                           f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}.")
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}."
+        )
     return _given(out, bmm_(input, mat2))
 
 
@@ -274,19 +303,29 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return tensordot(input, other, ([-1], [-1]), out=out)
 
 
-def _scaled(input: Tensor, product: Tensor, beta: float, alpha: float, out: Tensor | None) -> Tensor:
+def _scaled(
+    input: Tensor, product: Tensor, beta: float, alpha: float, out: Tensor | None
+) -> Tensor:
     """beta * input + alpha * product; an input that is multiplied by zero is not looked at."""
     product = product if alpha == 1 else product * alpha  # type: ignore[operator]
     if beta == 0:
         from .registry import NAMESPACES
+
         full = NAMESPACES["torch"]["zeros_like"](product)
         return _given(out, product + full)
     return _given(out, product + (input if beta == 1 else input * beta))  # type: ignore[operator]
 
 
 @public(method=True)
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1,
-          out: Tensor | None = None) -> Tensor:
+def addmm(
+    input: Tensor,
+    mat1: Tensor,
+    mat2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """beta input + alpha (mat1 @ mat2).
 
     Shape: (n, m) or what broadcasts to it; (n, k) and (k, m).
@@ -297,8 +336,15 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
 
 
 @public(method=True)
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1,
-          out: Tensor | None = None) -> Tensor:
+def addmv(
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """beta input + alpha (mat @ vec).
 
     Source: torch.addmv
@@ -307,8 +353,15 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 @public(method=True)
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1,
-         out: Tensor | None = None) -> Tensor:
+def addr(
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """beta input + alpha outer(vec1, vec2).
 
     Source: torch.addr
@@ -317,8 +370,15 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 
 
 @public(method=True)
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
-            out: Tensor | None = None) -> Tensor:
+def baddbmm(
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """beta input + alpha bmm(batch1, batch2).
 
     Source: torch.baddbmm
@@ -327,8 +387,15 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 
 
 @public(method=True)
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1,
-           out: Tensor | None = None) -> Tensor:
+def addbmm(
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: float = 1,
+    alpha: float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """beta input + alpha times the sum of the batch's products.
 
     Source: torch.addbmm
@@ -358,15 +425,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         if input.ndim <= 2 and weight.ndim == 2:
             rows = input.shape[0] if input.ndim == 2 else 1
-            raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1] if input.ndim else 1}"
-                               f" and {weight.shape[-1]}x{weight.shape[0]}): linear wants an input whose last dimension "
-                               f"is {weight.shape[-1]}")
+            raise RuntimeError(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1] if input.ndim else 1}"
+                f" and {weight.shape[-1]}x{weight.shape[0]}): linear wants an input whose last dimension "
+                f"is {weight.shape[-1]}"
+            )
         raise _mismatch(input, weight)
     if bias is None or weight.ndim == 1 or bias.ndim != 1 or bias.shape[0] != weight.shape[0]:
         product = matmul(input, weight.mT if weight.ndim == 2 else weight)  # type: ignore[attr-defined]
         return product if bias is None else product + bias  # type: ignore[operator]
     if bias.dtype is not input.dtype:
-        raise RuntimeError(f"linear: input has dtype {input.dtype} and bias {bias.dtype}: convert one")
+        raise RuntimeError(
+            f"linear: input has dtype {input.dtype} and bias {bias.dtype}: convert one"
+        )
     if input.ndim == 2:
         return affine(bias, input, weight)
     lead = input.shape[:-1]
@@ -398,8 +469,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         left, right = [list(part) if isinstance(part, (list, tuple)) else [part] for part in dims]
     left, right = [i % max(a.ndim, 1) for i in left], [i % max(b.ndim, 1) for i in right]
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
-        raise RuntimeError(f"contracted dimensions need to match, but a has {[a.shape[i] for i in left]} in dims "
-                           f"{left} and b has {[b.shape[i] for i in right]} in dims {right}")
+        raise RuntimeError(
+            f"contracted dimensions need to match, but a has {[a.shape[i] for i in left]} in dims "
+            f"{left} and b has {[b.shape[i] for i in right]} in dims {right}"
+        )
     keep_a = [i for i in range(a.ndim) if i not in left]
     keep_b = [i for i in range(b.ndim) if i not in right]
     size = int(np.prod([a.shape[i] for i in left]))
@@ -438,7 +511,7 @@ def _einsum(equation: str, tensors: list[Tensor]) -> Tensor:
     named = [_diagonals(x, term) for x, term in zip(tensors, inputs)]
     (x, term), rest = named[0], named[1:]
     for i, (y, other) in enumerate(rest):
-        later = set(output).union(*(t for _, t in rest[i + 1:]))
+        later = set(output).union(*(t for _, t in rest[i + 1 :]))
         x, term = _pair(x, term, y, other, later)
     gone = [i for i, letter in enumerate(term) if letter not in output]
     if gone:
@@ -452,19 +525,23 @@ def _terms(equation: str, tensors: list[Tensor]) -> tuple[list[list[str]], list[
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
     if len(terms) != len(tensors):
-        raise RuntimeError(f"einsum(): the equation {equation!r} has {len(terms)} terms for {len(tensors)} operands")
+        raise RuntimeError(
+            f"einsum(): the equation {equation!r} has {len(terms)} terms for {len(tensors)} operands"
+        )
     spare = [chr(i) for i in range(0x3B1, 0x3B1 + 24)]
     widest = 0
     spelt = []
     for term, x in zip(terms, tensors):
         hidden = x.ndim - len(term.replace("...", ""))
-        if hidden < 0 or hidden and "..." not in term:
-            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the "
-                               f"number of dimensions ({x.ndim}) for operand of shape {list(x.shape)}")
+        if hidden < 0 or (hidden and "..." not in term):
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the "
+                f"number of dimensions ({x.ndim}) for operand of shape {list(x.shape)}"
+            )
         widest = max(widest, hidden)
         spelt.append((term, hidden))
     full = spare[:widest]
-    result = [list(term.replace("...", "".join(full[widest - hidden:]))) for term, hidden in spelt]
+    result = [list(term.replace("...", "".join(full[widest - hidden :]))) for term, hidden in spelt]
     if arrow:
         output = list(right.replace("...", "".join(full)))
     else:
@@ -473,7 +550,9 @@ def _terms(equation: str, tensors: list[Tensor]) -> tuple[list[list[str]], list[
     known = {letter for term in result for letter in term}
     for letter in output:
         if letter not in known:
-            raise RuntimeError(f"einsum(): output subscript {letter} does not appear in the equation for any input")
+            raise RuntimeError(
+                f"einsum(): output subscript {letter} does not appear in the equation for any input"
+            )
     return result, output
 
 
@@ -490,7 +569,9 @@ def _diagonals(x: Tensor, term: list[str]) -> tuple[Tensor, list[str]]:
     return x, term
 
 
-def _pair(x: Tensor, a: list[str], y: Tensor, b: list[str], later: set[str]) -> tuple[Tensor, list[str]]:
+def _pair(
+    x: Tensor, a: list[str], y: Tensor, b: list[str], later: set[str]
+) -> tuple[Tensor, list[str]]:
     """The product of two operands, summed over the letters that nobody needs later."""
     x, a = _summed(x, a, later | set(b))
     y, b = _summed(y, b, later | set(a))
@@ -503,8 +584,10 @@ def _pair(x: Tensor, a: list[str], y: Tensor, b: list[str], later: set[str]) -> 
         for letter, size in zip(term, x_.shape):
             if sizes.setdefault(letter, size) != size:
                 if 1 not in (sizes[letter], size):
-                    raise RuntimeError(f"einsum(): operands do not broadcast with remapped shapes: subscript {letter} "
-                                       f"has size {sizes[letter]} and {size}")
+                    raise RuntimeError(
+                        f"einsum(): operands do not broadcast with remapped shapes: subscript {letter} "
+                        f"has size {sizes[letter]} and {size}"
+                    )
                 sizes[letter] = max(sizes[letter], size)
     x = x.expand([sizes[letter] for letter in a])  # type: ignore[attr-defined]
     y = y.expand([sizes[letter] for letter in b])  # type: ignore[attr-defined]
@@ -513,6 +596,7 @@ def _pair(x: Tensor, a: list[str], y: Tensor, b: list[str], later: set[str]) -> 
         shape = [int(np.prod([sizes[letter] for letter in group])) for group in groups]
         order = [term.index(letter) for group in groups for letter in group]
         return x.permute(*order).reshape(shape)  # type: ignore[attr-defined]
+
     product = bmm_(grouped(x, a, batch, rows, inner_), grouped(y, b, batch, inner_, columns))
     term = batch + rows + columns
     return product.reshape([sizes[letter] for letter in term]), term

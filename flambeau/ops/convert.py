@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.mode import mode
 from ..autograd.node import Leaf
-from ..core.device import device as Device  # noqa: N812
+from ..core.device import device as Device
 from ..core.device import resolve, transfer
 from ..core.dtype import DTYPES, dtype, state
 from ..core.kind import kind_of
@@ -54,8 +54,15 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 
 
 @method()
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
-       copy: bool = False, memory_format: Any = None) -> Tensor:
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """In another dtype or on another device; itself if nothing changes.
 
     Args:
@@ -74,10 +81,12 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_bloc
             dtype, device = arg.dtype, arg.device
         elif isinstance(arg, type(self.dtype)):
             dtype = arg
-        elif isinstance(arg, (str, Device)) or isinstance(arg, int) and not isinstance(arg, bool):
+        elif isinstance(arg, (str, Device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
             device = arg
         elif arg is not None and not isinstance(arg, bool):
-            raise TypeError(f"to() received an invalid combination of arguments - got {type(arg).__name__}")
+            raise TypeError(
+                f"to() received an invalid combination of arguments - got {type(arg).__name__}"
+            )
     result = self
     if device is not None:
         target = resolve(device)
@@ -92,14 +101,26 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_bloc
 def _conversion(name: str, target: Any) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return self if self._kind.dtype is target else to_copy(self, target.numpy)
+
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The values as {target}.\n\n    Source: torch.Tensor.{name}\n    "
     method(name)(convert)
 
 
-for _name, _target in {"float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
-                       "int": "int32", "long": "int64", "short": "int16", "char": "int8", "byte": "uint8",
-                       "bool": "bool", "cfloat": "complex64", "cdouble": "complex128"}.items():
+for _name, _target in {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "bfloat16": "bfloat16",
+    "int": "int32",
+    "long": "int64",
+    "short": "int16",
+    "char": "int8",
+    "byte": "uint8",
+    "bool": "bool",
+    "cfloat": "complex64",
+    "cdouble": "complex128",
+}.items():
     _conversion(_name, DTYPES[_target])
 
 
@@ -116,6 +137,7 @@ def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     Source: torch.Tensor.type
     """
     from ..core.dtype import legacy_name, parse_legacy_name
+
     if dtype is None:
         return legacy_name(self.dtype, self.device.type)
     if isinstance(dtype, str):
@@ -130,7 +152,9 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 
 
 @method()
-def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+def cuda(
+    self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+) -> Tensor:
     """On a CUDA device."""
     return self.to("cuda" if device is None else device)  # type: ignore[attr-defined]
 
@@ -148,17 +172,21 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
     if force:
         return self.detach().cpu()._array  # type: ignore[attr-defined]
     if self._node is not None:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
     if self.device.type != "cpu":
-        raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
-                        "tensor to host memory first.")
+        raise TypeError(
+            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
+            "tensor to host memory first."
+        )
     if self.dtype.name == "bfloat16":
         raise TypeError("Got unsupported ScalarType BFloat16: convert with .float() first")
     return self._array
 
 
 @method()
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:  # noqa: N807
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     array = self.numpy()  # type: ignore[attr-defined]
     if dtype is not None and array.dtype != dtype:
         if copy is False:
@@ -185,9 +213,11 @@ def detach(self: Tensor) -> Tensor:
 def detach_(self: Tensor) -> Tensor:
     """Drop the history in place."""
     if self._base is not None:
-        raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
-                           "(DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP "
-                           "buckets, and hence detach_() cannot be called on these gradients.")
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
+            "(DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP "
+            "buckets, and hence detach_() cannot be called on these gradients."
+        )
     self._node = None
     return self
 
@@ -237,15 +267,21 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if _needs_move(src, self):
         src = src.to(self.device)  # type: ignore[attr-defined]
     from .write import broadcast
+
     if broadcast([self._array.shape, src._array.shape]) != self._array.shape:
-        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape "
-                           f"{list(broadcast([self._array.shape, src._array.shape]))}")
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+            f"{list(broadcast([self._array.shape, src._array.shape]))}"
+        )
     check_writable(self, (self, src))
     recording = mode.recording and (src._node is not None or self._node is not None)
     result = copied(self, src) if recording else None
     if result is None:
         source = src._array
-        store(self, source.real if source.dtype.kind == "c" and self._array.dtype.kind != "c" else source)
+        store(
+            self,
+            source.real if source.dtype.kind == "c" and self._array.dtype.kind != "c" else source,
+        )
     else:
         store(self, result._array)
     finish_write(self, None if result is None else result._node)
@@ -264,12 +300,21 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
-                               "dimensions.")
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
+                "dimensions."
+            )
         return self.copy_(value)  # type: ignore[attr-defined]
     from .formula import number_array
-    return self.copy_(wrap(number_array(value, self._kind.xp, self.dtype).astype(  # type: ignore[attr-defined]
-        self._kind.numpy), self._kind))
+
+    return self.copy_(
+        wrap(
+            number_array(value, self._kind.xp, self.dtype).astype(  # type: ignore[attr-defined]
+                self._kind.numpy
+            ),
+            self._kind,
+        )
+    )
 
 
 @method()
@@ -288,9 +333,11 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     Source: torch.result_type
     """
     both = (tensor1, tensor2)
-    return result_dtype([x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
-                        [x.dtype for x in both if isinstance(x, Tensor) and not x.ndim],
-                        [x for x in both if not isinstance(x, Tensor)])
+    return result_dtype(
+        [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
+        [x.dtype for x in both if isinstance(x, Tensor) and not x.ndim],
+        [x for x in both if not isinstance(x, Tensor)],
+    )
 
 
 @public()
@@ -322,6 +369,7 @@ def numel(input: Tensor) -> int:
 
 # ------------------------------------------------------------------------------------- showing
 
+
 @method("__repr__")
 def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
     suffixes = []
@@ -331,8 +379,12 @@ def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
     return format_tensor(
-        self._array, dtype_name=self.dtype.name, default_dtype_name=state.default.name, suffixes=suffixes,
-        device=None if self.device.type == "cpu" else str(self.device))
+        self._array,
+        dtype_name=self.dtype.name,
+        default_dtype_name=state.default.name,
+        suffixes=suffixes,
+        device=None if self.device.type == "cpu" else str(self.device),
+    )
 
 
 def _gradient_name(self: Tensor) -> str:
@@ -341,7 +393,7 @@ def _gradient_name(self: Tensor) -> str:
 
 
 @method()
-def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
+def __format__(self: Tensor, spec: str) -> str:
     if self.ndim == 0:
         return self.item().__format__(spec)
     return object.__format__(self, spec) if spec else repr(self)
@@ -349,12 +401,15 @@ def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
 
 # ------------------------------------------------------------------------------------- copying
 
+
 @method()
-def __deepcopy__(self: Tensor, memo: dict) -> Tensor:  # noqa: N807
+def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
     if not self.is_leaf:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
-                           "the moment.  If you were attempting to deepcopy a module, this may be because of a computed "
-                           "tensor kept as an attribute: detach() it.")
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
+            "the moment.  If you were attempting to deepcopy a module, this may be because of a computed "
+            "tensor kept as an attribute: detach() it."
+        )
     if id(self) in memo:
         return memo[id(self)]
     result = object.__new__(self.__class__)
@@ -367,12 +422,14 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:  # noqa: N807
     if self.grad is not None:
         result._grad = self.grad.__deepcopy__(memo)  # type: ignore[attr-defined]
     import copy
+
     result.__dict__.update(copy.deepcopy(self.__dict__, memo))
     return result
 
 
 def _unpickled(cls: Any, array: Any, requires_grad: bool, attributes: dict) -> Tensor:
     from ..core.tensor import wrap_numpy
+
     fresh = wrap_numpy(array)
     result = object.__new__(cls)
     for slot in ("_array", "_kind", "_node", "_cell", "_base"):
@@ -382,5 +439,10 @@ def _unpickled(cls: Any, array: Any, requires_grad: bool, attributes: dict) -> T
 
 
 @method()
-def __reduce_ex__(self: Tensor, protocol: Any) -> tuple:  # noqa: N807
-    return _unpickled, (self.__class__, np.array(self._array), self.requires_grad, dict(self.__dict__))
+def __reduce_ex__(self: Tensor, protocol: Any) -> tuple:
+    return _unpickled, (
+        self.__class__,
+        np.array(self._array),
+        self.requires_grad,
+        dict(self.__dict__),
+    )

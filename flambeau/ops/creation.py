@@ -46,23 +46,37 @@ def sizes(size: tuple) -> tuple[int, ...]:
     try:
         shape = tuple([n if n.__class__ is int else n.__index__() for n in size])
     except AttributeError:
-        raise TypeError(f"a size must be a tuple of ints, but found {[type(n).__name__ for n in size]}") from None
+        raise TypeError(
+            f"a size must be a tuple of ints, but found {[type(n).__name__ for n in size]}"
+        ) from None
     if shape and min(shape) < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
     return shape
 
 
 def _filled(name: str, fill: str) -> Any:
-    def function(*size: Any, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
-                 requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
-                 names: Any = None) -> Tensor:
+    def function(
+        *size: Any,
+        out: Tensor | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+        names: Any = None,
+    ) -> Tensor:
         kind = kind_for(dtype, device)
         shape = sizes(size)
         array = getattr(kind.xp, fill)(shape, kind.numpy)
         if out is not None:
             from .write import write_out
+
             return write_out(out, wrap(array, kind), name)
         return made(array, kind, requires_grad)
+
     function.__name__ = function.__qualname__ = name
     what = {"zeros": "Zeros", "ones": "Ones", "empty": "Uninitialised memory"}[name]
     function.__doc__ = f"""{what} of a given shape.
@@ -82,8 +96,17 @@ zeros, ones, empty = _filled("zeros", "zeros"), _filled("ones", "ones"), _filled
 
 
 @public()
-def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None,
-         device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """One value everywhere.
 
     Source: torch.full
@@ -108,35 +131,68 @@ def _of_number(value: Any) -> Any:
 
 
 def _like(name: str, fill: str) -> Any:
-    def function(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
-                 requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
-        kind = input._kind if dtype is None and device is None else kind_for(
-            dtype or input.dtype, device or input.device)
+    def function(
+        input: Tensor,
+        *,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        kind = (
+            input._kind
+            if dtype is None and device is None
+            else kind_for(dtype or input.dtype, device or input.device)
+        )
         array = getattr(kind.xp, fill)(input._array, kind.numpy)
         return made(array, kind, requires_grad)
+
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{name.split('_')[0].capitalize()} in the shape and dtype of another tensor.\n\n" \
-                       f"    Source: torch.{name}\n    "
+    function.__doc__ = (
+        f"{name.split('_')[0].capitalize()} in the shape and dtype of another tensor.\n\n"
+        f"    Source: torch.{name}\n    "
+    )
     return public(name)(function)
 
 
-zeros_like, ones_like, empty_like = (_like(name, name) for name in ("zeros_like", "ones_like", "empty_like"))
+zeros_like, ones_like, empty_like = (
+    _like(name, name) for name in ("zeros_like", "ones_like", "empty_like")
+)
 
 
 @public()
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-              requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """One value in the shape and dtype of another tensor.
 
     Source: torch.full_like
     """
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, device=device or input.device,
-                requires_grad=requires_grad)
+    return full(
+        input.shape,
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
 def _new_form(name: str, function: Any) -> None:
-    def form(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+    def form(
+        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, **options: Any
+    ) -> Tensor:
         return function(*size, dtype=dtype or self.dtype, device=device or self.device, **options)
+
     form.__name__ = form.__qualname__ = name
     form.__doc__ = f"`{function.__name__}` with this tensor's dtype and device."
     method(name)(form)
@@ -169,9 +225,16 @@ def _nested_dtype(data: Any) -> Any:
         elif isinstance(item, np.ndarray):
             widest = max(widest, numpy_dtype(item.dtype).category)
         else:
-            raise TypeError(f"new(): invalid data type '{type(item).__name__}'" if isinstance(item, str) else
-                            f"Could not infer dtype of {type(item).__name__}")
-    return (bool_, int64, state.default, state.default_complex)[widest] if widest >= 0 else state.default
+            raise TypeError(
+                f"new(): invalid data type '{type(item).__name__}'"
+                if isinstance(item, str)
+                else f"Could not infer dtype of {type(item).__name__}"
+            )
+    return (
+        (bool_, int64, state.default, state.default_complex)[widest]
+        if widest >= 0
+        else state.default
+    )
 
 
 def _nested_shape(data: Any) -> tuple[int, ...]:
@@ -191,13 +254,18 @@ def _check_nested(data: Any, shape: tuple[int, ...], depth: int = 0) -> None:
     if not isinstance(data, (list, tuple)):
         return
     if len(data) != shape[depth]:
-        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
+        raise ValueError(
+            f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
+        )
     for item in data:
-        if isinstance(item, (list, tuple)) != (len(shape) > depth + 1 and not isinstance(item, Tensor)) and not (
-                isinstance(item, (Tensor, np.ndarray))):
-            raise ValueError(f"expected sequence of length {shape[depth + 1]} at dim {depth + 1}"
-                             if len(shape) > depth + 1 else
-                             f"too many dimensions '{type(item).__name__}'")
+        if isinstance(item, (list, tuple)) != (
+            len(shape) > depth + 1 and not isinstance(item, Tensor)
+        ) and not (isinstance(item, (Tensor, np.ndarray))):
+            raise ValueError(
+                f"expected sequence of length {shape[depth + 1]} at dim {depth + 1}"
+                if len(shape) > depth + 1
+                else f"too many dimensions '{type(item).__name__}'"
+            )
         _check_nested(item, shape, depth + 1)
 
 
@@ -221,12 +289,18 @@ def array_of(data: Any, dtype: Any) -> tuple[Any, Any]:
     _check_nested(data, shape)
     plain = _plain(data)
     try:
-        array = np.array(plain, found.numpy) if found.numpy.kind != "V" else np.array(plain).astype(found.numpy)
+        array = (
+            np.array(plain, found.numpy)
+            if found.numpy.kind != "V"
+            else np.array(plain).astype(found.numpy)
+        )
     except OverflowError:
         array = np.array(plain, object)
         bits = 1 << (8 * found.itemsize)
         if found.category == 1:
-            raise RuntimeError(f"value cannot be converted to type {found.name} without overflow") from None
+            raise RuntimeError(
+                f"value cannot be converted to type {found.name} without overflow"
+            ) from None
         array = (array % bits).astype(found.numpy)
     except (TypeError, ValueError) as error:
         raise TypeError(f"cannot make a {found} tensor of this data: {error}") from None
@@ -247,8 +321,14 @@ def _converted(array: Any, dtype: Any) -> Any:
 
 
 @public()
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A new tensor with a copy of data: nested sequences, numbers, arrays, tensors.
 
     Raises:
@@ -303,9 +383,11 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     found = numpy_dtype(ndarray.dtype)
     if any(step < 0 for step in ndarray.strides):
-        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides "
-                         "are not currently supported. (You can probably work around this by making a copy of your "
-                         "array with array.copy().)")
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides "
+            "are not currently supported. (You can probably work around this by making a copy of your "
+            "array with array.copy().)"
+        )
     return wrap(ndarray.view(np.ndarray), kind_of(found, CPU))
 
 
@@ -314,8 +396,18 @@ def _number(value: Any) -> Any:
 
 
 @public()
-def arange(start: Any, end: Any = None, step: Any = 1, *, out: Tensor | None = None, dtype: Any = None,
-           layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """start, start + step, ... below end; of int64 if all are integers.
 
     Raises:
@@ -337,13 +429,23 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, out: Tensor | None = N
     array = (start + np.arange(count, dtype=exact) * step).astype(kind.numpy)
     if out is not None:
         from .write import write_out
+
         return write_out(out, wrap(array, kind), "arange")
     return made(array, kind, requires_grad)
 
 
 @public()
-def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None,
-             device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` numbers from start to end, both included.
 
     Source: torch.linspace
@@ -351,8 +453,11 @@ def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dty
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     start, end = _number(start), _number(end)
-    kind = kind_for(dtype, device, state.default_complex if isinstance(start, complex) or isinstance(
-        end, complex) else None)
+    kind = kind_for(
+        dtype,
+        device,
+        state.default_complex if isinstance(start, complex) or isinstance(end, complex) else None,
+    )
     wide = np.complex128 if kind.numpy.kind == "c" else np.float64
     array = np.linspace(start, end, steps, dtype=wide)
     if kind.numpy.kind in "iu":
@@ -361,8 +466,16 @@ def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dty
 
 
 @public()
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """base to the power of `linspace`.
 
     Source: torch.logspace
@@ -373,8 +486,15 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
 
 
 @public()
-def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
-        requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones on the diagonal.
 
     Source: torch.eye
@@ -384,12 +504,22 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None, 
 
 
 def _triangle(name: str, find: Any) -> None:
-    def function(row: int, col: int, offset: int = 0, *, dtype: Any = int64, device: Any = None,
-                 layout: Any = None) -> Tensor:
+    def function(
+        row: int,
+        col: int,
+        offset: int = 0,
+        *,
+        dtype: Any = int64,
+        device: Any = None,
+        layout: Any = None,
+    ) -> Tensor:
         kind = kind_for(dtype, device)
         return made(np.stack(find(row, offset, col)).astype(kind.numpy), kind)
+
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Row and column indices of a triangle of a matrix.\n\n    Source: torch.{name}\n    "
+    function.__doc__ = (
+        f"Row and column indices of a triangle of a matrix.\n\n    Source: torch.{name}\n    "
+    )
     public(name)(function)
 
 

@@ -19,10 +19,19 @@ FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
 """What the fast path may stumble over; the general path does the call again and explains."""
 
 
-def pointwise(formula: Callable | None = None, *, kind: PromotionKind = PromotionKind.DEFAULT,
-              names: str | None = None, label: str = "", aside: str = "", static: str = "",
-              also: str = "", method: bool | str = True, inplace: bool = True,
-              namespace: str = "torch") -> Any:
+def pointwise(
+    formula: Callable | None = None,
+    *,
+    kind: PromotionKind = PromotionKind.DEFAULT,
+    names: str | None = None,
+    label: str = "",
+    aside: str = "",
+    static: str = "",
+    also: str = "",
+    method: bool | str = True,
+    inplace: bool = True,
+    namespace: str = "torch",
+) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
     Args:
@@ -48,8 +57,11 @@ def pointwise(formula: Callable | None = None, *, kind: PromotionKind = Promotio
         >>> bump(torch.zeros(2))
         tensor([1., 1.])
     """
+
     def make(formula: Callable) -> Callable:
-        operation = FormulaOperation(formula, kind, names=names, label=label, aside=aside, static=static)
+        operation = FormulaOperation(
+            formula, kind, names=names, label=label, aside=aside, static=static
+        )
         function = _function(operation)
         _dress(function, operation, operation.name)
         operation.function = function
@@ -59,6 +71,7 @@ def pointwise(formula: Callable | None = None, *, kind: PromotionKind = Promotio
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))
         return function
+
     return make if formula is None else make(formula)
 
 
@@ -106,6 +119,7 @@ def unary(operation: FormulaOperation) -> Callable:
         if input._node is not None and mode.recording and result._kind.dtype.category >= 2:
             record_unary(spec, result, input, operand)
         return result
+
     return function
 
 
@@ -117,6 +131,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
             if isinstance(y, np.ndarray):
                 from ..core.tensor import wrap_numpy
+
                 y = wrap_numpy(y)
             elif not hasattr(type(y), "__torch_function__"):
                 return NotImplemented
@@ -154,7 +169,11 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
         result._node = result._base = None
         result._cell = [0]
         left = input._node
-        if (left is not None or right is not None) and mode.recording and result._kind.dtype.category >= 2:
+        if (
+            (left is not None or right is not None)
+            and mode.recording
+            and result._kind.dtype.category >= 2
+        ):
             if swapped:
                 record_binary(spec, result, other, input, second, first, right, left)
             else:
@@ -166,6 +185,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
 
     def with_out(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
         return function(input, other) if out is None else slow((input, other), out=out)
+
     return with_out
 
 
@@ -177,6 +197,7 @@ def bound(operation: FormulaOperation) -> Callable:
         if not compiled:
             compiled.append(_bind(operation))
         return compiled[0](*args, **kwargs)
+
     return function
 
 
@@ -185,7 +206,9 @@ def _bind(operation: FormulaOperation) -> Callable:
     scope: dict[str, Any] = {"call": operation.general, "same": operation}
     parts = []
     for name in operation.operands:
-        parts.append(f"{public_names[name]}=None" if name in operation.optional else public_names[name])
+        parts.append(
+            f"{public_names[name]}=None" if name in operation.optional else public_names[name]
+        )
     keyword_only = operation.name in KEYWORD_ONLY
     if keyword_only:
         parts.append("*")
@@ -198,8 +221,10 @@ def _bind(operation: FormulaOperation) -> Callable:
     operands = "".join(f"{public_names[n]}, " for n in operation.operands)
     statics = "".join(f"{public_names[n]}, " for n in operation.statics)
     numbers = "".join(f"{public_names[n]}, " for n in operation.parameters)
-    source = (f"def {operation.name}({', '.join(parts)}):\n"
-              f"    return call(({operands}), ({statics}), ({numbers}), out)\n")
+    source = (
+        f"def {operation.name}({', '.join(parts)}):\n"
+        f"    return call(({operands}), ({statics}), ({numbers}), out)\n"
+    )
     exec(compile(source, f"<flambeau {operation.name}>", "exec"), scope)
     return scope[operation.name]
 
@@ -212,38 +237,49 @@ def _inplace(operation: FormulaOperation) -> Callable:
     count = len(operation.operands)
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        operands = (self, *args[:count - 1])
-        if len(operands) < count or kwargs:
-            operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
-        elif len(args) > count - 1:
+        operands = (self, *args[: count - 1])
+        if len(operands) < count or kwargs or len(args) > count - 1:
             operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
         else:
             statics = tuple(operation.defaults[n] for n in operation.statics)
             numbers = tuple(operation.defaults[n] for n in operation.parameters)
         return operation.general(operands, statics, numbers, None, True)
+
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."
     return method
 
 
-def _arguments(operation: FormulaOperation, args: tuple, kwargs: dict) -> tuple[tuple, tuple, tuple]:
+def _arguments(
+    operation: FormulaOperation, args: tuple, kwargs: dict
+) -> tuple[tuple, tuple, tuple]:
     """Operands, static options and parameters of a call."""
     order = [*operation.operands, *operation.defaults]
     given = dict(zip(order, args))
     inner = {public_name: name for name, public_name in operation.public.items()}
     for key, value in kwargs.items():
         if key not in inner or inner[key] in given:
-            raise TypeError(f"{operation.name}() got an unexpected keyword argument '{key}'; it takes "
-                            f"{', '.join(operation.public.values())}")
+            raise TypeError(
+                f"{operation.name}() got an unexpected keyword argument '{key}'; it takes "
+                f"{', '.join(operation.public.values())}"
+            )
         given[inner[key]] = value
-    missing = [operation.public[n] for n in operation.operands
-               if n not in given and n not in operation.optional]
+    missing = [
+        operation.public[n]
+        for n in operation.operands
+        if n not in given and n not in operation.optional
+    ]
     if missing or len(args) > len(order):
-        raise TypeError(f"{operation.name}() missing required argument '{missing[0]}'" if missing else
-                        f"{operation.name}() takes {len(order)} arguments, {len(args)} were given")
-    return (tuple(given.get(n) for n in operation.operands),
-            tuple(given.get(n, operation.defaults[n]) for n in operation.statics),
-            tuple(given.get(n, operation.defaults[n]) for n in operation.parameters))
+        raise TypeError(
+            f"{operation.name}() missing required argument '{missing[0]}'"
+            if missing
+            else f"{operation.name}() takes {len(order)} arguments, {len(args)} were given"
+        )
+    return (
+        tuple(given.get(n) for n in operation.operands),
+        tuple(given.get(n, operation.defaults[n]) for n in operation.statics),
+        tuple(given.get(n, operation.defaults[n]) for n in operation.parameters),
+    )
 
 
 __all__ = ["FALLBACK", "binary", "bound", "pointwise", "unary"]

@@ -13,8 +13,9 @@ from .define import pointwise
 FLOATING = PromotionKind.INT_TO_FLOAT
 
 
-def _of_one_argument(name: str, meaning: str, at: float, value: str, *, alias: str = "",
-                     also: str = "") -> Callable:
+def _of_one_argument(
+    name: str, meaning: str, at: float, value: str, *, alias: str = "", also: str = ""
+) -> Callable:
     """The operation of a primitive function of one argument, with its in-place form and method.
 
     meaning: the docstring's sentence; at, value: its example; alias: another name of function and
@@ -35,8 +36,9 @@ def _of_one_argument(name: str, meaning: str, at: float, value: str, *, alias: s
         >>> torch.{name}(torch.tensor([{at}]))
         tensor([{value}])
     """
-    made = pointwise(formula, kind=FLOATING, also=f"{alias} {also}",
-                     method=f"{name} {alias}", inplace=True)
+    made = pointwise(
+        formula, kind=FLOATING, also=f"{alias} {also}", method=f"{name} {alias}", inplace=True
+    )
     if alias:
         _alias_inplace(name, alias)
     return made
@@ -44,16 +46,21 @@ def _of_one_argument(name: str, meaning: str, at: float, value: str, *, alias: s
 
 def _alias_inplace(name: str, alias: str) -> None:
     from ..core.tensor import Tensor
+
     setattr(Tensor, f"{alias}_", getattr(Tensor, f"{name}_"))
 
 
 exp = _of_one_argument("exp", "e to the power of input", 1.0, "2.7183")
 exp2 = _of_one_argument("exp2", "2 to the power of input", 3.0, "8.", also="special.exp2")
-expm1 = _of_one_argument("expm1", "exp(input) - 1, exact near 0", 0.5, "0.6487", also="special.expm1")
+expm1 = _of_one_argument(
+    "expm1", "exp(input) - 1, exact near 0", 0.5, "0.6487", also="special.expm1"
+)
 log = _of_one_argument("log", "The natural logarithm", 10.0, "2.3026")
 log2 = _of_one_argument("log2", "The logarithm to base 2", 8.0, "3.")
 log10 = _of_one_argument("log10", "The logarithm to base 10", 100.0, "2.")
-log1p = _of_one_argument("log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p")
+log1p = _of_one_argument(
+    "log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p"
+)
 sqrt = _of_one_argument("sqrt", "The square root", 9.0, "3.")
 rsqrt = _of_one_argument("rsqrt", "One over the square root", 4.0, "0.5000")
 sin = _of_one_argument("sin", "The sine", 1.0, "0.8415")
@@ -68,8 +75,9 @@ tanh = _of_one_argument("tanh", "The hyperbolic tangent", 0.5, "0.4621", also="n
 asinh = _of_one_argument("asinh", "The inverse of sinh", 0.5, "0.4812", alias="arcsinh")
 acosh = _of_one_argument("acosh", "The inverse of cosh", 1.5, "0.9624", alias="arccosh")
 atanh = _of_one_argument("atanh", "The inverse of tanh", 0.5, "0.5493", alias="arctanh")
-sigmoid = _of_one_argument("sigmoid", "1 / (1 + exp(-input))", 0.5, "0.6225",
-                           also="special.expit nn.functional.sigmoid")
+sigmoid = _of_one_argument(
+    "sigmoid", "1 / (1 + exp(-input))", 0.5, "0.6225", also="special.expit nn.functional.sigmoid"
+)
 
 
 @pointwise(kind=FLOATING, method="atan2 arctan2", also="arctan2")

@@ -34,7 +34,7 @@ _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX:
 class FormulaNode(Node):
     """A recorded formula operation. Its class, one for each case, knows the gradient program."""
 
-    __slots__ = ("parameters", "kept")
+    __slots__ = ("kept", "parameters")
 
     kernel: Callable[..., Any]
     pick: Callable[[tuple], tuple]
@@ -59,14 +59,21 @@ class FormulaNode(Node):
     def completed(self, gs: Sequence[Any]) -> list[Any]:
         """Zeros where nothing arrived for an output."""
         xp = self.kind.xp
-        return [xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
-                for g, port in zip(gs, self.shape)]
+        return [
+            xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
+            for g, port in zip(gs, self.shape)
+        ]
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         check_versions(self)
-        gs = [g] if self.outputs == 1 else [
-            wrap(part, port[1]) if not isinstance(part, Tensor) else part
-            for part, port in zip(self.completed(g), self.shape)]
+        gs = (
+            [g]
+            if self.outputs == 1
+            else [
+                wrap(part, port[1]) if not isinstance(part, Tensor) else part
+                for part, port in zip(self.completed(g), self.shape)
+            ]
+        )
         if self.kept is not None:
             gs = [part.reshape(self.kept) for part in gs]
         again = derived(self)
@@ -84,7 +91,7 @@ class FormulaNode(Node):
             tensor = wrap(array, spec.kind_for(array))
             tensor._node = edge_of[i]
             tensors.append(tensor)
-        for i, array in zip(gradient.outputs, arrays[len(gradient.inputs):]):
+        for i, array in zip(gradient.outputs, arrays[len(gradient.inputs) :]):
             tensor = wrap(array, spec.kind_for(array))
             tensor._node = self if self.outputs == 1 else Port(self, i, array.shape, tensor._kind)
             if self.kept is not None and self.outputs == 1:
@@ -123,11 +130,13 @@ def modified(node: Any, i: int, now: int, then: int) -> str:
     what = f"{list(array.shape)}" if array is not None and hasattr(array, "shape") else ""
     writer = last_writer(node.cells[i])
     forward = (node.notes or {}).get("line")
-    return ("one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [torch.{node.kind.dtype.legacy}Tensor {what}], saved by {node.name()}"
-            f"{f' at {forward}' if forward else ''}, is at version {now}; expected version {then} instead. "
-            f"{f'It was written to at {writer}. ' if writer else ''}"
-            "Write out of place there (y = y + 1, not y += 1), or clone() before writing.")
+    return (
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{node.kind.dtype.legacy}Tensor {what}], saved by {node.name()}"
+        f"{f' at {forward}' if forward else ''}, is at version {now}; expected version {then} instead. "
+        f"{f'It was written to at {writer}. ' if writer else ''}"
+        "Write out of place there (y = y + 1, not y += 1), or clone() before writing."
+    )
 
 
 class Plans(dict):
@@ -147,8 +156,16 @@ class Specialization:
     run(*arrays, *parameters[, axes]) computes the results in their own dtypes.
     """
 
-    def __init__(self, operation: Any, program: Program, common: Kind, kinds: tuple[Kind | None, ...],
-                 compute: Any, results: tuple[Kind, ...], aside: frozenset[int] = frozenset()):
+    def __init__(
+        self,
+        operation: Any,
+        program: Program,
+        common: Kind,
+        kinds: tuple[Kind | None, ...],
+        compute: Any,
+        results: tuple[Kind, ...],
+        aside: frozenset[int] = frozenset(),
+    ):
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
@@ -158,39 +175,57 @@ class Specialization:
 
     def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
         """The program's kernel, with casts around it where the operands or results need them."""
-        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name, self.operation.rows)
+        kernel = compile_program(
+            program, self.common.xp, self.compute, self.operation.name, self.operation.rows
+        )
         compute = self.compute
-        plain = all(kind is None or kind.numpy == compute or i in self.aside
-                    for i, kind in enumerate(self.kinds))
+        plain = all(
+            kind is None or kind.numpy == compute or i in self.aside
+            for i, kind in enumerate(self.kinds)
+        )
         if plain and results is None:
             return kernel
-        if plain and all(self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())):
+        if plain and all(
+            self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())
+        ):
             return kernel
         skip = self.skipped(program)
 
         def widened(*arguments: Any) -> Any:
-            values = kernel(*(a.astype(compute, copy=False)
-                              if i not in skip and hasattr(a, "astype") else a
-                              for i, a in enumerate(arguments)))
+            values = kernel(
+                *(
+                    a.astype(compute, copy=False) if i not in skip and hasattr(a, "astype") else a
+                    for i, a in enumerate(arguments)
+                )
+            )
             if results is None:
                 return values
             if type(values) is tuple:
-                return tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results)
-                             ) + values[len(results):]
+                return (
+                    tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results))
+                    + values[len(results) :]
+                )
             return values.astype(results[0], copy=False)
+
         return widened
 
     def skipped(self, program: Program) -> frozenset[int]:
         """Positions of arguments that are not cast: bools, indices and what is not an array."""
-        return frozenset(i for i, x in enumerate(program.inputs) if x.domain < Domain.REAL and
-                         (self.compute.kind in "fc" or x in {self.program.inputs[j] for j in self.aside}))
+        return frozenset(
+            i
+            for i, x in enumerate(program.inputs)
+            if x.domain < Domain.REAL
+            and (self.compute.kind in "fc" or x in {self.program.inputs[j] for j in self.aside})
+        )
 
     def natural(self, root: Expression) -> Any:
         """The dtype in which the kernel gives a root."""
         if root.domain == Domain.BOOL:
             return np.dtype(bool)
-        if root.domain == Domain.INT and (self.compute.kind not in "iu" or any(
-                item.primitive.name in ("sum", "prod") for item in (root,))):
+        if root.domain == Domain.INT and (
+            self.compute.kind not in "iu"
+            or any(item.primitive.name in ("sum", "prod") for item in (root,))
+        ):
             return np.dtype(np.int64)
         if root.domain == Domain.REAL and self.compute.kind == "c":
             return np.empty(0, self.compute).real.dtype
@@ -198,6 +233,7 @@ class Specialization:
 
     def kind_for(self, array: Any) -> Kind:
         from ..core.dtype import BY_NUMPY
+
         return kind_of(BY_NUMPY[array.dtype], self.common.device)
 
     def node_class(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
@@ -205,30 +241,60 @@ class Specialization:
         program = self.program
         gradient = program.gradient((True,) * len(program.roots), wanted)
         count, roots = len(program.inputs), len(program.roots)
-        picked = [*gradient.inputs, *(count + i for i in gradient.outputs),
-                  *range(count + roots, count + roots + len(gradient.extras))]
-        extended = self.compiled(program.extended(gradient.extras),
-                                 [kind.numpy for kind in self.results]) if gradient.extras else None
+        picked = [
+            *gradient.inputs,
+            *(count + i for i in gradient.outputs),
+            *range(count + roots, count + roots + len(gradient.extras)),
+        ]
+        extended = (
+            self.compiled(program.extended(gradient.extras), [kind.numpy for kind in self.results])
+            if gradient.extras
+            else None
+        )
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient.program)
-        return type(f"{self.operation.label}Backward0", (FormulaNode,), {
-            "__slots__": (), "kernel": staticmethod(kernel), "pick": staticmethod(_picker(picked)),
-            "wanted": wanted, "gradient": gradient, "specialization": self, "outputs": roots,
-            "checked": checked, "single": sum(wanted) == 1,
-            "extended": None if extended is None else staticmethod(extended), "derived": None})
+        return type(
+            f"{self.operation.label}Backward0",
+            (FormulaNode,),
+            {
+                "__slots__": (),
+                "kernel": staticmethod(kernel),
+                "pick": staticmethod(_picker(picked)),
+                "wanted": wanted,
+                "gradient": gradient,
+                "specialization": self,
+                "outputs": roots,
+                "checked": checked,
+                "single": sum(wanted) == 1,
+                "extended": None if extended is None else staticmethod(extended),
+                "derived": None,
+            },
+        )
 
     def compiled_gradient(self, program: Program) -> Callable:
-        kernel = compile_program(program, self.common.xp, self.compute, self.operation.name + "_gradient",
-                                 self.operation.rows)
+        kernel = compile_program(
+            program,
+            self.common.xp,
+            self.compute,
+            self.operation.name + "_gradient",
+            self.operation.rows,
+        )
         compute = self.compute
-        if all(kind is None or kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
-               ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
+        if all(
+            kind is None or kind.numpy == compute or i in self.aside
+            for i, kind in enumerate(self.kinds)
+        ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
             return kernel
         casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
 
         def widened(*arguments: Any) -> Any:
-            return kernel(*(a.astype(_to(compute, a), copy=False) if i in casts else a
-                            for i, a in enumerate(arguments)))
+            return kernel(
+                *(
+                    a.astype(_to(compute, a), copy=False) if i in casts else a
+                    for i, a in enumerate(arguments)
+                )
+            )
+
         return widened
 
 
@@ -249,7 +315,10 @@ def _picker(indices: Sequence[int]) -> Callable[[tuple], tuple]:
 
 def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tensor]) -> None:
     """What all recorded nodes need besides their edges and saved values."""
-    cells = node.cells = (*(None if x is None else x._cell for x in operands), *(x._cell for x in results))
+    cells = node.cells = (
+        *(None if x is None else x._cell for x in operands),
+        *(x._cell for x in results),
+    )
     node.versions = tuple([None if c is None else c[0] for c in cells])
     node.sequence = next_sequence()
     node.hooks = node.notes = None
@@ -279,8 +348,9 @@ ONE = (True,)
 BOTH, FIRST, SECOND = (True, True), (True, False), (False, True)
 
 
-def record_binary(spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any,
-                  left: Any, right: Any) -> None:
+def record_binary(
+    spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any, left: Any, right: Any
+) -> None:
     """The same for two operands, one of which may be a number. left and right are their nodes."""
     array = result._array
     if left is None:
@@ -330,23 +400,37 @@ class DerivedOperation:
         spec = self.specializations.get(kinds)
         if spec is None:
             origin = self.origin
-            aside = frozenset(i for i, x in enumerate(self.program.inputs) if x.domain < Domain.REAL)
+            aside = frozenset(
+                i for i, x in enumerate(self.program.inputs) if x.domain < Domain.REAL
+            )
             common = kind_of(_dtype_of(origin.compute), origin.common.device)
-            results = tuple(common if root.domain == Domain.COMPLEX or origin.compute.kind != "c"
-                            or root.domain != Domain.REAL
-                            else common.with_dtype(common.dtype.to_real()) for root in self.program.roots)
+            results = tuple(
+                common
+                if root.domain == Domain.COMPLEX
+                or origin.compute.kind != "c"
+                or root.domain != Domain.REAL
+                else common.with_dtype(common.dtype.to_real())
+                for root in self.program.roots
+            )
             spec = self.specializations[kinds] = Specialization(
-                self, self.program, common, kinds, origin.compute, results, aside)
+                self, self.program, common, kinds, origin.compute, results, aside
+            )
         return apply(spec, operands, tuple(x._array for x in operands), parameters, None)
 
 
 def _dtype_of(numpy_dtype: Any) -> Any:
     from ..core.dtype import BY_NUMPY
+
     return BY_NUMPY[numpy_dtype]
 
 
-def apply(spec: Specialization, operands: Sequence[Any], arrays: Sequence[Any], parameters: tuple,
-          kept: tuple[tuple[int, ...], tuple[int, ...]] | None) -> Any:
+def apply(
+    spec: Specialization,
+    operands: Sequence[Any],
+    arrays: Sequence[Any],
+    parameters: tuple,
+    kept: tuple[tuple[int, ...], tuple[int, ...]] | None,
+) -> Any:
     """Run a specialisation and record it if a gradient is wanted.
 
     operands: tensors or numbers; arrays: what is computed with. kept: for a reduction whose axes do
@@ -361,7 +445,9 @@ def apply(spec: Specialization, operands: Sequence[Any], arrays: Sequence[Any], 
     roots = len(spec.program.roots)
     several = type(values) is tuple
     values = values if several else (values,)
-    values = [v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values]
+    values = [
+        v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values
+    ]
     shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
@@ -375,7 +461,10 @@ def apply(spec: Specialization, operands: Sequence[Any], arrays: Sequence[Any], 
             results[0]._node = node
             node.shape, node.kind = shaped[0].shape, spec.result
         else:
-            node.shape, node.kind = tuple((v.shape, k) for v, k in zip(shaped, spec.results)), spec.result
+            node.shape, node.kind = (
+                tuple((v.shape, k) for v, k in zip(shaped, spec.results)),
+                spec.result,
+            )
             for i, result in enumerate(results):
                 result._node = Port(node, i, result._array.shape, result._kind)
         _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
@@ -396,25 +485,42 @@ class FormulaOperation:
         rows: Is it computed over rows?
     """
 
-    def __init__(self, formula: Callable, kind: PromotionKind, *, names: str | None = None, label: str = "",
-                 aside: str = "", reduced: str = "", static: str = "", rows: bool = False,
-                 differentiable: bool = True):
+    def __init__(
+        self,
+        formula: Callable,
+        kind: PromotionKind,
+        *,
+        names: str | None = None,
+        label: str = "",
+        aside: str = "",
+        reduced: str = "",
+        static: str = "",
+        rows: bool = False,
+        differentiable: bool = True,
+    ):
         self.formula, self.promotion, self.rows = formula, kind, rows
         self.name = formula.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
         signature = inspect.signature(formula).parameters
-        self.operands = tuple(n for n, p in signature.items()
-                              if p.default is p.empty or p.annotation in ("operand", Operand))
+        self.operands = tuple(
+            n
+            for n, p in signature.items()
+            if p.default is p.empty or p.annotation in ("operand", Operand)
+        )
         self.defaults = {n: p.default for n, p in signature.items() if n not in self.operands}
         self.optional = frozenset(n for n in self.operands if signature[n].default is None)
         statics = static.split()
-        self.parameters = tuple(n for n, v in self.defaults.items() if n not in statics
-                                and isinstance(v, (int, float)) and not isinstance(v, bool))
+        self.parameters = tuple(
+            n
+            for n, v in self.defaults.items()
+            if n not in statics and isinstance(v, (int, float)) and not isinstance(v, bool)
+        )
         self.statics = tuple(n for n in self.defaults if n not in self.parameters)
         public = names.split() if names else []
         usual = {"x": "input", "y": "other"}
-        self.public = {n: public[i] if i < len(public) else usual.get(n, n)
-                       for i, n in enumerate(signature)}
+        self.public = {
+            n: public[i] if i < len(public) else usual.get(n, n) for i, n in enumerate(signature)
+        }
         self.aside, self.reduced = frozenset(aside.split()), frozenset(reduced.split())
         self.differentiable = differentiable
         self.explicit: Callable | None = None
@@ -429,7 +535,9 @@ class FormulaOperation:
         self.explicit = rule
         return rule
 
-    def specialize(self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple) -> Specialization:
+    def specialize(
+        self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
+    ) -> Specialization:
         """The operation traced for operands of these kinds (None: absent) and static options."""
         key = kinds, common, statics
         found = self.specializations.get(key)
@@ -437,12 +545,16 @@ class FormulaOperation:
             found = self.specializations[key] = self._trace(kinds, common, statics)
         return found
 
-    def _trace(self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple) -> Specialization:
+    def _trace(
+        self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
+    ) -> Specialization:
         compute, result = elementwise_dtypes(self.promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
         for name, kind in zip(self.operands, kinds):
-            own = domain if name not in self.aside or kind is None else _DOMAINS[kind.dtype.category]
+            own = (
+                domain if name not in self.aside or kind is None else _DOMAINS[kind.dtype.category]
+            )
             symbols[name] = None if kind is None else symbol(name, own, name not in self.reduced)
         numbers = {name: parameter(name) for name in self.parameters}
         root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
@@ -450,10 +562,20 @@ class FormulaOperation:
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
-        aside = frozenset(i for i, x in enumerate(n for n, k in zip(self.operands, kinds) if k is not None)
-                          if x in self.aside)
-        return Specialization(self, program, kind_of(compute, common.device),
-                              tuple(k for k in kinds if k is not None), compute.numpy, results, aside)
+        aside = frozenset(
+            i
+            for i, x in enumerate(n for n, k in zip(self.operands, kinds) if k is not None)
+            if x in self.aside
+        )
+        return Specialization(
+            self,
+            program,
+            kind_of(compute, common.device),
+            tuple(k for k in kinds if k is not None),
+            compute.numpy,
+            results,
+            aside,
+        )
 
     def bound_gradient(self, statics: tuple) -> Callable | None:
         if self.explicit is None:
@@ -476,17 +598,27 @@ class FormulaOperation:
     def common_kind(self, operands: Sequence[Any]) -> Kind:
         """The kind that the operands are computed in, by promotion; checks that devices agree."""
         tensors = [x for x in operands if isinstance(x, Tensor)]
-        voters = [x for n, x in zip(self.operands, operands) if n not in self.aside and x is not None]
+        voters = [
+            x for n, x in zip(self.operands, operands) if n not in self.aside and x is not None
+        ]
         if not any(isinstance(x, Tensor) for x in voters):
             dtype = result_dtype((), (), voters)
         else:
-            dtype = result_dtype([x.dtype for x in voters if isinstance(x, Tensor) and x._array.ndim],
-                                 [x.dtype for x in voters if isinstance(x, Tensor) and not x._array.ndim],
-                                 [x for x in voters if not isinstance(x, Tensor)])
+            dtype = result_dtype(
+                [x.dtype for x in voters if isinstance(x, Tensor) and x._array.ndim],
+                [x.dtype for x in voters if isinstance(x, Tensor) and not x._array.ndim],
+                [x for x in voters if not isinstance(x, Tensor)],
+            )
         return kind_of(dtype, common_device(tensors, self.name))
 
-    def general(self, operands: tuple, statics: tuple = (), parameters: tuple = (),
-                out: Tensor | None = None, inplace: bool = False) -> Any:
+    def general(
+        self,
+        operands: tuple,
+        statics: tuple = (),
+        parameters: tuple = (),
+        out: Tensor | None = None,
+        inplace: bool = False,
+    ) -> Any:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
         if any(x is not None and is_overridden(x) for x in operands):
             return self.overridden(operands, statics, parameters, out, inplace)
@@ -509,14 +641,16 @@ class FormulaOperation:
         Raises:
             TypeError: It is nothing of these.
         """
-        if x is None and self.operands[i] in self.optional or isinstance(x, Tensor):
+        if (x is None and self.operands[i] in self.optional) or isinstance(x, Tensor):
             return x
         if isinstance(x, np.generic):
             return x.item()
         if isinstance(x, (bool, int, float, complex)):
             return x
-        raise TypeError(f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
-                        f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first")
+        raise TypeError(
+            f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
+            f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
+        )
 
     def arrays(self, operands: tuple, common: Kind) -> tuple[list[Any], tuple[Kind | None, ...]]:
         """The operands' arrays, and the kinds that the specialisation is made for.
@@ -526,7 +660,7 @@ class FormulaOperation:
         """
         arrays, kinds = [], []
         compute, _ = elementwise_dtypes(self.promotion, common.dtype)
-        for name, x in zip(self.operands, operands):
+        for _name, x in zip(self.operands, operands):
             if x is None:
                 kinds.append(None)
             elif isinstance(x, Tensor):
@@ -540,7 +674,9 @@ class FormulaOperation:
                 kinds.append(kind_of(compute, common.device))
         return arrays, tuple(kinds)
 
-    def overridden(self, operands: tuple, statics: tuple, parameters: tuple, out: Any, inplace: bool) -> Any:
+    def overridden(
+        self, operands: tuple, statics: tuple, parameters: tuple, out: Any, inplace: bool
+    ) -> Any:
         keywords = dict(zip(self.statics, statics)) | dict(zip(self.parameters, parameters))
         keywords = {self.public[n]: v for n, v in keywords.items() if v != self.defaults[n]}
         if out is not None:
@@ -570,15 +706,32 @@ def common_device(tensors: Sequence[Tensor], name: str) -> Any:
     Raises:
         RuntimeError: There are two.
     """
-    devices = list(dict.fromkeys(x._kind.device for x in tensors if x._array.ndim or x._kind.device.type != "cpu"))
+    devices = list(
+        dict.fromkeys(
+            x._kind.device for x in tensors if x._array.ndim or x._kind.device.type != "cpu"
+        )
+    )
     if len(devices) > 1:
-        raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, "
-                           f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))")
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, "
+            f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))"
+        )
     if devices:
         return devices[0]
     from ..core.device import CPU
+
     return tensors[0]._kind.device if tensors else CPU
 
 
-__all__ = ["FormulaOperation", "FormulaNode", "Operand", "apply", "common_device", "record_binary",
-           "record_unary", "restore", "silence", "silent"]
+__all__ = [
+    "FormulaNode",
+    "FormulaOperation",
+    "Operand",
+    "apply",
+    "common_device",
+    "record_binary",
+    "record_unary",
+    "restore",
+    "silence",
+    "silent",
+]

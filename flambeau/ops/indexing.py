@@ -83,18 +83,28 @@ def index_array(item: Any) -> np.ndarray:
     if isinstance(item, Tensor):
         array = item._array
     else:
-        array = np.asarray([np.asarray(i) for i in item] if isinstance(item, (list, tuple)) else item)
+        array = np.asarray(
+            [np.asarray(i) for i in item] if isinstance(item, (list, tuple)) else item
+        )
         if array.size == 0 and isinstance(item, (list, tuple)):
             array = array.astype(np.int64)
     if array.dtype == np.uint8:
         import warnings  # only old programs index by bytes
-        warnings.warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype "
-                      "torch.bool instead.", UserWarning, stacklevel=4)
+
+        warnings.warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
+            "torch.bool instead.",
+            UserWarning,
+            stacklevel=4,
+        )
         return array.astype(bool)
     if array.dtype not in (np.int64, np.int32, bool) and (
-            isinstance(item, Tensor) or array.dtype.kind not in "iu"):
-        raise IndexError("tensors used as indices must be long, int, byte or bool tensors, "
-                         f"not {array.dtype}: convert with .long() or .bool()")
+        isinstance(item, Tensor) or array.dtype.kind not in "iu"
+    ):
+        raise IndexError(
+            "tensors used as indices must be long, int, byte or bool tensors, "
+            f"not {array.dtype}: convert with .long() or .bool()"
+        )
     return array
 
 
@@ -142,8 +152,10 @@ def _item(item: Any) -> Any:
     if isinstance(item, (int, np.integer)):
         return int(item)
     if isinstance(item, (float, complex, str)):
-        raise IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte "
-                         f"Variables are valid indices (got {type(item).__name__})")
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+            f"Variables are valid indices (got {type(item).__name__})"
+        )
     array = index_array(item)
     return int(array) if array.ndim == 0 and array.dtype != bool else array
 
@@ -159,14 +171,18 @@ def _check_basic(item: Any, dim: int, shape: tuple[int, ...]) -> None:
         if item.step is not None and int(item.step) <= 0:
             raise ValueError("step must be greater than zero: use flip() to reverse a dimension")
     elif item is not None and not -shape[dim] <= item < shape[dim]:
-        raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {shape[dim]}")
+        raise IndexError(
+            f"index {item} is out of bounds for dimension {dim} with size {shape[dim]}"
+        )
 
 
 def _check(item: np.ndarray, dim: int, shape: tuple[int, ...]) -> None:
     if item.dtype == bool:
-        if item.shape != shape[dim:dim + item.ndim]:
-            raise IndexError(f"The shape of the mask {list(item.shape)} at index {dim} does not match "
-                             f"the shape of the indexed tensor {list(shape)} at index {dim}")
+        if item.shape != shape[dim : dim + item.ndim]:
+            raise IndexError(
+                f"The shape of the mask {list(item.shape)} at index {dim} does not match "
+                f"the shape of the indexed tensor {list(shape)} at index {dim}"
+            )
     elif item.size and (item.min() < -shape[dim] or item.max() >= shape[dim]):
         bad = int(item.max() if item.max() >= shape[dim] else item.min())
         raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {shape[dim]}")
@@ -175,10 +191,12 @@ def _check(item: np.ndarray, dim: int, shape: tuple[int, ...]) -> None:
 def _is_basic(key: Any) -> bool:
     """Is it one of the plain keys that NumPy reads as PyTorch does?"""
     if key.__class__ is tuple:
-        for item in key:
-            if item.__class__ not in _BASIC or item.__class__ is slice and item.step is not None:
-                return False
-        return True
+        return all(
+            not (
+                item.__class__ not in _BASIC or (item.__class__ is slice and item.step is not None)
+            )
+            for item in key
+        )
     return key.__class__ in _BASIC and (key.__class__ is not slice or key.step is None)
 
 
@@ -224,8 +242,11 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
         RuntimeError: Shapes do not broadcast, or the write would break history.
     """
     basic, arrays = split_key(key, self._array.shape)
-    given = value if isinstance(value, Tensor) else wrap_numpy(
-        np.asarray(value).astype(self._kind.numpy))
+    given = (
+        value
+        if isinstance(value, Tensor)
+        else wrap_numpy(np.asarray(value).astype(self._kind.numpy))
+    )
     with_view = index_basic(self, basic)
     shape = with_view._array.shape if arrays is None else with_view._array[arrays].shape
     given = _squeezed(given, shape)
@@ -248,8 +269,10 @@ def _squeezed(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     except ValueError:
         fits = False
     if not fits:
-        raise RuntimeError(f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
-                           f"indexing result of shape {list(shape)}")
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
+            f"indexing result of shape {list(shape)}"
+        )
     return value
 
 
@@ -335,6 +358,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Source: torch.index_select
     """
     from ..core.tensor import wrap_dim
+
     at = wrap_dim(dim, input.ndim)
     x = input if input.ndim else input.reshape(1)  # type: ignore[attr-defined]
     array = index._array.reshape(-1)
@@ -362,4 +386,5 @@ public("argwhere", method="argwhere")(lambda input: nonzero(input))
 
 def _int64() -> Any:
     from ..core.dtype import DTYPES
+
     return DTYPES["int64"]

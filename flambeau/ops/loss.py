@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Expression, position
@@ -62,43 +60,74 @@ def _legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> s
 
 
 @public("nn.functional.mse_loss")
-def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """The mean squared difference.
 
     Source: torch.nn.functional.mse_loss
     """
     loss = squared_error(input, target)
-    return reduced(loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction))
+    return reduced(
+        loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction)
+    )
 
 
 @public("nn.functional.l1_loss")
-def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-            reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """The mean absolute difference.
 
     Source: torch.nn.functional.l1_loss
     """
     loss = absolute_error(input, target)
-    return reduced(loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction))
+    return reduced(
+        loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction)
+    )
 
 
 @public("nn.functional.smooth_l1_loss")
-def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """Squares of small differences, magnitudes of large ones.
 
     Source: torch.nn.functional.smooth_l1_loss
     """
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    loss = absolute_error(input, target) if beta == 0 else smooth_error(input, target, beta=float(beta))
+    loss = (
+        absolute_error(input, target)
+        if beta == 0
+        else smooth_error(input, target, beta=float(beta))
+    )
     return reduced(loss, _legacy(size_average, reduce, reduction))
 
 
 @public("nn.functional.huber_loss")
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
-               weight: Tensor | None = None) -> Tensor:
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Squares of small differences, multiples of large ones.
 
     Source: torch.nn.functional.huber_loss
@@ -133,8 +162,14 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
 
 
 @public("nn.functional.binary_cross_entropy")
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """The cross entropy of probabilities and targets between 0 and 1.
 
     Raises:
@@ -144,32 +179,47 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Source: torch.nn.functional.binary_cross_entropy
     """
     if input.shape != target.shape:
-        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
-                         "deprecated. Please ensure they have the same size.")
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            "deprecated. Please ensure they have the same size."
+        )
     array = input._array
     if array.size and not ((array >= 0) & (array <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = bernoulli_loss(input, target)
-    return reduced(loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction))
+    return reduced(
+        loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction)
+    )
 
 
 @public("nn.functional.binary_cross_entropy_with_logits")
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     size_average: bool | None = None, reduce: bool | None = None,
-                                     reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """The cross entropy of sigmoid(input) and targets between 0 and 1.
 
     Source: torch.nn.functional.binary_cross_entropy_with_logits
     """
     if input.shape != target.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
     if pos_weight is None:
         loss = logit_loss(input, target)
     else:
-        from ..nn import functional as F  # noqa: N812  (the layers' module stands above this one)
+        from ..nn import functional as F
+
         scale = (pos_weight - 1) * target + 1
         loss = (1 - target) * input - scale * F.logsigmoid(input)  # type: ignore[attr-defined]
-    return reduced(loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction))
+    return reduced(
+        loss if weight is None else loss * weight, _legacy(size_average, reduce, reduction)
+    )
 
 
 @rowwise(label="NllLoss", aside="target", reduced="target", names="input target")
@@ -202,23 +252,33 @@ def _class_dim(input: Tensor) -> int:
 def _check_target(name: str, input: Tensor, target: Tensor, ignore_index: int) -> int:
     """Check class indices; gives the class dimension."""
     dim = _class_dim(input)
-    wanted = (*input.shape[:dim], *input.shape[dim + 1:])
+    wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != tuple(wanted):
         if input.ndim > 1 and target.ndim and input.shape[0] != target.shape[0]:
-            raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-                             f"({target.shape[0]}).")
-        raise RuntimeError(f"{name}: expected a target of shape {list(wanted)}, got {list(target.shape)}")
+            raise ValueError(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+                f"({target.shape[0]})."
+            )
+        raise RuntimeError(
+            f"{name}: expected a target of shape {list(wanted)}, got {list(target.shape)}"
+        )
     if target.dtype.name not in ("int64", "uint8"):
-        raise RuntimeError(f"expected scalar type Long but found {target.dtype.legacy}: convert the target with .long()")
+        raise RuntimeError(
+            f"expected scalar type Long but found {target.dtype.legacy}: convert the target with .long()"
+        )
     array, classes = target._array, input.shape[dim]
     if array.size:
         bad = (array < 0) | (array >= classes)
         if bad.any() and (bad & (array != ignore_index)).any():
-            raise IndexError(f"Target {int(array[bad & (array != ignore_index)][0])} is out of bounds.")
+            raise IndexError(
+                f"Target {int(array[bad & (array != ignore_index)][0])} is out of bounds."
+            )
     return dim
 
 
-def _mean_of_classes(loss: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
+def _mean_of_classes(
+    loss: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> Tensor:
     """Losses of classes by their weights, without the ignored ones, reduced."""
     ignored = target == ignore_index
     has_ignored = bool(ignored._array.any())  # type: ignore[union-attr]
@@ -234,8 +294,15 @@ def _mean_of_classes(loss: Tensor, target: Tensor, weight: Tensor | None, ignore
 
 
 @public("nn.functional.nll_loss")
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-             ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Minus the log probability of the target's class.
 
     Args:
@@ -248,13 +315,22 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     """
     dim = _check_target("nll_loss", input, target, ignore_index)
     loss = -pick(input, target.unsqueeze(dim), dim=dim, keepdim=False)  # type: ignore[attr-defined]
-    return _mean_of_classes(loss, target, weight, ignore_index, _legacy(size_average, reduce, reduction))
+    return _mean_of_classes(
+        loss, target, weight, ignore_index, _legacy(size_average, reduce, reduction)
+    )
 
 
 @public("nn.functional.cross_entropy")
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """The cross entropy of softmax(input) and the target.
 
     Args:
@@ -282,14 +358,18 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
     dim = _check_target("cross_entropy", input, target, ignore_index)
     if label_smoothing:
-        return _cross_entropy_smoothed(input, target, weight, ignore_index, reduction, label_smoothing, dim)
+        return _cross_entropy_smoothed(
+            input, target, weight, ignore_index, reduction, label_smoothing, dim
+        )
     loss = index_cross_entropy(input, target.unsqueeze(dim), dim=dim)  # type: ignore[attr-defined]
     return _mean_of_classes(loss, target, weight, ignore_index, reduction)
 
 
-def _cross_entropy_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
-                                 smoothing: float) -> Tensor:
+def _cross_entropy_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
     from .normalization import log_softmax
+
     dim = _class_dim(input)
     if smoothing:
         target = target * (1 - smoothing) + smoothing / input.shape[dim]  # type: ignore[operator]
@@ -306,17 +386,30 @@ def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
     return weight.reshape([-1 if i == dim else 1 for i in range(ndim)])  # type: ignore[attr-defined]
 
 
-def _cross_entropy_smoothed(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,
-                            reduction: str, smoothing: float, dim: int) -> Tensor:
+def _cross_entropy_smoothed(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    dim: int,
+) -> Tensor:
     from .normalization import log_softmax
+
     scores = log_softmax(input, dim)
     own = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
     spread = -sum(scores if weight is None else scores * _along(weight, dim, input.ndim), dim)  # type: ignore
     ignored = target == ignore_index
     spread = spread.masked_fill(ignored, 0.0)
     if reduction == "mean":
-        counted = (~ignored).to(input.dtype) if weight is None else weight[  # type: ignore
-            target.masked_fill(ignored, 0)].masked_fill(ignored, 0.0)  # type: ignore[attr-defined]
+        counted = (
+            (~ignored).to(input.dtype)
+            if weight is None
+            else weight[  # type: ignore
+                target.masked_fill(ignored, 0)
+            ].masked_fill(ignored, 0.0)
+        )  # type: ignore[attr-defined]
         spread = sum(spread) / sum(counted)
     else:
         spread = reduced(spread, reduction)
@@ -324,13 +417,20 @@ def _cross_entropy_smoothed(input: Tensor, target: Tensor, weight: Tensor | None
 
 
 @public("kl_div", "nn.functional.kl_div")
-def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-           reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """target (log target - input), reduced; "batchmean" divides the sum by the batch size.
 
     Source: torch.nn.functional.kl_div
     """
     from .comparison import where
+
     if log_target:
         loss = target.exp() * (target - input)  # type: ignore[attr-defined,operator]
     else:

@@ -41,31 +41,45 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 def _default_dim(name: str, ndim: int) -> int:
     """What dim=None has meant: deprecated, with a warning."""
     import warnings
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
-                  "argument.", UserWarning, stacklevel=3)
+
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+        "argument.",
+        UserWarning,
+        stacklevel=3,
+    )
     return 0 if ndim in (0, 1, 3) else 1
 
 
 def _row_function(name: str, operation: Any, doc: str) -> Any:
-    def functional(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    def functional(
+        input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+    ) -> Tensor:
         if dim is None:
             dim = _default_dim(name, input.ndim)
         return run(input, dim, dtype)
 
-    def function(input: Tensor, dim: int, dtype: Any = None, *, out: Tensor | None = None) -> Tensor:
+    def function(
+        input: Tensor, dim: int, dtype: Any = None, *, out: Tensor | None = None
+    ) -> Tensor:
         return run(input, dim, dtype, out)
 
     def run(input: Tensor, dim: int, dtype: Any, out: Tensor | None = None) -> Tensor:
         if dtype is None and input._kind.dtype.category < 2:
-            raise RuntimeError(f'"{name}_lastdim_kernel_impl" not implemented for \'{input.dtype.legacy}\': convert with '
-                               ".float(), or pass dtype=")
+            raise RuntimeError(
+                f"\"{name}_lastdim_kernel_impl\" not implemented for '{input.dtype.legacy}': convert with "
+                ".float(), or pass dtype="
+            )
         if input._array.size == 0:
             return input.to(dtype or input.dtype, copy=True)  # type: ignore[attr-defined]
         return operation(input, dim=dim, dtype=dtype, out=out)
+
     for made in (functional, function):
         made.__name__ = made.__qualname__ = name
-        made.__doc__ = (f"{doc}\n\n    Args:\n        dim: The dimension along which rows lie.\n        dtype: Convert the "
-                        f"input to it first.\n\n    Source: torch.nn.functional.{name}\n    ")
+        made.__doc__ = (
+            f"{doc}\n\n    Args:\n        dim: The dimension along which rows lie.\n        dtype: Convert the "
+            f"input to it first.\n\n    Source: torch.nn.functional.{name}\n    "
+        )
     public(f"nn.functional.{name}")(functional)
     return public(name, f"special.{name}", method=name)(function)
 
@@ -75,7 +89,9 @@ log_softmax = _row_function("log_softmax", log_softmax_, "log(softmax(input)), w
 
 
 @public("nn.functional.softmin")
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """softmax(-input).
 
     Source: torch.nn.functional.softmin
@@ -83,13 +99,17 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return softmax(-input, _default_dim("softmin", input.ndim) if dim is None else dim, dtype)  # type: ignore
 
 
-class operand:  # noqa: N801
+class operand:
     """Annotation: an operand although it has a default."""
 
 
 @rowwise(label="NativeLayerNorm")
-def layer_norm_(x: Expression, weight: operand = None, bias: operand = None,  # type: ignore[assignment]
-                eps: float = 1e-5) -> Expression:
+def layer_norm_(
+    x: Expression,
+    weight: operand = None,
+    bias: operand = None,  # type: ignore[assignment]
+    eps: float = 1e-5,
+) -> Expression:
     """A row less its mean, by its standard deviation, times weight plus bias."""
     c = x - p.mean(x)
     y = c * p.rsqrt(p.mean(p.square(c)) + eps)
@@ -98,8 +118,13 @@ def layer_norm_(x: Expression, weight: operand = None, bias: operand = None,  # 
 
 
 @public("layer_norm", "nn.functional.layer_norm")
-def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None,
-               eps: float = 1e-5) -> Tensor:
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Rows (the last dimensions, of normalized_shape) less their mean, by their standard deviation.
 
     Args:
@@ -111,14 +136,24 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     Source: torch.nn.functional.layer_norm; Ba, Kiros and Hinton (2016)
     """
     shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape[input.ndim - len(shape):]) != shape or len(shape) > input.ndim:
-        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape "
-                           f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}")
+    if (
+        not shape
+        or tuple(input.shape[input.ndim - len(shape) :]) != shape
+        or len(shape) > input.ndim
+    ):
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape "
+            f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
+        )
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and tuple(value.shape) != shape:
-            raise RuntimeError(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                               f"{list(value.shape)} and normalized_shape = {list(shape)}")
-    return layer_norm_(input, weight, bias, dim=tuple(range(-len(shape), 0)), parameters=(float(eps),))
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(value.shape)} and normalized_shape = {list(shape)}"
+            )
+    return layer_norm_(
+        input, weight, bias, dim=tuple(range(-len(shape), 0)), parameters=(float(eps),)
+    )
 
 
 @rowwise(label="RmsNorm")
@@ -129,22 +164,33 @@ def rms_norm_(x: Expression, weight: operand = None, eps: float = 1e-6) -> Expre
 
 
 @public("rms_norm", "nn.functional.rms_norm")
-def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
+def rms_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
     """Rows by their root mean square.
 
     Source: torch.nn.functional.rms_norm; Zhang and Sennrich (2019)
     """
     from ..core.dtype import finfo
+
     small = finfo(input.dtype).eps if eps is None else eps
-    return rms_norm_(input, weight, dim=tuple(range(-len(tuple(normalized_shape)), 0)), parameters=(float(small),))
+    return rms_norm_(
+        input,
+        weight,
+        dim=tuple(range(-len(tuple(normalized_shape)), 0)),
+        parameters=(float(small),),
+    )
 
 
 @public("nn.functional.normalize")
-def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+def normalize(
+    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
     """Rows by their norm.
 
     Source: torch.nn.functional.normalize
     """
     from .reduction import vector_norm
+
     length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
     return input / length  # type: ignore[operator]

@@ -17,7 +17,6 @@ from .formula import common_device, number_array
 from .registry import public
 from .write import write_out
 
-
 LONGEST = 2048
 """The highest degree that is computed; above it the answer is nan, as PyTorch's is for Hermite's."""
 
@@ -26,17 +25,27 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
     """The function on the operands' promoted arrays; these functions have no gradient."""
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if not tensors:
-        raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(operands[0]).__name__}: one "
-                        "of the two has to be a tensor")
-    common = result_dtype([x.dtype for x in tensors if x._array.ndim],
-                          [x.dtype for x in tensors if not x._array.ndim],
-                          [x for x in operands if not isinstance(x, Tensor)])
+        raise TypeError(
+            f"{name}(): argument 'input' must be Tensor, not {type(operands[0]).__name__}: one "
+            "of the two has to be a tensor"
+        )
+    common = result_dtype(
+        [x.dtype for x in tensors if x._array.ndim],
+        [x.dtype for x in tensors if not x._array.ndim],
+        [x for x in operands if not isinstance(x, Tensor)],
+    )
     compute, result = elementwise_dtypes(PromotionKind.INT_TO_FLOAT, common)
     if compute.is_complex:
-        raise NotImplementedError(f'"{name}" not implemented for complex numbers: it takes real ones')
+        raise NotImplementedError(
+            f'"{name}" not implemented for complex numbers: it takes real ones'
+        )
     kind = kind_of(result, common_device(tensors, name))
-    arrays = [x._array.astype(compute.numpy) if isinstance(x, Tensor) else number_array(x, kind.xp, compute)
-              for x in operands]
+    arrays = [
+        x._array.astype(compute.numpy)
+        if isinstance(x, Tensor)
+        else number_array(x, kind.xp, compute)
+        for x in operands
+    ]
     with quiet():
         value = np.asarray(function(*np.broadcast_arrays(*arrays)))
     made = wrap(value.astype(kind.numpy), kind)
@@ -45,6 +54,7 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
 
 def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -> Callable:
     """A family of polynomials: degree 1 from x, degree k from (k, x, degree k - 1, degree k - 2)."""
+
     def values(x: np.ndarray, degree: np.ndarray) -> np.ndarray:
         n = np.trunc(np.where(np.isfinite(degree), degree, -1))
         before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
@@ -79,21 +89,48 @@ def _shifted(k: int, x: Any, value: Any, before: Any) -> Any:
     return (4 * x - 2) * value - before
 
 
-for _letter, _first in {"t": lambda x: x, "u": lambda x: 2 * x, "v": lambda x: 2 * x - 1,
-                        "w": lambda x: 2 * x + 1}.items():
-    _polynomial(f"chebyshev_polynomial_{_letter}", f"The Chebyshev polynomial {_letter.upper()}",
-                _first, _double)
-    _polynomial(f"shifted_chebyshev_polynomial_{_letter}",
-                f"The Chebyshev polynomial {_letter.upper()}, shifted to [0, 1],",
-                lambda x, first=_first: first(2 * x - 1), _shifted)
-_polynomial("hermite_polynomial_h", "The physicists' Hermite polynomial", lambda x: 2 * x,
-            lambda k, x, value, before: 2 * x * value - 2 * (k - 1) * before)
-_polynomial("hermite_polynomial_he", "The probabilists' Hermite polynomial", lambda x: x,
-            lambda k, x, value, before: x * value - (k - 1) * before)
-_polynomial("laguerre_polynomial_l", "The Laguerre polynomial", lambda x: 1 - x,
-            lambda k, x, value, before: ((2 * k - 1 - x) * value - (k - 1) * before) / k)
-_polynomial("legendre_polynomial_p", "The Legendre polynomial", lambda x: x,
-            lambda k, x, value, before: ((2 * k - 1) * x * value - (k - 1) * before) / k)
+for _letter, _first in {
+    "t": lambda x: x,
+    "u": lambda x: 2 * x,
+    "v": lambda x: 2 * x - 1,
+    "w": lambda x: 2 * x + 1,
+}.items():
+    _polynomial(
+        f"chebyshev_polynomial_{_letter}",
+        f"The Chebyshev polynomial {_letter.upper()}",
+        _first,
+        _double,
+    )
+    _polynomial(
+        f"shifted_chebyshev_polynomial_{_letter}",
+        f"The Chebyshev polynomial {_letter.upper()}, shifted to [0, 1],",
+        lambda x, first=_first: first(2 * x - 1),
+        _shifted,
+    )
+_polynomial(
+    "hermite_polynomial_h",
+    "The physicists' Hermite polynomial",
+    lambda x: 2 * x,
+    lambda k, x, value, before: 2 * x * value - 2 * (k - 1) * before,
+)
+_polynomial(
+    "hermite_polynomial_he",
+    "The probabilists' Hermite polynomial",
+    lambda x: x,
+    lambda k, x, value, before: x * value - (k - 1) * before,
+)
+_polynomial(
+    "laguerre_polynomial_l",
+    "The Laguerre polynomial",
+    lambda x: 1 - x,
+    lambda k, x, value, before: ((2 * k - 1 - x) * value - (k - 1) * before) / k,
+)
+_polynomial(
+    "legendre_polynomial_p",
+    "The Legendre polynomial",
+    lambda x: x,
+    lambda k, x, value, before: ((2 * k - 1) * x * value - (k - 1) * before) / k,
+)
 
 
 def _zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -104,8 +141,8 @@ def _zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     y = q.copy()
     for _ in range(10 + int(min(-below, 1000))):
         more = y < 10
-        total, y = np.where(more, total + y ** -s, total), np.where(more, y + 1, y)
-    total = total + y ** (1 - s) / (s - 1) + y ** -s / 2
+        total, y = np.where(more, total + y**-s, total), np.where(more, y + 1, y)
+    total = total + y ** (1 - s) / (s - 1) + y**-s / 2
     factor, power = s, y ** (-s - 1)
     for i, bernoulli in enumerate(BERNOULLI):
         total = total + factor * bernoulli / math.factorial(2 * i + 2) * power

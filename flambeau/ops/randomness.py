@@ -50,20 +50,44 @@ def initial_seed() -> int:
 
 
 def _fresh(name: str, draw: Any) -> None:
-    def function(*size: Any, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None,
-                 layout: Any = None, device: Any = None, requires_grad: bool = False,
-                 pin_memory: bool = False) -> Tensor:
+    def function(
+        *size: Any,
+        generator: Generator | None = None,
+        out: Tensor | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+    ) -> Tensor:
         kind = kind_for(dtype, device)
-        result = made(draw(np.empty(sizes(size), kind.numpy), generator=generator), kind, requires_grad)
+        result = made(
+            draw(np.empty(sizes(size), kind.numpy), generator=generator), kind, requires_grad
+        )
         if out is None:
             return result
         from .write import write_out
+
         return write_out(out, result, name)
 
-    def like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
-             device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
-        return function(*input.shape, generator=generator, dtype=dtype or input.dtype,
-                        device=device or input.device, requires_grad=requires_grad)
+    def like(
+        input: Tensor,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        return function(
+            *input.shape,
+            generator=generator,
+            dtype=dtype or input.dtype,
+            device=device or input.device,
+            requires_grad=requires_grad,
+        )
+
     what = "uniform numbers from [0, 1)" if name == "rand" else "standard normal numbers"
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"A tensor of {what}.\n\n    Source: torch.{name}\n    "
@@ -78,9 +102,18 @@ _fresh("randn", draws.normal_)
 
 
 @public()
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
-            out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
-            requires_grad: bool = False) -> Tensor:
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Uniform integers from [low, high).
 
     Source: torch.randint
@@ -90,24 +123,49 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     elif high is None:
         low, high = 0, low
     kind = kind_for(dtype, device, int64)
-    return made(draws_integer.randint(int(low), int(high), sizes((size,)), kind.numpy, generator), kind, requires_grad)
+    return made(
+        draws_integer.randint(int(low), int(high), sizes((size,)), kind.numpy, generator),
+        kind,
+        requires_grad,
+    )
 
 
 @public()
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None,
-                 requires_grad: bool = False) -> Tensor:
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`randint` in the shape and dtype of another tensor.
 
     Source: torch.randint_like
     """
     bounds = (0, low) if high is None else (low, high)
-    return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype, device=device or input.device,
-                   requires_grad=requires_grad)
+    return randint(
+        *bounds,
+        tuple(input.shape),
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
 @public()
-def randperm(n: int, *, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None,
-             layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """The integers below n in random order.
 
     Source: torch.randperm
@@ -130,9 +188,17 @@ def _(g: Tensor) -> Tensor:
 def _filler(name: str, draw: Any, defaults: dict[str, Any], doc: str) -> None:
     names = list(defaults)
 
-    def fill(self: Tensor, *args: Any, generator: Generator | None = None, **options: Any) -> Tensor:
-        given = {**defaults, **dict(zip(names, args)), **{("low" if k == "from" else "high" if k == "to" else k): v
-                                                          for k, v in options.items()}}
+    def fill(
+        self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
+    ) -> Tensor:
+        given = {
+            **defaults,
+            **dict(zip(names, args)),
+            **{
+                ("low" if k == "from" else "high" if k == "to" else k): v
+                for k, v in options.items()
+            },
+        }
         if len(args) > len(names) or set(given) - set(names):
             raise TypeError(f"{name}() takes {names}, got {list(args)} and {list(options)}")
         values = [v._array if isinstance(v, Tensor) else v for v in given.values()]
@@ -141,18 +207,27 @@ def _filler(name: str, draw: Any, defaults: dict[str, Any], doc: str) -> None:
         draw(scratch, *values, generator=generator)
         from ..autograd.mode import mode
         from .write import finish_write, store
+
         recorded = drawn(self, scratch) if self._node is not None and mode.recording else None
         store(self, scratch)
         finish_write(self, None if recorded is None else recorded._node)
         return self
+
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"{doc}\n\n    Source: torch.Tensor.{name}\n    "
     method(name)(fill)
 
 
-_filler("uniform_", draws.uniform_, {"low": 0.0, "high": 1.0}, "Fill with uniform numbers from [low, high).")
+_filler(
+    "uniform_",
+    draws.uniform_,
+    {"low": 0.0, "high": 1.0},
+    "Fill with uniform numbers from [low, high).",
+)
 _filler("normal_", draws.normal_, {"mean": 0.0, "std": 1.0}, "Fill with normal numbers.")
-_filler("log_normal_", draws.log_normal_, {"mean": 1.0, "std": 2.0}, "Fill with log-normal numbers.")
+_filler(
+    "log_normal_", draws.log_normal_, {"mean": 1.0, "std": 2.0}, "Fill with log-normal numbers."
+)
 _filler("exponential_", draws.exponential_, {"lambd": 1.0}, "Fill with exponential numbers.")
 _filler("cauchy_", draws.cauchy_, {"median": 0.0, "sigma": 1.0}, "Fill with Cauchy numbers.")
 _filler("geometric_", draws.geometric_, {"p": 0.5}, "Fill with geometric numbers.")
@@ -169,8 +244,13 @@ _filler("random_", _integers, {"low": None, "high": None}, "Fill with uniform in
 
 
 @public(method=True)
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None,
-              out: Tensor | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """1 with the probability that the input gives (or p), else 0.
 
     Source: torch.bernoulli
@@ -181,8 +261,17 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 
 @public()
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
-           out: Tensor | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Normal numbers with given means and standard deviations (numbers or tensors).
 
     Source: torch.normal
@@ -199,8 +288,14 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 
 
 @public(method=True)
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
-                out: Tensor | None = None) -> Tensor:
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """Indices drawn with probabilities in proportion to the rows of the input.
 
     Source: torch.multinomial
@@ -234,13 +329,18 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 
 def _channel_dropout(name: str) -> None:
-    def function(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    def function(
+        input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
         if not training:
             return input
         shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
         return _dropped(input, p, shape, inplace)
+
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Whole channels zeroed with probability p.\n\n    Source: torch.nn.functional.{name}\n    "
+    function.__doc__ = (
+        f"Whole channels zeroed with probability p.\n\n    Source: torch.nn.functional.{name}\n    "
+    )
     public(f"nn.functional.{name}")(function)
 
 
@@ -255,6 +355,7 @@ def get_rng_state() -> Tensor:
     Source: torch.get_rng_state
     """
     from ..core.tensor import wrap_numpy
+
     return wrap_numpy(np.asarray(default_generator.get_state()))
 
 

@@ -141,13 +141,21 @@ def normp_(x: Expression, order: float = 2.0) -> Expression:
 def _floating(name: str, input: Tensor, dtype: Any) -> None:
     wanted = input.dtype if dtype is None else dtype
     if not (wanted.is_floating_point or wanted.is_complex):
-        raise RuntimeError(f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
-                           f"complex dtype. Got: {wanted}: convert with .float() or pass dtype=")
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {wanted}: convert with .float() or pass dtype="
+        )
 
 
 @public(method=True)
-def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None,
-        out: Tensor | None = None) -> Tensor:
+def sum(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum over dimensions (all, if none are given); integers and bools give int64.
 
     Raises:
@@ -165,8 +173,14 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
 
 
 @public(method=True)
-def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None,
-         out: Tensor | None = None) -> Tensor:
+def mean(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The average over dimensions.
 
     Raises:
@@ -180,19 +194,32 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
 
 
 @public(method=True)
-def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None,
-           out: Tensor | None = None) -> Tensor:
+def nansum(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The sum with nan counted as zero.
 
     Source: torch.nansum
     """
     from .comparison import where  # type: ignore[attr-defined]
+
     return sum(where(input != input, 0, input), dim, keepdim, dtype=dtype, out=out)
 
 
 @public(method=True)
-def prod(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None,
-         out: Tensor | None = None) -> Tensor:
+def prod(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The product over one dimension, or of all elements.
 
     Source: torch.prod
@@ -206,15 +233,19 @@ def _not_empty(name: str, input: Tensor, dim: Dims) -> None:
     if array.size:
         return
     if dim is None or dim == ():
-        raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                           "reduction dim with the 'dim' argument.")
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
     for d in wrap_dims(dim, array.ndim):
         if array.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
 
 
 @public(method=True)
-def amax(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def amax(
+    input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The largest over dimensions; ties share the gradient.
 
     Source: torch.amax
@@ -224,7 +255,9 @@ def amax(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | 
 
 
 @public(method=True)
-def amin(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def amin(
+    input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The smallest over dimensions; ties share the gradient.
 
     Source: torch.amin
@@ -234,7 +267,9 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | 
 
 
 @public(method=True)
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def any(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Is any element true (not zero)?
 
     Source: torch.any
@@ -243,7 +278,9 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 
 @public(method=True)
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def all(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Are all elements true (not zero)?
 
     Source: torch.all
@@ -258,6 +295,7 @@ def _byte(input: Tensor, result: Tensor, out: Tensor | None) -> Tensor:
     if out is None:
         return result
     from .write import write_out
+
     return write_out(out, result, "any")
 
 
@@ -271,8 +309,15 @@ def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
 
 
 @public(method=True)
-def var(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float | None = None, out: Tensor | None = None) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The variance: squared distances from the mean, summed and divided by n - correction.
 
     Source: torch.var
@@ -283,8 +328,15 @@ def var(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: 
 
 
 @public(method=True)
-def std(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float | None = None, out: Tensor | None = None) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The standard deviation: the root of `var`.
 
     Source: torch.std
@@ -295,8 +347,14 @@ def std(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: 
 
 
 @public()
-def var_mean(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """Variance and mean.
 
     Source: torch.var_mean
@@ -306,8 +364,14 @@ def var_mean(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keep
 
 
 @public()
-def std_mean(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean.
 
     Source: torch.std_mean
@@ -317,7 +381,9 @@ def std_mean(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keep
 
 
 @public("logsumexp", "special.logsumexp", method=True)
-def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def logsumexp(
+    input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """log(sum(exp(input))) over dimensions, without overflow.
 
     Source: torch.logsumexp
@@ -326,21 +392,36 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | 
 
 
 @public("linalg.vector_norm")
-def vector_norm(x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None,
-                out: Tensor | None = None) -> Tensor:
+def vector_norm(
+    x: Tensor,
+    ord: float = 2,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """A vector norm over dimensions: (sum |x|^ord)^(1/ord), or the largest or smallest magnitude.
 
     Source: torch.linalg.vector_norm
     """
     _floating("linalg.vector_norm", x, dtype)
     options: dict[str, Any] = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
-    named = {2: norm2_, 1: norm1_, 0: norm0_, math.inf: norm_inf_, -math.inf: norm_ninf_}.get(float(ord))
+    named = {2: norm2_, 1: norm1_, 0: norm0_, math.inf: norm_inf_, -math.inf: norm_ninf_}.get(
+        float(ord)
+    )
     return named(x, **options) if named else normp_(x, parameters=(float(ord),), **options)
 
 
 @public(method=True)
-def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None,
-         out: Tensor | None = None) -> Tensor:
+def norm(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """A vector norm (the Frobenius norm of matrices is the 2-norm of their elements).
 
     Source: torch.norm
@@ -364,8 +445,9 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
 
 def _extreme(name: str, find: Any) -> Any:
-    def function(input: Tensor, dim: int | None = None, keepdim: bool = False, *,
-                 out: Tensor | None = None) -> Tensor:
+    def function(
+        input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+    ) -> Tensor:
         array = input._array
         _not_empty(name, input, dim)
         if dim is None:
@@ -373,20 +455,29 @@ def _extreme(name: str, find: Any) -> Any:
             values = values.reshape((1,) * array.ndim) if keepdim else values
         else:
             axis = wrap_dims(dim, array.ndim)[0]
-            values = np.asarray(find(array, axis=axis, keepdims=keepdim)) if array.ndim else np.asarray(0)
+            values = (
+                np.asarray(find(array, axis=axis, keepdims=keepdim))
+                if array.ndim
+                else np.asarray(0)
+            )
         result = wrap(values.astype(np.int64, copy=False), input._kind.with_dtype(_int64()))
         if out is None:
             return result
         from .write import write_out
+
         return write_out(out, result, name)
+
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (f"The index of the {'largest' if name == 'argmax' else 'smallest'} element, over one "
-                        f"dimension or of all elements.\n\n    Source: torch.{name}\n    ")
+    function.__doc__ = (
+        f"The index of the {'largest' if name == 'argmax' else 'smallest'} element, over one "
+        f"dimension or of all elements.\n\n    Source: torch.{name}\n    "
+    )
     return public(name, method=name)(function)
 
 
 def _int64() -> Any:
     from ..core.dtype import int64
+
     return int64
 
 

@@ -14,7 +14,12 @@ OPERATIONS: dict[str, Any] = {}
 """Operations with a gradient rule or kernel of their own, by name."""
 
 NAMESPACES: dict[str, dict[str, Callable]] = {
-    "torch": {}, "nn.functional": {}, "special": {}, "linalg": {}, "fft": {}}
+    "torch": {},
+    "nn.functional": {},
+    "special": {},
+    "linalg": {},
+    "fft": {},
+}
 """Public functions: namespace, then name."""
 
 
@@ -25,6 +30,7 @@ def public(*places: str, method: bool | str = False, namespace: str = "torch") -
         if empty.
     method: True makes it a Tensor method of its own name too; a string lists the method names.
     """
+
     def register(function: Callable) -> Callable:
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
@@ -33,15 +39,18 @@ def public(*places: str, method: bool | str = False, namespace: str = "torch") -
         for name in names.split():
             setattr(Tensor, name, function)
         return function
+
     return register
 
 
 def method(*names: str) -> Callable:
     """Attach a function to Tensor and nowhere else."""
+
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
         return function
+
     return register
 
 
@@ -54,16 +63,18 @@ def override(function: Callable, operands: tuple, args: tuple, kwargs: dict) -> 
     classes: list[type] = []
     for operand in operands:
         cls = type(operand)
-        if cls not in classes and hasattr(cls, "__torch_function__") and cls is not Tensor:
-            if not isinstance(operand, Tensor) or operand._kind.overridden:
-                at = next((i for i, c in enumerate(classes) if issubclass(cls, c)), len(classes))
-                classes.insert(at, cls)
+        if cls in classes or cls is Tensor or not is_overridden(operand):
+            continue
+        at = next((i for i, c in enumerate(classes) if issubclass(cls, c)), len(classes))
+        classes.insert(at, cls)
     for cls in classes:
         result = cls.__torch_function__(function, tuple(classes), args, kwargs)  # type: ignore[attr-defined]
         if result is not NotImplemented:
             return result
-    raise TypeError(f"no implementation found for '{getattr(function, '__name__', function)}' on types that "
-                    f"implement __torch_function__: {[cls.__name__ for cls in classes]}")
+    raise TypeError(
+        f"no implementation found for '{getattr(function, '__name__', function)}' on types that "
+        f"implement __torch_function__: {[cls.__name__ for cls in classes]}"
+    )
 
 
 def is_overridden(operand: object) -> bool:

@@ -15,6 +15,7 @@ from .registry import public
 def _whole(name: str, primitive: Any, also: str, doc: str) -> Any:
     def formula(x):  # type: ignore[no-untyped-def]
         return x if x.domain < Domain.REAL else primitive(x)
+
     formula.__name__ = name
     formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
     return pointwise(also=also, method=f"{name} {also}")(formula)

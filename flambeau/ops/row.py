@@ -22,13 +22,24 @@ class RowOperation(FormulaOperation):
     The kernel gets the axes counted from the end (None: all) and keeps reduced axes with size 1.
     """
 
-    def __call__(self, *operands: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None,
-                 out: Any = None, statics: tuple = (), parameters: tuple = ()) -> Any:
+    def __call__(
+        self,
+        *operands: Any,
+        dim: Any = None,
+        keepdim: bool = False,
+        dtype: Any = None,
+        out: Any = None,
+        statics: tuple = (),
+        parameters: tuple = (),
+    ) -> Any:
         """The operation over `dim` (an int, several, or None for all)."""
         x = operands[0]
         try:
-            spec = self.same[x._kind] if not statics and dtype is None and out is None and (
-                len(operands) == 1) else None
+            spec = (
+                self.same[x._kind]
+                if not statics and dtype is None and out is None and (len(operands) == 1)
+                else None
+            )
         except (KeyError, AttributeError):
             spec = None
         if spec is None:
@@ -48,12 +59,28 @@ class RowOperation(FormulaOperation):
         result._cell = [0]
         return result
 
-    def slow(self, operands: tuple, dim: Any, keepdim: bool, dtype: Any, out: Any, statics: tuple,
-             parameters: tuple) -> Any:
+    def slow(
+        self,
+        operands: tuple,
+        dim: Any,
+        keepdim: bool,
+        dtype: Any,
+        out: Any,
+        statics: tuple,
+        parameters: tuple,
+    ) -> Any:
         """Any call; finds or makes the specialisation."""
         if any(x is not None and is_overridden(x) for x in operands):
-            options = {key: value for key, value in (
-                ("dim", dim), ("keepdim", keepdim), ("dtype", dtype), ("out", out)) if value not in (None, False)}
+            options = {
+                key: value
+                for key, value in (
+                    ("dim", dim),
+                    ("keepdim", keepdim),
+                    ("dtype", dtype),
+                    ("out", out),
+                )
+                if value not in (None, False)
+            }
             return override(self.function, operands, operands, options)
         operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
         if dtype is not None:
@@ -75,8 +102,13 @@ class RowOperation(FormulaOperation):
         result = apply(spec, present, arrays, (*parameters, axes), kept)
         return result if out is None else write_out(out, result, self.name)
 
-    def placed(self, spec: Specialization, array: Any, dim: Any, keepdim: bool,
-               ) -> tuple[tuple[int, ...] | None, tuple[tuple, tuple] | None]:
+    def placed(
+        self,
+        spec: Specialization,
+        array: Any,
+        dim: Any,
+        keepdim: bool,
+    ) -> tuple[tuple[int, ...] | None, tuple[tuple, tuple] | None]:
         """The kernel's axes, and for a reduction that drops them the result's shapes with and without."""
         reduced = not spec.program.roots[0].full
         ndim = array.ndim
@@ -90,7 +122,7 @@ class RowOperation(FormulaOperation):
                 return (axis,), None
             shape = array.shape
             at = axis + ndim
-            return (axis,), ((*shape[:at], 1, *shape[at + 1:]), (*shape[:at], *shape[at + 1:]))
+            return (axis,), ((*shape[:at], 1, *shape[at + 1 :]), (*shape[:at], *shape[at + 1 :]))
         if dim is None or dim == () or dim == []:
             if not reduced or keepdim:
                 return None, None
@@ -100,8 +132,10 @@ class RowOperation(FormulaOperation):
         if not reduced or keepdim:
             return axes, None
         shape = array.shape
-        return axes, (tuple(1 if i in dims else n for i, n in enumerate(shape)),
-                      tuple(n for i, n in enumerate(shape) if i not in dims))
+        return axes, (
+            tuple(1 if i in dims else n for i, n in enumerate(shape)),
+            tuple(n for i, n in enumerate(shape) if i not in dims),
+        )
 
 
 def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
@@ -122,8 +156,16 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims
 
 
-def rowwise(formula: Callable | None = None, *, kind: PromotionKind = PromotionKind.DEFAULT, label: str = "",
-            aside: str = "", reduced: str = "", static: str = "", names: str | None = None) -> Any:
+def rowwise(
+    formula: Callable | None = None,
+    *,
+    kind: PromotionKind = PromotionKind.DEFAULT,
+    label: str = "",
+    aside: str = "",
+    reduced: str = "",
+    static: str = "",
+    names: str | None = None,
+) -> Any:
     """Make an operation of a formula of rows.
 
     Args:
@@ -135,9 +177,19 @@ def rowwise(formula: Callable | None = None, *, kind: PromotionKind = PromotionK
     The result is called ``operation(x, ..., dim=, keepdim=, dtype=, out=, statics=, parameters=)``; public
     functions with torch's signatures are written over it.
     """
+
     def make(formula: Callable) -> RowOperation:
-        return RowOperation(formula, kind, names=names, label=label, aside=aside, reduced=reduced,
-                            static=static, rows=True)
+        return RowOperation(
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            reduced=reduced,
+            static=static,
+            rows=True,
+        )
+
     return make if formula is None else make(formula)
 
 

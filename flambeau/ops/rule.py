@@ -33,7 +33,7 @@ _new = object.__new__
 class RuleNode(Node):
     """A recorded operation with a gradient rule."""
 
-    __slots__ = ("options", "origins", "checked")
+    __slots__ = ("checked", "options", "origins")
 
     operation: Operation
 
@@ -87,8 +87,14 @@ class Operation:
         differentiable: Which outputs are, where not all.
     """
 
-    def __init__(self, compute: Callable, operands: str, view: bool, label: str,
-                 differentiable: Sequence[int] | None):
+    def __init__(
+        self,
+        compute: Callable,
+        operands: str,
+        view: bool,
+        label: str,
+        differentiable: Sequence[int] | None,
+    ):
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
@@ -124,7 +130,7 @@ class Operation:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors (operands) and options; record if a gradient is wanted."""
         if kwargs:
-            args += tuple(kwargs[n] for n in self.arguments[len(args):])
+            args += tuple(kwargs[n] for n in self.arguments[len(args) :])
         if self.variadic:
             tensors: Sequence[Any] = args[0]
             options = args[1:]
@@ -141,23 +147,35 @@ class Operation:
         several = type(values) in (tuple, list)
         source = tensors[0]
         if self.view:
-            results = [wrap_view(v, source) for v in values] if several else [wrap_view(values, source)]
+            results = (
+                [wrap_view(v, source) for v in values] if several else [wrap_view(values, source)]
+            )
         else:
-            results = [_wrap(v, source._kind) for v in values] if several else [_wrap(values, source._kind)]
+            results = (
+                [_wrap(v, source._kind) for v in values]
+                if several
+                else [_wrap(values, source._kind)]
+            )
         if mode.recording:
             edges = [None if x is None else x._node for x in tensors]
             if any(edge is not None for edge in edges):
                 self.record(results, tensors, edges, options)
         return tuple(results) if several else results[0]
 
-    def record(self, results: list[Tensor], tensors: Sequence[Any], edges: list[Any], options: tuple) -> None:
-        live = [i for i, r in enumerate(results) if r._kind.dtype.category >= 2 and (
-            self.differentiable is None or i in self.differentiable)]
+    def record(
+        self, results: list[Tensor], tensors: Sequence[Any], edges: list[Any], options: tuple
+    ) -> None:
+        live = [
+            i
+            for i, r in enumerate(results)
+            if r._kind.dtype.category >= 2
+            and (self.differentiable is None or i in self.differentiable)
+        ]
         if not live:
             return
         node = _new(self.node_class(len(results)))
         node.edges = tuple(edges)
-        names = self.arguments[len(self.operands):]
+        names = self.arguments[len(self.operands) :]
         node.options = dict(zip(names, options))
         if self.variadic:
             if any(n.startswith("shape_") for n in self.asks):
@@ -183,7 +201,10 @@ class Operation:
             node.shape, node.kind = result._array.shape, result._kind
             result._node = node
         else:
-            node.shape, node.kind = tuple((r._array.shape, r._kind) for r in results), results[0]._kind
+            node.shape, node.kind = (
+                tuple((r._array.shape, r._kind) for r in results),
+                results[0]._kind,
+            )
             for i in live:
                 result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
@@ -194,7 +215,10 @@ class Operation:
         found = self.node_classes.get(outputs)
         if found is None:
             found = self.node_classes[outputs] = type(
-                f"{self.label}Backward0", (RuleNode,), {"__slots__": (), "operation": self, "outputs": outputs})
+                f"{self.label}Backward0",
+                (RuleNode,),
+                {"__slots__": (), "operation": self, "outputs": outputs},
+            )
         return found
 
 
@@ -203,12 +227,19 @@ def _wrap(array: Any, kind: Any) -> Tensor:
         array = kind.xp.asarray(array)
     if array.dtype != kind.numpy:
         from ..core.dtype import BY_NUMPY
+
         kind = kind_of(BY_NUMPY[array.dtype], kind.device)
     return wrap(array, kind)
 
 
-def operation(compute: Callable | None = None, *, operands: str = "", view: bool = False, label: str = "",
-              differentiable: Sequence[int] | None = None) -> Any:
+def operation(
+    compute: Callable | None = None,
+    *,
+    operands: str = "",
+    view: bool = False,
+    label: str = "",
+    differentiable: Sequence[int] | None = None,
+) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
     Args:
@@ -218,6 +249,8 @@ def operation(compute: Callable | None = None, *, operands: str = "", view: bool
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
     """
+
     def make(compute: Callable) -> Operation:
         return Operation(compute, operands, view, label, differentiable)
+
     return make if compute is None else make(compute)

@@ -19,17 +19,27 @@ FLOATING = PromotionKind.INT_TO_FLOAT
 def _real(x: Expression, name: str) -> None:
     """Raises NotImplementedError for complex numbers."""
     if x.domain == Domain.COMPLEX:
-        raise NotImplementedError(f'"{name}" not implemented for complex numbers: take a real tensor, '
-                                  "such as .real or .abs() of this one")
+        raise NotImplementedError(
+            f'"{name}" not implemented for complex numbers: take a real tensor, '
+            "such as .real or .abs() of this one"
+        )
 
 
-def _function(name: str, meaning: str, body: Callable[[Expression], Expression], *, aliases: str = "",
-              everywhere: bool = False, label: str = "") -> Callable:
+def _function(
+    name: str,
+    meaning: str,
+    body: Callable[[Expression], Expression],
+    *,
+    aliases: str = "",
+    everywhere: bool = False,
+    label: str = "",
+) -> Callable:
     """A special function of one argument.
 
     meaning: the docstring's sentence. everywhere: also torch.NAME and a Tensor method, with its
         in-place form. aliases: further names in torch.special.
     """
+
     def formula(x: Expression) -> Expression:
         _real(x, name)
         return body(x)
@@ -42,9 +52,15 @@ def _function(name: str, meaning: str, body: Callable[[Expression], Expression],
     places = " ".join(f"special.{alias}" for alias in aliases.split())
     if everywhere:
         return pointwise(formula, kind=FLOATING, also=f"special.{name} {places}", label=label)
-    return pointwise(formula, kind=FLOATING, also=places, namespace="special", method=False,
-                     inplace=False, label=label or "Special" + "".join(
-                         part.capitalize() for part in name.split("_")))
+    return pointwise(
+        formula,
+        kind=FLOATING,
+        also=places,
+        namespace="special",
+        method=False,
+        inplace=False,
+        label=label or "Special" + "".join(part.capitalize() for part in name.split("_")),
+    )
 
 
 erf = _function("erf", "The error function", s.erf, everywhere=True)
@@ -54,35 +70,64 @@ erfcx = _function("erfcx", "exp(input^2) * erfc(input)", s.erfcx)
 ndtr = _function("ndtr", "The distribution function of the standard normal", s.ndtr, label="Mul")
 log_ndtr = _function("log_ndtr", "The logarithm of ndtr", s.log_ndtr)
 ndtri = _function("ndtri", "The inverse of ndtr", s.ndtri)
-lgamma = _function("lgamma", "The logarithm of |gamma(input)|", s.lgamma, everywhere=True,
-                   aliases="gammaln")
-digamma = _function("digamma", "The derivative of log gamma", s.digamma, everywhere=True, aliases="psi")
+lgamma = _function(
+    "lgamma", "The logarithm of |gamma(input)|", s.lgamma, everywhere=True, aliases="gammaln"
+)
+digamma = _function(
+    "digamma", "The derivative of log gamma", s.digamma, everywhere=True, aliases="psi"
+)
 i0 = _function("i0", "The modified Bessel function of order 0", s.i0, everywhere=True)
 i0e = _function("i0e", "exp(-|input|) * i0(input)", s.i0e, label="SpecialI0E")
 i1 = _function("i1", "The modified Bessel function of order 1", s.i1)
 i1e = _function("i1e", "exp(-|input|) * i1(input)", s.i1e, label="SpecialI1E")
-entr = _function("entr", "-input * log(input), 0 at 0 and -inf below", lambda x: p.where(
-    p.isnan(x), x, p.where(x > 0, -x * p.log(x), p.where(p.equal(x, 0), 0.0, -math.inf))))
-bessel_j0 = _function("bessel_j0", "The Bessel function of the first kind of order 0",
-                      lambda x: s.bessel_j(x, 0))
-bessel_j1 = _function("bessel_j1", "The Bessel function of the first kind of order 1",
-                      lambda x: s.bessel_j(x, 1))
-bessel_y0 = _function("bessel_y0", "The Bessel function of the second kind of order 0",
-                      lambda x: s.bessel_y(x, 0))
-bessel_y1 = _function("bessel_y1", "The Bessel function of the second kind of order 1",
-                      lambda x: s.bessel_y(x, 1))
-modified_bessel_i0 = _function("modified_bessel_i0", "The modified Bessel function of order 0", s.i0)
-modified_bessel_i1 = _function("modified_bessel_i1", "The modified Bessel function of order 1", s.i1)
-modified_bessel_k0 = _function("modified_bessel_k0", "The modified Bessel function K of order 0",
-                               lambda x: s.bessel_k(x, 0, False))
-modified_bessel_k1 = _function("modified_bessel_k1", "The modified Bessel function K of order 1",
-                               lambda x: s.bessel_k(x, 1, False))
-scaled_modified_bessel_k0 = _function("scaled_modified_bessel_k0", "exp(input) times K of order 0",
-                                      lambda x: s.bessel_k(x, 0, True))
-scaled_modified_bessel_k1 = _function("scaled_modified_bessel_k1", "exp(input) times K of order 1",
-                                      lambda x: s.bessel_k(x, 1, True))
-spherical_bessel_j0 = _function("spherical_bessel_j0", "sin(input) / input, 1 at 0", lambda x: p.where(
-    p.equal(x, 0), 1.0, p.where(p.isinf(x), 0.0, p.sin(x) / p.where(p.equal(x, 0), 1.0, x))))
+entr = _function(
+    "entr",
+    "-input * log(input), 0 at 0 and -inf below",
+    lambda x: p.where(
+        p.isnan(x), x, p.where(x > 0, -x * p.log(x), p.where(p.equal(x, 0), 0.0, -math.inf))
+    ),
+)
+bessel_j0 = _function(
+    "bessel_j0", "The Bessel function of the first kind of order 0", lambda x: s.bessel_j(x, 0)
+)
+bessel_j1 = _function(
+    "bessel_j1", "The Bessel function of the first kind of order 1", lambda x: s.bessel_j(x, 1)
+)
+bessel_y0 = _function(
+    "bessel_y0", "The Bessel function of the second kind of order 0", lambda x: s.bessel_y(x, 0)
+)
+bessel_y1 = _function(
+    "bessel_y1", "The Bessel function of the second kind of order 1", lambda x: s.bessel_y(x, 1)
+)
+modified_bessel_i0 = _function(
+    "modified_bessel_i0", "The modified Bessel function of order 0", s.i0
+)
+modified_bessel_i1 = _function(
+    "modified_bessel_i1", "The modified Bessel function of order 1", s.i1
+)
+modified_bessel_k0 = _function(
+    "modified_bessel_k0",
+    "The modified Bessel function K of order 0",
+    lambda x: s.bessel_k(x, 0, False),
+)
+modified_bessel_k1 = _function(
+    "modified_bessel_k1",
+    "The modified Bessel function K of order 1",
+    lambda x: s.bessel_k(x, 1, False),
+)
+scaled_modified_bessel_k0 = _function(
+    "scaled_modified_bessel_k0", "exp(input) times K of order 0", lambda x: s.bessel_k(x, 0, True)
+)
+scaled_modified_bessel_k1 = _function(
+    "scaled_modified_bessel_k1", "exp(input) times K of order 1", lambda x: s.bessel_k(x, 1, True)
+)
+spherical_bessel_j0 = _function(
+    "spherical_bessel_j0",
+    "sin(input) / input, 1 at 0",
+    lambda x: p.where(
+        p.equal(x, 0), 1.0, p.where(p.isinf(x), 0.0, p.sin(x) / p.where(p.equal(x, 0), 1.0, x))
+    ),
+)
 
 
 @erfinv.gradient  # type: ignore[attr-defined]
@@ -117,8 +162,15 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     return g * p.where(nothing, 0.0, p.log1p(y)), g * x / (y + 1)
 
 
-@pointwise(kind=FLOATING, namespace="special", method=False, inplace=False, static="n",
-           label="Polygamma", names="input n")
+@pointwise(
+    kind=FLOATING,
+    namespace="special",
+    method=False,
+    inplace=False,
+    static="n",
+    label="Polygamma",
+    names="input n",
+)
 def polygamma_of(x: Expression, n: int = 0) -> Expression:
     """polygamma with the order behind the operand, as formulas want it."""
     _real(x, "polygamma")
@@ -150,7 +202,9 @@ def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def _check_order(n: int) -> None:
     if n < 0:
-        raise RuntimeError(f"polygamma(n, x) does not support negative n, got n={n}; pass 0 or more")
+        raise RuntimeError(
+            f"polygamma(n, x) does not support negative n, got n={n}; pass 0 or more"
+        )
 
 
 @method("polygamma")
@@ -175,8 +229,16 @@ def _mvlgamma(x: Expression, p: int = 1) -> Expression:
 
 
 _mvlgamma.__name__ = "mvlgamma_of"
-_mvlgamma = pointwise(_mvlgamma, kind=FLOATING, namespace="special", method=False, inplace=False,
-                      static="p", label="Mvlgamma", names="input p")
+_mvlgamma = pointwise(
+    _mvlgamma,
+    kind=FLOATING,
+    namespace="special",
+    method=False,
+    inplace=False,
+    static="p",
+    label="Mvlgamma",
+    names="input p",
+)
 
 
 def _check_mvlgamma(input: Tensor, p: int) -> None:

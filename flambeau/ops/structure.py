@@ -42,6 +42,7 @@ def _alike(tensors: Sequence[Tensor]) -> list[Tensor]:
     kinds = {x._kind for x in tensors}
     if len(kinds) > 1:
         from ..core.dtype import BY_NUMPY
+
         common = BY_NUMPY[np.result_type(*(x._kind.numpy for x in tensors))]
         tensors = [x.to(common) for x in tensors]  # type: ignore[attr-defined]
     return list(tensors)
@@ -65,17 +66,23 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
     parts = _alike(tensors)
     if any(x.ndim == 0 for x in parts):
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated: use stack()")
+        raise RuntimeError(
+            "zero-dimensional tensor (at position 0) cannot be concatenated: use stack()"
+        )
     real = [x for x in parts if x._array.shape != (0,)] or parts[:1]
     at = wrap_dim(dim, real[0].ndim)
     first = real[0]._array.shape
     for i, x in enumerate(real):
         own = x._array.shape
         if len(own) != len(first):
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(own)}")
-        if own[:at] + own[at + 1:] != first[:at] + first[at + 1:]:
-            raise RuntimeError(f"Sizes of tensors must match except in dimension {at}. Expected "
-                               f"{list(first)} but got {list(own)} for tensor number {i} in the list.")
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(own)}"
+            )
+        if own[:at] + own[at + 1 :] != first[:at] + first[at + 1 :]:
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {at}. Expected "
+                f"{list(first)} but got {list(own)} for tensor number {i} in the list."
+            )
     return cat_(real, at)
 
 
@@ -90,8 +97,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     parts = _alike(tensors)
     for i, x in enumerate(parts):
         if x._array.shape != parts[0]._array.shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} "
-                               f"at entry 0 and {list(x.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} "
+                f"at entry 0 and {list(x.shape)} at entry {i}"
+            )
     return stack_(parts, wrap_dim(dim, parts[0].ndim + 1))
 
 
@@ -112,7 +121,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         raise RuntimeError(f"gather(): Expected dtype int64 for index, not {index.dtype}")
     if input.ndim == 0 or index.ndim != input.ndim:
         if max(input.ndim, 1) != max(index.ndim, 1):
-            raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+            raise RuntimeError(
+                "Index tensor must have the same number of dimensions as input tensor"
+            )
         flat = gather(input.reshape(-1), 0, index.reshape(-1))  # type: ignore[attr-defined]
         return flat.reshape(index.shape)  # type: ignore[attr-defined]
     at = wrap_dim(dim, input.ndim)
@@ -127,16 +138,20 @@ def _in_range(name: str, index: Any, dim: int, shape: tuple[int, ...]) -> None:
     except IndexError:
         wrong = True
     if wrong:
-        raise RuntimeError(f"{name}(): index out of bounds for dimension {dim} with size {shape[dim]}")
+        raise RuntimeError(
+            f"{name}(): index out of bounds for dimension {dim} with size {shape[dim]}"
+        )
 
 
 def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, add: bool, name: str) -> Tensor:
     from .indexing import put_advanced
     from .view import index_basic
+
     at = wrap_dim(dim, input.ndim)
     _in_range(name, index._array, at, input._array.shape)
     if not isinstance(src, Tensor):
         from ..core.tensor import wrap
+
         src = wrap(np.full(index._array.shape, src, input._kind.numpy), input._kind)
     elif src._kind.dtype is not input._kind.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
@@ -146,7 +161,9 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, add: bool, name
 
 
 @public(method=True)
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None
+) -> Tensor:
     """A copy with values written at indices along a dimension.
 
     Source: torch.scatter
@@ -164,7 +181,9 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @public(method="scatter_")
-def scatter_(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+def scatter_(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None
+) -> Tensor:
     """`scatter` in place."""
     return write(input, (src,), lambda: scatter(input, dim, index, src, value=value))
 
@@ -180,6 +199,7 @@ def _triangle(name: str) -> Any:
 
     def compute(x: Any, diagonal: int) -> Any:
         return keep(x, diagonal)
+
     compute.__name__ = f"{name}_"
     made = operation(compute, label=name.capitalize())
     made.gradient(lambda g, diagonal: made(g, diagonal))
@@ -188,6 +208,7 @@ def _triangle(name: str) -> Any:
         if input.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         return made(input, int(diagonal))
+
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The other triangle set to zero.\n\n    Source: torch.{name}\n    "
     return public(method=True)(function)
@@ -203,6 +224,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     Source: torch.block_diag
     """
     from .view import put_basic
+
     parts = _alike([x if x.ndim == 2 else x.reshape(1, -1) for x in tensors])  # type: ignore[attr-defined]
     shape = tuple(int(math.fsum(x._array.shape[i] for x in parts)) for i in (0, 1))
     row = column = 0

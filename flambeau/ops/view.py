@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
-from ..core.dtype import dtype as DType  # noqa: N812
+from ..core.dtype import dtype as DType
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap_dim, wrap_view
 from .registry import method, public
@@ -35,15 +35,20 @@ def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
             raise RuntimeError("only one dimension can be inferred")
         known = math.prod(n for n in shape if n != -1)
         if known == 0 and size == 0:
-            raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
-                               "dimension size -1 can be any value and is ambiguous")
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+                "dimension size -1 can be any value and is ambiguous"
+            )
         if known == 0 or size % known:
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
         return tuple(size // known if n == -1 else n for n in shape)
     if math.prod(shape) != size or min(shape, default=0) < 0:
         bad = min(shape, default=0)
-        raise RuntimeError(f"invalid shape dimension {bad}" if bad < -1 else
-                           f"shape '{list(shape)}' is invalid for input of size {size}")
+        raise RuntimeError(
+            f"invalid shape dimension {bad}"
+            if bad < -1
+            else f"shape '{list(shape)}' is invalid for input of size {size}"
+        )
     return shape
 
 
@@ -106,8 +111,10 @@ def view(self: Tensor, *shape: Any) -> Tensor:
         return view_dtype(self, shape[0])
     wanted = infer(_shape(shape), array.size)
     if _as_view(array, wanted) is None:
-        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension "
-                           "spans across two contiguous subspaces). Use .reshape(...) instead.")
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension "
+            "spans across two contiguous subspaces). Use .reshape(...) instead."
+        )
     return view_(self, wanted)
 
 
@@ -116,10 +123,14 @@ def view_dtype(x: Tensor, dtype: Any) -> Tensor:
     try:
         array = x._array.view(dtype.numpy) if x.ndim or dtype.itemsize == x.itemsize else None
     except ValueError as error:
-        raise RuntimeError(f"self.size(-1) must be divisible by the ratio of the element sizes to view "
-                           f"{x.dtype} as {dtype}: {error}") from None
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by the ratio of the element sizes to view "
+            f"{x.dtype} as {dtype}: {error}"
+        ) from None
     if array is None:
-        raise RuntimeError(f"self.dim() cannot be 0 to view {x.dtype} as {dtype} (different element sizes)")
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {x.dtype} as {dtype} (different element sizes)"
+        )
     result = wrap_view(array, x)
     result._kind = kind_of(dtype, x.device)
     return result
@@ -171,9 +182,11 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     """
     order = _shape(dims)
     if len(order) != input.ndim:
-        raise RuntimeError("permute(sparse_coo): number of dimensions in the tensor input does not match the length "
-                           f"of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
-                           f"len(dims) = {len(order)}".replace("(sparse_coo)", ""))
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
+            f"of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to "
+            f"len(dims) = {len(order)}".replace("(sparse_coo)", "")
+        )
     order = tuple(wrap_dim(d, input.ndim) for d in order)
     if len(set(order)) != len(order):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
@@ -236,7 +249,9 @@ def t(input: Tensor) -> Tensor:
 def _matrix_transpose(self: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
     if self.ndim < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
+        )
     return transpose_(self, self.ndim - 2, self.ndim - 1)
 
 
@@ -249,12 +264,16 @@ def _adjoint(self: Tensor) -> Tensor:
 def _hermitian(self: Tensor) -> Tensor:
     """The conjugated transpose of a matrix."""
     if self.ndim not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor."
+        )
     return _adjoint(self) if self.ndim else self
 
 
 Tensor.T = property(  # type: ignore[attr-defined]
-    lambda self: permute_(self, tuple(reversed(range(self.ndim)))), doc="The dimensions in reverse order.")
+    lambda self: permute_(self, tuple(reversed(range(self.ndim)))),
+    doc="The dimensions in reverse order.",
+)
 Tensor.mT = property(_matrix_transpose)  # type: ignore[attr-defined]
 Tensor.mH = property(_adjoint)  # type: ignore[attr-defined]
 Tensor.H = property(_hermitian)  # type: ignore[attr-defined]
@@ -269,8 +288,10 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """
     sources, targets = wrap_dims(source, input.ndim), wrap_dims(destination, input.ndim)
     if len(sources) != len(targets):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should "
-                           f"contain the same number of dims as destination ({list(targets)} dims)")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should "
+            f"contain the same number of dims as destination ({list(targets)} dims)"
+        )
     order = [i for i in range(input.ndim) if i not in sources]
     for target, dim in sorted(zip(targets, sources)):
         order.insert(target, dim)
@@ -300,7 +321,11 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 @operation(view=True, label="Squeeze")
 def squeeze_(x: Any, dims: tuple[int, ...]) -> Any:
     """Without the named dimensions of size 1."""
-    return x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims)) if x.size == 0 else np.squeeze(x, dims)
+    return (
+        x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims))
+        if x.size == 0
+        else np.squeeze(x, dims)
+    )
 
 
 @squeeze_.gradient
@@ -322,9 +347,14 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 def expand_(x: Any, shape: tuple[int, ...]) -> Any:
     """Spread over larger dimensions without a copy."""
     view = np.lib.stride_tricks.as_strided(
-        x, shape, (0,) * (len(shape) - x.ndim) + tuple(
-            0 if n == 1 and m != 1 else step for n, m, step in zip(
-                x.shape, shape[len(shape) - x.ndim:], x.strides)))
+        x,
+        shape,
+        (0,) * (len(shape) - x.ndim)
+        + tuple(
+            0 if n == 1 and m != 1 else step
+            for n, m, step in zip(x.shape, shape[len(shape) - x.ndim :], x.strides)
+        ),
+    )
     return view
 
 
@@ -346,17 +376,23 @@ def expand(self: Tensor, *sizes: Any, implicit: bool = False) -> Tensor:
     own = self._array.shape
     lead = len(shape) - len(own)
     if lead < 0:
-        raise RuntimeError(f"expand: the number of sizes provided ({len(shape)}) must be greater or equal to the number "
-                           f"of dimensions in the tensor ({len(own)})")
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(shape)}) must be greater or equal to the number "
+            f"of dimensions in the tensor ({len(own)})"
+        )
     for i, n in enumerate(shape):
         if n == -1:
             if i < lead:
-                raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
-                                   f"dimension {i}")
+                raise RuntimeError(
+                    f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+                    f"dimension {i}"
+                )
             shape[i] = own[i - lead]
         elif i >= lead and own[i - lead] not in (1, n):
-            raise RuntimeError(f"The expanded size of the tensor ({n}) must match the existing size ({own[i - lead]}) "
-                               f"at non-singleton dimension {i}.  Target sizes: {shape}.  Tensor sizes: {list(own)}")
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({own[i - lead]}) "
+                f"at non-singleton dimension {i}.  Target sizes: {shape}.  Tensor sizes: {list(own)}"
+            )
     return expand_(self, tuple(shape))
 
 
@@ -382,6 +418,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     Source: torch.broadcast_tensors
     """
     from .write import broadcast
+
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = broadcast([x._array.shape for x in tensors])
@@ -393,7 +430,10 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """The sum over what broadcasting from `size` would have spread."""
     shape = _shape(size)
     extra = self.ndim - len(shape)
-    dims = [*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and self.shape[i + extra] != 1)]
+    dims = [
+        *range(extra),
+        *(i + extra for i, n in enumerate(shape) if n == 1 and self.shape[i + extra] != 1),
+    ]
     if not dims:
         return self
     return reshape(self.sum(dims, keepdim=True), shape)  # type: ignore[attr-defined]
@@ -404,7 +444,9 @@ def _fit(self: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A gradient in the shape of what it belongs to: summed where that was spread, spread where summed."""
     result = self
     if result.ndim > len(shape) or any_larger(result.shape, shape):
-        wanted = [n if m != 1 else 1 for n, m in zip(result.shape[result.ndim - len(shape):], shape)]
+        wanted = [
+            n if m != 1 else 1 for n, m in zip(result.shape[result.ndim - len(shape) :], shape)
+        ]
         result = sum_to_size(result, wanted)
     return result if tuple(result.shape) == tuple(shape) else expand(result, *shape)
 
@@ -427,8 +469,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     shape = input.shape
-    return input if start == end else reshape(
-        input, (*shape[:start], math.prod(shape[start:end + 1]), *shape[end + 1:]))
+    return (
+        input
+        if start == end
+        else reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    )
 
 
 @public(method=True)
@@ -448,7 +493,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """
     at = wrap_dim(dim, input.ndim)
     shape = input.shape
-    return reshape(input, (*shape[:at], *infer(_shape((sizes,)), shape[at]), *shape[at + 1:]))
+    return reshape(input, (*shape[:at], *infer(_shape((sizes,)), shape[at]), *shape[at + 1 :]))
 
 
 @operation(view=True, label="Slice")
@@ -500,7 +545,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     at, index = wrap_dim(dim, input.ndim), int(index)
     size = input._array.shape[at]
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+        )
     return select_(input, at, index)
 
 
@@ -515,7 +562,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [-{size}, {size}], but got {start})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [-{size}, {size}], but got {start})"
+        )
     start = start + size if start < 0 else start
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
@@ -525,12 +574,17 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 @operation(view=True, label="Unbind")
 def unbind_(x: Any, dim: int) -> Any:
     """Every slice of a dimension."""
-    return tuple(np.moveaxis(x, dim, 0)) if x.ndim > 1 else tuple(x[i:i + 1].reshape(()) for i in range(x.shape[0]))
+    return (
+        tuple(np.moveaxis(x, dim, 0))
+        if x.ndim > 1
+        else tuple(x[i : i + 1].reshape(()) for i in range(x.shape[0]))
+    )
 
 
 @unbind_.gradient
 def _(g: list[Tensor], dim: int) -> Tensor:
     from .structure import stack
+
     return stack(g if isinstance(g, list) else [g], dim)
 
 
@@ -556,12 +610,18 @@ def split_(x: Any, sizes: tuple[int, ...], dim: int) -> Any:
 @split_.gradient
 def _(g: list[Tensor], dim: int) -> Tensor:
     from .structure import cat
+
     return cat(g if isinstance(g, list) else [g], dim)
 
 
 @public(method=True)
-def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None,
-          ) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor,
+    split_size_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    split_size: Any = None,
+) -> tuple[Tensor, ...]:
     """Parts of a given size, or of given sizes.
 
     Source: torch.split
@@ -571,10 +631,12 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, s
     total = tensor._array.shape[at]
     if isinstance(sizes, (list, tuple)):
         if builtin_sum(sizes) != total:
-            raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at "
-                               f"dimension {at}), but got split_sizes={list(sizes)}")
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at "
+                f"dimension {at}), but got split_sizes={list(sizes)}"
+            )
         return split_(tensor, tuple(int(n) for n in sizes), at)
-    if sizes < 0 or sizes == 0 and total:
+    if sizes < 0 or (sizes == 0 and total):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
     count = max(1, -(-total // sizes)) if sizes else 1
     return split_(tensor, (*(sizes,) * (count - 1), total - sizes * (count - 1)), at)
@@ -594,7 +656,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks <= 0:
         raise RuntimeError("chunk expects `chunks` to be greater than 0, got: " + str(chunks))
     size = input._array.shape[wrap_dim(dim, input.ndim)]
-    return split(input, max(1, -(-size // chunks)), dim) if size else split(input, [0] * chunks, dim)
+    return (
+        split(input, max(1, -(-size // chunks)), dim) if size else split(input, [0] * chunks, dim)
+    )
 
 
 @operation(view=True, label="Diagonal")
@@ -653,42 +717,66 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     if len(shape) != len(steps):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(n < 0 for n in steps):
-        raise RuntimeError("as_strided: Negative strides are not supported at the moment, got strides: "
-                           f"{list(steps)}")
-    reach = offset + builtin_sum([(n - 1) * s for n, s in zip(shape, steps)]) + 1 if 0 not in shape else 0
-    span = 1 + builtin_sum([(n - 1) * (s // root.itemsize) for n, s in zip(root.shape, root.strides)])
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(steps)}"
+        )
+    reach = (
+        offset + builtin_sum([(n - 1) * s for n, s in zip(shape, steps)]) + 1
+        if 0 not in shape
+        else 0
+    )
+    span = 1 + builtin_sum(
+        [(n - 1) * (s // root.itemsize) for n, s in zip(root.shape, root.strides)]
+    )
     if reach > span or offset < 0:
-        raise RuntimeError(f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset} require "
-                           f"{reach} elements, out of bounds for storage of {span}")
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset} require "
+            f"{reach} elements, out of bounds for storage of {span}"
+        )
     flat = np.lib.stride_tricks.as_strided(root, (span,), (root.itemsize,))
-    return strided(input, shape, steps, offset - input.storage_offset()) if mode.recording and (
-        input._node is not None) else wrap_view(_strided(flat, shape, steps, offset), input)
+    return (
+        strided(input, shape, steps, offset - input.storage_offset())
+        if mode.recording and (input._node is not None)
+        else wrap_view(_strided(flat, shape, steps, offset), input)
+    )
 
 
 def _strided(flat: Any, shape: tuple[int, ...], steps: tuple[int, ...], offset: int) -> Any:
     item = flat.itemsize
-    return np.ndarray(shape, flat.dtype, flat[offset:] if offset else flat, 0, tuple(s * item for s in steps)
-                      ) if flat.size > offset else np.zeros(shape, flat.dtype)
+    return (
+        np.ndarray(
+            shape, flat.dtype, flat[offset:] if offset else flat, 0, tuple(s * item for s in steps)
+        )
+        if flat.size > offset
+        else np.zeros(shape, flat.dtype)
+    )
 
 
 @operation(view=True, label="AsStrided")
 def strided(x: Any, shape: tuple[int, ...], steps: tuple[int, ...], shift: int) -> Any:
     """A view of a contiguous tensor by sizes, strides and offset in elements."""
     return np.lib.stride_tricks.as_strided(
-        x.reshape(-1)[shift:], shape, tuple(s * x.itemsize for s in steps))
+        x.reshape(-1)[shift:], shape, tuple(s * x.itemsize for s in steps)
+    )
 
 
 @strided.gradient
-def _(g: Tensor, shape: tuple[int, ...], steps: tuple[int, ...], shift: int, shape_x: tuple[int, ...]) -> Tensor:
+def _(
+    g: Tensor, shape: tuple[int, ...], steps: tuple[int, ...], shift: int, shape_x: tuple[int, ...]
+) -> Tensor:
     return put_strided(g, shape, steps, shift, shape_x)
 
 
 @operation
-def put_strided(g: Any, shape: tuple[int, ...], steps: tuple[int, ...], shift: int, whole: tuple[int, ...]) -> Any:
+def put_strided(
+    g: Any, shape: tuple[int, ...], steps: tuple[int, ...], shift: int, whole: tuple[int, ...]
+) -> Any:
     """Zeros with `g` added where `strided` looked."""
     flat = np.zeros(math.prod(whole), g.dtype)
     where = np.lib.stride_tricks.as_strided(
-        np.arange(flat.size)[shift:], shape, tuple(s * 8 for s in steps))
+        np.arange(flat.size)[shift:], shape, tuple(s * 8 for s in steps)
+    )
     np.add.at(flat, where, g)
     return flat.reshape(whole)
 
@@ -734,7 +822,9 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     dim = wrap_dim(dimension, self.ndim)
     limit = self.shape[dim] if self.ndim else 1
     if size > limit:
-        raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {limit} but size is {size}")
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dimension} is {limit} but size is {size}"
+        )
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     return unfold_(self if self.ndim else reshape(self, 1), dim, size, step)
@@ -788,8 +878,10 @@ def view_as_complex(input: Tensor) -> Tensor:
     Source: torch.view_as_complex
     """
     if input.dtype.name not in ("float32", "float64"):
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor "
-                           f"of scalar type: {input.dtype}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for half, float and double tensors, but got a tensor "
+            f"of scalar type: {input.dtype}"
+        )
     if input.ndim == 0 or input.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if input.stride(-1) != 1:
@@ -865,7 +957,9 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         return roll_(input, steps, None)
     where = _shape((dims,))
     if len(where) != len(steps):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(where)}")
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(where)}"
+        )
     return roll_(input, steps, tuple(wrap_dim(d, input.ndim) for d in where))
 
 
@@ -877,7 +971,9 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     """
     counts = _shape(repeats)
     if len(counts) < self.ndim:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
     shape = (1,) * (len(counts) - self.ndim) + tuple(self.shape)
     mixed = [n for pair in zip((1,) * len(shape), shape) for n in pair]
     spread = [n for pair in zip(counts, shape) for n in pair]
@@ -906,6 +1002,7 @@ def _at_least(n: int) -> Any:
         while x.ndim < n:
             x = unsqueeze(x, 0 if x.ndim < 2 else -1)
         return x
+
     function.__name__ = function.__qualname__ = f"atleast_{n}d"
     function.__doc__ = f"With at least {n} dimensions.\n\n    Source: torch.atleast_{n}d\n    "
     return public(function.__name__)(function)
@@ -924,14 +1021,19 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
     swap = indexing == "xy" and len(tensors) > 1
     vectors = [reshape(x, -1) for x in tensors]
     if swap:
         vectors[0], vectors[1] = vectors[1], vectors[0]
     n = len(vectors)
     shape = [x.shape[0] for x in vectors]
-    grids = [expand(reshape(x, *(1,) * i, -1, *(1,) * (n - i - 1)), *shape) for i, x in enumerate(vectors)]
+    grids = [
+        expand(reshape(x, *(1,) * i, -1, *(1,) * (n - i - 1)), *shape)
+        for i, x in enumerate(vectors)
+    ]
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
         grids = [transpose(g, 0, 1) for g in grids]
@@ -978,4 +1080,3 @@ def _put_place(self: Tensor, place: Any, part: Tensor | None) -> Tensor:
     """This tensor with a place of it exchanged for `part` (None: zeros)."""
     rest = self - put_place(take_place(self, place), place, tuple(self.shape))  # type: ignore[operator]
     return rest if part is None else rest + put_place(part, place, tuple(self.shape))
-

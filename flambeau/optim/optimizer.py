@@ -29,8 +29,10 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
-            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                            f"but got {type(params).__name__}: put it in a list")
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got {type(params).__name__}: put it in a list"
+            )
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -52,8 +54,10 @@ class Optimizer:
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but the ordering of "
-                            "tensors in sets will change between runs. Please use a list instead.")
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of "
+                "tensors in sets will change between runs. Please use a list instead."
+            )
         names: list[str] = []
         listed = list(params)
         if listed and isinstance(listed[0], tuple):
@@ -61,7 +65,9 @@ class Optimizer:
             param_group["param_names"] = names
         for p in listed:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                )
             if not p.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor")
         if len({id(p) for p in listed}) != len(listed):
@@ -69,9 +75,17 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         if any(id(p) in known for p in listed):
             raise ValueError("some parameters appear in more than one parameter group")
-        self.param_groups.append({"params": listed, **{
-            key: deepcopy(value) for key, value in self.defaults.items() if key not in param_group},
-            **{key: value for key, value in param_group.items() if key != "params"}})
+        self.param_groups.append(
+            {
+                "params": listed,
+                **{
+                    key: deepcopy(value)
+                    for key, value in self.defaults.items()
+                    if key not in param_group
+                },
+                **{key: value for key, value in param_group.items() if key != "params"},
+            }
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the parameters' gradients, or set them to zero."""
@@ -125,8 +139,10 @@ class Optimizer:
                 numbers.setdefault(id(p), len(numbers))
             packed = {key: value for key, value in group.items() if key != "params"}
             groups.append({**packed, "params": [numbers[id(p)] for p in group["params"]]})
-        return {"state": {numbers[id(p)]: dict(value) for p, value in self.state.items()},
-                "param_groups": groups}
+        return {
+            "state": {numbers[id(p)]: dict(value) for p, value in self.state.items()},
+            "param_groups": groups,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` gave; the parameters stay this optimiser's.
@@ -138,17 +154,25 @@ class Optimizer:
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, self.param_groups)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of "
-                             "optimizer's group")
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of "
+                "optimizer's group"
+            )
         numbers = chain.from_iterable(group["params"] for group in saved)
-        by_number = dict(zip(numbers, chain.from_iterable(group["params"] for group in self.param_groups)))
+        by_number = dict(
+            zip(numbers, chain.from_iterable(group["params"] for group in self.param_groups))
+        )
         self.state = defaultdict(dict)
         for number, values in state_dict["state"].items():
             p = by_number[number]
             self.state[p] = {key: _fitted(key, value, p) for key, value in values.items()}
-        self.param_groups = [{"params": old["params"],
-                              **{key: deepcopy(value) for key, value in new.items() if key != "params"}}
-                             for old, new in zip(self.param_groups, saved)]
+        self.param_groups = [
+            {
+                "params": old["params"],
+                **{key: deepcopy(value) for key, value in new.items() if key != "params"},
+            }
+            for old, new in zip(self.param_groups, saved)
+        ]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -21,8 +21,13 @@ def _records(obj: Any) -> list[tuple[str, Any]]:
     return [*records, ("version", b"3\n")]
 
 
-def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2,
-         _use_new_zipfile_serialization: bool = True) -> None:
+def save(
+    obj: Any,
+    f: Any,
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
     """Write tensors, numbers, strings and containers of them to a .pt file, which PyTorch reads too.
 
     Args:
@@ -63,8 +68,15 @@ def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2,
         raise
 
 
-def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
-         mmap: bool | None = None, **pickle_load_args: Any) -> Any:
+def load(
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
     """Read a .pt file that `save` or PyTorch wrote. No code of the file's is ever run.
 
     Args:
@@ -78,13 +90,20 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
     Source: torch.load
     """
     if weights_only is False:
-        raise SerializationError("weights_only=False would run code from the file, which is never done here. Load the "
-                                 "file where it was made, save its state_dict(), and load that.")
+        raise SerializationError(
+            "weights_only=False would run code from the file, which is never done here. Load the "
+            "file where it was made, save its state_dict(), and load that."
+        )
     if mmap:
         raise SerializationError("mmap=True is not supported: load without it")
-    if map_location is not None and str(map_location) != "cpu" and not callable(map_location) and (
-            not isinstance(map_location, dict)):
+    if (
+        map_location is not None
+        and str(map_location) != "cpu"
+        and not callable(map_location)
+        and (not isinstance(map_location, dict))
+    ):
         from ..core.device import resolve
+
         resolve(map_location)
     return Unpickler(_archive.Archive(f), map_location).load()
 

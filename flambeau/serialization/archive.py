@@ -35,30 +35,46 @@ class Archive:
         try:
             self.zip = zipfile.ZipFile(file)
             self.entries = self._checked(self.zip.infolist())
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError, EOFError) as error:
+        except (
+            zipfile.BadZipFile,
+            ValueError,
+            NotImplementedError,
+            UnicodeDecodeError,
+            EOFError,
+        ) as error:
             raise SerializationError(f"this is no .pt archive, or a damaged one: {error}") from None
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         if not infos or len(infos) > MAX_ENTRIES:
-            raise SerializationError(f"the archive has {len(infos)} entries; between 1 and {MAX_ENTRIES} are read")
+            raise SerializationError(
+                f"the archive has {len(infos)} entries; between 1 and {MAX_ENTRIES} are read"
+            )
         top = infos[0].filename.partition("/")[0]
         entries: dict[str, zipfile.ZipInfo] = {}
         end = 0
         for info in sorted(infos, key=lambda i: i.header_offset):
             folder, slash, name = info.filename.partition("/")
             if folder != top or not slash or not name or ".." in name.split("/") or "\\" in name:
-                raise SerializationError(f"the archive's entry {info.filename!r} is not in its one folder {top!r}")
+                raise SerializationError(
+                    f"the archive's entry {info.filename!r} is not in its one folder {top!r}"
+                )
             if name in entries:
                 raise SerializationError(f"the archive has two entries {name!r}")
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-                raise SerializationError(f"the archive's entry {name!r} is compressed or encrypted; .pt files store "
-                                         "their records as they are")
+                raise SerializationError(
+                    f"the archive's entry {name!r} is compressed or encrypted; .pt files store "
+                    "their records as they are"
+                )
             if info.compress_size != info.file_size or info.header_offset < end:
-                raise SerializationError(f"the archive's entry {name!r} overlaps another or lies about its size")
+                raise SerializationError(
+                    f"the archive's entry {name!r} overlaps another or lies about its size"
+                )
             end = info.header_offset + 30 + info.file_size
             entries[name] = info
         if "constants.pkl" in entries:
-            raise SerializationError("this is a TorchScript program, not a checkpoint: save its state_dict() instead")
+            raise SerializationError(
+                "this is a TorchScript program, not a checkpoint: save its state_dict() instead"
+            )
         if "data.pkl" not in entries:
             raise SerializationError("the archive has no data.pkl, so it is no checkpoint")
         return entries
@@ -73,7 +89,9 @@ class Archive:
         """A record's bytes, checked against its CRC."""
         size = self.size(name)
         if limit is not None and size > limit:
-            raise SerializationError(f"the record {name!r} has {size} bytes; at most {limit} are read")
+            raise SerializationError(
+                f"the record {name!r} has {size} bytes; at most {limit} are read"
+            )
         try:
             payload = self.zip.read(self.entries[name])
         except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:

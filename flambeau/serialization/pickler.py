@@ -13,10 +13,20 @@ from ..core.dtype import dtype
 from ..core.size import Size
 from ..core.tensor import Tensor, address
 
-CLASSES = {"float32": "FloatStorage", "float64": "DoubleStorage", "float16": "HalfStorage",
-           "bfloat16": "BFloat16Storage", "int64": "LongStorage", "int32": "IntStorage", "int16": "ShortStorage",
-           "int8": "CharStorage", "uint8": "ByteStorage", "bool": "BoolStorage",
-           "complex64": "ComplexFloatStorage", "complex128": "ComplexDoubleStorage"}
+CLASSES = {
+    "float32": "FloatStorage",
+    "float64": "DoubleStorage",
+    "float16": "HalfStorage",
+    "bfloat16": "BFloat16Storage",
+    "int64": "LongStorage",
+    "int32": "IntStorage",
+    "int16": "ShortStorage",
+    "int8": "CharStorage",
+    "uint8": "ByteStorage",
+    "bool": "BoolStorage",
+    "complex64": "ComplexFloatStorage",
+    "complex128": "ComplexDoubleStorage",
+}
 """dtypes with a storage class of their own in the format."""
 
 
@@ -83,8 +93,10 @@ class Pickler:
         elif kind is set:
             self.call("__builtin__ set", (sorted(obj, key=repr),))
         else:
-            raise TypeError(f"cannot save an object of type {kind.__module__}.{kind.__qualname__}: checkpoints hold "
-                            "tensors, numbers, strings and containers of them; save model.state_dict(), not the model")
+            raise TypeError(
+                f"cannot save an object of type {kind.__module__}.{kind.__qualname__}: checkpoints hold "
+                "tensors, numbers, strings and containers of them; save model.state_dict(), not the model"
+            )
 
     def remember(self, obj: Any) -> None:
         self.memo[id(obj)] = len(self.memo)
@@ -92,7 +104,7 @@ class Pickler:
         self.out += b"r" + struct.pack("<I", self.memo[id(obj)])
 
     def integer(self, value: int) -> None:
-        if -2 ** 31 <= value < 2 ** 31:
+        if -(2**31) <= value < 2**31:
             self.out += b"J" + struct.pack("<i", value)
             return
         data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
@@ -128,6 +140,7 @@ class Pickler:
 
     def tensor(self, obj: Tensor) -> None:
         from ..nn.parameter import Parameter
+
         if isinstance(obj, Parameter):
             self.name("torch._utils _rebuild_parameter")
             self.out += b"("

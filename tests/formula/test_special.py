@@ -17,31 +17,39 @@ UNIT = np.linspace(-0.99, 0.99, 23)
 
 def compute(function, points):
     x = symbol("x")
-    return compile_program(Program((x,), (function(x),)), np, np.float64)(points)
+    with np.errstate(all="ignore"):  # operations silence NumPy around their kernels
+        return compile_program(Program((x,), (function(x),)), np, np.float64)(points)
 
 
-@pytest.mark.parametrize("function, reference, points", [
-    (special.erf, mp.erf, NEAR),
-    (special.erfc, mp.erfc, np.append(NEAR, [10.0, 20.0, 26.0])),
-    (special.erfcx, lambda q: mp.exp(q * q) * mp.erfc(q), np.append(NEAR, [10.0, 20.0])),
-    (special.ndtr, mp.ncdf, NEAR),
-    (special.log_ndtr, lambda q: mp.log(mp.ncdf(q)), np.append(NEAR, [-20.0, -35.0])),
-    (special.erfinv, mp.erfinv, np.append(UNIT, 1 - 1e-10)),
-    (special.ndtri, lambda q: mp.sqrt(2) * mp.erfinv(2 * q - 1), np.append(UNIT[12:], 1e-10)),
-    (special.lgamma, lambda q: mp.log(abs(mp.gamma(q))), np.append(RIGHT, 0.02 - RIGHT)),
-    (special.digamma, mp.digamma, np.append(RIGHT, 0.02 - RIGHT)),
-    (lambda x: special.polygamma(1, x), lambda q: mp.polygamma(1, q), np.append(RIGHT, 0.02 - RIGHT)),
-    (lambda x: special.polygamma(3, x), lambda q: mp.polygamma(3, q), RIGHT),
-    (special.i0, lambda q: mp.besseli(0, q), RIGHT),
-    (special.i1, lambda q: mp.besseli(1, q), RIGHT),
-    (special.i1e, lambda q: mp.besseli(1, q) * mp.exp(-abs(q)), -RIGHT),
-    (lambda x: special.bessel_j(x, 0), lambda q: mp.besselj(0, q), RIGHT),
-    (lambda x: special.bessel_j(x, 1), lambda q: mp.besselj(1, q), -RIGHT),
-    (lambda x: special.bessel_y(x, 0), lambda q: mp.bessely(0, q), RIGHT),
-    (lambda x: special.bessel_y(x, 1), lambda q: mp.bessely(1, q), RIGHT),
-    (lambda x: special.bessel_k(x, 0, False), lambda q: mp.besselk(0, q), RIGHT),
-    (lambda x: special.bessel_k(x, 1, False), lambda q: mp.besselk(1, q), RIGHT),
-])
+@pytest.mark.parametrize(
+    ("function", "reference", "points"),
+    [
+        (special.erf, mp.erf, NEAR),
+        (special.erfc, mp.erfc, np.append(NEAR, [10.0, 20.0, 26.0])),
+        (special.erfcx, lambda q: mp.exp(q * q) * mp.erfc(q), np.append(NEAR, [10.0, 20.0])),
+        (special.ndtr, mp.ncdf, NEAR),
+        (special.log_ndtr, lambda q: mp.log(mp.ncdf(q)), np.append(NEAR, [-20.0, -35.0])),
+        (special.erfinv, mp.erfinv, np.append(UNIT, 1 - 1e-10)),
+        (special.ndtri, lambda q: mp.sqrt(2) * mp.erfinv(2 * q - 1), np.append(UNIT[12:], 1e-10)),
+        (special.lgamma, lambda q: mp.log(abs(mp.gamma(q))), np.append(RIGHT, 0.33 - RIGHT)),
+        (special.digamma, mp.digamma, np.append(RIGHT, 0.33 - RIGHT)),
+        (
+            lambda x: special.polygamma(1, x),
+            lambda q: mp.polygamma(1, q),
+            np.append(RIGHT, 0.33 - RIGHT),
+        ),
+        (lambda x: special.polygamma(3, x), lambda q: mp.polygamma(3, q), RIGHT),
+        (special.i0, lambda q: mp.besseli(0, q), RIGHT),
+        (special.i1, lambda q: mp.besseli(1, q), RIGHT),
+        (special.i1e, lambda q: mp.besseli(1, q) * mp.exp(-abs(q)), -RIGHT),
+        (lambda x: special.bessel_j(x, 0), lambda q: mp.besselj(0, q), RIGHT),
+        (lambda x: special.bessel_j(x, 1), lambda q: mp.besselj(1, q), -RIGHT),
+        (lambda x: special.bessel_y(x, 0), lambda q: mp.bessely(0, q), RIGHT),
+        (lambda x: special.bessel_y(x, 1), lambda q: mp.bessely(1, q), RIGHT),
+        (lambda x: special.bessel_k(x, 0, False), lambda q: mp.besselk(0, q), RIGHT),
+        (lambda x: special.bessel_k(x, 1, False), lambda q: mp.besselk(1, q), RIGHT),
+    ],
+)
 def test_special_function_matches_high_precision(function, reference, points):
     with mp.workdps(40):
         expected = np.array([float(mp.re(reference(mp.mpf(float(q))))) for q in points])

@@ -16,9 +16,18 @@ def test_gradient_is_one_slope_for_large_inputs(name):
     assert x.grad.item() == pytest.approx(1.0507009873554805 if name == "selu" else 1.0)
 
 
-@pytest.mark.parametrize("name, at, slope", [
-    ("relu", 0.0, 0.0), ("relu6", 6.0, 0.0), ("hardtanh", 1.0, 0.0), ("hardsigmoid", 3.0, 0.0),
-    ("hardswish", 3.0, 1.0), ("hardswish", -3.0, 0.0), ("softshrink", 0.5, 0.0)])
+@pytest.mark.parametrize(
+    ("name", "at", "slope"),
+    [
+        ("relu", 0.0, 0.0),
+        ("relu6", 6.0, 0.0),
+        ("hardtanh", 1.0, 0.0),
+        ("hardsigmoid", 3.0, 0.0),
+        ("hardswish", 3.0, 1.0),
+        ("hardswish", -3.0, 0.0),
+        ("softshrink", 0.5, 0.0),
+    ],
+)
 def test_slope_at_the_kink(name, at, slope):
     x = wrap_numpy(np.array([at])).requires_grad_()
     F[name](x).backward(wrap_numpy(np.ones(1)))
@@ -27,7 +36,8 @@ def test_slope_at_the_kink(name, at, slope):
 
 def test_bounds_of_integers_keep_the_dtype():
     y = F["hardtanh"](wrap_numpy(np.array([-5, 0, 5], np.int32)))
-    assert y.tolist() == [-1, 0, 1] and y._array.dtype == np.int32
+    assert y.tolist() == [-1, 0, 1]
+    assert y._array.dtype == np.int32
 
 
 def test_wrong_options_say_so():

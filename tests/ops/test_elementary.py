@@ -9,13 +9,22 @@ import flambeau as torch
 from flambeau.core.tensor import wrap_numpy
 
 
-@pytest.mark.parametrize("name, at, value, slope", [
-    ("exp", 0.5, 1.6487212707001282, 1.6487212707001282), ("sqrt", 4.0, 2.0, 0.25),
-    ("rsqrt", 4.0, 0.5, -0.0625), ("sigmoid", 0.0, 0.5, 0.25), ("sinc", 0.0, 1.0, 0.0),
-    ("log2", 8.0, 3.0, 1 / (8 * math.log(2))), ("arcsin", 0.5, math.pi / 6, 1 / math.sqrt(0.75)),
-    ("rad2deg", math.pi, 180.0, 180 / math.pi), ("logit", 0.5, 0.0, 4.0),
-    ("erf", 0.0, 0.0, 2 / math.sqrt(math.pi)), ("lgamma", 1.0, 0.0, -0.5772156649015329),
-])
+@pytest.mark.parametrize(
+    ("name", "at", "value", "slope"),
+    [
+        ("exp", 0.5, 1.6487212707001282, 1.6487212707001282),
+        ("sqrt", 4.0, 2.0, 0.25),
+        ("rsqrt", 4.0, 0.5, -0.0625),
+        ("sigmoid", 0.0, 0.5, 0.25),
+        ("sinc", 0.0, 1.0, 0.0),
+        ("log2", 8.0, 3.0, 1 / (8 * math.log(2))),
+        ("arcsin", 0.5, math.pi / 6, 1 / math.sqrt(0.75)),
+        ("rad2deg", math.pi, 180.0, 180 / math.pi),
+        ("logit", 0.5, 0.0, 4.0),
+        ("erf", 0.0, 0.0, 2 / math.sqrt(math.pi)),
+        ("lgamma", 1.0, 0.0, -0.5772156649015329),
+    ],
+)
 def test_value_and_slope(name, at, value, slope):
     x = wrap_numpy(np.array([at])).requires_grad_()
     y = getattr(torch, name)(x)

@@ -12,24 +12,42 @@ from flambeau.ops.formula import FormulaOperation
 from flambeau.ops.registry import OPERATIONS
 from flambeau.ops.row import RowOperation
 
-RANGES = {"acosh": (1.2, 3.0), "hardshrink": (0.6, 0.9), "softshrink": (0.6, 0.9), "lgamma": (1.2, 3.0),
-          "ndtri": (0.2, 0.8), "threshold": (0.6, 0.9)}
+RANGES = {
+    "acosh": (1.2, 3.0),
+    "hardshrink": (0.6, 0.9),
+    "softshrink": (0.6, 0.9),
+    "lgamma": (1.2, 3.0),
+    "ndtri": (0.2, 0.8),
+    "threshold": (0.6, 0.9),
+}
 """Where to sample an operation that has no derivative, or a kink, between 0.2 and 0.8."""
 
 SKIPPED = {
     "ldexp_int": "its second operand is an integer",
-    "gcd": "integers only", "lcm": "integers only",
-    "bitwise_and": "integers only", "bitwise_or": "integers only", "bitwise_xor": "integers only",
-    "bitwise_not": "integers only", "bitwise_left_shift": "integers only",
+    "gcd": "integers only",
+    "lcm": "integers only",
+    "bitwise_and": "integers only",
+    "bitwise_or": "integers only",
+    "bitwise_xor": "integers only",
+    "bitwise_not": "integers only",
+    "bitwise_left_shift": "integers only",
     "bitwise_right_shift": "integers only",
+    "nextafter": "it steps, and has no gradient",
+    "real_part": "complex numbers only",
+    "imag_part": "complex numbers only",
 }
 """The one list of skips, each with its reason."""
 
 
 def formulas() -> list[str]:
-    return sorted(name for name, op in OPERATIONS.items()
-                  if isinstance(op, FormulaOperation) and not op.aside and not op.reduced
-                  and name not in SKIPPED)
+    return sorted(
+        name
+        for name, op in OPERATIONS.items()
+        if isinstance(op, FormulaOperation)
+        and not op.aside
+        and not op.reduced
+        and name not in SKIPPED
+    )
 
 
 def call(operation: FormulaOperation, *operands: torch.Tensor) -> torch.Tensor:
@@ -71,12 +89,17 @@ def numeric(function, arrays: list[np.ndarray], step: float = 1e-6) -> list[np.n
     return grads
 
 
-def derived(operation: FormulaOperation, arrays: list[np.ndarray], weights: np.ndarray,
-            create_graph: bool = False) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
+def derived(
+    operation: FormulaOperation,
+    arrays: list[np.ndarray],
+    weights: np.ndarray,
+    create_graph: bool = False,
+) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
     inputs = [torch.from_numpy(a.copy()).requires_grad_() for a in arrays]
     out = call(operation, *inputs)
-    grads = torch.autograd.grad(out, inputs, torch.from_numpy(weights), create_graph=create_graph,
-                                allow_unused=True)
+    grads = torch.autograd.grad(
+        out, inputs, torch.from_numpy(weights), create_graph=create_graph, allow_unused=True
+    )
     return inputs, list(grads)
 
 
@@ -85,7 +108,9 @@ def assert_first_order(operation: FormulaOperation) -> None:
     out = call(operation, *map(torch.from_numpy, arrays))
     weights = np.random.default_rng(1).uniform(0.5, 1.5, tuple(out.shape))
     _, grads = derived(operation, arrays, weights)
-    for got, want in zip(grads, numeric(lambda a: weighted(operation, a, weights), arrays), strict=True):
+    for got, want in zip(
+        grads, numeric(lambda a: weighted(operation, a, weights), arrays), strict=True
+    ):
         value = np.zeros_like(want) if got is None else got.numpy()
         np.testing.assert_allclose(value, want, rtol=2e-5, atol=2e-6)
 
@@ -94,15 +119,24 @@ def assert_second_order(operation: FormulaOperation) -> None:
     arrays = samples(operation)
     out = call(operation, *map(torch.from_numpy, arrays))
     weights = np.random.default_rng(1).uniform(0.5, 1.5, tuple(out.shape))
-    directions = [np.random.default_rng(2 + i).uniform(0.5, 1.5, a.shape) for i, a in enumerate(arrays)]
+    directions = [
+        np.random.default_rng(2 + i).uniform(0.5, 1.5, a.shape) for i, a in enumerate(arrays)
+    ]
 
     def slope(arrays: list[np.ndarray]) -> float:
         grads = derived(operation, arrays, weights)[1]
-        return sum(float((g.numpy() * d).sum()) for g, d in zip(grads, directions, strict=True) if g is not None)
+        return sum(
+            float((g.numpy() * d).sum())
+            for g, d in zip(grads, directions, strict=True)
+            if g is not None
+        )
 
     inputs, grads = derived(operation, arrays, weights, create_graph=True)
-    total = [(g * torch.from_numpy(d)).sum() for g, d in zip(grads, directions, strict=True)
-             if g is not None and g.requires_grad]
+    total = [
+        (g * torch.from_numpy(d)).sum()
+        for g, d in zip(grads, directions, strict=True)
+        if g is not None and g.requires_grad
+    ]
     want = numeric(slope, arrays)
     if not total:
         for part in want:
@@ -121,7 +155,9 @@ def assert_second_order(operation: FormulaOperation) -> None:
 def test_gradients_agree_with_differences(name: str) -> None:
     operation = OPERATIONS[name]
     if not differentiable(operation):
-        assert not call(operation, *(torch.from_numpy(a).requires_grad_() for a in samples(operation))).requires_grad
+        assert not call(
+            operation, *(torch.from_numpy(a).requires_grad_() for a in samples(operation))
+        ).requires_grad
         return
     assert_first_order(operation)
     assert_second_order(operation)

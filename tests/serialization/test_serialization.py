@@ -31,8 +31,10 @@ def crafted(stream: bytes, **records: bytes) -> io.BytesIO:
     return buffer
 
 
-@pytest.mark.parametrize("name", ["float32", "float64", "float16", "bfloat16", "int64", "uint8", "uint16", "bool",
-                                  "complex64"])
+@pytest.mark.parametrize(
+    "name",
+    ["float32", "float64", "float16", "bfloat16", "int64", "uint8", "uint16", "bool", "complex64"],
+)
 def test_every_dtype_survives(name: str) -> None:
     x = torch.tensor([[0, 1, 2], [3, 4, 5]]).to(getattr(torch, name))
     y = round_trip(x)
@@ -50,7 +52,11 @@ def test_views_keep_sharing() -> None:
 
 def test_state_dict_and_containers() -> None:
     state = torch.nn.Linear(2, 1).state_dict()
-    out = round_trip(OrderedDict(model=state, step=2**40, rate=0.5, name="x", flags=(True, None), sizes=torch.Size([2])))
+    out = round_trip(
+        OrderedDict(
+            model=state, step=2**40, rate=0.5, name="x", flags=(True, None), sizes=torch.Size([2])
+        )
+    )
     assert list(out["model"]) == ["weight", "bias"]
     assert out["model"]["weight"].tolist() == state["weight"].tolist()
     assert out["model"]._metadata[""] == {"version": 1}
@@ -89,20 +95,35 @@ def test_unsafe_loading_is_refused() -> None:
         torch.load(io.BytesIO(), weights_only=False)
 
 
-STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK%ctQ"
+STORAGE = (
+    b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK%ctQ"
+)
 
 
 def tensor_stream(count: int, offset: int, size: int, stride: int) -> bytes:
     storage = STORAGE.replace(b"K%c", b"K" + bytes((count,)))
-    return (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K" + bytes((offset,)) + b"K" + bytes((size,))
-            + b"\x85K" + bytes((stride,)) + b"\x85\x89)ccollections\nOrderedDict\n)RtR.").replace(b"\x89)c", b"\x89c")
+    return (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"K"
+        + bytes((offset,))
+        + b"K"
+        + bytes((size,))
+        + b"\x85K"
+        + bytes((stride,))
+        + b"\x85\x89)ccollections\nOrderedDict\n)RtR."
+    ).replace(b"\x89)c", b"\x89c")
 
 
 def test_the_crafted_stream_is_right_where_it_should_be() -> None:
-    assert torch.load(crafted(tensor_stream(2, 0, 2, 1), **{"0": b"\0\0\x80?\0\0\0@"})).tolist() == [1.0, 2.0]
+    assert torch.load(
+        crafted(tensor_stream(2, 0, 2, 1), **{"0": b"\0\0\x80?\0\0\0@"})
+    ).tolist() == [1.0, 2.0]
 
 
-@pytest.mark.parametrize(("count", "offset", "size", "stride"), [(2, 1, 2, 1), (2, 0, 3, 1), (2, 0, 2, 2), (3, 0, 2, 1)])
+@pytest.mark.parametrize(
+    ("count", "offset", "size", "stride"), [(2, 1, 2, 1), (2, 0, 3, 1), (2, 0, 2, 2), (3, 0, 2, 1)]
+)
 def test_nothing_is_read_outside_a_record(count: int, offset: int, size: int, stride: int) -> None:
     with pytest.raises(SerializationError):
         torch.load(crafted(tensor_stream(count, offset, size, stride), **{"0": b"\0" * 8}))

@@ -104,7 +104,9 @@ class ConcatDataset(Dataset[T_co]):
         return self.datasets[which][index - start]
 
 
-def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
+def random_split(
+    dataset: Any, lengths: Sequence[int | float], generator: Any = None
+) -> list[Subset]:
     """Split a dataset at random into parts of the given lengths, or fractions that sum to one.
 
     Raises:
@@ -113,6 +115,7 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
     Source: torch.utils.data.random_split
     """
     from ... import randperm  # type: ignore[attr-defined]
+
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         sizes = [math.floor(len(dataset) * part) for part in lengths]
         for i in range(len(dataset) - sum(sizes)):
@@ -122,4 +125,4 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = randperm(len(dataset), generator=generator).tolist()
     ends = list(itertools.accumulate(int(n) for n in lengths))
-    return [Subset(dataset, order[end - int(n):end]) for end, n in zip(ends, lengths)]
+    return [Subset(dataset, order[end - int(n) : end]) for end, n in zip(ends, lengths)]

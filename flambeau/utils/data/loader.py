@@ -27,6 +27,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
         [tensor([1, 3]), tensor([2., 4.], dtype=torch.float64)]
     """
     from ... import as_tensor, float64, stack, tensor  # type: ignore[attr-defined]
+
     first = batch[0]
     if isinstance(first, Tensor):
         return stack(list(batch))
@@ -48,8 +49,10 @@ def default_collate(batch: Sequence[Any]) -> Any:
         if any(len(item) != len(first) for item in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
         return [default_collate(column) for column in zip(*batch)]
-    raise TypeError("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
-                    f"{type(first)}: pass collate_fn= to join these samples yourself")
+    raise TypeError(
+        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
+        f"{type(first)}: pass collate_fn= to join these samples yourself"
+    )
 
 
 class DataLoader:
@@ -76,47 +79,80 @@ class DataLoader:
         [2, 2, 1]
     """
 
-    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Any = None,
-                 batch_sampler: Any = None, num_workers: int = 0, collate_fn: Callable | None = None,
-                 pin_memory: bool = False, drop_last: bool = False, timeout: float = 0,
-                 worker_init_fn: Callable | None = None, multiprocessing_context: Any = None,
-                 generator: Any = None, *, prefetch_factor: int | None = None,
-                 persistent_workers: bool = False, pin_memory_device: str = "") -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Any = None,
+        batch_sampler: Any = None,
+        num_workers: int = 0,
+        collate_fn: Callable | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable | None = None,
+        multiprocessing_context: Any = None,
+        generator: Any = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+    ) -> None:
         if num_workers < 0:
-            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable "
-                             "multiprocessing.")
+            raise ValueError(
+                "num_workers option should be non-negative; use num_workers=0 to disable "
+                "multiprocessing."
+            )
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
         if num_workers == 0 and prefetch_factor is not None:
-            raise ValueError("prefetch_factor option could only be specified in multiprocessing. "
-                             "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None.")
+            raise ValueError(
+                "prefetch_factor option could only be specified in multiprocessing. "
+                "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+            )
         if persistent_workers and num_workers == 0:
             raise ValueError("persistent_workers option needs num_workers > 0")
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
-        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-            raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
-                             "drop_last")
+        if batch_sampler is not None and (
+            batch_size != 1 or shuffle or sampler is not None or drop_last
+        ):
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
+                "drop_last"
+            )
         if batch_size is None and drop_last:
-            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise ValueError(
+                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+            )
         iterable = isinstance(dataset, IterableDataset)
         if iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ValueError("DataLoader with IterableDataset: expected unspecified shuffle, sampler and "
-                             "batch_sampler options")
+            raise ValueError(
+                "DataLoader with IterableDataset: expected unspecified shuffle, sampler and "
+                "batch_sampler options"
+            )
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.num_workers, self.generator, self.iterable = num_workers, generator, iterable
         self.prefetch_factor = prefetch_factor or 2
         self.worker_init_fn, self.timeout = worker_init_fn, timeout
         if sampler is None and not iterable:
-            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            sampler = (
+                RandomSampler(dataset, generator=generator)
+                if shuffle
+                else SequentialSampler(dataset)
+            )
         self.sampler = sampler
         if batch_sampler is None and batch_size is not None and not iterable:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         elif batch_sampler is not None:
             self.batch_size = None
         self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn or (default_collate if batch_size is not None or batch_sampler is not None
-                                         else lambda sample: sample)
+        self.collate_fn = collate_fn or (
+            default_collate
+            if batch_size is not None or batch_sampler is not None
+            else lambda sample: sample
+        )
 
     def __len__(self) -> int:
         if self.batch_sampler is not None:
@@ -135,7 +171,10 @@ class DataLoader:
     def _jobs(self) -> Iterator[Callable[[], Any]]:
         """What makes each batch."""
         from ... import empty, int64  # type: ignore[attr-defined]
-        empty((), dtype=int64).random_(generator=self.generator)  # the seed that workers would start from
+
+        empty((), dtype=int64).random_(
+            generator=self.generator
+        )  # the seed that workers would start from
         if self.iterable:
             return self._iterable_jobs()
         return self._indexed_jobs()
@@ -167,11 +206,13 @@ class DataLoader:
         """Batches fetched by threads, in order, a few ahead of the caller."""
         from collections import deque
         from concurrent.futures import ThreadPoolExecutor
+
         numbers = iter(range(self.num_workers))
 
         def start() -> None:
             if self.worker_init_fn is not None:
                 self.worker_init_fn(next(numbers))
+
         with ThreadPoolExecutor(self.num_workers, "flambeau-loader", start) as pool:
             waiting: Any = deque()
             for job in jobs:

@@ -40,10 +40,17 @@ class RandomSampler(Sampler[int]):
     Source: torch.utils.data.RandomSampler
     """
 
-    def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
-                 generator: Any = None) -> None:
+    def __init__(
+        self,
+        data_source: Any,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
+    ) -> None:
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
-            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
         self.data_source, self.replacement = data_source, replacement
         self._num_samples, self.generator = num_samples, generator
 
@@ -53,6 +60,7 @@ class RandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         from ... import Generator, empty, randint, randperm  # type: ignore[attr-defined]
+
         n, generator = len(self.data_source), self.generator
         if generator is None:
             generator = Generator()
@@ -60,10 +68,12 @@ class RandomSampler(Sampler[int]):
         if self.replacement:
             for start in range(0, self.num_samples, 32):
                 count = min(32, self.num_samples - start)
-                yield from randint(high=n, size=(32,), dtype=_int64(), generator=generator).tolist()[:count]
+                yield from randint(
+                    high=n, size=(32,), dtype=_int64(), generator=generator
+                ).tolist()[:count]
             return
         for start in range(0, self.num_samples, n or 1):
-            yield from randperm(n, generator=generator).tolist()[:self.num_samples - start]
+            yield from randperm(n, generator=generator).tolist()[: self.num_samples - start]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -71,6 +81,7 @@ class RandomSampler(Sampler[int]):
 
 def _int64() -> Any:
     from ...core.dtype import int64
+
     return int64
 
 
@@ -85,7 +96,10 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         from ... import randperm  # type: ignore[attr-defined]
-        return (self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist())
+
+        return (
+            self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist()
+        )
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -99,7 +113,9 @@ class BatchSampler(Sampler[list[int]]):
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+            raise ValueError(
+                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
+            )
         if not isinstance(drop_last, bool):
             raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
