@@ -61,7 +61,7 @@ def _split(x):
     return high, x - high
 
 
-def _fused(x, y: float, z: float):
+def _fused(x, y: float, z: float):  # type: ignore[no-untyped-def]
     """x * y + z in float64 with one rounding: PyTorch's kernels are compiled to fuse the two.
 
     Source: Dekker's product and Knuth's sum, each with its error.
@@ -289,7 +289,7 @@ def _normal_values(size: int, generator: Generator) -> np.ndarray:
         radius = np.sqrt(-2.0 * np.log1p(-uniform[:, 1]))
         angle = 2.0 * np.pi * uniform[:, 0]
         drawn = np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1)
-        values = np.concatenate((waiting, drawn.reshape(-1)))
+        values = np.concatenate((waiting, drawn.reshape(-1)))  # type: ignore[arg-type]
     generator.next_normal = float(values[size]) if values.size > size else None
     return values[:size]
 
@@ -406,7 +406,7 @@ def bernoulli_(
             f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
         )
     if each:
-        return _bernoulli_each(out, p, generator)
+        return _bernoulli_each(out, p, generator)  # type: ignore[arg-type]
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     # u < p for u = bits / 2**53 is a comparison of integers.

@@ -23,7 +23,7 @@ _FIELDS = {
     "next_normal": (np.float64, 5024),
     "has_next_normal": (np.int32, 5040),
 }
-_STATE = np.dtype({name: (np.dtype(kind), at) for name, (kind, at) in _FIELDS.items()})
+_STATE = np.dtype({name: (np.dtype(kind), at) for name, (kind, at) in _FIELDS.items()})  # type: ignore[call-overload]
 STATE_SIZE = 5056
 
 
@@ -72,7 +72,7 @@ class _WordStream:
         inside_block = left > 1
         position = 0 if inside_block else BLOCK
         state = {"key": key.astype(np.uint32), "pos": position}
-        self._bits.state = {"bit_generator": "MT19937", "state": state}
+        self._bits.state = {"bit_generator": "MT19937", "state": state}  # type: ignore[typeddict-item]
         self.fresh = False
         self.used = BLOCK + 1 - left
         if inside_block:

@@ -29,7 +29,7 @@ class Kind:
     device: device
     xp: ModuleType
 
-    def __init__(self, dtype: dtype, device: device, overridden: bool = False):
+    def __init__(self, dtype: dtype, device: device, overridden: bool = False):  # type: ignore[valid-type]
         self.dtype, self.device, self.overridden = dtype, device, overridden
         self.xp = backends[device.type].xp
         self.numpy, self.compute = dtype.numpy, dtype.compute
@@ -53,7 +53,7 @@ class Kind:
                 self._scalars[value] = found
         return found
 
-    def with_dtype(self, dtype: dtype) -> Kind:
+    def with_dtype(self, dtype: dtype) -> Kind:  # type: ignore[valid-type]
         return kind_of(dtype, self.device)
 
     def __repr__(self) -> str:

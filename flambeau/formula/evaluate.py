@@ -225,12 +225,12 @@ class _Writer:
         return whole
 
 
-def row_length(x, axes: tuple[int, ...] | None) -> int:
+def row_length(x, axes: tuple[int, ...] | None) -> int:  # type: ignore[no-untyped-def]
     """How many elements lie along `axes`."""
     return x.size if axes is None else math.prod(x.shape[axis] for axis in axes)
 
 
-def row_position(x, axes: tuple[int, ...]):
+def row_position(x, axes: tuple[int, ...]):  # type: ignore[no-untyped-def]
     """Each element's index within its row, shaped to broadcast along `axes`."""
     axes = tuple(range(-x.ndim, 0)) if axes is None else axes
     sizes = [x.shape[axis] for axis in sorted(axes)]

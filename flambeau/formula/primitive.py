@@ -482,7 +482,7 @@ def _(x: Expression, y: Expression) -> Expression | None:
         -0.5: lambda: rsqrt(x),
         -2: lambda: reciprocal(square(x)),
     }
-    make = cheap.get(y.value)  # type: ignore[arg-type]
+    make = cheap.get(y.value)  # type: ignore[arg-type,call-overload]
     return make() if make else None
 
 

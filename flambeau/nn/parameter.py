@@ -17,7 +17,7 @@ def _remade(cls: type, data: Tensor | None) -> Any:
         from ..core.tensor import wrap_numpy
 
         data = wrap_numpy(np.empty(0, np.float32))
-    result = object.__new__(cls)
+    result = object.__new__(cls)  # type: ignore[var-annotated]
     fresh = wrap(data._array, data._kind)
     for slot in _SLOTS:
         setattr(result, slot, getattr(fresh, slot))

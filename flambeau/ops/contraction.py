@@ -579,7 +579,7 @@ def _pair(
     inner_ = [letter for letter in a if letter in b and letter not in later]
     rows = [letter for letter in a if letter not in b]
     columns = [letter for letter in b if letter not in a]
-    sizes = {}
+    sizes = {}  # type: ignore[var-annotated]
     for x_, term in ((x, a), (y, b)):
         for letter, size in zip(term, x_.shape):
             if sizes.setdefault(letter, size) != size:

@@ -263,7 +263,7 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     Source: torch.Tensor.copy_
     """
     if not isinstance(src, Tensor):
-        src = wrap(np.asarray(src, self._kind.numpy), self._kind)
+        src = wrap(np.asarray(src, self._kind.numpy), self._kind)  # type: ignore[unreachable]
     if _needs_move(src, self):
         src = src.to(self.device)  # type: ignore[attr-defined]
     from .write import broadcast

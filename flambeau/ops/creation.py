@@ -538,7 +538,7 @@ def _legacy(cls: type, *args: Any, device: Any = None) -> Tensor:
             array = array_of(data, kind.dtype)[0]
     else:
         array = np.empty(sizes(args) if args else (0,), kind.numpy)
-    result = _new(cls)
+    result = _new(cls)  # type: ignore[var-annotated]
     base = wrap(array, kind)
     for slot in ("_array", "_kind", "_node", "_cell", "_base"):
         setattr(result, slot, getattr(base, slot))

@@ -658,11 +658,11 @@ class FormulaOperation:
         A tensor of a higher category than its 0-d neighbour keeps its dtype; where an operand has
         another dtype than the common one it is cast by the specialisation.
         """
-        arrays, kinds = [], []
+        arrays, kinds = [], []  # type: ignore[var-annotated]
         compute, _ = elementwise_dtypes(self.promotion, common.dtype)
         for _name, x in zip(self.operands, operands):
             if x is None:
-                kinds.append(None)
+                kinds.append(None)  # type: ignore[arg-type]
             elif isinstance(x, Tensor):
                 array = x._array
                 if common.device is not x._kind.device and array.ndim == 0:

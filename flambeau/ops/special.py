@@ -266,7 +266,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
         tensor([0.4516])
     """
     _check_mvlgamma(input, p)
-    return _mvlgamma(input, p, out=out)
+    return _mvlgamma(input, p, out=out)  # type: ignore[arg-type,call-arg,return-value]
 
 
 @method("mvlgamma_")

@@ -197,7 +197,7 @@ class SliceNode(Node):
     def backward(self, g: Any) -> list[Any]:
         shape, place = self.saved
         whole, part = place.memory(g, shape)
-        np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)
+        np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
         return [whole]
 
     def backward_recorded(self, g: Any) -> list[Any]:
@@ -293,7 +293,7 @@ def _address(array: Any) -> int:
 
 
 def _node_of(cls: type, edges: tuple, saved: Any, tensor: Tensor) -> Any:
-    node = _new(cls)
+    node = _new(cls)  # type: ignore[var-annotated]
     node.edges, node.saved, node.cells, node.versions = edges, saved, (), ()
     node.sequence, node.shape, node.kind = next_sequence(), tensor._array.shape, tensor._kind
     node.hooks = node.notes = None
