@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.tensor import Tensor
-from . import engine
+from . import engine, hook
+from .function import Function
 from .mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .variable import seeds
 
@@ -166,4 +167,12 @@ def _batched(
     return tuple(None if column[0] is None else stack(list(column)) for column in zip(*rows))
 
 
-__all__ = ["backward", "enable_grad", "grad", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

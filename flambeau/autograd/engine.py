@@ -108,7 +108,7 @@ def _loop(
         for edge, part in zip(node.edges, parts):
             if edge is not None and part is not None:
                 send(edge, part)
-        parts = part = None
+        part = parts = None
 
 
 TWICE = (
@@ -291,7 +291,7 @@ def _own(g: Any) -> Any:
     return g.copy()
 
 
-HELD_HERE = 5
+HELD_HERE = 4
 """References to a gradient that only the engine holds, seen inside `_own`: a test guards it."""
 
 

@@ -57,7 +57,7 @@ expm1 = _of_one_argument(
 )
 log = _of_one_argument("log", "The natural logarithm", 10.0, "2.3026")
 log2 = _of_one_argument("log2", "The logarithm to base 2", 8.0, "3.")
-log10 = _of_one_argument("log10", "The logarithm to base 10", 100.0, "2.")
+log10 = _of_one_argument("log10", "The logarithm to base 10", 1.0, "0.")
 log1p = _of_one_argument(
     "log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p"
 )

@@ -1,0 +1,70 @@
+"""Hooks on tensors."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+from ..core.tensor import Tensor
+from .node import Handle, Leaf
+
+
+def register_hook(self: Tensor, hook: Callable) -> Handle:
+    """Call ``hook(grad)`` when this tensor's gradient is computed; a result replaces it.
+
+    Raises:
+        RuntimeError: The tensor requires no grad.
+
+    Source: torch.Tensor.register_hook
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(1, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * 2).backward()
+        >>> x.grad
+        tensor([20.])
+    """
+    if self._node is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    hooks = self._node.node.note("tensor_hooks", {}).setdefault(self._node.index, {})
+    return Handle(hooks, hook)
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
+    """Call ``hook(tensor)`` after the leaf's ``.grad`` was added to.
+
+    Raises:
+        RuntimeError: It is no leaf that requires grad.
+
+    Source: torch.Tensor.register_post_accumulate_grad_hook
+    """
+    if type(self._node) is not Leaf:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return Handle(self._node.note("after", {}), hook)
+
+
+def retain_grad(self: Tensor) -> None:
+    """Keep the gradient of this tensor in ``.grad`` although it is no leaf.
+
+    Raises:
+        RuntimeError: The tensor requires no grad.
+
+    Source: torch.Tensor.retain_grad
+    """
+    if self._node is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if type(self._node) is not Leaf:
+        self._node.node.note("retained", {})[id(self)] = (weakref.ref(self), self._node.index)
+
+
+def retains_grad(self: Tensor) -> bool:
+    """Is the gradient of this non-leaf kept?"""
+    node = self._node
+    return node is not None and id(self) in ((node.node.notes or {}).get("retained") or {})
+
+
+Tensor.register_hook = register_hook  # type: ignore[attr-defined]
+Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook  # type: ignore[attr-defined]
+Tensor.retain_grad = retain_grad  # type: ignore[attr-defined]
+Tensor.retains_grad = property(retains_grad)  # type: ignore[attr-defined]
