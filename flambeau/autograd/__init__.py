@@ -41,15 +41,13 @@ def backward(
     grads = (None,) * len(outputs) if grad_tensors is None else _sequence(grad_tensors)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        engine.run(
-            [t._node for t in _rooted(outputs, grads)], seeds(outputs, grads), retain, create_graph
-        )
+        engine.run([t._node for t in outputs], seeds(outputs, grads), retain, create_graph)
         return
     targets = _sequence(inputs)
     if not targets:
         raise RuntimeError("'inputs' argument to backward() cannot be empty.")
     found = engine.run(
-        [t._node for t in _rooted(outputs, grads)],
+        [t._node for t in outputs],
         seeds(outputs, grads),
         retain,
         create_graph,
@@ -58,11 +56,6 @@ def backward(
     for target, grad in zip(targets, found):
         if grad is not None:
             target._grad = grad if target.grad is None else target.grad + grad  # type: ignore[operator]
-
-
-def _rooted(outputs: Sequence[Tensor], grads: Sequence[Any]) -> Sequence[Tensor]:
-    seeds(outputs, grads)
-    return outputs
 
 
 def grad(
@@ -113,7 +106,7 @@ def grad(
     if is_grads_batched:
         return _batched(outs, targets, grads, retain, create_graph, allow_unused, materialize_grads)
     found = engine.run(
-        [t._node for t in _rooted(outs, grads)],
+        [t._node for t in outs],
         seeds(outs, grads),
         retain,
         create_graph,

@@ -6,14 +6,13 @@ Gradients flow as bare arrays; under create_graph they flow as tensors and each 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
-from .mode import enable_grad, no_grad
+from .mode import mode
 from .node import Leaf, Node, Port
 
 
@@ -34,8 +33,13 @@ def run(
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
-    with flow.mode(), quiet():
-        _loop(flow, roots, grads, retain, allowed, catch)
+    before = mode.recording
+    mode.recording = create
+    try:
+        with quiet():
+            _loop(flow, roots, grads, retain, allowed, catch)
+    finally:
+        mode.recording = before
     if wanted is None:
         return []
     return [
@@ -53,15 +57,16 @@ def _loop(
 ) -> None:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
+    bare = flow.__class__ is Bare
 
     def send(edge: Any, part: Any) -> None:
         """Add a gradient to what is pending for an edge."""
-        node = edge.node
+        node = edge.node if edge.__class__ is Port else edge
         if allowed is not None and node not in allowed:
             return
         if part.shape != edge.shape:
             part = flow.fit(part, edge.shape)
-        if flow.dtype(part) != flow.wanted_dtype(edge):
+        if part.dtype != (edge.kind.numpy if bare else edge.kind.dtype):
             part = flow.cast(part, edge.kind)
         if node.outputs > 1:
             slots = pending.get(node)
@@ -99,7 +104,7 @@ def _loop(
             continue
         if node.saved is None:
             raise RuntimeError(TWICE.format(node.name()))
-        parts = flow.run(node, g)
+        parts = node.backward(g) if bare else node.backward_recorded(g)
         if node.hooks:
             parts = flow.after(node, parts, g)
         if not retain:
@@ -145,23 +150,11 @@ def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:
 class Bare:
     """Gradients as arrays: the ordinary backward."""
 
-    def mode(self) -> AbstractContextManager:
-        return no_grad()
-
     def start(self, grad: Tensor) -> Any:
         return grad._array
 
     def finish(self, g: Any, node: Any) -> Tensor:
         return wrap(_own(g), node.kind)
-
-    def run(self, node: Node, g: Any) -> Sequence[Any]:
-        return node.backward(g)
-
-    def dtype(self, part: Any) -> Any:
-        return part.dtype
-
-    def wanted_dtype(self, edge: Any) -> Any:
-        return edge.kind.numpy
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -246,20 +239,11 @@ class Bare:
 class Recorded(Bare):
     """Gradients as tensors, every step recorded: create_graph."""
 
-    def mode(self) -> AbstractContextManager:
-        return enable_grad()
-
     def start(self, grad: Tensor) -> Any:
         return grad
 
     def finish(self, g: Any, node: Any) -> Tensor:
         return g
-
-    def run(self, node: Node, g: Any) -> Sequence[Any]:
-        return node.backward_recorded(g)
-
-    def wanted_dtype(self, edge: Any) -> Any:
-        return edge.kind.dtype
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return part if part.shape == shape else part._fit(shape)
@@ -316,6 +300,4 @@ def _spread(part: Any, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(part, shape)
 
 
-Context = nullcontext
-Callback = Callable[[Tensor], Any]
 __all__ = ["Port", "fit", "run"]

@@ -19,7 +19,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..autograd.mode import mode, no_grad
+from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
 from ..core.kind import kind_of
 from ..core.quiet import quiet
@@ -39,9 +39,7 @@ class RuleNode(Node):
 
     def backward(self, g: Any) -> list[Any]:
         self.check()
-        with no_grad():
-            gs = self._incoming(g)
-            parts = self.operation.run_rule(self, gs, self._saved(False))
+        parts = self.operation.run_rule(self, self._incoming(g), self._saved(False))
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
