@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
+
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .mode import mode
@@ -295,8 +297,9 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _spread(part: Any, shape: tuple[int, ...]) -> Any:
-    import numpy as np  # broadcast_to keeps the array's own type under NumPy's dispatch (CuPy too)
-
+    if part.size == 1 and part.dtype.kind in "fc" and part.__class__ is np.ndarray:
+        # What the gradient of a sum is: NumPy's broadcast_to would take ten times as long.
+        return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
     return np.broadcast_to(part, shape)
 
 

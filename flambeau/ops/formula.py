@@ -326,19 +326,30 @@ def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tens
         watch(node)
 
 
-def record_unary(spec: Specialization, result: Tensor, x: Tensor, a: Any) -> None:
-    """Make `result`'s node; x is its operand, a that one's array."""
+def record_unary(
+    spec: Specialization,
+    result: Tensor,
+    x: Tensor,
+    a: Any,
+    y: Any = None,
+    parameters: tuple = (),
+    kept: tuple[int, ...] | None = None,
+) -> None:
+    """Make `result`'s node; x is its operand, a that one's array.
+
+    For a reduction y is the kernel's result, before `kept` axes of size 1 went away.
+    """
     cls = spec.plans[ONE]
     array = result._array
     node = _new(cls)
     node.edges = (x._node,)
-    node.saved = cls.pick((a, array))
+    node.saved = cls.pick((a, array if y is None else y))
     cell = x._cell
     node.cells = (cell, result._cell)
     node.versions = (cell[0], 0)
     node.sequence = next_sequence()
     node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
+    node.parameters, node.kept, node.hooks, node.notes = parameters, kept, None, None
     result._node = node
     for watch in mode.watchers:
         watch(node)

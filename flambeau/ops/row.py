@@ -9,7 +9,7 @@ from ..autograd.mode import mode
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap_dim
-from .formula import FormulaOperation, Specialization, apply
+from .formula import ONE, FormulaOperation, Specialization, apply, record_unary
 from .registry import is_overridden, override
 from .write import write_out
 
@@ -45,8 +45,11 @@ class RowOperation(FormulaOperation):
         if spec is None:
             return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
         axes, kept = self.placed(spec, x._array, dim, keepdim)
+        cls = None
         if x._node is not None and mode.recording:
-            return apply(spec, operands, (x._array,), (*parameters, axes), kept)
+            cls = spec.plans[ONE]
+            if cls.extended is not None or cls.gradient.counted or spec.result.dtype.category < 2:
+                return apply(spec, operands, (x._array,), (*parameters, axes), kept)
         token = silence(silent)
         try:
             array = spec.run(x._array, *parameters, axes)
@@ -57,6 +60,8 @@ class RowOperation(FormulaOperation):
         result._array = array if kept is None else array.reshape(kept[1])
         result._node = result._base = None
         result._cell = [0]
+        if cls is not None:
+            record_unary(spec, result, x, x._array, array, (*parameters, axes), kept and kept[0])
         return result
 
     def slow(
