@@ -6,6 +6,7 @@ one by one in the order of memory, whatever the strides. An empty array draws no
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -24,6 +25,11 @@ _LARGEST |= {name: float(np.finfo(name).max) for name in ("float32", "float64")}
 _UNSIGNED = ("uint16", "uint32", "uint64")  # PyTorch fills these from bounds only
 
 Transform = Callable[[np.ndarray], np.ndarray]
+
+
+@functools.cache  # NumPy puts the name together on each reading, which takes longer than a draw
+def _name(dtype: np.dtype) -> str:
+    return dtype.name
 
 
 # ---- from words to numbers -------------------------------------------------------------------
@@ -91,7 +97,7 @@ def _memory_dims(out: np.ndarray) -> list[int]:
 
 def _narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """`values` ready to be stored as `dtype`: PyTorch rounds to 16 bits by way of float32."""
-    if dtype.itemsize == 2 and dtype.name in _DIGITS and values.dtype != np.float32:
+    if dtype.itemsize == 2 and values.dtype == np.float64 and _name(dtype) in _DIGITS:
         return values.astype(np.float32)
     return values
 
@@ -127,20 +133,20 @@ def _real_view(out: np.ndarray) -> np.ndarray:
 
 def _not_implemented(kernel: str, dtype: np.dtype) -> NotImplementedError:
     return NotImplementedError(
-        f'"{kernel}" not implemented for {dtype.name}; draw in a supported dtype and convert'
+        f'"{kernel}" not implemented for {_name(dtype)}; draw in a supported dtype and convert'
     )
 
 
 def _check_floating(dtype: np.dtype, kernel: str) -> None:
-    if dtype.name not in _DIGITS:
+    if _name(dtype) not in _DIGITS:
         raise _not_implemented(kernel, dtype)
 
 
 def _check_continuous(dtype: np.dtype, name: str) -> None:
-    if dtype.name not in _DIGITS:
+    if _name(dtype) not in _DIGITS:
         raise RuntimeError(
             f"{name} distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {dtype.name}"
+            f"floating point but you specified {_name(dtype)}"
         )
 
 
@@ -167,27 +173,28 @@ def uniform_(
     if out.dtype.kind == "c":
         uniform_(_real_view(out), low, high, generator)
         return out
-    _check_uniform(out.dtype, low, high)
-    if out.dtype.name == "float64":
-        return _fill(out, generator, 2, lambda words: _scaled64(words, low, high))
-    if low == 0 and high == 1 and out.dtype.name == "float32":
+    name = _name(out.dtype)
+    if name == "float32" and low == 0 and high == 1:
         return _fill(out, generator, 1, _uniform32)
+    _check_uniform(out.dtype, low, high)
+    if name == "float64":
+        return _fill(out, generator, 2, lambda words: _scaled64(words, low, high))
     return _fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
 
 
 def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
     _check_floating(dtype, "check_uniform_bounds")
-    largest = _LARGEST[dtype.name]
+    largest = _LARGEST[_name(dtype)]
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {dtype.name}: {value}")
+            raise RuntimeError(f"{name} is out of bounds for {_name(dtype)}: {value}")
     if low > high:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
         )
     if high - low > largest:
         raise RuntimeError(
-            f"uniform_ expects to-from <= {largest}, the largest {dtype.name}, but found to={high} "
+            f"uniform_ expects to-from <= {largest}, the largest {_name(dtype)}, but found to={high} "
             f"and from={low} which result in to-from to exceed the limit"
         )
 
@@ -254,7 +261,7 @@ def _store(out: np.ndarray, values: np.ndarray) -> None:
 def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generator) -> None:
     """Fill in groups of 16; what is left over is covered by a last group that ends the array."""
     whole = flat.size // _GROUP * _GROUP
-    group = _group64 if flat.dtype.name == "float64" else _group32
+    group = _group64 if _name(flat.dtype) == "float64" else _group32
     words_each = 2 if group is _group64 else 1
     _fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
     left_over = flat.size - whole
@@ -370,7 +377,7 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
     """
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    if out.dtype.kind in "bc" or out.dtype.name in _UNSIGNED:
+    if out.dtype.kind in "bc" or _name(out.dtype) in _UNSIGNED:
         raise _not_implemented("geometric_cpu", out.dtype)
     log_failure = math.log1p(-p)
 
@@ -401,7 +408,7 @@ def bernoulli_(
     Source: torch.Tensor.bernoulli_.
     """
     each = isinstance(p, np.ndarray)
-    if out.dtype.kind == "c" or out.dtype.name in _UNSIGNED:
+    if out.dtype.kind == "c" or _name(out.dtype) in _UNSIGNED:
         raise _not_implemented(
             f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
         )
@@ -424,7 +431,7 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
     order = _memory_dims(out)
     p = np.broadcast_to(p, out.shape).transpose(order)
     with generator.lock:
-        if p.dtype.name == "float64":
+        if _name(p.dtype) == "float64":
             uniform = _uniform64(generator.take(2 * out.size))
         else:
             uniform = _uniform32(generator.take(out.size))

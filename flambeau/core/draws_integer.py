@@ -11,6 +11,7 @@ from .draws import (
     _LARGEST,
     _UNSIGNED,
     _fill,
+    _name,
     _not_implemented,
     _uniform64,
     _words64,
@@ -19,7 +20,7 @@ from .draws import (
 from .generator import Generator, default_generator
 
 _LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
-_LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise, for a permutation's length
+_LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
 _MOST_CATEGORIES = 1 << 24
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _FULL_RANGE = ("int64", "float64", "float32", "bfloat16")  # filled from all 64-bit integers
@@ -76,8 +77,8 @@ def randint(
 
 
 def _largest_integer(dtype: np.dtype) -> int:
-    if dtype.name in _DIGITS:
-        return 1 << _DIGITS[dtype.name]
+    if _name(dtype) in _DIGITS:
+        return 1 << _DIGITS[_name(dtype)]
     return 1 if dtype.kind == "b" else min(int(np.iinfo(dtype).max), _INT64_MAX)
 
 
@@ -85,19 +86,19 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
     dtype = out.dtype
     if out.size == 0:
         return out
-    if dtype.kind == "c" or dtype.name in _UNSIGNED:
+    if dtype.kind == "c" or _name(dtype) in _UNSIGNED:
         raise _not_implemented("random_kernel_cpu", dtype)
     count = _largest_integer(dtype) + 1
-    if dtype.name in ("int64", "float64"):
+    if _name(dtype) in ("int64", "float64"):
         return _fill(out, generator, 2, lambda words: _words64(words) % np.uint64(count))
     return _fill(out, generator, 1, lambda words: _remainder32(words, count))
 
 
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
-    if out.size and out.dtype.name not in _FULL_RANGE:
+    if out.size and _name(out.dtype) not in _FULL_RANGE:
         raise RuntimeError(
             "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16, "
-            f"not {out.dtype.name}; pass a `from` that the dtype can hold"
+            f"not {_name(out.dtype)}; pass a `from` that the dtype can hold"
         )
     return _fill(out, generator, 2, lambda words: _words64(words).view(np.int64))
 
@@ -136,7 +137,7 @@ def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"
         )
-    floating = dtype.name in _DIGITS
+    floating = _name(dtype) in _DIGITS
     if high is not None and low >= high:
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
@@ -159,7 +160,7 @@ def _as_stored(dtype: np.dtype, value: int) -> int:
 
 
 def _spacing(dtype: np.dtype, value: int) -> int:
-    return 1 << max(abs(value).bit_length() - _DIGITS[dtype.name], 0)
+    return 1 << max(abs(value).bit_length() - _DIGITS[_name(dtype)], 0)
 
 
 def _representable_low(dtype: np.dtype, low: int) -> int:
@@ -173,17 +174,17 @@ def _representable_high(dtype: np.dtype, high: int) -> int:
 
 
 def _check_range(dtype: np.dtype, low: int, last: int) -> None:
-    floating = dtype.name in _DIGITS
-    largest = _LARGEST[dtype.name] if floating else _largest_integer(dtype)
+    floating = _name(dtype) in _DIGITS
+    largest = _LARGEST[_name(dtype)] if floating else _largest_integer(dtype)
     smallest = -largest if floating else 0 if dtype.kind in "bu" else np.iinfo(dtype).min
     for name, value in (("from", low), ("to - 1", last)):
         if not smallest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {dtype.name}: {value}")
-        if floating and abs(value) > 1 << _DIGITS[dtype.name]:
-            digits = _DIGITS[dtype.name]
+            raise RuntimeError(f"{name} is out of bounds for {_name(dtype)}: {value}")
+        if floating and abs(value) > 1 << _DIGITS[_name(dtype)]:
+            digits = _DIGITS[_name(dtype)]
             warnings.warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
-                f"limitations {dtype.name} can support discrete uniform distribution only within "
+                f"limitations {_name(dtype)} can support discrete uniform distribution only within "
                 "this range.",
                 UserWarning,
                 stacklevel=4,
@@ -213,15 +214,31 @@ def randperm(
     _check_permutation(n, dtype)
     if n < 2:
         return np.arange(n).astype(dtype)
-    generator = generator or default_generator
+    draw = _small_permutation if n < _LARGE_PERMUTATION else _large_permutation
+    return draw(n, generator or default_generator).astype(dtype, copy=False)
+
+
+def _small_permutation(n: int, generator: Generator) -> np.ndarray:
     with generator.lock:
-        numbers = (
-            generator.take(n - 1).astype(np.int64)
-            if n < _LARGE_PERMUTATION
-            else _words64(generator.take(2 * (n - 1)))
-        )
-    numbers %= np.arange(n, 1, -1).astype(numbers.dtype)
-    return _swapped(numbers.astype(np.int64, copy=False)).astype(dtype, copy=False)
+        words = generator.take(n - 1)
+    return _swapped(words % np.arange(n, 1, -1))
+
+
+def _large_permutation(n: int, generator: Generator) -> np.ndarray:
+    """Position i, from 0 on, swaps with one not above it, which is drawn from 64 bits.
+
+    Counted from the other end, the same swaps in the opposite order are those of _swapped, and
+    swaps in the opposite order make the inverse permutation.
+    """
+    with generator.lock:
+        numbers = _words64(generator.take(2 * n))
+    time = np.arange(n, dtype=np.uint64)
+    numbers %= time + np.uint64(1)
+    backwards = _swapped((time - numbers)[:0:-1].view(np.int64))
+    inverse = n - 1 - backwards[::-1]
+    result = np.empty(n, np.int64)
+    result[inverse] = np.arange(n)
+    return result
 
 
 def _check_permutation(n: int, dtype: np.dtype) -> None:
@@ -229,12 +246,12 @@ def _check_permutation(n: int, dtype: np.dtype) -> None:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     if n >= 1 << 32:
         raise RuntimeError(f"randperm: n = {n} is too large, it must be below 2**32")
-    if dtype.name not in _PERMUTED:
+    if _name(dtype) not in _PERMUTED:
         raise _not_implemented("randperm", dtype)
-    largest = 1 << _DIGITS[dtype.name] if dtype.name in _DIGITS else int(np.iinfo(dtype).max)
+    largest = 1 << _DIGITS[_name(dtype)] if _name(dtype) in _DIGITS else int(np.iinfo(dtype).max)
     if n > largest + 1:
         raise RuntimeError(
-            f"value cannot be converted to type {dtype.name} without overflow: randperm of {n} "
+            f"value cannot be converted to type {_name(dtype)} without overflow: randperm of {n} "
             f"needs integers up to {n - 1}; use a wider dtype"
         )
 
@@ -244,42 +261,36 @@ def _swapped(offset: np.ndarray) -> np.ndarray:
 
     Note: positions as chains. The swap at time i moves what was at position i to its target, and
     takes what was there: left by the latest earlier swap with the same target, if any. So sorting
-    the swaps by target pairs each with that swap. And what was at position i at time i was left
-    there by the last swap with target i, and by the position it came from before that: a chain
-    down to a position that no swap had aimed at. Halving the chains finds all their ends.
+    the swaps by target puts each after that swap. And what was at position i at time i was left
+    there by the last swap with target i, which brought it from its own position: a chain down to
+    a position that no swap had aimed at. Halving the chains finds all their ends.
     """
     count = offset.size
     if count < 200:
         return _swapped_in_turn(offset.tolist())
-    time = np.arange(count)
-    target = offset
-    target += time
+    target, time = _sorted_with_index(offset + np.arange(count))
+    moved = time < target
     origin = np.arange(count + 1)
-    moved = offset > time
-    origin[target[moved]] = time[moved]
-    while True:
-        further = origin[origin]
-        if np.array_equal(further, origin):
-            break
+    origin[target[moved]] = time[moved]  # the last of equal targets is the latest
+    while not np.array_equal(further := origin.take(origin), origin):
         origin = further
-    order = np.argsort(target, kind="stable") if count < 2**16 else _stable_order(target)
-    by_target = target[order]
+    taken = target.copy()
+    np.copyto(taken[1:], origin.take(time[:-1]), where=target[1:] == target[:-1])
     result = np.empty(count + 1, np.int64)
-    result[order] = by_target
-    same = by_target[1:] == by_target[:-1]
-    result[order[1:][same]] = origin[order[:-1][same]]
+    result[time] = taken
     result[count] = origin[count]
     return result
 
 
-def _stable_order(keys: np.ndarray) -> np.ndarray:
-    """argsort for keys below 2**32: sorting key and index as one number is several times faster."""
+def _sorted_with_index(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys below 2**32 in order, and their indices: several times faster than a stable argsort."""
     packed = keys.astype(np.uint64)
     packed <<= np.uint64(32)
     packed |= np.arange(keys.size, dtype=np.uint64)
     packed.sort()
-    packed &= np.uint64(2**32 - 1)
-    return packed.view(np.int64)
+    index = packed & np.uint64(2**32 - 1)
+    packed >>= np.uint64(32)
+    return packed.view(np.int64), index.view(np.int64)
 
 
 def _swapped_in_turn(offset: list[int]) -> np.ndarray:
@@ -325,9 +336,9 @@ def multinomial(
 def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
     if probs.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, but it has {probs.ndim}")
-    if probs.dtype.name not in _DIGITS:
+    if _name(probs.dtype) not in _DIGITS:
         raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {probs.dtype.name}"
+            f"multinomial only supports floating-point dtypes for input, got: {_name(probs.dtype)}"
         )
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
