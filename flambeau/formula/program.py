@@ -11,6 +11,7 @@ from .expression import (
     LEAVES,
     LENGTH,
     PARAMETER,
+    POSITION,
     Domain,
     Expression,
     length,
@@ -117,6 +118,11 @@ class Program:
         if extras:
             kept = self._used(short, outs)[0]
             inputs = tuple(sorted({*kept, *(i for i in inputs if self._feeds(i, extras))}))
+        placed = any(item.primitive is POSITION for item in order([*short, *best]))
+        if placed and not any(x.full for x in (*gs, *(self.inputs[i] for i in inputs))):
+            # Positions are counted along a full array, and here none is left.
+            whole = next(i for i, x in enumerate(self.inputs) if x.full)
+            inputs = tuple(sorted({*inputs, whole}))
         saved = [self.inputs[i] for i in inputs] + [outs[i] for i in outputs]
         # A gradient may have no full input left to take a row's length from, so it is told.
         counted = any(item.primitive is LENGTH for item in order([*short, *best]))

@@ -11,7 +11,7 @@ globals().update(NAMESPACES["nn.functional"])
 
 def __getattr__(name: str) -> Any:
     """What nn.functional shares with the main namespace."""
-    if name in SHARED:
+    if name in SHARED and name in NAMESPACES["torch"]:
         return NAMESPACES["torch"][name]
     raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
 

@@ -44,6 +44,12 @@ def test_masked_fill_and_ignored_classes() -> None:
     assert scores.grad.tolist() == [[0.25, -0.75, 0.25, 0.25], [0.0, 0.0, 0.0, 0.0]]
 
 
+def test_nll_loss_gives_each_class_its_share() -> None:
+    scores = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.nll_loss(scores, torch.tensor([2, 0])).backward()
+    assert scores.grad.tolist() == [[0.0, 0.0, -0.5], [-0.5, 0.0, 0.0]]
+
+
 def test_embedding_adds_up_where_an_index_repeats() -> None:
     table = torch.nn.Embedding(3, 2, padding_idx=0)
     table(torch.tensor([[1, 1, 0]])).sum().backward()
