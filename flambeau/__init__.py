@@ -69,6 +69,22 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_ELSEWHERE})
 
 
+class memory_format:
+    """How a tensor's elements are asked to lie in memory."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+contiguous_format, preserve_format = (
+    memory_format("contiguous_format"),
+    memory_format("preserve_format"),
+)
+
+
 def is_tensor(obj: object) -> bool:
     """Is it a Tensor?
 

@@ -260,16 +260,22 @@ def _store(out: np.ndarray, values: np.ndarray) -> None:
 
 def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generator) -> None:
     """Fill in groups of 16; what is left over is covered by a last group that ends the array."""
-    whole = flat.size // _GROUP * _GROUP
-    group = _group64 if _name(flat.dtype) == "float64" else _group32
-    words_each = 2 if group is _group64 else 1
-    _fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
-    left_over = flat.size - whole
-    if left_over:
-        # PyTorch draws the left-over uniforms too before it redraws, except in 16-bit dtypes.
-        if flat.dtype.itemsize > 2:
-            generator.take(left_over * words_each)
-        flat[-_GROUP:] = group(generator.take(_GROUP * words_each), mean, std)
+    size = flat.size
+    whole = size // _GROUP * _GROUP
+    group, words_each = (_group64, 2) if _name(flat.dtype) == "float64" else (_group32, 1)
+    if whole == size:
+        _fill(flat, generator, words_each, lambda words: group(words, mean, std))
+        return
+    # Up to a chunk, the last group is made together with the others.
+    alone = whole if size * words_each > _CHUNK else 0
+    _fill(flat[:alone], generator, words_each, lambda words: group(words, mean, std))
+    # PyTorch draws the left-over uniforms too before it redraws, except in 16-bit dtypes.
+    drawn = size if flat.dtype.itemsize > 2 else whole
+    words = generator.take((drawn - alone + _GROUP) * words_each)
+    used = (words[: (whole - alone) * words_each], words[-_GROUP * words_each :])
+    values = group(np.concatenate(used), mean, std)
+    flat[alone:whole] = values[:-_GROUP]
+    flat[-_GROUP:] = values[-_GROUP:]
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:

@@ -186,7 +186,7 @@ class Operation:
                     node.options[name] = None
         node.options["needs"] = tuple(edge is not None for edge in edges)
         by_name = {} if self.variadic else dict(zip(self.operands, zip(tensors, edges)))
-        by_name["y"] = (results[0], "y")
+        by_name.setdefault("y", (results[0], "y"))  # the output, unless an operand has the name
         kept = [(n, *by_name[n]) for n in self.keeps if n in by_name and by_name[n][0] is not None]
         node.origins = tuple((n, edge, x._kind) for n, x, edge in kept)
         node.saved = tuple(x._array for _, x, _ in kept)
