@@ -57,8 +57,9 @@ class Node:
         raise NotImplementedError
 
     def release(self) -> None:
-        """Free what only backward needs."""
-        self.saved = None
+        """Free what only backward needs; what saved nothing can run again."""
+        if self.saved:
+            self.saved = None
 
     def name(self) -> str:
         """PyTorch's name for the node, such as AddBackward0."""

@@ -15,6 +15,7 @@ from ..core.dtype import from_numpy as numpy_dtype
 from ..core.kind import Kind, kind_of
 from ..core.tensor import Tensor, wrap
 from .registry import method, public
+from .write import write_out
 
 _new = object.__new__
 
@@ -32,6 +33,11 @@ def made(array: Any, kind: Kind, requires_grad: bool = False) -> Tensor:
     """A new tensor on a new array."""
     result = wrap(array, kind)
     return requires_grad_(result) if requires_grad else result
+
+
+def into(out: Tensor | None, result: Tensor, name: str) -> Tensor:
+    """A result, written to ``out=`` if that was given."""
+    return result if out is None else write_out(out, result, name)
 
 
 def sizes(size: tuple) -> tuple[int, ...]:
@@ -72,8 +78,6 @@ def _filled(name: str, fill: str) -> Any:
         shape = sizes(size)
         array = getattr(kind.xp, fill)(shape, kind.numpy)
         if out is not None:
-            from .write import write_out
-
             return write_out(out, wrap(array, kind), name)
         return made(array, kind, requires_grad)
 
@@ -119,7 +123,9 @@ def full(
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     kind = kind_for(dtype, device, _of_number(fill_value))
-    return made(kind.xp.full(sizes((size,)), fill_value, kind.numpy), kind, requires_grad)
+    return into(
+        out, made(kind.xp.full(sizes((size,)), fill_value, kind.numpy), kind, requires_grad), "full"
+    )
 
 
 def _of_number(value: Any) -> Any:
@@ -428,8 +434,6 @@ def arange(
     exact = np.int64 if whole else np.float64
     array = (start + np.arange(count, dtype=exact) * step).astype(kind.numpy)
     if out is not None:
-        from .write import write_out
-
         return write_out(out, wrap(array, kind), "arange")
     return made(array, kind, requires_grad)
 
@@ -462,7 +466,7 @@ def linspace(
     array = np.linspace(start, end, steps, dtype=wide)
     if kind.numpy.kind in "iu":
         array = np.trunc(array)
-    return made(array.astype(kind.numpy), kind, requires_grad)
+    return into(out, made(array.astype(kind.numpy), kind, requires_grad), "linspace")
 
 
 @public()

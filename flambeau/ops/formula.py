@@ -25,7 +25,7 @@ from ..formula.evaluate import compile_program, is_quiet, row_length
 from ..formula.expression import Domain, Expression, parameter, symbol
 from ..formula.program import Program
 from .registry import OPERATIONS, is_overridden, override
-from .write import broadcast, last_writer, write_into, write_out
+from .write import broadcast, write_into, write_out
 
 _new = object.__new__
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
@@ -126,16 +126,11 @@ def check_versions(node: Any) -> None:
 
 def modified(node: Any, i: int, now: int, then: int) -> str:
     """The message about a saved value that was modified in place."""
-    array = node.saved[min(i, len(node.saved) - 1)] if node.saved else None
-    what = f"{list(array.shape)}" if array is not None and hasattr(array, "shape") else ""
-    writer = last_writer(node.cells[i])
-    forward = (node.notes or {}).get("line")
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{node.kind.dtype.legacy}Tensor {what}], saved by {node.name()}"
-        f"{f' at {forward}' if forward else ''}, is at version {now}; expected version {then} instead. "
-        f"{f'It was written to at {writer}. ' if writer else ''}"
-        "Write out of place there (y = y + 1, not y += 1), or clone() before writing."
+        f"operation: a {node.kind.dtype} tensor saved by {node.name()} (its operand or output {i}) is at "
+        f"version {now}; expected version {then} instead. Write out of place there (y = y + 1, not "
+        "y += 1), or clone() before writing."
     )
 
 

@@ -10,7 +10,7 @@ from ..core import draws, draws_integer
 from ..core.dtype import int64
 from ..core.generator import Generator, default_generator
 from ..core.tensor import Tensor, wrap
-from .creation import kind_for, made, sizes
+from .creation import into, kind_for, made, sizes
 from .registry import NAMESPACES, method, public
 from .rule import operation
 from .write import check_writable
@@ -123,11 +123,8 @@ def randint(
     elif high is None:
         low, high = 0, low
     kind = kind_for(dtype, device, int64)
-    return made(
-        draws_integer.randint(int(low), int(high), sizes((size,)), kind.numpy, generator),
-        kind,
-        requires_grad,
-    )
+    array = draws_integer.randint(int(low), int(high), sizes((size,)), kind.numpy, generator)
+    return into(out, made(array, kind, requires_grad), "randint")
 
 
 @public()
@@ -171,7 +168,8 @@ def randperm(
     Source: torch.randperm
     """
     kind = kind_for(dtype, device, int64)
-    return made(draws_integer.randperm(n, kind.numpy, generator), kind, requires_grad)
+    result = made(draws_integer.randperm(n, kind.numpy, generator), kind, requires_grad)
+    return into(out, result, "randperm")
 
 
 @operation(label="Uniform")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from ..core.quiet import quiet
 from ..core.tensor import Tensor
 
 _new = object.__new__
-_writers: dict[int, str] = {}
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -153,22 +151,6 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
     cell[0] += 1
     if node is not None and mode.recording:
         rebase(target, node, cell)
-
-
-def written_at(cell: list, name: str) -> None:
-    """Remember which source line wrote to a memory, for the message about saved values."""
-    frame: Any = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("flambeau"):
-        frame = frame.f_back
-    if frame is not None:
-        if len(_writers) > 4096:
-            _writers.clear()
-        _writers[id(cell)] = f"{frame.f_code.co_filename}:{frame.f_lineno} by {name}"
-
-
-def last_writer(cell: list | None) -> str | None:
-    """Where a memory was last written to, or None."""
-    return _writers.get(id(cell))
 
 
 def rebase(target: Tensor, node: Any, cell: list) -> None:

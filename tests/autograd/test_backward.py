@@ -40,6 +40,14 @@ def test_twice_needs_retain_graph() -> None:
         y.backward()
 
 
+def test_what_saved_nothing_can_go_back_twice() -> None:
+    x = leaf(2.0)
+    y = (x + 1).sum()
+    y.backward()
+    y.backward()
+    assert x.grad.tolist() == [2.0]
+
+
 def test_gradients_of_gradients() -> None:
     x = leaf(2.0)
     (first,) = torch.autograd.grad((x**3).sum(), x, create_graph=True)
