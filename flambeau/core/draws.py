@@ -266,9 +266,10 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
     if whole == size:
         _fill(flat, generator, words_each, lambda words: group(words, mean, std))
         return
-    # Up to a chunk, the last group is made together with the others.
-    alone = whole if size * words_each > _CHUNK else 0
-    _fill(flat[:alone], generator, words_each, lambda words: group(words, mean, std))
+    alone = 0
+    if size * words_each > _CHUNK:  # otherwise the last group is made together with the others
+        alone = whole
+        _fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
     # PyTorch draws the left-over uniforms too before it redraws, except in 16-bit dtypes.
     drawn = size if flat.dtype.itemsize > 2 else whole
     words = generator.take((drawn - alone + _GROUP) * words_each)

@@ -62,6 +62,19 @@ def sizes(size: tuple) -> tuple[int, ...]:
     return shape
 
 
+_last_default: list[Any] = [None, None, None]
+"""The default dtype and device when they were last asked for, and their kind."""
+
+
+def _default_kind() -> Kind:
+    """The kind of the default dtype and device."""
+    dtype, device, kind = _last_default
+    if dtype is not state.default or device is not defaults.current:
+        kind = kind_for(None, None)
+        _last_default[:] = state.default, defaults.current, kind
+    return kind
+
+
 def _filled(name: str, fill: str) -> Any:
     def function(
         *size: Any,
@@ -74,9 +87,8 @@ def _filled(name: str, fill: str) -> Any:
         memory_format: Any = None,
         names: Any = None,
     ) -> Tensor:
-        kind = kind_for(dtype, device)
-        shape = sizes(size)
-        array = getattr(kind.xp, fill)(shape, kind.numpy)
+        kind = _default_kind() if dtype is None and device is None else kind_for(dtype, device)
+        array = getattr(kind.xp, fill)(sizes(size), kind.numpy)
         if out is not None:
             return write_out(out, wrap(array, kind), name)
         return made(array, kind, requires_grad)
