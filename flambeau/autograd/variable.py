@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from . import engine
 from .mode import mode
 from .node import Leaf, Port
@@ -124,21 +124,6 @@ def backward(
 
 
 Tensor.backward = backward  # type: ignore[attr-defined]
-
-
-def detach(self: Tensor) -> Tensor:
-    """The same memory without history.
-
-    Source: torch.Tensor.detach
-    """
-    result = wrap_view(self._array, self)
-    self._cell.pop()
-    result._base = None if self._base is None else self._base
-    return result
-
-
-def _root_of(self: Tensor) -> Tensor:
-    return self if self._base is None else self._base
 
 
 __all__ = ["Port", "engine", "mode"]

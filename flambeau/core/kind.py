@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -69,6 +68,3 @@ def kind_of(dtype: dtype, device: device, overridden: bool = False) -> Kind:
     if found is None:
         found = _kinds.setdefault((dtype, device, overridden), Kind(dtype, device, overridden))
     return found
-
-
-Run = Callable[..., Any]

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 
 from .differentiate import differentiate
 from .expression import (
-    INPUT,
-    LEAVES,
     LENGTH,
-    PARAMETER,
     POSITION,
     Domain,
     Expression,
@@ -180,18 +177,6 @@ class Program:
     def extended(self, extras: Sequence[Expression]) -> Program:
         """This program with further roots, which its gradient wants saved."""
         return Program(self.inputs, (*self.roots, *extras), self.parameters)
-
-    def unknown(self) -> list[Expression]:
-        """Leaves that are neither inputs nor parameters of this program (there should be none)."""
-        return [
-            item
-            for item in order(self.roots)
-            if item.primitive in LEAVES
-            and (
-                (item.primitive is INPUT and item not in set(self.inputs))
-                or (item.primitive is PARAMETER and item.value not in self.parameters)
-            )
-        ]
 
 
 def _root_domain(root: Expression) -> Domain:

@@ -10,6 +10,7 @@ from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Expression
 from .define import binary, pointwise
+from .formula import Operand as operand
 from .registry import method, public
 
 BOOL = PromotionKind.ALWAYS_BOOL
@@ -216,10 +217,6 @@ def where(
 def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """This where the condition holds, else other."""
     return where(condition, self, other)
-
-
-class operand:
-    """Annotation: an operand although it has a default."""
 
 
 @pointwise(label="Clamp", method=False, inplace=False)

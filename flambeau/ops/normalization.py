@@ -8,6 +8,7 @@ from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Expression
+from .formula import Operand as operand
 from .registry import public
 from .row import rowwise
 
@@ -97,10 +98,6 @@ def softmin(
     Source: torch.nn.functional.softmin
     """
     return softmax(-input, _default_dim("softmin", input.ndim) if dim is None else dim, dtype)  # type: ignore
-
-
-class operand:
-    """Annotation: an operand although it has a default."""
 
 
 @rowwise(label="NativeLayerNorm")
