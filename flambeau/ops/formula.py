@@ -10,10 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from operator import itemgetter
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
 from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
@@ -23,7 +25,7 @@ from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
 from ..formula.expression import Domain, Expression, parameter, symbol
-from ..formula.program import Program
+from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
 from .write import broadcast, write_into, write_out
 
@@ -156,7 +158,7 @@ class Specialization:
         operation: Any,
         program: Program,
         common: Kind,
-        kinds: tuple[Kind | None, ...],
+        kinds: tuple[Kind, ...],
         compute: Any,
         results: tuple[Kind, ...],
         aside: frozenset[int] = frozenset(),
@@ -164,24 +166,36 @@ class Specialization:
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
-        self.loud = compute.kind in "fc" and not is_quiet(program)
         self.plans = Plans(self)
-        self.run = self.compiled(program, [kind.numpy for kind in results])
+        self.run = self.compiled(program)
+        native = isinstance(self.run, BuiltinFunctionType)
+        self.loud = compute.kind in "fc" and not native and not is_quiet(program)
 
-    def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
-        """The program's kernel, with casts around it where the operands or results need them."""
+    def compiled(self, program: Program) -> Callable:
+        """The program's kernel: native where it has a native form, else of NumPy calls.
+
+        The program may be this one, extended by values that the gradient wants saved.
+        """
+        results = [kind.numpy for kind in self.results]
+        return kernels.build(
+            program,
+            [kind.numpy for kind in self.kinds],
+            self.compute,
+            [*results, *map(self.natural, program.roots[len(results) :])],
+            self.operation.name,
+            self.operation.rows,
+            self.interpreter(program, results),
+        )
+
+    def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
+        """The program with NumPy, with casts around it where the operands or results need them."""
         kernel = compile_program(
             program, self.common.xp, self.compute, self.operation.name, self.operation.rows
         )
         compute = self.compute
-        plain = all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
-        )
-        if plain and results is None:
-            return kernel
+        plain = all(kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds))
         if plain and all(
-            self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())
+            self.natural(root) == dtype for root, dtype in zip(program.roots, results)
         ):
             return kernel
         skip = self.skipped(program)
@@ -193,8 +207,6 @@ class Specialization:
                     for i, a in enumerate(arguments)
                 )
             )
-            if results is None:
-                return values
             if type(values) is tuple:
                 return (
                     tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results))
@@ -241,13 +253,9 @@ class Specialization:
             *(count + i for i in gradient.outputs),
             *range(count + roots, count + roots + len(gradient.extras)),
         ]
-        extended = (
-            self.compiled(program.extended(gradient.extras), [kind.numpy for kind in self.results])
-            if gradient.extras
-            else None
-        )
+        extended = self.compiled(program.extended(gradient.extras)) if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
-        kernel = self.compiled_gradient(gradient.program)
+        kernel = self.compiled_gradient(gradient)
         return type(
             f"{self.operation.label}Backward0",
             (FormulaNode,),
@@ -266,7 +274,25 @@ class Specialization:
             },
         )
 
-    def compiled_gradient(self, program: Program) -> Callable:
+    def compiled_gradient(self, gradient: Gradient) -> Callable:
+        inputs = [kind.numpy for kind in self.kinds]
+        results = [kind.numpy for kind in self.results]
+        return kernels.build(
+            gradient.program,
+            [
+                *results,
+                *(inputs[i] for i in gradient.inputs),
+                *(results[i] for i in gradient.outputs),
+                *map(self.natural, gradient.extras),
+            ],
+            self.compute,
+            [*map(self.natural, gradient.program.roots)],
+            self.operation.name + "_gradient",
+            self.operation.rows,
+            self.gradient_interpreter(gradient.program),
+        )
+
+    def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(
             program,
             self.common.xp,
@@ -276,8 +302,7 @@ class Specialization:
         )
         compute = self.compute
         if all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
+            kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
         ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
             return kernel
         casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
