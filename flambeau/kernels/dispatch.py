@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def pattern(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int]:
     """How `own` broadcasts to `shape`, and the length of the rows that makes (0: none)."""
     padded = (1,) * (len(shape) - len(own)) + own
     states = [(a != b, b) for a, b in zip(padded, shape) if b != 1]
-    turns = sum(x[0] != y[0] for x, y in zip(states, states[1:]))
+    turns = sum(x[0] != y[0] for x, y in pairwise(states))
     if turns > 1:
         return "mixed", 0
     if turns == 0:

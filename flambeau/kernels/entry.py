@@ -70,7 +70,9 @@ spread_dim:
   %pv = load i64, ptr %p
   %qv = load i64, ptr %q
   %j1 = add i32 %j, 1
-  %pq = icmp eq i64 %pv, %qv
+  %pq_same = icmp eq i64 %pv, %qv
+  %pq_one = icmp eq i64 %pv, 1
+  %pq = or i1 %pq_same, %pq_one
   br i1 %pq, label %spread_dims, label %unfit
 scalar:
   ret i64 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -29,7 +28,6 @@ from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
 from .write import broadcast, write_into, write_out
 
-_new = object.__new__
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 
 
@@ -39,7 +37,7 @@ class FormulaNode(Node):
     __slots__ = ("kept", "parameters")
 
     kernel: Callable[..., Any]
-    pick: Callable[[tuple], tuple]
+    record: Callable[..., FormulaNode]
     wanted: tuple[bool, ...]
     gradient: Any
     specialization: Specialization
@@ -120,9 +118,8 @@ def unpacked(node: Node) -> tuple:
 
 def check_versions(node: Any) -> None:
     """Raises RuntimeError if a saved value was written to since."""
-    for i in node.checked:
-        cell, version = node.cells[i], node.versions[i]
-        if cell is not None and cell[0] != version:
+    for i, cell, version in zip(node.checked, node.cells, node.versions):
+        if cell[0] != version:
             raise RuntimeError(modified(node, i, cell[0], version))
 
 
@@ -256,13 +253,12 @@ class Specialization:
         extended = self.compiled(program.extended(gradient.extras)) if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient)
-        return type(
+        made = type(
             f"{self.operation.label}Backward0",
             (FormulaNode,),
             {
                 "__slots__": (),
                 "kernel": staticmethod(kernel),
-                "pick": staticmethod(_picker(picked)),
                 "wanted": wanted,
                 "gradient": gradient,
                 "specialization": self,
@@ -273,6 +269,8 @@ class Specialization:
                 "derived": None,
             },
         )
+        made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
+        return made
 
     def compiled_gradient(self, gradient: Gradient) -> Callable:
         inputs = [kind.numpy for kind in self.kinds]
@@ -325,25 +323,31 @@ def _to(compute: Any, array: Any) -> Any:
     return compute
 
 
-def _picker(indices: Sequence[int]) -> Callable[[tuple], tuple]:
-    if not indices:
-        return lambda values: ()
-    if len(indices) == 1:
-        return itemgetter(slice(indices[0], indices[0] + 1))
-    return itemgetter(*indices)
+def _recorder(
+    cls: type[FormulaNode], picked: Sequence[int], operands: int, roots: int, extras: int
+) -> Callable[..., FormulaNode]:
+    """A function that makes a node of the class, written out so that it keeps just what this class wants.
 
-
-def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tensor]) -> None:
-    """What all recorded nodes need besides their edges and saved values."""
-    cells = node.cells = (
-        *(None if x is None else x._cell for x in operands),
-        *(x._cell for x in results),
+    record(edges, *arrays, *results, *cells, shape, kind, parameters, kept): the arrays of the operands, the
+        results and extra values; the version cells of operands and results.
+    """
+    make = kernels.constructor(
+        cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "parameters",
+        "kept", "hooks", "notes",
+    )  # fmt: skip
+    arrays = [f"a{i}" for i in range(operands + roots + extras)]
+    cells = [f"c{i}" for i in range(operands + roots)]
+    saved = "".join(f"a{i}, " for i in picked)
+    kept = "".join(f"c{i}, " for i in cls.checked)
+    versions = "".join(f"c{i}[0], " for i in cls.checked)
+    source = (
+        f"def record(edges, {', '.join((*arrays, *cells))}, shape, kind, parameters, kept):\n"
+        f"    return make(edges, ({saved}), ({kept}), ({versions}), next_sequence(), shape, kind, "
+        "parameters, kept, None, None)\n"
     )
-    node.versions = tuple([None if c is None else c[0] for c in cells])
-    node.sequence = next_sequence()
-    node.hooks = node.notes = None
-    for watch in mode.watchers:
-        watch(node)
+    scope: dict[str, Any] = {"make": make, "next_sequence": next_sequence}
+    exec(source, scope)
+    return scope["record"]
 
 
 def record_unary(
@@ -359,18 +363,11 @@ def record_unary(
 
     For a reduction y is the kernel's result, before `kept` axes of size 1 went away.
     """
-    cls = spec.plans[ONE]
     array = result._array
-    node = _new(cls)
-    node.edges = (x._node,)
-    node.saved = cls.pick((a, array if y is None else y))
-    cell = x._cell
-    node.cells = (cell, result._cell)
-    node.versions = (cell[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = parameters, kept, None, None
-    result._node = node
+    node = result._node = spec.plans[ONE].record(
+        (x._node,), a, array if y is None else y, x._cell, result._cell,
+        array.shape, result._kind, parameters, kept,
+    )  # fmt: skip
     for watch in mode.watchers:
         watch(node)
 
@@ -383,24 +380,19 @@ def record_binary(
     spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any, left: Any, right: Any
 ) -> None:
     """The same for two operands, one of which may be a number. left and right are their nodes."""
-    array = result._array
     if left is None:
         cls, edges = spec.plans[SECOND], (right,)
     elif right is None:
         cls, edges = spec.plans[FIRST], (left,)
     else:
         cls, edges = spec.plans[BOTH], (left, right)
-    node = _new(cls)
-    node.edges = edges
-    node.saved = cls.pick((a, b, array))
-    first = NO_CELL if x.__class__ in NUMBERS else x._cell
-    second = NO_CELL if y.__class__ in NUMBERS else y._cell
-    node.cells = (first, second, result._cell)
-    node.versions = (first[0], second[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
-    result._node = node
+    array = result._array
+    node = result._node = cls.record(
+        edges, a, b, array,
+        NO_CELL if x.__class__ in NUMBERS else x._cell,
+        NO_CELL if y.__class__ in NUMBERS else y._cell,
+        result._cell, array.shape, result._kind, (), None,
+    )  # fmt: skip
     for watch in mode.watchers:
         watch(node)
 
@@ -482,23 +474,31 @@ def apply(
     shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
-        node = _new(cls)
-        node.edges = tuple([x._node for x, on in zip(operands, wanted) if on])
-        node.saved = cls.pick((*arrays, *values))
         if cls.gradient.counted:
             parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
-        node.parameters, node.kept = parameters, None if kept is None else kept[0]
+        if roots == 1:
+            shape, kind = shaped[0].shape, spec.result
+        else:
+            shape = tuple((v.shape, k) for v, k in zip(shaped, spec.results))
+            kind = spec.result
+        node = cls.record(
+            tuple([x._node for x, on in zip(operands, wanted) if on]),
+            *arrays,
+            *values,
+            *[x._cell if isinstance(x, Tensor) else NO_CELL for x in operands],
+            *[x._cell for x in results],
+            shape,
+            kind,
+            parameters,
+            None if kept is None else kept[0],
+        )
         if roots == 1:
             results[0]._node = node
-            node.shape, node.kind = shaped[0].shape, spec.result
         else:
-            node.shape, node.kind = (
-                tuple((v.shape, k) for v, k in zip(shaped, spec.results)),
-                spec.result,
-            )
             for i, result in enumerate(results):
                 result._node = Port(node, i, result._array.shape, result._kind)
-        _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
+        for watch in mode.watchers:
+            watch(node)
     return results[0] if roots == 1 else tuple(results)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
-from ..core.tensor import Tensor, wrap_dim
+from ..core.tensor import wrap_dim
 from .formula import ONE, FormulaOperation, Specialization, apply, record_unary
 from .registry import is_overridden, override
 from .write import write_out
-
-_new = object.__new__
 
 
 class RowOperation(FormulaOperation):
@@ -50,16 +49,17 @@ class RowOperation(FormulaOperation):
             cls = spec.plans[ONE]
             if cls.extended is not None or cls.gradient.counted or spec.result.dtype.category < 2:
                 return apply(spec, operands, (x._array,), (*parameters, axes), kept)
-        token = silence(silent)
-        try:
+        if spec.loud:
+            token = silence(silent)
+            try:
+                array = spec.run(x._array, *parameters, axes)
+            finally:
+                restore(token)
+        else:
             array = spec.run(x._array, *parameters, axes)
-        finally:
-            restore(token)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if kept is None else array.reshape(kept[1])
-        result._node = result._base = None
-        result._cell = [0]
+        result = handle.make(
+            array if kept is None else array.reshape(kept[1]), spec.result, None, [0], None
+        )
         if cls is not None:
             record_unary(spec, result, x, x._array, array, (*parameters, axes), kept and kept[0])
         return result
