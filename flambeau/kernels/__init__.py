@@ -1,8 +1,7 @@
 """Native kernels: a formula's program as machine code for this processor.
 
-`build` gives a function of arrays that computes a program; it takes any arrays that the NumPy interpreter takes and
-gives the same results. Programs without a native form (see `nest.Unsupported`) have none. Knows
-nothing of tensors.
+`build` gives a function of arrays that computes a program; it takes any arrays that the NumPy interpreter takes.
+Nothing here knows of tensors.
 """
 
 from __future__ import annotations
@@ -71,8 +70,9 @@ def build(
     name: str,
     rows: bool,
     interpreter: Callable,
-) -> Callable:
-    """A function of the program's arrays, parameters and (with `rows`) axes.
+    drop: bool = False,
+) -> Callable | None:
+    """A native function of the program's arrays, parameters and (with `rows`) axes.
 
     Args:
         program: What to compute.
@@ -81,10 +81,15 @@ def build(
         results: The array dtypes of its roots.
         name: What the function is called in tracebacks and reports.
         rows: Does it take axes?
-        interpreter: Computes the same with NumPy, for whatever has no native form.
+        interpreter: Computes the same with NumPy, for arrays that the machine code is not made for.
+        drop: The result, one value a row, loses the axes of the rows instead of keeping them with size 1.
+
+    Returns:
+        The function, or None where the program has no native form (see `lower.Unsupported`) or kernels
+        are off.
     """
     if not enabled():
-        return interpreter
+        return None
     from .dispatch import build_native  # the compiler loads with the first operation
 
-    return build_native(program, inputs, compute, results, name, rows, interpreter)
+    return build_native(program, inputs, compute, results, name, rows, interpreter, drop)

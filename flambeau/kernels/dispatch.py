@@ -26,17 +26,32 @@ def build_native(
     name: str,
     rows: bool,
     interpreter: Callable,
-) -> Callable:
-    """The native function, or the interpreter where the program has no native form."""
+    drop: bool = False,
+) -> Callable | None:
+    """The native function; None where the program has no native form."""
     try:
         text = module_text(program, inputs, compute, results, rows)
+        dropping = module_text(program, inputs, compute, results, rows, True) if drop else None
     except Unsupported:
-        return interpreter
+        return None
     address = machine().address(text)
     interpreter = silently(interpreter)
     plain = builtin(name, address, interpreter)
     arrange = arranged_rows if rows else arranged
-    return builtin(name, address, arrange(plain, program, interpreter))
+    fallback = arrange(plain, program, interpreter)
+    if dropping is None:
+        return builtin(name, address, fallback)
+    return builtin(name, machine().address(dropping), dropped(fallback))
+
+
+def dropped(keeping: Callable) -> Callable:
+    """A function whose result loses the axes that `keeping` leaves with size 1."""
+
+    def fallback(*given: Any) -> Any:
+        value, axes = keeping(*given), given[-1]
+        return value.reshape(()) if axes is None else value.squeeze(axes)
+
+    return fallback
 
 
 def silently(interpreter: Callable) -> Callable:
@@ -50,8 +65,9 @@ def silently(interpreter: Callable) -> Callable:
 
 
 def module_text(
-    program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool
-) -> str:
+    program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
+    drop: bool = False,
+) -> str:  # fmt: skip
     """The whole module in LLVM's intermediate language.
 
     Raises:
@@ -61,7 +77,7 @@ def module_text(
     inner = Code(nest.lanes)
     body = nest.text(inner)
     outer = Code(nest.lanes, inner.declarations)
-    door = Entry(nest, outer, "SYMBOL", rows).text()
+    door = Entry(nest, outer, "SYMBOL", rows, drop).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
 

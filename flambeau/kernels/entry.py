@@ -147,8 +147,9 @@ def fit_text() -> str:
 class Entry:
     """Writes a kernel's door."""
 
-    def __init__(self, nest: Nest, code: Code, symbol: str, rows: bool):
+    def __init__(self, nest: Nest, code: Code, symbol: str, rows: bool, drop: bool = False):
         self.nest, self.code, self.symbol, self.rows = nest, code, symbol, rows
+        self.drop = drop
         self.zero = code.constant(0, "i64")
 
     def text(self) -> str:
@@ -325,20 +326,20 @@ class Entry:
         self.code.store(value, self.code.at(frame, "i64", self.code.constant(index, "i64")))
 
     def allocate(self, frame: Value, axes: Value) -> list[Value]:
-        """New arrays for the results; reduced dimensions stay with size 1."""
+        """New arrays for the results; reduced dimensions stay with size 1, unless they are dropped."""
         code, nest = self.code, self.nest
-        reduced = None
+        reduced: tuple[Value, Value] | None = None
         results: list[Value] = []
         for i, root in enumerate(nest.roots):
-            dims = self.dims
+            size, dims = self.ndim, self.dims
             if not root.full:
-                reduced = reduced or self.reduced_dims()
-                dims = reduced
+                reduced = reduced or (self.dropped_dims() if self.drop else self.reduced_dims())
+                size, dims = reduced
             descr = self.fact(f"descr_{nest.results[i]}")
             code.call(self.fact("Py_IncRef"), "void", descr)
             null = Value(code, "null", "ptr")
             result = code.call(
-                self.fact("PyArray_NewFromDescr"), "ptr", self.fact("ndarray"), descr, self.ndim,
+                self.fact("PyArray_NewFromDescr"), "ptr", self.fact("ndarray"), descr, size,
                 dims, null, null, code.constant(0, "i32"), null,
             )  # fmt: skip
             failed = result.equals_pointer(null)
@@ -353,14 +354,20 @@ class Entry:
             results.append(result)
         return results
 
-    def reduced_dims(self) -> Value:
+    def dropped_dims(self) -> tuple[Value, Value]:
+        """The number and sizes of the dimensions that are not reduced."""
+        none = self.code.constant(0, "i32")
+        return choose(self.whole, none, self.ndim - 1), self.dims
+
+    def reduced_dims(self) -> tuple[Value, Value]:
+        """The same with reduced dimensions of size 1."""
         code = self.code
         dims = code.slot("[64 x i64]")
         with code.loop(self.zero, self.ndim_long) as i:
             size = code.load(code.at(self.dims, "i64", i), "i64")
             gone = self.whole | i.equals(self.ndim_long - 1)
             code.store(choose(gone, size.like(1), size), code.at(dims, "i64", i))
-        return dims
+        return self.ndim, dims
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
         code = self.code

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from types import BuiltinFunctionType
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -164,16 +164,38 @@ class Specialization:
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
         self.plans = Plans(self)
-        self.run = self.compiled(program)
-        native = isinstance(self.run, BuiltinFunctionType)
+        self.run, native = self.compiled(program)
         self.loud = compute.kind in "fc" and not native and not is_quiet(program)
+        self.reduces = not program.roots[0].full
+        self.straight = not self.loud and len(program.roots) == 1
 
-    def compiled(self, program: Program) -> Callable:
-        """The program's kernel: native where it has a native form, else of NumPy calls.
+    def compiled(self, program: Program) -> tuple[Callable, bool]:
+        """The program's kernel, and whether it is native: else it is made of NumPy calls.
 
         The program may be this one, extended by values that the gradient wants saved.
         """
         results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(program, results)
+        native = self.native(program, results, interpreter)
+        return native or interpreter, native is not None
+
+    @cached_property
+    def flat(self) -> Callable:
+        """`run` of a reduction, whose result loses the axes of its rows."""
+        results = [kind.numpy for kind in self.results]
+        native = self.native(self.program, results, self.interpreter(self.program, results), True)
+        if native is not None:
+            return native
+
+        def reshaped(*arguments: Any) -> Any:
+            value, axes = self.run(*arguments), arguments[-1]
+            return value.reshape(()) if axes is None else value.squeeze(axes)
+
+        return reshaped
+
+    def native(
+        self, program: Program, results: list[Any], interpreter: Callable, drop: bool = False
+    ) -> Callable | None:
         return kernels.build(
             program,
             [kind.numpy for kind in self.kinds],
@@ -181,7 +203,8 @@ class Specialization:
             [*results, *map(self.natural, program.roots[len(results) :])],
             self.operation.name,
             self.operation.rows,
-            self.interpreter(program, results),
+            interpreter,
+            drop,
         )
 
     def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
@@ -250,7 +273,7 @@ class Specialization:
             *(count + i for i in gradient.outputs),
             *range(count + roots, count + roots + len(gradient.extras)),
         ]
-        extended = self.compiled(program.extended(gradient.extras)) if gradient.extras else None
+        extended = self.compiled(program.extended(gradient.extras))[0] if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient)
         made = type(
@@ -275,7 +298,8 @@ class Specialization:
     def compiled_gradient(self, gradient: Gradient) -> Callable:
         inputs = [kind.numpy for kind in self.kinds]
         results = [kind.numpy for kind in self.results]
-        return kernels.build(
+        interpreter = self.gradient_interpreter(gradient.program)
+        native = kernels.build(
             gradient.program,
             [
                 *results,
@@ -287,8 +311,9 @@ class Specialization:
             [*map(self.natural, gradient.program.roots)],
             self.operation.name + "_gradient",
             self.operation.rows,
-            self.gradient_interpreter(gradient.program),
+            interpreter,
         )
+        return native or interpreter
 
     def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(
