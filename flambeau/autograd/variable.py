@@ -81,7 +81,7 @@ def seeds(outputs: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Ten
                     "grad can be implicitly created only for real scalar outputs but got "
                     f"{output.dtype}"
                 )
-            grad = wrap(output._kind.xp.ones(output._array.shape, output._kind.numpy), output._kind)
+            grad = wrap(output._kind.one().reshape(output._array.shape), output._kind)
         elif grad._array.shape != output._array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[0] has a shape of {grad.shape} and output[0] has a "
@@ -118,9 +118,13 @@ def backward(
         >>> x.grad
         tensor([6.])
     """
-    from . import backward as run
+    if inputs is not None:
+        from . import backward as run
 
-    run(self, gradient, retain_graph, create_graph, inputs=inputs)
+        run(self, gradient, retain_graph, create_graph, inputs=inputs)
+        return
+    retain = create_graph if retain_graph is None else retain_graph
+    engine.run((self._node,), seeds((self,), (gradient,)), retain, create_graph)
 
 
 Tensor.backward = backward  # type: ignore[attr-defined]

@@ -47,13 +47,13 @@ class FormulaNode(Node):
     def backward(self, g: Any) -> Sequence[Any]:
         if self.cells:
             check_versions(self)
+        saved = self.saved if self.notes is None else unpacked(self)
         if self.outputs > 1:
-            g = self.completed(g)
-            parts = self.kernel(*g, *unpacked(self), *self.parameters)
+            parts = self.kernel(*self.completed(g), *saved, *self.parameters)
         else:
             if self.kept is not None:
                 g = g.reshape(self.kept)
-            parts = self.kernel(g, *unpacked(self), *self.parameters)
+            parts = self.kernel(g, *saved, *self.parameters)
         return (parts,) if self.single else parts
 
     def completed(self, gs: Sequence[Any]) -> list[Any]:
