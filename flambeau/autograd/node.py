@@ -12,6 +12,10 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.dtype import BY_NUMPY
+from ..core.kind import kind_of
+from ..core.tensor import wrap
+
 next_sequence = itertools.count(1).__next__
 """Inputs are always older than outputs; backward goes from the newest to the oldest."""
 
@@ -55,6 +59,24 @@ class Node:
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         """The same on tensors, recorded."""
         raise NotImplementedError
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        """The saved array that cell `i` is about, and the history of the tensor that it was."""
+        raise NotImplementedError
+
+    def pack(self, pack: Callable, unpack: Callable) -> None:
+        """Replace what was saved by what `pack` makes of it; `unpack` gives it back when it is used.
+
+        Versions are not checked any more: what became of the values is the hooks' affair.
+        """
+        if self.saved:
+            self.saved = tuple([pack(self.shown(array)) for array in self.saved])
+            self.cells = (None,) * len(self.cells)
+            self.note("unpack", unpack)
+
+    def shown(self, array: Any) -> Any:
+        """A saved array as the tensor that a hook sees."""
+        return wrap(array, kind_of(BY_NUMPY[array.dtype], self.kind.device))
 
     def release(self) -> None:
         """Free what only backward needs; what saved nothing can run again."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
 from ..core.kind import Kind, kind_of
 from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
@@ -101,6 +102,12 @@ class FormulaNode(Node):
             tensors.append(tensor)
         return tensors
 
+    def origin(self, i: int) -> tuple[Any, Any]:
+        count = len(self.specialization.program.inputs)
+        edges = iter(self.edges)
+        operands = [next(edges) if on else None for on in self.wanted]
+        return self.saved[self.checked.index(i)], operands[i] if i < count else self
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         edges = iter(self.edges)
@@ -114,24 +121,6 @@ def unpacked(node: Node) -> tuple:
     if node.notes is not None and "unpack" in node.notes:
         saved = tuple(node.notes["unpack"](item)._array for item in saved)
     return saved
-
-
-def check_versions(node: Any) -> None:
-    """Raises RuntimeError if a saved value was written to since."""
-    for i in node.checked:
-        cell, version = node.cells[i], node.versions[i]
-        if cell is not None and cell[0] != version:
-            raise RuntimeError(modified(node, i, cell[0], version))
-
-
-def modified(node: Any, i: int, now: int, then: int) -> str:
-    """The message about a saved value that was modified in place."""
-    return (
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: a {node.kind.dtype} tensor saved by {node.name()} (its operand or output {i}) is at "
-        f"version {now}; expected version {then} instead. Write out of place there (y = y + 1, not "
-        "y += 1), or clone() before writing."
-    )
 
 
 class Plans(dict):
@@ -318,7 +307,7 @@ def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tens
     node.sequence = next_sequence()
     node.hooks = node.notes = None
     for watch in mode.watchers:
-        watch(node)
+        watch(node, results)
 
 
 def record_unary(
@@ -347,7 +336,7 @@ def record_unary(
     node.parameters, node.kept, node.hooks, node.notes = parameters, kept, None, None
     result._node = node
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 ONE = (True,)
@@ -377,7 +366,7 @@ def record_binary(
     node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
     result._node = node
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 NO_CELL = [0]

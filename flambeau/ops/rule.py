@@ -21,10 +21,10 @@ from typing import Any
 
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.kind import kind_of
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap, wrap_view
-from .formula import check_versions
 from .registry import OPERATIONS
 
 _new = object.__new__
@@ -51,6 +51,10 @@ class RuleNode(Node):
         if self.saved is not None:
             self.checked = tuple(i for i, cell in enumerate(self.cells) if cell is not None)
             check_versions(self)
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        edge = self.origins[i][1]
+        return self.saved[i], self if edge == "y" else edge
 
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
@@ -207,7 +211,7 @@ class Operation:
                 result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
         for watch in mode.watchers:
-            watch(node)
+            watch(node, results)
 
     def node_class(self, outputs: int) -> type[RuleNode]:
         found = self.node_classes.get(outputs)
