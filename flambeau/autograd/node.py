@@ -102,6 +102,13 @@ class Node:
         """For each operand the node that made it and which of its outputs it was."""
         return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
 
+    def places_of_edges(self) -> Sequence[int]:
+        """Which operand each edge belongs to: classes that drop unwanted edges say so in `next_functions`."""
+        found = self.next_functions
+        if len(found) == len(self.edges):
+            return range(len(found))
+        return [i for i, (node, _) in enumerate(found) if node is not None]
+
     @property
     def node(self) -> Node:
         return self
