@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.tensor import Tensor
+from .engine import reachable
 from .location import Recorded
 from .mode import mode
 from .node import Handle, Node
@@ -115,18 +116,6 @@ def has_nan(value: Any) -> bool:
     if not isinstance(value, Tensor) or value._kind.dtype.category < 2:
         return False
     return bool(value._kind.xp.isnan(value._array).any())
-
-
-def reachable(roots: Sequence[Any]) -> set[Node]:
-    """All nodes of a graph."""
-    seen = {root.node for root in roots}
-    stack = list(seen)
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge.node not in seen:
-                seen.add(edge.node)
-                stack.append(edge.node)
-    return seen
 
 
 def arrange() -> None:

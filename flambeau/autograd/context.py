@@ -31,6 +31,7 @@ class Context:
         self._node: Any = None
         self._own: dict[int, int] = {}
         self._unpack: Any = None
+        self._edges: dict[int, Any] = {}
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for backward; call it once, in forward or setup_context.
@@ -63,7 +64,10 @@ class Context:
             return saved
         node = self._node()
         if self._unpack is not None:
-            saved = tuple(None if item is None else self._unpack(item) for item in saved)
+            saved = tuple(
+                None if i not in self._edges else connected(self._unpack(item), self._edges[i])
+                for i, item in enumerate(saved)
+            )
         else:
             for i, (x, version) in enumerate(zip(saved, versions)):
                 if x is not None and x._cell[0] != version:
@@ -77,10 +81,17 @@ class Context:
         """A saved output with its history."""
         if x is None or i not in self._own:
             return x
-        tensor = alias(x)
-        if node is not None:
-            tensor._node = node.port(self._own[i])
-        return tensor
+        return connected(x, None if node is None else node.port(self._own[i]))
+
+    def _pack(self, node: Any, pack: Any, unpack: Any) -> None:
+        """Keep what `pack` makes of the saved tensors, and their histories for `unpack`'s results."""
+        saved = self._saved or ()
+        shown = [self._connected(i, x, node) for i, x in enumerate(saved)]
+        self._edges = {
+            i: None if i in self._own else x._node for i, x in enumerate(saved) if x is not None
+        }
+        self._saved = tuple([None if x is None else pack(x) for x in shown])
+        self._unpack = unpack
 
     def _keep(self, node: Any, places: dict[int, int]) -> None:
         """Note the versions, and let go of outputs; called when the node is recorded.
@@ -125,6 +136,13 @@ def _tensors(name: str, values: tuple) -> tuple:
                 f"{name} can only accept variables, but argument {i} is of type {type(x).__name__}"
             )
     return values
+
+
+def connected(x: Tensor, history: Any) -> Tensor:
+    """The same memory and version cell with this history."""
+    tensor = alias(x)
+    tensor._node = history
+    return tensor
 
 
 def alias(x: Tensor) -> Tensor:

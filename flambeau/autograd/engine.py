@@ -5,6 +5,7 @@ Gradients flow as bare arrays; under create_graph they flow as tensors and each 
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
@@ -16,6 +17,8 @@ from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .mode import mode
 from .node import Leaf, Node, Port
+
+next_task = itertools.count().__next__
 
 
 def run(
@@ -36,8 +39,8 @@ def run(
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
-    before = mode.recording
-    mode.recording = create
+    before, outer = mode.recording, mode.task
+    mode.recording, mode.task = create, (next_task(), roots, allowed)
     try:
         with quiet():
             _loop(flow, roots, grads, retain, allowed, catch)
@@ -46,7 +49,7 @@ def run(
             session.explain(error)
         raise
     finally:
-        mode.recording = before
+        mode.recording, mode.task = before, outer
         if session is not None:
             session.finish()
     if wanted is None:
@@ -136,6 +139,31 @@ def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) ->
     for index, part in enumerate(g if node.outputs > 1 else (g,)):
         if (node, index) in catch and part is not None:
             catch[node, index] = flow.finish(part, node, index)
+
+
+def current_task() -> int:
+    """The number of the backward that runs in this thread; -1 where none does."""
+    return -1 if mode.task is None else mode.task[0]
+
+
+def will_execute(node: Node) -> bool:
+    """Does the backward that runs visit this node?"""
+    if mode.task is None:
+        return False
+    _, roots, allowed = mode.task
+    return node in (reachable(roots) if allowed is None else allowed)
+
+
+def reachable(roots: Sequence[Any]) -> set[Node]:
+    """All nodes of a graph."""
+    seen = {root.node for root in roots}
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge.node not in seen:
+                seen.add(edge.node)
+                stack.append(edge.node)
+    return seen
 
 
 def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:

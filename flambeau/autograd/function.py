@@ -9,7 +9,7 @@ from ..core.tensor import Tensor, wrap, wrap_view
 from .context import Context, alias
 from .history import rebase
 from .mode import mode, no_grad
-from .node import Leaf, Node, Port, next_sequence
+from .node import Leaf, Node, next_sequence
 
 
 class FunctionNode(Node):
@@ -39,13 +39,6 @@ class FunctionNode(Node):
             for i in range(self.count)
             if i not in self.gone
         )
-
-    def port(self, index: int) -> Any:
-        """The history of an output."""
-        if self.outputs == 1:
-            return self
-        shape, kind = self.shape[index]
-        return Port(self, index, shape, kind)
 
     def backward(self, g: Any) -> list[Any]:
         gs = [g] if self.outputs == 1 else g
@@ -121,12 +114,7 @@ class FunctionNode(Node):
             self.saved = None
 
     def pack(self, pack: Callable, unpack: Callable) -> None:
-        context = self.context
-        context._saved = tuple(
-            None if x is None else pack(context._connected(i, x, self))
-            for i, x in enumerate(context._saved or ())
-        )
-        context._unpack = unpack
+        self.context._pack(self, pack, unpack)
 
 
 def backward_of(function: Any) -> Callable:

@@ -55,6 +55,12 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
+def user_location() -> Location | None:
+    """The user's line that is running."""
+    frame = user_frame(sys._getframe(1))
+    return None if frame is None else Location(frame.f_code, frame.f_lasti)
+
+
 def note_write(cell: list) -> None:
     """Remember in a version cell which line of the user's program is writing now."""
     frame = user_frame(sys._getframe(2))

@@ -117,6 +117,13 @@ class Node:
     def index(self) -> int:
         return 0
 
+    def port(self, index: int) -> Any:
+        """The history of an output."""
+        if self.outputs == 1:
+            return self
+        shape, kind = self.shape[index]
+        return Port(self, index, shape, kind)
+
     def register_hook(self, hook: Callable) -> Handle:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node ran; a result replaces grad_inputs."""
         if self.hooks is None:
