@@ -20,9 +20,9 @@ def rebase(target: Tensor, node: Any, cell: list) -> None:
     root._node = node if root is target else copy_slices(root, target, node)
     if before is not None and before.node.notes is not None:
         keep_retaining(root, before)
-    for reference in cell[1:]:
-        view = reference()
-        if view is not None and view._base is root:
+    views = [view for view in [reference() for reference in cell[1:]] if view is not None]
+    for view in views if root is target else [*views, target]:
+        if view._base is root:
             before = old if view is target else view._node
             view._node = view_of_base(root, view)
             if before is not None and before.node.notes is not None:
