@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.quiet import quiet
+from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from .mode import mode
 from .node import Leaf, Node, Port
@@ -33,7 +33,7 @@ def run(
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
         (None for one that nothing reached), and no ``.grad`` changes.
     """
-    flow = Recorded() if create else Bare()
+    flow = RECORDED if create else BARE
     allowed = None if wanted is None else _on_the_way(roots, wanted)
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
@@ -41,14 +41,15 @@ def run(
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
     mode.recording, mode.task = create, (next_task(), roots, allowed)
+    token = silence(silent)
     try:
-        with quiet():
-            _loop(flow, roots, grads, retain, allowed, catch)
+        _loop(flow, roots, grads, retain, allowed, catch)
     except Exception as error:
         if session is not None:
             session.explain(error)
         raise
     finally:
+        restore(token)
         mode.recording, mode.task = before, outer
         if session is not None:
             session.finish()
@@ -69,50 +70,42 @@ def _loop(
 ) -> None:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
-    bare = flow.__class__ is Bare
-
-    def send(edge: Any, part: Any) -> None:
-        """Add a gradient to what is pending for an edge."""
-        node = edge.node if edge.__class__ is Port else edge
-        if allowed is not None and node not in allowed:
-            return
-        if part.shape != edge.shape:
-            part = flow.fit(part, edge.shape)
-        if part.dtype != (edge.kind.numpy if bare else edge.kind.dtype):
-            part = flow.cast(part, edge.kind)
-        if node.outputs > 1:
-            slots = pending.get(node)
-            if slots is None:
-                slots = pending[node] = [None] * node.outputs
-                heappush(heap, (-node.sequence, node))
-            old = slots[edge.index]
-            slots[edge.index] = part if old is None else old + part
-        else:
+    bare = flow is BARE
+    edges, parts = roots, [flow.start(grad) for grad in grads]
+    while True:
+        for edge, part in zip(edges, parts):
+            if edge is None or part is None:
+                continue
+            node = edge.node if edge.__class__ is Port else edge
+            if allowed is not None and node not in allowed:
+                continue
+            if part.shape != edge.shape:
+                part = flow.fit(part, edge.shape)
+            if part.dtype is not (edge.kind.numpy if bare else edge.kind.dtype):
+                part = flow.cast(part, edge.kind)
             old = pending.get(node)
             if old is None:
-                pending[node] = part
                 heappush(heap, (-node.sequence, node))
+            if node.outputs > 1:
+                pending[node] = part = _at_output(old, edge, part)
             else:
-                pending[node] = old + part
-
-    for root, grad in zip(roots, grads):
-        send(root, flow.start(grad))
-    while heap:
+                pending[node] = part if old is None else old + part
+        edge = part = parts = node = old = None  # `_own` counts who holds a gradient
+        if not heap:
+            return
         node = heappop(heap)[1]
         g = pending.pop(node)
         if node.notes is not None:
             g = flow.before(node, g)
-        if catch is not None:
+        edges = parts = ()
+        if catch is not None and allowed is not None:
             _take(catch, node, g, flow)
-            if node.__class__ is Leaf:
-                continue
-            if allowed is not None and not any(
+            if node.__class__ is Leaf or not any(
                 edge is not None and edge.node in allowed for edge in node.edges
             ):
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
-            del g
             continue
         if node.saved is None:
             raise RuntimeError(TWICE.format(node.name()))
@@ -122,10 +115,16 @@ def _loop(
         if not retain:
             node.release()
         del g
-        for edge, part in zip(node.edges, parts):
-            if edge is not None and part is not None:
-                send(edge, part)
-        part = parts = None
+        edges = node.edges
+
+
+def _at_output(slots: list | None, port: Port, part: Any) -> list:
+    """The pending gradients of a node with several outputs, with one more added."""
+    if slots is None:
+        slots = [None] * port.node.outputs
+    old = slots[port.index]
+    slots[port.index] = part if old is None else old + part
+    return slots
 
 
 TWICE = (
@@ -197,13 +196,15 @@ class Bare:
         return fit(part, shape)
 
     def cast(self, part: Any, kind: Any) -> Any:
+        if part.dtype == kind.numpy:
+            return part
         return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(
             kind.numpy
         )
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
-        hooks = (leaf.notes or {}).get("after")
+        hooks = None if leaf.notes is None else leaf.notes.get("after")
         if tensor is not None:
             old = tensor.grad
             if old is None:
@@ -213,7 +214,7 @@ class Bare:
                 old._cell[0] += 1
             else:
                 tensor._grad = old + wrap(g, leaf.kind)
-            for hook in tuple((hooks or {}).values()):
+            for hook in tuple(hooks.values()) if hooks else ():
                 hook(tensor)
 
     def before(self, node: Node, g: Any) -> Any:
@@ -346,6 +347,9 @@ class Recorded(Bare):
         return value
 
 
+BARE, RECORDED = Bare(), Recorded()
+
+
 def _own(g: Any) -> Any:
     """A gradient that nobody else holds, or a copy of it: what a user sees may be written to."""
     if g.base is None and g.flags.owndata and sys.getrefcount(g) <= HELD_HERE:
@@ -359,6 +363,8 @@ HELD_HERE = 4
 
 def fit(part: Any, shape: tuple[int, ...]) -> Any:
     """`part` summed over where it was broadcast from `shape`, and spread to where it is smaller."""
+    if part.size == 1:
+        return _spread(part, shape)
     extra = part.ndim - len(shape)
     if extra > 0:
         part = part.sum(axis=tuple(range(extra)))
@@ -373,7 +379,7 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _spread(part: Any, shape: tuple[int, ...]) -> Any:
-    if part.size == 1 and part.dtype.kind in "fc" and part.__class__ is np.ndarray:
+    if part.size == 1 and part.__class__ is np.ndarray:
         # What the gradient of a sum is: NumPy's broadcast_to would take ten times as long.
         return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
     return np.broadcast_to(part, shape)

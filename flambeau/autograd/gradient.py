@@ -45,11 +45,11 @@ def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
     """
     if len(outputs) != len(grads):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
-    return [_seed(i, output, grad) for i, (output, grad) in enumerate(zip(outputs, grads))]
+    return [seed(i, history(x), grad) for i, (x, grad) in enumerate(zip(outputs, grads))]
 
 
-def _seed(i: int, output: Any, grad: Any) -> Tensor:
-    edge = history(output)
+def seed(i: int, edge: Any, grad: Any) -> Tensor:
+    """The gradient that arrives at output `i`, whose history is `edge`."""
     if edge is None:
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn: no input of "
@@ -57,7 +57,7 @@ def _seed(i: int, output: Any, grad: Any) -> Tensor:
         )
     shape, kind = edge.shape, edge.kind
     if grad is None:
-        if any(n != 1 for n in shape):
+        if shape and any(n != 1 for n in shape):
             raise RuntimeError(
                 f"grad can be implicitly created only for scalar outputs, not for shape "
                 f"{list(shape)}: reduce it first (sum, mean) or pass gradient="
@@ -66,7 +66,7 @@ def _seed(i: int, output: Any, grad: Any) -> Tensor:
             raise RuntimeError(
                 f"grad can be implicitly created only for real scalar outputs but got {kind.dtype}"
             )
-        return wrap(kind.xp.ones(shape, kind.numpy), kind)
+        return wrap(kind.one().reshape(shape), kind)
     if not isinstance(grad, Tensor):
         raise TypeError(
             f"gradients can be either Tensors, Python scalars, or None, but got {type(grad).__name__}"
@@ -148,7 +148,7 @@ def deposit(target: Tensor, grad: Tensor, create_graph: bool) -> None:
         target = target.node.variable
     edge = target._node
     if type(edge) is Leaf:
-        flow = engine.Recorded() if create_graph else engine.Bare()
+        flow = engine.RECORDED if create_graph else engine.BARE
         flow.accumulate(edge, grad if create_graph else grad._array)
     elif target.grad is None:
         target._grad = grad

@@ -26,7 +26,7 @@ class Node:
     Attributes:
         edges: For each operand its node (or port), None where no gradient is wanted.
         saved: Arrays that the gradient needs; None once they were freed.
-        cells, versions: The operands' version cells, and their versions when they were saved.
+        cells, versions: The version cells of what is saved, and their versions then.
         sequence: Creation order.
         shape, kind: Of the output (of one output; ports know theirs).
         hooks: None, or a dict of functions that see the gradients that leave.
@@ -71,7 +71,7 @@ class Node:
         """
         if self.saved:
             self.saved = tuple([pack(self.shown(array)) for array in self.saved])
-            self.cells = (None,) * len(self.cells)
+            self.cells = self.versions = ()
             self.note("unpack", unpack)
 
     def shown(self, array: Any) -> Any:

@@ -30,9 +30,8 @@ def type_name(array: Any, kind: Any) -> str:
 
 def check_versions(node: Any) -> None:
     """Raises RuntimeError if a value that the node saved was written to since."""
-    for i in node.checked:
-        cell, version = node.cells[i], node.versions[i]
-        if cell is not None and cell[0] != version:
+    for i, cell, version in zip(node.checked, node.cells, node.versions):
+        if cell[0] != version:
             raise RuntimeError(modified(node, *node.origin(i), cell, version))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.tensor import Tensor
+from . import engine
 from .gradient import backward as run
+from .gradient import seed
 from .node import Leaf
 
 
@@ -77,7 +79,11 @@ def backward(
         >>> x.grad
         tensor([6.])
     """
-    run(self, gradient, retain_graph, create_graph, inputs=inputs)
+    if inputs is not None:
+        run(self, gradient, retain_graph, create_graph, inputs=inputs)
+        return
+    retain = create_graph if retain_graph is None else retain_graph
+    engine.run((self._node,), (seed(0, self._node, gradient),), retain, create_graph)
 
 
 Tensor.backward = backward  # type: ignore[attr-defined]

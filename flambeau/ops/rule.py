@@ -49,7 +49,7 @@ class RuleNode(Node):
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""
         if self.saved is not None:
-            self.checked = tuple(i for i, cell in enumerate(self.cells) if cell is not None)
+            self.checked = range(len(self.cells))
             check_versions(self)
 
     def origin(self, i: int) -> tuple[Any, Any]:

@@ -67,8 +67,11 @@ def write_into(
     if recording:  # what is saved must be the values before the write
         arrays = [arrays[0].copy(), *arrays[1:]]
     result = apply(spec, operands, arrays, parameters, None)
-    if result._node is not None:  # it saved the copy, which nobody writes to
-        result._node.cells = (None, *result._node.cells[1:])
+    node = result._node
+    if node is not None and 0 in node.checked:  # it saved the copy, which nobody writes to
+        node.cells = tuple(
+            cell[:1] if i == 0 else cell for i, cell in zip(node.checked, node.cells)
+        )
     store(target, result._array)
     finish_write(target, result._node if recording else None, result)
     return target
