@@ -5,8 +5,9 @@ Gradients flow as bare arrays; under create_graph they flow as tensors and each 
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from .mode import mode
 from .node import Leaf, Node, Port
+
+next_task = itertools.count().__next__
 
 
 def run(
@@ -35,14 +38,21 @@ def run(
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
-    before = mode.recording
-    mode.recording = create
+    session = None if mode.anomaly is None else mode.anomaly.session(roots)
+    before, outer = mode.recording, mode.task
+    mode.recording, mode.task = create, (next_task(), roots, allowed)
     token = silence(silent)
     try:
         _loop(flow, roots, grads, retain, allowed, catch)
+    except Exception as error:
+        if session is not None:
+            session.explain(error)
+        raise
     finally:
         restore(token)
-        mode.recording = before
+        mode.recording, mode.task = before, outer
+        if session is not None:
+            session.finish()
     if wanted is None:
         return []
     return [
@@ -127,7 +137,32 @@ TWICE = (
 def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) -> None:
     for index, part in enumerate(g if node.outputs > 1 else (g,)):
         if (node, index) in catch and part is not None:
-            catch[node, index] = flow.finish(part, node)
+            catch[node, index] = flow.finish(part, node, index)
+
+
+def current_task() -> int:
+    """The number of the backward that runs in this thread; -1 where none does."""
+    return -1 if mode.task is None else mode.task[0]
+
+
+def will_execute(node: Node) -> bool:
+    """Does the backward that runs visit this node?"""
+    if mode.task is None:
+        return False
+    _, roots, allowed = mode.task
+    return node in (reachable(roots) if allowed is None else allowed)
+
+
+def reachable(roots: Sequence[Any]) -> set[Node]:
+    """All nodes of a graph."""
+    seen = {root.node for root in roots}
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge.node not in seen:
+                seen.add(edge.node)
+                stack.append(edge.node)
+    return seen
 
 
 def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:
@@ -154,8 +189,8 @@ class Bare:
     def start(self, grad: Tensor) -> Any:
         return grad._array
 
-    def finish(self, g: Any, node: Any) -> Tensor:
-        return wrap(_own(g), node.kind)
+    def finish(self, g: Any, node: Any, index: int) -> Tensor:
+        return wrap(_own(g), node.kind if node.outputs == 1 else node.shape[index][1])
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -182,61 +217,102 @@ class Bare:
             for hook in tuple(hooks.values()) if hooks else ():
                 hook(tensor)
 
-    def tensors(self, node: Node, gs: Any) -> Any:
-        """What hooks see: tensors."""
-        return wrap(gs, node.kind)
-
-    def arrays(self, value: Any) -> Any:
-        return value._array
-
     def before(self, node: Node, g: Any) -> Any:
-        """Run the hooks on the gradient that arrives."""
+        """Run the hooks on the gradient that arrives: of the tensors, retain_grad, of the node."""
         notes = node.notes or {}
-        per_output = notes.get("tensor_hooks")
-        if per_output:
-            gs = g if node.outputs > 1 else [g]
-            for index, hooks in per_output.items():
-                if gs[index] is not None:
-                    gs[index] = self._through(hooks, gs[index], node)
-            g = gs if node.outputs > 1 else gs[0]
-        if notes.get("before"):
-            gs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
-            for hook in tuple(notes["before"].values()):
-                result = hook(gs)
-                if result is not None:
-                    gs = result if isinstance(result, tuple) else (result,)
-            back = [None if t is None else self.arrays(t) for t in gs]
-            g = back if node.outputs > 1 else back[0]
+        gs = g if node.outputs > 1 else [g]
+        for index, hooks in notes.get("tensor_hooks", {}).items():
+            if gs[index] is not None:
+                for hook in tuple(hooks.values()):
+                    gs[index] = self._changed(
+                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
+                    )
         for tensor, index in notes.get("retained", {}).values():
-            alive = tensor()
-            part = g[index] if node.outputs > 1 else g
+            alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
-                kept = self.finish(part, node)
+                kept = self.finish(part, node, index)
                 alive._grad = kept if alive.grad is None else alive.grad + kept
-        return g
-
-    def _through(self, hooks: dict, g: Any, node: Node) -> Any:
-        for hook in tuple(hooks.values()):
-            given = self.tensors(node, g)
-            result = hook(given)
-            g = self.arrays(given if result is None else result)
-        return g
-
-    def _as_tensors(self, gs: Sequence[Any], node: Node) -> list[Any]:
-        return [None if g is None else self.tensors(node, g) for g in gs]
+        if notes.get("before"):
+            for hook in tuple(notes["before"].values()):
+                gs = self._all_changed(hook, hook(self._seen(node, gs)), gs)
+        return gs if node.outputs > 1 else gs[0]
 
     def after(self, node: Node, parts: Sequence[Any], g: Any) -> Sequence[Any]:
-        """Run the hooks on the gradients that leave."""
-        outs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
-        ins = tuple(
-            None if part is None or edge is None else self.tensors(edge, self.fit(part, edge.shape))
-            for part, edge in zip(parts, node.edges)
-        )
+        """Run the hooks on the gradients that leave; they see one for each operand."""
+        outs = self._seen(node, g if node.outputs > 1 else [g])
+        places = node.places_of_edges()
+        ins: list[Any] = [None] * (max(len(node.next_functions), *(i + 1 for i in places), 0))
+        for i, part, edge in zip(places, parts, node.edges):
+            if part is not None and edge is not None:
+                ins[i] = self.cast_to(self.fit(part, edge.shape), edge.kind)
+        kinds = dict(zip(places, node.edges))
         for hook in tuple((node.hooks or {}).values()):
-            result = hook(ins, outs)
-            if result is not None:
-                ins = result if isinstance(result, tuple) else (result,)
-        return [None if t is None else self.arrays(t) for t in ins]
+            seen = tuple(
+                None if part is None else self.tensor(kinds[i], 0, part)
+                for i, part in enumerate(ins)
+            )
+            ins = self._all_changed(hook, hook(seen, outs), ins)
+        return [ins[i] for i in places]
+
+    def cast_to(self, part: Any, kind: Any) -> Any:
+        own = kind.dtype if isinstance(part, Tensor) else kind.numpy
+        return part if part.dtype == own else self.cast(part, kind)
+
+    def tensor(self, node: Any, index: int, g: Any) -> Any:
+        """What hooks see: a tensor."""
+        shape = node.shape
+        several = node.outputs > 1 if isinstance(node, Node) else False
+        return wrap(g, shape[index][1] if several else node.kind)
+
+    def _seen(self, node: Node, gs: Sequence[Any]) -> tuple:
+        return tuple(None if g is None else self.tensor(node, i, g) for i, g in enumerate(gs))
+
+    def _all_changed(self, hook: Callable, results: Any, gs: Sequence[Any]) -> list[Any]:
+        """The gradients that a node's hook gave, or what there was if it gave None."""
+        if results is None:
+            return list(gs)
+        if not isinstance(results, tuple):
+            raise TypeError(f"expected tuple, but hook returned '{type(results).__name__}'")
+        if len(results) != len(gs):
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has returned an incorrect number of values (got {len(results)}, but "
+                f"expected {len(gs)})"
+            )
+        return [
+            None if new is None else self._changed(hook, new, old) for new, old in zip(results, gs)
+        ]
+
+    def _changed(self, hook: Callable, result: Any, g: Any) -> Any:
+        """The gradient that a hook gave instead of `g`; `g` if it gave None.
+
+        Raises:
+            TypeError: It gave something else than a tensor.
+            RuntimeError: Its shape or dtype is not that of `g`.
+        """
+        if result is None:
+            return g
+        if not isinstance(result, Tensor):
+            raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+        new = self.bare(result)
+        if g is None:
+            return new
+        if new.shape != g.shape:
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has changed the size of value (was {list(g.shape)}, got "
+                f"{list(new.shape)})"
+            )
+        if new.dtype != g.dtype:
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has changed the type of value (was {g.dtype}, got {new.dtype})"
+            )
+        return new
+
+    def bare(self, value: Tensor) -> Any:
+        return value._array
+
+
+def _name(hook: Callable) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
 
 
 class Recorded(Bare):
@@ -245,7 +321,7 @@ class Recorded(Bare):
     def start(self, grad: Tensor) -> Any:
         return grad
 
-    def finish(self, g: Any, node: Any) -> Tensor:
+    def finish(self, g: Any, node: Any, index: int) -> Tensor:
         return g
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
@@ -264,10 +340,10 @@ class Recorded(Bare):
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):
                 hook(tensor)
 
-    def tensors(self, node: Node, gs: Any) -> Any:
-        return gs
+    def tensor(self, node: Any, index: int, g: Any) -> Any:
+        return g
 
-    def arrays(self, value: Any) -> Any:
+    def bare(self, value: Any) -> Any:
         return value
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
 from ..core.kind import Kind, kind_of
 from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
@@ -101,6 +102,12 @@ class FormulaNode(Node):
             tensors.append(tensor)
         return tensors
 
+    def origin(self, i: int) -> tuple[Any, Any]:
+        count = len(self.specialization.program.inputs)
+        edges = iter(self.edges)
+        operands = [next(edges) if on else None for on in self.wanted]
+        return self.saved[self.checked.index(i)], operands[i] if i < count else self
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         edges = iter(self.edges)
@@ -114,23 +121,6 @@ def unpacked(node: Node) -> tuple:
     if node.notes is not None and "unpack" in node.notes:
         saved = tuple(node.notes["unpack"](item)._array for item in saved)
     return saved
-
-
-def check_versions(node: Any) -> None:
-    """Raises RuntimeError if a saved value was written to since."""
-    for i, cell, version in zip(node.checked, node.cells, node.versions):
-        if cell[0] != version:
-            raise RuntimeError(modified(node, i, cell[0], version))
-
-
-def modified(node: Any, i: int, now: int, then: int) -> str:
-    """The message about a saved value that was modified in place."""
-    return (
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: a {node.kind.dtype} tensor saved by {node.name()} (its operand or output {i}) is at "
-        f"version {now}; expected version {then} instead. Write out of place there (y = y + 1, not "
-        "y += 1), or clone() before writing."
-    )
 
 
 class Plans(dict):
@@ -394,7 +384,7 @@ def record_unary(
         array.shape, result._kind, parameters, kept,
     )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 ONE = (True,)
@@ -419,7 +409,7 @@ def record_binary(
         result._cell, array.shape, result._kind, (), None,
     )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 NO_CELL = [0]
@@ -523,7 +513,7 @@ def apply(
             for i, result in enumerate(results):
                 result._node = Port(node, i, result._array.shape, result._kind)
         for watch in mode.watchers:
-            watch(node)
+            watch(node, results)
     return results[0] if roots == 1 else tuple(results)
 
 

@@ -22,10 +22,10 @@ from typing import Any
 from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.kind import kind_of
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap, wrap_view
-from .formula import check_versions
 from .registry import OPERATIONS
 
 
@@ -50,6 +50,10 @@ class RuleNode(Node):
         """Raises RuntimeError if a saved value was written to since."""
         if self.saved is not None and self.cells:
             check_versions(self)
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        edge = self.origins[i][1]
+        return self.saved[i], self if edge == "y" else edge
 
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
@@ -197,7 +201,7 @@ class Operation:
                 result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
         for watch in mode.watchers:
-            watch(node)
+            watch(node, results)
 
     def note_operands(self, facts: dict, tensors: Sequence[Any], edges: tuple) -> None:
         """What the rule asks to know of the operands besides their values."""
