@@ -22,7 +22,7 @@ from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
-from ..formula.expression import Domain, Expression, parameter, symbol
+from ..formula.expression import Domain, Expression, order, parameter, symbol
 from ..formula.program import Program
 from .registry import OPERATIONS, is_overridden, override
 from .write import broadcast, write_into, write_out
@@ -43,6 +43,7 @@ class FormulaNode(Node):
     specialization: Specialization
     checked: tuple[int, ...]
     single: bool
+    live: tuple[int, ...]
 
     def backward(self, g: Any) -> Sequence[Any]:
         if self.cells:
@@ -164,6 +165,7 @@ class Specialization:
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
+        self.floating = any(kind.dtype.category >= FLOAT for kind in results)
         self.loud = compute.kind in "fc" and not is_quiet(program)
         self.plans = Plans(self)
         self.run = self.compiled(program, [kind.numpy for kind in results])
@@ -261,9 +263,22 @@ class Specialization:
                 "outputs": roots,
                 "checked": checked,
                 "single": sum(wanted) == 1,
+                "live": self.live(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
             },
+        )
+
+    def live(self, wanted: tuple[bool, ...]) -> tuple[int, ...]:
+        """The results that have a gradient: a lone one always, of several those that depend on `wanted`."""
+        roots = self.program.roots
+        if len(roots) == 1:
+            return (0,)
+        inputs = {x for x, on in zip(self.program.inputs, wanted) if on}
+        return tuple(
+            i
+            for i, (root, kind) in enumerate(zip(roots, self.results))
+            if kind.dtype.category >= FLOAT and not inputs.isdisjoint(order([root]))
         )
 
     def compiled_gradient(self, program: Program) -> Callable:
@@ -443,8 +458,10 @@ def apply(
         not stay, the result's shape with and without them.
     """
     wanted = tuple([isinstance(x, Tensor) and x._node is not None for x in operands])
-    recording = mode.recording and True in wanted and spec.result.dtype.category >= FLOAT
+    recording = mode.recording and True in wanted and spec.floating
     cls = spec.plans[wanted] if recording else None
+    if cls is not None and not cls.live:
+        cls = None
     run = spec.run if cls is None or cls.extended is None else cls.extended
     with quiet():
         values = run(*arrays, *parameters)
@@ -471,7 +488,8 @@ def apply(
                 tuple((v.shape, k) for v, k in zip(shaped, spec.results)),
                 spec.result,
             )
-            for i, result in enumerate(results):
+            for i in cls.live:
+                result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
         _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
     return results[0] if roots == 1 else tuple(results)
