@@ -31,6 +31,7 @@ def pointwise(
     method: bool | str = True,
     inplace: bool = True,
     namespace: str = "torch",
+    numbers: str | None = None,
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -46,6 +47,7 @@ def pointwise(
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
         namespace: Where the function is public.
+        numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
 
     Example:
         >>> import flambeau as torch
@@ -60,7 +62,13 @@ def pointwise(
 
     def make(formula: Callable) -> Callable:
         operation = FormulaOperation(
-            formula, kind, names=names, label=label, aside=aside, static=static
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            static=static,
+            numbers=numbers,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
@@ -126,6 +134,7 @@ def unary(operation: FormulaOperation) -> Callable:
 def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
     """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
     same, slow = operation.same, operation.general
+    refuses = operation.operands[0 if swapped else 1] not in operation.numbers
 
     def general(x: Any, y: Any) -> Any:
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
@@ -142,7 +151,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
             kind = input._kind
             number = other.__class__
             if number is float or number is int:
-                if number not in kind.numbers:
+                if number not in kind.numbers or refuses:
                     return general(input, other)
                 spec = same[kind]
                 second = kind._scalars.get(other)

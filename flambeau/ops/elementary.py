@@ -80,7 +80,7 @@ sigmoid = _of_one_argument(
 )
 
 
-@pointwise(kind=FLOATING, method="atan2 arctan2", also="arctan2")
+@pointwise(kind=FLOATING, method="atan2 arctan2", also="arctan2", numbers="")
 def atan2(x: Expression, y: Expression) -> Expression:
     """The angle of the point (other, input), in the quadrant that the signs say.
 
@@ -104,7 +104,7 @@ def _log_of_sum(x: Expression, y: Expression, power: Callable, logarithm: Callab
     return top + logarithm(power(x - top) + power(y - top))
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, numbers="")
 def logaddexp(x: Expression, y: Expression) -> Expression:
     """log(exp(input) + exp(other)) without overflow.
 
@@ -120,7 +120,7 @@ def logaddexp(x: Expression, y: Expression) -> Expression:
     return p.logaddexp(x, y)
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, numbers="")
 def logaddexp2(x: Expression, y: Expression) -> Expression:
     """log2(2 ** input + 2 ** other) without overflow.
 
@@ -226,3 +226,12 @@ def xlogy(x: Expression, y: Expression) -> Expression:
 def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     nothing = p.logical_and(p.equal(x, 0), y <= 0)
     return g * p.where(nothing, 0.0, p.log(y)), g * x / y
+
+
+@pointwise(numbers="")
+def hypot(x: Expression, y: Expression) -> Expression:
+    """sqrt(x^2 + y^2), without overflow.
+
+    Source: torch.hypot
+    """
+    return p.hypot(x, y)

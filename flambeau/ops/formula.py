@@ -506,6 +506,7 @@ class FormulaOperation:
         optional: Operands that may be None.
         aside: Operands that do not take part in promotion (a condition, an index).
         reduced: Operands with one value a row.
+        numbers: Operands that may be Python numbers, as long as one is a tensor; "*": all may.
         rows: Is it computed over rows?
     """
 
@@ -519,6 +520,7 @@ class FormulaOperation:
         aside: str = "",
         reduced: str = "",
         static: str = "",
+        numbers: str | None = None,
         rows: bool = False,
         differentiable: bool = True,
     ):
@@ -546,6 +548,10 @@ class FormulaOperation:
             n: public[i] if i < len(public) else usual.get(n, n) for i, n in enumerate(signature)
         }
         self.aside, self.reduced = frozenset(aside.split()), frozenset(reduced.split())
+        self.all_numbers = numbers == "*"
+        self.numbers = frozenset(
+            self.operands if numbers is None or self.all_numbers else numbers.split()
+        )
         self.differentiable = differentiable
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
@@ -646,7 +652,7 @@ class FormulaOperation:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
         if any(x is not None and is_overridden(x) for x in operands):
             return self.overridden(operands, statics, parameters, out, inplace)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
@@ -659,19 +665,29 @@ class FormulaOperation:
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
 
-    def accept(self, i: int, x: Any) -> Any:
-        """An operand as a tensor, a Python number or None.
+    def accepted(self, operands: tuple) -> tuple:
+        """The operands, each a tensor, a Python number or None.
 
         Raises:
-            TypeError: It is nothing of these.
+            TypeError: One is nothing of these, or a number where only a tensor will do.
         """
+        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        if not self.all_numbers and not any(isinstance(x, Tensor) for x in operands):
+            raise self.refusal(0, operands[0])
+        return operands
+
+    def accept(self, i: int, x: Any) -> Any:
         if (x is None and self.operands[i] in self.optional) or isinstance(x, Tensor):
             return x
-        if isinstance(x, np.generic):
-            return x.item()
-        if isinstance(x, (bool, int, float, complex)):
-            return x
-        raise TypeError(
+        if self.operands[i] in self.numbers:
+            if isinstance(x, np.generic):
+                return x.item()
+            if isinstance(x, (bool, int, float, complex)):
+                return x
+        raise self.refusal(i, x)
+
+    def refusal(self, i: int, x: Any) -> TypeError:
+        return TypeError(
             f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
             f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
         )

@@ -102,3 +102,30 @@ def real_part(x: Expression) -> Expression:
 def imag_part(x: Expression) -> Expression:
     """The imaginary part."""
     return p.imag(x)
+
+
+@pointwise(kind=PromotionKind.INT_TO_FLOAT, numbers="y")
+def copysign(x: Expression, y: Expression) -> Expression:
+    """x with the sign of y.
+
+    Source: torch.copysign
+    """
+    return p.copysign(x, y)
+
+
+@pointwise(numbers="")
+def nextafter(x: Expression, y: Expression) -> Expression:
+    """The next number from x towards y.
+
+    Source: torch.nextafter
+    """
+    return p.nextafter(x, y)
+
+
+@pointwise(names="input values", numbers="")
+def heaviside(x: Expression, y: Expression) -> Expression:
+    """0 below zero, 1 above, and `values` at zero.
+
+    Source: torch.heaviside
+    """
+    return p.heaviside(x, y)

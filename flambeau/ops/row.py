@@ -87,7 +87,7 @@ class RowOperation(FormulaOperation):
                 if value not in (None, False)
             }
             return override(self.function, operands, operands, options)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
         if dtype is not None:
             operands = (operands[0].to(dtype), *operands[1:])
         common = self.common_kind(operands)
@@ -192,6 +192,7 @@ def rowwise(
             aside=aside,
             reduced=reduced,
             static=static,
+            numbers="",
             rows=True,
         )
 
