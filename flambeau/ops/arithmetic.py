@@ -7,7 +7,7 @@ from typing import Any
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
 from ..formula import primitive as p
-from ..formula.expression import Expression
+from ..formula.expression import Domain, Expression
 from .define import pointwise
 from .registry import public
 
@@ -124,10 +124,20 @@ def neg(x: Expression) -> Expression:
 
     Source: torch.neg
     """
+    if x.domain == Domain.BOOL:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
     return -x
 
 
-@pointwise(kind=PromotionKind.COMPLEX_TO_FLOAT, also="absolute", method="abs absolute __abs__")
+@pointwise(
+    kind=PromotionKind.COMPLEX_TO_FLOAT,
+    also="absolute",
+    method="abs absolute __abs__",
+    refuses="bool",
+)
 def abs(x: Expression) -> Expression:
     """The magnitude.
 
@@ -165,6 +175,11 @@ def addcdiv(x: Expression, y: Expression, z: Expression, value: float = 1) -> Ex
 
     Source: torch.addcdiv
     """
+    if max(y.domain, z.domain) < Domain.REAL:
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported: write (input + value * "
+            "torch.trunc(tensor1 / tensor2)).to(input.dtype), or convert to floating point"
+        )
     return x + value * y / z
 
 
@@ -177,7 +192,7 @@ def lerp(x: Expression, y: Expression, w: Expression) -> Expression:
     return p.where(p.less(p.absolute(w), 0.5), x + w * (y - x), y - (y - x) * (1 - w))
 
 
-@pointwise(numbers="")
+@pointwise(numbers="", refuses="bool float complex")
 def gcd(x: Expression, y: Expression) -> Expression:
     """The greatest common divisor.
 
@@ -186,7 +201,7 @@ def gcd(x: Expression, y: Expression) -> Expression:
     return p.gcd(x, y)
 
 
-@pointwise(numbers="")
+@pointwise(numbers="", refuses="bool float complex")
 def lcm(x: Expression, y: Expression) -> Expression:
     """The least common multiple.
 

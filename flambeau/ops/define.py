@@ -32,6 +32,7 @@ def pointwise(
     inplace: bool = True,
     namespace: str = "torch",
     numbers: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -48,6 +49,7 @@ def pointwise(
         inplace: Make the in-place method (the name and an underscore) too.
         namespace: Where the function is public.
         numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
+        refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
 
     Example:
         >>> import flambeau as torch
@@ -69,6 +71,7 @@ def pointwise(
             aside=aside,
             static=static,
             numbers=numbers,
+            refuses=refuses,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)

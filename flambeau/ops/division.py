@@ -18,13 +18,13 @@ def quotient(x: Expression, y: Expression) -> Expression:
     return x / y
 
 
-@pointwise(label="Div", method=False, inplace=False, numbers="*")
+@pointwise(label="Div", method=False, inplace=False, numbers="*", refuses="bool complex")
 def quotient_floor(x: Expression, y: Expression) -> Expression:
     """The quotient, rounded down."""
     return p.floor_divide(x, y)
 
 
-@pointwise(label="Div", method=False, inplace=False, numbers="*")
+@pointwise(label="Div", method=False, inplace=False, numbers="*", refuses="bool complex")
 def quotient_trunc(x: Expression, y: Expression) -> Expression:
     """The quotient, rounded towards zero."""
     if x.domain < Domain.REAL:
@@ -84,13 +84,13 @@ def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor
     return div(input, other, rounding_mode="floor", out=out)
 
 
-@pointwise(label="Remainder", method=False, inplace=False)
+@pointwise(label="Remainder", method=False, inplace=False, refuses="bool complex")
 def remainder_(x: Expression, y: Expression) -> Expression:
     """x modulo y, with the sign of y."""
     return p.remainder(x, y)
 
 
-@pointwise(label="Fmod", method=False, inplace=False, numbers="y")
+@pointwise(label="Fmod", method=False, inplace=False, numbers="y", refuses="bool complex")
 def fmod_(x: Expression, y: Expression) -> Expression:
     """x modulo y, with the sign of x."""
     return p.fmod(x, y)

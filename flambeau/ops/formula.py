@@ -507,6 +507,7 @@ class FormulaOperation:
         aside: Operands that do not take part in promotion (a condition, an index).
         reduced: Operands with one value a row.
         numbers: Operands that may be Python numbers, as long as one is a tensor; "*": all may.
+        refuses: Kinds of dtypes that it has no meaning for: "bool", "int", "half", "float", "complex".
         rows: Is it computed over rows?
     """
 
@@ -521,6 +522,7 @@ class FormulaOperation:
         reduced: str = "",
         static: str = "",
         numbers: str | None = None,
+        refuses: str = "",
         rows: bool = False,
         differentiable: bool = True,
     ):
@@ -552,6 +554,7 @@ class FormulaOperation:
         self.numbers = frozenset(
             self.operands if numbers is None or self.all_numbers else numbers.split()
         )
+        self.refuses = frozenset(refuses.split())
         self.differentiable = differentiable
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
@@ -578,6 +581,7 @@ class FormulaOperation:
     def _trace(
         self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
     ) -> Specialization:
+        self.check_dtype(common.dtype)
         compute, result = elementwise_dtypes(self.promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
@@ -605,6 +609,19 @@ class FormulaOperation:
             compute.numpy,
             results,
             aside,
+        )
+
+    def check_dtype(self, dtype: Any) -> None:
+        """Raises NotImplementedError for a dtype that the operation refuses."""
+        sort = SORTS[dtype.category]
+        if sort not in self.refuses and not (
+            sort == "float" and dtype.itemsize == 2 and "half" in self.refuses
+        ):
+            return
+        taken = [TITLES[sort] for sort in SORTS if sort not in self.refuses]
+        raise NotImplementedError(
+            f"\"{self.name}_cpu\" not implemented for '{dtype.legacy}': {self.name}() takes "
+            f"{' or '.join(taken)} tensors; convert with .to(dtype)"
         )
 
     def bound_gradient(self, statics: tuple) -> Callable | None:
@@ -723,6 +740,10 @@ class FormulaOperation:
             keywords["out"] = out
         function = getattr(Tensor, self.name + "_") if inplace else self.function
         return override(function, operands, operands, keywords)
+
+
+SORTS = ("bool", "int", "float", "complex")
+TITLES = {"bool": "bool", "int": "integer", "float": "floating-point", "complex": "complex"}
 
 
 class Operand:

@@ -170,13 +170,14 @@ def rowwise(
     reduced: str = "",
     static: str = "",
     names: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make an operation of a formula of rows.
 
     Args:
         formula: A function of symbols. What it reduces (sum, amax, ...) runs over the dimensions that
             a call names.
-        kind, label, aside, static, names: As for `pointwise`.
+        kind, label, aside, static, names, refuses: As for `pointwise`.
         reduced: Operands with one value a row.
 
     The result is called ``operation(x, ..., dim=, keepdim=, dtype=, out=, statics=, parameters=)``; public
@@ -193,6 +194,7 @@ def rowwise(
             reduced=reduced,
             static=static,
             numbers="",
+            refuses=refuses,
             rows=True,
         )
 
