@@ -60,10 +60,13 @@ class FormulaNode(Node):
     def completed(self, gs: Sequence[Any]) -> list[Any]:
         """Zeros where nothing arrived for an output."""
         xp = self.kind.xp
-        return [
+        full = [
             xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
             for g, port in zip(gs, self.shape)
         ]
+        if self.kept is None:
+            return full
+        return [g.reshape(self.kept) if g.ndim < len(self.kept) else g for g in full]
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         check_versions(self)
@@ -75,7 +78,7 @@ class FormulaNode(Node):
                 for part, port in zip(self.completed(g), self.shape)
             ]
         )
-        if self.kept is not None:
+        if self.kept is not None and self.outputs == 1:
             gs = [part.reshape(self.kept) for part in gs]
         again = derived(self)
         parts = again.apply((*gs, *self.saved_tensors()), self.parameters)
@@ -94,10 +97,14 @@ class FormulaNode(Node):
             tensors.append(tensor)
         for i, array in zip(gradient.outputs, arrays[len(gradient.inputs) :]):
             tensor = wrap(array, spec.kind_for(array))
-            tensor._node = self if self.outputs == 1 else Port(self, i, array.shape, tensor._kind)
-            if self.kept is not None and self.outputs == 1:
-                tensor = wrap(array.reshape(self.shape), spec.kind_for(array))
-                tensor._node = self
+            shape = self.shape if self.outputs == 1 else self.shape[i][0]
+            dropped = self.kept is not None and len(shape) < len(self.kept)
+            if dropped:
+                tensor = wrap(array.reshape(shape), spec.kind_for(array))
+            tensor._node = self
+            if self.outputs > 1:
+                tensor._node = Port(self, i, tensor._array.shape, tensor._kind)
+            if dropped:
                 tensor = tensor.reshape(self.kept)  # type: ignore[attr-defined]
             tensors.append(tensor)
         return tensors
@@ -251,7 +258,7 @@ class Specialization:
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient.program)
         return type(
-            f"{self.operation.label}Backward0",
+            node_name(self.operation.label),
             (FormulaNode,),
             {
                 "__slots__": (),
@@ -306,6 +313,11 @@ class Specialization:
             )
 
         return widened
+
+
+def node_name(label: str) -> str:
+    """PyTorch's name of a node: of a second variant of a function it is written out, as MaxBackward1."""
+    return label if label.endswith("Backward1") else f"{label}Backward0"
 
 
 def _to(compute: Any, array: Any) -> Any:
@@ -450,12 +462,13 @@ def apply(
     operands: Sequence[Any],
     arrays: Sequence[Any],
     parameters: tuple,
-    kept: tuple[tuple[int, ...], tuple[int, ...]] | None,
+    kept: tuple | None,
 ) -> Any:
     """Run a specialisation and record it if a gradient is wanted.
 
     operands: tensors or numbers; arrays: what is computed with. kept: for a reduction whose axes do
-        not stay, the result's shape with and without them.
+        not stay, the result's shape with and without them; a third item says that full results drop
+        their one axis too (the operand was 0-d).
     """
     wanted = tuple([isinstance(x, Tensor) and x._node is not None for x in operands])
     recording = mode.recording and True in wanted and spec.floating
@@ -471,7 +484,12 @@ def apply(
     values = [
         v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values
     ]
-    shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
+    shaped = values[:roots]
+    if kept is not None:
+        shaped = [
+            v if root.full and len(kept) == 2 else v.reshape(kept[1])
+            for v, root in zip(shaped, spec.program.roots)
+        ]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
         node = _new(cls)

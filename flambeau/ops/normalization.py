@@ -8,6 +8,7 @@ from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Expression
+from .division import quotient
 from .formula import Operand as operand
 from .registry import public
 from .row import rowwise
@@ -187,7 +188,7 @@ def normalize(
 
     Source: torch.nn.functional.normalize
     """
-    from .reduction import vector_norm
+    from .norm import vector_norm
 
     length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
-    return input / length  # type: ignore[operator]
+    return quotient(input, length, out=out)

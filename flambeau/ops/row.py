@@ -93,7 +93,8 @@ class RowOperation(FormulaOperation):
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
-        if not statics and len(operands) == 1 and kinds[0] is common:
+        alone = len(operands) == 1 and len(spec.program.roots) == 1
+        if alone and not statics and kinds[0] is common:
             self.same[common] = spec
         lifted = arrays[0].ndim == 0
         if lifted:
@@ -102,7 +103,7 @@ class RowOperation(FormulaOperation):
             dim = None
         axes, kept = self.placed(spec, arrays[0], dim, keepdim)
         if lifted:
-            kept = (arrays[0].shape if kept is None else kept[0], ())
+            kept = (arrays[0].shape if kept is None else kept[0], (), True)  # type: ignore[assignment]
         present = tuple(x for x in operands if x is not None)
         result = apply(spec, present, arrays, (*parameters, axes), kept)
         return result if out is None else write_out(out, result, self.name)
