@@ -115,6 +115,10 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
     Source: torch.rsub
     """
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"rsub(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
     return sub(other, input, alpha=alpha)
 
 

@@ -182,6 +182,9 @@ def isclose(
 
     Source: torch.isclose
     """
+    if not (isinstance(input, Tensor) and isinstance(other, Tensor)):
+        name, x = ("other", other) if isinstance(input, Tensor) else ("input", input)
+        raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"
@@ -264,7 +267,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return where(condition, self, other)
 
 
-@pointwise(label="Clamp", method=False, inplace=False)
+@pointwise(label="Clamp", method=False, inplace=False, numbers="min max", refuses="complex")
 def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expression:  # type: ignore[assignment]
     """x held between min and max."""
     y = x if min is None else p.maximum(x, min)

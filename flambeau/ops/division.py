@@ -36,7 +36,10 @@ def quotient_trunc(x: Expression, y: Expression) -> Expression:
 def check_zero(x: Any, y: Any) -> None:
     """Raises RuntimeError where an integer is divided by zero."""
     whole = [isinstance(v, int) or (isinstance(v, Tensor) and v.dtype.category < 2) for v in (x, y)]
-    if all(whole) and (y == 0 if isinstance(y, int) else not y._array.all()):
+    bools = [
+        isinstance(v, bool) or (isinstance(v, Tensor) and v.dtype.category == 0) for v in (x, y)
+    ]
+    if all(whole) and not all(bools) and (y == 0 if isinstance(y, int) else not y._array.all()):
         raise RuntimeError("ZeroDivisionError")
 
 

@@ -11,7 +11,7 @@ from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
 from .registry import public
-from .row import rowwise, wrap_dims
+from .row import one_dim, rowwise, wrap_dims
 from .write import write_out
 
 Dims = Any
@@ -131,6 +131,7 @@ def aminmax(
         >>> torch.aminmax(torch.tensor([3., 1., 2.])).max
         tensor(3.)
     """
+    one_dim("aminmax", dim)
     if input._array.size == 0 and dim is None:
         raise RuntimeError(
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
@@ -144,6 +145,7 @@ def _extreme(name: str, find: Any) -> Any:
     def function(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
     ) -> Tensor:
+        one_dim(name, dim)
         array = input._array
         if input.dtype.category in (0, 3):
             raise RuntimeError(

@@ -20,7 +20,7 @@ from .division import (
     rounded,
     true_divide,
 )
-from .power import pow, power
+from .power import check_exponent, pow, power
 from .registry import method
 
 
@@ -67,6 +67,7 @@ def _modulo_of(operation: Any) -> Any:
 
 
 def _raised(self: Tensor, exponent: Any) -> tuple:
+    check_exponent(self, exponent)
     return power, (self, exponent), (), ()
 
 

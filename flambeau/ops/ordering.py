@@ -11,6 +11,7 @@ from ..core.tensor import Tensor, wrap, wrap_dim
 from .comparison import choose, maximum, minimum
 from .extremum import argmax, argmin, max_, min_, not_empty
 from .registry import method, public
+from .row import one_dim
 from .rule import operation
 from .view import view_as_real
 from .write import write_out
@@ -74,6 +75,7 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
         return result if out is None else ValuesIndices(*write_out(out, result, name))
 
     def along(input: Tensor, dim: int, keepdim: bool) -> ValuesIndices:
+        one_dim(name, dim)
         if input.dtype.is_complex:
             raise RuntimeError(f"{name}(): does not support complex input")
         not_empty(name, input, dim)

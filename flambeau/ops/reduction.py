@@ -12,7 +12,7 @@ from ..formula import primitive as p
 from ..formula.expression import Domain, Expression, length
 from .comparison import eq, ne
 from .registry import public
-from .row import rowwise, wrap_dims
+from .row import one_dim, rowwise, wrap_dims
 from .rule import operation
 from .write import write_out
 
@@ -190,11 +190,7 @@ def prod(
 
     Source: torch.prod
     """
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(
-            f"prod(): argument 'dim' must be int, not {type(dim).__name__}: multiply over one "
-            "dimension after the other"
-        )
+    one_dim("prod", dim)
     return prod_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
 
 
@@ -257,4 +253,4 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
     Source: torch.count_nonzero
     """
-    return count_nonzero_(input, None if dim is None else wrap_dims(dim, input.ndim))
+    return count_nonzero_(input, None if dim in (None, (), []) else wrap_dims(dim, input.ndim))

@@ -152,7 +152,7 @@ def copysign(x: Expression, y: Expression) -> Expression:
     return p.copysign(x, y)
 
 
-@pointwise(numbers="", refuses="bool int complex")
+@pointwise(kind=PromotionKind.NO_OPMATH, numbers="", refuses="bool int complex")
 def nextafter(x: Expression, y: Expression) -> Expression:
     """The next number from x towards y.
 
@@ -168,7 +168,7 @@ def heaviside(x: Expression, y: Expression) -> Expression:
     Source: torch.heaviside
     """
     real_only("heaviside", x, y)
-    return p.where(p.equal(x, 0), y, p.where(x < 0, 0, 1))
+    return p.where(p.equal(x, 0), y, p.where(x > 0, 1, 0))
 
 
 @heaviside.gradient

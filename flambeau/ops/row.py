@@ -42,7 +42,7 @@ class RowOperation(FormulaOperation):
             )
         except (KeyError, AttributeError):
             spec = None
-        if spec is None:
+        if spec is None or (dim is not None and not x._array.ndim):
             return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
         axes, kept = self.placed(spec, x._array, dim, keepdim)
         cls = None
@@ -162,6 +162,15 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims
 
 
+def one_dim(name: str, dim: Any) -> None:
+    """Raises TypeError where several dimensions are given to a function that wants one."""
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(
+            f"{name}(): argument 'dim' must be int, not {type(dim).__name__}: take one dimension "
+            "after the other"
+        )
+
+
 def rowwise(
     formula: Callable | None = None,
     *,
@@ -202,4 +211,4 @@ def rowwise(
     return make if formula is None else make(formula)
 
 
-__all__ = ["RowOperation", "rowwise", "wrap_dims"]
+__all__ = ["RowOperation", "one_dim", "rowwise", "wrap_dims"]
