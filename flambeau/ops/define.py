@@ -31,6 +31,8 @@ def pointwise(
     method: bool | str = True,
     inplace: bool = True,
     namespace: str = "torch",
+    numbers: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -46,6 +48,8 @@ def pointwise(
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
         namespace: Where the function is public.
+        numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
+        refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
 
     Example:
         >>> import flambeau as torch
@@ -60,7 +64,14 @@ def pointwise(
 
     def make(formula: Callable) -> Callable:
         operation = FormulaOperation(
-            formula, kind, names=names, label=label, aside=aside, static=static
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            static=static,
+            numbers=numbers,
+            refuses=refuses,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
@@ -124,6 +135,7 @@ def unary(operation: FormulaOperation) -> Callable:
 def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
     """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
     same, slow = operation.same, operation.general
+    refuses = operation.operands[0 if swapped else 1] not in operation.numbers
 
     def general(x: Any, y: Any) -> Any:
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
@@ -140,7 +152,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
             kind = input._kind
             number = other.__class__
             if number is float or number is int:
-                if number not in kind.numbers:
+                if number not in kind.numbers or refuses:
                     return general(input, other)
                 spec = same[kind]
                 second = kind._scalars.get(other)

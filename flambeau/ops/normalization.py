@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.promotion import PromotionKind
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap_dim
 from ..formula import primitive as p
 from ..formula.expression import Expression
+from .division import quotient
 from .formula import Operand as operand
 from .registry import public
-from .row import rowwise
+from .row import one_dim, rowwise
 
 FLOAT = PromotionKind.INT_TO_FLOAT
 
 
-@rowwise(label="Softmax")
+@rowwise(label="Softmax", refuses="bool int complex")
 def softmax_(x: Expression) -> Expression:
     """exp(x) / sum(exp(x)) of a row."""
     e = p.exp(x - p.held(p.amax(x)))
@@ -27,7 +28,7 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return y * (g - p.sum(g * y))
 
 
-@rowwise(label="LogSoftmax")
+@rowwise(label="LogSoftmax", refuses="bool int complex")
 def log_softmax_(x: Expression) -> Expression:
     """x - log(sum(exp(x))) of a row."""
     c = x - p.held(p.amax(x))
@@ -66,12 +67,10 @@ def _row_function(name: str, operation: Any, doc: str) -> Any:
         return run(input, dim, dtype, out)
 
     def run(input: Tensor, dim: int, dtype: Any, out: Tensor | None = None) -> Tensor:
-        if dtype is None and input._kind.dtype.category < 2:
-            raise RuntimeError(
-                f"\"{name}_lastdim_kernel_impl\" not implemented for '{input.dtype.legacy}': convert with "
-                ".float(), or pass dtype="
-            )
+        if dim.__class__ is not int:
+            one_dim(name, dim)
         if input._array.size == 0:
+            wrap_dim(dim, input._array.ndim)
             return input.to(dtype or input.dtype, copy=True)  # type: ignore[attr-defined]
         return operation.over(input, dim, False, dtype, out)
 
@@ -187,7 +186,7 @@ def normalize(
 
     Source: torch.nn.functional.normalize
     """
-    from .reduction import vector_norm
+    from .norm import vector_norm
 
     length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
-    return input / length  # type: ignore[operator]
+    return quotient(input, length, out=out)
