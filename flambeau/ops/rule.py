@@ -10,7 +10,9 @@
 
 The rule asks for what it needs by name, and only that is saved: ``g``, an operand (as a tensor with
 its history), an option, the output ``y``, ``shape_x`` (the shape of operand x), ``needs`` (which
-operands want a gradient). Because rules are made of operations, they can be differentiated again.
+operands want a gradient). One whose outputs have names, ``outputs="q r"``, is asked for them by name
+too, and for ``g_q``, ``g_r``: None where nothing arrived. Because rules are made of operations, they
+can be differentiated again.
 """
 
 from __future__ import annotations
@@ -56,8 +58,12 @@ class RuleNode(Node):
         if self.outputs == 1:
             return g if isinstance(g, Tensor) else wrap(g, self.kind)
         filled = []
+        fill = not self.operation.outputs
         for part, (shape, kind) in zip(g, self.shape):
             if part is None:
+                if not fill:
+                    filled.append(None)
+                    continue
                 part = kind.xp.zeros(shape, kind.numpy)
             filled.append(part if isinstance(part, Tensor) else wrap(part, kind))
         return filled
@@ -70,7 +76,11 @@ class RuleNode(Node):
         for (name, edge, kind), array in zip(self.origins, saved):
             tensor = found[name] = wrap(array, kind)
             if connected:
-                tensor._node = self if edge == "y" else edge
+                if edge == "y":
+                    edge = self
+                elif type(edge) is int:
+                    edge = Port(self, edge, array.shape, kind)
+                tensor._node = edge
         return found
 
 
@@ -83,6 +93,7 @@ class Operation:
             a sequence of tensors is written with a star: "*tensors".
         view: Does the result share the first operand's memory?
         differentiable: Which outputs are, where not all.
+        outputs: Names of several outputs.
     """
 
     def __init__(
@@ -92,6 +103,7 @@ class Operation:
         view: bool,
         label: str,
         differentiable: Sequence[int] | None,
+        outputs: str = "",
     ):
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
@@ -102,6 +114,7 @@ class Operation:
         self.variadic = self.operands[0].startswith("*")
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
+        self.outputs = tuple(outputs.split())
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[str, ...] = ()
@@ -113,13 +126,16 @@ class Operation:
         """Decorator: the gradient rule."""
         self.rule = rule
         self.asks = tuple(inspect.signature(rule).parameters)
-        self.keeps = tuple(n for n in self.asks if n in self.operands or n == "y")
+        self.keeps = tuple(
+            n for n in self.asks if n in self.operands or n in self.outputs or n == "y"
+        )
         return rule
 
     def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
         values: dict[str, Any] = dict(node.options)
         values.update(saved)
         values["g"] = g
+        values.update(zip((f"g_{name}" for name in self.outputs), g if self.outputs else ()))
         if self.rule is None:
             raise RuntimeError(f"derivative for {self.name} is not implemented")
         parts = self.rule(*(values[name] for name in self.asks))
@@ -187,6 +203,10 @@ class Operation:
         node.options["needs"] = tuple(edge is not None for edge in edges)
         by_name = {} if self.variadic else dict(zip(self.operands, zip(tensors, edges)))
         by_name.setdefault("y", (results[0], "y"))  # the output, unless an operand has the name
+        if self.outputs:
+            by_name.update(
+                zip(self.outputs, ((r, i if i in live else None) for i, r in enumerate(results)))
+            )
         kept = [(n, *by_name[n]) for n in self.keeps if n in by_name and by_name[n][0] is not None]
         node.origins = tuple((n, edge, x._kind) for n, x, edge in kept)
         node.saved = tuple(x._array for _, x, _ in kept)
@@ -237,6 +257,7 @@ def operation(
     view: bool = False,
     label: str = "",
     differentiable: Sequence[int] | None = None,
+    outputs: str = "",
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -246,9 +267,10 @@ def operation(
         view: The result is a view of the first operand's memory.
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
+        outputs: Names of the outputs, where there are several and the rule asks for them.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable)
+        return Operation(compute, operands, view, label, differentiable, outputs)
 
     return make if compute is None else make(compute)
