@@ -57,7 +57,7 @@ class RuleNode(Node):
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
             return g if isinstance(g, Tensor) else wrap(g, self.kind)
-        filled = []
+        filled: list[Tensor | None] = []
         fill = not self.operation.outputs
         for part, (shape, kind) in zip(g, self.shape):
             if part is None:
