@@ -15,10 +15,11 @@ from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
 LATE = {
+    "fourier": ("", ""),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
-        "qr slogdet svd svd_lowrank trace triangular_solve vander",
+        "qr slogdet svd svd_lowrank trace triangular_solve",
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ..view import diagonal
+from ..view import diagonal, view_as_complex
 from .check import conjugated, exported
 
 
@@ -99,23 +99,6 @@ def _powers(x: Tensor, n: int) -> Tensor:
     for _ in range(n - 1):
         columns.append(columns[-1] * x)
     return stack(columns, -1)
-
-
-@exported("vander", tensors="x")
-def old_vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """Rows of powers of each element, the highest power first.
-
-    Source: torch.vander
-    """
-    if x.ndim != 1:
-        raise RuntimeError("x must be a one-dimensional tensor.")
-    n = x.shape[0] if N is None else N
-    if n < 0:
-        raise RuntimeError("N must be non-negative")
-    if n == 0:
-        return (x if x.dtype.category >= 2 else x.long()).new_empty((x.shape[0], 0))
-    powers = _powers(x, n)
-    return powers if increasing else powers.flip((-1,))
 
 
 @exported("linalg.diagonal", tensors="A")
@@ -263,7 +246,7 @@ def corrcoef(input: Tensor) -> Tensor:
     spread = c.diagonal(0, 0, 1).sqrt()
     c = c / spread[:, None] / spread[None, :]
     if c.dtype.is_complex:
-        from ..complex_parts import complex_of
+        from ..structure import stack
 
-        return complex_of(c.real.clip(-1, 1), c.imag.clip(-1, 1))
+        return view_as_complex(stack([c.real.clip(-1, 1), c.imag.clip(-1, 1)], -1))
     return c.clip(-1, 1)
