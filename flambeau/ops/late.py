@@ -16,6 +16,10 @@ from .registry import NAMESPACES
 
 LATE = {
     "fourier": ("", ""),
+    "spectrogram": (
+        "bartlett_window blackman_window hamming_window hann_window istft kaiser_window stft",
+        "istft stft",
+    ),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
