@@ -15,6 +15,9 @@ from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
 LATE = {
+    "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
+    "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
     "fourier": ("", ""),
     "spectrogram": (
         "bartlett_window blackman_window hamming_window hann_window istft kaiser_window stft",
