@@ -426,6 +426,14 @@ def norm(
 
     Source: torch.norm
     """
+    if p == "nuc":
+        from .late import load
+        from .registry import NAMESPACES
+
+        load("linear")
+        axes = tuple(range(input.ndim)) if dim is None else dim
+        nuclear = NAMESPACES["linalg"]["matrix_norm"]
+        return nuclear(input, "nuc", axes, keepdim, dtype=dtype, out=out)
     return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype, out=out)
 
 
