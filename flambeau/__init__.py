@@ -56,7 +56,7 @@ _LAZY = {
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random", "vmap": "func"}
 
 
 def __getattr__(name: str) -> Any:
