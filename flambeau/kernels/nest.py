@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..formula.evaluate import expand
 from ..formula.expression import (
     CONSTANT,
     INPUT,
@@ -65,10 +66,10 @@ class Nest:
     """
 
     def __init__(
-        self, program: Program, roots: Sequence[Expression], inputs: Sequence[Any], compute: Any,
+        self, program: Program, inputs: Sequence[Any], compute: Any,
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
-        self.program, self.roots = program, list(roots)
+        self.program = program
         self.inputs = [storage(dtype) for dtype in inputs]
         self.results = [storage(dtype) for dtype in results]
         if compute.kind not in "fi" or compute.itemsize < 4:
@@ -79,6 +80,8 @@ class Nest:
         if compute.kind == "i":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
+        self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
+        self.roots = expand(program.roots, lower.SINGLE if element == "float" else ())
         self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
         self.index = {x: i for i, x in enumerate(program.inputs)}
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
@@ -90,7 +93,7 @@ class Nest:
         for item in order(self.roots):
             if item.domain not in self.elements:
                 raise Unsupported(f"a {item.domain.name} value")
-            if item.args and item.primitive.name not in lower.TABLE and not item.primitive.reduces:
+            if item.args and item.primitive.name not in self.known and not item.primitive.reduces:
                 raise Unsupported(f"the primitive {item.primitive.name}")
         if not any(x.full for x in self.program.inputs):
             raise Unsupported("no full input")
