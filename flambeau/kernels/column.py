@@ -160,6 +160,10 @@ class ColumnEntry(Entry):
         self.kept = kept
         return self.depth * self.breadth
 
+    @property
+    def divisible(self) -> bool:
+        return True
+
     def row_dims(self) -> Value:
         return self.kept
 
@@ -175,4 +179,7 @@ class ColumnEntry(Entry):
         return frame
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
-        super().run(frame, rows, self.breadth, total)
+        # Threads that share a block take at least 256 columns each: fewer would read scattered memory.
+        wide = (self.breadth >> 8) << 14
+        single = rows.equals(1) & (wide < total)
+        super().run(frame, rows, self.breadth, choose(single, wide, total))
