@@ -28,11 +28,12 @@ def build_native(
     rows: bool,
     interpreter: Callable,
     drop: bool = False,
+    into: bool = False,
 ) -> Callable | None:
     """The native function; None where the program has no native form."""
     try:
         text = module_text(program, inputs, compute, results, rows)
-        dropping = module_text(program, inputs, compute, results, rows, True) if drop else None
+        other = module_text(program, inputs, compute, results, rows, drop, into)
     except Unsupported:
         return None
     address = machine().address(text)
@@ -43,9 +44,18 @@ def build_native(
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
-    if dropping is None:
-        return builtin(name, address, fallback)
-    return builtin(name, machine().address(dropping), dropped(fallback))
+    fallback = dropped(fallback) if drop else written(fallback) if into else fallback
+    return builtin(name, machine().address(other), fallback)
+
+
+def written(making: Callable) -> Callable:
+    """A function that writes what `making` makes into its first argument."""
+
+    def fallback(target: Any, *given: Any) -> Any:
+        np.copyto(target, making(*given), casting="unsafe")
+        return target
+
+    return fallback
 
 
 def dropped(keeping: Callable) -> Callable:
@@ -71,6 +81,7 @@ def silently(interpreter: Callable) -> Callable:
 def module_text(
     program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
     drop: bool = False,
+    into: bool = False,
 ) -> str:  # fmt: skip
     """The whole module in LLVM's intermediate language.
 
@@ -78,7 +89,7 @@ def module_text(
         Unsupported: The program has no native form.
     """
     nest = Nest(program, inputs, compute, results, machine().bits, rows)
-    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop))
+    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop, into))
 
 
 def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:

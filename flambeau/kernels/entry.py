@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .code import Code, Value, choose
-from .nest import TRAILING, Nest
+from .code import BITS, Code, Value, choose
+from .nest import FULL, SCALAR, TRAILING, Nest
 from .runtime import ARRAY, INDEX, OBJECT_TYPE, TUPLE_ITEMS
 
 LARGE = 1 << 15
 """Elements above which other Python threads may run meanwhile."""
+
+PLAIN_WRITABLE = 0x1 | 0x100 | 0x400
+"""NumPy's flags of an array that lies in order, aligned, and may be written to."""
 
 FIT = """
 ; How the array %a meets the shape %dims: SCALAR, FULL, TRAILING or LEADING in the low 3 bits, above them the length
@@ -147,9 +150,12 @@ def fit_text() -> str:
 class Entry:
     """Writes a kernel's door."""
 
-    def __init__(self, nest: Nest, code: Code, symbol: str, rows: bool, drop: bool = False):
+    def __init__(
+        self, nest: Nest, code: Code, symbol: str, rows: bool, drop: bool = False,
+        into: bool = False,
+    ):  # fmt: skip
         self.nest, self.code, self.symbol, self.rows = nest, code, symbol, rows
-        self.drop = drop
+        self.drop, self.into = drop, into
         self.zero = code.constant(0, "i64")
 
     def text(self) -> str:
@@ -157,12 +163,16 @@ class Entry:
         args, count = Value(code, "%args", "ptr"), Value(code, "%count", "i64")
         self.table = code.load(Value(code, f"@runtime_{self.symbol}", "ptr"), "ptr")
         inputs = len(nest.inputs)
-        expected = inputs + len(nest.program.parameters) + self.rows
+        expected = self.into + inputs + len(nest.program.parameters) + self.rows
         self.require(count.equals(expected))
         given = [
             code.load(code.at(args, "ptr", code.constant(i, "i64")), "ptr") for i in range(expected)
         ]
-        arrays, self.numbers = given[:inputs], given[inputs : expected - self.rows]
+        if self.into:
+            self.target = given.pop(0)
+            self.require(self.type_of(self.target).equals_pointer(self.fact("ndarray")))
+        arrays = given[:inputs]
+        self.numbers = given[inputs : inputs + len(nest.program.parameters)]
         for array in arrays:
             self.require(self.type_of(array).equals_pointer(self.fact("ndarray")))
         parameters = [self.number(x) for x in self.numbers]
@@ -176,7 +186,7 @@ class Entry:
             f"sdiv i64 {total.name}, {choose(nothing, row_length.like(1), row_length).name}", "i64"
         )
         frame = self.frame(arrays, forms, parameters, count_rows, row_length)
-        results = self.allocate(frame)
+        results = self.given(frame, arrays, forms, total) if self.into else self.allocate(frame)
         self.run(frame, count_rows, row_length, total)
         self.give(results)
         self.slow()
@@ -354,6 +364,39 @@ class Entry:
             self.put(frame, nest.frame.output + i, self.field(result, "data", "ptr"))
             results.append(result)
         return results
+
+    def given(
+        self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
+    ) -> list[Value]:
+        """The array to write into: of the result's shape, in order, and not overlapping with an operand
+        unless it is that operand."""
+        code, nest, target = self.code, self.nest, self.target
+        descr = self.fact(f"descr_{nest.results[0]}")
+        self.require(self.field(target, "ndim", "i32").equals(self.ndim))
+        form = code.emit(
+            f"call i64 @fit(ptr {target.name}, ptr {descr.name}, i32 {self.ndim.name}, "
+            f"ptr {self.dims.name})",
+            "i64",
+        )
+        self.require(form.equals(FULL))
+        flags = self.field(target, "flags", "i32")
+        self.require((flags & PLAIN_WRITABLE).equals(PLAIN_WRITABLE))
+        begin = self.address(target)
+        end = begin + total * (BITS[nest.results[0]] // 8)
+        for array, form, element in zip(arrays, forms, nest.inputs):
+            low = self.address(array)
+            size = BITS[element] // 8
+            high = low + choose(form.equals(SCALAR), total.like(1), total) * size
+            apart = (high <= begin) | (end <= low)
+            if element == nest.results[0]:
+                apart = apart | (form.equals(FULL) & low.equals(begin))
+            self.require(apart)
+        code.call(self.fact("Py_IncRef"), "void", target)
+        self.put(frame, nest.frame.output, self.field(target, "data", "ptr"))
+        return [target]
+
+    def address(self, array: Value) -> Value:
+        return self.field(array, "data", "i64")
 
     def dropped_dims(self) -> tuple[Value, Value]:
         """The number and sizes of the dimensions that are not reduced."""

@@ -64,8 +64,13 @@ def write_into(
     recording = mode.recording and any(
         isinstance(x, Tensor) and x._node is not None for x in operands
     )
-    if recording:  # what is saved must be the values before the write
-        arrays = [arrays[0].copy(), *arrays[1:]]
+    if not recording:
+        with quiet():
+            spec.into(target._array, *arrays, *parameters)
+        finish_write(target, None)
+        return target
+    # What is saved must be the values before the write.
+    arrays = [arrays[0].copy(), *arrays[1:]]
     result = apply(spec, operands, arrays, parameters, None)
     node = result._node
     if node is not None and 0 in node.checked:  # it saved the copy, which nobody writes to

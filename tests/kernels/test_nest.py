@@ -245,3 +245,51 @@ def test_whatever_has_no_native_form_is_left_to_the_interpreter():
     program = Program((x,), (x * x,))
     c8 = np.dtype("c8")
     assert kernels.build(program, [c8], c8, [c8], "square", False, lambda *a: None) is None
+
+
+@pytest.mark.parametrize("dtype", [F4, F8, I8])
+def test_writing_into_an_array_leaves_its_surroundings(dtype):
+    domain = Domain.REAL if dtype.kind == "f" else Domain.INT
+    x, y = symbol("x", domain), symbol("y", domain)
+    program = Program((x, y), (x * y + x,))
+    interpreter = compile_program(program, np, dtype, "test", False)
+    native = kernels.build(
+        program, [dtype, dtype], dtype, [dtype], "test", False, interpreter, into=True
+    )
+    assert native is not None
+    rng = np.random.default_rng(6)
+    for n in (1, 3, 15, 16, 17, 63, 64, 65, 130, 40_000):
+        block = random((3 * n + 64,), dtype, rng)
+        other = random((n,), dtype, rng)
+        for offset, operand in ((16, other), (17, np.array(3, dtype)), (16, None), (16, "before")):
+            zone = block.copy()
+            target = zone[offset : offset + n]
+            # An operand that overlaps the target without being it is read before it is written.
+            given = target if operand is None else operand
+            if isinstance(operand, str):
+                given = zone[offset - 1 : offset - 1 + n]
+            want = target * given + target
+            assert native(target, target, given) is target
+            np.testing.assert_array_equal(target, want)
+            np.testing.assert_array_equal(zone[:offset], block[:offset])
+            np.testing.assert_array_equal(zone[offset + n :], block[offset + n :])
+
+
+def test_writing_into_other_layouts_and_dtypes():
+    x = symbol("x")
+    program = Program((x,), (x * 2,))
+    interpreter = compile_program(program, np, F4, "test", False)
+    native = kernels.build(program, [F4], F4, [F4], "test", False, interpreter, into=True)
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    for target in (np.zeros((4, 3), np.float32).T, np.zeros((3, 8), np.float32)[:, ::2]):
+        native(target, values)
+        np.testing.assert_array_equal(target, values * 2)
+    wide = np.zeros((3, 4))
+    native(wide, values)
+    np.testing.assert_array_equal(wide, values * 2)
+    fixed = np.zeros((3, 4), np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        native(fixed, values)
+    with pytest.raises(ValueError, match="broadcast"):
+        native(np.zeros((2, 4), np.float32), values)
