@@ -18,6 +18,7 @@ from .autograd.mode import (
     set_grad_enabled,
 )
 from .core import dtype as _dtype
+from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
 from .core.printing import get_printoptions, printoptions, set_printoptions
@@ -31,6 +32,8 @@ from .torch_version import __version__
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
+layout, memory_format = _layout.layout, _layout.memory_format
+globals().update(_layout.NAMES)
 globals().update(_namespaces["torch"])
 
 _LAZY = {
@@ -67,22 +70,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_ELSEWHERE})
-
-
-class memory_format:
-    """How a tensor's elements are asked to lie in memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-contiguous_format, preserve_format = (
-    memory_format("contiguous_format"),
-    memory_format("preserve_format"),
-)
 
 
 def is_tensor(obj: object) -> bool:
