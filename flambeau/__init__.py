@@ -26,6 +26,7 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
+from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
 
@@ -37,6 +38,7 @@ globals().update(_layout.NAMES)
 globals().update(_namespaces["torch"])
 
 _LAZY = {
+    "_C",
     "autograd",
     "compat",
     "cuda",
@@ -47,15 +49,27 @@ _LAZY = {
     "linalg",
     "nn",
     "optim",
+    "overrides",
     "random",
     "serialization",
     "special",
+    "storage",
     "testing",
     "torch_version",
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+_ELSEWHERE = {
+    "save": "serialization",
+    "load": "serialization",
+    "Generator": "random",
+    "from_dlpack": "ops.dlpack",
+    "to_dlpack": "ops.dlpack",
+    "UntypedStorage": "core.storage",
+    "TypedStorage": "core.storage",
+    "is_storage": "core.storage",
+    **dict.fromkeys(_legacy_names, "legacy"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -42,6 +42,7 @@ class layout(_Named):
     Source: torch.layout
     """
 
+    __module__ = "flambeau"
     __slots__ = ()
 
 
@@ -51,6 +52,7 @@ class memory_format(_Named):
     Source: torch.memory_format
     """
 
+    __module__ = "flambeau"
     __slots__ = ()
 
 
@@ -65,7 +67,8 @@ def named(name: str) -> Any:
 
 def _define(cls: type, *names: str) -> None:
     for name in names:
-        made: Any = NAMES[name] = object.__new__(cls)
+        made: Any = object.__new__(cls)
+        NAMES[name] = made
         made.name = name
 
 

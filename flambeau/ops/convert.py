@@ -1,4 +1,4 @@
-"""Conversions: dtype, device, copies, NumPy, and how tensors are shown and copied."""
+"""Conversions: other dtypes, devices and memory formats, copies, and what is written to tensors."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
-from ..autograd.node import Leaf
 from ..core.device import CPU, resolve, transfer
 from ..core.device import device as Device
-from ..core.dtype import DTYPES, dtype, state
+from ..core.dtype import DTYPES, dtype
 from ..core.dtype import dtype as _dtype
 from ..core.kind import kind_of
 from ..core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
 from ..core.layout import is_contiguous as is_laid_out
-from ..core.printing import format_tensor
 from ..core.promotion import result_dtype
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import method, public
@@ -107,9 +105,9 @@ def to(
     if args:
         dtype, device, non_blocking, copy = _sorted_out(args, dtype, device, non_blocking, copy)
     if non_blocking.__class__ is not bool or copy.__class__ is not bool:
-        raise _bad_target((*args, non_blocking, copy))
+        raise _bad_target(args or (non_blocking, copy))
     if dtype is not None and dtype.__class__ is not _dtype:
-        dtype = _dtype_of(dtype, args)
+        dtype = _dtype_of(dtype, args or (dtype,))
     return converted(self, dtype, device, non_blocking, copy, memory_format)
 
 
@@ -155,7 +153,7 @@ def _dtype_of(given: Any, args: tuple) -> Any:
         return DTYPES["int64"]
     if given is float:
         return DTYPES["float64"]
-    raise _bad_target((*args, given))
+    raise _bad_target(args)
 
 
 def converted(
@@ -287,42 +285,6 @@ def cuda(
 
 
 @method()
-def numpy(self: Tensor, *, force: bool = False) -> Any:
-    """The NumPy array that holds the values; each sees what is written to the other.
-
-    Raises:
-        RuntimeError: It requires grad.
-        TypeError: It is on another device, or of a dtype that NumPy lacks.
-
-    Source: torch.Tensor.numpy
-    """
-    if force:
-        return self.detach().cpu()._array  # type: ignore[attr-defined]
-    if self._node is not None:
-        raise RuntimeError(
-            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-        )
-    if self.device.type != "cpu":
-        raise TypeError(
-            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
-            "tensor to host memory first."
-        )
-    if self.dtype.name == "bfloat16":
-        raise TypeError("Got unsupported ScalarType BFloat16: convert with .float() first")
-    return self._array
-
-
-@method()
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
-    array = self.numpy()  # type: ignore[attr-defined]
-    if dtype is not None and array.dtype != dtype:
-        if copy is False:
-            raise ValueError(f"a {dtype} array of a {self.dtype} tensor needs a copy")
-        return array.astype(dtype)
-    return array.copy() if copy else array
-
-
-@method()
 def detach(self: Tensor) -> Tensor:
     """The same memory without history.
 
@@ -347,24 +309,6 @@ def detach_(self: Tensor) -> Tensor:
         )
     self._node = None
     return self
-
-
-def _get_data(self: Tensor) -> Tensor:
-    """The same memory without history; assigning takes another tensor's memory."""
-    result = wrap(self._array, self._kind)
-    result._base = self._base
-    return result
-
-
-def _set_data(self: Tensor, other: Tensor) -> None:
-    if not isinstance(other, Tensor):
-        raise TypeError(f"Variable data has to be a tensor, but got {other.__class__.__name__}")
-    self._array, self._kind = other._array, other._kind
-    if isinstance(self._node, Leaf):
-        self._node.shape, self._node.kind = other._array.shape, other._kind
-
-
-Tensor.data = property(_get_data, _set_data)  # type: ignore[attr-defined]
 
 
 @operation(operands="x source", label="Copy")
@@ -492,84 +436,3 @@ def numel(input: Tensor) -> int:
     Source: torch.numel
     """
     return input.numel()
-
-
-# ------------------------------------------------------------------------------------- showing
-
-
-@method("__repr__")
-def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
-    suffixes = []
-    name = _gradient_name(self)
-    if name:
-        suffixes.append(f"grad_fn=<{name}>")
-    elif self.requires_grad:
-        suffixes.append("requires_grad=True")
-    return format_tensor(
-        self._array,
-        dtype_name=self.dtype.name,
-        default_dtype_name=state.default.name,
-        suffixes=suffixes,
-        device=None if self.device.type == "cpu" else str(self.device),
-    )
-
-
-def _gradient_name(self: Tensor) -> str:
-    node = self.grad_fn
-    return "" if node is None else node.name()
-
-
-@method()
-def __format__(self: Tensor, spec: str) -> str:
-    if self.ndim == 0:
-        return self.item().__format__(spec)
-    return object.__format__(self, spec) if spec else repr(self)
-
-
-# ------------------------------------------------------------------------------------- copying
-
-
-@method()
-def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
-            "the moment.  If you were attempting to deepcopy a module, this may be because of a computed "
-            "tensor kept as an attribute: detach() it."
-        )
-    if id(self) in memo:
-        return memo[id(self)]
-    result = object.__new__(self.__class__)
-    fresh = wrap(self._array.copy(order="K"), self._kind)
-    for slot in ("_array", "_kind", "_node", "_cell", "_base"):
-        setattr(result, slot, getattr(fresh, slot))
-    memo[id(self)] = result
-    if self.requires_grad:
-        result.requires_grad_()  # type: ignore[attr-defined]
-    if self.grad is not None:
-        result._grad = self.grad.__deepcopy__(memo)  # type: ignore[attr-defined]
-    import copy
-
-    result.__dict__.update(copy.deepcopy(self.__dict__, memo))
-    return result
-
-
-def _unpickled(cls: Any, array: Any, requires_grad: bool, attributes: dict) -> Tensor:
-    from ..core.tensor import wrap_numpy
-
-    fresh = wrap_numpy(array)
-    result = object.__new__(cls)
-    for slot in ("_array", "_kind", "_node", "_cell", "_base"):
-        setattr(result, slot, getattr(fresh, slot))
-    result.__dict__.update(attributes)
-    return result.requires_grad_() if requires_grad else result  # type: ignore[attr-defined]
-
-
-@method()
-def __reduce_ex__(self: Tensor, protocol: Any) -> tuple:
-    return _unpickled, (
-        self.__class__,
-        np.array(self._array),
-        self.requires_grad,
-        dict(self.__dict__),
-    )
