@@ -102,6 +102,9 @@ def to(
         >>> torch.ones(2).to(torch.int64)
         tensor([1, 1])
     """
+    plain = not (dtype or device or copy or memory_format)
+    if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
+        return self if args[0] is self._kind.dtype else to_copy(self, args[0].numpy)
     if args:
         dtype, device, non_blocking, copy = _sorted_out(args, dtype, device, non_blocking, copy)
     if non_blocking.__class__ is not bool or copy.__class__ is not bool:

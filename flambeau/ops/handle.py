@@ -81,6 +81,11 @@ def _get_data(self: Tensor) -> Tensor:
 def _set_data(self: Tensor, other: Tensor) -> None:
     if not isinstance(other, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {other.__class__.__name__}")
+    if self._node is not None and other._kind.dtype.category < 2:
+        raise RuntimeError(
+            "data set to a tensor that requires gradients must be floating point or complex dtype, not "
+            f"{other.dtype}"
+        )
     self._array, self._kind = other._array, other._kind
     if isinstance(self._node, Leaf):
         self._node.shape, self._node.kind = other._array.shape, other._kind
