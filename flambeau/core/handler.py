@@ -123,5 +123,6 @@ def _insert(found: list[Any], operand: Any) -> None:
 
 
 def is_overridden(operand: object) -> bool:
-    """Is it no tensor, but an object that handles functions?"""
-    return not isinstance(operand, Tensor) and hasattr(type(operand), "__torch_function__")
+    """Does the operand's class handle functions?"""
+    cls = operand.__class__
+    return cls not in PLAIN and state.enabled and handles(cls)

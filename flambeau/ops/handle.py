@@ -64,8 +64,13 @@ Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-define
 def bare(x: Tensor) -> Tensor:
     """A new plain handle on a tensor's memory, without its history."""
     result = wrap(x._array, x._kind)
-    result._cell, result._base = x._cell, x._base
+    result._cell, result._base = x._cell, _bare_root(x)
     return result
+
+
+def _bare_root(x: Tensor) -> Tensor | None:
+    """What a handle without history is a view of: the same memory, without history too."""
+    return None if x._base is None else bare(x._base)
 
 
 # ------------------------------------------------------------------------------------- its data
@@ -74,7 +79,7 @@ def bare(x: Tensor) -> Tensor:
 def _get_data(self: Tensor) -> Tensor:
     """The same memory without history; assigning takes another tensor's memory."""
     result = wrap(self._array, self._kind)
-    result._base = self._base
+    result._base = _bare_root(self)
     return result
 
 

@@ -239,6 +239,7 @@ class Gates:
 
     def admit(self, name: str, function: Any) -> None:
         """Gate a public function; what is no formula waits where gates are open."""
+        self._names = {}
         if name not in _UNSEEN and (self.closed or not hasattr(function, "operation")):
             self._gate(function, function, name not in _MODES_ONLY)
 

@@ -147,3 +147,13 @@ def test_what_a_tensor_is_not(x):
         x.is_coalesced()
     with pytest.raises(AttributeError):
         x.shape = (3, 2)
+
+
+def test_data_holds_no_history():
+    weight = torch.ones(4, requires_grad=True)
+    view = (weight * 2)[1:]
+    alive = weakref.ref(view._base)
+    data = view.data
+    del view
+    assert data.storage_offset() == 1
+    assert alive() is None

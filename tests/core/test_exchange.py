@@ -106,5 +106,5 @@ def test_from_numpy():
     for odd in (np.array(["a"]), np.array([None]), np.zeros(2, np.longdouble)):
         with pytest.raises(TypeError, match=f"The only supported types are: {kinds}"):
             torch.from_numpy(odd)
-    with pytest.raises(TypeError, match="expected np.ndarray"):
+    with pytest.raises(TypeError, match=r"expected np.ndarray"):
         torch.from_numpy([1])
