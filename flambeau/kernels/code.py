@@ -327,6 +327,10 @@ class Value:
 
     def cast_bits(self, element: str) -> Value:
         kind = self.code.vector(element) if self.type.startswith("<") else element
+        return self.cast_to(kind)
+
+    def cast_to(self, kind: str) -> Value:
+        """The same bits as another type of the same size."""
         return self.code.emit(f"bitcast {self.type} {self.name} to {kind}", kind)
 
     def convert(self, element: str) -> Value:
