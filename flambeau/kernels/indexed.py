@@ -159,7 +159,7 @@ class Walk:
 def _walk(x: Any, key: tuple) -> Walk | None:
     """The plan for a key; None where it is for NumPy."""
     before = 0
-    while before < len(key) and key[before] is _FULL or _is_full(key, before):
+    while _is_full(key, before):
         before += 1
     behind = before
     while behind < len(key) and key[behind].__class__ is np.ndarray:
@@ -169,7 +169,9 @@ def _walk(x: Any, key: tuple) -> Walk | None:
         return None
     if any(a.dtype != np.int64 and a.dtype != np.int32 for a in arrays) or x.dtype.kind == "O":
         return None
-    common = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
+    common = (
+        arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
+    )
     rest = x.shape[behind:]
     size = math.prod(common) * math.prod(x.shape[:before]) * math.prod(rest)
     if size <= SMALL or not enabled() or not x.flags.aligned:

@@ -29,7 +29,10 @@ def keys(shape, rng):
             yield (FULL,) * first + (places(own, n, rng),)
         yield (FULL,) * first + (np.arange(n)[::-1], *(FULL,) * (ndim - first - 1))
         if first + 1 < ndim:
-            yield (FULL,) * first + (places((6,), n, rng), places((3, 1), shape[first + 1], rng, np.int32))
+            yield (FULL,) * first + (
+                places((6,), n, rng),
+                places((3, 1), shape[first + 1], rng, np.int32),
+            )
     for dim in range(ndim):
         sizes = [int(rng.integers(1, n + 1)) for n in shape]
         sizes[dim] = 5
@@ -52,7 +55,9 @@ def arrays(dtype, rng):
         yield part
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "?", "i1", "u1", "i2", "f2", "i4", "i8", "c8", "c16"])
+@pytest.mark.parametrize(
+    "dtype", ["f4", "f8", "?", "i1", "u1", "i2", "f2", "i4", "i8", "c8", "c16"]
+)
 def test_reading(dtype):
     rng = np.random.default_rng(0)
     native = 0
@@ -102,7 +107,7 @@ def test_values_are_broadcast():
     assert x[:, 0].tolist() == [1.5, 1.5, 3.0, 0.0]
     indexed.put_at(x, key, np.arange(6.0))
     assert np.array_equal(x[0], np.arange(6.0))
-    with pytest.raises(ValueError, match="broadcast|remapped"):
+    with pytest.raises(ValueError, match=r"broadcast|remapped"):
         indexed.add_at(x, key, np.ones(5))
 
 
@@ -158,7 +163,12 @@ def test_sums_in_the_order_of_the_key_on_any_number_of_threads(each_number_of_th
 def test_what_a_walk_is_not_made_for_is_numpys():
     x = np.arange(24.0).reshape(4, 6)
     mask = x % 3 == 0
-    for key in ((mask,), (np.array([0, 1]), None), (np.array([1]), FULL, None), (slice(1, 3), np.array([0]))):
+    for key in (
+        (mask,),
+        (np.array([0, 1]), None),
+        (np.array([1]), FULL, None),
+        (slice(1, 3), np.array([0])),
+    ):
         assert np.array_equal(indexed.take(x, key), x[key])
     indexed.add_at(x, (np.array([0, 0]),), np.float32(1))
     assert x[0, 0] == 2
