@@ -8,7 +8,6 @@ from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor, wrap_dim
 from ..formula import primitive as p
 from ..formula.expression import Expression
-from .division import quotient
 from .formula import Operand as operand
 from .registry import public
 from .row import one_dim, rowwise
@@ -176,17 +175,3 @@ def rms_norm(
         dim=tuple(range(-len(tuple(normalized_shape)), 0)),
         parameters=(float(small),),
     )
-
-
-@public("nn.functional.normalize")
-def normalize(
-    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
-) -> Tensor:
-    """Rows by their norm.
-
-    Source: torch.nn.functional.normalize
-    """
-    from .norm import vector_norm
-
-    length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
-    return quotient(input, length, out=out)
