@@ -13,10 +13,10 @@ from ..formula.expression import Expression, length, position
 from .activation import logsigmoid
 from .comparison import minimum, where
 from .define import pointwise
-from .distance import pairwise_distance
 from .loss_head import check_reduction, loss, reduced
 from .registry import public
 from .row import rowwise
+from .similarity import pairwise_distance
 
 
 @pointwise(names="input target margin", method=False, inplace=False)
