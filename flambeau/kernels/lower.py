@@ -51,8 +51,7 @@ def smaller(x: Value, y: Value) -> Value:
 
 
 def _sign(x: Value) -> Value:
-    one = choose(x > 0, x.like(1), choose(x < 0, x.like(-1), x.like(0)))
-    return choose(x.is_nan(), x, one) if x.is_float else one
+    return choose(x > 0, x.like(1), choose(x < 0, x.like(-1), x.like(0)))
 
 
 def _fmax(x: Value, y: Value) -> Value:
