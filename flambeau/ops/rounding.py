@@ -104,13 +104,24 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(p.equal(x, 0), 0.0, g * z * 1j / p.square(p.absolute(z)))
 
 
-@pointwise(label="Conj", method="conj", inplace=False)
-def conj(x: Expression) -> Expression:
-    """The complex conjugate.
+@pointwise(label="Conj", method=False, inplace=False)
+def conjugate(x: Expression) -> Expression:
+    """The complex conjugate."""
+    return p.conj(x)
+
+
+@public(method=True)
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; what is real is its own.
 
     Source: torch.conj
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.conj(torch.tensor([1 + 2j]))
+        tensor([1.-2.j])
     """
-    return p.conj(x)
+    return conjugate(input) if input.dtype.is_complex else input
 
 
 @pointwise
