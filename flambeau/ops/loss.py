@@ -146,7 +146,9 @@ def huber_loss(
             "positive number, or call l1_loss"
         )
     losses = huber_error(input, target, delta=float(delta))
-    return _weighted(losses, weight, reduction, "HuberLoss")
+    if weight is not None:  # here a mean is not by the weights
+        losses = losses * weight  # type: ignore[operator]
+    return reduced(losses, reduction, "HuberLoss")
 
 
 @pointwise(
