@@ -56,7 +56,12 @@ _LAZY = {
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random", "vmap": "func"}
+_ELSEWHERE = {
+    "save": "serialization",
+    "load": "serialization",
+    "Generator": "random",
+    "vmap": "func",
+}
 
 
 def __getattr__(name: str) -> Any:
