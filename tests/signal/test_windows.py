@@ -57,17 +57,6 @@ RECORDED = {
     ("nuttall", False): ({}, [0.0003628, 0.110515253, 0.798258097, 0.798258097, 0.110515253]),
 }
 
-TOP = {
-    "hann_window": ((), [0.0, 0.3454915028, 0.9045084972, 0.9045084972, 0.3454915028]),
-    "hamming_window": (
-        (True, 0.6, 0.4),
-        [0.2, 0.4763932023, 0.9236067977, 0.9236067977, 0.4763932023],
-    ),
-    "blackman_window": ((), [0.0, 0.2007701433, 0.8492298567, 0.8492298567, 0.2007701433]),
-    "bartlett_window": ((False,), [0.0, 0.5, 1.0, 0.5, 0.0]),
-    "kaiser_window": ((False, 7.0), [0.0059314124, 0.4220846243, 1.0, 0.4220846243, 0.0059314124]),
-}
-
 
 @pytest.mark.parametrize(("name", "sym"), RECORDED)
 def test_as_recorded(name: str, sym: bool) -> None:
@@ -77,16 +66,6 @@ def test_as_recorded(name: str, sym: bool) -> None:
     assert getattr(W, name)(1, sym=sym, **options).tolist() == [1.0]
     assert getattr(W, name)(0, sym=sym, **options).shape == (0,)
     assert getattr(W, name)(3, sym=sym, requires_grad=True, **options).requires_grad
-
-
-@pytest.mark.parametrize("name", TOP)
-def test_windows_of_the_torch_namespace(name: str) -> None:
-    arguments, want = TOP[name]
-    got = getattr(torch, name)(5, *arguments, dtype=torch.float64)
-    assert got.tolist() == pytest.approx(want, abs=1e-9)
-    assert getattr(torch, name)(1).tolist() == [1.0]
-    with pytest.raises(RuntimeError, match="non-negative window_length, got window_length=-1"):
-        getattr(torch, name)(-1)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +87,6 @@ def test_windows_of_the_torch_namespace(name: str) -> None:
         ),
         (lambda: W.general_cosine(3, a=[]), ValueError, "Coefficients cannot be empty"),
         (lambda: W.general_cosine(3, a=1), TypeError, "Coefficients must be a list/tuple"),
-        (
-            lambda: torch.hann_window(3, dtype=torch.int64),
-            RuntimeError,
-            "expects floating point dtypes",
-        ),
-        (lambda: torch.hann_window(3, True, 1.0), TypeError, "positional arguments"),
     ],
 )
 def test_refused(call, error, words) -> None:
