@@ -64,6 +64,7 @@ WEIGHT = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 
 Program = tuple[Callable[..., Any], tuple]
 
+
 class Tagged(torch.Tensor):
     """A subclass, which becomes a plain tensor again."""
 
