@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.tensor import InferenceCell
+from .inference import SAVED
 from .location import last_write
 
 _CLASSES = {
@@ -40,6 +42,8 @@ def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
 
     edge: The history of the tensor that it was (None, or a leaf, where it has none).
     """
+    if cell.__class__ is InferenceCell:
+        return f"{SAVED} {node.name()} saved one of shape {list(array.shape)}."
     made = ""
     if edge is not None and edge.node.name() != "AccumulateGrad":
         made = f", which is output {edge.index} of {edge.node.name()},"

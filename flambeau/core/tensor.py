@@ -195,6 +195,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
+        if self._cell.__class__ is InferenceCell:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
     def _is_view(self) -> bool:
@@ -348,6 +350,10 @@ class Tensor:
     def output_nr(self) -> int:
         """Which output of its grad_fn it is."""
         return 0 if self._node is None else self._node.index
+
+
+class InferenceCell(list):
+    """The version cell of an inference tensor (see autograd/inference.py)."""
 
 
 _PYTHON = frozenset((bool, int, float, complex))

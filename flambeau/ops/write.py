@@ -10,12 +10,13 @@ import numpy as np
 
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
+from ..autograd.inference import WRITTEN
 from ..autograd.location import note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
-from ..core.tensor import Tensor
+from ..core.tensor import InferenceCell, Tensor
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -97,6 +98,8 @@ def _title(dtype: Any) -> str:
 def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
     """Raises RuntimeError where an in-place write would break history or overlap itself."""
     array = target._array
+    if target._cell.__class__ is InferenceCell and not mode.inference:
+        raise RuntimeError(WRITTEN)
     if not array.flags.writeable:
         raise RuntimeError(
             "this tensor's memory is read-only (it came from a read-only array or an expanded "
@@ -193,6 +196,8 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"result type {_title(result.dtype)} can't be cast to the desired output type "
             f"{_title(out.dtype)}"
         )
+    if out._cell.__class__ is InferenceCell and not mode.inference:
+        raise RuntimeError(WRITTEN)
     if out._array.shape != result._array.shape:
         out._array = result._array.astype(out._kind.numpy)
     else:
