@@ -142,9 +142,18 @@ def backward(
             deposit(target, grad, create_graph)
 
 
-def deposit(target: Tensor, grad: Tensor, create_graph: bool) -> None:
-    """Add a gradient to one tensor's ``.grad``."""
+def deposit(target: Any, grad: Tensor, create_graph: bool) -> None:
+    """Add a gradient to one tensor's ``.grad``.
+
+    Raises:
+        RuntimeError: The target is an edge that belongs to no leaf.
+    """
     if isinstance(target, GradientEdge):
+        if not isinstance(target.node, Leaf):
+            raise RuntimeError(
+                f"backward(): inputs= got an edge of {target.node.name()}, which has no tensor to add the "
+                "gradient to: pass the tensor, or use autograd.grad"
+            )
         target = target.node.variable
     edge = target._node
     if type(edge) is Leaf:
@@ -201,7 +210,7 @@ def grad(
                 "One of the differentiated Tensors does not require grad: call requires_grad_() on "
                 "it before it is used"
             )
-    grads = (None,) * len(outs) if grad_outputs is None else sequence(grad_outputs)
+    grads: tuple[Any, ...] = (None,) * len(outs) if grad_outputs is None else sequence(grad_outputs)
     unused = materialize_grads or bool(allow_unused)
     retain = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
@@ -221,7 +230,7 @@ def grad(
                 "allow_unused=True if this is the desired behavior."
             )
     if materialize_grads:
-        count = (len(grads[0]),) if is_grads_batched else ()
+        count = grads[0]._array.shape[:1] if is_grads_batched else ()
         found = [_zeros(t, count) if g is None else g for g, t in zip(found, targets)]
     return tuple(found)
 
@@ -235,7 +244,7 @@ def _batched(outs: tuple, targets: tuple, grads: tuple, retain: bool, create: bo
     """One backward for each vector of a batch, stacked."""
     from .. import stack  # an operation: imported here, where the library is complete
 
-    count = len(grads[0])
+    count = len(grads[0]) if grads[0] is not None else 0
     for i, (output, batch) in enumerate(zip(outs, grads)):
         if batch is None or batch._array.shape[1:] != history(output).shape:
             raise RuntimeError(

@@ -1,9 +1,8 @@
 """Inference tensors: what is made in inference_mode, and can never be needed by backward.
 
 Ordinary tensors pay nothing for them. While some thread is in inference_mode, the constructor of
-tensors is one that asks which thread calls it. An inference tensor is known by the class of its
-version cell, and the version there differs from itself, so that a node which saved the tensor finds
-it stale.
+tensors is one that asks which thread calls it. An inference tensor is known by its version, which
+differs from itself, so that a node which saved the tensor finds it stale.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 from .. import kernels
 from ..core import tensor as handle
-from ..core.tensor import InferenceCell, Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 
 _lock = threading.Lock()
 _inside: list[Callable[..., Tensor]] = []
@@ -43,14 +42,10 @@ def end() -> None:
 def _marking(make: Callable[..., Tensor], mode: Any) -> Callable[..., Tensor]:
     def marked(array: Any, kind: Any, node: Any, cell: list, base: Tensor | None) -> Tensor:
         if base is None and mode.inference:
-            cell = InferenceCell((VERSION,))
+            cell = [UNVERSIONED]
         return make(array, kind, node, cell, base)
 
     return marked
-
-
-VERSION = float("nan")
-"""The version of inference tensors."""
 
 
 def is_inference(input: Tensor) -> bool:
@@ -65,7 +60,7 @@ def is_inference(input: Tensor) -> bool:
         >>> x.is_inference()
         True
     """
-    return input._cell.__class__ is InferenceCell
+    return input._cell[0] is UNVERSIONED
 
 
 SAVED = (

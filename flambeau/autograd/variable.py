@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import InferenceCell, Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 from . import engine
 from .gradient import backward as run
 from .gradient import seed
@@ -32,7 +32,7 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         )
     if self._node is None:
         if requires_grad:
-            if self._cell.__class__ is InferenceCell and not mode.inference:
+            if self._cell[0] is UNVERSIONED and not mode.inference:
                 raise RuntimeError(
                     "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed: "
                     "clone() it first"

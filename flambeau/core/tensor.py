@@ -195,7 +195,7 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
-        if self._cell.__class__ is InferenceCell:
+        if self._cell[0] is UNVERSIONED:
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
@@ -352,8 +352,20 @@ class Tensor:
         return 0 if self._node is None else self._node.index
 
 
-class InferenceCell(list):
-    """The version cell of an inference tensor (see autograd/inference.py)."""
+class Unversioned:
+    """The version of inference tensors (see autograd/inference.py): writes leave it as it is, and it
+    differs from every version that a node noted, itself too."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, count: int) -> Unversioned:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+UNVERSIONED = Unversioned()
 
 
 _PYTHON = frozenset((bool, int, float, complex))
