@@ -84,11 +84,9 @@ class Context:
             return x
         return connected(x, None if node is None else node.port(self._own[i]))
 
-    def _pack(self, node: Any, pack: Any, unpack: Any) -> None:
-        """Keep what `pack` makes of the saved tensors, and their histories for `unpack`'s results."""
-        saved = self._saved or ()
-        shown = [self._connected(i, x, node) for i, x in enumerate(saved)]
-        self._saved = tuple([None if x is None else pack(x) for x in shown])
+    def _pack(self, pack: Any, unpack: Any) -> None:
+        """Keep what `pack` makes of the saved tensors; outputs it sees without their history."""
+        self._saved = tuple([None if x is None else pack(x) for x in self._saved or ()])
         self._unpack, self._cells = unpack, ()
 
     def _keep(self, node: Any, places: dict[int, int]) -> None:

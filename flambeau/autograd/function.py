@@ -114,7 +114,7 @@ class FunctionNode(Node):
             self.saved = None
 
     def pack(self, pack: Callable, unpack: Callable) -> None:
-        self.context._pack(self, pack, unpack)
+        self.context._pack(pack, unpack)
 
 
 def backward_of(function: Any) -> Callable:
