@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..formula.evaluate import expand
 from ..formula.program import Program
 from .code import Code
+from .column import ColumnEntry, ColumnNest
 from .entry import Entry, fit_text
 from .machine import machine
 from .nest import Nest, Unsupported
@@ -37,8 +39,11 @@ def build_native(
     address = machine().address(text)
     interpreter = silently(interpreter)
     plain = builtin(name, address, interpreter)
-    arrange = arranged_rows if rows else arranged
-    fallback = arrange(plain, program, interpreter)
+    if rows:
+        columns = Columns(program, inputs, compute, results, name)
+        fallback = arranged_rows(plain, columns, program, interpreter)
+    else:
+        fallback = arranged(plain, program, interpreter)
     if dropping is None:
         return builtin(name, address, fallback)
     return builtin(name, machine().address(dropping), dropped(fallback))
@@ -74,12 +79,80 @@ def module_text(
         Unsupported: The program has no native form.
     """
     nest = Nest(program, expand(program.roots), inputs, compute, results, machine().bits, rows)
+    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop))
+
+
+def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
     inner = Code(nest.lanes)
     body = nest.text(inner)
-    outer = Code(nest.lanes, inner.declarations)
-    door = Entry(nest, outer, "SYMBOL", rows, drop).text()
+    door = entry(Code(nest.lanes, inner.declarations)).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
+
+
+class Columns:
+    """A row program whose rows lie across memory; its kernel is made when first called for."""
+
+    def __init__(
+        self,
+        program: Program,
+        inputs: Sequence[Any],
+        compute: Any,
+        results: Sequence[Any],
+        name: str,
+    ):
+        self.program, self.inputs, self.compute = program, inputs, compute
+        self.results, self.name = results, name
+        self.full = [x.full for x in program.inputs]
+
+    @cached_property
+    def kernel(self) -> Callable | None:
+        try:
+            nest = ColumnNest(
+                self.program, expand(self.program.roots), self.inputs, self.compute, self.results,
+                machine().bits, True,
+            )  # fmt: skip
+            text = whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
+        except Unsupported:
+            return None
+        return builtin(self.name, machine().address(text), _refuse)
+
+    def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
+        """The results, or NotImplemented for arrays that lie in another way.
+
+        shape: what the arrays broadcast to; axes: the reduced dimensions, counted from the front.
+        """
+        first, last = axes[0], axes[-1] + 1
+        if last - first != len(axes) or last == len(shape) or self.kernel is None:
+            return NotImplemented
+        sizes = (
+            math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+        )  # fmt: skip
+        kept = (*shape[:first], *(1,) * len(axes), *shape[last:])
+        flat = []
+        for array, full in zip(given, self.full):
+            if array.size == 1:
+                array = array.reshape(1, 1, 1)
+            elif not array.flags.c_contiguous:
+                return NotImplemented
+            elif array.shape == (shape if full else kept):
+                array = array.reshape(sizes if full else (sizes[0], 1, sizes[2]))
+            else:
+                return NotImplemented
+            flat.append(array)
+        values = self.kernel(*flat, *given[len(self.full) :])
+        if values is NotImplemented:
+            return values
+        several = type(values) is tuple
+        shaped = [
+            value.reshape(shape if root.full else kept)
+            for value, root in zip(values if several else (values,), self.program.roots)
+        ]
+        return tuple(shaped) if several else shaped[0]
+
+
+def _refuse(*given: Any) -> Any:
+    return NotImplemented
 
 
 def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callable:
@@ -154,7 +227,9 @@ def pattern(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int]:
     return ("leading" if last else "trailing"), math.prod(n for on, n in states if on is last)
 
 
-def arranged_rows(plain: Callable, program: Program, interpreter: Callable) -> Callable:
+def arranged_rows(
+    plain: Callable, columns: Columns, program: Program, interpreter: Callable
+) -> Callable:
     """Row programs over other dimensions than the last, or on arrays that do not lie in order."""
     count = len(program.inputs)
     full = [x.full for x in program.inputs]
@@ -164,11 +239,14 @@ def arranged_rows(plain: Callable, program: Program, interpreter: Callable) -> C
         arrays, axes = given[:count], given[-1]
         if not all(type(a) is np.ndarray for a in arrays):
             return interpreter(*given)
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        shape = arrays[0].shape if count == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
         if not shape or 0 in shape:
             return interpreter(*given)
         ndim = len(shape)
-        dims = range(ndim) if axes is None else sorted(axis % ndim for axis in axes)
+        dims = list(range(ndim)) if axes is None else sorted(axis % ndim for axis in axes)
+        values = columns(given, shape, dims)
+        if values is not NotImplemented:
+            return values
         kept = [i for i in range(ndim) if i not in dims]
         order = (*kept, *dims)
         length = math.prod(shape[i] for i in dims)

@@ -176,7 +176,7 @@ class Entry:
             f"sdiv i64 {total.name}, {choose(nothing, row_length.like(1), row_length).name}", "i64"
         )
         frame = self.frame(arrays, forms, parameters, count_rows, row_length)
-        results = self.allocate(frame, given[-1])
+        results = self.allocate(frame)
         self.run(frame, count_rows, row_length, total)
         self.give(results)
         self.slow()
@@ -285,25 +285,25 @@ class Entry:
         forms = []
         for i, (array, x) in enumerate(zip(arrays, self.nest.program.inputs)):
             descr = self.fact(f"descr_{self.nest.inputs[i]}")
+            dims = self.dims if x.full else self.row_dims()
             answer = code.emit(
                 f"call i64 @fit(ptr {array.name}, ptr {descr.name}, i32 {self.ndim.name}, "
-                f"ptr {self.dims.name})",
+                f"ptr {dims.name})",
                 "i64",
             )
             self.require(answer >= 0)
             form, period = answer & 7, answer >> 3
             if not x.full:
-                form = self.row_form(form)
+                self.require(form.differs(TRAILING))  # that is no value a row
             fits = period.equals(0) | row_length.equals(0) | period.equals(row_length)
             self.require(fits)
             row_length = choose(period.equals(0), row_length, period)
             forms.append(form)
         return forms, row_length
 
-    def row_form(self, form: Value) -> Value:
-        """An operand with a value a row: trailing is not that."""
-        self.require(form.differs(TRAILING))
-        return form
+    def row_dims(self) -> Value:
+        """The shape that an operand with one value a row is compared with."""
+        return self.dims
 
     # ------------------------------------------------------------------------- arrays and calls
 
@@ -315,6 +315,7 @@ class Entry:
         frame = code.slot(f"[{layout.size} x i64]")
         self.put(frame, layout.rows, rows)
         self.put(frame, layout.length, length)
+        self.put(frame, layout.width, length.like(1))
         for i, (array, form) in enumerate(zip(arrays, forms)):
             self.put(frame, layout.input + i, self.field(array, "data", "ptr"))
             self.put(frame, layout.form + i, form)
@@ -325,7 +326,7 @@ class Entry:
     def put(self, frame: Value, index: int, value: Value) -> None:
         self.code.store(value, self.code.at(frame, "i64", self.code.constant(index, "i64")))
 
-    def allocate(self, frame: Value, axes: Value) -> list[Value]:
+    def allocate(self, frame: Value) -> list[Value]:
         """New arrays for the results; reduced dimensions stay with size 1, unless they are dropped."""
         code, nest = self.code, self.nest
         reduced: tuple[Value, Value] | None = None

@@ -46,8 +46,8 @@ class Frame:
     """Where each fact stands in the frame."""
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
-        self.rows, self.length = 0, 1
-        self.output = 2
+        self.rows, self.length, self.width = 0, 1, 2
+        self.output = 3
         self.input = self.output + outputs
         self.form = self.input + inputs
         self.parameter = self.form + inputs
@@ -101,6 +101,7 @@ class Nest:
         self.code = code
         frame = Value(code, "%frame", "ptr")
         self.length = self.word(frame, self.frame.length)
+        self.width = self.word(frame, self.frame.width)
         self.outputs = [
             self.word(frame, self.frame.output + i, "ptr") for i in range(len(self.results))
         ]
@@ -141,23 +142,11 @@ class Nest:
     def one_row(self, row: Value) -> None:
         code = self.code
         start = row * self.length
-        self.starts: list[Value | None] = []
-        self.steps: list[Value | None] = []
-        self.bases: list[Value | None] = []
         self.row: dict[Expression, Value] = {}
+        self.begin_row(row, start)
         for i, x in enumerate(self.program.inputs):
             if not x.full:
                 self.row[x] = self.row_input(i, x, row)
-                self.bases.append(None)
-                self.steps.append(None)
-                continue
-            with code.when(self.forms[i].equals(LEADING)):
-                self.spread(i, row)
-            moving = (self.forms[i].equals(FULL)) | (self.forms[i].equals(TRAILING))
-            offset = choose(self.forms[i].equals(FULL), start, start.like(0))
-            there = code.at(self.pointers[i], self.inputs[i], offset)
-            self.bases.append(self.select(moving, there, self.splats[i]))  # type: ignore[arg-type]
-            self.steps.append(choose(moving, start.like(1), start.like(0)))
         if self.reductions:
             self.reduce_stages()
         full = [i for i, x in enumerate(self.roots) if x.full]
@@ -168,6 +157,24 @@ class Nest:
                 self.prepare([x])
                 place = code.at(self.outputs[i], self.results[i], row)
                 code.store(self.stored(self.row_value(x), i).lane(), place)
+
+    def begin_row(self, row: Value, start: Value) -> None:
+        """Where each full operand's row begins, and how far apart its elements are: 1, or 0 on the stack."""
+        code = self.code
+        self.steps: list[Value | None] = []
+        self.bases: list[Value | None] = []
+        for i, x in enumerate(self.program.inputs):
+            if not x.full:
+                self.bases.append(None)
+                self.steps.append(None)
+                continue
+            with code.when(self.forms[i].equals(LEADING)):
+                self.spread(i, row)
+            moving = (self.forms[i].equals(FULL)) | (self.forms[i].equals(TRAILING))
+            offset = choose(self.forms[i].equals(FULL), start, start.like(0))
+            there = code.at(self.pointers[i], self.inputs[i], offset)
+            self.bases.append(self.select(moving, there, self.splats[i]))  # type: ignore[arg-type]
+            self.steps.append(choose(moving, start.like(1), start.like(0)))
 
     def select(self, condition: Value, x: Value, y: Value) -> Value:
         return self.code.emit(f"select i1 {condition.name}, ptr {x.name}, ptr {y.name}", "ptr")
@@ -236,12 +243,16 @@ class Nest:
             if item.primitive is INPUT:
                 known[item] = self.read(self.index[item], item, i, mask)
             elif item.primitive is POSITION:
-                known[item] = self.code.splat(i) + self.code.iota()
+                known[item] = self.position(i)
             else:
                 known[item] = self.compute(
                     item, lambda arg: known[arg] if arg.full else self.row_value(arg)
                 )
         return [known[item] for item in items]
+
+    def position(self, i: Value) -> Value:
+        """The places within the row of the lanes that begin at element i."""
+        return self.code.splat(i) + self.code.iota()
 
     def read(self, k: int, x: Expression, i: Value, mask: Value | None) -> Value:
         code = self.code
@@ -296,11 +307,7 @@ class Nest:
     def reduce(self, items: list[Expression]) -> None:
         code, lanes = self.code, self.lanes
         args = [x.args[0] for x in items]
-        for x, arg in zip(items, args):
-            if not arg.full:
-                raise Unsupported("a reduction of a row value")
-            if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
-                raise Unsupported(f"{x.primitive.name} of bools")
+        check_reductions(items)
         rules = [RULES[x.primitive.name] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
@@ -345,6 +352,16 @@ class Nest:
         if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
             return "i64"
         return self.elements[x.domain]
+
+
+def check_reductions(items: Sequence[Expression]) -> None:
+    """Raises Unsupported for what no reduction of machine code does."""
+    for x in items:
+        arg = x.args[0]
+        if not arg.full:
+            raise Unsupported("a reduction of a row value")
+        if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
+            raise Unsupported(f"{x.primitive.name} of bools")
 
 
 class Rule:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..core import tensor as handle
-from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
 from .formula import common_device
 from .registry import is_overridden, method, override, public
@@ -147,12 +146,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
             and input._node is None
             and other._node is None
         ):
-            token = silence(silent)
-            try:
-                array = a.dot(b)
-            finally:
-                restore(token)
-            return handle.make(array, kind, None, [0], None)
+            return handle.make(a.dot(b), kind, None, [0], None)  # dot raises no flags
     except (AttributeError, ValueError):
         pass
     return _matmul(input, other, out)
