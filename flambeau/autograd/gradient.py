@@ -159,10 +159,9 @@ def deposit(target: Any, grad: Tensor, create_graph: bool) -> None:
     if type(edge) is Leaf:
         flow = engine.RECORDED if create_graph else engine.BARE
         flow.accumulate(edge, grad if create_graph else grad._array)
-    elif target.grad is None:
-        target._grad = grad
     else:
-        target._grad = target.grad + grad
+        old = getattr(target, "_grad", None)
+        target._grad = grad if old is None else old + grad
 
 
 def grad(

@@ -12,6 +12,7 @@ Slots of a tensor:
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -316,6 +317,15 @@ class Tensor:
         try:
             return self._grad
         except AttributeError:
+            node = self.grad_fn
+            if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                    ".grad attribute won't be populated during autograd.backward(): call "
+                    ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return None
 
     @grad.setter

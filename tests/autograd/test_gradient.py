@@ -251,3 +251,15 @@ def test_the_graph_can_be_walked() -> None:
     add.metadata["note"] = 1
     assert y.grad_fn.next_functions[0][0].metadata == {"note": 1}
     assert add(torch.tensor([1.0, 2.0]))[0].tolist() == [1.0, 2.0]
+
+
+def test_asking_an_inner_value_for_its_gradient_warns() -> None:
+    x = leaf(1.0)
+    y = x * 2
+    with pytest.warns(UserWarning, match="that is not a leaf Tensor is being accessed"):
+        assert y.grad is None
+    y.retain_grad()
+    assert y.grad is None
+    assert x.grad is None
+    (y * 2).backward()
+    assert y.grad.tolist() == [2.0]
