@@ -46,14 +46,11 @@ def gradcheck(
         check_grad_dtypes: Have gradients the dtypes of their inputs?
         check_batched_grad: Does ``is_grads_batched=True`` give the same?
         check_batched_forward_grad, check_forward_ad: Forward mode is not available: they raise.
-        check_backward_ad: Check the gradients at all.
-        fast_mode: Compare along one random direction an input instead of along all.
-        masked: Of sparse tensors, which there are none of.
+        check_backward_ad, fast_mode: Check at all; along one random direction an input, not all.
 
     Raises:
         GradcheckError: A check failed.
-        ValueError: No input requires grad.
-        NotImplementedError: A check of forward mode was asked for.
+        ValueError, NotImplementedError: No input requires grad; forward mode was asked for.
 
     Source: torch.autograd.gradcheck
 
@@ -65,8 +62,8 @@ def gradcheck(
     """
     if check_forward_ad or check_batched_forward_grad:
         raise NotImplementedError(
-            "gradcheck(): forward-mode differentiation is not available, so check_forward_ad and "
-            "check_batched_forward_grad cannot be honoured; leave them out to check the backward mode"
+            "gradcheck(): forward-mode differentiation is not available; leave out check_forward_ad and "
+            "check_batched_forward_grad, and the backward mode is checked"
         )
     given = as_tuple(inputs)
     try:
@@ -103,17 +100,13 @@ def gradgradcheck(
     """Check the gradients of a function's gradients, with respect to its inputs and to what arrives.
 
     Args:
-        func, inputs: As for `gradcheck`.
+        func, inputs, and what is not named here: As for `gradcheck`.
         grad_outputs: What arrives at the outputs; drawn at random if left out.
-        gen_non_contig_grad_outputs: Draw it with strides.
-        check_fwd_over_rev: Forward mode is not available: it raises.
-        check_rev_over_rev: Check at all.
-
-    The other arguments are those of `gradcheck`.
+        gen_non_contig_grad_outputs: Draw it with strides?
+        check_fwd_over_rev, check_rev_over_rev: The first raises; the second checks at all.
 
     Raises:
-        GradcheckError: A check failed.
-        NotImplementedError: A check of forward mode was asked for.
+        GradcheckError, NotImplementedError: As for `gradcheck`.
 
     Source: torch.autograd.gradgradcheck
 
