@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 from .autograd import variable as _variable
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
@@ -54,7 +53,13 @@ _LAZY = {
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+_ELSEWHERE = {
+    "Generator": "random",
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
+    "load": "serialization",
+    "save": "serialization",
+}
 
 
 def __getattr__(name: str) -> Any:
