@@ -193,7 +193,7 @@ class _Moving(Operation):
         source = tensors[0]
         result = wrap(values, kind_of(source._kind.dtype, options[0]))
         if mode.recording and source._node is not None:
-            self.record([result], tensors, [source._node], options)
+            self.record([result], tensors, (source._node,), options)
         return result
 
 

@@ -248,7 +248,7 @@ class Operation:
                     found.append((name, tensors[operand], edges[operand]))
             elif len(results) == 1:
                 found.append((name, results[0], "y"))
-            else:
+            elif output is not None:
                 found.append((name, results[output], output if output in live else None))
         return found
 
