@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..formula.program import Program
+from . import whole
 from .code import Code
 from .column import ColumnEntry, ColumnNest
 from .entry import Entry, fit_text
@@ -100,6 +101,9 @@ def module_text(
 def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
     inner = Code(nest.lanes)
     body = nest.text(inner)
+    if whole.is_divisible(nest):
+        for text in (whole.part_text, whole.finish_text):
+            body += text(nest, Code(nest.lanes, inner.declarations))
     door = entry(Code(nest.lanes, inner.declarations)).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"

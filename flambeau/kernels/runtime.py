@@ -23,7 +23,8 @@ _NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the sa
 _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
     "PyTuple_SetItem", "PyLong_AsDouble", "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument",
-    "PyType_GenericAlloc", "Py_IncRef", "Py_DecRef",
+    "PyType_GenericAlloc", "Py_IncRef", "Py_DecRef", "PyMem_RawMalloc",
+    "PyMem_RawFree",
 )  # fmt: skip
 _DESCRS = {"i8": "b1", "i32": "i4", "i64": "i8", "float": "f4", "double": "f8"}
 _OBJECTS: dict[str, Any] = {
