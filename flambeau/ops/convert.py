@@ -14,7 +14,7 @@ from ..core.dtype import DTYPES, dtype, state
 from ..core.kind import kind_of
 from ..core.printing import format_tensor
 from ..core.promotion import result_dtype
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from .registry import method, public
 from .rule import operation
 from .write import check_writable, finish_write, store
@@ -201,11 +201,8 @@ def detach(self: Tensor) -> Tensor:
 
     Source: torch.Tensor.detach
     """
-    result = wrap_view(self._array, self)
-    result._cell.pop()
-    result._base = None
-    if self._base is not None:
-        result._base = self._base
+    result = wrap(self._array, self._kind)
+    result._cell = self._cell
     return result
 
 

@@ -7,21 +7,49 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
-from ..core.kind import kind_of
-from ..core.tensor import Tensor, wrap, wrap_numpy, wrap_view
+from ..core.quiet import quiet
+from ..core.tensor import Tensor, wrap, wrap_view
+from .index_key import index_array, snapshot, split_key
+from .part import index_basic, select_
 from .registry import method, public
 from .rule import operation
-from .view import index_basic, select_
-from .write import check_writable, finish_write, store
+from .write import check_writable, finish_write, inplace_form, number_for, write_out, write_result
 
-_BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _FULL = slice(None)
+
+
+def taken(x: Any, key: tuple) -> Any:
+    """The elements at index arrays, in row-major order."""
+    found = x[key]
+    return found if found.flags.c_contiguous else np.ascontiguousarray(found)
+
+
+def add_at(whole: Any, key: tuple, values: Any) -> None:
+    """Add values at index arrays, again and again where an index repeats."""
+    if len(key) == 1 and whole.ndim == 1:
+        np.add.at(whole, key[0], values)
+    elif whole.flags.c_contiguous and values.size * 4 > whole.size:
+        # NumPy adds several times faster by positions in one dimension.
+        places = np.arange(whole.size).reshape(whole.shape)[key]
+        np.add.at(
+            whole.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1)
+        )
+    else:
+        np.add.at(whole, key, values)
+
+
+def put_at(whole: Any, key: tuple, values: Any, accumulate: bool) -> None:
+    """Write values at index arrays, or add them."""
+    if accumulate:
+        add_at(whole, key, values)
+    else:
+        whole[key] = values
 
 
 @operation(operands="x", label="Index")
 def index_advanced(x: Any, key: tuple) -> Any:
     """The elements at index arrays and masks: a copy."""
-    return x[key]
+    return taken(x, key)
 
 
 @index_advanced.gradient
@@ -33,7 +61,7 @@ def _(g: Tensor, key: tuple, shape_x: tuple[int, ...]) -> Tensor:
 def add_advanced(g: Any, key: tuple, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` added where `index_advanced` looked."""
     whole = np.zeros(shape, g.dtype)
-    np.add.at(whole, key, g)
+    add_at(whole, key, g)
     return whole
 
 
@@ -46,17 +74,21 @@ def _(g: Tensor, key: tuple) -> Tensor:
 def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
     """`x` with values written, or added, at index arrays and masks."""
     whole = x.copy()
-    if accumulate:
-        np.add.at(whole, key, values)
-    else:
-        whole[key] = values
+    put_at(whole, key, values, accumulate)
     return whole
 
 
 @put_advanced.gradient
-def _(g: Tensor, key: tuple, accumulate: bool, needs: tuple[bool, ...]) -> list[Any]:
-    own = g if accumulate else put_advanced(g, _zero_like(g), key, False)
-    return [own if needs[0] else None, index_advanced(g, key) if needs[1] else None]
+def _(
+    g: Tensor,
+    key: tuple,
+    accumulate: bool,
+    needs: tuple[bool, ...],
+    shape_values: tuple[int, ...],
+) -> list[Any]:
+    own = g if accumulate or not needs[0] else put_advanced(g, _zero_like(g), key, False)
+    given = index_advanced(g, key)._fit(shape_values) if needs[1] else None
+    return [own if needs[0] else None, given]
 
 
 @operation(operands="x values", label="Copy")
@@ -74,130 +106,11 @@ def _zero_like(x: Tensor) -> Tensor:
     return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
 
 
-def index_array(item: Any) -> np.ndarray:
-    """An item of a key as an array of integers or booleans.
-
-    Raises:
-        IndexError: It is neither.
-    """
-    if isinstance(item, Tensor):
-        array = item._array
-    else:
-        array = np.asarray(
-            [np.asarray(i) for i in item] if isinstance(item, (list, tuple)) else item
-        )
-        if array.size == 0 and isinstance(item, (list, tuple)):
-            array = array.astype(np.int64)
-    if array.dtype == np.uint8:
-        import warnings  # only old programs index by bytes
-
-        warnings.warn(
-            "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
-            "torch.bool instead.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return array.astype(bool)
-    if array.dtype not in (np.int64, np.int32, bool) and (
-        isinstance(item, Tensor) or array.dtype.kind not in "iu"
-    ):
-        raise IndexError(
-            "tensors used as indices must be long, int, byte or bool tensors, "
-            f"not {array.dtype}: convert with .long() or .bool()"
-        )
-    return array
-
-
-def split_key(key: Any, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
-    """`key` as a basic one and one of arrays for its result (None: there are no arrays).
-
-    Integers are taken first, so that they do not count among the arrays, as they do in NumPy.
-    """
-    items = [_item(item) for item in (key if isinstance(key, tuple) else (key,))]
-    used = sum(_uses(item) for item in items)
-    if used > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
-    if not any(item is Ellipsis for item in items):
-        items.append(Ellipsis)
-    basic: list[Any] = []
-    arrays: list[Any] = []
-    dim, found = 0, False
-    for item in items:
-        if item is Ellipsis:
-            rest = len(shape) - used
-            basic += [_FULL] * rest
-            arrays += [_FULL] * rest
-            dim += rest
-        elif isinstance(item, np.ndarray):
-            _check(item, dim, shape)
-            found = True
-            basic += [_FULL] * _uses(item)
-            arrays.append(item)
-            dim += _uses(item)
-        else:
-            _check_basic(item, dim, shape)
-            basic.append(item)
-            arrays += [] if item.__class__ is int else [_FULL]
-            dim += item is not None
-    return (*basic, Ellipsis), tuple(arrays) if found else None
-
-
-def _item(item: Any) -> Any:
-    if item.__class__ in _BASIC:
-        return item
-    if isinstance(item, slice):
-        return item
-    if isinstance(item, (bool, np.bool_)):
-        return np.asarray(item)
-    if isinstance(item, (int, np.integer)):
-        return int(item)
-    if isinstance(item, (float, complex, str)):
-        raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
-            f"Variables are valid indices (got {type(item).__name__})"
-        )
-    array = index_array(item)
-    return int(array) if array.ndim == 0 and array.dtype != bool else array
-
-
-def _uses(item: Any) -> int:
-    if isinstance(item, np.ndarray):
-        return item.ndim if item.dtype == bool else 1
-    return 0 if item is None or item is Ellipsis else 1
-
-
-def _check_basic(item: Any, dim: int, shape: tuple[int, ...]) -> None:
-    if isinstance(item, slice):
-        if item.step is not None and int(item.step) <= 0:
-            raise ValueError("step must be greater than zero: use flip() to reverse a dimension")
-    elif item is not None and not -shape[dim] <= item < shape[dim]:
-        raise IndexError(
-            f"index {item} is out of bounds for dimension {dim} with size {shape[dim]}"
-        )
-
-
-def _check(item: np.ndarray, dim: int, shape: tuple[int, ...]) -> None:
-    if item.dtype == bool:
-        if item.shape != shape[dim : dim + item.ndim]:
-            raise IndexError(
-                f"The shape of the mask {list(item.shape)} at index {dim} does not match "
-                f"the shape of the indexed tensor {list(shape)} at index {dim}"
-            )
-    elif item.size and (item.min() < -shape[dim] or item.max() >= shape[dim]):
-        bad = int(item.max() if item.max() >= shape[dim] else item.min())
-        raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {shape[dim]}")
-
-
-def _is_basic(key: Any) -> bool:
-    """Is it one of the plain keys that NumPy reads as PyTorch does?"""
-    if key.__class__ is tuple:
-        return all(
-            not (
-                item.__class__ not in _BASIC or (item.__class__ is slice and item.step is not None)
-            )
-            for item in key
-        )
-    return key.__class__ in _BASIC and (key.__class__ is not slice or key.step is None)
+def gathered(x: Tensor, key: tuple) -> Tensor:
+    """`index_advanced` by arrays that may be the user's: a recorded one keeps its own copies."""
+    if x._node is None:
+        return wrap(taken(x._array, key), x._kind)
+    return index_advanced(x, snapshot(key) if mode.recording else key)
 
 
 @method()
@@ -208,29 +121,35 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         IndexError: An index is out of range, or no index.
         ValueError: A slice's step is not positive.
     """
-    if self._node is None and _is_basic(key):
-        try:
-            array = self._array[key]
-            if array.__class__ is not np.ndarray:
-                array = self._array[(*key, Ellipsis) if key.__class__ is tuple else (key, Ellipsis)]
-            return wrap_view(array, self)
-        except IndexError:
-            pass  # the general way below says it in PyTorch's words
+    if self._node is None:
+        cls = key.__class__
+        if cls is tuple:
+            for item in key:
+                cls = item.__class__
+                if (
+                    cls is not int
+                    and (cls is not slice or item.step is not None)
+                    and item is not None
+                    and item is not Ellipsis
+                ):
+                    break
+            else:
+                cls = int
+        if cls is int or (cls is slice and key.step is None and self._array.ndim) or key is None:
+            try:
+                array = self._array[key]
+                if array.__class__ is not np.ndarray:
+                    array = self._array[(*key, ...) if key.__class__ is tuple else (key, ...)]
+                return wrap_view(array, self)
+            except IndexError:
+                pass  # the general way below says it in PyTorch's words
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
-        return _view(self, basic)
+        if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
+            return select_(self, 0, basic[0])
+        return index_basic(self, basic)
     plain = all(item == _FULL for item in basic[:-1])
-    return _gathered(self if plain else _view(self, basic), arrays)
-
-
-def _view(x: Tensor, basic: tuple) -> Tensor:
-    if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
-        return select_(x, 0, basic[0])
-    return index_basic(x, basic)
-
-
-def _gathered(x: Tensor, arrays: tuple) -> Tensor:
-    return index_advanced(x, arrays)
+    return gathered(self if plain else index_basic(self, basic), arrays)
 
 
 @method()
@@ -240,66 +159,89 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
     Raises:
         IndexError: An index is out of range, or no index.
         RuntimeError: Shapes do not broadcast, or the write would break history.
+        TypeError: The value is neither a tensor nor a number.
     """
+    if not isinstance(value, Tensor):
+        if not isinstance(value, (int, float, complex, np.generic)):
+            raise TypeError(
+                f"can't assign a {type(value).__name__} to a torch.{self.dtype.legacy}Tensor: "
+                "make it a tensor first"
+            )
+        value = number_for(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
-    given = (
-        value
-        if isinstance(value, Tensor)
-        else wrap_numpy(np.asarray(value).astype(self._kind.numpy))
-    )
-    with_view = index_basic(self, basic)
-    shape = with_view._array.shape if arrays is None else with_view._array[arrays].shape
-    given = _squeezed(given, shape)
+    target = index_basic(self, basic)
     if arrays is None:
-        write(with_view, (given,), lambda: overwrite(with_view, given))
-    else:
-        target = self if all(item == _FULL for item in basic[:-1]) else with_view
-        _put(target, arrays, given, False)
+        target.copy_(_without_leading_ones(value, target._array.ndim))
+        return
+    if all(item == _FULL for item in basic[:-1]):
+        target = self
+    if value._array.ndim and value._kind is not target._kind:
+        _same_dtype(target, value)
+    ndim = target._array[arrays].ndim
+    _put(target, arrays, _without_leading_ones(value, ndim), False)
 
 
-def _squeezed(value: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`value` without leading dimensions of size 1 that `shape` does not have."""
-    own = value._array.shape
-    extra = len(own) - len(shape)
-    if extra > 0 and own[:extra] == (1,) * extra:
-        value = value.reshape(own[extra:])  # type: ignore[attr-defined]
-        own = own[extra:]
-    try:
-        fits = np.broadcast_shapes(own, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+Tensor.__delitem__ = None  # type: ignore[attr-defined]  # "doesn't support item deletion"
+
+
+def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
+    """`value` without leading dimensions of size 1, where it has more than `ndim`."""
+    shape = value._array.shape
+    extra = len(shape) - ndim
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return value.reshape(shape[extra:])
+    return value
+
+
+def _same_dtype(target: Tensor, source: Tensor) -> None:
+    if target._kind.dtype is not source._kind.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{target.dtype.legacy} for the destination and {source.dtype.legacy} for the source."
+        )
+
+
+def _fits(target: Tensor, key: tuple, values: Tensor) -> Tensor:
+    """`values` in the target's dtype.
+
+    Raises:
+        RuntimeError: They do not broadcast to what the key reads.
+    """
+    shape, own = target._array[key].shape, values._array.shape
+    pairs = zip(own[::-1], shape[::-1])
+    if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
             f"indexing result of shape {list(shape)}"
         )
-    return value
+    return values if values._kind is target._kind else values.to(target.dtype)
 
 
-def write(target: Tensor, operands: tuple, make: Any) -> Tensor:
-    """Store what `make` gives into `target`, in place, as its history."""
-    check_writable(target, (target, *operands))
-    result = make()
-    store(target, result._array)
-    finish_write(target, result._node)
+def _put(target: Tensor, key: tuple, values: Tensor, accumulate: bool) -> Tensor:
+    """Write in place at index arrays."""
+    values = _fits(target, key, values)
+    if mode.recording and (target._node is not None or values._node is not None):
+        return write_result(
+            target, lambda x: put_advanced(x, values, snapshot(key), accumulate), (values,)
+        )
+    check_writable(target, (values,))
+    with quiet():
+        put_at(target._array, key, values._array, accumulate)
+    finish_write(target, None)
     return target
 
 
-def _put(target: Tensor, arrays: tuple, values: Tensor, accumulate: bool) -> Tensor:
-    if not mode.recording or (target._node is None and values._node is None):
-        check_writable(target, (values,))
-        if accumulate:
-            np.add.at(target._array, arrays, values._array)
-        else:
-            target._array[arrays] = values._array
-        finish_write(target, None)
-        return target
-    return write(target, (values,), lambda: put_advanced(target, values, arrays, accumulate))
-
-
-def _keys(input: Tensor, indices: Any) -> tuple:
+def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
+    if len(indices) > input._array.ndim and not any(
+        isinstance(item, Tensor) and item._array.dtype == bool for item in indices
+    ):
+        raise IndexError(
+            f"too many indices for tensor of dimension {input._array.ndim} (got {len(indices)})"
+        )
+    if values._array.ndim or values._kind.dtype is not input._kind.dtype:
+        _same_dtype(input, values)
     key = tuple(_FULL if item is None else index_array(item) for item in indices)
-    arrays = split_key(key, input._array.shape)[1]
+    arrays = split_key(key, input._array.shape, False)[1]
     return arrays if arrays is not None else (Ellipsis,)
 
 
@@ -307,9 +249,20 @@ def _keys(input: Tensor, indices: Any) -> tuple:
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) at index tensors.
 
+    Raises:
+        IndexError: An index is out of range, or no index.
+        RuntimeError: The values do not broadcast, or have another dtype.
+
     Source: torch.index_put
+
+    Example:
+        >>> import flambeau as torch
+        >>> i = torch.tensor([0, 0, 1])
+        >>> torch.index_put(torch.zeros(2), (i,), torch.ones(3), accumulate=True)
+        tensor([2., 1.])
     """
-    return put_advanced(input, values, _keys(input, indices), accumulate)
+    key = _keys(input, indices, values)
+    return put_advanced(input, _fits(input, key, values), snapshot(key), accumulate)
 
 
 @public(method=True)
@@ -318,73 +271,78 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
     Source: torch.Tensor.index_put_
     """
-    return _put(input, _keys(input, indices), values, accumulate)
+    return _put(input, _keys(input, indices, values), values, accumulate)
+
+
+def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
+    """The key of an index into all elements in row-major order.
+
+    Raises:
+        RuntimeError: The index is not int64.
+        IndexError: It is out of range.
+    """
+    array, size = index._array, input._array.size
+    if array.dtype != np.int64:
+        raise RuntimeError(
+            f"{name}: Expected a long tensor for index, but got {index.dtype.legacy}"
+        )
+    if array.size and not size:
+        raise IndexError(f"{name}: tried to take from an empty tensor")
+    if array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < -size or high >= size:
+            raise IndexError(
+                f"out of range: tried to access index {high if high >= size else low} on a tensor "
+                f"of {size} elements."
+            )
+    return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
+
+
+def _vector(input: Tensor) -> Tensor:
+    return input if input._array.ndim else input.reshape(1)
 
 
 @public(method=True)
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where a mask is true, in one dimension.
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements at indices into the flattened tensor.
 
-    Source: torch.masked_select
+    Raises:
+        IndexError: An index is out of range.
+        RuntimeError: The index is not int64.
+
+    Source: torch.take
 
     Example:
         >>> import flambeau as torch
-        >>> x = torch.tensor([1, 2, 3])
-        >>> torch.masked_select(x, x > 1)
-        tensor([2, 3])
+        >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
+        tensor([4, 1])
     """
-    if mask._array.dtype != bool:
-        raise RuntimeError(f"masked_select: expected BoolTensor for mask, not {mask.dtype}")
-    shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    spread = input if shape == input._array.shape else input.expand(shape)  # type: ignore[attr-defined]
-    return index_advanced(spread, (np.broadcast_to(mask._array, shape),))
+    result = index_advanced(_vector(input), flat_key("take()", input, index))
+    return result if out is None else write_out(out, result, "take")
 
 
+@inplace_form
 @public(method=True)
-def take(input: Tensor, index: Tensor) -> Tensor:
-    """The elements at indices into the flattened tensor.
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with values written (or added) at indices into the flattened tensor.
 
-    Source: torch.take
+    Raises:
+        IndexError: An index is out of range, or there are not as many values.
+        RuntimeError: The dtypes are not right.
+
+    Source: torch.Tensor.put
     """
-    flat = input.reshape(-1)  # type: ignore[attr-defined]
-    _check(index._array, 0, flat._array.shape)
-    return index_advanced(flat, (index._array,))
-
-
-@public(method=True)
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of a dimension at indices.
-
-    Source: torch.index_select
-    """
-    from ..core.tensor import wrap_dim
-
-    at = wrap_dim(dim, input.ndim)
-    x = input if input.ndim else input.reshape(1)  # type: ignore[attr-defined]
-    array = index._array.reshape(-1)
-    _check(array, at, x._array.shape)
-    result = index_advanced(x, (*(_FULL,) * at, array))
-    return result if input.ndim else result.reshape(())  # type: ignore[attr-defined]
-
-
-@public(method=True)
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not zero.
-
-    Source: torch.nonzero
-    """
-    array = input._array
-    kind = kind_of(_int64(), input.device)
-    if as_tuple:
-        return tuple(wrap(part, kind) for part in np.atleast_1d(array).nonzero())
-    found = np.argwhere(array) if array.ndim else np.empty((int(bool(array)), 0), np.int64)
-    return wrap(found, kind)
-
-
-public("argwhere", method="argwhere")(lambda input: nonzero(input))
-
-
-def _int64() -> Any:
-    from ..core.dtype import DTYPES
-
-    return DTYPES["int64"]
+    if source._kind.dtype is not input._kind.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{input.dtype.legacy} and source.dtype = {source.dtype.legacy}"
+        )
+    key = flat_key("put_()", input, index)
+    if source._array.size != index._array.size:
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
+        )
+    values = source.reshape(index._array.shape)
+    result = put_advanced(_vector(input), values, key, accumulate)
+    return result if input._array.ndim else result.reshape(())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Node, Port, next_sequence
+from ..core.dtype import FLOAT, INTEGER
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
+from .registry import method
 
 _new = object.__new__
 
@@ -73,20 +79,7 @@ def write_into(
 
 
 def _title(dtype: Any) -> str:
-    return {
-        "uint8": "Byte",
-        "int8": "Char",
-        "int64": "Long",
-        "int32": "Int",
-        "int16": "Short",
-        "float32": "Float",
-        "float64": "Double",
-        "bool": "Bool",
-        "float16": "Half",
-        "bfloat16": "BFloat16",
-        "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-    }.get(dtype.name, dtype.name)
+    return dtype.legacy
 
 
 def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
@@ -147,25 +140,52 @@ def store(target: Tensor, values: Any) -> None:
 
 def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
     """Count the version up, and make `node` (None: no gradient) the history of what was written."""
-    cell = target._cell
-    cell[0] += 1
+    target._cell[0] += 1
     if node is not None and mode.recording:
-        rebase(target, node, cell)
+        rebase(target, node)
 
 
-def rebase(target: Tensor, node: Any, cell: list) -> None:
+def rebase(target: Tensor, node: Any) -> None:
     """After a recorded write, `target` was made by `node`, and everything that sees its memory knows."""
-    base = target._base
-    if base is None:
+    root = target if target._base is None else target._base
+    if root._node is None:
+        register_plain_views(root, target)
+    if root is target:
         target._node = node
-        root = target
     else:
-        base._node = copy_slices(base, target, node)
-        root = base
-    for reference in cell[1:]:
+        root._node = copy_slices(root, target, node)
+    for reference in root._cell[1:]:
         view = reference()
-        if view is not None and view is not root:
+        if view is not None and view is not root and is_differentiable(root, view):
             view._node = view_of_base(root, view)
+
+
+def is_differentiable(root: Tensor, view: Tensor) -> bool:
+    """Does the gradient flow through the view? Not if it reads the memory as another dtype."""
+    return view._kind.dtype.to_real() is root._kind.dtype.to_real()
+
+
+def register_plain_views(root: Tensor, target: Tensor) -> None:
+    """Put the views of memory that had no history into its cell, now that it gets one.
+
+    Views of plain memory: keeping a weak reference to each would cost every indexing and reshaping a
+    quarter of its time, for the sake of writes that hardly happen. So they are looked for when one does.
+    Who looks at the memory holds its cell: the number of holders says whether there is anybody but
+    `root` and `target`, and only then does the collector, which knows them all, search.
+    """
+    del root._cell[1:]
+    if root is not target:
+        root._cell.append(weakref.ref(target))
+    if sys.getrefcount(root._cell) - 1 <= (1 if root is target else 2):
+        return
+    frozen = gc.get_freeze_count() > 0  # the collector does not search what gc.freeze() put aside
+    if frozen:
+        gc.unfreeze()
+    for holder in gc.get_referrers(root._cell):
+        if isinstance(holder, Tensor) and holder._base is root and holder is not target:
+            root._cell.append(weakref.ref(holder))
+    if frozen:
+        gc.freeze()
 
 
 class SliceNode(Node):
@@ -177,8 +197,8 @@ class SliceNode(Node):
         return "AsStridedBackward0"
 
     def backward(self, g: Any) -> list[Any]:
-        shape, place = self.saved
-        whole, part = place.memory(g, shape)
+        place = self.saved[1]
+        whole, part = place.memory()
         np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
         return [whole]
 
@@ -199,8 +219,8 @@ class CopySlices(Node):
         return "CopySlices"
 
     def backward(self, g: Any) -> list[Any]:
-        shape, place = self.saved
-        whole, part = place.memory(g, shape)
+        place = self.saved[1]
+        whole, part = place.memory()
         np.copyto(whole, g)
         inner = part.copy()
         part[...] = 0
@@ -228,6 +248,7 @@ class Place:
     __slots__ = (
         "base_shape",
         "base_strides",
+        "dtypes",
         "low",
         "offset",
         "overlaps",
@@ -247,15 +268,14 @@ class Place:
             view.size > 1
             and any(step == 0 and size > 1 for step, size in zip(view.strides, view.shape))
         ) or _overlapping(view)
-        self.base_strides = base.strides
+        self.dtypes = base.dtype, view.dtype
 
-    def memory(self, g: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    def memory(self) -> tuple[Any, Any]:
         """Zeros laid out as the base, and the view's part of them."""
-        item = g.dtype.itemsize
-        buffer = np.zeros(self.span // item if self.span else 0, g.dtype)
+        buffer = np.zeros(self.span, np.uint8)
         return (
-            np.ndarray(self.base_shape, g.dtype, buffer, self.low, self.base_strides),
-            np.ndarray(self.shape, g.dtype, buffer, self.offset, self.strides),
+            np.ndarray(self.base_shape, self.dtypes[0], buffer, self.low, self.base_strides),
+            np.ndarray(self.shape, self.dtypes[1], buffer, self.offset, self.strides),
         )
 
 
@@ -304,6 +324,96 @@ def copy_slices(base: Tensor, view: Tensor, node: Any) -> CopySlices:
     return made
 
 
+_C_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "int32": "int",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
+
+
+def number_for(value: Any, kind: Any) -> Tensor:
+    """A number as a 0-d tensor of `kind`, if the dtype can hold it.
+
+    Raises:
+        RuntimeError: It cannot: too large, complex for a real dtype, nan for an integer one.
+    """
+    dtype = kind.dtype
+    if isinstance(value, np.generic):
+        value = value.item()
+    real = value
+    if isinstance(value, complex) and not dtype.is_complex:
+        real = value.real if value.imag == 0 else None
+    if real is not None and dtype.category == INTEGER and not isinstance(real, bool):
+        limit, low = np.iinfo(kind.numpy), int(np.iinfo(kind.numpy).min)
+        whole = int(real) if real == real and abs(real) != float("inf") else None
+        if whole is not None and not dtype.is_signed and real.__class__ is int:
+            low = -int(limit.max)  # negative integers wrap around
+        fits = whole is not None and low <= whole <= limit.max and (low < 0 or real >= 0)
+        real = whole % (int(limit.max) + 1) if fits and whole < 0 and not dtype.is_signed else whole  # type: ignore[operator]
+        real = real if fits else None
+    elif real is not None and dtype.category == FLOAT:
+        with quiet():
+            array = np.asarray(float(real)).astype(kind.numpy)
+        if np.isfinite(float(real)) and not np.isfinite(np.asarray(array, np.float64)):
+            real = None
+    if real is None:
+        raise RuntimeError(
+            f"value cannot be converted to type {_C_NAMES.get(dtype.name, f'{dtype.name}_t')} "
+            f"without overflow: {value} does not fit {dtype}"
+        )
+    with quiet():
+        return wrap(kind.xp.asarray(real).astype(kind.numpy), kind)
+
+
+def write_result(
+    target: Tensor, function: Callable[[Tensor], Tensor], operands: Sequence[Any] = ()
+) -> Tensor:
+    """Run `function` on the target and write what it gives into the target, as its history.
+
+    The function sees a copy where it is recorded, so that what it saves are the values before.
+
+    Raises:
+        RuntimeError: The result has another shape, or a dtype that the target's cannot hold.
+    """
+    check_writable(target, (target, *operands))
+    before = target
+    if mode.recording and any(x._node is not None for x in (target, *operands)):
+        before = wrap(target._array.copy(), target._kind)
+        before._node = target._node
+    result = function(before)
+    if result._array.shape != target._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(target._array.shape)} doesn't match the broadcast shape "
+            f"{list(result._array.shape)}"
+        )
+    if not can_cast(result.dtype, target.dtype):
+        raise RuntimeError(
+            f"result type {_title(result.dtype)} can't be cast to the desired output type "
+            f"{_title(target.dtype)}"
+        )
+    store(target, result._array)
+    finish_write(target, result._node)
+    return target
+
+
+def inplace_form(function: Callable) -> Callable:
+    """Decorator: give a public function of (input, ...) its in-place method, and say which it is of."""
+    name = f"{function.__name__}_"
+
+    def form(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        operands = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        return write_result(self, lambda x: function(x, *args, **kwargs), operands)
+
+    form.__name__ = form.__qualname__ = name
+    form.__doc__ = f"The in-place form of `{function.__name__}`."
+    method()(form)
+    return function
+
+
 def write_out(out: Any, result: Any, name: str) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
 
@@ -328,8 +438,18 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"{_title(out.dtype)}"
         )
     if out._array.shape != result._array.shape:
-        out._array = result._array.astype(out._kind.numpy)
+        if out._array.size:
+            warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
+        out._array = np.array(result._array, out._kind.numpy)
     else:
         store(out, result._array)
     out._cell[0] += 1
     return out
+
+
+_RESIZED = (
+    "An output with one or more elements was resized since it had shape {}, which does not match the "
+    "required output shape {}. This behavior is deprecated, and in a future PyTorch release outputs "
+    "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+    "resizing it, inplace, to zero elements with t.resize_(0)."
+)

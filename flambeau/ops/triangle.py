@@ -1,0 +1,154 @@
+"""Triangles and diagonals of matrices: tril, triu, diag, diag_embed, trace."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor, wrap_dim
+from .part import diagonal, put_diagonal
+from .registry import public
+from .rule import operation
+from .write import inplace_form, write_out
+
+
+def _triangle(name: str, side: str) -> Any:
+    keep = getattr(np, name)
+
+    def compute(x: Any, diagonal: int) -> Any:
+        return np.ascontiguousarray(keep(x, diagonal))
+
+    compute.__name__ = f"{name}_"
+    compute.__doc__ = f"The {side} triangle; zeros elsewhere."
+    made = operation(compute, label=name.capitalize())
+    made.gradient(lambda g, diagonal: made(g, diagonal))
+
+    def function(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
+        if input._array.ndim < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+        if not hasattr(diagonal, "__index__"):
+            raise TypeError(
+                f"{name}(): argument 'diagonal' must be int, not {type(diagonal).__name__}"
+            )
+        result = made(input, operator.index(diagonal))
+        return result if out is None else write_out(out, result, name)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""The {side} triangle of matrices; the rest is zero.
+
+    Args:
+        input: Matrices, in the last two dimensions.
+        diagonal: The last diagonal that is kept: 0 the main one, above it positive.
+        out: Where to write the result.
+
+    Raises:
+        RuntimeError: There are fewer than two dimensions.
+
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(torch.ones(2, 2))
+        tensor([[1., {"0" if name == "tril" else "1"}.],
+                [{"1" if name == "tril" else "0"}., 1.]])
+    """
+    return inplace_form(public(method=True)(function))
+
+
+tril, triu = _triangle("tril", "lower"), _triangle("triu", "upper")
+
+
+@public(method=True)
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The last dimension as the diagonal of matrices.
+
+    Args:
+        input: The diagonals.
+        offset: Which diagonal: 0 the main one, above it positive.
+        dim1, dim2: The dimensions of the matrices in the result.
+
+    Raises:
+        RuntimeError: The two dimensions are one.
+
+    Source: torch.diag_embed
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diag_embed(torch.tensor([1, 2]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
+    shape = input._array.shape
+    a, b = wrap_dim(dim1, len(shape) + 1), wrap_dim(dim2, len(shape) + 1)
+    if not shape:
+        wrap_dim(-2, 0)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    size = shape[-1] + abs(offset)
+    whole = list(shape[:-1])
+    for at in sorted((a, b)):
+        whole.insert(at, size)
+    return put_diagonal(input, operator.index(offset), a, b, tuple(whole))
+
+
+@public(method=True)
+def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The diagonal of a matrix, as a copy; of a vector, the matrix with that diagonal.
+
+    Raises:
+        RuntimeError: It is neither.
+
+    Source: torch.diag
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
+        tensor([1, 4])
+    """
+    ndim = input._array.ndim
+    if ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
+    result = diag_embed(input, diagonal) if ndim == 1 else _diagonal(input, diagonal).clone()
+    return result if out is None else write_out(out, result, "diag")
+
+
+_diagonal = diagonal
+
+
+@public(method=True)
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix that has all elements on its diagonal.
+
+    Source: torch.diagflat
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diagflat(torch.tensor([1, 2]), 1)
+        tensor([[0, 1, 0],
+                [0, 0, 2],
+                [0, 0, 0]])
+    """
+    return diag_embed(input.reshape(-1), offset)
+
+
+@public(method=True)
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    Raises:
+        RuntimeError: It is no matrix.
+
+    Source: torch.trace
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
+        tensor(5)
+    """
+    if input._array.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    if input.dtype.name == "bool":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool': convert it first")
+    return _diagonal(input).sum()

@@ -1,0 +1,146 @@
+"""`view_operation`: operations whose results look at their operand's memory.
+
+They are the cheapest calls there are, so a view of a tensor without history is made at once, and the
+node of a recorded one saves nothing but shapes: the gradient of a view needs no values.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.mode import mode
+from ..autograd.node import Node, next_sequence
+from ..core.tensor import Tensor, register, wrap, wrap_view
+from .rule import Operation
+
+_new = object.__new__
+
+
+class ViewNode(Node):
+    """A recorded view; `options` are its operation's, by position."""
+
+    __slots__ = ("options", "shape_x")
+
+    operation: ViewOperation
+
+    def backward(self, g: Any) -> list[Any]:
+        part = self.backward_recorded(wrap(g, self.kind))[0]
+        return [part._array]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        return [self.operation.turn_back(g, self)]
+
+    def release(self) -> None:
+        """Holds no arrays, so nothing needs to go."""
+
+
+class ViewOperation(Operation):
+    """An operation of one operand `x` whose rule asks for nothing but g, options and ``shape_x``."""
+
+    def __init__(self, compute: Callable, label: str):
+        super().__init__(compute, "", True, label, None)
+        self.single = type(
+            f"{self.label}Backward0", (ViewNode,), {"__slots__": (), "operation": self}
+        )
+        self.picks: tuple[int | str, ...] = ()
+
+    def gradient(self, rule: Callable) -> Callable:
+        options = self.arguments[1:]
+        self.picks = tuple(
+            options.index(name) if name in options else name
+            for name in inspect.signature(rule).parameters
+        )
+        return super().gradient(rule)
+
+    def turn_back(self, g: Tensor, node: ViewNode) -> Tensor:
+        """The rule on what it asks for."""
+        known = {"g": g, "shape_x": node.shape_x}
+        values = (known[k] if k.__class__ is str else node.options[k] for k in self.picks)
+        return self.rule(*values)  # type: ignore[misc]
+
+    def __call__(self, x: Tensor, *options: Any) -> Any:
+        values = self.compute(x._array, *options)
+        if values.__class__ is tuple:
+            return self.finish(values, (x,), options)
+        edge = x._node
+        if edge is None:
+            return wrap_view(values, x)
+        result = _new(Tensor)
+        result._array = values
+        kind = result._kind = x._kind
+        result._node = None
+        cell = result._cell = x._cell
+        result._base = x if x._base is None else x._base
+        register(result, cell)
+        if mode.recording:
+            node = result._node = _new(self.single)
+            node.edges, node.options, node.shape_x = (edge,), options, x._array.shape
+            node.saved = node.cells = node.versions = ()
+            node.sequence, node.shape, node.kind = next_sequence(), values.shape, kind
+            node.hooks = node.notes = None
+            for watch in mode.watchers:
+                watch(node)
+        return result
+
+
+def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
+    """Decorator: make a `ViewOperation` of a function of an array and options.
+
+    Args:
+        label: The node's name, without Backward0.
+    """
+
+    def make(compute: Callable) -> ViewOperation:
+        return ViewOperation(compute, label)
+
+    return make
+
+
+def strided_view(
+    array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
+) -> Any:
+    """A view by shape, strides and offset (in bytes, from the array's first element)."""
+    if offset == 0:
+        return np.lib.stride_tricks.as_strided(array, shape, strides)
+    flat = np.lib.stride_tricks.as_strided(
+        array, (offset // array.itemsize + 1,), (array.itemsize,)
+    )
+    return np.lib.stride_tricks.as_strided(flat[-1:], shape, strides)
+
+
+def sizes_of(args: tuple) -> tuple[int, ...]:
+    """Sizes given one by one or as a sequence.
+
+    Raises:
+        TypeError: One is not an integer.
+    """
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    try:
+        return tuple(n if n.__class__ is int else n.__index__() for n in args)
+    except AttributeError:
+        kinds = ", ".join(type(n).__name__ for n in args)
+        raise TypeError(
+            f"received an invalid combination of arguments - got ({kinds}), where integers "
+            "are expected"
+        ) from None
+
+
+def spread_method(function: Callable) -> Callable:
+    """Decorator: make it a method too, where the sizes or dimensions may come one by one."""
+
+    def form(self: Tensor, *sizes: Any, **named: Any) -> Tensor:
+        if named:
+            return function(self, *sizes, **named)
+        if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+            sizes = tuple(sizes[0])
+        return function(self, sizes)
+
+    form.__name__ = form.__qualname__ = function.__name__
+    form.__doc__ = function.__doc__
+    setattr(Tensor, function.__name__, form)
+    return function
