@@ -31,6 +31,8 @@ def _mask_value(input: Tensor, value: Any) -> Tensor:
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
+    if value.dtype.is_complex and not input.dtype.is_complex:
+        number_for(value.item(), input._kind)
     return value.to(input.dtype)
 
 

@@ -11,9 +11,10 @@ from .write import write_out
 def named(name: str, fields: str) -> Any:
     """A class of named tuples that print as torch's do."""
     cls: Any = namedtuple(name, fields)  # type: ignore[misc]
+    names: tuple[str, ...] = cls._fields
 
     def show(self: Any) -> str:
-        parts = ",\n".join(f"{field}={getattr(self, field)!r}" for field in cls._fields)
+        parts = ",\n".join(f"{field}={getattr(self, field)!r}" for field in names)
         return f"torch.return_types.{name}(\n{parts})"
 
     return type(

@@ -313,6 +313,24 @@ def _places(cut: Tensor) -> Any:
     return cut.tolist()
 
 
+@public(method=True)
+def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split` into copies, which may be written in place freely.
+
+    Source: torch.unsafe_split
+    """
+    return tuple(part.clone() for part in split(tensor, split_size, dim))
+
+
+@public(method=True)
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """`chunk` into copies, which may be written in place freely.
+
+    Source: torch.unsafe_chunk
+    """
+    return tuple(part.clone() for part in chunk(input, chunks, dim))
+
+
 def _split_along(name: str, dim: int) -> None:
     def function(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         shape = input._array.shape
@@ -321,7 +339,6 @@ def _split_along(name: str, dim: int) -> None:
                 f"torch.{name} requires a tensor with at least {max(dim, 1)} dimension, but got a "
                 f"tensor with {len(shape)} dimensions!"
             )
-        at = min(dim, len(shape)) - 1 if name == "hsplit" else dim - 1
         at = (0 if len(shape) == 1 else 1) if name == "hsplit" else {"vsplit": 0, "dsplit": 2}[name]
         cut = indices_or_sections
         if not isinstance(cut, (list, tuple)) and (cut <= 0 or shape[at] % cut):

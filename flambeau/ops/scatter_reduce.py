@@ -367,5 +367,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
                 "index_fill_(): Converting complex Scalar to non-complex type is not supported"
             )
         filling = number_for(value, input._kind)
-    key = _slices("index_fill_", input, at, index)
+    *lead, places = _slices("index_fill_", input, at, index)
+    size = _vector(input)._array.shape[at]
+    key = (*lead, np.unique(places % max(size, 1)))  # each place counts once in the gradient
     return _finished(put_advanced(_vector(input), filling, key, False), input, None, "index_fill")

@@ -77,7 +77,8 @@ class ViewOperation(Operation):
         result._base = x if x._base is None else x._base
         register(result, cell)
         if mode.recording:
-            node = result._node = _new(self.single)
+            node: Any = _new(self.single)
+            result._node = node
             node.edges, node.options, node.shape_x = (edge,), options, x._array.shape
             node.saved = node.cells = node.versions = ()
             node.sequence, node.shape, node.kind = next_sequence(), values.shape, kind

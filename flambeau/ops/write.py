@@ -437,6 +437,8 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"result type {_title(result.dtype)} can't be cast to the desired output type "
             f"{_title(out.dtype)}"
         )
+    if out._array.shape == result._array.shape:
+        check_writable(out)
     if out._array.shape != result._array.shape:
         if out._array.size:
             warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
