@@ -213,12 +213,12 @@ def _binned(columns: list[Any], edges: list[Any], weight: Any, density: bool, dt
     flat = np.ravel_multi_index(tuple(p[inside] for p in places), shape)
     share = None if weight is None else weight[inside].astype(np.float64)
     total = np.bincount(flat, share, math.prod(shape)).astype(np.float64).reshape(shape)
+    total = total.astype(dtype)
     if density:
-        volume = np.ones((), np.float64)
-        for e in edges:
-            volume = np.multiply.outer(volume, np.diff(e.astype(np.float64)))
-        total = total / (total.sum() * volume)
-    return total.astype(dtype)
+        total = total / total.sum()
+        for i, e in enumerate(edges):
+            total /= np.diff(e).reshape([-1 if j == i else 1 for j in range(len(edges))])
+    return total
 
 
 @public(method=True)

@@ -13,6 +13,7 @@ from .index_key import index_array, snapshot, split_key
 from .part import index_basic, select_
 from .registry import method, public
 from .rule import operation
+from .view import expand
 from .write import check_writable, finish_write, inplace_form, number_for, write_out, write_result
 
 _FULL = slice(None)
@@ -113,6 +114,68 @@ def gathered(x: Tensor, key: tuple) -> Tensor:
     return index_advanced(x, snapshot(key) if mode.recording else key)
 
 
+def is_plain(key: tuple) -> bool:
+    """Is it a key of the items that NumPy reads as PyTorch does?"""
+    for item in key:
+        cls = item.__class__
+        if (
+            cls is not int
+            and (cls is not slice or item.step is not None)
+            and item is not None
+            and item is not Ellipsis
+        ):
+            return False
+    return True
+
+
+def _whole(key: Any) -> tuple:
+    """A plain key with an Ellipsis, so that a view comes of it and never a number."""
+    items = key if key.__class__ is tuple else (key,)
+    return items if any(item is Ellipsis for item in items) else (*items, Ellipsis)
+
+
+def simple_key(key: Any) -> Any:
+    """An index tensor, or a tuple of them and whole slices, for NumPy; None for any other key."""
+    if isinstance(key, Tensor):
+        array = key._array
+        return array if array.ndim and array.dtype.char in "lq?i" else None
+    if key.__class__ is slice and key.step is None:
+        return key
+    if key.__class__ is not tuple:
+        return None
+    items = []
+    for item in key:
+        if isinstance(item, Tensor):
+            array = item._array
+            if not array.ndim or array.dtype.char not in "lqi":
+                return None
+            items.append(array)
+        elif item.__class__ is slice and item.step is None:
+            items.append(item)
+        else:
+            return None
+    return tuple(items)
+
+
+def _is_wrong_mask(array: Any, key: Any) -> bool:
+    """A mask without elements, of which NumPy takes any shape."""
+    return key.__class__ is np.ndarray and key.size == 0 and key.shape != array.shape[: key.ndim]
+
+
+def _simple(array: Any, key: Any) -> Any:
+    """What a simple key reads; None where it is not one, or reads nothing."""
+    key = simple_key(key)
+    if key is None or not array.ndim or _is_wrong_mask(array, key):
+        return None
+    try:
+        found = array[key]
+    except IndexError:
+        return None  # the general way says it in PyTorch's words
+    if key.__class__ is slice or found.flags.c_contiguous:
+        return found
+    return np.ascontiguousarray(found)
+
+
 @method()
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """The elements at a key: a view for integers, slices, None and Ellipsis, else a copy.
@@ -121,28 +184,21 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         IndexError: An index is out of range, or no index.
         ValueError: A slice's step is not positive.
     """
-    if self._node is None:
-        cls = key.__class__
-        if cls is tuple:
-            for item in key:
-                cls = item.__class__
-                if (
-                    cls is not int
-                    and (cls is not slice or item.step is not None)
-                    and item is not None
-                    and item is not Ellipsis
-                ):
-                    break
-            else:
-                cls = int
-        if cls is int or (cls is slice and key.step is None and self._array.ndim) or key is None:
-            try:
-                array = self._array[key]
-                if array.__class__ is not np.ndarray:
-                    array = self._array[(*key, ...) if key.__class__ is tuple else (key, ...)]
-                return wrap_view(array, self)
-            except IndexError:
-                pass  # the general way below says it in PyTorch's words
+    cls = key.__class__
+    if cls is int or (cls is tuple and is_plain(key)) or key is None:
+        try:
+            if self._node is not None:
+                return select_(self, 0, key) if cls is int else index_basic(self, _whole(key))
+            array = self._array[key]
+            if array.__class__ is not np.ndarray:
+                array = self._array[(*key, ...) if cls is tuple else (key, ...)]
+            return wrap_view(array, self)
+        except IndexError:
+            pass  # the general way below says it in PyTorch's words
+    elif self._node is None:
+        found = _simple(self._array, key)
+        if found is not None:
+            return wrap_view(found, self) if cls is slice else wrap(found, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
@@ -161,27 +217,63 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
         RuntimeError: Shapes do not broadcast, or the write would break history.
         TypeError: The value is neither a tensor nor a number.
     """
+    if self._node is None and _set_simply(self, key, value):
+        return
     if not isinstance(value, Tensor):
         if not isinstance(value, (int, float, complex, np.generic)):
+            name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
             raise TypeError(
-                f"can't assign a {type(value).__name__} to a torch.{self.dtype.legacy}Tensor: "
+                f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
                 "make it a tensor first"
             )
         value = number_for(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     target = index_basic(self, basic)
     if arrays is None:
-        target.copy_(_without_leading_ones(value, target._array.ndim))
+        value = _without_leading_ones(value, target._array.ndim)
+        target.copy_(value if value._array.ndim == 0 else expand(value, target._array.shape))
         return
     if all(item == _FULL for item in basic[:-1]):
         target = self
-    if value._array.ndim and value._kind is not target._kind:
-        _same_dtype(target, value)
-    ndim = target._array[arrays].ndim
-    _put(target, arrays, _without_leading_ones(value, ndim), False)
+    fitting = _without_leading_ones(value, target._array[arrays].ndim)
+    _put(target, arrays, fitting, False, value._array.ndim > 0)
 
 
-Tensor.__delitem__ = None  # type: ignore[attr-defined]  # "doesn't support item deletion"
+def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
+    """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
+    kind, array, cls = x._kind, x._array, value.__class__
+    if cls is float or cls is int:
+        if cls not in kind.numbers or not -3e38 < value < 3e38 or kind.numpy is not kind.compute:
+            return False
+    elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
+        return False
+    else:
+        value = value._array
+        if np.may_share_memory(value, array):
+            return False
+    base = x._base
+    if (base is not None and base._node is not None) or 0 in array.strides or mode.inference:
+        return False
+    if not (key.__class__ is int or (key.__class__ is tuple and is_plain(key))):
+        key = simple_key(key)
+        if key is None or not array.ndim or _is_wrong_mask(array, key):
+            return False
+    try:
+        array[key] = value
+    except (IndexError, ValueError, OverflowError, TypeError):
+        return False
+    x._cell[0] += 1
+    return True
+
+
+@method()
+def __delitem__(self: Tensor, key: Any) -> None:
+    """Elements cannot be deleted.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError("Tensor does not support deleting items")
 
 
 def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
@@ -201,7 +293,7 @@ def _same_dtype(target: Tensor, source: Tensor) -> None:
         )
 
 
-def _fits(target: Tensor, key: tuple, values: Tensor) -> Tensor:
+def _fits(target: Tensor, key: tuple, values: Tensor, strict: bool = True) -> Tensor:
     """`values` in the target's dtype.
 
     Raises:
@@ -214,12 +306,16 @@ def _fits(target: Tensor, key: tuple, values: Tensor) -> Tensor:
             f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
             f"indexing result of shape {list(shape)}"
         )
+    if strict:
+        _same_dtype(target, values)
     return values if values._kind is target._kind else values.to(target.dtype)
 
 
-def _put(target: Tensor, key: tuple, values: Tensor, accumulate: bool) -> Tensor:
+def _put(
+    target: Tensor, key: tuple, values: Tensor, accumulate: bool, strict: bool = True
+) -> Tensor:
     """Write in place at index arrays."""
-    values = _fits(target, key, values)
+    values = _fits(target, key, values, strict)
     if mode.recording and (target._node is not None or values._node is not None):
         return write_result(
             target, lambda x: put_advanced(x, values, snapshot(key), accumulate), (values,)
@@ -238,9 +334,10 @@ def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
         raise IndexError(
             f"too many indices for tensor of dimension {input._array.ndim} (got {len(indices)})"
         )
-    if values._array.ndim or values._kind.dtype is not input._kind.dtype:
-        _same_dtype(input, values)
-    key = tuple(_FULL if item is None else index_array(item) for item in indices)
+    for i, item in enumerate(indices):
+        if item is None:
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got NoneType")
+    key = tuple(index_array(item) for item in indices)
     arrays = split_key(key, input._array.shape, False)[1]
     return arrays if arrays is not None else (Ellipsis,)
 
@@ -317,7 +414,13 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
         >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
         tensor([4, 1])
     """
-    result = index_advanced(_vector(input), flat_key("take()", input, index))
+    if index._array.dtype != np.int64 or not input._array.size:
+        flat_key("take()", input, index)
+    try:
+        result = gathered(input.reshape(-1), (index._array,))
+    except IndexError:
+        flat_key("take()", input, index)
+        raise
     return result if out is None else write_out(out, result, "take")
 
 

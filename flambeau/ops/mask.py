@@ -28,7 +28,7 @@ def _mask_value(input: Tensor, value: Any) -> Tensor:
         return number_for(value, input._kind)
     if value._array.ndim:
         raise RuntimeError(
-            "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
     if value.dtype.is_complex and not input.dtype.is_complex:
@@ -65,6 +65,18 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             "masked_fill_ only supports boolean masks, but got mask with dtype "
             f"{_C_NAMES.get(mask.dtype.name, mask.dtype.name)}"
         )
+    kind, cls = input._kind, value.__class__
+    if (
+        input._node is None
+        and (cls is float or cls is int)
+        and cls in kind.numbers
+        and -3e38 < value < 3e38
+        and kind.numpy is kind.compute
+    ):
+        try:
+            return wrap(np.where(mask._array, kind.scalar(value), input._array), kind)
+        except (ValueError, OverflowError):
+            pass  # said below in PyTorch's words
     return choose(mask, _mask_value(input, value), input)
 
 
@@ -121,7 +133,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     if mask._array.dtype != bool:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, not {mask.dtype}")
     where = mask._array
-    shape = broadcast([input._array.shape, where.shape])
+    shape = broadcast([where.shape, input._array.shape])
     whole = input if input._array.shape == shape else input.expand(shape)
     result = gathered(whole, (where if where.shape == shape else np.broadcast_to(where, shape),))
     return result if out is None else write_out(out, result, "masked_select")

@@ -229,6 +229,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     for x in tensors:
         if x._kind is not tensors[0]._kind:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    for x in tensors:
         if x._array.ndim > 1:
             raise RuntimeError(
                 f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x}"

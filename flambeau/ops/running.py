@@ -13,10 +13,10 @@ from .axis import flip_
 from .comparison import where
 from .indexing import gathered
 from .named import into, named
-from .registry import public
+from .registry import method, public
 from .rule import operation
 from .scatter import along
-from .write import inplace_form, write_out
+from .write import write_out, write_result
 
 CumMax, CumMin = named("cummax", "values indices"), named("cummin", "values indices")
 
@@ -139,7 +139,21 @@ def _running(name: str, run: Any, doc: str, example: str) -> Any:
         >>> torch.{name}(torch.tensor([1, 2, 3]), 0)
         {example}
     """
-    return inplace_form(public(method=True)(function))
+
+    def form(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+        if dtype is not None and dtype is not self.dtype:
+            raise RuntimeError(
+                f"Bad in-place call: input tensor dtype {self.dtype.name} and output tensor dtype "
+                f"{dtype.name} should match"
+            )
+        if self.dtype.name == "bool":
+            raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+        return write_result(self, lambda x: function(x, dim).to(self.dtype))
+
+    form.__name__ = form.__qualname__ = f"{name}_"
+    form.__doc__ = f"The in-place form of `{name}`."
+    method()(form)
+    return public(method=True)(function)
 
 
 cumsum = _running("cumsum", cumsum_, "Running sums along a dimension.", "tensor([1, 3, 6])")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .index_key import snapshot
 from .indexing import _vector, gathered, put_advanced
 from .part import index_basic
 from .registry import public
@@ -45,7 +44,8 @@ def _check_dtype(name: str, index: Tensor) -> None:
 
 
 def _check_range(index: Any, dim: int, size: int) -> None:
-    if index.size:
+    # Read as unsigned numbers negative ones are the largest: one pass finds both mistakes.
+    if index.size and int(index.view(f"u{index.itemsize}").max()) >= size:
         low, high = index.min(), index.max()
         if low < 0 or high >= size:
             raise RuntimeError(
@@ -151,7 +151,7 @@ def scatter_place(
     else:
         values = src
     _check_range(array, at, size)
-    return x, snapshot(along(array, at)), values
+    return x, along(array.copy(), at), values
 
 
 def _finished(result: Tensor, input: Tensor, out: Tensor | None, name: str) -> Tensor:
@@ -272,7 +272,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise RuntimeError(
             f"index_select(): Index to scalar can have only 1 value, got {array.size} value(s)"
         )
-    if array.size and (array.min() < 0 or array.max() >= x._array.shape[at]):
+    if array.size and int(array.view(f"u{array.itemsize}").max()) >= x._array.shape[at]:
         raise IndexError("index out of range in self")
     result = gathered(x, (*(_FULL,) * at, array.reshape(-1)))
     return _finished(result, input, out, "index_select")

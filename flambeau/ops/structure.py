@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.promotion import promote_types
-from ..core.tensor import Tensor, wrap_dim
+from ..core.tensor import Tensor, wrap, wrap_dim
 from .convert import result_type
 from .part import put_basic
 from .registry import public
@@ -59,6 +59,18 @@ def listed(name: str, tensors: Any) -> list[Tensor]:
     return list(tensors)
 
 
+def plain_arrays(tensors: Any) -> list[Any] | None:
+    """The arrays of tensors of one kind without history; None where some other way is needed."""
+    if (tensors.__class__ is not list and tensors.__class__ is not tuple) or not tensors:
+        return None
+    arrays, kind = [], getattr(tensors[0], "_kind", None)
+    for x in tensors:
+        if not isinstance(x, Tensor) or x._kind is not kind or x._node is not None:
+            return None
+        arrays.append(x._array)
+    return arrays
+
+
 def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Tensors of one dtype: the one that all of them promote to."""
     kind = tensors[0]._kind
@@ -99,6 +111,12 @@ def cat(
         tensor([1, 2, 3])
     """
     dim = dim if axis is None else axis
+    arrays = plain_arrays(tensors)
+    if arrays is not None and out is None:
+        try:
+            return wrap(np.concatenate(arrays, dim), tensors[0]._kind)
+        except (ValueError, TypeError):
+            pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)
     if not parts:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
@@ -148,6 +166,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
         tensor([[1, 3],
                 [2, 4]])
     """
+    arrays = plain_arrays(tensors)
+    if arrays is not None and out is None:
+        try:
+            return wrap(np.stack(arrays, dim), tensors[0]._kind)
+        except (ValueError, TypeError):
+            pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
     if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")

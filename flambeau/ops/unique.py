@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def unique(
         )
         return _results(values, inverse.reshape(input._array.shape), counts, input, wants)
     rows, at = _rows_of(input, dim)
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
     begins = _begins(flat[ranks])
     inverse = np.empty(len(rows), np.int64)

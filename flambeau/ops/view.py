@@ -90,8 +90,10 @@ def view(self: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Tens
     array = self._array
     try:
         result = array.reshape(*shape)
-        if (result.shape == shape or _plain(shape)) and is_shared(result, array):
-            return wrap_view(result, self) if self._node is None else view_(self, result.shape)
+        if result.shape == shape or _plain(shape):
+            base = result.base  # of a view: the array, or the array's own base
+            if base is array or (base is not None and base is array.base):
+                return wrap_view(result, self) if self._node is None else view_(self, result.shape)
     except (ValueError, TypeError):
         pass  # a dtype, or an error: said below in PyTorch's words
     if dtype is None and len(shape) == 1 and isinstance(shape[0], DType):
@@ -102,7 +104,7 @@ def view(self: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Tens
         shape = tuple(size)
     elif not shape:
         raise TypeError("view() received an invalid combination of arguments - got (): give sizes")
-    wanted = infer(sizes_of(shape), array.size)
+    wanted = infer(sizes_of(shape, "view()"), array.size)
     if not is_shared(array.reshape(wanted), array):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension "
@@ -184,7 +186,7 @@ def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
         if result.shape != shape and not _plain(shape):
             raise ValueError
     except (ValueError, TypeError):
-        result = array.reshape(infer(sizes_of(shape), array.size))
+        result = array.reshape(infer(sizes_of(shape, "reshape()"), array.size))
     if self._node is None:
         return wrap_view(result, self) if is_shared(result, array) else wrap(result, self._kind)
     return (view_ if is_shared(result, array) else reshaped)(self, result.shape)
@@ -417,6 +419,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     at = wrap_dim(dim, len(shape))
     if not parts:
         raise RuntimeError("unflatten: sizes must be non-empty")
+    if not shape:
+        raise RuntimeError(
+            "unflatten got an unexpected error: a 0-d tensor has no dimension to split"
+        )
     known = math.prod(n for n in parts if n != -1)
     if known != shape[at] if -1 not in parts else known == 0 or shape[at] % known:
         raise RuntimeError(

@@ -113,7 +113,7 @@ def strided_view(
     return np.lib.stride_tricks.as_strided(flat[-1:], shape, strides)
 
 
-def sizes_of(args: tuple) -> tuple[int, ...]:
+def sizes_of(args: tuple, name: str = "") -> tuple[int, ...]:
     """Sizes given one by one or as a sequence.
 
     Raises:
@@ -126,8 +126,8 @@ def sizes_of(args: tuple) -> tuple[int, ...]:
     except AttributeError:
         kinds = ", ".join(type(n).__name__ for n in args)
         raise TypeError(
-            f"received an invalid combination of arguments - got ({kinds}), where integers "
-            "are expected"
+            f"{name or 'the call'} received an invalid combination of arguments - got ({kinds}), "
+            "where integers are expected"
         ) from None
 
 

@@ -106,14 +106,14 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
 def check_history(target: Tensor, recorded: bool) -> None:
     """Raises RuntimeError for a recorded write into a leaf, or through a view that history lost."""
     node, base = target._node, target._base
-    if type(node) is Leaf:
+    if type(node) is Leaf and base is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation: wrap it "
             "in torch.no_grad(), or use the out-of-place form"
         )
     if base is None or (not recorded and base._node is None):
         return
-    if type(base._node) is Leaf and node is not None:
+    if node is not None and (base._node is None or type(base._node) is Leaf):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation: "
             "wrap it in torch.no_grad()"
