@@ -224,6 +224,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         places.append([wrap_dim(d, ndim) for d in dims])
         if len(set(places[-1])) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+    if not ndim:
+        return permute_(input, ())
     order = [i for i in range(ndim) if i not in places[0]]
     for target, dim in sorted(zip(places[1], places[0])):
         order.insert(target, dim)

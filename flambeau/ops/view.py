@@ -392,7 +392,7 @@ def ravel(input: Tensor) -> Tensor:
 
     Source: torch.ravel
     """
-    return reshape(input, (-1,))
+    return reshape(input.contiguous(), (-1,))
 
 
 @public(method=True)

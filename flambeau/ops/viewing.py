@@ -14,7 +14,7 @@ import numpy as np
 
 from ..autograd.mode import mode
 from ..autograd.node import Node, next_sequence
-from ..core.tensor import Tensor, register, wrap, wrap_view
+from ..core.tensor import Tensor, element_strides, register, wrap, wrap_view
 from .rule import Operation
 
 _new = object.__new__
@@ -63,7 +63,8 @@ class ViewOperation(Operation):
         return self.rule(*values)  # type: ignore[misc]
 
     def __call__(self, x: Tensor, *options: Any) -> Any:
-        values = self.compute(x._array, *options)
+        array = x._array
+        values = self.compute(array if array.size else with_strides(array), *options)
         if values.__class__ is tuple:
             return self.finish(values, (x,), options)
         edge = x._node
@@ -99,6 +100,14 @@ def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
         return ViewOperation(compute, label)
 
     return make
+
+
+def with_strides(array: Any) -> Any:
+    """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
+    strides = element_strides(array)
+    return np.ndarray(
+        array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides)
+    )
 
 
 def strided_view(
