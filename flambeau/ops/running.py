@@ -101,8 +101,8 @@ def _(g: Tensor, x: Tensor, y: Tensor, dim: int) -> Tensor:
     if x.dtype.is_complex:
         inner, outer = x.conj(), y.conj()
         return part(g.log())
-    inner, outer = x, y
     low = -float("inf")
+    inner, outer = x, where(y == low, 0.0, y)  # where nothing has come yet, nothing goes back
     up = where(g > 0, where(g > 0, g, 1.0).log(), low)
     down = where(g < 0, where(g < 0, -g, 1.0).log(), low)
     return part(up) - part(down)
