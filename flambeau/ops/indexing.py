@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..core.tensor import Tensor, wrap, wrap_view
 from .index_key import index_array, snapshot, split_key
 from .part import index_basic, select_
 from .registry import method, public
-from .rule import operation
+from .rule import Operation, operation
 from .view import expand
 from .write import check_writable, finish_write, inplace_form, number_for, write_out, write_result
 
@@ -103,15 +104,31 @@ def _(g: Tensor) -> list[Any]:
     return [None, g]
 
 
+def sibling(operation: Operation, label: str) -> Operation:
+    """The same operation under another name: what torch calls the node of a call."""
+
+    @functools.wraps(operation.compute)
+    def compute(*args: Any) -> Any:
+        return operation.compute(*args)
+
+    compute.__name__ = label
+    made = Operation(compute, " ".join(operation.operands), operation.view, label, None)
+    made.gradient(operation.rule)  # type: ignore[arg-type]
+    return made
+
+
 def _zero_like(x: Tensor) -> Tensor:
     return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
 
 
-def gathered(x: Tensor, key: tuple) -> Tensor:
+def gathered(x: Tensor, key: tuple, by: Operation = index_advanced) -> Tensor:
     """`index_advanced` by arrays that may be the user's: a recorded one keeps its own copies."""
     if x._node is None:
         return wrap(taken(x._array, key), x._kind)
-    return index_advanced(x, snapshot(key) if mode.recording else key)
+    return by(x, snapshot(key) if mode.recording else key)
+
+
+_take, _put_flat = sibling(index_advanced, "Take"), sibling(put_advanced, "Put")
 
 
 def is_plain(key: tuple) -> bool:
@@ -417,7 +434,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     if index._array.dtype != np.int64 or not input._array.size:
         flat_key("take()", input, index)
     try:
-        result = gathered(input.reshape(-1), (index._array,))
+        result = gathered(input.reshape(-1), (index._array,), _take)
     except IndexError:
         flat_key("take()", input, index)
         raise
@@ -447,5 +464,5 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
     values = source.reshape(index._array.shape)
-    result = put_advanced(_vector(input), values, key, accumulate)
+    result = _put_flat(_vector(input), values, key, accumulate)
     return result if input._array.ndim else result.reshape(())

@@ -9,9 +9,9 @@ import numpy as np
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
-from .comparison import choose
-from .indexing import gathered, index_advanced, put_advanced
+from .indexing import gathered, index_advanced, put_advanced, sibling
 from .registry import public
+from .rule import operation
 from .write import broadcast, inplace_form, number_for, write_out
 
 _C_NAMES = {"uint8": "unsigned char", "int64": "long int", "float32": "float", "float64": "double"}
@@ -34,6 +34,22 @@ def _mask_value(input: Tensor, value: Any) -> Tensor:
     if value.dtype.is_complex and not input.dtype.is_complex:
         number_for(value.item(), input._kind)
     return value.to(input.dtype)
+
+
+@operation(operands="x value", label="MaskedFill")
+def filled(x: Any, value: Any, mask: Any) -> Any:
+    """The value where the mask is true."""
+    return np.where(mask, value, x)
+
+
+@filled.gradient
+def _(g: Tensor, mask: Any, shape_value: tuple[int, ...]) -> list[Tensor]:
+    nothing = wrap(np.zeros((), g._kind.numpy), g._kind)
+    return [filled(g, nothing, mask), filled(g, nothing, ~mask)._fit(shape_value)]
+
+
+_masked_scatter = sibling(put_advanced, "MaskedScatter")
+_masked_select = sibling(index_advanced, "MaskedSelect")
 
 
 @inplace_form
@@ -77,7 +93,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             return wrap(np.where(mask._array, kind.scalar(value), input._array), kind)
         except (ValueError, OverflowError):
             pass  # said below in PyTorch's words
-    return choose(mask, _mask_value(input, value), input)
+    broadcast([mask._array.shape, input._array.shape])
+    return filled(input, _mask_value(input, value), mask._array.copy())
 
 
 @inplace_form
@@ -106,13 +123,13 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             "masked_scatter: expected self and source to have same dtypes but got "
             f"{input.dtype.legacy} and {source.dtype.legacy}"
         )
-    shape = broadcast([input._array.shape, mask._array.shape])
+    shape = broadcast([mask._array.shape, input._array.shape])
     where = np.broadcast_to(mask._array, shape)
     count = int(np.count_nonzero(where))
     if count > source._array.size:
         raise RuntimeError("Number of elements of source < number of ones in mask")
     whole = input if input._array.shape == shape else input.expand(shape)
-    return put_advanced(whole, source.reshape(-1)[:count], (where.copy(),), False)
+    return _masked_scatter(whole, source.reshape(-1)[:count], (where.copy(),), False)
 
 
 @public(method=True)
@@ -135,7 +152,8 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     where = mask._array
     shape = broadcast([where.shape, input._array.shape])
     whole = input if input._array.shape == shape else input.expand(shape)
-    result = gathered(whole, (where if where.shape == shape else np.broadcast_to(where, shape),))
+    key = where if where.shape == shape else np.broadcast_to(where, shape)
+    result = gathered(whole, (key,), _masked_select)
     return result if out is None else write_out(out, result, "masked_select")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
+from .indexing import sibling
 from .named import into, named
 from .registry import public
 from .rule import operation
@@ -41,6 +42,9 @@ def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
 @put_along.gradient
 def _(g: Tensor, index: Tensor, dim: int) -> tuple:
     return take_along(g, index, dim), None
+
+
+_sort, _topk = sibling(take_along, "Sort"), sibling(take_along, "Topk")
 
 
 def sortable(array: Any) -> Any:
@@ -118,7 +122,7 @@ def sort(
     index = wrap(
         np.asarray(order(x._array, at, bool(descending)), np.int64), kind_of(int64, input.device)
     )
-    values = take_along(x, index, at)
+    values = _sort(x, index, at)
     if not input._array.ndim:
         values, index = values.reshape(()), index.reshape(())
     result = Sorted(values, index)
@@ -214,7 +218,7 @@ def topk(
     else:
         places = np.ascontiguousarray(_largest(x._array, k, at, bool(largest)), np.int64)
         index = wrap(places, kind_of(int64, input.device))
-        result = TopK(take_along(x, index, at), index)
+        result = TopK(_topk(x, index, at), index)
     return result if out is None else into(out, result, "topk")
 
 

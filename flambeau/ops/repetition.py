@@ -14,11 +14,25 @@ from ..core.kind import kind_of
 from ..core.size import Size
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .registry import method, public
+from .rule import operation
 from .scatter import index_select
 from .structure import listed, stack
 from .view import expand, reshape
 from .viewing import sizes_of, spread_method
 from .write import broadcast
+
+
+@operation(label="Repeat")
+def repeat_(x: Any, counts: tuple[int, ...]) -> Any:
+    """Copies side by side along every dimension."""
+    return np.tile(x, counts)
+
+
+@repeat_.gradient
+def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
+    shape = (1,) * (len(counts) - len(shape_x)) + shape_x
+    parts = reshape(g, tuple(n for pair in zip(counts, shape) for n in pair))
+    return reshape(parts.sum(tuple(range(0, 2 * len(counts), 2))), shape_x) if counts else g
 
 
 @method()
@@ -47,9 +61,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     for n, m in zip(counts, whole):
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {m}: {whole}")
-    mixed = [n for size in shape for n in (1, size)]
-    spread = [n for pair in zip(counts, shape) for n in pair]
-    return reshape(expand(reshape(self, mixed), spread).clone().contiguous(), whole)
+    return repeat_(self, counts)
 
 
 @spread_method

@@ -11,7 +11,7 @@ from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .axis import flip_
 from .comparison import where
-from .indexing import gathered
+from .indexing import gathered, index_advanced, sibling
 from .named import into, named
 from .registry import method, public
 from .rule import operation
@@ -185,6 +185,8 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
 
 
 def _extreme(name: str, keep: Any, made: Any) -> None:
+    node = sibling(index_advanced, name.capitalize())
+
     def function(input: Tensor, dim: int, *, out: Any = None) -> Any:
         if input.dtype.is_complex:
             raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
@@ -198,7 +200,7 @@ def _extreme(name: str, keep: Any, made: Any) -> None:
         shape[at] = -1
         places = np.arange(array.shape[at]).reshape(shape)
         index = _ordered(np.maximum.accumulate(np.where(here, places, 0), at))
-        values = gathered(x, along(index, at))
+        values = gathered(x, along(index, at), node)
         result = made(values, wrap(index, x._kind.with_dtype(int64)))
         if not input._array.ndim:
             result = made(*(part.reshape(()) for part in result))

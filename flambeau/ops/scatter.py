@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .indexing import _vector, gathered, put_advanced
+from .indexing import _vector, gathered, index_advanced, put_advanced, sibling
 from .part import index_basic
 from .registry import public
 from .write import broadcast, inplace_form, number_for, write_out
 
 _FULL = slice(None)
+_gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
+_scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
 
 @functools.lru_cache(maxsize=256)
@@ -109,7 +111,7 @@ def gather(
             f"{list(array.shape)} to be no larger than self {list(own)} apart from dimension {at}"
         )
     _check_range(array, at, own[at])
-    result = gathered(x, along(array, at))
+    result = gathered(x, along(array, at), _gather)
     if result._array.shape != index._array.shape:
         result = result.reshape(index._array.shape)
     return result if out is None else write_out(out, result, "gather")
@@ -221,7 +223,7 @@ def scatter(
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
         result = reduce_at(x, spread, key, "prod", True)
     else:
-        result = put_advanced(x, values, key, reduce == "add")
+        result = _scatter(x, values, key, reduce == "add")
     return _finished(result, input, out, "scatter")
 
 
@@ -243,7 +245,7 @@ def scatter_add(
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return _finished(put_advanced(x, values, key, True), input, out, "scatter_add")
+    return _finished(_scatter_add(x, values, key, True), input, out, "scatter_add")
 
 
 @public(method=True)
@@ -274,7 +276,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         )
     if array.size and int(array.view(f"u{array.itemsize}").max()) >= x._array.shape[at]:
         raise IndexError("index out of range in self")
-    result = gathered(x, (*(_FULL,) * at, array.reshape(-1)))
+    result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
     return _finished(result, input, out, "index_select")
 
 

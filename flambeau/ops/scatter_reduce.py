@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim
 from .comparison import where
-from .indexing import _vector, add_at, index_advanced, put_advanced
+from .indexing import _vector, add_at, index_advanced, put_advanced, sibling
 from .registry import public
 from .rule import operation
 from .scatter import _check_range, _finished, scatter_place
@@ -30,6 +30,8 @@ def _highest(dtype: Any) -> Any:
     return True if dtype.kind == "b" else np.inf
 
 
+_index_add, _index_copy = sibling(put_advanced, "IndexAdd"), sibling(put_advanced, "IndexCopy")
+_index_fill = sibling(put_advanced, "IndexFill")
 _START = {
     "sum": lambda dtype: 0,
     "mean": lambda dtype: 0,
@@ -100,6 +102,9 @@ def _product_gradient(
         single, index_advanced(g * others, key), where(zero, 0.0, index_advanced(g * y, key) / safe)
     )
     return own, given
+
+
+_index_reduce = sibling(reduce_at, "IndexReduce")
 
 
 @inplace_form
@@ -213,7 +218,7 @@ def index_add(
     x, key, values, _ = _vectors("index_add_", input, dim, index, source)
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
-    return _finished(put_advanced(x, values, key, True), input, out, "index_add")
+    return _finished(_index_add(x, values, key, True), input, out, "index_add")
 
 
 @inplace_form
@@ -253,7 +258,7 @@ def index_reduce(
         "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
     )
     x, key, values, _ = _vectors("index_reduce", input, dim, index, source)
-    result = reduce_at(x, values, key, reduce, include_self)
+    result = _index_reduce(x, values, key, reduce, include_self)
     return _finished(result, input, out, "index_reduce")
 
 
@@ -297,7 +302,7 @@ def index_copy(
         )
     _check_copy(input, index, source, at, count)
     key = _slices("index_copy_", input, at, index)
-    result = put_advanced(_vector(input), _vector(source), key, False)
+    result = _index_copy(_vector(input), _vector(source), key, False)
     return _finished(result, input, out, "index_copy")
 
 
@@ -370,4 +375,4 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     *lead, places = _slices("index_fill_", input, at, index)
     size = _vector(input)._array.shape[at]
     key = (*lead, np.unique(places % max(size, 1)))  # each place counts once in the gradient
-    return _finished(put_advanced(_vector(input), filling, key, False), input, None, "index_fill")
+    return _finished(_index_fill(_vector(input), filling, key, False), input, None, "index_fill")

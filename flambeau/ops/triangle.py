@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim
+from .indexing import sibling
 from .part import diagonal, put_diagonal
 from .registry import public
 from .rule import operation
@@ -60,6 +61,9 @@ def _triangle(name: str, side: str) -> Any:
 tril, triu = _triangle("tril", "lower"), _triangle("triu", "upper")
 
 
+_diag_embed = sibling(put_diagonal, "DiagEmbed")
+
+
 @public(method=True)
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last dimension as the diagonal of matrices.
@@ -90,7 +94,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     whole = list(shape[:-1])
     for at in sorted((a, b)):
         whole.insert(at, size)
-    return put_diagonal(input, operator.index(offset), a, b, tuple(whole))
+    return _diag_embed(input, operator.index(offset), a, b, tuple(whole))
 
 
 @public(method=True)

@@ -105,9 +105,7 @@ def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
 def with_strides(array: Any) -> Any:
     """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
     strides = element_strides(array)
-    return np.ndarray(
-        array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides)
-    )
+    return np.ndarray(array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides))
 
 
 def strided_view(
