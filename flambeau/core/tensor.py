@@ -155,7 +155,10 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
-        return (address(self._array) - address(self._root()._array)) // self._array.itemsize
+        array = self._array
+        if array.size == 0:
+            return 0  # NumPy lets views without elements begin anywhere
+        return (address(array) - address(self._root()._array)) // array.itemsize
 
     def _root(self) -> Tensor:
         """The tensor whose memory this one looks at."""

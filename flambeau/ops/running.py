@@ -118,6 +118,8 @@ def _running(name: str, run: Any, doc: str, example: str) -> Any:
         result = run(lifted, at)
         if lifted is not x:
             result = result.reshape(())
+        if dtype is not None:
+            result = result.to(dtype)
         return result if out is None else write_out(out, result, name)
 
     function.__name__ = function.__qualname__ = name

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.promotion import promote_types
+from ..core.promotion import can_cast, promote_types
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .convert import result_type
 from .part import put_basic
@@ -135,6 +135,10 @@ def cat(
         if len(own) != len(first) or own[:at] + own[at + 1 :] != rest:
             _misfit(parts, first, at, x)
     result = cat_(real, at)
+    if out is not None and not can_cast(result.dtype, out.dtype):
+        raise TypeError(
+            f"torch.cat(): input types can't be cast to the desired output type {out.dtype.legacy}"
+        )
     return result if out is None else write_out(out, result, "cat")
 
 

@@ -13,14 +13,14 @@ from ..core.promotion import promote_types
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .ordering import sortable
 from .registry import public
-from .write import number_for, write_out
+from .write import write_out
 
 
 def _results(
     values: Any, inverse: Any, counts: Any, input: Tensor, wants: tuple[bool, bool]
 ) -> Any:
     kind = kind_of(int64, input.device)
-    parts = [wrap(np.ascontiguousarray(values, input._kind.numpy), input._kind)]
+    parts = [wrap(np.asarray(values, input._kind.numpy), input._kind)]
     if wants[0]:
         parts.append(wrap(np.asarray(inverse, np.int64), kind))
     if wants[1]:
@@ -170,7 +170,7 @@ def isin(
         if x.dtype.is_complex or x.dtype.name == "bool":
             raise RuntimeError(f"Unsupported input type encountered for isin(): {x.dtype.legacy}")
     arrays = [
-        sortable((x if isinstance(x, Tensor) else number_for(x, tensors[0]._kind))._array)
+        sortable(x._array if isinstance(x, Tensor) else np.asarray(x))
         for x in (elements, test_elements)
     ]
     if len(tensors) == 2 and tensors[0].dtype is not tensors[1].dtype:
