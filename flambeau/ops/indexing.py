@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -10,125 +9,15 @@ import numpy as np
 from ..autograd.mode import mode
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap, wrap_view
+from .expansion import expand
 from .index_key import index_array, snapshot, split_key
+from .index_rule import gathered, put_advanced, put_at
+from .inplace import number_for, write_result
 from .part import index_basic, select_
 from .registry import method, public
-from .rule import Operation, operation
-from .view import expand
-from .write import check_writable, finish_write, inplace_form, number_for, write_out, write_result
+from .write import check_writable, finish_write
 
 _FULL = slice(None)
-
-
-def taken(x: Any, key: tuple) -> Any:
-    """The elements at index arrays, in row-major order."""
-    found = x[key]
-    return found if found.flags.c_contiguous else np.ascontiguousarray(found)
-
-
-def add_at(whole: Any, key: tuple, values: Any) -> None:
-    """Add values at index arrays, again and again where an index repeats."""
-    if len(key) == 1 and whole.ndim == 1:
-        np.add.at(whole, key[0], values)
-    elif whole.flags.c_contiguous and values.size * 4 > whole.size:
-        # NumPy adds several times faster by positions in one dimension.
-        places = np.arange(whole.size).reshape(whole.shape)[key]
-        np.add.at(
-            whole.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1)
-        )
-    else:
-        np.add.at(whole, key, values)
-
-
-def put_at(whole: Any, key: tuple, values: Any, accumulate: bool) -> None:
-    """Write values at index arrays, or add them."""
-    if accumulate:
-        add_at(whole, key, values)
-    else:
-        whole[key] = values
-
-
-@operation(operands="x", label="Index")
-def index_advanced(x: Any, key: tuple) -> Any:
-    """The elements at index arrays and masks: a copy."""
-    return taken(x, key)
-
-
-@index_advanced.gradient
-def _(g: Tensor, key: tuple, shape_x: tuple[int, ...]) -> Tensor:
-    return add_advanced(g, key, shape_x)
-
-
-@operation
-def add_advanced(g: Any, key: tuple, shape: tuple[int, ...]) -> Any:
-    """Zeros with `g` added where `index_advanced` looked."""
-    whole = np.zeros(shape, g.dtype)
-    add_at(whole, key, g)
-    return whole
-
-
-@add_advanced.gradient
-def _(g: Tensor, key: tuple) -> Tensor:
-    return index_advanced(g, key)
-
-
-@operation(operands="x values", label="IndexPut")
-def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
-    """`x` with values written, or added, at index arrays and masks."""
-    whole = x.copy()
-    put_at(whole, key, values, accumulate)
-    return whole
-
-
-@put_advanced.gradient
-def _(
-    g: Tensor,
-    key: tuple,
-    accumulate: bool,
-    needs: tuple[bool, ...],
-    shape_values: tuple[int, ...],
-) -> list[Any]:
-    own = g if accumulate or not needs[0] else put_advanced(g, _zero_like(g), key, False)
-    given = index_advanced(g, key)._fit(shape_values) if needs[1] else None
-    return [own if needs[0] else None, given]
-
-
-@operation(operands="x values", label="Copy")
-def overwrite(x: Any, values: Any) -> Any:
-    """`values` in the shape and dtype of `x`."""
-    return np.broadcast_to(values, x.shape).astype(x.dtype)
-
-
-@overwrite.gradient
-def _(g: Tensor) -> list[Any]:
-    return [None, g]
-
-
-def sibling(operation: Operation, label: str) -> Operation:
-    """The same operation under another name: what torch calls the node of a call."""
-
-    @functools.wraps(operation.compute)
-    def compute(*args: Any) -> Any:
-        return operation.compute(*args)
-
-    compute.__name__ = label
-    made = Operation(compute, " ".join(operation.operands), operation.view, label, None)
-    made.gradient(operation.rule)  # type: ignore[arg-type]
-    return made
-
-
-def _zero_like(x: Tensor) -> Tensor:
-    return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
-
-
-def gathered(x: Tensor, key: tuple, by: Operation = index_advanced) -> Tensor:
-    """`index_advanced` by arrays that may be the user's: a recorded one keeps its own copies."""
-    if x._node is None:
-        return wrap(taken(x._array, key), x._kind)
-    return by(x, snapshot(key) if mode.recording else key)
-
-
-_take, _put_flat = sibling(index_advanced, "Take"), sibling(put_advanced, "Put")
 
 
 def is_plain(key: tuple) -> bool:
@@ -386,83 +275,3 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     Source: torch.Tensor.index_put_
     """
     return _put(input, _keys(input, indices, values), values, accumulate)
-
-
-def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
-    """The key of an index into all elements in row-major order.
-
-    Raises:
-        RuntimeError: The index is not int64.
-        IndexError: It is out of range.
-    """
-    array, size = index._array, input._array.size
-    if array.dtype != np.int64:
-        raise RuntimeError(
-            f"{name}: Expected a long tensor for index, but got {index.dtype.legacy}"
-        )
-    if array.size and not size:
-        raise IndexError(f"{name}: tried to take from an empty tensor")
-    if array.size:
-        low, high = int(array.min()), int(array.max())
-        if low < -size or high >= size:
-            raise IndexError(
-                f"out of range: tried to access index {high if high >= size else low} on a tensor "
-                f"of {size} elements."
-            )
-    return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
-
-
-def _vector(input: Tensor) -> Tensor:
-    return input if input._array.ndim else input.reshape(1)
-
-
-@public(method=True)
-def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The elements at indices into the flattened tensor.
-
-    Raises:
-        IndexError: An index is out of range.
-        RuntimeError: The index is not int64.
-
-    Source: torch.take
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
-        tensor([4, 1])
-    """
-    if index._array.dtype != np.int64 or not input._array.size:
-        flat_key("take()", input, index)
-    try:
-        result = gathered(input.reshape(-1), (index._array,), _take)
-    except IndexError:
-        flat_key("take()", input, index)
-        raise
-    return result if out is None else write_out(out, result, "take")
-
-
-@inplace_form
-@public(method=True)
-def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy with values written (or added) at indices into the flattened tensor.
-
-    Raises:
-        IndexError: An index is out of range, or there are not as many values.
-        RuntimeError: The dtypes are not right.
-
-    Source: torch.Tensor.put
-    """
-    if source._kind.dtype is not input._kind.dtype:
-        raise RuntimeError(
-            "put_(): self and source expected to have the same dtype, but got self.dtype = "
-            f"{input.dtype.legacy} and source.dtype = {source.dtype.legacy}"
-        )
-    key = flat_key("put_()", input, index)
-    if source._array.size != index._array.size:
-        raise IndexError(
-            "put_(): Expected source and index to have the same number of elements, but got "
-            f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
-        )
-    values = source.reshape(index._array.shape)
-    result = _put_flat(_vector(input), values, key, accumulate)
-    return result if input._array.ndim else result.reshape(())

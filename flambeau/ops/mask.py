@@ -9,10 +9,11 @@ import numpy as np
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
-from .indexing import gathered, index_advanced, put_advanced, sibling
+from .index_rule import gathered, index_advanced, put_advanced, sibling
+from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
-from .write import broadcast, inplace_form, number_for, write_out
+from .write import broadcast, write_out
 
 _C_NAMES = {"uint8": "unsigned char", "int64": "long int", "float32": "float", "float64": "double"}
 

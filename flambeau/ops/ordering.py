@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .indexing import sibling
+from .index_rule import sibling
 from .named import into, named
 from .registry import public
 from .rule import operation

@@ -13,11 +13,12 @@ from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.size import Size
 from ..core.tensor import Tensor, wrap, wrap_dim
+from .expansion import expand
 from .registry import method, public
 from .rule import operation
 from .scatter import index_select
 from .structure import listed, stack
-from .view import expand, reshape
+from .view import reshape
 from .viewing import sizes_of, spread_method
 from .write import broadcast
 

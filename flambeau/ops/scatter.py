@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .indexing import _vector, gathered, index_advanced, put_advanced, sibling
+from .flat_index import _vector
+from .index_rule import gathered, index_advanced, put_advanced, sibling
+from .inplace import inplace_form, number_for
 from .part import index_basic
 from .registry import public
-from .write import broadcast, inplace_form, number_for, write_out
+from .write import broadcast, write_out
 
 _FULL = slice(None)
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")

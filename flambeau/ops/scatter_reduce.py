@@ -9,11 +9,12 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim
 from .comparison import where
-from .indexing import _vector, add_at, index_advanced, put_advanced, sibling
+from .flat_index import _vector
+from .index_rule import add_at, index_advanced, put_advanced, sibling
+from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
 from .scatter import _check_range, _finished, scatter_place
-from .write import inplace_form, number_for
 
 _FULL = slice(None)
 

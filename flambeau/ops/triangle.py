@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim
-from .indexing import sibling
+from .index_rule import sibling
+from .inplace import inplace_form
 from .part import diagonal, put_diagonal
 from .registry import public
 from .rule import operation
-from .write import inplace_form, write_out
+from .write import write_out
 
 
 def _triangle(name: str, side: str) -> Any:

@@ -10,10 +10,12 @@ from typing import Any
 from ..core.tensor import Tensor, wrap_dim
 from .axis import permute, t, transpose
 from .complex_part import view_as_complex, view_as_real
-from .part import diagonal, index_basic, narrow, select, split, split_with_sizes, unbind, unfold
+from .expansion import expand
+from .part import diagonal, index_basic, narrow, select, unfold
 from .registry import method, public
+from .splitting import split, split_with_sizes, unbind
 from .stride import as_strided
-from .view import expand, squeeze, unsqueeze, view
+from .view import squeeze, unsqueeze, view
 from .viewing import view_operation
 from .write import write_out
 
