@@ -95,6 +95,8 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     Source: torch.Tensor.sum_to_size
     """
     shape, own = sizes_of(size), self._array.shape
+    if not shape:
+        return self.sum()
     extra = len(own) - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, own[extra:])):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}.")

@@ -63,7 +63,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     except IndexError:
         flat_key("take()", input, index)
         raise
-    return result if out is None else write_out(out, result, "take")
+    return result if out is None else write_out(out, result, "take", (input, index))
 
 
 @inplace_form

@@ -13,6 +13,25 @@ from .index_key import snapshot
 from .rule import Operation, operation
 
 
+@functools.lru_cache(maxsize=256)
+def _grid(shape: tuple[int, ...], dim: int) -> tuple:
+    """The positions along every dimension, ready to broadcast, with a gap at `dim`."""
+    ndim = len(shape)
+    return tuple(
+        None if i == dim else np.arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - 1 - i))
+        for i, n in enumerate(shape)
+    )
+
+
+def along(index: Any, dim: int) -> tuple:
+    """The key that reads or writes along a dimension at `index`."""
+    if index.ndim == 1:
+        return (index,)
+    places = list(_grid(index.shape, dim))
+    places[dim] = index
+    return tuple(places)
+
+
 def taken(x: Any, key: tuple) -> Any:
     """The elements at index arrays, in row-major order."""
     found = x[key]

@@ -155,7 +155,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     whole = input if input._array.shape == shape else input.expand(shape)
     key = where if where.shape == shape else np.broadcast_to(where, shape)
     result = gathered(whole, (key,), _masked_select)
-    return result if out is None else write_out(out, result, "masked_select")
+    return result if out is None else write_out(out, result, "masked_select", (input, mask))
 
 
 @public(method=True)
@@ -175,7 +175,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
         return tuple(wrap(part.copy(), kind) for part in np.atleast_1d(array).nonzero())
     found = np.stack(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
     result = wrap(found, kind)
-    return result if out is None else write_out(out, result, "nonzero")
+    return result if out is None else write_out(out, result, "nonzero", (input,))
 
 
 @public(method=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .index_rule import sibling
+from .index_rule import along, sibling
 from .named import into, named
 from .registry import public
 from .rule import operation
@@ -23,7 +23,7 @@ Sorted, TopK = named("sort", "values indices"), named("topk", "values indices")
 @operation(operands="x index", label="Gather")
 def take_along(x: Any, index: Any, dim: int) -> Any:
     """The elements of x at the indices along a dimension, of which each is taken at most once."""
-    return np.take_along_axis(x, index, dim)
+    return x[along(index, dim)]
 
 
 @take_along.gradient
@@ -35,7 +35,7 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` at the indices along a dimension."""
     whole = np.zeros(shape, g.dtype)
-    np.put_along_axis(whole, index, g, dim)
+    whole[along(index, dim)] = g
     return whole
 
 
@@ -162,7 +162,7 @@ def _largest(array: Any, k: int, dim: int, largest: bool) -> Any:
     """Indices of the k largest or smallest, in order; long rows are not sorted as a whole."""
     n = array.shape[dim]
     if n <= 64 or 4 * k > n:
-        return np.take(order(array, dim, largest), np.arange(k), dim)
+        return order(array, dim, largest)[(*(slice(None),) * dim, slice(k))]
     array = sortable(array)
     if largest:
         part = np.take(np.argpartition(array, n - k, dim), np.arange(n - k, n), dim)
@@ -170,7 +170,7 @@ def _largest(array: Any, k: int, dim: int, largest: bool) -> Any:
         part = np.take(np.argpartition(array, max(k - 1, 0), dim), np.arange(k), dim)
     part = np.sort(part, dim)
     inner = order(np.take_along_axis(array, part, dim), dim, largest)
-    return np.take_along_axis(part, inner, dim)
+    return part[along(inner, dim)]
 
 
 @public(method=True)

@@ -11,12 +11,11 @@ from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .axis import flip_
 from .comparison import where
-from .index_rule import gathered, index_advanced, sibling
+from .index_rule import along, gathered, index_advanced, sibling
 from .inplace import write_result
 from .named import into, named
 from .registry import method, public
 from .rule import operation
-from .scatter import along
 from .write import write_out
 
 CumMax, CumMin = named("cummax", "values indices"), named("cummin", "values indices")

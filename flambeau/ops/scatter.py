@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .flat_index import _vector
-from .index_rule import gathered, index_advanced, put_advanced, sibling
+from .index_rule import along, gathered, index_advanced, put_advanced, sibling
 from .inplace import inplace_form, number_for
 from .part import index_basic
 from .registry import public
@@ -19,25 +18,6 @@ from .write import broadcast, write_out
 _FULL = slice(None)
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
-
-
-@functools.lru_cache(maxsize=256)
-def _grid(shape: tuple[int, ...], dim: int) -> tuple:
-    """The positions along every dimension, ready to broadcast, with a gap at `dim`."""
-    ndim = len(shape)
-    return tuple(
-        None if i == dim else np.arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - 1 - i))
-        for i, n in enumerate(shape)
-    )
-
-
-def along(index: Any, dim: int) -> tuple:
-    """The key that reads or writes along a dimension at `index`."""
-    if index.ndim == 1:
-        return (index,)
-    places = list(_grid(index.shape, dim))
-    places[dim] = index
-    return tuple(places)
 
 
 def _check_dtype(name: str, index: Tensor) -> None:
@@ -116,7 +96,7 @@ def gather(
     result = gathered(x, along(array, at), _gather)
     if result._array.shape != index._array.shape:
         result = result.reshape(index._array.shape)
-    return result if out is None else write_out(out, result, "gather")
+    return result if out is None else write_out(out, result, "gather", (input, index))
 
 
 def _larger(index: tuple[int, ...], own: tuple[int, ...], dim: int) -> int:
@@ -158,10 +138,12 @@ def scatter_place(
     return x, along(array.copy(), at), values
 
 
-def _finished(result: Tensor, input: Tensor, out: Tensor | None, name: str) -> Tensor:
+def _finished(
+    result: Tensor, input: Tensor, out: Tensor | None, name: str, inputs: tuple = ()
+) -> Tensor:
     if result._array.ndim != input._array.ndim:
         result = result.reshape(input._array.shape)
-    return result if out is None else write_out(out, result, name)
+    return result if out is None else write_out(out, result, name, inputs)
 
 
 _REDUCE_DEPRECATED = (
@@ -226,7 +208,7 @@ def scatter(
         result = reduce_at(x, spread, key, "prod", True)
     else:
         result = _scatter(x, values, key, reduce == "add")
-    return _finished(result, input, out, "scatter")
+    return _finished(result, input, out, "scatter", (input, index, values))
 
 
 @inplace_form
@@ -279,7 +261,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     if array.size and int(array.view(f"u{array.itemsize}").max()) >= x._array.shape[at]:
         raise IndexError("index out of range in self")
     result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
-    return _finished(result, input, out, "index_select")
+    return _finished(result, input, out, "index_select", (input, index))
 
 
 @public(method=True)

@@ -139,7 +139,7 @@ def cat(
         raise TypeError(
             f"torch.cat(): input types can't be cast to the desired output type {out.dtype.legacy}"
         )
-    return result if out is None else write_out(out, result, "cat")
+    return result if out is None else write_out(out, result, "cat", parts)
 
 
 def _misfit(parts: list[Tensor], first: tuple[int, ...], at: int, x: Tensor) -> None:
@@ -188,7 +188,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
                 f"and {list(x._array.shape)} at entry {i}"
             )
     result = stack_(parts, wrap_dim(dim, len(shape) + 1))
-    return result if out is None else write_out(out, result, "stack")
+    return result if out is None else write_out(out, result, "stack", parts)
 
 
 def _at_least(n: int) -> Any:

@@ -318,8 +318,14 @@ def copy_slices(base: Tensor, view: Tensor, node: Any) -> CopySlices:
     return made
 
 
-def write_out(out: Any, result: Any, name: str) -> Any:
+def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
+
+    Args:
+        out: The tensor, or one for each result.
+        result: The result, or several.
+        name: The function's, for messages.
+        inputs: Tensors whose memory `out` may not share.
 
     Raises:
         TypeError: out is no tensor.
@@ -341,6 +347,13 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"result type {result.dtype.legacy} can't be cast to the desired output type "
             f"{out.dtype.legacy}"
         )
+    for x in inputs:
+        if np.may_share_memory(out._array, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor "
+                "refer to a single memory location. Please clone() the tensor before performing the "
+                "operation."
+            )
     if out._array.shape == result._array.shape:
         check_writable(out)
     if out._array.shape != result._array.shape:
