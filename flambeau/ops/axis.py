@@ -241,10 +241,13 @@ def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
     return movedim(input, source, destination)
 
 
+_FULL, _BACK = slice(None), slice(None, None, -1)
+
+
 @operation(label="Flip")
 def flip_(x: Any, dims: tuple[int, ...]) -> Any:
     """The order of dimensions' elements reversed."""
-    return np.flip(x, dims).copy("K")
+    return x[tuple([_BACK if i in dims else _FULL for i in range(x.ndim)])].copy("K")
 
 
 @flip_.gradient
@@ -288,7 +291,10 @@ _flipped("fliplr", 1, 2)
 @operation(label="Roll")
 def roll_(x: Any, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Any:
     """Elements shifted round."""
-    return np.roll(x, shifts if dims is not None else shifts[0], dims)
+    if dims is None or len(dims) != 1 or not x.shape[dims[0]]:
+        return np.roll(x, shifts if dims is not None else shifts[0], dims)
+    lead, cut = (_FULL,) * dims[0], -shifts[0] % x.shape[dims[0]]
+    return np.concatenate((x[(*lead, slice(cut, None))], x[(*lead, slice(cut))]), dims[0])
 
 
 @roll_.gradient

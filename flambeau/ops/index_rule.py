@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .index_key import snapshot
 from .rule import Operation, operation
@@ -42,7 +43,7 @@ def add_at(whole: Any, key: tuple, values: Any) -> None:
     """Add values at index arrays, again and again where an index repeats."""
     if len(key) == 1 and whole.ndim == 1:
         np.add.at(whole, key[0], values)
-    elif whole.flags.c_contiguous and values.size * 4 > whole.size:
+    elif values.size > 300 and values.size * 4 > whole.size and whole.flags.c_contiguous:
         # NumPy adds several times faster by positions in one dimension.
         places = np.arange(whole.size).reshape(whole.shape)[key]
         np.add.at(
@@ -120,6 +121,18 @@ def sibling(operation: Operation, label: str) -> Operation:
 
 def _zero_like(x: Tensor) -> Tensor:
     return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
+
+
+def put_into(
+    x: Tensor, values: Tensor, key: tuple, accumulate: bool, by: Operation = put_advanced
+) -> Tensor:
+    """`put_advanced`, straight where nothing is recorded."""
+    if x._node is None and values._node is None:
+        whole = x._array.copy()
+        with quiet():
+            put_at(whole, key, values._array, accumulate)
+        return wrap(whole, x._kind)
+    return by(x, values, key, accumulate)
 
 
 def gathered(x: Tensor, key: tuple, by: Operation = index_advanced) -> Tensor:

@@ -173,7 +173,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     array, kind = input._array, kind_of(int64, input.device)
     if as_tuple:
         return tuple(wrap(part.copy(), kind) for part in np.atleast_1d(array).nonzero())
-    found = np.stack(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
+    found = np.array(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
     result = wrap(found, kind)
     return result if out is None else write_out(out, result, "nonzero", (input,))
 

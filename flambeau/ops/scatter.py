@@ -9,13 +9,14 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .flat_index import _vector
-from .index_rule import along, gathered, index_advanced, put_advanced, sibling
+from .index_rule import along, gathered, index_advanced, put_advanced, put_into, sibling
 from .inplace import inplace_form, number_for
 from .part import index_basic
 from .registry import public
 from .write import broadcast, write_out
 
 _FULL = slice(None)
+_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
@@ -29,7 +30,7 @@ def _check_dtype(name: str, index: Tensor) -> None:
 
 def _check_range(index: Any, dim: int, size: int) -> None:
     # Read as unsigned numbers negative ones are the largest: one pass finds both mistakes.
-    if index.size and int(index.view(f"u{index.itemsize}").max()) >= size:
+    if index.size and np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]), None) >= size:
         low, high = index.min(), index.max()
         if low < 0 or high >= size:
             raise RuntimeError(
@@ -207,7 +208,7 @@ def scatter(
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
         result = reduce_at(x, spread, key, "prod", True)
     else:
-        result = _scatter(x, values, key, reduce == "add")
+        result = put_into(x, values, key, reduce == "add", _scatter)
     return _finished(result, input, out, "scatter", (input, index, values))
 
 
@@ -229,7 +230,7 @@ def scatter_add(
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return _finished(_scatter_add(x, values, key, True), input, out, "scatter_add")
+    return _finished(put_into(x, values, key, True, _scatter_add), input, out, "scatter_add")
 
 
 @public(method=True)
@@ -258,7 +259,8 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise RuntimeError(
             f"index_select(): Index to scalar can have only 1 value, got {array.size} value(s)"
         )
-    if array.size and int(array.view(f"u{array.itemsize}").max()) >= x._array.shape[at]:
+    largest = np.maximum.reduce(array.view(_UNSIGNED[array.itemsize]), None, initial=0)
+    if largest >= x._array.shape[at] and array.size:
         raise IndexError("index out of range in self")
     result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
     return _finished(result, input, out, "index_select", (input, index))

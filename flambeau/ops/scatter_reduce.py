@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap_dim
 from .comparison import where
 from .flat_index import _vector
-from .index_rule import add_at, index_advanced, put_advanced, sibling
+from .index_rule import add_at, index_advanced, put_advanced, put_into, sibling
 from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
@@ -219,7 +219,7 @@ def index_add(
     x, key, values, _ = _vectors("index_add_", input, dim, index, source)
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
-    return _finished(_index_add(x, values, key, True), input, out, "index_add")
+    return _finished(put_into(x, values, key, True, _index_add), input, out, "index_add")
 
 
 @inplace_form
@@ -303,7 +303,7 @@ def index_copy(
         )
     _check_copy(input, index, source, at, count)
     key = _slices("index_copy_", input, at, index)
-    result = _index_copy(_vector(input), _vector(source), key, False)
+    result = put_into(_vector(input), _vector(source), key, False, _index_copy)
     return _finished(result, input, out, "index_copy")
 
 
@@ -376,4 +376,6 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     *lead, places = _slices("index_fill_", input, at, index)
     size = _vector(input)._array.shape[at]
     key = (*lead, np.unique(places % max(size, 1)))  # each place counts once in the gradient
-    return _finished(_index_fill(_vector(input), filling, key, False), input, None, "index_fill")
+    return _finished(
+        put_into(_vector(input), filling, key, False, _index_fill), input, None, "index_fill"
+    )

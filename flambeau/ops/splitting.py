@@ -24,7 +24,7 @@ def unbind_(x: Any, dim: int) -> Any:
 def _(g: list[Tensor], dim: int) -> Tensor:
     from .structure import stack
 
-    return stack(g if isinstance(g, list) else [g], dim)
+    return stack(g, dim)
 
 
 @public(method=True)
@@ -59,9 +59,9 @@ def split_(x: Any, sizes: tuple[int, ...], dim: int) -> Any:
 
 @split_.gradient
 def _(g: list[Tensor], dim: int) -> Tensor:
-    from .structure import cat_
+    from .structure import cat
 
-    return cat_(g if isinstance(g, list) else [g], dim)
+    return cat(g, dim)
 
 
 def _dimension(name: str, input: Tensor, dim: int) -> tuple[int, int]:

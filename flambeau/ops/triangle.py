@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -16,11 +17,21 @@ from .rule import operation
 from .write import write_out
 
 
+@functools.lru_cache(maxsize=32)
+def _mask(n: int, m: int, diagonal: int) -> Any:
+    """Where the lower triangle is."""
+    return np.tri(n, m, diagonal, bool)
+
+
 def _triangle(name: str, side: str) -> Any:
-    keep = getattr(np, name)
+    shift = 0 if name == "tril" else 1
 
     def compute(x: Any, diagonal: int) -> Any:
-        return np.ascontiguousarray(keep(x, diagonal))
+        n, m = x.shape[-2:]
+        mask = (_mask if n * m <= 1 << 16 else np.tri)(n, m, diagonal - shift)
+        nothing = np.zeros((), x.dtype)
+        kept = np.where(mask, nothing, x) if shift else np.where(mask, x, nothing)
+        return np.ascontiguousarray(kept)
 
     compute.__name__ = f"{name}_"
     compute.__doc__ = f"The {side} triangle; zeros elsewhere."

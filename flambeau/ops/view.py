@@ -253,8 +253,11 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
         torch.Size([2, 3, 1])
     """
     shape = input._array.shape
-    dims = wrap_dims(dim, len(shape))
-    return squeeze_(input, tuple(d for d in dims if shape and shape[d] == 1))
+    if dim.__class__ is int:
+        dims: tuple[int, ...] = (wrap_dim(dim, len(shape)),)
+    else:
+        dims = wrap_dims(dim, len(shape))
+    return squeeze_(input, tuple([d for d in dims if shape and shape[d] == 1]))
 
 
 @public(method=True)

@@ -169,3 +169,14 @@ def test_strides_of_new_and_of_missing_dimensions() -> None:
     assert torch.zeros(2, 0, 3).stride() == (3, 3, 1)
     assert x[:, 4:].stride() == (4, 1)
     assert torch.zeros(0, 3).view(0, 2, 5).stride() == (10, 5, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_several_views_of_one_node(rows: int) -> None:
+    x = torch.arange(3.0 * rows).reshape(rows, 3).clone().requires_grad_()
+    parts = x.unbind(0)
+    (parts[-1] * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert x.grad.tolist() == [[0.0] * 3] * (rows - 1) + [[1.0, 2.0, 3.0]]
+    x.grad = None
+    torch.autograd.grad((x.split(2)[0] ** 2).sum(), x, create_graph=True)[0].sum().backward()
+    assert x.grad.tolist() == [[2.0] * 3] * min(rows, 2) + [[0.0] * 3] * (rows - min(rows, 2))
