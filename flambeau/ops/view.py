@@ -154,8 +154,10 @@ def _check_dtype_view(x: Tensor, dtype: Any, ratio: int) -> None:
 
 def _plain(shape: tuple) -> bool:
     """Are these sizes that NumPy reads as PyTorch does? It takes any negative one for -1."""
-    sizes = sizes_of(shape)
-    return bool(shape) and min(sizes, default=0) >= -1
+    if len(shape) == 1 and shape[0].__class__ is not int:
+        shape = shape[0]
+        return min(shape, default=0) >= -1
+    return bool(shape) and min(shape) >= -1
 
 
 @public()

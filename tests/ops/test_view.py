@@ -180,3 +180,14 @@ def test_several_views_of_one_node(rows: int) -> None:
     x.grad = None
     torch.autograd.grad((x.split(2)[0] ** 2).sum(), x, create_graph=True)[0].sum().backward()
     assert x.grad.tolist() == [[2.0] * 3] * min(rows, 2) + [[0.0] * 3] * (rows - min(rows, 2))
+
+
+def test_writing_parts_one_after_the_other_needs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    monkeypatch.setattr(gc, "get_referrers", lambda *_: pytest.fail("the collector searched"))
+    y = torch.zeros(3, 2)
+    y[0].add_(w)  # the memory and the view that is written are all there is
+    for k in range(3):
+        y[k] = w * k
+    y.sum().backward()
+    assert w.grad.tolist() == [3.0, 3.0]
