@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import BY_NUMPY, FLOAT
 from ..core.tensor import Tensor, wrap
 from .creation import linspace
 from .named import into, named
@@ -15,8 +16,8 @@ from .registry import public
 from .write import write_out
 
 
-def _floating(name: str, input: Tensor) -> None:
-    if input.dtype.name not in ("float32", "float64"):
+def _floating(name: str, input: Tensor, halves: bool = False) -> None:
+    if input.dtype.category != FLOAT or (input.dtype.itemsize == 2 and not halves):
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype.legacy!r}')
 
 
@@ -87,8 +88,8 @@ def histc(
         >>> torch.histc(torch.tensor([1., 2., 1.]), 2, 0, 2)
         tensor([0., 3.])
     """
-    _floating("histogram_cpu", input)
-    flat, low, high = input._array.reshape(-1), float(min), float(max)
+    _floating("histogram_cpu", input, True)
+    flat, low, high = input._array.astype(input._kind.compute).reshape(-1), float(min), float(max)
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if low == high and flat.size:
@@ -99,7 +100,7 @@ def histc(
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
-    edges = linspace(low, high, bins + 1, dtype=input.dtype)._array
+    edges = linspace(low, high, bins + 1, dtype=BY_NUMPY[flat.dtype])._array
     result = wrap(_binned([flat], [edges], None, False, input._kind.numpy), input._kind)
     return result if out is None else write_out(out, result, "histc")
 

@@ -269,7 +269,10 @@ def median_(x: Any, ignore: bool) -> Any:
     count = int(nan_count(flat, 0)[0]) if flat.size else 0
     rest = flat.size - count
     if flat.size == 0 or rest == 0 or (count and not ignore):
-        return np.asarray(np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min, x.dtype)
+        if x.dtype.kind in "fV":
+            return np.asarray(np.nan, x.dtype)
+        # What nan becomes on x86: the smallest of int32 and int64, and 0 for what is cut out of them.
+        return np.asarray(np.iinfo(x.dtype).min if x.dtype.itemsize >= 4 else 0, x.dtype)
     return np.asarray(np.partition(flat, (rest - 1) // 2)[(rest - 1) // 2], x.dtype)
 
 

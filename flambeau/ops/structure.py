@@ -127,6 +127,8 @@ def cat(
                 f"zero-dimensional tensor (at position {i}) cannot be concatenated: use stack()"
             )
     real = [x for x in parts if x._array.shape != (0,)] or parts[:1]
+    if real[0]._array.ndim == 1:
+        real = parts
     at = wrap_dim(dim, real[0]._array.ndim)
     first = real[0]._array.shape
     rest = first[:at] + first[at + 1 :]

@@ -98,10 +98,10 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     """
     shape = input._array.shape
     a, b = wrap_dim(dim1, len(shape) + 1), wrap_dim(dim2, len(shape) + 1)
-    if not shape:
-        wrap_dim(-2, 0)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    if not shape:
+        wrap_dim(-2, 0)
     size = shape[-1] + abs(offset)
     whole = list(shape[:-1])
     for at in sorted((a, b)):
