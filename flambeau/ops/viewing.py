@@ -6,7 +6,6 @@ node of a recorded one saves nothing but shapes: the gradient of a view needs no
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
 from ..core.tensor import Tensor, element_strides, register, wrap, wrap_view
-from .rule import Operation
+from .rule import Operation, arguments_of
 
 _new = object.__new__
 
@@ -68,8 +67,7 @@ class ViewOperation(Operation):
     def gradient(self, rule: Callable) -> Callable:
         options = self.arguments[1:]
         self.picks = tuple(
-            options.index(name) if name in options else name
-            for name in inspect.signature(rule).parameters
+            options.index(name) if name in options else name for name in arguments_of(rule)
         )
         return super().gradient(rule)
 
