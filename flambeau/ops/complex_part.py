@@ -47,7 +47,7 @@ def _retyped(result: Tensor, dtype: Any) -> Tensor:
     return result
 
 
-@public(method=True)
+@public()
 def view_as_real(input: Tensor) -> Tensor:
     """Real and imaginary parts as a last dimension of size 2.
 
@@ -66,7 +66,7 @@ def view_as_real(input: Tensor) -> Tensor:
     return _retyped(view_as_real_(input), input.dtype.to_real())
 
 
-@public(method=True)
+@public()
 def view_as_complex(input: Tensor) -> Tensor:
     """A last dimension of size 2 as complex numbers.
 

@@ -122,10 +122,7 @@ def searchsorted(
     return result if out is None else write_out(out, result, "searchsorted")
 
 
-Tensor.searchsorted = lambda self, input, **options: searchsorted(self, input, **options)  # type: ignore[attr-defined]
-
-
-@public(method=True)
+@public()
 def bucketize(
     input: Any,
     boundaries: Tensor,

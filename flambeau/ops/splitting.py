@@ -224,6 +224,15 @@ def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor,
 
 
 @public(method=True)
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """`split_with_sizes` into copies, which may be written in place freely.
+
+    Source: torch.unsafe_split_with_sizes
+    """
+    return tuple(part.clone() for part in split_with_sizes(input, split_sizes, dim))
+
+
+@public(method=True)
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """`chunk` into copies, which may be written in place freely.
 

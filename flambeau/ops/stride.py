@@ -154,7 +154,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     return self
 
 
-@method()
+@public(method=True)
 def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """`resize_` to another tensor's shape.
 

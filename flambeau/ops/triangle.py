@@ -12,8 +12,9 @@ from ..core.tensor import Tensor, wrap_dim
 from .index_rule import sibling
 from .inplace import inplace_form
 from .part import diagonal, put_diagonal
-from .registry import public
+from .registry import method, public
 from .rule import operation
+from .stride import as_strided
 from .write import write_out
 
 
@@ -147,6 +148,40 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
                 [0, 0, 0]])
     """
     return diag_embed(input.reshape(-1), offset)
+
+
+@method()
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """One value on the diagonal, in place.
+
+    Args:
+        self: A matrix, or a tensor whose dimensions are all of one size.
+        fill_value: The number.
+        wrap: Begin anew below the square part of a tall matrix?
+
+    Raises:
+        RuntimeError: It is a vector, or has more than two dimensions of different sizes.
+
+    Source: torch.Tensor.fill_diagonal_
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.zeros(2, 2).fill_diagonal_(1)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    shape = self._array.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    size, step, offset = min(shape), sum(self.stride()), self.storage_offset()
+    as_strided(self, (size,), (step,), offset).fill_(fill_value)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        rest = (self._array.size + shape[1]) // (shape[1] + 1) - size
+        start = offset + self.stride(0) * (shape[1] + 1)
+        as_strided(self, (rest,), (step,), start).fill_(fill_value)
+    return self
 
 
 @public(method=True)

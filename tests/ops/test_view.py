@@ -191,3 +191,15 @@ def test_writing_parts_one_after_the_other_needs_no_search(monkeypatch: pytest.M
         y[k] = w * k
     y.sum().backward()
     assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_fill_diagonal() -> None:
+    """Recorded from PyTorch."""
+    assert torch.zeros(2, 3).fill_diagonal_(5).tolist() == [[5.0, 0.0, 0.0], [0.0, 5.0, 0.0]]
+    tall = torch.zeros(7, 3).fill_diagonal_(5, wrap=True)
+    assert tall.nonzero().tolist() == [[0, 0], [1, 1], [2, 2], [4, 0], [5, 1], [6, 2]]
+    w = torch.ones(2, 2, requires_grad=True)
+    (w * 1).fill_diagonal_(0).sum().backward()
+    assert w.grad.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    with pytest.raises(RuntimeError, match="equal length"):
+        torch.zeros(2, 2, 3).fill_diagonal_(1)
