@@ -18,7 +18,6 @@ LATE = {
     "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "gamma": ("_standard_gamma", ""),
-    "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
     "fourier": ("", ""),
     "spectrogram": ("istft stft", "istft stft"),
     "linear": (

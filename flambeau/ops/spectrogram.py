@@ -137,7 +137,7 @@ def stft(
 
 
 def _as_real(x: Tensor) -> Tensor:
-    from .view import view_as_real
+    from .complex_part import view_as_real
 
     return view_as_real(x)
 

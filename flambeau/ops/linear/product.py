@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ..view import diagonal, view_as_complex
+from ..complex_part import view_as_complex
+from ..part import diagonal
 from .check import conjugated, exported
 
 
