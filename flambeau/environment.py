@@ -35,7 +35,6 @@ _VECTOR_FEATURES = (
     *("amx-tile", "amx-int8", "amx-bf16"),
     *("neon", "dotprod", "fullfp16", "bf16", "sve", "sve2", "sme"),
 )
-_NOT_YET = "none yet (NumPy evaluation)"
 
 
 def report() -> str:
@@ -82,12 +81,27 @@ def _processor() -> Rows:
 
 
 def _execution() -> Rows:
-    yield "kernels", _NOT_YET
-    yield "kernel cache", _NOT_YET
-    yield "threads", f"{_NOT_YET}; matrix products use those of NumPy's BLAS"
+    yield from _kernels()
+    from . import kernels
+
+    yield "threads", str(kernels.get_num_threads())
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"
+
+
+def _kernels() -> Rows:
+    from . import kernels
+
+    if not kernels.enabled():
+        yield "kernels", "off: formulas are evaluated with NumPy"
+        return
+    from .kernels.machine import disk, machine
+
+    yield "kernels", f"native, vectors of {machine().bits} bits"
+    files = list(disk.folder.glob("*.o")) if disk.usable(disk.folder) else []
+    size = sum(file.stat().st_size for file in files)
+    yield "kernel cache", f"{disk.folder}: {len(files)} kernels, {size / 1e6:.1f} MB"
 
 
 def _cuda() -> Rows:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from . import inference
+
 
 class Mode(threading.local):
     """This thread's state. Operations read `recording` when an input requires grad.
@@ -13,12 +15,21 @@ class Mode(threading.local):
     Attributes:
         recording: Are operations recorded?
         inference: Inside inference_mode?
-        watchers: Called with each new node (saved-tensor hooks, anomaly detection); usually empty.
+        watchers: Called with each new node and its results, of which those that are tensors count
+            (saved-tensor hooks, anomaly detection); usually empty.
+        anomaly: What `detect_anomaly` set up in this thread; None where it is off.
+        task: The backward that runs: its number, its roots, and the nodes it may visit (None: all).
+        packers: The saved-tensor hooks in force, as pairs of pack and unpack, innermost last.
+        unpackable: Why saved-tensor hooks are not allowed here; None where they are.
     """
 
     recording = True
     inference = False
-    watchers: tuple[Callable[[Any], None], ...] = ()
+    watchers: tuple[Callable[[Any, Any], None], ...] = ()
+    anomaly: Any = None
+    task: tuple[int, Any, Any] | None = None
+    packers: tuple[tuple[Callable, Callable], ...] = ()
+    unpackable: str | None = None
 
 
 mode = Mode()
@@ -116,7 +127,7 @@ class _Recording(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(mode.recording)
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()
@@ -182,11 +193,11 @@ class set_grad_enabled(_Recording):
 
     def _apply(self) -> None:
         self.outer = mode.recording
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __enter__(self) -> None:
         self.before.append(self.outer)
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __call__(self, function: Callable) -> Callable:
         mode.recording = self.outer  # used as a decorator, it changes nothing now
@@ -226,9 +237,13 @@ class inference_mode(_Switch):
     def __enter__(self) -> None:
         self.before.append((mode.recording, mode.inference))
         mode.recording, mode.inference = not self.mode, self.mode
+        if self.mode:
+            inference.begin(mode)
 
     def __exit__(self, *exception: object) -> None:
         mode.recording, mode.inference = self.before.pop()
+        if self.mode:
+            inference.end()
 
     def clone(self) -> _Switch:
         return inference_mode(self.mode)

@@ -12,20 +12,22 @@ Slots of a tensor:
 
 from __future__ import annotations
 
+import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import kernels
 from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
+from .memory import address, extent, owner
 from .size import Size
 
 _size = tuple.__new__
-_new = object.__new__
 _kinds = {
     (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"
 }
@@ -45,6 +47,7 @@ class Tensor:
         tensor([1., 2.])
     """
 
+    __module__ = "flambeau"
     __slots__ = ("__dict__", "__weakref__", "_array", "_base", "_cell", "_grad", "_kind", "_node")
 
     _array: Any
@@ -155,7 +158,10 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
-        return (address(self._array) - address(self._root()._array)) // self._array.itemsize
+        array = self._array
+        if array.base is None:
+            return 0
+        return (address(array) - extent(owner(array))[0]) // array.itemsize
 
     def _root(self) -> Tensor:
         """The tensor whose memory this one looks at."""
@@ -195,6 +201,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
+        if self._cell[0] is UNVERSIONED:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
     def _is_view(self) -> bool:
@@ -314,6 +322,15 @@ class Tensor:
         try:
             return self._grad
         except AttributeError:
+            node = self.grad_fn
+            if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                    ".grad attribute won't be populated during autograd.backward(): call "
+                    ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return None
 
     @grad.setter
@@ -350,33 +367,72 @@ class Tensor:
         return 0 if self._node is None else self._node.index
 
 
+class Unversioned:
+    """The version of inference tensors (see autograd/inference.py): writes leave it as it is, and it
+    differs from every version that a node noted, itself too."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, count: int) -> Unversioned:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+UNVERSIONED = Unversioned()
+
+
 _PYTHON = frozenset((bool, int, float, complex))
+
+if TYPE_CHECKING:
+
+    def make(array: Any, kind: Kind, node: Any, cell: list, base: Tensor | None) -> Tensor:
+        """A tensor of these slots: what every operation ends with."""
+
+
+kernels.constructs(globals(), "make", Tensor, "_array", "_kind", "_node", "_cell", "_base")
 
 
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    result = _new(Tensor)
-    result._array = array if array.__class__ is np.ndarray else kind.xp.asarray(array, kind.numpy)
-    result._kind = kind
-    result._node = None
-    result._cell = [0]
-    result._base = None
-    return result
+    if array.__class__ is not np.ndarray:
+        array = kind.xp.asarray(array, kind.numpy)
+    return make(array, kind, None, [0], None)
 
 
 def wrap_view(array: Any, of: Tensor) -> Tensor:
     """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
-    result = _new(Tensor)
-    result._array = array
-    result._kind = of._kind
-    result._node = None
-    cell = result._cell = of._cell
-    base = of._base
-    result._base = of if base is None else base
+    cell, base = of._cell, of._base
+    result = make(array, of._kind, None, cell, of if base is None else base)
     cell.append(weakref.ref(result))
     if len(cell) > 64:
         prune(cell)
     return result
+
+
+class_hooks: list[Callable[[type], None]] = []
+"""Called with each class of tensors when the first tensor of it is made; see ops/override.py."""
+_met: set[type] = {Tensor}
+
+
+def become(tensor: Tensor, cls: type) -> Any:
+    """Make a fresh handle, which nobody else holds, one of a subclass of Tensor.
+
+    Raises:
+        TypeError: `cls` is no such class.
+    """
+    if cls not in _met:
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor."
+            )
+        for hook in class_hooks:
+            hook(cls)
+        _met.add(cls)
+    tensor.__class__ = cls
+    return tensor
 
 
 def prune(cell: list) -> None:
@@ -394,11 +450,6 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
-
-
-def address(array: Any) -> int:
-    """Where the first element lies in memory."""
-    return array.__array_interface__["data"][0]
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

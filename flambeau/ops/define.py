@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
 from .formula import FormulaOperation, record_binary, record_unary
 from .registry import public
 
-_new = object.__new__
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
 """What the fast path may stumble over; the general path does the call again and explains."""
 
@@ -30,7 +30,9 @@ def pointwise(
     also: str = "",
     method: bool | str = True,
     inplace: bool = True,
-    namespace: str = "torch",
+    namespace: str | None = "torch",
+    numbers: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -45,29 +47,30 @@ def pointwise(
         also: Further places of the function, such as "special.expit".
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
-        namespace: Where the function is public.
-
-    Example:
-        >>> import flambeau as torch
-        >>> from flambeau.ops import pointwise
-        >>> from flambeau.formula.primitive import exp
-        >>> @pointwise(method=False)
-        ... def bump(x):
-        ...     return exp(-x * x)
-        >>> bump(torch.zeros(2))
-        tensor([1., 1.])
+        namespace: Where the function is public; None for one that is not the package's own.
+        numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
+        refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
     """
 
     def make(formula: Callable) -> Callable:
         operation = FormulaOperation(
-            formula, kind, names=names, label=label, aside=aside, static=static
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            static=static,
+            numbers=numbers,
+            refuses=refuses,
+            registered=namespace is not None,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
         operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
-        public(operation.name, *also.split(), method=method, namespace=namespace)(function)
+        if namespace is not None:
+            public(operation.name, *also.split(), method=method, namespace=namespace)(function)
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))
         return function
@@ -111,11 +114,9 @@ def unary(operation: FormulaOperation) -> Callable:
                 array = spec.run(operand)
         except FALLBACK:
             return general((input,))
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         if input._node is not None and mode.recording and result._kind.dtype.category >= 2:
             record_unary(spec, result, input, operand)
         return result
@@ -126,6 +127,7 @@ def unary(operation: FormulaOperation) -> Callable:
 def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
     """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
     same, slow = operation.same, operation.general
+    refuses = operation.operands[0 if swapped else 1] not in operation.numbers
 
     def general(x: Any, y: Any) -> Any:
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
@@ -142,7 +144,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
             kind = input._kind
             number = other.__class__
             if number is float or number is int:
-                if number not in kind.numbers:
+                if number not in kind.numbers or refuses:
                     return general(input, other)
                 spec = same[kind]
                 second = kind._scalars.get(other)
@@ -156,18 +158,19 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
                 second = other._array
                 right = other._node
             first = input._array
-            token = silence(silent)
-            try:
+            if spec.loud:
+                token = silence(silent)
+                try:
+                    array = spec.run(second, first) if swapped else spec.run(first, second)
+                finally:
+                    restore(token)
+            else:
                 array = spec.run(second, first) if swapped else spec.run(first, second)
-            finally:
-                restore(token)
         except FALLBACK:
             return general(input, other)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         left = input._node
         if (
             (left is not None or right is not None)
