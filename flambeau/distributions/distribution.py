@@ -9,7 +9,7 @@ import flambeau as torch
 from ..core.size import Size
 from ..core.tensor import Tensor
 from . import constraints
-from .utils import lazy_property
+from .utils import every, lazy_property
 
 
 class Distribution:
@@ -58,7 +58,7 @@ class Distribution:
             if name not in self.__dict__ and isinstance(getattr(type(self), name), lazy_property):
                 continue  # computed from what was given, and checked there
             value = getattr(self, name)
-            if not bool(constraint.check(value).all()):
+            if not every(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} (Tensor of shape {tuple(value.shape)}) of distribution "
                     f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n"
@@ -162,7 +162,7 @@ class Distribution:
                     f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {expected}."
                 )
         support = self.support
-        if not bool(support.check(value).all()):
+        if not every(support.check(value)):
             raise ValueError(
                 f"Expected value argument (Tensor of shape {tuple(value.shape)}) to be within the support "
                 f"({support!r}) of the distribution {self!r}, but found invalid values:\n{_shown(value)}"

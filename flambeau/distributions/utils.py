@@ -26,7 +26,14 @@ def broadcast_all(*values: Any) -> list[Tensor]:
     like = next((v for v in values if isinstance(v, Tensor)), None)
     dtype = torch.get_default_dtype() if like is None else like.dtype
     tensors = [v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=dtype) for v in values]
+    if all(x.shape == tensors[0].shape for x in tensors):
+        return tensors
     return list(torch.broadcast_tensors(*tensors))
+
+
+def every(x: Tensor) -> bool:
+    """Are all elements of a bool tensor true?"""
+    return bool(x._array.all())
 
 
 def all_numbers(*values: Any) -> bool:

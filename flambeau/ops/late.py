@@ -23,9 +23,9 @@ LATE = {
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
-        "qr slogdet svd svd_lowrank trace triangular_solve",
+        "qr slogdet svd svd_lowrank triangular_solve",
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
-        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
+        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""

@@ -130,25 +130,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return (left * right).reshape([i * j for i, j in zip(a, b)])
 
 
-@exported("trace", method=True, tensors="input")
-def trace(input: Tensor) -> Tensor:
-    """The sum of a matrix's diagonal.
-
-    Raises:
-        RuntimeError: It is no matrix.
-
-    Source: torch.trace
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.trace(torch.eye(3))
-        tensor(3.)
-    """
-    if input.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    return diagonal(input, 0, 0, 1).sum()
-
-
 def cov_of(x: Tensor, correction: int, fweights: Any, aweights: Any) -> Tensor:
     """The covariance of the rows of a matrix."""
     columns = x.shape[1]
