@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from .autograd import variable as _variable
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
     inference_mode,
@@ -77,6 +77,8 @@ _ELSEWHERE = {
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
 }
 
 

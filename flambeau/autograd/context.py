@@ -21,17 +21,21 @@ class Context:
         needs_input_grad: For each argument of forward: is its gradient wanted?
     """
 
+    materialize_grads = True
+    _saved: tuple[Any, ...] | None = ()
+    _versions: tuple[Any, ...] | None = None
+    _cells: tuple[Any, ...] = ()
+    _fixed: tuple[Any, ...] = ()
+    _dirty: tuple[Any, ...] = ()
+    _node: Any = None
+    _unpack: Any = None
+    _own: dict[int, int]
+    """For each saved output, which one it is."""
+    _edges: dict[int, Any]
+    """The history of each saved tensor that is no output."""
+
     def __init__(self, needs: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs
-        self.materialize_grads = True
-        self._saved: tuple[Any, ...] | None = ()
-        self._versions: tuple[int, ...] | None = None
-        self._fixed: tuple[Any, ...] = ()
-        self._dirty: tuple[Any, ...] = ()
-        self._node: Any = None
-        self._own: dict[int, int] = {}
-        self._unpack: Any = None
-        self._edges: dict[int, Any] = {}
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for backward; call it once, in forward or setup_context.
@@ -65,14 +69,16 @@ class Context:
         node = self._node()
         if self._unpack is not None:
             saved = tuple(
-                None if i not in self._edges else connected(self._unpack(item), self._edges[i])
+                connected(self._unpack(item), self._edges.get(i))
+                if i in self._edges or i in self._own
+                else None
                 for i, item in enumerate(saved)
             )
         else:
-            for i, (x, version) in enumerate(zip(saved, versions)):
-                if x is not None and x._cell[0] != version:
-                    edge = node.port(self._own[i]) if i in self._own else x._node
-                    raise RuntimeError(modified(node, x._array, edge, x._cell, version))
+            for i, (x, cell, version) in enumerate(zip(saved, self._cells, versions)):
+                if x is not None and cell[0] != version:
+                    edge = node.port(self._own[i]) if i in self._own else self._edges[i]
+                    raise RuntimeError(modified(node, x._array, edge, cell, version))
         if not self._own:
             return saved
         return tuple(self._connected(i, x, node) for i, x in enumerate(saved))
@@ -83,15 +89,10 @@ class Context:
             return x
         return connected(x, None if node is None else node.port(self._own[i]))
 
-    def _pack(self, node: Any, pack: Any, unpack: Any) -> None:
-        """Keep what `pack` makes of the saved tensors, and their histories for `unpack`'s results."""
-        saved = self._saved or ()
-        shown = [self._connected(i, x, node) for i, x in enumerate(saved)]
-        self._edges = {
-            i: None if i in self._own else x._node for i, x in enumerate(saved) if x is not None
-        }
-        self._saved = tuple([None if x is None else pack(x) for x in shown])
-        self._unpack = unpack
+    def _pack(self, pack: Any, unpack: Any) -> None:
+        """Keep what `pack` makes of the saved tensors; outputs it sees without their history."""
+        self._saved = tuple([None if x is None else pack(x) for x in self._saved or ()])
+        self._unpack, self._cells = unpack, ()
 
     def _keep(self, node: Any, places: dict[int, int]) -> None:
         """Note the versions, and let go of outputs; called when the node is recorded.
@@ -99,14 +100,16 @@ class Context:
         places: For each output that forward made, by its id, which one it is.
         """
         self._node = weakref.ref(node)
-        kept = []
-        for i, x in enumerate(self._saved or ()):
+        saved, own, edges = list(self._saved or ()), {}, {}
+        for i, x in enumerate(saved):
             if id(x) in places:
-                self._own[i] = places[id(x)]
-                x = alias(x)
-            kept.append(x)
-        self._saved = tuple(kept)
-        self._versions = tuple(-1 if x is None else x._cell[0] for x in kept)
+                own[i] = places[id(x)]
+                saved[i] = alias(x)
+            elif x is not None:
+                edges[i] = x._node
+        self._saved, self._own, self._edges = tuple(saved), own, edges
+        self._cells = tuple([None if x is None else x._cell for x in saved])
+        self._versions = tuple([None if x is None else x._cell[0] for x in saved])
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Say which inputs forward changed in place (and returns).

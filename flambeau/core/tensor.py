@@ -5,13 +5,15 @@ Slots of a tensor:
     _kind:  what it shares with all tensors of its dtype and device (see kind.py).
     _node:  how it was made, for backward: None, a Leaf, a Node or a Port (see autograd/node.py).
     _cell:  ``[version, *weak references to views]``, one list for all tensors on the same memory.
-            In-place writes count the version up; backward compares it with what it saved.
+            In-place writes count the version up; backward compares it with what it saved. Views of
+            memory without history are not in it: see "Views of plain memory" in ops/write.py.
     _base:  the tensor this one is a differentiable view of, or None.
     _grad:  what ``.grad`` gives; unset until there is one.
 """
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -151,15 +153,14 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours lie, for each dimension or for one."""
-        array = self._array
-        strides = tuple(step // array.itemsize for step in array.strides)
-        return strides if dim is None else strides[wrap_dim(dim, array.ndim)]
+        strides = element_strides(self._array)
+        return strides if dim is None else strides[wrap_dim(dim, len(strides))]
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
         array = self._array
-        if array.base is None:
-            return 0
+        if array.base is None or array.size == 0:
+            return 0  # NumPy lets views without elements begin anywhere
         return (address(array) - extent(owner(array))[0]) // array.itemsize
 
     def _root(self) -> Tensor:
@@ -200,6 +201,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
+        if self._cell[0] is UNVERSIONED:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
     def _is_view(self) -> bool:
@@ -319,6 +322,15 @@ class Tensor:
         try:
             return self._grad
         except AttributeError:
+            node = self.grad_fn
+            if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                    ".grad attribute won't be populated during autograd.backward(): call "
+                    ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return None
 
     @grad.setter
@@ -355,6 +367,22 @@ class Tensor:
         return 0 if self._node is None else self._node.index
 
 
+class Unversioned:
+    """The version of inference tensors (see autograd/inference.py): writes leave it as it is, and it
+    differs from every version that a node noted, itself too."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, count: int) -> Unversioned:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+UNVERSIONED = Unversioned()
+
+
 _PYTHON = frozenset((bool, int, float, complex))
 
 if TYPE_CHECKING:
@@ -377,10 +405,16 @@ def wrap_view(array: Any, of: Tensor) -> Tensor:
     """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
     cell, base = of._cell, of._base
     result = make(array, of._kind, None, cell, of if base is None else base)
-    cell.append(weakref.ref(result))
+    if of._node is not None or len(cell) > 1:
+        register(result, cell)
+    return result
+
+
+def register(view: Tensor, cell: list) -> None:
+    """Remember a view of memory that has history, so that a recorded write can rewrite its own."""
+    cell.append(weakref.ref(view))
     if len(cell) > 64:
         prune(cell)
-    return result
 
 
 class_hooks: list[Callable[[type], None]] = []
@@ -422,6 +456,23 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
+
+
+def element_strides(array: Any) -> tuple[int, ...]:
+    """Strides in elements as PyTorch counts them, where no element shows them.
+
+    NumPy gives arrays without elements the stride 0, and new dimensions of size 1 too.
+    """
+    item = array.itemsize
+    strides = [step // item for step in array.strides]
+    if 0 in strides:
+        step, shape = 1, array.shape
+        empty = array.size == 0 and not any(strides)
+        for i in range(len(strides) - 1, -1, -1):
+            if strides[i] == 0 and (empty or shape[i] == 1):
+                strides[i] = step
+            step = strides[i] * max(shape[i], 1)
+    return tuple(strides)
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

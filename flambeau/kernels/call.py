@@ -17,7 +17,6 @@ LARGE = 1 << 15
 """Elements above which threads share the work and other Python threads run meanwhile."""
 
 _HEAD = ("rows", "length", "weight", "divisible")  # what the pool is told
-_DECLARATIONS = {"declare noalias ptr @malloc(i64)", "declare void @free(ptr)"}
 
 
 class Body(Code):
@@ -28,7 +27,7 @@ class Body(Code):
     """
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
-        super().__init__(lanes, set(_DECLARATIONS))
+        super().__init__(lanes)
         words = ["status", *_HEAD, *numbers, *arrays]
         self.words = {name: i for i, name in enumerate(words)}
         self.p = {name: self._word(name, "ptr") for name in arrays}
@@ -38,6 +37,7 @@ class Body(Code):
             Value(self, f"%{name}", "i64") for name in names
         )
         self.zero = self.number(0)
+        self.allocates = False
 
     def number(self, value: int) -> Value:
         return self.constant(value, "i64")
@@ -69,7 +69,8 @@ class Body(Code):
 
     def scratch(self, size: Value) -> Value:
         """Memory of the piece, to be given to `free`; where there is none the piece reports -1 and ends."""
-        memory = self.emit(f"call ptr @malloc(i64 {size.name})", "ptr")
+        memory = self.call(self.fact("PyMem_RawMalloc"), "ptr", size)
+        self.allocates = True
         none, some = self.name("none"), self.name("some")
         self.branch(memory.equals_pointer(Value(self, "null", "ptr")), none, some)
         self.label(none)
@@ -79,7 +80,12 @@ class Body(Code):
         return memory
 
     def free(self, memory: Value) -> None:
-        self.line(f"call void @free(ptr {memory.name})")
+        self.call(self.fact("PyMem_RawFree"), "void", memory)
+
+    def fact(self, name: str) -> Value:
+        """An address from the runtime's table."""
+        table = self.load(Value(self, "@runtime_SYMBOL", "ptr"), "ptr")
+        return self.load(self.at(table, "ptr", self.number(INDEX[name])), "ptr")
 
 
 NO_MEMORY = 1 << 62
@@ -125,7 +131,7 @@ def kernel(
             raise MemoryError(f"{name}: no memory for intermediate values")
         return status
 
-    return run if "@malloc(" in inner else call
+    return run if body.allocates else call
 
 
 class Door:

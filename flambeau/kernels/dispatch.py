@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..formula.program import Program
+from . import whole
 from .code import Code
 from .column import ColumnEntry, ColumnNest
 from .entry import Entry, fit_text
@@ -44,16 +45,21 @@ def build_native(
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
-    fallback = dropped(fallback) if drop else written(fallback) if into else fallback
+    fallback = (
+        dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
+    )
     return builtin(name, machine().address(other), fallback)
 
 
-def written(making: Callable) -> Callable:
-    """A function that writes what `making` makes into its first argument."""
+def written(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
 
-    def fallback(target: Any, *given: Any) -> Any:
-        np.copyto(target, making(*given), casting="unsafe")
-        return target
+    def fallback(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
 
     return fallback
 
@@ -95,6 +101,9 @@ def module_text(
 def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
     inner = Code(nest.lanes)
     body = nest.text(inner)
+    if whole.is_divisible(nest):
+        for text in (whole.part_text, whole.finish_text):
+            body += text(nest, Code(nest.lanes, inner.declarations))
     door = entry(Code(nest.lanes, inner.declarations)).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"

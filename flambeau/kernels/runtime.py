@@ -24,7 +24,7 @@ _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
     "PyTuple_SetItem", "PyLong_AsDouble", "PyLong_AsLongLong", "PyLong_FromLongLong",
     "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyType_GenericAlloc", "Py_IncRef",
-    "Py_DecRef",
+    "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
 _DESCRS = {"i8": "b1", "i32": "i4", "i64": "i8", "float": "f4", "double": "f8"}
 _OBJECTS: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.device import CPU, resolve, transfer
 from ..core.device import device as Device
 from ..core.dtype import DTYPES, dtype
@@ -15,7 +16,7 @@ from ..core.kind import kind_of
 from ..core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
 from ..core.layout import is_contiguous as is_laid_out
 from ..core.promotion import result_dtype
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from .registry import method, public
 from .rule import Operation, operation
 from .write import check_writable, finish_write, store
@@ -193,7 +194,7 @@ class _Moving(Operation):
         source = tensors[0]
         result = wrap(values, kind_of(source._kind.dtype, options[0]))
         if mode.recording and source._node is not None:
-            self.record([result], tensors, [source._node], options)
+            self.record([result], tensors, (source._node,), options)
         return result
 
 
@@ -293,10 +294,7 @@ def detach(self: Tensor) -> Tensor:
 
     Source: torch.Tensor.detach
     """
-    result = wrap_view(self._array, self)
-    result._cell.pop()
-    result._base = None if self._base is None else detached_root(self._base)
-    return result
+    return handle.make(self._array, self._kind, None, self._cell, None)
 
 
 def detached_root(base: Tensor) -> Tensor:

@@ -17,18 +17,15 @@ from .registry import NAMESPACES
 LATE = {
     "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
-    "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
+    "gamma": ("_standard_gamma", ""),
     "fourier": ("", ""),
-    "spectrogram": (
-        "bartlett_window blackman_window hamming_window hann_window istft kaiser_window stft",
-        "istft stft",
-    ),
+    "spectrogram": ("istft stft", "istft stft"),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
-        "qr slogdet svd svd_lowrank trace triangular_solve",
+        "qr slogdet svd svd_lowrank triangular_solve",
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
-        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
+        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""

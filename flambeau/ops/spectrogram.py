@@ -1,71 +1,13 @@
-"""Short-time Fourier transforms, and the windows of the torch namespace."""
+"""Short-time Fourier transforms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from ..core import window as windows
 from ..core.tensor import Tensor, wrap_numpy
-from .creation import as_tensor
 from .fourier import FORWARD, c2c_, c2r_, r2c_, resized
 from .indexing import index_put
 from .linear.check import exported
-from .registry import public
-
-
-def _window(name: str, values: Callable[..., np.ndarray]) -> None:
-    def function(
-        window_length: int, periodic: bool = True, *shape: float, **options: Any
-    ) -> Tensor:
-        n = window_length
-        numbers = _numbers(name, shape, options)
-        requires_grad = options.pop("requires_grad", False)
-        dtype = options.pop("dtype", None)
-        if n < 0:
-            raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
-        if dtype is not None and dtype.category < 2:
-            raise RuntimeError(f"{name} expects floating point dtypes, got: {dtype}")
-        for option in ("layout", "pin_memory"):
-            options.pop(option, None)
-        from ..core.dtype import get_default_dtype
-
-        array = values(n, n + 1 if periodic else n, *numbers) if n > 1 else np.ones(n)
-        result = as_tensor(array, dtype=dtype or get_default_dtype(), **options)
-        return result.requires_grad_() if requires_grad else result
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{name.partition('_')[0].title()}'s window.\n\n"
-        "    Args:\n"
-        "        window_length: The number of points.\n"
-        "        periodic: One period of a window; False gives a symmetric one.\n\n"
-        f"    Source: torch.{name}\n    "
-    )
-    public(name)(function)
-
-
-_DEFAULTS = {"hamming_window": {"alpha": 0.54, "beta": 0.46}, "kaiser_window": {"beta": 12.0}}
-
-
-def _numbers(name: str, given: tuple, options: dict[str, Any]) -> list[float]:
-    """The numbers that shape a window, by position or by name."""
-    defaults = _DEFAULTS.get(name, {})
-    if len(given) > len(defaults):
-        raise TypeError(
-            f"{name}() takes {2 + len(defaults)} positional arguments, got {2 + len(given)}"
-        )
-    numbers = dict(zip(defaults, given))
-    return [numbers.get(key, options.pop(key, value)) for key, value in defaults.items()]
-
-
-_window("hann_window", lambda n, size: windows.cosines(n, size, (0.5, 0.5)))
-_window("hamming_window", lambda n, size, alpha, beta: windows.cosines(n, size, (alpha, beta)))
-_window("blackman_window", lambda n, size: windows.cosines(n, size, windows.BLACKMAN))
-_window("bartlett_window", windows.bartlett)
-_window("kaiser_window", windows.kaiser)
 
 
 def _padded(x: Tensor, pad: int, mode: str) -> Tensor:
@@ -166,19 +108,14 @@ def stft(
     win = n_fft if win_length is None else win_length
     call = _call("stft", input, n_fft, hop, win)
     complex_ = input.dtype.is_complex or (window is not None and window.dtype.is_complex)
-    if return_complex is None:
-        if not complex_:
-            raise RuntimeError(
-                "stft requires the return_complex parameter be given for real inputs: pass "
-                "return_complex=True"
-            )
-        return_complex = True
+    if return_complex is None and not complex_:
+        raise RuntimeError(
+            "stft requires the return_complex parameter be given for real inputs: pass "
+            "return_complex=True"
+        )
     if align_to_window is not None:
         raise RuntimeError("stft: align_to_window is not supported: leave it out")
-    if input.dtype.category < 2:
-        raise RuntimeError(f"{call} : expected a tensor of floating point or complex values")
-    if input.ndim not in (1, 2):
-        raise RuntimeError(f"{call} : expected a 1D or 2D tensor")
+    _check_signal(call, input)
     x = input if input.ndim == 2 else input[None]
     if center:
         x = _padded(x, n_fft // 2, pad_mode)
@@ -191,11 +128,18 @@ def stft(
     result = _spectrum(framed, normalized, onesided, complex_).mT
     if input.ndim == 1:
         result = result.squeeze(0)
-    return result if return_complex else _as_real(result)
+    return _as_real(result) if return_complex is False else result
+
+
+def _check_signal(call: str, x: Tensor) -> None:
+    if x.dtype.category < 2:
+        raise RuntimeError(f"{call} : expected a tensor of floating point or complex values")
+    if x.ndim not in (1, 2):
+        raise RuntimeError(f"{call} : expected a 1D or 2D tensor")
 
 
 def _as_real(x: Tensor) -> Tensor:
-    from .view import view_as_real
+    from .complex_part import view_as_real
 
     return view_as_real(x)
 
@@ -273,15 +217,20 @@ def istft(
     stop = start + length if length is not None else total - start if center else total
     stop = min(stop, total)
     y, envelope = y[..., start:stop], envelope[..., start:stop]
+    y = y / _covering(call, envelope)
+    if length is not None:
+        y = resized(y, (1,), (length,))
+    return y if input.ndim == 3 else y.squeeze(0)
+
+
+def _covering(call: str, envelope: Tensor) -> Tensor:
+    """The windows' sum of squares, which must be positive everywhere."""
     if not (np.abs(envelope._array).min(initial=1.0) > 1e-11):
         raise RuntimeError(
             f"{call} : window overlap add min is 0: the windows leave parts of the signal uncovered, "
             "so it cannot be recovered; take a smaller hop_length or another window"
         )
-    y = y / envelope
-    if length is not None:
-        y = resized(y, (1,), (length,))
-    return y if input.ndim == 3 else y.squeeze(0)
+    return envelope
 
 
 def _check_inverse(

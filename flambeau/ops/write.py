@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
+from ..autograd.inference import WRITTEN
 from ..autograd.location import note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
-from ..core.tensor import Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -49,8 +51,8 @@ def write_into(
     """An in-place formula operation on its first operand; nothing changes if it fails."""
     if not can_cast(spec.result.dtype, target.dtype):
         raise RuntimeError(
-            f"result type {_title(spec.result.dtype)} can't be cast to the desired output type "
-            f"{_title(target.dtype)}: use the out-of-place form, or convert the tensor first"
+            f"result type {spec.result.dtype.legacy} can't be cast to the desired output type "
+            f"{target.dtype.legacy}: use the out-of-place form, or convert the tensor first"
         )
     shape = broadcast([a.shape for a in arrays])
     if shape != target._array.shape:
@@ -82,26 +84,11 @@ def write_into(
     return target
 
 
-def _title(dtype: Any) -> str:
-    return {
-        "uint8": "Byte",
-        "int8": "Char",
-        "int64": "Long",
-        "int32": "Int",
-        "int16": "Short",
-        "float32": "Float",
-        "float64": "Double",
-        "bool": "Bool",
-        "float16": "Half",
-        "bfloat16": "BFloat16",
-        "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-    }.get(dtype.name, dtype.name)
-
-
 def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
     """Raises RuntimeError where an in-place write would break history or overlap itself."""
     array = target._array
+    if target._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
     if not array.flags.writeable:
         raise RuntimeError(
             "this tensor's memory is read-only (it came from a read-only array or an expanded "
@@ -123,14 +110,14 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
 def check_history(target: Tensor, recorded: bool) -> None:
     """Raises RuntimeError for a recorded write into a leaf, or through a view that history lost."""
     node, base = target._node, target._base
-    if type(node) is Leaf:
+    if type(node) is Leaf and base is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation: wrap it "
             "in torch.no_grad(), or use the out-of-place form"
         )
     if base is None or (not recorded and base._node is None):
         return
-    if type(base._node) is Leaf and node is not None:
+    if node is not None and (base._node is None or type(base._node) is Leaf):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation: "
             "wrap it in torch.no_grad()"
@@ -175,8 +162,14 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         rebase(target, node, cell)
 
 
-def write_out(out: Any, result: Any, name: str) -> Any:
+def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
+
+    Args:
+        out: The tensor, or one for each result.
+        result: The result, or several.
+        name: The function's, for messages.
+        inputs: Tensors whose memory `out` may not share.
 
     Raises:
         TypeError: out is no tensor.
@@ -195,12 +188,33 @@ def write_out(out: Any, result: Any, name: str) -> Any:
         )
     if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(
-            f"result type {_title(result.dtype)} can't be cast to the desired output type "
-            f"{_title(out.dtype)}"
+            f"result type {result.dtype.legacy} can't be cast to the desired output type "
+            f"{out.dtype.legacy}"
         )
+    if out._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
+    for x in inputs:
+        if np.may_share_memory(out._array, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor "
+                "refer to a single memory location. Please clone() the tensor before performing the "
+                "operation."
+            )
+    if out._array.shape == result._array.shape:
+        check_writable(out)
     if out._array.shape != result._array.shape:
-        out._array = result._array.astype(out._kind.numpy)
+        if out._array.size:
+            warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
+        out._array = np.array(result._array, out._kind.numpy)
     else:
         store(out, result._array)
     out._cell[0] += 1
     return out
+
+
+_RESIZED = (
+    "An output with one or more elements was resized since it had shape {}, which does not match the "
+    "required output shape {}. This behavior is deprecated, and in a future PyTorch release outputs "
+    "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+    "resizing it, inplace, to zero elements with t.resize_(0)."
+)

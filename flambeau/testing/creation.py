@@ -8,9 +8,9 @@ from typing import Any
 from ..core.dtype import dtype as DType
 from ..core.dtype import finfo, iinfo
 from ..core.tensor import Tensor
+from ..ops.complex_part import view_as_complex
 from ..ops.creation import empty
 from ..ops.registry import NAMESPACES
-from ..ops.view import view_as_complex
 
 
 def _limits(dtype: DType, low: float | None, high: float | None) -> tuple[Any, Any]:
@@ -98,10 +98,10 @@ def make_tensor(
         )
     low, high = _limits(dtype, low, high)
     spread = noncontiguous and math.prod(sizes) > 1
-    x = _drawn(sizes, dtype, device, low, high)
+    wide = (*sizes[:-1], 2 * sizes[-1]) if spread else sizes
+    x = _drawn(wide, dtype, device, low, high)
     if spread:
-        pairs = x[..., None].expand(*sizes, 2)
-        x = pairs.reshape(*sizes[:-1], 2 * sizes[-1])[..., ::2]
+        x = x[..., 1::2]
     elif memory_format is not None:
         x = x.contiguous(memory_format=memory_format)
     if exclude_zero:
