@@ -1,6 +1,7 @@
 """Imports every family of operations, which fills the registry."""
 
 from . import (
+    accumulation,
     activation,
     activation_function,
     arithmetic,
@@ -11,6 +12,7 @@ from . import (
     convert,
     creation,
     division,
+    einsum,
     elementary,
     extremum,
     indexing,
@@ -33,6 +35,7 @@ from . import (
 )
 
 __all__ = [
+    "accumulation",
     "activation",
     "activation_function",
     "arithmetic",
@@ -43,6 +46,7 @@ __all__ = [
     "convert",
     "creation",
     "division",
+    "einsum",
     "elementary",
     "extremum",
     "indexing",

@@ -623,6 +623,9 @@ class FormulaOperation:
             for n, v in self.defaults.items()
             if n not in statics and isinstance(v, (int, float)) and not isinstance(v, bool)
         )
+        self.complex = frozenset(
+            n for n in self.parameters if signature[n].annotation in ("complex", complex)
+        )
         self.statics = tuple(n for n in self.defaults if n not in self.parameters)
         public = names.split() if names else []
         usual = {"x": "input", "y": "other"}
@@ -671,7 +674,7 @@ class FormulaOperation:
                 domain if name not in self.aside or kind is None else _DOMAINS[kind.dtype.category]
             )
             symbols[name] = None if kind is None else symbol(name, own, name not in self.reduced)
-        numbers = {name: parameter(name) for name in self.parameters}
+        numbers = {name: self.number(name, domain) for name in self.parameters}
         root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
         roots = root if isinstance(root, tuple) else (root,)
         for each in roots:
@@ -681,7 +684,7 @@ class FormulaOperation:
                     "computed from its symbols, or a tuple of such"
                 )
         present = tuple(x for x in symbols.values() if x is not None)
-        program = Program(present, roots, self.parameters, self.bound_gradient(statics))
+        program = Program(present, roots, self.parameters, self.bound_gradient(statics, domain))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
         aside = frozenset(
             i
@@ -711,12 +714,18 @@ class FormulaOperation:
             f"{' or '.join(taken)} tensors; convert with .to(dtype)"
         )
 
-    def bound_gradient(self, statics: tuple) -> Callable | None:
+    def number(self, name: str, domain: Domain) -> Expression:
+        """A parameter; one that is annotated so is complex where the operands are."""
+        return parameter(
+            name, domain if name in self.complex and domain == Domain.COMPLEX else Domain.REAL
+        )
+
+    def bound_gradient(self, statics: tuple, domain: Domain) -> Callable | None:
         if self.explicit is None:
             return None
         accepted = inspect.signature(self.explicit).parameters
         extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
-        extra.update({n: parameter(n) for n in self.parameters if n in accepted})
+        extra.update({n: self.number(n, domain) for n in self.parameters if n in accepted})
         rule = self.explicit
         return lambda *symbols: rule(*symbols, **extra)
 
