@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from types import CodeType, FrameType
 from typing import Any
 
@@ -90,7 +91,7 @@ class Recorded:
         self.lines: list[Location] = []
         modules: list[Any] = []
         known = sys.modules.get(f"{__package__.rpartition('.')[0]}.nn.module")
-        frame = user_frame(sys._getframe(1))
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
             if not code.co_filename.startswith(PACKAGE):
@@ -106,6 +107,12 @@ class Recorded:
         """The innermost line, and the module if it was one's forward."""
         where = str(self.lines[-1]) if self.lines else "an unknown line"
         return f"{where} in module {self.module}" if self.module else where
+
+    def warn(self, text: str) -> None:
+        """Warn, as if from the user's innermost line."""
+        at = self.lines[-1] if self.lines else None
+        file, line = ("<unknown>", 1) if at is None else (at.code.co_filename, at.line)
+        warnings.warn_explicit(text, UserWarning, file, line)
 
     def stack(self) -> str:
         """All lines, as a traceback prints them."""

@@ -194,8 +194,28 @@ class Specialization:
 
         return reshaped
 
+    @cached_property
+    def into(self) -> Callable:
+        """`run` that writes its one result into its first argument, of any dtype, and gives that."""
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(self.program, results)
+        native = self.native(self.program, results, interpreter, into=True)
+        if native is not None:
+            return native
+
+        def copied(target: Any, *arguments: Any) -> Any:
+            np.copyto(target, self.run(*arguments), casting="unsafe")
+            return target
+
+        return copied
+
     def native(
-        self, program: Program, results: list[Any], interpreter: Callable, drop: bool = False
+        self,
+        program: Program,
+        results: list[Any],
+        interpreter: Callable,
+        drop: bool = False,
+        into: bool = False,
     ) -> Callable | None:
         return kernels.build(
             program,
@@ -206,6 +226,7 @@ class Specialization:
             self.operation.rows,
             interpreter,
             drop,
+            into,
         )
 
     def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:

@@ -20,6 +20,7 @@ from tests.ops.sample import PROGRAMS, arrays_of
 late.load_all()
 
 UNREACHED = {
+    "_moved": "it takes two devices, and there is one",
     "r": "its rule says that mode='r' has no derivative",
     "geqrf": "its rule says that it has no derivative",
     "ldl": "its rule says that it has no derivative",
