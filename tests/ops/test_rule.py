@@ -19,6 +19,8 @@ from tests.ops.sample import PROGRAMS, arrays_of
 
 late.load_all()
 
+pytestmark = pytest.mark.filterwarnings("ignore:index_reduce.. is in beta:UserWarning")
+
 UNREACHED = {
     "_moved": "it takes two devices, and there is one",
     "r": "its rule says that mode='r' has no derivative",
