@@ -24,7 +24,11 @@ def accumulated(product: Callable) -> Callable:
     def formula(x: Expression, y: Expression, beta: complex = 1, alpha: complex = 1) -> Expression:
         return x * beta + y * alpha
 
-    formula.__name__ = f"{name}_sum"
+    def plain(x: Expression, y: Expression) -> Expression:
+        return x + y
+
+    formula.__name__, plain.__name__ = f"{name}_scaled", f"{name}_sum"
+    summed = pointwise(plain, label=name.capitalize(), namespace=None, method=False, inplace=False)
     scaled = pointwise(
         formula, label=name.capitalize(), namespace=None, method=False, inplace=False
     )
@@ -42,10 +46,14 @@ def accumulated(product: Callable) -> Callable:
                 f"{found.dtype.legacy}: convert one with .to(dtype)"
             )
         beta, alpha = _factors(name, found, beta, alpha)
-        if beta == 0:  # what is multiplied by zero is not looked at: it may be nan
+        if input._array.shape != found._array.shape:
+            input = input.expand(found.shape)  # type: ignore[attr-defined]
+        if beta == 1 == alpha:
+            result = summed(input, found)
+        elif beta == 0:  # what is multiplied by zero is not looked at: it may be nan
             result = found if alpha == 1 else found * alpha
         else:
-            result = scaled(input.expand(found.shape), found, beta, alpha)  # type: ignore[attr-defined]
+            result = scaled(input, found, beta, alpha)
         return result if out is None else write_out(out, result, name)
 
     scope: dict[str, Any] = {"added": added, "Tensor": Tensor}
