@@ -759,8 +759,30 @@ class FormulaOperation:
             return result.to_real()
         return result
 
+    def agreed_kind(self, operands: Sequence[Any]) -> Kind | None:
+        """The kind of all operands where they have one, and numbers do not change it: the usual case."""
+        kind: Kind | None = None
+        for name, x in zip(self.operands, operands):
+            if x is None or name in self.aside:
+                continue
+            if isinstance(x, Tensor):
+                if kind is None:
+                    kind = x._kind
+                elif x._kind is not kind:
+                    return None
+            elif kind is None or x.__class__ not in kind.numbers:
+                return None
+        if kind is not None and self.aside:
+            for x in operands:
+                if isinstance(x, Tensor) and x._kind.device is not kind.device:
+                    return None
+        return kind
+
     def common_kind(self, operands: Sequence[Any]) -> Kind:
         """The kind that the operands are computed in, by promotion; checks that devices agree."""
+        agreed = self.agreed_kind(operands)
+        if agreed is not None:
+            return agreed
         tensors = [x for x in operands if isinstance(x, Tensor)]
         voters = [
             x for n, x in zip(self.operands, operands) if n not in self.aside and x is not None
