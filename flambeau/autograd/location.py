@@ -13,7 +13,8 @@ import warnings
 from types import CodeType, FrameType
 from typing import Any
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<flambeau ")
+"""How the files of this package begin, and the names of the code that it writes itself."""
 
 
 class Location:
@@ -51,7 +52,7 @@ class Written(Location):
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
     """`frame` or the nearest caller of it outside this package."""
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return frame
 
@@ -94,7 +95,7 @@ class Recorded:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
-            if not code.co_filename.startswith(PACKAGE):
+            if not code.co_filename.startswith(OURS):
                 self.lines.insert(0, Location(code, frame.f_lasti))
             if known is not None and code.co_name == "forward" and code.co_argcount:
                 owner = frame.f_locals.get(code.co_varnames[0])

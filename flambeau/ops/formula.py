@@ -7,7 +7,6 @@ everything else to `FormulaOperation.general`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -27,6 +26,7 @@ from ..formula.evaluate import compile_program, is_quiet, row_length
 from ..formula.expression import INPUT, Domain, Expression, order, parameter, symbol
 from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
+from .signature import REQUIRED, arguments
 from .write import broadcast, write_into, write_out
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
@@ -625,19 +625,14 @@ class FormulaOperation:
         self.formula, self.promotion, self.rows = formula, kind, rows
         self.name = formula.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        signature = inspect.signature(formula).parameters
-        if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in signature.values()):
-            raise TypeError(
-                f"the formula {self.name}() takes any number of arguments: name each of them, so that it "
-                "is known which are tensors"
-            )
+        signature, notes = arguments(formula), formula.__annotations__
         self.operands = tuple(
             n
-            for n, p in signature.items()
-            if p.default is p.empty or p.annotation in ("operand", "Operand", Operand)
+            for n, default in signature.items()
+            if default is REQUIRED or notes.get(n) in ("operand", "Operand", Operand)
         )
-        self.defaults = {n: p.default for n, p in signature.items() if n not in self.operands}
-        self.optional = frozenset(n for n in self.operands if signature[n].default is None)
+        self.defaults = {n: v for n, v in signature.items() if n not in self.operands}
+        self.optional = frozenset(n for n in self.operands if signature[n] is None)
         statics = static.split()
         self.parameters = tuple(
             n
@@ -744,7 +739,7 @@ class FormulaOperation:
     def bound_gradient(self, statics: tuple, domain: Domain) -> Callable | None:
         if self.explicit is None:
             return None
-        accepted = inspect.signature(self.explicit).parameters
+        accepted = arguments(self.explicit)
         extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
         extra.update({n: self.number(n, domain) for n in self.parameters if n in accepted})
         rule = self.explicit
