@@ -639,9 +639,7 @@ class FormulaOperation:
             for n, v in self.defaults.items()
             if n not in statics and isinstance(v, (int, float)) and not isinstance(v, bool)
         )
-        self.complex = frozenset(
-            n for n in self.parameters if signature[n].annotation in ("complex", complex)
-        )
+        self.complex = frozenset(n for n in self.parameters if notes.get(n) in ("complex", complex))
         self.statics = tuple(n for n in self.defaults if n not in self.parameters)
         public = names.split() if names else []
         usual = {"x": "input", "y": "other"}

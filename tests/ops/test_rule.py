@@ -27,8 +27,6 @@ UNREACHED = {
     "_moved": "it takes two devices, and there is one",
     "r": "its rule says that mode='r' has no derivative",
     "geqrf": "its rule says that it has no derivative",
-    "standard_gamma": "random numbers, whose derivative is implicit: no difference shows it",
-    "standard_gamma_slope": "its rule says that it has no derivative",
     "ldl": "its rule says that it has no derivative",
     "ldl_solve": "its rule says that it has no derivative",
 }
