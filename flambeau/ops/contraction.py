@@ -283,13 +283,19 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @public("nn.functional.linear")
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """input @ weight.T + bias, over the last dimension.
 
     Args:
         input: (..., in)
         weight: (out, in), or (in)
         bias: (out), or None
+        out: Where to write the result.
+
+    Raises:
+        RuntimeError: The shapes do not fit, or the dtypes differ.
 
     Source: torch.nn.functional.linear
 
@@ -298,6 +304,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         >>> torch.nn.functional.linear(torch.ones(1, 3), torch.ones(2, 3), torch.tensor([0., 1.]))
         tensor([[3., 4.]])
     """
+    if out is not None:
+        return _given(out, linear(input, weight, bias))
     if is_overridden(input) or is_overridden(weight):
         return override(linear, (input, weight, bias), (input, weight, bias), {})
     _check("linear", input, weight)
