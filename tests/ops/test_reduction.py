@@ -133,3 +133,12 @@ def test_several_results_a_row_keep_their_gradients_apart() -> None:
     (only_var,) = torch.autograd.grad(var.sum(), x)
     centred = X.numpy() - X.numpy().mean(1, keepdims=True)
     np.testing.assert_allclose(only_var.numpy(), centred)
+
+
+@pytest.mark.parametrize("shape", [(8,), (1, 8)])
+def test_the_gradient_of_what_was_broadcast_is_summed_accurately(shape: tuple[int, ...]) -> None:
+    """As a bias of 1e5 rows gets it; NumPy's plain sum is wrong in the fifth digit."""
+    g = np.random.default_rng(0).random((100_000, 8), dtype=np.float32)
+    bias = torch.zeros(shape, requires_grad=True)
+    (torch.zeros(100_000, 8) + bias).backward(torch.from_numpy(g))
+    np.testing.assert_allclose(bias.grad.numpy().ravel(), g.astype(np.float64).sum(0), rtol=4e-7)
