@@ -142,3 +142,12 @@ def test_the_gradient_of_what_was_broadcast_is_summed_accurately(shape: tuple[in
     bias = torch.zeros(shape, requires_grad=True)
     (torch.zeros(100_000, 8) + bias).backward(torch.from_numpy(g))
     np.testing.assert_allclose(bias.grad.numpy().ravel(), g.astype(np.float64).sum(0), rtol=4e-7)
+
+
+@pytest.mark.parametrize("order", [0.5, 1, 1.5, 2, 3, math.inf, -1, -math.inf, -0.5])
+def test_norms_have_a_gradient_of_zero_at_zeros(order: float) -> None:
+    """Recorded from PyTorch."""
+    for point, want in (([0.0, 0.0], [0, 0]), ([0.0, 2.0], [0, 1 if order > 0 else 0])):
+        x = torch.tensor(point, dtype=torch.float64, requires_grad=True)
+        (grad,) = torch.autograd.grad(torch.linalg.vector_norm(x, order), x)
+        np.testing.assert_allclose(grad.numpy(), want, atol=1e-15)
