@@ -294,7 +294,9 @@ def detach(self: Tensor) -> Tensor:
 
     Source: torch.Tensor.detach
     """
-    return handle.make(self._array, self._kind, None, self._cell, None)
+    result = handle.make(self._array, self._kind, None, self._cell, self)
+    result._base = None  # writes to it are no part of this tensor's history
+    return result
 
 
 def detached_root(base: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.mode import mode
 from ..core.quiet import quiet
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import UNVERSIONED, Tensor, wrap, wrap_view
 from .expansion import expand
 from .index_key import index_array, snapshot, split_key
 from .index_rule import gathered, put_advanced, put_at
@@ -158,7 +158,9 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
         if np.may_share_memory(value, array):
             return False
     base = x._base
-    if (base is not None and base._node is not None) or 0 in array.strides or mode.inference:
+    if (base is not None and base._node is not None) or 0 in array.strides:
+        return False
+    if mode.inference or x._cell[0] is UNVERSIONED:
         return False
     if not (key.__class__ is int or (key.__class__ is tuple and is_plain(key))):
         key = simple_key(key)
@@ -168,7 +170,7 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
         array[key] = value
     except (IndexError, ValueError, OverflowError, TypeError):
         return False
-    x._cell[0] += 1
+    finish_write(x, None)
     return True
 
 
