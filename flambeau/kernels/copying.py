@@ -26,9 +26,9 @@ REACH = 64
 
 
 def contiguous(array: Any) -> Any:
-    """A copy of a NumPy array with its elements in order."""
-    if array.size <= SMALL or not enabled():
-        return np.array(array, order="C", copy=True, subok=False)
+    """A copy of an array with its elements in order."""
+    if array.size <= SMALL or array.__class__ is not np.ndarray or not enabled():
+        return array.copy(order="C")
     made = np.empty(array.shape, array.dtype)
     copy_into(made, array)
     return made

@@ -158,6 +158,8 @@ class Walk:
 
 def _walk(x: Any, key: tuple) -> Walk | None:
     """The plan for a key; None where it is for NumPy."""
+    if x.__class__ is not np.ndarray:
+        return None
     before = 0
     while _is_full(key, before):
         before += 1

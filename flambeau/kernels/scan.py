@@ -71,7 +71,8 @@ def running_logsumexp(x: Any, dim: int) -> Any:
 
 def _native(x: Any) -> bool:
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
-    return x.size > SMALL and code in ELEMENTS and x.dtype.isnative and enabled()
+    known = x.__class__ is np.ndarray and code in ELEMENTS and x.dtype.isnative
+    return x.size > SMALL and known and enabled()
 
 
 def _seen(x: Any, dim: int) -> tuple[Any, tuple[int, int, int]]:

@@ -52,6 +52,7 @@ def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
 def _native(x: Any, dim: int) -> bool:
     return (
         x.size > SMALL
+        and x.__class__ is np.ndarray
         and (x.dtype.kind in "biu" or x.dtype.name in INFINITY)
         and x.dtype.isnative
         and x.shape[dim] < 1 << 31
