@@ -12,7 +12,7 @@ FULL = slice(None)
 
 @pytest.fixture(autouse=True)
 def _any_size(monkeypatch, guard):
-    monkeypatch.setattr(indexed, "SMALL", 0)
+    monkeypatch.setattr(indexed, "SMALL", -1)
     guard(indexed)
 
 
