@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor
 from .creation import from_numpy
 from .registry import public
@@ -27,7 +28,7 @@ def _(g: Tensor, index: Tensor, padding: int | None, shape_w: tuple[int, ...]) -
 def put_rows(g: Any, index: Any, padding: int | None, shape: tuple[int, ...]) -> Any:
     """A table with `g` added at its rows; nothing at the padding row."""
     table = np.zeros(shape, g.dtype)
-    np.add.at(table, index, g)
+    kernels.indexed.add_at(table, (index,), g)
     if padding is not None:
         table[padding] = 0
     return table
