@@ -33,12 +33,12 @@ _UNSIGNED = frozenset("bu")
 
 def running_sum(x: Any, dim: int) -> Any:
     """Running sums: floats in their dtype, rounded once from double; int64 of integers and bools."""
-    return _accumulated(x, dim, "sum", np.add)
+    return _accumulated(x, dim, "sum", np.cumsum)
 
 
 def running_product(x: Any, dim: int) -> Any:
     """Running products, in the dtypes of `running_sum`."""
-    return _accumulated(x, dim, "product", np.multiply)
+    return _accumulated(x, dim, "product", np.cumprod)
 
 
 def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
@@ -86,7 +86,7 @@ def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
     if not _native(x):
         wide = np.complex128 if x.dtype.kind == "c" else np.float64
         wide = result if result.kind == "i" else wide
-        return np.ascontiguousarray(by.accumulate(x, dim, wide).astype(result, copy=False))
+        return np.ascontiguousarray(by(x, dim, wide).astype(result, copy=False))
     x, sizes = _seen(x, dim)
     made = np.empty(x.shape, result)
     _run(how, x, (made,), sizes)
