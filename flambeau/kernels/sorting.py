@@ -71,13 +71,9 @@ def _run(x: Any, dim: int, k: int, descending: bool, how: str) -> Any:
     return made if last else in_order(np.moveaxis(made, -1, dim))
 
 
-def sortable(x: Any) -> Any:
-    """An array that NumPy sorts with nan at the end."""
-    return x.astype(np.float32) if x.dtype.kind == "V" else x
-
-
 def _order_by_numpy(x: Any, dim: int, descending: bool) -> Any:
-    x = sortable(x)
+    if x.dtype.kind == "V":  # bfloat16, which NumPy does not sort with nan at the end
+        x = x.astype(np.float32)
     if not descending:
         return np.argsort(x, dim, kind="stable")
     # Reversing twice keeps equal elements in their order.
