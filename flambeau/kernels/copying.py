@@ -40,9 +40,9 @@ def in_order(array: Any) -> Any:
 
 
 def copy_into(target: Any, source: Any) -> None:
-    """np.copyto, for arrays of one shape and dtype that may not overlap but at whose places may do so."""
+    """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
     if target.size <= SMALL or not enabled() or not _copied(target, source):
-        np.copyto(target, source)
+        np.copyto(target, source, casting="unsafe")
 
 
 def _copied(target: Any, source: Any) -> bool:
