@@ -96,13 +96,13 @@ class MethodDefinition(ctypes.Structure):
 
 
 FASTCALL = 0x80
-_alive: list[MethodDefinition] = []
 
 
 def builtin(name: str, address: int, fallback: Any) -> Any:
     """A Python function whose body is the machine code at `address`; its self is `fallback`."""
     definition = MethodDefinition(name.encode(), address, FASTCALL, None)
-    _alive.append(definition)
+    # Never freed: the collector reads it of functions that outlive this module when Python ends.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
