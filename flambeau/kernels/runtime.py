@@ -98,11 +98,16 @@ class MethodDefinition(ctypes.Structure):
 FASTCALL = 0x80
 
 
+def immortal(item: Any) -> Any:
+    """An object that is never freed: native code may look at it while Python ends."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(item))
+    return item
+
+
 def builtin(name: str, address: int, fallback: Any) -> Any:
     """A Python function whose body is the machine code at `address`; its self is `fallback`."""
-    definition = MethodDefinition(name.encode(), address, FASTCALL, None)
-    # Never freed: the collector reads it of functions that outlive this module when Python ends.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))
+    # The collector reads the definitions of functions that outlive this module.
+    definition = immortal(MethodDefinition(name.encode(), address, FASTCALL, None))
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
