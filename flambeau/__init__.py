@@ -46,6 +46,7 @@ _LAZY = {
     "optim",
     "random",
     "serialization",
+    "signal",
     "special",
     "testing",
     "torch_version",
@@ -61,6 +62,9 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name in _ELSEWHERE:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+        return value
+    if name in _dtype.LEGACY:
+        value = globals()[name] = import_module(f"{__name__}.ops.constructor").legacy_class(name)
         return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 

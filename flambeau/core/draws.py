@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .box_muller import PAIR, box_muller
+from .fma import fused
 from .generator import BLOCK, Generator, default_generator
 
 _GROUP = 2 * PAIR  # normals are made sixteen at a time
@@ -61,26 +62,9 @@ def _uniform64(words: np.ndarray) -> np.ndarray:
     return _bits53(words) * 2.0**-53
 
 
-def _split(x):
-    high = x * 134217729.0  # 2**27 + 1 (Veltkamp)
-    high = high - (high - x)
-    return high, x - high
-
-
-def _fused(x, y: float, z: float):  # type: ignore[no-untyped-def]
-    """x * y + z in float64 with one rounding: PyTorch's kernels are compiled to fuse the two.
-
-    Source: Dekker's product and Knuth's sum, each with its error.
-    """
-    if z == 0 or y == 1:
-        return x * y + z
-    product = x * y
-    (x_high, x_low), (y_high, y_low) = _split(x), _split(y)
-    product_error = x_high * y_high - product + x_high * y_low + x_low * y_high + x_low * y_low
-    total = product + z
-    part = total - product
-    total_error = (product - (total - part)) + (z - part)
-    return total + (product_error + total_error)
+def _fused(x: np.ndarray, y: float, z: float) -> np.ndarray:
+    """x * y + z with one rounding, which is no question where nothing is added or multiplied."""
+    return x * y + z if z == 0 or y == 1 else fused(x, y, z)
 
 
 # ---- filling an array ------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def _order(input: Tensor, dim: int, descending: bool) -> Tensor:
         index = array.shape[dim] - 1 - back
     else:
         index = np.argsort(array, dim, kind="stable")
-    from .creation import from_numpy  # creation stands beside this module
+    from .data import from_numpy
 
     return from_numpy(np.ascontiguousarray(index, np.int64))
 
@@ -255,7 +255,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     count = int(array.max()) + 1 if num_classes == -1 else num_classes
     if array.size and array.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    from .creation import from_numpy
+    from .data import from_numpy
 
     return from_numpy((array[..., None] == np.arange(count)).astype(np.int64))
 

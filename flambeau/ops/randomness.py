@@ -10,7 +10,7 @@ from ..core import draws, draws_integer
 from ..core.dtype import int64
 from ..core.generator import Generator, default_generator
 from ..core.tensor import Tensor, wrap
-from .creation import into, kind_for, made, sizes
+from .factory import into, kind_for, made, sizes
 from .registry import NAMESPACES, method, public
 from .rule import operation
 from .write import check_writable
