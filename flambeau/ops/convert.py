@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.mode import mode
 from ..autograd.node import Leaf
 from ..core.device import device as Device
 from ..core.device import resolve, transfer
@@ -17,7 +16,6 @@ from ..core.promotion import result_dtype
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import method, public
 from .rule import operation
-from .write import check_writable, finish_write, store
 
 
 @operation(label="ToCopy")
@@ -238,92 +236,6 @@ def _set_data(self: Tensor, other: Tensor) -> None:
 
 
 Tensor.data = property(_get_data, _set_data)  # type: ignore[attr-defined]
-
-
-@operation(operands="x source", label="Copy")
-def copied(x: Any, source: Any) -> Any:
-    """`source` in the shape and dtype of x."""
-    if source.dtype.kind == "c" and x.dtype.kind != "c":
-        source = source.real
-    return np.broadcast_to(source, x.shape).astype(x.dtype)
-
-
-@copied.gradient
-def _(g: Tensor) -> tuple:
-    return None, g
-
-
-@method()
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Write another tensor's values here, broadcast and cast.
-
-    Raises:
-        RuntimeError: The shape does not broadcast.
-
-    Source: torch.Tensor.copy_
-    """
-    if not isinstance(src, Tensor):
-        src = wrap(np.asarray(src, self._kind.numpy), self._kind)  # type: ignore[unreachable]
-    if _needs_move(src, self):
-        src = src.to(self.device)  # type: ignore[attr-defined]
-    from .write import broadcast
-
-    if broadcast([self._array.shape, src._array.shape]) != self._array.shape:
-        raise RuntimeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape "
-            f"{list(broadcast([self._array.shape, src._array.shape]))}"
-        )
-    check_writable(self, (self, src))
-    recording = mode.recording and (src._node is not None or self._node is not None)
-    result = copied(self, src) if recording else None
-    if result is None:
-        source = src._array
-        store(
-            self,
-            source.real if source.dtype.kind == "c" and self._array.dtype.kind != "c" else source,
-        )
-    else:
-        store(self, result._array)
-    finish_write(self, None if result is None else result._node)
-    return self
-
-
-def _needs_move(src: Tensor, target: Tensor) -> bool:
-    return src.device is not target.device
-
-
-@method()
-def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one value everywhere.
-
-    Source: torch.Tensor.fill_
-    """
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
-                "dimensions."
-            )
-        return self.copy_(value)  # type: ignore[attr-defined]
-    from .formula import number_array
-
-    return self.copy_(
-        wrap(
-            number_array(value, self._kind.xp, self.dtype).astype(  # type: ignore[attr-defined]
-                self._kind.numpy
-            ),
-            self._kind,
-        )
-    )
-
-
-@method()
-def zero_(self: Tensor) -> Tensor:
-    """Write zeros.
-
-    Source: torch.Tensor.zero_
-    """
-    return self.fill_(0)  # type: ignore[attr-defined]
 
 
 @public()
