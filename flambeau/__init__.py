@@ -53,7 +53,12 @@ _LAZY = {
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+_ELSEWHERE = {
+    "save": "serialization",
+    "load": "serialization",
+    "Generator": "core.generator",
+    "default_generator": "core.generator",
+}
 
 
 def __getattr__(name: str) -> Any:

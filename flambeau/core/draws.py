@@ -85,6 +85,14 @@ def uniform_(
     return fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
 
 
+def uniform_new(shape: tuple[int, ...], size: int) -> np.ndarray:
+    """A new float32 array, as `uniform_` would fill it."""
+    if size > CHUNK:
+        return uniform_(np.empty(shape, np.float32))
+    with default_generator.lock:
+        return uniform32(default_generator.take(size)).reshape(shape)
+
+
 def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
     check_floating(dtype, "check_uniform_bounds")
     largest = LARGEST[name_of(dtype)]
@@ -346,16 +354,3 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
             uniform = uniform32(generator.take(out.size))
     out.transpose(order)[...] = uniform.reshape(p.shape) < p
     return out
-
-
-def dropout_mask(
-    shape: tuple[int, ...], p: float, generator: Generator | None = None
-) -> np.ndarray:
-    """The elements that dropout of probability `p` keeps, as booleans.
-
-    Raises:
-        RuntimeError: `p` is not between 0 and 1.
-
-    Source: torch.nn.functional.dropout.
-    """
-    return bernoulli_(np.empty(shape, np.bool_), 1.0 - p, generator)

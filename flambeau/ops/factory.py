@@ -152,7 +152,7 @@ def finish(function: str, array: Any, kind: Kind, out: Tensor | None, requires_g
         )
     result = wrap(array, kind)
     if out is not None:
-        result = write_out(out, result, function)
+        result = write_out(out, result, function, warns=False)
     return requires_grad_(result) if requires_grad else result
 
 

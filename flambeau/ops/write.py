@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -304,8 +305,10 @@ def copy_slices(base: Tensor, view: Tensor, node: Any) -> CopySlices:
     return made
 
 
-def write_out(out: Any, result: Any, name: str) -> Any:
+def write_out(out: Any, result: Any, name: str, warns: bool = True) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
+
+    warns: Say so, unless it was empty; factories do not.
 
     Raises:
         TypeError: out is no tensor.
@@ -313,7 +316,7 @@ def write_out(out: Any, result: Any, name: str) -> Any:
     """
     if isinstance(result, tuple):
         for target, value in zip(out, result):
-            write_out(target, value, name)
+            write_out(target, value, name, warns)
         return out
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -328,8 +331,21 @@ def write_out(out: Any, result: Any, name: str) -> Any:
             f"{_title(out.dtype)}"
         )
     if out._array.shape != result._array.shape:
+        if warns and out._array.size:
+            _warn_of_resize(out._array.shape, result._array.shape)
         out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)
     out._cell[0] += 1
     return out
+
+
+def _warn_of_resize(shape: tuple[int, ...], required: tuple[int, ...]) -> None:
+    warnings.warn(
+        f"An output with one or more elements was resized since it had shape {list(shape)}, which does "
+        f"not match the required output shape {list(required)}. This behavior is deprecated, and in a "
+        "future PyTorch release outputs will not be resized unless they have zero elements. You can "
+        "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+        UserWarning,
+        stacklevel=4,
+    )
