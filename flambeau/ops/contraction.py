@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.quiet import restore, silence, silent
+from ..core import tensor as handle
 from ..core.tensor import Tensor
 from .formula import common_device
 from .registry import is_overridden, method, override, public
 from .rule import operation
-
-_new = object.__new__
 
 
 def _widened(product: Callable, *arrays: Any) -> Any:
@@ -148,15 +146,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
             and input._node is None
             and other._node is None
         ):
-            token = silence(silent)
-            try:
-                array = a.dot(b)
-            finally:
-                restore(token)
-            result = _new(Tensor)
-            result._array, result._kind, result._cell = array, kind, [0]
-            result._node = result._base = None
-            return result
+            return handle.make(a.dot(b), kind, None, [0], None)  # dot raises no flags
     except (AttributeError, ValueError):
         pass
     return _matmul(input, other, out)

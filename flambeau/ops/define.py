@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
 from .formula import FormulaOperation, record_binary, record_unary
 from .registry import public
 
-_new = object.__new__
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
 """What the fast path may stumble over; the general path does the call again and explains."""
 
@@ -111,11 +111,9 @@ def unary(operation: FormulaOperation) -> Callable:
                 array = spec.run(operand)
         except FALLBACK:
             return general((input,))
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         if input._node is not None and mode.recording and result._kind.dtype.category >= 2:
             record_unary(spec, result, input, operand)
         return result
@@ -156,18 +154,19 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
                 second = other._array
                 right = other._node
             first = input._array
-            token = silence(silent)
-            try:
+            if spec.loud:
+                token = silence(silent)
+                try:
+                    array = spec.run(second, first) if swapped else spec.run(first, second)
+                finally:
+                    restore(token)
+            else:
                 array = spec.run(second, first) if swapped else spec.run(first, second)
-            finally:
-                restore(token)
         except FALLBACK:
             return general(input, other)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         left = input._node
         if (
             (left is not None or right is not None)

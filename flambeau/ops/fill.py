@@ -72,7 +72,7 @@ def _written(self: Tensor, value: Any) -> Tensor:
     except ValueError:
         check_writable(self)
         raise
-    self._cell[0] += 1
+    finish_write(self, None)
     return self
 
 

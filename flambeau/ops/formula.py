@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
 from ..core.kind import Kind, kind_of
 from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
@@ -23,11 +25,10 @@ from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
 from ..formula.expression import Domain, Expression, parameter, symbol
-from ..formula.program import Program
+from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
 from .write import broadcast, write_into, write_out
 
-_new = object.__new__
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 
 
@@ -37,7 +38,7 @@ class FormulaNode(Node):
     __slots__ = ("kept", "parameters")
 
     kernel: Callable[..., Any]
-    pick: Callable[[tuple], tuple]
+    record: Callable[..., FormulaNode]
     wanted: tuple[bool, ...]
     gradient: Any
     specialization: Specialization
@@ -47,13 +48,13 @@ class FormulaNode(Node):
     def backward(self, g: Any) -> Sequence[Any]:
         if self.cells:
             check_versions(self)
+        saved = self.saved if self.notes is None else unpacked(self)
         if self.outputs > 1:
-            g = self.completed(g)
-            parts = self.kernel(*g, *unpacked(self), *self.parameters)
+            parts = self.kernel(*self.completed(g), *saved, *self.parameters)
         else:
             if self.kept is not None:
                 g = g.reshape(self.kept)
-            parts = self.kernel(g, *unpacked(self), *self.parameters)
+            parts = self.kernel(g, *saved, *self.parameters)
         return (parts,) if self.single else parts
 
     def completed(self, gs: Sequence[Any]) -> list[Any]:
@@ -101,6 +102,12 @@ class FormulaNode(Node):
             tensors.append(tensor)
         return tensors
 
+    def origin(self, i: int) -> tuple[Any, Any]:
+        count = len(self.specialization.program.inputs)
+        edges = iter(self.edges)
+        operands = [next(edges) if on else None for on in self.wanted]
+        return self.saved[self.checked.index(i)], operands[i] if i < count else self
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         edges = iter(self.edges)
@@ -114,24 +121,6 @@ def unpacked(node: Node) -> tuple:
     if node.notes is not None and "unpack" in node.notes:
         saved = tuple(node.notes["unpack"](item)._array for item in saved)
     return saved
-
-
-def check_versions(node: Any) -> None:
-    """Raises RuntimeError if a saved value was written to since."""
-    for i in node.checked:
-        cell, version = node.cells[i], node.versions[i]
-        if cell is not None and cell[0] != version:
-            raise RuntimeError(modified(node, i, cell[0], version))
-
-
-def modified(node: Any, i: int, now: int, then: int) -> str:
-    """The message about a saved value that was modified in place."""
-    return (
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: a {node.kind.dtype} tensor saved by {node.name()} (its operand or output {i}) is at "
-        f"version {now}; expected version {then} instead. Write out of place there (y = y + 1, not "
-        "y += 1), or clone() before writing."
-    )
 
 
 class Plans(dict):
@@ -156,7 +145,7 @@ class Specialization:
         operation: Any,
         program: Program,
         common: Kind,
-        kinds: tuple[Kind | None, ...],
+        kinds: tuple[Kind, ...],
         compute: Any,
         results: tuple[Kind, ...],
         aside: frozenset[int] = frozenset(),
@@ -164,24 +153,59 @@ class Specialization:
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
-        self.loud = compute.kind in "fc" and not is_quiet(program)
         self.plans = Plans(self)
-        self.run = self.compiled(program, [kind.numpy for kind in results])
+        self.run, native = self.compiled(program)
+        self.loud = compute.kind in "fc" and not native and not is_quiet(program)
+        self.reduces = not program.roots[0].full
+        self.straight = not self.loud and len(program.roots) == 1
 
-    def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
-        """The program's kernel, with casts around it where the operands or results need them."""
+    def compiled(self, program: Program) -> tuple[Callable, bool]:
+        """The program's kernel, and whether it is native: else it is made of NumPy calls.
+
+        The program may be this one, extended by values that the gradient wants saved.
+        """
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(program, results)
+        native = self.native(program, results, interpreter)
+        return native or interpreter, native is not None
+
+    @cached_property
+    def flat(self) -> Callable:
+        """`run` of a reduction, whose result loses the axes of its rows."""
+        results = [kind.numpy for kind in self.results]
+        native = self.native(self.program, results, self.interpreter(self.program, results), True)
+        if native is not None:
+            return native
+
+        def reshaped(*arguments: Any) -> Any:
+            value, axes = self.run(*arguments), arguments[-1]
+            return value.reshape(()) if axes is None else value.squeeze(axes)
+
+        return reshaped
+
+    def native(
+        self, program: Program, results: list[Any], interpreter: Callable, drop: bool = False
+    ) -> Callable | None:
+        return kernels.build(
+            program,
+            [kind.numpy for kind in self.kinds],
+            self.compute,
+            [*results, *map(self.natural, program.roots[len(results) :])],
+            self.operation.name,
+            self.operation.rows,
+            interpreter,
+            drop,
+        )
+
+    def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
+        """The program with NumPy, with casts around it where the operands or results need them."""
         kernel = compile_program(
             program, self.common.xp, self.compute, self.operation.name, self.operation.rows
         )
         compute = self.compute
-        plain = all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
-        )
-        if plain and results is None:
-            return kernel
+        plain = all(kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds))
         if plain and all(
-            self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())
+            self.natural(root) == dtype for root, dtype in zip(program.roots, results)
         ):
             return kernel
         skip = self.skipped(program)
@@ -193,8 +217,6 @@ class Specialization:
                     for i, a in enumerate(arguments)
                 )
             )
-            if results is None:
-                return values
             if type(values) is tuple:
                 return (
                     tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results))
@@ -241,20 +263,15 @@ class Specialization:
             *(count + i for i in gradient.outputs),
             *range(count + roots, count + roots + len(gradient.extras)),
         ]
-        extended = (
-            self.compiled(program.extended(gradient.extras), [kind.numpy for kind in self.results])
-            if gradient.extras
-            else None
-        )
+        extended = self.compiled(program.extended(gradient.extras))[0] if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
-        kernel = self.compiled_gradient(gradient.program)
-        return type(
+        kernel = self.compiled_gradient(gradient)
+        made = type(
             f"{self.operation.label}Backward0",
             (FormulaNode,),
             {
                 "__slots__": (),
                 "kernel": staticmethod(kernel),
-                "pick": staticmethod(_picker(picked)),
                 "wanted": wanted,
                 "gradient": gradient,
                 "specialization": self,
@@ -265,8 +282,30 @@ class Specialization:
                 "derived": None,
             },
         )
+        made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
+        return made
 
-    def compiled_gradient(self, program: Program) -> Callable:
+    def compiled_gradient(self, gradient: Gradient) -> Callable:
+        inputs = [kind.numpy for kind in self.kinds]
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.gradient_interpreter(gradient.program)
+        native = kernels.build(
+            gradient.program,
+            [
+                *results,
+                *(inputs[i] for i in gradient.inputs),
+                *(results[i] for i in gradient.outputs),
+                *map(self.natural, gradient.extras),
+            ],
+            self.compute,
+            [*map(self.natural, gradient.program.roots)],
+            self.operation.name + "_gradient",
+            self.operation.rows,
+            interpreter,
+        )
+        return native or interpreter
+
+    def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(
             program,
             self.common.xp,
@@ -276,8 +315,7 @@ class Specialization:
         )
         compute = self.compute
         if all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
+            kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
         ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
             return kernel
         casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
@@ -300,25 +338,31 @@ def _to(compute: Any, array: Any) -> Any:
     return compute
 
 
-def _picker(indices: Sequence[int]) -> Callable[[tuple], tuple]:
-    if not indices:
-        return lambda values: ()
-    if len(indices) == 1:
-        return itemgetter(slice(indices[0], indices[0] + 1))
-    return itemgetter(*indices)
+def _recorder(
+    cls: type[FormulaNode], picked: Sequence[int], operands: int, roots: int, extras: int
+) -> Callable[..., FormulaNode]:
+    """A function that makes a node of the class, written out so that it keeps just what this class wants.
 
-
-def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tensor]) -> None:
-    """What all recorded nodes need besides their edges and saved values."""
-    cells = node.cells = (
-        *(None if x is None else x._cell for x in operands),
-        *(x._cell for x in results),
+    record(edges, *arrays, *results, *cells, shape, kind, parameters, kept): the arrays of the operands, the
+        results and extra values; the version cells of operands and results.
+    """
+    make = kernels.constructor(
+        cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "parameters",
+        "kept", "hooks", "notes",
+    )  # fmt: skip
+    arrays = [f"a{i}" for i in range(operands + roots + extras)]
+    cells = [f"c{i}" for i in range(operands + roots)]
+    saved = "".join(f"a{i}, " for i in picked)
+    kept = "".join(f"c{i}, " for i in cls.checked)
+    versions = "".join(f"c{i}[0], " for i in cls.checked)
+    source = (
+        f"def record(edges, {', '.join((*arrays, *cells))}, shape, kind, parameters, kept):\n"
+        f"    return make(edges, ({saved}), ({kept}), ({versions}), next_sequence(), shape, kind, "
+        "parameters, kept, None, None)\n"
     )
-    node.versions = tuple([None if c is None else c[0] for c in cells])
-    node.sequence = next_sequence()
-    node.hooks = node.notes = None
-    for watch in mode.watchers:
-        watch(node)
+    scope: dict[str, Any] = {"make": make, "next_sequence": next_sequence}
+    exec(source, scope)
+    return scope["record"]
 
 
 def record_unary(
@@ -334,20 +378,13 @@ def record_unary(
 
     For a reduction y is the kernel's result, before `kept` axes of size 1 went away.
     """
-    cls = spec.plans[ONE]
     array = result._array
-    node = _new(cls)
-    node.edges = (x._node,)
-    node.saved = cls.pick((a, array if y is None else y))
-    cell = x._cell
-    node.cells = (cell, result._cell)
-    node.versions = (cell[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = parameters, kept, None, None
-    result._node = node
+    node = result._node = spec.plans[ONE].record(
+        (x._node,), a, array if y is None else y, x._cell, result._cell,
+        array.shape, result._kind, parameters, kept,
+    )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 ONE = (True,)
@@ -358,26 +395,21 @@ def record_binary(
     spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any, left: Any, right: Any
 ) -> None:
     """The same for two operands, one of which may be a number. left and right are their nodes."""
-    array = result._array
     if left is None:
         cls, edges = spec.plans[SECOND], (right,)
     elif right is None:
         cls, edges = spec.plans[FIRST], (left,)
     else:
         cls, edges = spec.plans[BOTH], (left, right)
-    node = _new(cls)
-    node.edges = edges
-    node.saved = cls.pick((a, b, array))
-    first = NO_CELL if x.__class__ in NUMBERS else x._cell
-    second = NO_CELL if y.__class__ in NUMBERS else y._cell
-    node.cells = (first, second, result._cell)
-    node.versions = (first[0], second[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
-    result._node = node
+    array = result._array
+    node = result._node = cls.record(
+        edges, a, b, array,
+        NO_CELL if x.__class__ in NUMBERS else x._cell,
+        NO_CELL if y.__class__ in NUMBERS else y._cell,
+        result._cell, array.shape, result._kind, (), None,
+    )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 NO_CELL = [0]
@@ -457,23 +489,31 @@ def apply(
     shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
-        node = _new(cls)
-        node.edges = tuple([x._node for x, on in zip(operands, wanted) if on])
-        node.saved = cls.pick((*arrays, *values))
         if cls.gradient.counted:
             parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
-        node.parameters, node.kept = parameters, None if kept is None else kept[0]
+        if roots == 1:
+            shape, kind = shaped[0].shape, spec.result
+        else:
+            shape = tuple((v.shape, k) for v, k in zip(shaped, spec.results))
+            kind = spec.result
+        node = cls.record(
+            tuple([x._node for x, on in zip(operands, wanted) if on]),
+            *arrays,
+            *values,
+            *[x._cell if isinstance(x, Tensor) else NO_CELL for x in operands],
+            *[x._cell for x in results],
+            shape,
+            kind,
+            parameters,
+            None if kept is None else kept[0],
+        )
         if roots == 1:
             results[0]._node = node
-            node.shape, node.kind = shaped[0].shape, spec.result
         else:
-            node.shape, node.kind = (
-                tuple((v.shape, k) for v, k in zip(shaped, spec.results)),
-                spec.result,
-            )
             for i, result in enumerate(results):
                 result._node = Port(node, i, result._array.shape, result._kind)
-        _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
+        for watch in mode.watchers:
+            watch(node, results)
     return results[0] if roots == 1 else tuple(results)
 
 

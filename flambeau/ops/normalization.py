@@ -73,7 +73,7 @@ def _row_function(name: str, operation: Any, doc: str) -> Any:
             )
         if input._array.size == 0:
             return input.to(dtype or input.dtype, copy=True)  # type: ignore[attr-defined]
-        return operation(input, dim=dim, dtype=dtype, out=out)
+        return operation.over(input, dim, False, dtype, out)
 
     for made in (functional, function):
         made.__name__ = made.__qualname__ = name

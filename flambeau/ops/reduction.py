@@ -169,7 +169,7 @@ def sum(
         >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), 0)
         tensor([4., 6.])
     """
-    return sum_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
+    return sum_.over(input, dim, keepdim, dtype, out)
 
 
 @public(method=True)
@@ -190,7 +190,7 @@ def mean(
     """
     if dtype is not None or input._kind.dtype.category < 2:
         _floating("mean", input, dtype)
-    return mean_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
+    return mean_.over(input, dim, keepdim, dtype, out)
 
 
 @public(method=True)
@@ -224,7 +224,7 @@ def prod(
 
     Source: torch.prod
     """
-    return prod_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
+    return prod_.over(input, dim, keepdim, dtype, out)
 
 
 def _not_empty(name: str, input: Tensor, dim: Dims) -> None:

@@ -6,14 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
-from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap_dim
+from ..formula.evaluate import row_length
 from .formula import ONE, FormulaOperation, Specialization, apply, record_unary
 from .registry import is_overridden, override
 from .write import write_out
 
-_new = object.__new__
+LAST = (-1,)
+
+
+def record_row(
+    spec: Specialization, result: Tensor, x: Tensor, axes: tuple[int, ...] | None, drops: bool
+) -> None:
+    """Make the node of a row operation of one operand, over one dimension or all."""
+    a, y, kept = x._array, result._array, None
+    gradient = spec.plans[ONE].gradient
+    if drops:
+        if axes is None:
+            kept = (1,) * a.ndim
+        else:
+            at = axes[0] + a.ndim
+            kept = (*a.shape[:at], 1, *a.shape[at + 1 :])
+        if gradient.outputs:
+            y = y.reshape(kept)
+    parameters = (row_length(a, axes), axes) if gradient.counted else (axes,)
+    record_unary(spec, result, x, a, y, parameters, kept)
 
 
 class RowOperation(FormulaOperation):
@@ -33,35 +52,43 @@ class RowOperation(FormulaOperation):
         parameters: tuple = (),
     ) -> Any:
         """The operation over `dim` (an int, several, or None for all)."""
-        x = operands[0]
+        if len(operands) == 1 and not statics and not parameters:
+            return self.over(operands[0], dim, keepdim, dtype, out)
+        return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
+
+    def over(
+        self,
+        x: Any,
+        dim: Any = None,
+        keepdim: bool = False,
+        dtype: Any = None,
+        out: Any = None,
+    ) -> Any:
+        """The operation on one operand without options: a straight line for the usual dimensions."""
         try:
-            spec = (
-                self.same[x._kind]
-                if not statics and dtype is None and out is None and (len(operands) == 1)
-                else None
-            )
+            spec = self.same[x._kind]
+            operand = x._array
+            ndim = operand.ndim
+            if dim is None:
+                axes = None
+            elif dim.__class__ is int and -ndim <= dim < ndim:
+                axes = LAST if dim == -1 or dim + 1 == ndim else (dim - ndim if dim >= 0 else dim,)
+            else:
+                return self.slow((x,), dim, keepdim, dtype, out, (), ())
         except (KeyError, AttributeError):
-            spec = None
-        if spec is None:
-            return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
-        axes, kept = self.placed(spec, x._array, dim, keepdim)
-        cls = None
-        if x._node is not None and mode.recording:
-            cls = spec.plans[ONE]
-            if cls.extended is not None or cls.gradient.counted or spec.result.dtype.category < 2:
-                return apply(spec, operands, (x._array,), (*parameters, axes), kept)
-        token = silence(silent)
-        try:
-            array = spec.run(x._array, *parameters, axes)
-        finally:
-            restore(token)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if kept is None else array.reshape(kept[1])
-        result._node = result._base = None
-        result._cell = [0]
-        if cls is not None:
-            record_unary(spec, result, x, x._array, array, (*parameters, axes), kept and kept[0])
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        if dtype is not None or out is not None or not spec.straight or not ndim:
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        node = x._node
+        if node is not None and not (mode.recording and spec.result.dtype.category >= 2):
+            node = None
+        drops = not keepdim and spec.reduces
+        if node is not None and spec.plans[ONE].extended is not None:
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        array = spec.flat(operand, axes) if drops else spec.run(operand, axes)
+        result = handle.make(array, spec.result, None, [0], None)
+        if node is not None:
+            record_row(spec, result, x, axes, drops)
         return result
 
     def slow(
