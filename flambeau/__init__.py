@@ -19,6 +19,7 @@ from .autograd.mode import (
     set_grad_enabled,
 )
 from .core import dtype as _dtype
+from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
 from .core.printing import get_printoptions, printoptions, set_printoptions
@@ -26,15 +27,19 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
+from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
 
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
+layout, memory_format = _layout.layout, _layout.memory_format
+globals().update(_layout.NAMES)
 globals().update(_namespaces["torch"])
 
 _LAZY = {
+    "_C",
     "autograd",
     "compat",
     "cuda",
@@ -45,10 +50,12 @@ _LAZY = {
     "linalg",
     "nn",
     "optim",
+    "overrides",
     "random",
     "serialization",
     "signal",
     "special",
+    "storage",
     "testing",
     "torch_version",
     "utils",
@@ -59,6 +66,12 @@ _ELSEWHERE = {
     "load": "serialization",
     "Generator": "core.generator",
     "default_generator": "core.generator",
+    "from_dlpack": "ops.dlpack",
+    "to_dlpack": "ops.dlpack",
+    "UntypedStorage": "core.storage",
+    "TypedStorage": "core.storage",
+    "is_storage": "core.storage",
+    **dict.fromkeys(_legacy_names, "legacy"),
 }
 
 
@@ -69,30 +82,11 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
         return value
-    if name in _dtype.LEGACY:
-        value = globals()[name] = import_module(f"{__name__}.ops.constructor").legacy_class(name)
-        return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_ELSEWHERE})
-
-
-class memory_format:
-    """How a tensor's elements are asked to lie in memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-contiguous_format, preserve_format = (
-    memory_format("contiguous_format"),
-    memory_format("preserve_format"),
-)
 
 
 def is_tensor(obj: object) -> bool:

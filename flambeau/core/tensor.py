@@ -13,7 +13,7 @@ Slots of a tensor:
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
+from .memory import address, extent, owner
 from .size import Size
 
 _size = tuple.__new__
@@ -45,6 +46,7 @@ class Tensor:
         tensor([1., 2.])
     """
 
+    __module__ = "flambeau"
     __slots__ = ("__dict__", "__weakref__", "_array", "_base", "_cell", "_grad", "_kind", "_node")
 
     _array: Any
@@ -155,7 +157,10 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
-        return (address(self._array) - address(self._root()._array)) // self._array.itemsize
+        array = self._array
+        if array.base is None:
+            return 0
+        return (address(array) - extent(owner(array))[0]) // array.itemsize
 
     def _root(self) -> Tensor:
         """The tensor whose memory this one looks at."""
@@ -378,6 +383,30 @@ def wrap_view(array: Any, of: Tensor) -> Tensor:
     return result
 
 
+class_hooks: list[Callable[[type], None]] = []
+"""Called with each class of tensors when the first tensor of it is made; see ops/override.py."""
+_met: set[type] = {Tensor}
+
+
+def become(tensor: Tensor, cls: type) -> Any:
+    """Make a fresh handle, which nobody else holds, one of a subclass of Tensor.
+
+    Raises:
+        TypeError: `cls` is no such class.
+    """
+    if cls not in _met:
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor."
+            )
+        for hook in class_hooks:
+            hook(cls)
+        _met.add(cls)
+    tensor.__class__ = cls
+    return tensor
+
+
 def prune(cell: list) -> None:
     """Forget views that are gone, when they have become the larger part."""
     alive = [view for view in cell[1:] if view() is not None]
@@ -393,11 +422,6 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
-
-
-def address(array: Any) -> int:
-    """Where the first element lies in memory."""
-    return array.__array_interface__["data"][0]
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

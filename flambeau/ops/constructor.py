@@ -1,4 +1,4 @@
-"""The old constructors: Tensor(...), Tensor.new(...) and FloatTensor(...) and its sisters."""
+"""``Tensor(...)``, the old constructor, which the old tensor classes share (see legacy.py)."""
 
 from __future__ import annotations
 
@@ -6,108 +6,107 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import LEGACY, dtype
-from ..core.kind import Kind
+from ..core.device import defaults, resolve
+from ..core.dtype import DTYPES, state
+from ..core.kind import Kind, kind_of
 from ..core.size import Size
-from ..core.tensor import Tensor
-from .data import array_of
-from .factory import handle, kind_for, new_array, sizes
-from .registry import method
+from ..core.tensor import Tensor, become, wrap
+from .handle import alias
+from .registry import NAMESPACES, method
 
-_SLOTS = ("_array", "_kind", "_node", "_cell", "_base")
+_OLD = [
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "int64",
+    "int32",
+    "int16",
+    "int8",
+    "uint8",
+    "bool",
+]
+LEGACY = {
+    f"{DTYPES[name].legacy}{what}": DTYPES[name] for name in _OLD for what in ("Tensor", "Storage")
+}
+"""The old classes that stand for a dtype: FloatTensor, FloatStorage, ..."""
 
 
-def _constructed(cls: type, *args: Any, **options: Any) -> Tensor:
-    """A tensor of sizes (uninitialised) or of data, in the default dtype."""
-    plain = _made(args, options, kind_for(None, options.pop("device", None)))
-    if cls is Tensor:
-        return plain
-    result: Tensor = object.__new__(cls)
-    for slot in _SLOTS:
-        setattr(result, slot, getattr(plain, slot))
-    return result
+def construct(kind: Kind, args: tuple, same_kind: bool = False) -> Tensor:
+    """A tensor of sizes, of data, on another tensor's memory, or on a storage.
+
+    Raises:
+        TypeError: The arguments are nothing of these.
+        RuntimeError: A size is negative.
+    """
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
+        return _of_data(kind, args[0], same_kind)
+    if len(args) == 1 and isinstance(args[0], bool):
+        raise TypeError("new(): data must be a sequence (got bool)")
+    shape = args[0] if args and isinstance(args[0], Size) else args
+    for i, n in enumerate(shape):
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(
+                f"new(): argument 'size' failed to unpack the object at pos {i + 1} with error "
+                f'"type must be tuple of ints,but got {type(n).__name__}"'
+            )
+    shape = tuple([int(n) for n in shape]) if args else (0,)
+    if shape and min(shape) < 0:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
+    return wrap(kind.xp.empty(shape, kind.numpy), kind)
 
 
-def _made(args: tuple, options: dict[str, Any], kind: Kind) -> Tensor:
-    if "size" in options and not args:
-        args = (Size(options.pop("size")),)
+def _of_data(kind: Kind, data: Any, same_kind: bool) -> Tensor:
+    if isinstance(data, Tensor):
+        if same_kind and data._kind is not kind:
+            raise TypeError(
+                f"expected a tensor of {kind.dtype} on {kind.device} (got one of {data.dtype} on "
+                f"{data.device}): convert it with .to() instead"
+            )
+        return alias(data)
+    if hasattr(data, "untyped"):
+        return wrap(kind.xp.empty(0, kind.numpy), kind).set_(data)
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    return NAMESPACES["torch"]["tensor"](data, dtype=kind.dtype, device=kind.device)
+
+
+def _new(cls: type, *args: Any, device: Any = None, **options: Any) -> Any:
+    if "data" in options:
+        args = (*args, options.pop("data"))
     if options:
         raise TypeError(
-            f"new() received an invalid combination of arguments - got {', '.join(options)}=, but the "
-            "old constructor takes sizes, or data, and device= only: use torch.tensor(data, dtype=...)"
+            f"new() received an invalid combination of arguments - got {', '.join(options)}, but "
+            "expected sizes, data, a tensor or a storage, and device; use torch.tensor(...) for the rest"
         )
-    if len(args) == 1 and not _is_size(args[0]):
-        return _of_data(args[0], kind)
-    shape = sizes(args, "new") if args else (0,)
-    return handle(new_array("new", kind, shape), kind)
+    place = defaults.current if device is None else resolve(device)
+    result = construct(kind_of(state.default, place), args)
+    return result if cls is Tensor else become(result, cls)
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, Size) or (
-        isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    )
-
-
-def _of_data(data: Any, kind: Kind) -> Tensor:
-    if isinstance(data, Tensor):
-        alias = handle(data._array, data._kind)
-        alias._cell = data._cell
-        return alias
-    if isinstance(data, (bool, float, complex)) or data is None:
-        raise TypeError(
-            f"new(): data must be a sequence (got {type(data).__name__}): use torch.tensor({data!r})"
-        )
-    return handle(array_of(data, kind.dtype)[0], kind)
-
-
-@method()
-def new(self: Tensor, *args: Any, **options: Any) -> Tensor:
-    """`Tensor(...)` with this tensor's dtype and device; `new_empty` and `new_tensor` say more.
-
-    Source: torch.Tensor.new
-    """
-    device = options.pop("device", None)
-    kind = self._kind if device is None else kind_for(self.dtype, device)
-    return _made(args, options, kind)
-
-
-Tensor.__new__ = _constructed  # type: ignore[method-assign,assignment]
+Tensor.__new__ = _new  # type: ignore[method-assign,assignment]
 Tensor.__init__ = lambda self, *args, **kwargs: None  # type: ignore[method-assign,assignment,misc]
 
 
-class _LegacyType(type):
-    """FloatTensor(...) makes a tensor, and isinstance asks what dtype one has."""
+@method()
+def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of sizes or of data, in this tensor's dtype and on its device.
 
-    dtype: dtype
+    Source: torch.Tensor.new
 
-    def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
-
-    def __call__(cls, *args: Any, **options: Any) -> Tensor:
-        kind = kind_for(cls.dtype, options.pop("device", None))
-        if len(args) == 1 and isinstance(args[0], Tensor) and args[0].dtype is not cls.dtype:
-            raise TypeError(
-                f"expected a tensor of {cls.dtype} (got one of {args[0].dtype}): convert it with "
-                f".to({cls.dtype})"
-            )
-        return _made(args, options, kind)
-
-
-def legacy_class(name: str) -> type:
-    """The class that stood for a dtype before dtypes did: "FloatTensor", "LongTensor", ...
-
-    Raises:
-        KeyError: There is none of the name.
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(1).long().new([1, 2])
+        tensor([1, 2])
     """
-    found = _classes.get(name)
-    if found is None:
-        attributes = {
-            "__module__": "torch",
-            "dtype": LEGACY[name],
-            "__doc__": f"{LEGACY[name]} tensors, by the name of PyTorch's old class.",
-        }
-        found = _classes[name] = _LegacyType(name, (), attributes)
-    return found
-
-
-_classes: dict[str, type] = {}
+    kind = self._kind
+    if device is not None and resolve(device).type != kind.device.type:
+        raise RuntimeError(
+            f"legacy constructor expects device type: {kind.device.type} but device type: "
+            f"{resolve(device).type} was passed"
+        )
+    return construct(kind, args, same_kind=True)

@@ -6,12 +6,14 @@ to the array and the handle's slots; every other call, and every error, goes the
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core import layout as memory
 from ..core.device import CPU, defaults
 from ..core.dtype import state
 from ..core.kind import Kind, kind_of
@@ -25,7 +27,6 @@ from .factory import (
     finish,
     handle,
     new_array,
-    order_of,
     place,
     shape_of,
     sizes,
@@ -71,10 +72,14 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
             raise TypeError(f"{name}() got an unexpected keyword argument '{extra}'")
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        shape = sizes(size, name)
         if layout is not None or pin_memory is not False or memory_format is not None:
-            check_placement(name, layout, pin_memory, memory_format)
+            check_placement(name, layout, pin_memory, memory_format, len(shape))
         kind = place(name, out, dtype, device)
-        array = new_array(name, kind, sizes(size, name), value)
+        if memory_format is None:
+            array = new_array(name, kind, shape, value)
+        else:
+            array = memory.empty(kind.xp, shape, kind.numpy, memory_format)
         return finish(name, array, kind, out, requires_grad)
 
     def function(*size: Any, **options: Any) -> Tensor:
@@ -96,7 +101,7 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
         return general(*size, **options)
 
     function.__name__ = function.__qualname__ = name
-    function.__wrapped__ = general  # type: ignore[attr-defined]
+    function.__signature__ = inspect.signature(general)  # type: ignore[attr-defined]
     function.__doc__ = f"""{what} of a given shape.
 
     Args:
@@ -201,11 +206,11 @@ def like(
     """A tensor in the shape of another, with its dtype, device and strides if nothing else is said."""
     _check_like(function, input)
     if layout is not None or pin_memory is not False or memory_format is not None:
-        check_placement(function, layout, pin_memory, memory_format)
+        check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = input._kind
     if dtype is not None or device is not None:
         kind = place(function, None, dtype or input.dtype, device or input.device)
-    array = kind.xp.empty_like(input._array, kind.numpy, order=order_of(memory_format))
+    array = memory.empty_like(input._array, kind.numpy, memory_format)
     if value is not None:
         with quiet():
             array.fill(converted(value, kind.dtype, array.size == 1))
@@ -221,7 +226,7 @@ def _like(name: str, value: Any) -> Callable:
         if value == 0 and array.__class__ is np.ndarray and array.flags.c_contiguous:
             array = np.zeros(array.shape, kind.numpy)
         else:
-            array = kind.xp.empty_like(array)
+            array = memory.empty_like(array, kind.numpy)
             if value is not None:
                 array.fill(value)
         result = _new(Tensor)
@@ -247,14 +252,14 @@ def _like(name: str, value: Any) -> Callable:
         )
 
     function.__name__ = function.__qualname__ = name
-    function.__wrapped__ = general  # type: ignore[attr-defined]
+    function.__signature__ = inspect.signature(general)  # type: ignore[attr-defined]
     function.__doc__ = f"""`{name[:-5]}` in the shape and dtype of another tensor.
 
     Args:
         input: The other tensor.
         dtype, device: Default: those of the other.
         requires_grad: Is its gradient wanted?
-        memory_format: torch.contiguous_format; without it, strides are those of the other.
+        memory_format: How it is to lie in memory; by default as the other does.
 
     Source: torch.{name}
 

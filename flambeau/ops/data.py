@@ -13,6 +13,7 @@ from ..core.device import CPU
 from ..core.dtype import bool_, dtype, iinfo, int64, state
 from ..core.dtype import from_numpy as numpy_dtype
 from ..core.kind import kind_of
+from ..core.memory import foreign
 from ..core.promotion import PROMOTED
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
@@ -404,4 +405,4 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     found = numpy_dtype(ndarray.dtype)
     _check_strides(ndarray)
-    return wrap(ndarray.view(np.ndarray), kind_of(found, CPU))
+    return wrap(foreign(ndarray), kind_of(found, CPU))

@@ -7,7 +7,7 @@
 
 The decorated function takes the shared arguments; the inner one is called with `kind`, which gives
 the `Kind` of the new tensor (`kind(int64)`: of that dtype, if the user named none), and gives an
-array. What flambeau cannot honour is refused here, in `check_placement`, and nowhere else.
+array.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..autograd.variable import requires_grad_
 from ..core.device import defaults, resolve
 from ..core.dtype import PYTHON, dtype, state
 from ..core.kind import Kind, kind_of
+from ..core.layout import check_memory_format, check_options
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .write import write_out
@@ -60,54 +61,18 @@ def named_dtype(given: Any, function: str = "") -> dtype:
 
 
 def check_placement(
-    function: str, layout: Any = None, pin_memory: Any = False, memory_format: Any = None
+    function: str, layout: Any, pin_memory: Any, memory_format: Any = None, ndim: int | None = None
 ) -> None:
-    """Refuses what cannot be honoured: layouts but the strided one, pinned memory.
+    """Refuses layouts but the strided one, pinned memory, and formats of another rank.
 
     Raises:
         TypeError: An argument has another type.
-        RuntimeError: Pinned memory was asked for.
-        NotImplementedError: A layout or memory format that flambeau lacks was asked for.
+        RuntimeError: Pinned memory was asked for, or the memory format is of another rank.
+        NotImplementedError: A layout that flambeau lacks was asked for.
     """
-    if layout is not None and str(layout) != "torch.strided":
-        if not str(layout).startswith("torch.sparse"):
-            raise TypeError(
-                f"{function}(): argument 'layout' must be torch.layout, not {type(layout).__name__}"
-            )
-        raise NotImplementedError(
-            f"{function}(): flambeau has dense tensors only, so layout={layout} cannot be honoured; "
-            "leave it out"
-        )
-    if pin_memory.__class__ is not bool:
-        raise TypeError(
-            f"{function}(): argument 'pin_memory' must be bool, not {type(pin_memory).__name__}"
-        )
-    if pin_memory:
-        raise RuntimeError(
-            f"{function}(): pin_memory=True requires a CUDA or other accelerator backend; no pinned "
-            "memory allocator is available on this system. Leave it out"
-        )
+    check_options(function, layout, pin_memory)
     if memory_format is not None:
-        _check_memory_format(function, memory_format)
-
-
-def _check_memory_format(function: str, memory_format: Any) -> None:
-    name = str(memory_format)
-    if name in ("torch.contiguous_format", "torch.preserve_format"):
-        return
-    if not name.startswith("torch.channels_last"):
-        raise TypeError(
-            f"{function}(): argument 'memory_format' must be torch.memory_format, "
-            f"not {type(memory_format).__name__}"
-        )
-    raise NotImplementedError(
-        f"{function}(): memory_format={name} is not supported; leave it out, the values are the same"
-    )
-
-
-def order_of(memory_format: Any) -> str:
-    """NumPy's letter for a memory format: "K" keeps the strides of what is copied."""
-    return "K" if memory_format is None or str(memory_format) == "torch.preserve_format" else "C"
+        check_memory_format(function, memory_format, ndim)
 
 
 def made(array: Any, kind: Kind, requires_grad: bool = False) -> Tensor:

@@ -68,7 +68,8 @@ def _has_history(self: Tensor) -> bool:
 def _written(self: Tensor, value: Any) -> Tensor:
     """Fill memory of which nobody keeps a history."""
     try:
-        self._array.fill(value)
+        with quiet():
+            self._array.fill(value)
     except ValueError:
         check_writable(self)
         raise
@@ -98,8 +99,10 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     self = input
     if value.__class__ is float and -3e38 < value < 3e38 and not _has_history(self):
         own = self._kind.dtype
-        if own.is_floating_point and own.itemsize > 2:  # the usual call
-            return _written(self, value)
+        if own.is_floating_point and own.itemsize > 2 and self._array.flags.writeable:
+            self._array.fill(value)  # the usual call
+            finish_write(self, None)
+            return self
     is_tensor = isinstance(value, Tensor)
     if is_tensor:
         _check_value(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from ..core import draws, draws_integer
 from ..core.dtype import int64, state
 from ..core.generator import Generator, default_generator
 from ..core.kind import Kind
+from ..core.layout import empty_like
 from ..core.number import integer
 from ..core.tensor import Tensor
 from .creation import plain_kind
@@ -20,7 +22,6 @@ from .factory import (
     factory,
     finish,
     handle,
-    order_of,
     place,
     shape_of,
     sizes,
@@ -176,9 +177,9 @@ def _like(
         raise TypeError(
             f"{function}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         )
-    check_placement(function, layout, pin_memory, memory_format)
+    check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = place(function, None, dtype or input.dtype, device or input.device)
-    array = np.empty_like(input._array, kind.numpy, order=order_of(memory_format))  # type: ignore[call-overload]
+    array = empty_like(input._array, kind.numpy, memory_format)
     fill(array)
     return finish(function, _drawn(kind, array), kind, None, requires_grad)
 
@@ -197,7 +198,7 @@ def rand(*size: Any, **options: Any) -> Tensor:
 
 
 rand.__doc__ = _rand.__doc__
-rand.__wrapped__ = _rand  # type: ignore[attr-defined]
+rand.__signature__ = inspect.signature(_rand)  # type: ignore[attr-defined]
 public()(rand)
 
 

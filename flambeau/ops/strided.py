@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.layout import empty_ordered
 from ..core.tensor import Tensor
 from .factory import factory, new_array, shape_of
 from .registry import method, public
@@ -99,5 +100,4 @@ def empty_permuted(kind: Any, size: Any, physical_layout: Any) -> Any:
     if len(set(order)) != len(order):
         raise RuntimeError(f"Duplicate dim not allowed: {list(order)}")
     chosen = kind()
-    memory = new_array("empty_permuted", chosen, tuple(shape[dim] for dim in order))
-    return memory.transpose([order.index(dim) for dim in range(len(shape))]), chosen
+    return empty_ordered(chosen.xp, shape, chosen.numpy, order), chosen

@@ -53,7 +53,8 @@ def _window(name: str, what: str, own: str, shape: Callable) -> None:
         **options: float,
     ) -> Tensor:
         length = integer(window_length, name, "window_length", 1)
-        check_placement(name, layout, pin_memory)
+        if layout is not None or pin_memory is not False:
+            check_placement(name, layout, pin_memory)
         found = state.default if dtype is None else named_dtype(dtype, name)
         if found.category < 2:
             raise RuntimeError(

@@ -91,7 +91,7 @@ def _checked(name: str, M: Any, dtype: Any, layout: Any, device: Any) -> Kind:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")
     if layout is not None:
         try:
-            check_placement(name, layout)
+            check_placement(name, layout, None)
         except NotImplementedError:
             raise ValueError(
                 f"{name} is implemented for strided tensors only, got: {layout}"
