@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy
 
 from flambeau import _version
+from flambeau.core.device import backends
 
 __all__ = ["report"]
 
@@ -35,7 +36,6 @@ _VECTOR_FEATURES = (
     *("amx-tile", "amx-int8", "amx-bf16"),
     *("neon", "dotprod", "fullfp16", "bf16", "sve", "sve2", "sme"),
 )
-_NOT_YET = "none yet (NumPy evaluation)"
 
 
 def report() -> str:
@@ -83,7 +83,7 @@ def _processor() -> Rows:
 
 def _execution() -> Rows:
     yield from _kernels()
-    yield "threads", f"{_NOT_YET}; matrix products use those of NumPy's BLAS"
+    yield "threads", "1 for kernels; matrix products use those of NumPy's BLAS"
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"
@@ -104,7 +104,9 @@ def _kernels() -> Rows:
 
 
 def _cuda() -> Rows:
-    yield "flambeau", 'no device "cuda" yet'
+    backend = backends.find("cuda")
+    count = 0 if backend is None or not backend.is_available() else backend.device_count()
+    yield "flambeau", f'{count} device(s) "cuda"' if count else 'no device "cuda"'
     wheels = (f"{name} {_installed(name)}" for name in _CUPY_WHEELS if _installed(name))
     yield "CuPy", next(wheels, "not installed")
     yield "driver", _cuda_driver()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from typing import Any
 
@@ -146,7 +146,7 @@ class Generator:
 
         Source: torch.Generator.seed.
         """
-        seed = secrets.randbits(64)
+        seed = int.from_bytes(os.urandom(8), "little")
         self.manual_seed(seed)
         return seed
 
@@ -218,6 +218,16 @@ class Generator:
         Source: torch.Generator.set_offset
         """
         raise RuntimeError("CPU Generator does not use offset: use set_state()")
+
+    def graphsafe_get_state(self) -> Generator:
+        """Only generators of other devices are captured in graphs.
+
+        Raises:
+            NotImplementedError: Always.
+
+        Source: torch.Generator.graphsafe_get_state
+        """
+        raise NotImplementedError("graphsafe_get_state is not supported: use clone_state()")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.raw_state(),)

@@ -238,6 +238,20 @@ for _name, _target in {
 
 
 @method()
+def chalf(self: Tensor, *, memory_format: Any = preserve_format) -> Tensor:
+    """Complex numbers of two float16 are not supported.
+
+    Raises:
+        NotImplementedError: Always.
+
+    Source: torch.Tensor.chalf
+    """
+    raise NotImplementedError(
+        "chalf(): there is no torch.complex32 here, as NumPy has no such numbers; use cfloat()"
+    )
+
+
+@method()
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """In another tensor's dtype and on its device.
 

@@ -1,7 +1,7 @@
 """Evenly spaced numbers: arange, range, linspace, logspace.
 
-Note: the last bit. PyTorch counts in vectors: the first of every 8 float32 (4 float64) is start + i
-step, rounded, and the others are so many steps from it. What does not fill two vectors is counted one
+Note: the last bit. PyTorch counts in vectors: the first of every 8 float32 (4 float64) is start + i step,
+rounded, and the others are so many steps from it. What does not fill two vectors is counted one
 by one. linspace counts from the nearer end. Both are followed here, so that values compare equal.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from .registry import public
 
 _INT64_KIND = kind_of(int64, CPU)
 _WIDE_UNSIGNED = ("uint16", "uint32", "uint64")
-_VECTOR = {"float32": 8, "float64": 4}
+_VECTOR = {"float16": 16, "bfloat16": 16, "float32": 8, "float64": 4}
 
 
 def arange(*args: Any, **options: Any) -> Tensor:
@@ -165,7 +166,14 @@ def _counted(kind: Kind, start: Any, step: Any, count: int) -> Any:
     else:
         array = _vectored(float(start), float(step), steps, type)
     with quiet():
-        return kind.xp.asarray(array.astype(kind.numpy, copy=False))
+        return kind.xp.asarray(_rounded(array, type))
+
+
+def _rounded(array: np.ndarray, type: dtype) -> np.ndarray:
+    """The values as `type`; those of 16 bits are rounded by way of float32, as PyTorch does."""
+    if type.itemsize == 2 and array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return array.astype(type.numpy, copy=False)
 
 
 def _vectored(start: float, step: float, steps: np.ndarray, type: dtype) -> np.ndarray:
@@ -177,7 +185,7 @@ def _vectored(start: float, step: float, steps: np.ndarray, type: dtype) -> np.n
     whole = steps.size // (2 * width) * (2 * width)
     if width > 1 and whole and not (start.is_integer() and step.is_integer()):
         lane = index[:whole] % width
-        base = exact(index[:whole] - lane, step, start).astype(type.numpy).astype(np.float64)
+        base = _rounded(exact(index[:whole] - lane, step, start), type).astype(np.float64)
         result[:whole] = exact(lane, step, base)
     return result
 
@@ -257,28 +265,38 @@ def _between(start: Any, end: Any, steps: int, type: dtype) -> np.ndarray:
     if type.category < FLOAT:
         start, end = (converted(math.trunc(x), type) for x in (start, end))
         step = (float(end) - float(start)) / max(steps - 1, 1)
-        left = index < steps // 2
-        return np.trunc(np.where(left, start + step * index, end - step * (steps - 1 - index)))
-    if type.itemsize > 2:
-        number = type.numpy.type
-        start, end = number(start), number(end)
-        step = float((end - start) / number(max(steps - 1, 1)))
-    else:  # each operation rounds
-        work = np.dtype(np.float32)
-        left = index < steps // 2
-        start, end = (np.asarray(x).astype(work).astype(type.numpy) for x in (start, end))
-        last = np.asarray(max(steps - 1, 1)).astype(work).astype(type.numpy)
-        span = (end.astype(work) - start.astype(work)).astype(type.numpy)
-        step = float((span.astype(work) / last.astype(work)).astype(type.numpy))
-        upward = (step * index).astype(work).astype(type.numpy).astype(work)
-        downward = (step * (steps - 1 - index)).astype(work).astype(type.numpy).astype(work)
-        return np.where(left, float(start) + upward, float(end) - downward)
+        return np.trunc(_from_both_ends(float(start), float(end), step, index, fused))
+    if type.itemsize == 2:
+        return _half_between(start, end, index, type)
+    number = type.numpy.type
+    start, end = number(start), number(end)
+    step = float((end - start) / number(max(steps - 1, 1)))
     exact = fused if type.itemsize == 8 else _unfused
-    half = steps // 2
-    values = np.empty(steps)
-    values[:half] = exact(index[:half], step, float(start))
-    values[half:] = exact(index[steps - 1 - half :: -1], -step, float(end))
+    return _from_both_ends(float(start), float(end), step, index, exact)
+
+
+def _from_both_ends(
+    start: float, end: float, step: float, index: np.ndarray, exact: Callable
+) -> np.ndarray:
+    """start + i step in the lower half, end - (count - 1 - i) step in the upper."""
+    count, half = index.size, index.size // 2
+    values = np.empty(count)
+    values[:half] = exact(index[:half], step, start)
+    values[half:] = exact(index[count - 1 - half :: -1], -step, end)
     return values
+
+
+def _half_between(start: Any, end: Any, index: np.ndarray, type: dtype) -> np.ndarray:
+    """As `_from_both_ends` in a type of 16 bits, where each operation rounds."""
+
+    def rounded(x: Any) -> Any:
+        return _rounded(np.asarray(x, np.float64), type).astype(np.float32)
+
+    start, end, last = rounded(start), rounded(end), rounded(max(index.size - 1, 1))
+    step = float(rounded(rounded(end - start) / last))
+    upward = float(start) + rounded(step * index)
+    downward = float(end) - rounded(step * (index.size - 1 - index))
+    return np.where(index < index.size // 2, upward, downward)
 
 
 def _unfused(x: Any, y: Any, z: Any) -> Any:
