@@ -10,6 +10,7 @@ from typing import Any
 
 from .autograd import variable as _variable
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
     inference_mode,
@@ -27,6 +28,7 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
+from .ops import late as _late
 from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
@@ -48,10 +50,12 @@ _LAZY = {
     "func",
     "jit",
     "linalg",
+    "masked",
     "nn",
     "optim",
     "overrides",
     "random",
+    "return_types",
     "serialization",
     "signal",
     "special",
@@ -66,6 +70,9 @@ _ELSEWHERE = {
     "load": "serialization",
     "Generator": "core.generator",
     "default_generator": "core.generator",
+    "vmap": "func",
+    "get_num_threads": "kernels",
+    "set_num_threads": "kernels",
     "from_dlpack": "ops.dlpack",
     "to_dlpack": "ops.dlpack",
     "UntypedStorage": "core.storage",
@@ -82,11 +89,14 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
         return value
+    if name in _late.FUNCTIONS:
+        value = globals()[name] = _late.function(name)
+        return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS})
 
 
 def is_tensor(obj: object) -> bool:

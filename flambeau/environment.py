@@ -83,7 +83,9 @@ def _processor() -> Rows:
 
 def _execution() -> Rows:
     yield from _kernels()
-    yield "threads", "1 for kernels; matrix products use those of NumPy's BLAS"
+    from . import kernels
+
+    yield "threads", str(kernels.get_num_threads())
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"

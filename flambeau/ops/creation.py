@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import layout as memory
+from ..core import tensor as handle
 from ..core.device import CPU, defaults
 from ..core.dtype import state
 from ..core.kind import Kind, kind_of
@@ -25,7 +26,6 @@ from .factory import (
     check_placement,
     factory,
     finish,
-    handle,
     new_array,
     place,
     shape_of,
@@ -33,7 +33,6 @@ from .factory import (
 )
 from .registry import method, public
 
-_new = object.__new__
 _SEQUENCES: frozenset[Any] = frozenset((tuple, list, Size))
 
 
@@ -91,13 +90,7 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
                     array = fill(size if first.__class__ is int else first, kind.numpy)
                 except (TypeError, ValueError, MemoryError):
                     return general(*size)
-                result = _new(Tensor)
-                result._array = array
-                result._kind = kind
-                result._node = None
-                result._cell = [0]
-                result._base = None
-                return result
+                return handle.make(array, kind, None, [0], None)
         return general(*size, **options)
 
     function.__name__ = function.__qualname__ = name
@@ -128,7 +121,9 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
     ) -> Any:
         if dtype is None and device is None and not options and size:
             kind = self._kind
-            return handle(new_array(name, kind, sizes(size, name), value), kind)
+            return handle.make(
+                new_array(name, kind, sizes(size, name), value), kind, None, [0], None
+            )
         dtype, device = dtype or self.dtype, device or self.device
         return general(*size, dtype=dtype, device=device, **options)
 
@@ -169,7 +164,7 @@ def full(size: Any, fill_value: Any, **options: Any) -> Tensor:
         except (TypeError, ValueError, MemoryError):
             return _full(size, fill_value)
         array.fill(fill_value)
-        return handle(array, kind)
+        return handle.make(array, kind, None, [0], None)
     return _full(size, fill_value, **options)
 
 
@@ -229,13 +224,7 @@ def _like(name: str, value: Any) -> Callable:
             array = memory.empty_like(array, kind.numpy)
             if value is not None:
                 array.fill(value)
-        result = _new(Tensor)
-        result._array = array
-        result._kind = kind
-        result._node = None
-        result._cell = [0]
-        result._base = None
-        return result
+        return handle.make(array, kind, None, [0], None)
 
     def general(
         input: Tensor,

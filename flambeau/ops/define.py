@@ -30,7 +30,9 @@ def pointwise(
     also: str = "",
     method: bool | str = True,
     inplace: bool = True,
-    namespace: str = "torch",
+    namespace: str | None = "torch",
+    numbers: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -45,29 +47,30 @@ def pointwise(
         also: Further places of the function, such as "special.expit".
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
-        namespace: Where the function is public.
-
-    Example:
-        >>> import flambeau as torch
-        >>> from flambeau.ops import pointwise
-        >>> from flambeau.formula.primitive import exp
-        >>> @pointwise(method=False)
-        ... def bump(x):
-        ...     return exp(-x * x)
-        >>> bump(torch.zeros(2))
-        tensor([1., 1.])
+        namespace: Where the function is public; None for one that is not the package's own.
+        numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
+        refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
     """
 
     def make(formula: Callable) -> Callable:
         operation = FormulaOperation(
-            formula, kind, names=names, label=label, aside=aside, static=static
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            static=static,
+            numbers=numbers,
+            refuses=refuses,
+            registered=namespace is not None,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
         operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
-        public(operation.name, *also.split(), method=method, namespace=namespace)(function)
+        if namespace is not None:
+            public(operation.name, *also.split(), method=method, namespace=namespace)(function)
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))
         return function
@@ -124,6 +127,7 @@ def unary(operation: FormulaOperation) -> Callable:
 def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
     """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
     same, slow = operation.same, operation.general
+    refuses = operation.operands[0 if swapped else 1] not in operation.numbers
 
     def general(x: Any, y: Any) -> Any:
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
@@ -140,7 +144,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
             kind = input._kind
             number = other.__class__
             if number is float or number is int:
-                if number not in kind.numbers:
+                if number not in kind.numbers or refuses:
                     return general(input, other)
                 spec = same[kind]
                 second = kind._scalars.get(other)

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from ..autograd.variable import requires_grad_
+from ..core import tensor as handle
 from ..core.device import defaults, resolve
 from ..core.dtype import PYTHON, dtype, state
 from ..core.kind import Kind, kind_of
@@ -25,8 +26,6 @@ from ..core.layout import check_memory_format, check_options
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .write import write_out
-
-_new = object.__new__
 
 SHARED_DOC = """        dtype: Default: the default dtype, unless the values say otherwise.
         layout: Only the strided one.
@@ -163,7 +162,7 @@ def factory(make: Callable) -> Callable:
     def function(*args: Any, **options: Any) -> Tensor:
         if not options or _SHARED.isdisjoint(options):
             array, kind = make(_default, *args, **options)
-            return handle(array, kind)
+            return handle.make(array, kind, None, [0], None)
         return general(*args, **options)
 
     def general(
@@ -249,14 +248,3 @@ def _size(n: Any, size: Any, function: str, argument: str) -> int:
         f"{function}(): argument '{argument}' must be tuple of ints, but found an element of type "
         f"{type(n).__name__} in {tuple(type(item).__name__ for item in size)}"
     )
-
-
-def handle(array: Any, kind: Kind) -> Tensor:
-    """`wrap` for an array that is known to be of `kind`: no question is asked."""
-    result = _new(Tensor)
-    result._array = array
-    result._kind = kind
-    result._node = None
-    result._cell = [0]
-    result._base = None
-    return result

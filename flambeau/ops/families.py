@@ -1,75 +1,15 @@
-"""Imports every family of operations, which fills the registry."""
+"""Imports every family of operations, which fills the registry; those of `late` load when asked for."""
 
-from . import (
-    activation,
-    activation_function,
-    arithmetic,
-    buffer,
-    comparison,
-    complex_parts,
-    constructor,
-    contraction,
-    convert,
-    copying,
-    creation,
-    data,
-    dropout,
-    elementary,
-    exchange,
-    fill,
-    handle,
-    indexing,
-    loss,
-    matrix_creation,
-    normalization,
-    ordering,
-    polynomial,
-    randomness,
-    reduction,
-    rounding,
-    sampling,
-    sequence,
-    showing,
-    special,
-    strided,
-    structure,
-    view,
-    window,
-)
+from __future__ import annotations
 
-__all__ = [
-    "activation",
-    "activation_function",
-    "arithmetic",
-    "buffer",
-    "comparison",
-    "complex_parts",
-    "constructor",
-    "contraction",
-    "convert",
-    "copying",
-    "creation",
-    "data",
-    "dropout",
-    "elementary",
-    "exchange",
-    "fill",
-    "handle",
-    "indexing",
-    "loss",
-    "matrix_creation",
-    "normalization",
-    "ordering",
-    "polynomial",
-    "randomness",
-    "reduction",
-    "rounding",
-    "sampling",
-    "sequence",
-    "showing",
-    "special",
-    "strided",
-    "structure",
-    "view",
-    "window",
-]
+import pkgutil
+from importlib import import_module
+
+from . import __path__ as _folder
+from .late import LATE
+
+NOT_AT_IMPORT = {*LATE, "dlpack"}
+
+for _module in pkgutil.iter_modules(_folder):
+    if _module.name not in NOT_AT_IMPORT:
+        import_module(f".{_module.name}", __package__)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.inference import WRITTEN
 from ..autograd.mode import mode
 from ..core.number import converted, number
 from ..core.quiet import quiet
-from ..core.tensor import Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 from .registry import method, public
 from .rule import operation
 from .write import broadcast, check_history, check_writable, finish_write, store
@@ -62,6 +63,9 @@ def _real(source: Any, target: Any) -> Any:
 
 
 def _has_history(self: Tensor) -> bool:
+    """Would the write be recorded, or have to be refused?"""
+    if self._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
     return mode.recording and (self._node is not None or self._base is not None)
 
 

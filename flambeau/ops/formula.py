@@ -7,7 +7,6 @@ everything else to `FormulaOperation.general`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -24,9 +23,10 @@ from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
-from ..formula.expression import Domain, Expression, parameter, symbol
+from ..formula.expression import INPUT, Domain, Expression, order, parameter, symbol
 from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
+from .signature import REQUIRED, arguments
 from .write import broadcast, write_into, write_out
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
@@ -44,6 +44,7 @@ class FormulaNode(Node):
     specialization: Specialization
     checked: tuple[int, ...]
     single: bool
+    live: tuple[int, ...]
 
     def backward(self, g: Any) -> Sequence[Any]:
         if self.cells:
@@ -60,10 +61,13 @@ class FormulaNode(Node):
     def completed(self, gs: Sequence[Any]) -> list[Any]:
         """Zeros where nothing arrived for an output."""
         xp = self.kind.xp
-        return [
+        full = [
             xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
             for g, port in zip(gs, self.shape)
         ]
+        if self.kept is None:
+            return full
+        return [g.reshape(self.kept) if g.ndim < len(self.kept) else g for g in full]
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         check_versions(self)
@@ -75,7 +79,7 @@ class FormulaNode(Node):
                 for part, port in zip(self.completed(g), self.shape)
             ]
         )
-        if self.kept is not None:
+        if self.kept is not None and self.outputs == 1:
             gs = [part.reshape(self.kept) for part in gs]
         again = derived(self)
         parts = again.apply((*gs, *self.saved_tensors()), self.parameters)
@@ -94,10 +98,14 @@ class FormulaNode(Node):
             tensors.append(tensor)
         for i, array in zip(gradient.outputs, arrays[len(gradient.inputs) :]):
             tensor = wrap(array, spec.kind_for(array))
-            tensor._node = self if self.outputs == 1 else Port(self, i, array.shape, tensor._kind)
-            if self.kept is not None and self.outputs == 1:
-                tensor = wrap(array.reshape(self.shape), spec.kind_for(array))
-                tensor._node = self
+            shape = self.shape if self.outputs == 1 else self.shape[i][0]
+            dropped = self.kept is not None and len(shape) < len(self.kept)
+            if dropped:
+                tensor = wrap(array.reshape(shape), spec.kind_for(array))
+            tensor._node = self
+            if self.outputs > 1:
+                tensor._node = Port(self, i, tensor._array.shape, tensor._kind)
+            if dropped:
                 tensor = tensor.reshape(self.kept)  # type: ignore[attr-defined]
             tensors.append(tensor)
         return tensors
@@ -153,6 +161,7 @@ class Specialization:
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
+        self.floating = any(kind.dtype.category >= FLOAT for kind in results)
         self.plans = Plans(self)
         self.run, native = self.compiled(program)
         self.loud = compute.kind in "fc" and not native and not is_quiet(program)
@@ -166,6 +175,8 @@ class Specialization:
         """
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(program, results)
+        if any(root.primitive is INPUT for root in program.roots):
+            interpreter = _copying(interpreter, program)
         native = self.native(program, results, interpreter)
         return native or interpreter, native is not None
 
@@ -183,8 +194,28 @@ class Specialization:
 
         return reshaped
 
+    @cached_property
+    def into(self) -> Callable:
+        """`run` that writes its one result into its first argument, of any dtype, and gives that."""
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(self.program, results)
+        native = self.native(self.program, results, interpreter, into=True)
+        if native is not None:
+            return native
+
+        def copied(target: Any, *arguments: Any) -> Any:
+            np.copyto(target, self.run(*arguments), casting="unsafe")
+            return target
+
+        return copied
+
     def native(
-        self, program: Program, results: list[Any], interpreter: Callable, drop: bool = False
+        self,
+        program: Program,
+        results: list[Any],
+        interpreter: Callable,
+        drop: bool = False,
+        into: bool = False,
     ) -> Callable | None:
         return kernels.build(
             program,
@@ -195,6 +226,7 @@ class Specialization:
             self.operation.rows,
             interpreter,
             drop,
+            into,
         )
 
     def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
@@ -267,7 +299,7 @@ class Specialization:
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient)
         made = type(
-            f"{self.operation.label}Backward0",
+            node_name(self.operation.label),
             (FormulaNode,),
             {
                 "__slots__": (),
@@ -278,12 +310,25 @@ class Specialization:
                 "outputs": roots,
                 "checked": checked,
                 "single": sum(wanted) == 1,
+                "live": self.live(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
             },
         )
         made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
         return made
+
+    def live(self, wanted: tuple[bool, ...]) -> tuple[int, ...]:
+        """The results that have a gradient: a lone one always, of several those that depend on `wanted`."""
+        roots = self.program.roots
+        if len(roots) == 1:
+            return (0,)
+        inputs = {x for x, on in zip(self.program.inputs, wanted) if on}
+        return tuple(
+            i
+            for i, (root, kind) in enumerate(zip(roots, self.results))
+            if kind.dtype.category >= FLOAT and not inputs.isdisjoint(order([root]))
+        )
 
     def compiled_gradient(self, gradient: Gradient) -> Callable:
         inputs = [kind.numpy for kind in self.kinds]
@@ -329,6 +374,24 @@ class Specialization:
             )
 
         return widened
+
+
+def _copying(kernel: Callable, program: Program) -> Callable:
+    """A kernel whose results that are its operands are copies: a result is memory of its own."""
+    same = [root.primitive is INPUT for root in program.roots]
+
+    def copied(*arguments: Any) -> Any:
+        values = kernel(*arguments)
+        if len(same) == 1:
+            return values.copy()
+        return tuple(v.copy() if again else v for v, again in zip(values, same))
+
+    return copied
+
+
+def node_name(label: str) -> str:
+    """PyTorch's name of a node: of a second variant of a function it is written out, as MaxBackward1."""
+    return label if label.endswith("Backward1") else f"{label}Backward0"
 
 
 def _to(compute: Any, array: Any) -> Any:
@@ -467,16 +530,19 @@ def apply(
     operands: Sequence[Any],
     arrays: Sequence[Any],
     parameters: tuple,
-    kept: tuple[tuple[int, ...], tuple[int, ...]] | None,
+    kept: tuple | None,
 ) -> Any:
     """Run a specialisation and record it if a gradient is wanted.
 
     operands: tensors or numbers; arrays: what is computed with. kept: for a reduction whose axes do
-        not stay, the result's shape with and without them.
+        not stay, the result's shape with and without them; a third item says that full results drop
+        their one axis too (the operand was 0-d).
     """
     wanted = tuple([isinstance(x, Tensor) and x._node is not None for x in operands])
-    recording = mode.recording and True in wanted and spec.result.dtype.category >= FLOAT
+    recording = mode.recording and True in wanted and spec.floating
     cls = spec.plans[wanted] if recording else None
+    if cls is not None and not cls.live:
+        cls = None
     run = spec.run if cls is None or cls.extended is None else cls.extended
     with quiet():
         values = run(*arrays, *parameters)
@@ -486,7 +552,12 @@ def apply(
     values = [
         v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values
     ]
-    shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
+    shaped = values[:roots]
+    if kept is not None:
+        shaped = [
+            v if root.full and len(kept) == 2 else v.reshape(kept[1])
+            for v, root in zip(shaped, spec.program.roots)
+        ]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
         if cls.gradient.counted:
@@ -510,7 +581,8 @@ def apply(
         if roots == 1:
             results[0]._node = node
         else:
-            for i, result in enumerate(results):
+            for i in cls.live:
+                result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
         for watch in mode.watchers:
             watch(node, results)
@@ -528,7 +600,10 @@ class FormulaOperation:
         optional: Operands that may be None.
         aside: Operands that do not take part in promotion (a condition, an index).
         reduced: Operands with one value a row.
+        numbers: Operands that may be Python numbers, as long as one is a tensor; "*": all may.
+        refuses: Kinds of dtypes that it has no meaning for: "bool", "int", "half", "float", "complex".
         rows: Is it computed over rows?
+        registered: Is it one of the package's own?
     """
 
     def __init__(
@@ -541,20 +616,23 @@ class FormulaOperation:
         aside: str = "",
         reduced: str = "",
         static: str = "",
+        numbers: str | None = None,
+        refuses: str = "",
         rows: bool = False,
         differentiable: bool = True,
+        registered: bool = True,
     ):
         self.formula, self.promotion, self.rows = formula, kind, rows
         self.name = formula.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        signature = inspect.signature(formula).parameters
+        signature, notes = arguments(formula), formula.__annotations__
         self.operands = tuple(
             n
-            for n, p in signature.items()
-            if p.default is p.empty or p.annotation in ("operand", Operand)
+            for n, default in signature.items()
+            if default is REQUIRED or notes.get(n) in ("operand", "Operand", Operand)
         )
-        self.defaults = {n: p.default for n, p in signature.items() if n not in self.operands}
-        self.optional = frozenset(n for n in self.operands if signature[n].default is None)
+        self.defaults = {n: v for n, v in signature.items() if n not in self.operands}
+        self.optional = frozenset(n for n in self.operands if signature[n] is None)
         statics = static.split()
         self.parameters = tuple(
             n
@@ -568,13 +646,19 @@ class FormulaOperation:
             n: public[i] if i < len(public) else usual.get(n, n) for i, n in enumerate(signature)
         }
         self.aside, self.reduced = frozenset(aside.split()), frozenset(reduced.split())
+        self.all_numbers = numbers == "*"
+        self.numbers = frozenset(
+            self.operands if numbers is None or self.all_numbers else numbers.split()
+        )
+        self.refuses = frozenset(refuses.split())
         self.differentiable = differentiable
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
         self.same: dict[Kind, Specialization] = {}
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
-        OPERATIONS[self.name] = self
+        if registered:
+            OPERATIONS[self.name] = self
 
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient as a formula of g, the operands and y, where it beats the derived one."""
@@ -594,6 +678,7 @@ class FormulaOperation:
     def _trace(
         self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
     ) -> Specialization:
+        self.check_dtype(common.dtype)
         compute, result = elementwise_dtypes(self.promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
@@ -605,6 +690,12 @@ class FormulaOperation:
         numbers = {name: parameter(name) for name in self.parameters}
         root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
         roots = root if isinstance(root, tuple) else (root,)
+        for each in roots:
+            if not isinstance(each, Expression):
+                raise TypeError(
+                    f"the formula {self.name}() returned {each!r}, which is no expression: return what is "
+                    "computed from its symbols, or a tuple of such"
+                )
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
@@ -623,10 +714,23 @@ class FormulaOperation:
             aside,
         )
 
+    def check_dtype(self, dtype: Any) -> None:
+        """Raises NotImplementedError for a dtype that the operation refuses."""
+        sort = SORTS[dtype.category]
+        if sort not in self.refuses and not (
+            sort == "float" and dtype.itemsize == 2 and "half" in self.refuses
+        ):
+            return
+        taken = [TITLES[sort] for sort in SORTS if sort not in self.refuses]
+        raise NotImplementedError(
+            f"\"{self.name}_cpu\" not implemented for '{dtype.legacy}': {self.name}() takes "
+            f"{' or '.join(taken)} tensors; convert with .to(dtype)"
+        )
+
     def bound_gradient(self, statics: tuple) -> Callable | None:
         if self.explicit is None:
             return None
-        accepted = inspect.signature(self.explicit).parameters
+        accepted = arguments(self.explicit)
         extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
         extra.update({n: parameter(n) for n in self.parameters if n in accepted})
         rule = self.explicit
@@ -668,11 +772,14 @@ class FormulaOperation:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
         if any(x is not None and is_overridden(x) for x in operands):
             return self.overridden(operands, statics, parameters, out, inplace)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
+        if parameters and any(isinstance(value, Tensor) for value in parameters):
+            parameters = self.plain_numbers(parameters)
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
-        if all(kind is common or kind is None for kind in kinds) and not statics:
+        alone = len(spec.program.roots) == 1  # the fast paths know one result only
+        if alone and not statics and all(kind is common or kind is None for kind in kinds):
             self.same.setdefault(common, spec)
         present = tuple(x for x in operands if x is not None)
         broadcast([a.shape for a in arrays])
@@ -681,19 +788,52 @@ class FormulaOperation:
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
 
-    def accept(self, i: int, x: Any) -> Any:
-        """An operand as a tensor, a Python number or None.
+    def accepted(self, operands: tuple) -> tuple:
+        """The operands, each a tensor, a Python number or None.
 
         Raises:
-            TypeError: It is nothing of these.
+            TypeError: One is nothing of these, or a number where only a tensor will do.
         """
+        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        if not self.all_numbers and not any(isinstance(x, Tensor) for x in operands):
+            raise self.refusal(0, operands[0])
+        return operands
+
+    def accept(self, i: int, x: Any) -> Any:
         if (x is None and self.operands[i] in self.optional) or isinstance(x, Tensor):
             return x
-        if isinstance(x, np.generic):
-            return x.item()
-        if isinstance(x, (bool, int, float, complex)):
-            return x
-        raise TypeError(
+        if self.operands[i] in self.numbers:
+            if isinstance(x, np.generic):
+                return x.item()
+            if isinstance(x, (bool, int, float, complex)):
+                return x
+        raise self.refusal(i, x)
+
+    def plain_numbers(self, parameters: tuple) -> tuple:
+        """The parameters as numbers.
+
+        Raises:
+            TypeError: One is a tensor that wants a gradient, which it would not get.
+        """
+        found = []
+        for name, value in zip(self.parameters, parameters):
+            if isinstance(value, Tensor):
+                if value._node is not None:
+                    raise TypeError(
+                        f"{self.name}(): the parameter '{self.public[name]}' is a number and gets no "
+                        "gradient: make it an operand (an argument without a default), or detach() it"
+                    )
+                value = value.item()  # type: ignore[attr-defined]
+            found.append(value)
+        return tuple(found)
+
+    def refusal(self, i: int, x: Any) -> TypeError:
+        if isinstance(x, Expression):
+            return TypeError(
+                f"{self.name}() takes tensors, and was given a symbol of a formula: use the function of "
+                "that name in flambeau.formula.primitive"
+            )
+        return TypeError(
             f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
             f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
         )
@@ -729,6 +869,10 @@ class FormulaOperation:
             keywords["out"] = out
         function = getattr(Tensor, self.name + "_") if inplace else self.function
         return override(function, operands, operands, keywords)
+
+
+SORTS = ("bool", "int", "float", "complex")
+TITLES = {"bool": "bool", "int": "integer", "float": "floating-point", "complex": "complex"}
 
 
 class Operand:

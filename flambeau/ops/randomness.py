@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import draws, draws_integer
+from ..core import tensor as handle
 from ..core.dtype import int64, state
 from ..core.generator import Generator, default_generator
 from ..core.kind import Kind
@@ -21,7 +22,6 @@ from .factory import (
     check_placement,
     factory,
     finish,
-    handle,
     place,
     shape_of,
     sizes,
@@ -193,7 +193,7 @@ def rand(*size: Any, **options: Any) -> Tensor:
         kind = state.kind or plain_kind()
         if kind is not None and kind.dtype.name == "float32":
             shape = sizes(size, "rand")
-            return handle(draws.uniform_new(shape, math.prod(shape)), kind)
+            return handle.make(draws.uniform_new(shape, math.prod(shape)), kind, None, [0], None)
     return _rand(*size, **options)
 
 

@@ -114,13 +114,14 @@ class RowOperation(FormulaOperation):
                 if value not in (None, False)
             }
             return override(self.function, operands, operands, options)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
         if dtype is not None:
             operands = (operands[0].to(dtype), *operands[1:])
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
-        if not statics and len(operands) == 1 and kinds[0] is common:
+        alone = len(operands) == 1 and len(spec.program.roots) == 1
+        if alone and not statics and kinds[0] is common:
             self.same[common] = spec
         lifted = arrays[0].ndim == 0
         if lifted:
@@ -129,7 +130,7 @@ class RowOperation(FormulaOperation):
             dim = None
         axes, kept = self.placed(spec, arrays[0], dim, keepdim)
         if lifted:
-            kept = (arrays[0].shape if kept is None else kept[0], ())
+            kept = (arrays[0].shape if kept is None else kept[0], (), True)  # type: ignore[assignment]
         present = tuple(x for x in operands if x is not None)
         result = apply(spec, present, arrays, (*parameters, axes), kept)
         return result if out is None else write_out(out, result, self.name)
@@ -188,6 +189,15 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims
 
 
+def one_dim(name: str, dim: Any) -> None:
+    """Raises TypeError where several dimensions are given to a function that wants one."""
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(
+            f"{name}(): argument 'dim' must be int, not {type(dim).__name__}: take one dimension "
+            "after the other"
+        )
+
+
 def rowwise(
     formula: Callable | None = None,
     *,
@@ -197,13 +207,14 @@ def rowwise(
     reduced: str = "",
     static: str = "",
     names: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make an operation of a formula of rows.
 
     Args:
         formula: A function of symbols. What it reduces (sum, amax, ...) runs over the dimensions that
             a call names.
-        kind, label, aside, static, names: As for `pointwise`.
+        kind, label, aside, static, names, refuses: As for `pointwise`.
         reduced: Operands with one value a row.
 
     The result is called ``operation(x, ..., dim=, keepdim=, dtype=, out=, statics=, parameters=)``; public
@@ -219,10 +230,12 @@ def rowwise(
             aside=aside,
             reduced=reduced,
             static=static,
+            numbers="",
+            refuses=refuses,
             rows=True,
         )
 
     return make if formula is None else make(formula)
 
 
-__all__ = ["RowOperation", "rowwise", "wrap_dims"]
+__all__ = ["RowOperation", "one_dim", "rowwise", "wrap_dims"]

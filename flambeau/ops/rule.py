@@ -10,12 +10,13 @@
 
 The rule asks for what it needs by name, and only that is saved: ``g``, an operand (as a tensor with
 its history), an option, the output ``y``, ``shape_x`` (the shape of operand x), ``needs`` (which
-operands want a gradient). Because rules are made of operations, they can be differentiated again.
+operands want a gradient). One whose outputs have names, ``outputs="q r"``, is asked for them by name
+too, and for ``g_q``, ``g_r``: None where nothing arrived. Because rules are made of operations, they
+can be differentiated again.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..core.kind import kind_of
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import OPERATIONS
+from .signature import arguments
 
 
 class RuleNode(Node):
@@ -58,9 +60,13 @@ class RuleNode(Node):
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
             return g if isinstance(g, Tensor) else wrap(g, self.kind)
-        filled = []
+        filled: list[Tensor | None] = []
+        fill = not self.operation.outputs
         for part, (shape, kind) in zip(g, self.shape):
             if part is None:
+                if not fill:
+                    filled.append(None)
+                    continue
                 part = kind.xp.zeros(shape, kind.numpy)
             filled.append(part if isinstance(part, Tensor) else wrap(part, kind))
         return filled
@@ -73,7 +79,11 @@ class RuleNode(Node):
         for (name, edge, kind), array in zip(self.origins, saved):
             tensor = found[name] = wrap(array, kind)
             if connected:
-                tensor._node = self if edge == "y" else edge
+                if edge == "y":
+                    edge = self
+                elif type(edge) is int:
+                    edge = Port(self, edge, array.shape, kind)
+                tensor._node = edge
         return found
 
 
@@ -86,6 +96,7 @@ class Operation:
             a sequence of tensors is written with a star: "*tensors".
         view: Does the result share the first operand's memory?
         differentiable: Which outputs are, where not all.
+        outputs: Names of several outputs.
     """
 
     def __init__(
@@ -95,19 +106,20 @@ class Operation:
         view: bool,
         label: str,
         differentiable: Sequence[int] | None,
+        outputs: str = "",
     ):
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        signature = inspect.signature(compute)
-        self.arguments = tuple(signature.parameters)
+        self.arguments = tuple(arguments(compute))
         self.operands = tuple(operands.split()) or self.arguments[:1]
         self.variadic = self.operands[0].startswith("*")
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
+        self.outputs = tuple(outputs.split())
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
-        self.keeps: tuple[tuple[str, int | None], ...] = ()
+        self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
         self.asks_shapes: tuple[str, ...] = ()
         self.node_classes: dict[int, type[RuleNode]] = {}
         self.__doc__ = compute.__doc__
@@ -116,9 +128,12 @@ class Operation:
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient rule."""
         self.rule = rule
-        self.asks = tuple(inspect.signature(rule).parameters)
+        self.asks = tuple(arguments(rule))
         places = {} if self.variadic else {n: i for i, n in enumerate(self.operands)}
-        self.keeps = tuple((n, places.get(n)) for n in self.asks if n in places or n == "y")
+        outputs = {n: i for i, n in enumerate(self.outputs)} | ({} if "y" in places else {"y": 0})
+        self.keeps = tuple(
+            (n, places.get(n), outputs.get(n)) for n in self.asks if n in places or n in outputs
+        )
         shapes = (f"shape_{n}" for n in self.operands)
         self.asks_shapes = tuple(n if n in self.asks else "" for n in shapes)
         if self.variadic and not any(self.asks_shapes):
@@ -129,6 +144,7 @@ class Operation:
         values: dict[str, Any] = dict(node.options)
         values.update(saved)
         values["g"] = g
+        values.update(zip((f"g_{name}" for name in self.outputs), g if self.outputs else ()))
         if self.rule is None:
             raise RuntimeError(f"derivative for {self.name} is not implemented")
         parts = self.rule(*(values[name] for name in self.asks))
@@ -182,7 +198,7 @@ class Operation:
         cls = self.node_class(len(results))
         facts = dict(zip(self.arguments[len(self.operands) :], options))
         self.note_operands(facts, tensors, edges)
-        kept = self.kept(results[0], tensors, edges)
+        kept = self.kept(results, live, tensors, edges)
         cells = tuple([x._cell for _, x, _ in kept])
         first = results[0]
         if len(results) == 1:
@@ -217,15 +233,23 @@ class Operation:
         if "needs" in self.asks:
             facts["needs"] = tuple([edge is not None for edge in edges])
 
-    def kept(self, output: Tensor, tensors: Sequence[Any], edges: tuple) -> list[tuple]:
-        """(name, tensor, edge) of each value that the rule asks for; the output is called y, unless
-        an operand has that name."""
-        found = []
-        for name, index in self.keeps:
-            if index is None:
-                found.append((name, output, "y"))
-            elif tensors[index] is not None:
-                found.append((name, tensors[index], edges[index]))
+    def kept(
+        self, results: list[Tensor], live: list[int], tensors: Sequence[Any], edges: tuple
+    ) -> list[tuple]:
+        """(name, tensor, edge) of each value that the rule asks for.
+
+        The only output is called y, unless an operand has that name; its edge is "y", that of one of
+        several outputs its number.
+        """
+        found: list[tuple] = []
+        for name, operand, output in self.keeps:
+            if operand is not None:
+                if tensors[operand] is not None:
+                    found.append((name, tensors[operand], edges[operand]))
+            elif len(results) == 1:
+                found.append((name, results[0], "y"))
+            else:
+                found.append((name, results[output], output if output in live else None))
         return found
 
     def node_class(self, outputs: int) -> type[RuleNode]:
@@ -275,6 +299,7 @@ def operation(
     view: bool = False,
     label: str = "",
     differentiable: Sequence[int] | None = None,
+    outputs: str = "",
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -284,9 +309,10 @@ def operation(
         view: The result is a view of the first operand's memory.
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
+        outputs: Names of the outputs, where there are several and the rule asks for them.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable)
+        return Operation(compute, operands, view, label, differentiable, outputs)
 
     return make if compute is None else make(compute)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .write import broadcast, check_writable, finish_write, store
 _REQUIRED = object()
 
 
+@cache
 def _sampled(label: str) -> Any:
     """An operation that gives random numbers in place of x; nothing flows back."""
 
@@ -181,6 +183,7 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 _random = _sampled("Random")
 _bernoulli = _sampled("Bernoulli")
 _poisson = _sampled("Poisson")
+_normal = _sampled("Normal")
 
 
 @public(method=True)
@@ -261,17 +264,14 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 
 
 @operation(operands="mean std", label="Normal")
-def normal_drawn(mean: Any, std: Any, values: Any) -> Any:
+def normal_of(mean: Any, std: Any, values: Any) -> Any:
     """Random numbers of these means and deviations; nothing flows back."""
     return values
 
 
-@normal_drawn.gradient
-def _(shape_mean: Any, shape_std: Any, g: Tensor) -> tuple:
-    return (
-        None if shape_mean is None else g.new_zeros(shape_mean),
-        None if shape_std is None else g.new_zeros(shape_std),
-    )
+@normal_of.gradient
+def _(g: Tensor) -> tuple:
+    return g.new_zeros(g.shape), g.new_zeros(g.shape)  # the engine sums them back to their shapes
 
 
 @public()
@@ -332,17 +332,8 @@ def normal(
     if isinstance(std, Tensor):
         values *= std._array.astype(values.real.dtype)
     values += mean._array.astype(kind.numpy) if isinstance(mean, Tensor) else mean
-    operands = (x if isinstance(x, Tensor) else None for x in (mean, std))
-    return into(out, _with_history(values, *operands), "normal")
-
-
-def _with_history(values: Any, mean: Tensor | None, std: Tensor | None) -> Tensor:
-    if mean is None and std is not None:
-        return _normal_std(std, values)
-    return normal_drawn(mean, std, values)
-
-
-_normal_std = _sampled("Normal")
+    drawn = normal_of(*tensors, values) if len(tensors) == 2 else _normal(tensors[0], values)
+    return into(out, drawn, "normal")
 
 
 @public(method=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import tensor as handle
 from ..core.device import CPU, defaults
 from ..core.dtype import BOOL, COMPLEX, FLOAT, bool_, dtype, float32, int64, state
 from ..core.fma import fused
@@ -21,7 +22,7 @@ from ..core.kind import Kind, kind_of
 from ..core.number import converted, integer, number
 from ..core.quiet import quiet
 from ..core.tensor import Tensor
-from .factory import factory, handle
+from .factory import factory
 from .registry import public
 
 _INT64_KIND = kind_of(int64, CPU)
@@ -56,7 +57,7 @@ def arange(*args: Any, **options: Any) -> Tensor:
     if len(args) == 1 and not options and (state.one_device or defaults.current is CPU):
         end = args[0]
         if end.__class__ is int and 0 <= end < 1 << 40:
-            return handle(np.arange(end), _INT64_KIND)
+            return handle.make(np.arange(end), _INT64_KIND, None, [0], None)
     start, end, step = _bounds(args, options)
     out = options.get("out")
     if out is not None and isinstance(out, Tensor):

@@ -1,4 +1,4 @@
-"""Signal processing under torch.signal's names."""
+"""Signal processing: torch.signal."""
 
 from . import windows
 

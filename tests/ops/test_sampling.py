@@ -87,6 +87,13 @@ def test_what_is_drawn_over_gets_no_gradient(name: str) -> None:
         getattr(x, name)()
 
 
+def test_means_and_deviations_get_no_gradient() -> None:
+    mean, std = (torch.ones(3, requires_grad=True) for _ in range(2))
+    for drawn in (torch.normal(mean, std), torch.normal(mean, 1.0), torch.normal(0.0, std)):
+        drawn.sum().backward()
+    assert mean.grad.tolist() == std.grad.tolist() == [0, 0, 0]
+
+
 def test_dropout_scales_gradients_as_it_scales_values() -> None:
     x = torch.ones(1000, requires_grad=True)
     y = torch.nn.functional.dropout(x, 0.25)
