@@ -269,7 +269,6 @@ def _draws(x: torch.Tensor) -> list[torch.Tensor]:
         "exponential_",
         "cauchy_",
         "bernoulli_",
-        "random_",
     ]
     filled = [getattr(x * 1, name)() for name in names]
     filled += [(x * 1).geometric_(0.5), (x * 1).random_(10)]
