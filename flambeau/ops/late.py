@@ -15,11 +15,17 @@ from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
 LATE = {
+    "buffer": ("asarray frombuffer", ""),
     "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "complex_parts": ("complex polar", ""),
     "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "gamma": ("_standard_gamma", ""),
     "fourier": ("", ""),
     "spectrogram": ("istft stft", "istft stft"),
+    "window": (
+        "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+        "",
+    ),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .creation import from_numpy
+from .data import from_numpy
 from .registry import public
 from .rule import operation
 
