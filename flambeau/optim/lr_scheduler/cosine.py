@@ -29,7 +29,9 @@ class CosineAnnealingLR(LRScheduler):
         if self._step_count == 1 and epoch > 0:
             return self._get_closed_form_lr()
         turn = math.pi / self.T_max
-        if (epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # the lowest point: nothing to multiply
+        if (epoch - 1 - self.T_max) % (
+            2 * self.T_max
+        ) == 0:  # the lowest point: nothing to multiply
             rise = (1 - math.cos(turn)) / 2
             return [g["lr"] + (base - low) * rise for base, g in zip(self.base_lrs, groups)]
         factor = (1 + math.cos(turn * epoch)) / (1 + math.cos(turn * (epoch - 1)))
