@@ -3,11 +3,12 @@
 from . import functional, init
 from .activation import LAYERS as _activations
 from .activation import Hardtanh
-from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .container import ModuleDict, ModuleList, Sequential
 from .layer import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear, Unflatten
 from .loss import LAYERS as _losses
 from .module import Module
 from .parameter import Buffer, Parameter
+from .parameter_container import ParameterDict, ParameterList
 
 globals().update(_activations)
 globals().update(_losses)
