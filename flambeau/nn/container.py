@@ -60,7 +60,7 @@ class _Indexed(Module):
 
     def pop(self, index: int = -1) -> Module:
         """Take a module out."""
-        module = self[index]
+        module = self._modules[self._at(index)]
         del self[index]
         return module
 
