@@ -89,8 +89,8 @@ class Loss(Module):
             raise TypeError(f"{type(self).__name__}.__init__(): {error}") from None
         given.apply_defaults()
         options = dict(given.arguments)
-        old = [options.pop(name, None) for name in _OLD]
-        self.reduction = reduction_of(*old, options.pop("reduction"))
+        average, reduce = (options.pop(name, None) for name in _OLD)
+        self.reduction = reduction_of(average, reduce, options.pop("reduction"))
         for name, value in options.items():
             if name in _BUFFERS:
                 self.register_buffer(name, value)
@@ -124,7 +124,11 @@ LAYERS = {
 globals().update(LAYERS)
 
 
-class TripletMarginWithDistanceLoss(LAYERS["TripletMarginWithDistanceLoss"]):  # type: ignore[misc]
+_Triplet: Any = LAYERS["TripletMarginWithDistanceLoss"]
+_Picked: Any = LAYERS["NLLLoss"]
+
+
+class TripletMarginWithDistanceLoss(_Triplet):
     """The loss torch.nn.functional.triplet_margin_with_distance_loss.
 
     Source: torch.nn.TripletMarginWithDistanceLoss
@@ -132,15 +136,15 @@ class TripletMarginWithDistanceLoss(LAYERS["TripletMarginWithDistanceLoss"]):  #
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.distance_function is None:
-            del self.distance_function
+        if self.__dict__.get("distance_function", self) is None:
+            del self.__dict__["distance_function"]
             self.distance_function = PairwiseDistance()
 
 
 LAYERS["TripletMarginWithDistanceLoss"] = TripletMarginWithDistanceLoss
 
 
-class NLLLoss2d(LAYERS["NLLLoss"]):  # type: ignore[misc]
+class NLLLoss2d(_Picked):
     """NLLLoss under its old name.
 
     Source: torch.nn.NLLLoss2d

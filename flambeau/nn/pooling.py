@@ -12,6 +12,9 @@ from .table import FunctionLayer, layer
 class _WithStride(FunctionLayer):
     """A pooling whose stride is its kernel size unless given."""
 
+    stride: Any
+    kernel_size: Any
+
     def check(self) -> None:
         if self.stride is None:
             self.stride = self.kernel_size
@@ -85,7 +88,7 @@ LPPool1d, LPPool2d, LPPool3d = map(_lp, (1, 2, 3))
 
 def _adaptive(n: int, kind: str) -> type[FunctionLayer]:
     what = {"Avg": "means", "Max": "maxima"}[kind]
-    options = {"return_indices": False} if kind == "Max" else {}
+    options: dict[str, Any] = {"return_indices": False} if kind == "Max" else {}
     return layer(
         f"Adaptive{kind}Pool{n}d",
         f"adaptive_{kind.lower()}_pool{n}d",

@@ -399,7 +399,7 @@ def fold(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
-    if input.shape[-2] % window.count:
+    if input.shape[-2] % window.elements:
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
             f"input.size(1)={input.shape[-2]} and kernel_size={size}."

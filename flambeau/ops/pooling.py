@@ -70,7 +70,7 @@ def places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
     n = len(window.size)
     sizes = x.shape[-n:]
     seen = views(padded(x, window, lowest(x.dtype)), window, counts)
-    flat = np.moveaxis(seen.reshape(*x.shape[:-n], window.count, *counts), -n - 1, -1)
+    flat = np.moveaxis(seen.reshape(*x.shape[:-n], window.elements, *counts), -n - 1, -1)
     best = np.unravel_index(flat.argmax(-1), window.size)
     place: Any = 0
     for i, size in enumerate(sizes):

@@ -29,7 +29,7 @@ class Window(NamedTuple):
         )
 
     @property
-    def count(self) -> int:
+    def elements(self) -> int:
         """The number of elements it covers."""
         return math.prod(self.size)
 
@@ -75,7 +75,7 @@ def columns(x: Any, window: Window) -> Any:
     if window.is_point:
         return x.reshape(n, c, -1)
     seen = views(padded(x, window), window, places)
-    return seen.reshape(n, c * window.count, math.prod(places))
+    return seen.reshape(n, c * window.elements, math.prod(places))
 
 
 def offsets(window: Window, places: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple]]:
@@ -96,7 +96,7 @@ def offsets(window: Window, places: Sequence[int]) -> Iterator[tuple[tuple[int, 
 def uncolumned(cols: Any, window: Window, sizes: Sequence[int]) -> Any:
     """The transpose of `columns`: each element summed over the windows that saw it."""
     n = cols.shape[0]
-    c = cols.shape[1] // window.count if window.count else 0
+    c = cols.shape[1] // window.elements if window.elements else 0
     if window.is_point:
         return cols.reshape(n, c, *sizes)
     places = window.places(sizes)
