@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from .autograd import variable as _variable
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.mode import (
     enable_grad,
     inference_mode,
@@ -25,6 +26,7 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
+from .ops import late as _late
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
 
@@ -42,17 +44,25 @@ _LAZY = {
     "func",
     "jit",
     "linalg",
+    "masked",
     "nn",
     "optim",
     "random",
+    "return_types",
     "serialization",
+    "signal",
     "special",
     "testing",
     "torch_version",
     "utils",
     "version",
 }
-_ELSEWHERE = {"save": "serialization", "load": "serialization", "Generator": "random"}
+_ELSEWHERE = {
+    "save": "serialization",
+    "load": "serialization",
+    "Generator": "random",
+    "vmap": "func",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -62,11 +72,14 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
         return value
+    if name in _late.FUNCTIONS:
+        value = globals()[name] = _late.function(name)
+        return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS})
 
 
 class memory_format:

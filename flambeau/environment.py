@@ -82,12 +82,25 @@ def _processor() -> Rows:
 
 
 def _execution() -> Rows:
-    yield "kernels", _NOT_YET
-    yield "kernel cache", _NOT_YET
+    yield from _kernels()
     yield "threads", f"{_NOT_YET}; matrix products use those of NumPy's BLAS"
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"
+
+
+def _kernels() -> Rows:
+    from . import kernels
+
+    if not kernels.enabled():
+        yield "kernels", "off: formulas are evaluated with NumPy"
+        return
+    from .kernels.machine import disk, machine
+
+    yield "kernels", f"native, vectors of {machine().bits} bits"
+    files = list(disk.folder.glob("*.o")) if disk.usable(disk.folder) else []
+    size = sum(file.stat().st_size for file in files)
+    yield "kernel cache", f"{disk.folder}: {len(files)} kernels, {size / 1e6:.1f} MB"
 
 
 def _cuda() -> Rows:

@@ -5,17 +5,20 @@ Gradients flow as bare arrays; under create_graph they flow as tensors and each 
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ..core.quiet import quiet
+from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from .mode import mode
 from .node import Leaf, Node, Port
+
+next_task = itertools.count().__next__
 
 
 def run(
@@ -30,18 +33,26 @@ def run(
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
         (None for one that nothing reached), and no ``.grad`` changes.
     """
-    flow = Recorded() if create else Bare()
+    flow = RECORDED if create else BARE
     allowed = None if wanted is None else _on_the_way(roots, wanted)
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
-    before = mode.recording
-    mode.recording = create
+    session = None if mode.anomaly is None else mode.anomaly.session(roots)
+    before, outer = mode.recording, mode.task
+    mode.recording, mode.task = create, (next_task(), roots, allowed)
+    token = silence(silent)
     try:
-        with quiet():
-            _loop(flow, roots, grads, retain, allowed, catch)
+        _loop(flow, roots, grads, retain, allowed, catch)
+    except Exception as error:
+        if session is not None:
+            session.explain(error)
+        raise
     finally:
-        mode.recording = before
+        restore(token)
+        mode.recording, mode.task = before, outer
+        if session is not None:
+            session.finish()
     if wanted is None:
         return []
     return [
@@ -59,50 +70,42 @@ def _loop(
 ) -> None:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
-    bare = flow.__class__ is Bare
-
-    def send(edge: Any, part: Any) -> None:
-        """Add a gradient to what is pending for an edge."""
-        node = edge.node if edge.__class__ is Port else edge
-        if allowed is not None and node not in allowed:
-            return
-        if part.shape != edge.shape:
-            part = flow.fit(part, edge.shape)
-        if part.dtype != (edge.kind.numpy if bare else edge.kind.dtype):
-            part = flow.cast(part, edge.kind)
-        if node.outputs > 1:
-            slots = pending.get(node)
-            if slots is None:
-                slots = pending[node] = [None] * node.outputs
-                heappush(heap, (-node.sequence, node))
-            old = slots[edge.index]
-            slots[edge.index] = part if old is None else old + part
-        else:
+    bare = flow is BARE
+    edges, parts = roots, [flow.start(grad) for grad in grads]
+    while True:
+        for edge, part in zip(edges, parts):
+            if edge is None or part is None:
+                continue
+            node = edge.node if edge.__class__ is Port else edge
+            if allowed is not None and node not in allowed:
+                continue
+            if part.shape != edge.shape:
+                part = flow.fit(part, edge.shape)
+            if part.dtype is not (edge.kind.numpy if bare else edge.kind.dtype):
+                part = flow.cast(part, edge.kind)
             old = pending.get(node)
             if old is None:
-                pending[node] = part
                 heappush(heap, (-node.sequence, node))
+            if node.outputs > 1:
+                pending[node] = part = _at_output(old, edge, part)
             else:
-                pending[node] = old + part
-
-    for root, grad in zip(roots, grads):
-        send(root, flow.start(grad))
-    while heap:
+                pending[node] = part if old is None else old + part
+        edge = part = parts = node = old = None  # `_own` counts who holds a gradient
+        if not heap:
+            return
         node = heappop(heap)[1]
         g = pending.pop(node)
         if node.notes is not None:
             g = flow.before(node, g)
-        if catch is not None:
+        edges = parts = ()
+        if catch is not None and allowed is not None:
             _take(catch, node, g, flow)
-            if node.__class__ is Leaf:
-                continue
-            if allowed is not None and not any(
+            if node.__class__ is Leaf or not any(
                 edge is not None and edge.node in allowed for edge in node.edges
             ):
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
-            del g
             continue
         if node.saved is None:
             raise RuntimeError(TWICE.format(node.name()))
@@ -112,10 +115,16 @@ def _loop(
         if not retain:
             node.release()
         del g
-        for edge, part in zip(node.edges, parts):
-            if edge is not None and part is not None:
-                send(edge, part)
-        part = parts = None
+        edges = node.edges
+
+
+def _at_output(slots: list | None, port: Port, part: Any) -> list:
+    """The pending gradients of a node with several outputs, with one more added."""
+    if slots is None:
+        slots = [None] * port.node.outputs
+    old = slots[port.index]
+    slots[port.index] = part if old is None else old + part
+    return slots
 
 
 TWICE = (
@@ -128,7 +137,32 @@ TWICE = (
 def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) -> None:
     for index, part in enumerate(g if node.outputs > 1 else (g,)):
         if (node, index) in catch and part is not None:
-            catch[node, index] = flow.finish(part, node)
+            catch[node, index] = flow.finish(part, node, index)
+
+
+def current_task() -> int:
+    """The number of the backward that runs in this thread; -1 where none does."""
+    return -1 if mode.task is None else mode.task[0]
+
+
+def will_execute(node: Node) -> bool:
+    """Does the backward that runs visit this node?"""
+    if mode.task is None:
+        return False
+    _, roots, allowed = mode.task
+    return node in (reachable(roots) if allowed is None else allowed)
+
+
+def reachable(roots: Sequence[Any]) -> set[Node]:
+    """All nodes of a graph."""
+    seen = {root.node for root in roots}
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge.node not in seen:
+                seen.add(edge.node)
+                stack.append(edge.node)
+    return seen
 
 
 def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:
@@ -155,20 +189,22 @@ class Bare:
     def start(self, grad: Tensor) -> Any:
         return grad._array
 
-    def finish(self, g: Any, node: Any) -> Tensor:
-        return wrap(_own(g), node.kind)
+    def finish(self, g: Any, node: Any, index: int) -> Tensor:
+        return wrap(_own(g), node.kind if node.outputs == 1 else node.shape[index][1])
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
 
     def cast(self, part: Any, kind: Any) -> Any:
+        if part.dtype == kind.numpy:
+            return part
         return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(
             kind.numpy
         )
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
-        hooks = (leaf.notes or {}).get("after")
+        hooks = None if leaf.notes is None else leaf.notes.get("after")
         if tensor is not None:
             old = tensor.grad
             if old is None:
@@ -178,64 +214,105 @@ class Bare:
                 old._cell[0] += 1
             else:
                 tensor._grad = old + wrap(g, leaf.kind)
-            for hook in tuple((hooks or {}).values()):
+            for hook in tuple(hooks.values()) if hooks else ():
                 hook(tensor)
 
-    def tensors(self, node: Node, gs: Any) -> Any:
-        """What hooks see: tensors."""
-        return wrap(gs, node.kind)
-
-    def arrays(self, value: Any) -> Any:
-        return value._array
-
     def before(self, node: Node, g: Any) -> Any:
-        """Run the hooks on the gradient that arrives."""
+        """Run the hooks on the gradient that arrives: of the tensors, retain_grad, of the node."""
         notes = node.notes or {}
-        per_output = notes.get("tensor_hooks")
-        if per_output:
-            gs = g if node.outputs > 1 else [g]
-            for index, hooks in per_output.items():
-                if gs[index] is not None:
-                    gs[index] = self._through(hooks, gs[index], node)
-            g = gs if node.outputs > 1 else gs[0]
-        if notes.get("before"):
-            gs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
-            for hook in tuple(notes["before"].values()):
-                result = hook(gs)
-                if result is not None:
-                    gs = result if isinstance(result, tuple) else (result,)
-            back = [None if t is None else self.arrays(t) for t in gs]
-            g = back if node.outputs > 1 else back[0]
+        gs = g if node.outputs > 1 else [g]
+        for index, hooks in notes.get("tensor_hooks", {}).items():
+            if gs[index] is not None:
+                for hook in tuple(hooks.values()):
+                    gs[index] = self._changed(
+                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
+                    )
         for tensor, index in notes.get("retained", {}).values():
-            alive = tensor()
-            part = g[index] if node.outputs > 1 else g
+            alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
-                kept = self.finish(part, node)
+                kept = self.finish(part, node, index)
                 alive._grad = kept if alive.grad is None else alive.grad + kept
-        return g
-
-    def _through(self, hooks: dict, g: Any, node: Node) -> Any:
-        for hook in tuple(hooks.values()):
-            given = self.tensors(node, g)
-            result = hook(given)
-            g = self.arrays(given if result is None else result)
-        return g
-
-    def _as_tensors(self, gs: Sequence[Any], node: Node) -> list[Any]:
-        return [None if g is None else self.tensors(node, g) for g in gs]
+        if notes.get("before"):
+            for hook in tuple(notes["before"].values()):
+                gs = self._all_changed(hook, hook(self._seen(node, gs)), gs)
+        return gs if node.outputs > 1 else gs[0]
 
     def after(self, node: Node, parts: Sequence[Any], g: Any) -> Sequence[Any]:
-        """Run the hooks on the gradients that leave."""
-        outs = tuple(self._as_tensors(g if node.outputs > 1 else [g], node))
-        ins = tuple(
-            None if part is None or edge is None else self.tensors(edge, self.fit(part, edge.shape))
-            for part, edge in zip(parts, node.edges)
-        )
+        """Run the hooks on the gradients that leave; they see one for each operand."""
+        outs = self._seen(node, g if node.outputs > 1 else [g])
+        places = node.places_of_edges()
+        ins: list[Any] = [None] * (max(len(node.next_functions), *(i + 1 for i in places), 0))
+        for i, part, edge in zip(places, parts, node.edges):
+            if part is not None and edge is not None:
+                ins[i] = self.cast_to(self.fit(part, edge.shape), edge.kind)
+        kinds = dict(zip(places, node.edges))
         for hook in tuple((node.hooks or {}).values()):
-            result = hook(ins, outs)
-            if result is not None:
-                ins = result if isinstance(result, tuple) else (result,)
-        return [None if t is None else self.arrays(t) for t in ins]
+            seen = tuple(
+                None if part is None else self.tensor(kinds[i], 0, part)
+                for i, part in enumerate(ins)
+            )
+            ins = self._all_changed(hook, hook(seen, outs), ins)
+        return [ins[i] for i in places]
+
+    def cast_to(self, part: Any, kind: Any) -> Any:
+        own = kind.dtype if isinstance(part, Tensor) else kind.numpy
+        return part if part.dtype == own else self.cast(part, kind)
+
+    def tensor(self, node: Any, index: int, g: Any) -> Any:
+        """What hooks see: a tensor."""
+        shape = node.shape
+        several = node.outputs > 1 if isinstance(node, Node) else False
+        return wrap(g, shape[index][1] if several else node.kind)
+
+    def _seen(self, node: Node, gs: Sequence[Any]) -> tuple:
+        return tuple(None if g is None else self.tensor(node, i, g) for i, g in enumerate(gs))
+
+    def _all_changed(self, hook: Callable, results: Any, gs: Sequence[Any]) -> list[Any]:
+        """The gradients that a node's hook gave, or what there was if it gave None."""
+        if results is None:
+            return list(gs)
+        if not isinstance(results, tuple):
+            raise TypeError(f"expected tuple, but hook returned '{type(results).__name__}'")
+        if len(results) != len(gs):
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has returned an incorrect number of values (got {len(results)}, but "
+                f"expected {len(gs)})"
+            )
+        return [
+            None if new is None else self._changed(hook, new, old) for new, old in zip(results, gs)
+        ]
+
+    def _changed(self, hook: Callable, result: Any, g: Any) -> Any:
+        """The gradient that a hook gave instead of `g`; `g` if it gave None.
+
+        Raises:
+            TypeError: It gave something else than a tensor.
+            RuntimeError: Its shape or dtype is not that of `g`.
+        """
+        if result is None:
+            return g
+        if not isinstance(result, Tensor):
+            raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+        new = self.bare(result)
+        if g is None:
+            return new
+        if new.shape != g.shape:
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has changed the size of value (was {list(g.shape)}, got "
+                f"{list(new.shape)})"
+            )
+        if new.dtype != g.dtype:
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has changed the type of value (was {g.dtype}, got {new.dtype})"
+            )
+        return new
+
+    def bare(self, value: Tensor) -> Any:
+        return value._array
+
+
+def _name(hook: Callable) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
 
 
 class Recorded(Bare):
@@ -244,7 +321,7 @@ class Recorded(Bare):
     def start(self, grad: Tensor) -> Any:
         return grad
 
-    def finish(self, g: Any, node: Any) -> Tensor:
+    def finish(self, g: Any, node: Any, index: int) -> Tensor:
         return g
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
@@ -263,11 +340,14 @@ class Recorded(Bare):
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):
                 hook(tensor)
 
-    def tensors(self, node: Node, gs: Any) -> Any:
-        return gs
+    def tensor(self, node: Any, index: int, g: Any) -> Any:
+        return g
 
-    def arrays(self, value: Any) -> Any:
+    def bare(self, value: Any) -> Any:
         return value
+
+
+BARE, RECORDED = Bare(), Recorded()
 
 
 def _own(g: Any) -> Any:
@@ -283,6 +363,8 @@ HELD_HERE = 4
 
 def fit(part: Any, shape: tuple[int, ...]) -> Any:
     """`part` summed over where it was broadcast from `shape`, and spread to where it is smaller."""
+    if part.size == 1:
+        return _spread(part, shape)
     extra = part.ndim - len(shape)
     if extra > 0:
         part = part.sum(axis=tuple(range(extra)))
@@ -297,7 +379,7 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _spread(part: Any, shape: tuple[int, ...]) -> Any:
-    if part.size == 1 and part.dtype.kind in "fc" and part.__class__ is np.ndarray:
+    if part.size == 1 and part.__class__ is np.ndarray:
         # What the gradient of a sum is: NumPy's broadcast_to would take ten times as long.
         return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
     return np.broadcast_to(part, shape)

@@ -2,108 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.tensor import Tensor, wrap
-from .mode import enable_grad, mode, no_grad
-from .node import Node, Port, next_sequence
-
-
-class Context:
-    """What forward and backward share (``ctx``).
-
-    Attributes:
-        needs_input_grad: For each argument of forward: is its gradient wanted?
-    """
-
-    def __init__(self, needs: tuple[bool, ...]) -> None:
-        self.needs_input_grad = needs
-        self.materialize_grads = True
-        self._saved: tuple[Any, ...] = ()
-        self._fixed: tuple[Any, ...] = ()
-        self._dirty: tuple[Any, ...] = ()
-        self._versions: tuple[int, ...] = ()
-        self._node: Any = None
-        self._outputs: tuple[Any, ...] = ()
-        self._freed = False
-
-    def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for backward; call it once, in forward or setup_context."""
-        self._saved = tensors
-        self._versions = tuple(-1 if t is None else t._cell[0] for t in tensors)
-
-    save_for_forward = save_for_backward
-
-    @property
-    def saved_tensors(self) -> tuple[Any, ...]:
-        """What save_for_backward kept.
-
-        Raises:
-            RuntimeError: It was freed by an earlier backward, or modified in place since.
-        """
-        if self._freed:
-            raise RuntimeError(
-                "Trying to backward through the graph a second time (or directly access saved tensors "
-                "after they have already been freed). Specify retain_graph=True in the first backward() "
-                "if you need the graph again."
-            )
-        for tensor, version in zip(self._saved, self._versions, strict=True):
-            if tensor is not None and tensor._cell[0] != version:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: a saved tensor of shape {list(tensor.shape)} is at version "
-                    f"{tensor._cell[0]}; expected version {version} instead."
-                )
-        return self._saved
-
-    def mark_dirty(self, *tensors: Tensor) -> None:
-        """Say which inputs forward changed in place (and returns)."""
-        self._dirty = tensors
-
-    def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Say which outputs have no gradient."""
-        self._fixed = tensors
-
-    def set_materialize_grads(self, value: bool) -> None:
-        """False: backward gets None, not zeros, for an output that nothing reached."""
-        self.materialize_grads = value
+from ..core.tensor import Tensor, wrap, wrap_view
+from .context import Context, alias
+from .history import rebase
+from .mode import mode, no_grad
+from .node import Leaf, Node, next_sequence
 
 
 class FunctionNode(Node):
-    """The recorded call of a Function."""
+    """The recorded call of a Function; what its ctx has can be read from the node too."""
 
-    __slots__ = ("context", "count", "function", "places")
+    __slots__ = ("context", "count", "function", "gone", "outputs", "places")
 
     context: Context
     function: type
     places: tuple[int, ...]
+    """Which arguments the edges belong to."""
     count: int
+    """How many arguments there were."""
+    gone: frozenset[int]
+    """Which arguments were no tensors."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in FunctionNode.__slots__:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(self.context, name)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        found = dict(zip(self.places, self.edges))
+        return tuple(
+            (None, 0) if found.get(i) is None else (found[i].node, found[i].index)
+            for i in range(self.count)
+            if i not in self.gone
+        )
 
     def backward(self, g: Any) -> list[Any]:
-        with no_grad():
-            parts = self._call(
-                [None if part is None else wrap(part, kind) for part, kind in self._kinds(g)]
-            )
+        gs = [g] if self.outputs == 1 else g
+        parts = self._call(
+            [
+                None if part is None else wrap(part, kind)
+                for part, (_, kind) in zip(gs, self._described())
+            ]
+        )
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
-        with enable_grad():
-            return self._call([part for part, _ in self._kinds(g)])
+        return self._call([g] if self.outputs == 1 else list(g))
 
-    def _kinds(self, g: Any) -> list[tuple[Any, Any]]:
-        if self.outputs == 1:
-            return [(g, self.kind)]
-        return [(part, kind) for part, (_, kind) in zip(g, self.shape, strict=True)]
+    def _described(self) -> Sequence[tuple[Any, Any]]:
+        """Shape and kind of each output; kind None for what is no tensor."""
+        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape
 
     def _call(self, gs: list[Any]) -> list[Any]:
-        shapes = [(self.shape, self.kind)] if self.outputs == 1 else self.shape
         if self.context.materialize_grads:
             gs = [
-                wrap(kind.xp.zeros(shape, kind.numpy), kind) if g is None else g
-                for g, (shape, kind) in zip(gs, shapes, strict=True)
+                wrap(kind.xp.zeros(shape, kind.numpy), kind) if g is None and kind else g
+                for g, (shape, kind) in zip(gs, self._described())
             ]
-        result = self.function.backward(self.context, *gs)  # type: ignore[attr-defined]
+        result = backward_of(self.function)(self.context, *gs)
         parts = result if isinstance(result, tuple) else (result,)
         if len(parts) > self.count and all(part is None for part in parts[self.count :]):
             parts = parts[: self.count]
@@ -112,12 +72,65 @@ class FunctionNode(Node):
                 f"function {self.name()} returned an incorrect number of gradients (expected {self.count}, "
                 f"got {len(parts)})"
             )
-        return [parts[i] for i in self.places]
+        for i in self.gone:
+            if parts[i] is not None:
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient different than None at position {i + 1}, "
+                    "but the corresponding forward input was not a Variable: return None there"
+                )
+        return [self._checked(i, parts[i], edge) for i, edge in zip(self.places, self.edges)]
+
+    def _checked(self, i: int, part: Any, edge: Any) -> Any:
+        """A returned gradient that fits its argument.
+
+        Raises:
+            RuntimeError: It is no tensor, or its shape or dtype belong to something else.
+        """
+        if part is None:
+            return None
+        if not isinstance(part, Tensor):
+            raise RuntimeError(
+                f"expected Variable or None (got {type(part).__name__}) from the backward of {self.name()} "
+                f"at index {i}"
+            )
+        shape, own = part._array.shape, edge.shape
+        if shape != own:
+            trailing = shape[len(shape) - len(own) :]
+            if len(shape) < len(own) or any(m != n and n != 1 for m, n in zip(trailing, own)):
+                raise RuntimeError(
+                    f"Function {self.name()} returned an invalid gradient at index {i} - got {list(shape)} "
+                    f"but expected shape compatible with {list(own)}"
+                )
+        if part.dtype.is_complex and not edge.kind.dtype.is_complex:
+            raise RuntimeError(
+                f"Function {self.name()} returned an invalid gradient at index {i} - got {part.dtype} for "
+                f"an input of {edge.kind.dtype}: return its real part"
+            )
+        return part
 
     def release(self) -> None:
-        self.context._freed = bool(self.context._saved)
-        self.context._saved = ()
-        self.context._versions = ()
+        if self.context._saved:
+            self.context._saved = None
+            self.saved = None
+
+    def pack(self, pack: Callable, unpack: Callable) -> None:
+        self.context._pack(self, pack, unpack)
+
+
+def backward_of(function: Any) -> Callable:
+    """The backward of a Function, under either of its two names.
+
+    Raises:
+        RuntimeError: It defines both.
+    """
+    if function.vjp is Function.vjp:
+        return function.backward
+    if function.backward is not Function.backward:
+        raise RuntimeError(
+            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only "
+            "implement one of them."
+        )
+    return function.vjp
 
 
 class Function:
@@ -140,6 +153,8 @@ class Function:
         tensor([2.])
     """
 
+    generate_vmap_rule = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
             f"{type(self).__name__} is not called itself: write {type(self).__name__}.apply(...)"
@@ -160,72 +175,141 @@ class Function:
             "autograd.Function to use it with backward mode AD."
         )
 
+    vjp = backward
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The forward-mode derivative; definitions are accepted, and nothing calls them yet."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """The batched form; definitions are accepted, for `func.vmap`."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
+            "generate_vmap_rule=True."
+        )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Any) -> Any:
+        """Prepare ctx, where forward does not take it."""
+        raise NotImplementedError("setup_context is not implemented.")
+
     @classmethod
-    def apply(cls, *args: Any) -> Any:
-        """Call the function, recorded."""
-        needs = tuple(isinstance(x, Tensor) and x._node is not None for x in args)
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, recorded.
+
+        Raises:
+            TypeError: Keyword arguments were given, and forward takes ctx.
+        """
+        apart = cls.setup_context is not Function.setup_context
+        if apart:
+            args = bind_defaults(cls.forward, args, kwargs)
+        elif kwargs:
+            raise TypeError(
+                f"{cls.__name__}.apply() takes no keyword arguments, but got {', '.join(kwargs)}: "
+                "pass arguments by position"
+            )
+        needs = tuple([isinstance(x, Tensor) and x._node is not None for x in args])
         context = Context(needs)
-        setup = getattr(cls, "setup_context", None)
         with no_grad():
-            if setup is None:
-                outputs = cls.forward(context, *args)
-            else:
+            if apart:
                 outputs = cls.forward(*args)
-                setup(context, args, outputs)
+                cls.setup_context(context, args, outputs)
+            else:
+                outputs = cls.forward(context, *args)
         several = isinstance(outputs, tuple)
         listed = list(outputs) if several else [outputs]
-        if any(needs) and mode.recording:
-            listed = cls._record(context, args, listed, needs)
+        listed = wrap_outputs(cls, context, args, listed, needs)
         return tuple(listed) if several else listed[0]
 
-    @classmethod
-    def _record(
-        cls, context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
-    ) -> list[Any]:
-        tensors = [x for x in outputs if isinstance(x, Tensor)]
-        node: Any = object.__new__(_node_class(cls, len(tensors)))
-        node.places = tuple(i for i, on in enumerate(needs) if on)
-        node.edges = tuple(args[i]._node for i in node.places)
-        node.context, node.function, node.count = context, cls, len(args)
-        node.saved, node.cells, node.versions = (), (), ()
-        node.sequence, node.hooks, node.notes = next_sequence(), None, None
-        node.shape = tuple((x._array.shape, x._kind) for x in tensors)
-        node.kind = tensors[0]._kind if tensors else None
-        if len(tensors) == 1:
-            node.shape = tensors[0]._array.shape
-        fixed = {id(x) for x in context._fixed}
-        inputs = {id(x) for x in args if isinstance(x, Tensor)}
-        dirty = {id(x) for x in context._dirty}
-        recorded, index = [], 0
-        for output in outputs:
-            if isinstance(output, Tensor):
-                if id(output) in inputs and id(output) not in dirty:
-                    output = wrap(output._array, output._kind)
-                if id(output) in dirty:
-                    output._cell[0] += 1
-                if id(output) not in fixed and output._kind.dtype.category >= 2:
-                    output._node = (
-                        node
-                        if len(tensors) == 1
-                        else Port(node, index, output._array.shape, output._kind)
-                    )
-                index += 1
-            recorded.append(output)
+
+def bind_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:
+    """The arguments of forward with its defaults filled in."""
+    import inspect  # loads when a Function with setup_context is first used
+
+    bound = inspect.signature(forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args
+
+
+def wrap_outputs(
+    cls: type[Function], context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
+) -> list[Any]:
+    """What apply gives: the outputs with their history, and inputs that pass through as views."""
+    inputs = {id(x) for x in args if isinstance(x, Tensor)}
+    dirty = {id(x) for x in context._dirty}
+    if dirty - {id(x) for x in outputs}:
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. The "
+            "inputs that are modified inplace must all be outputs of the Function."
+        )
+    for x in context._dirty:
+        x._cell[0] += 1
+    fixed = {id(x) for x in context._fixed}
+    recorded = mode.recording and any(needs)
+    node = new_node(cls, context, args, outputs, needs) if recorded else None
+    made = []
+    for index, output in enumerate(outputs):
+        if isinstance(output, Tensor):
+            differentiable = id(output) not in fixed and output._kind.dtype.category >= 2
+            if id(output) in dirty:
+                if node is not None and differentiable:
+                    written(output, node.port(index))
+            else:
+                if id(output) in inputs:
+                    output = wrap_view(output._array, output) if differentiable else alias(output)
+                if node is not None and differentiable:
+                    output._node = node.port(index)
+        made.append(output)
+    if node is not None:
+        passed = inputs - dirty
+        context._keep(node, {id(x): i for i, x in enumerate(outputs) if id(x) not in passed})
+        node.saved = (context,) if context._saved else ()
         for watch in mode.watchers:
-            watch(node)
-        return recorded
+            watch(node, made)
+    return made
 
 
-_classes: dict[tuple[type, int], type] = {}
+def written(output: Tensor, history: Any) -> None:
+    """Give an input that forward changed in place its new history."""
+    if type(output._node) is Leaf:
+        raise RuntimeError(
+            "a leaf Variable that requires grad has been used in an in-place operation."
+        )
+    rebase(output, history, output._cell)
 
 
-def _node_class(function: type, outputs: int) -> type:
-    found = _classes.get((function, outputs))
+def new_node(
+    cls: type[Function], context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
+) -> FunctionNode:
+    """The node of a call."""
+    node: FunctionNode = object.__new__(_node_class(cls))
+    node.places = tuple([i for i, on in enumerate(needs) if on])
+    node.edges = tuple([args[i]._node for i in node.places])
+    node.gone = frozenset([i for i, x in enumerate(args) if not isinstance(x, Tensor)])
+    node.context, node.function, node.count = context, cls, len(args)
+    node.cells = node.versions = ()
+    node.sequence, node.hooks, node.notes = next_sequence(), None, None
+    node.outputs = max(1, len(outputs))
+    shapes = tuple(
+        [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    )
+    node.kind = next((kind for _, kind in shapes if kind is not None), None)
+    node.shape = shapes[0][0] if len(shapes) == 1 else shapes
+    return node
+
+
+_classes: dict[type, type] = {}
+
+
+def _node_class(function: type) -> type:
+    found = _classes.get(function)
     if found is None:
-        found = _classes[function, outputs] = type(
-            f"{function.__name__}Backward",
-            (FunctionNode,),
-            {"__slots__": (), "outputs": max(1, outputs)},
+        found = _classes[function] = type(
+            f"{function.__name__}Backward", (FunctionNode,), {"__slots__": ()}
         )
     return found
 

@@ -39,6 +39,8 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
 
     Source: torch.Tensor.register_post_accumulate_grad_hook
     """
+    if self._node is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if type(self._node) is not Leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
     return Handle(self._node.note("after", {}), hook)

@@ -13,12 +13,21 @@ class Mode(threading.local):
     Attributes:
         recording: Are operations recorded?
         inference: Inside inference_mode?
-        watchers: Called with each new node (saved-tensor hooks, anomaly detection); usually empty.
+        watchers: Called with each new node and its results, of which those that are tensors count
+            (saved-tensor hooks, anomaly detection); usually empty.
+        anomaly: What `detect_anomaly` set up in this thread; None where it is off.
+        task: The backward that runs: its number, its roots, and the nodes it may visit (None: all).
+        packers: The saved-tensor hooks in force, as pairs of pack and unpack, innermost last.
+        unpackable: Why saved-tensor hooks are not allowed here; None where they are.
     """
 
     recording = True
     inference = False
-    watchers: tuple[Callable[[Any], None], ...] = ()
+    watchers: tuple[Callable[[Any, Any], None], ...] = ()
+    anomaly: Any = None
+    task: tuple[int, Any, Any] | None = None
+    packers: tuple[tuple[Callable, Callable], ...] = ()
+    unpackable: str | None = None
 
 
 mode = Mode()

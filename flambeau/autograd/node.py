@@ -12,6 +12,10 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.dtype import BY_NUMPY
+from ..core.kind import kind_of
+from ..core.tensor import wrap
+
 next_sequence = itertools.count(1).__next__
 """Inputs are always older than outputs; backward goes from the newest to the oldest."""
 
@@ -22,7 +26,7 @@ class Node:
     Attributes:
         edges: For each operand its node (or port), None where no gradient is wanted.
         saved: Arrays that the gradient needs; None once they were freed.
-        cells, versions: The operands' version cells, and their versions when they were saved.
+        cells, versions: The version cells of what is saved, and their versions then.
         sequence: Creation order.
         shape, kind: Of the output (of one output; ports know theirs).
         hooks: None, or a dict of functions that see the gradients that leave.
@@ -56,6 +60,24 @@ class Node:
         """The same on tensors, recorded."""
         raise NotImplementedError
 
+    def origin(self, i: int) -> tuple[Any, Any]:
+        """The saved array that cell `i` is about, and the history of the tensor that it was."""
+        raise NotImplementedError
+
+    def pack(self, pack: Callable, unpack: Callable) -> None:
+        """Replace what was saved by what `pack` makes of it; `unpack` gives it back when it is used.
+
+        Versions are not checked any more: what became of the values is the hooks' affair.
+        """
+        if self.saved:
+            self.saved = tuple([pack(self.shown(array)) for array in self.saved])
+            self.cells = self.versions = ()
+            self.note("unpack", unpack)
+
+    def shown(self, array: Any) -> Any:
+        """A saved array as the tensor that a hook sees."""
+        return wrap(array, kind_of(BY_NUMPY[array.dtype], self.kind.device))
+
     def release(self) -> None:
         """Free what only backward needs; what saved nothing can run again."""
         if self.saved:
@@ -80,6 +102,13 @@ class Node:
         """For each operand the node that made it and which of its outputs it was."""
         return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
 
+    def places_of_edges(self) -> Sequence[int]:
+        """Which operand each edge belongs to: classes that drop unwanted edges say so in `next_functions`."""
+        found = self.next_functions
+        if len(found) == len(self.edges):
+            return range(len(found))
+        return [i for i, (node, _) in enumerate(found) if node is not None]
+
     @property
     def node(self) -> Node:
         return self
@@ -87,6 +116,13 @@ class Node:
     @property
     def index(self) -> int:
         return 0
+
+    def port(self, index: int) -> Any:
+        """The history of an output."""
+        if self.outputs == 1:
+            return self
+        shape, kind = self.shape[index]
+        return Port(self, index, shape, kind)
 
     def register_hook(self, hook: Callable) -> Handle:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node ran; a result replaces grad_inputs."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor
 from . import engine
-from .mode import mode
-from .node import Leaf, Port
+from .gradient import backward as run
+from .gradient import seed
+from .node import Leaf
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -52,45 +52,6 @@ Tensor.requires_grad_ = requires_grad_  # type: ignore[attr-defined]
 Tensor.requires_grad = Tensor.requires_grad.setter(_set_requires_grad)  # type: ignore[assignment,attr-defined]
 
 
-def edge_of(tensor: Tensor) -> Any:
-    """The node or port of a tensor that requires grad."""
-    return tensor._node
-
-
-def seeds(outputs: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor]:
-    """The gradients that backward starts with: ones for a single value, else what was given.
-
-    Raises:
-        RuntimeError: An output has several elements and no gradient, needs none, or shapes differ.
-    """
-    made = []
-    for output, grad in zip(outputs, grads):
-        if output._node is None:
-            raise RuntimeError(
-                "element 0 of tensors does not require grad and does not have a grad_fn: no input of "
-                "it requires grad, or it was computed under no_grad or from a detached tensor"
-            )
-        if grad is None:
-            if output._array.size != 1:
-                raise RuntimeError(
-                    f"grad can be implicitly created only for scalar outputs, not for shape "
-                    f"{list(output.shape)}: reduce it first (sum, mean) or pass gradient="
-                )
-            if output._kind.dtype.is_complex:
-                raise RuntimeError(
-                    "grad can be implicitly created only for real scalar outputs but got "
-                    f"{output.dtype}"
-                )
-            grad = wrap(output._kind.xp.ones(output._array.shape, output._kind.numpy), output._kind)
-        elif grad._array.shape != output._array.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of {grad.shape} and output[0] has a "
-                f"shape of {output.shape}."
-            )
-        made.append(grad)
-    return made
-
-
 def backward(
     self: Tensor,
     gradient: Tensor | None = None,
@@ -118,12 +79,32 @@ def backward(
         >>> x.grad
         tensor([6.])
     """
-    from . import backward as run
-
-    run(self, gradient, retain_graph, create_graph, inputs=inputs)
+    if inputs is not None:
+        run(self, gradient, retain_graph, create_graph, inputs=inputs)
+        return
+    retain = create_graph if retain_graph is None else retain_graph
+    engine.run((self._node,), (seed(0, self._node, gradient),), retain, create_graph)
 
 
 Tensor.backward = backward  # type: ignore[attr-defined]
 
 
-__all__ = ["Port", "engine", "mode"]
+class _Meta(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor)
+
+
+class Variable(metaclass=_Meta):
+    """The tensor of old programs: ``Variable(x, requires_grad)`` gives a tensor on the memory of x.
+
+    Source: torch.autograd.Variable
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
+        tensor([1.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Any = None, requires_grad: bool = False) -> Any:
+        made = Tensor() if data is None else data.detach()
+        return requires_grad_(made, requires_grad)

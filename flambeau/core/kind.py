@@ -22,7 +22,17 @@ class Kind:
         overridden: A tensor subclass that handles its own functions; no fast path takes it.
     """
 
-    __slots__ = ("_scalars", "compute", "device", "dtype", "numbers", "numpy", "overridden", "xp")
+    __slots__ = (
+        "_one",
+        "_scalars",
+        "compute",
+        "device",
+        "dtype",
+        "numbers",
+        "numpy",
+        "overridden",
+        "xp",
+    )
 
     dtype: dtype
     device: device
@@ -35,6 +45,7 @@ class Kind:
         self.numbers = frozenset(
             () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)
         )
+        self._one: Any = None
         self._scalars: dict[float, Any] = {}
 
     def scalar(self, value: float) -> Any:
@@ -51,6 +62,12 @@ class Kind:
                     self._scalars.clear()
                 self._scalars[value] = found
         return found
+
+    def one(self) -> Any:
+        """A new 0-d array of 1."""
+        if self._one is None:
+            self._one = self.xp.ones((), self.numpy)
+        return self._one.copy()
 
     def with_dtype(self, dtype: dtype) -> Kind:  # type: ignore[valid-type]
         return kind_of(dtype, self.device)

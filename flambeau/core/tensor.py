@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import kernels
 from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
@@ -25,7 +26,6 @@ from .kind import Kind, kind_of
 from .size import Size
 
 _size = tuple.__new__
-_new = object.__new__
 _kinds = {
     (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"
 }
@@ -352,27 +352,26 @@ class Tensor:
 
 _PYTHON = frozenset((bool, int, float, complex))
 
+if TYPE_CHECKING:
+
+    def make(array: Any, kind: Kind, node: Any, cell: list, base: Tensor | None) -> Tensor:
+        """A tensor of these slots: what every operation ends with."""
+
+
+kernels.constructs(globals(), "make", Tensor, "_array", "_kind", "_node", "_cell", "_base")
+
 
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    result = _new(Tensor)
-    result._array = array if array.__class__ is np.ndarray else kind.xp.asarray(array, kind.numpy)
-    result._kind = kind
-    result._node = None
-    result._cell = [0]
-    result._base = None
-    return result
+    if array.__class__ is not np.ndarray:
+        array = kind.xp.asarray(array, kind.numpy)
+    return make(array, kind, None, [0], None)
 
 
 def wrap_view(array: Any, of: Tensor) -> Tensor:
     """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
-    result = _new(Tensor)
-    result._array = array
-    result._kind = of._kind
-    result._node = None
-    cell = result._cell = of._cell
-    base = of._base
-    result._base = of if base is None else base
+    cell, base = of._cell, of._base
+    result = make(array, of._kind, None, cell, of if base is None else base)
     cell.append(weakref.ref(result))
     if len(cell) > 64:
         prune(cell)

@@ -205,7 +205,9 @@ class _Writer:
             return value
         return self.xp.asarray(value, dtype)
 
-    def lookup(self, path: str | None) -> object:
+    def lookup(self, path: str | Callable | None) -> object:
+        if callable(path):
+            return path
         if path not in self.found:
             value: object = self.xp
             for part in (path or "").split("."):

@@ -25,8 +25,8 @@ class Domain(enum.IntEnum):
 class Primitive:
     """A function that expressions are made of.
 
-    value: the array function that computes it (a NumPy name such as ``"add"``), or None where
-        `expansion` writes it in other primitives.
+    value: the array function that computes it (a NumPy name such as ``"add"``, or a function of
+        `numeric`), or None where `expansion` writes it in other primitives.
     domain: from the arguments' domains to the result's.
     derivative: ``(g, out, *args)`` to what each argument receives (None: nothing flows there).
     reduces: one value a row; the array function then takes ``axis`` and ``keepdims``.
@@ -38,7 +38,7 @@ class Primitive:
     def __init__(
         self,
         name: str,
-        value: str | None,
+        value: str | Callable | None,
         domain: Callable[..., Domain],
         reduces: bool = False,
         quiet: bool = False,

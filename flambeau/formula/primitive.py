@@ -1,27 +1,15 @@
-"""The primitive functions: their array functions, derivatives and simplifications, one place each.
+"""The primitive functions: the table of them with their array functions, and Python's operators.
 
-A derivative takes the incoming gradient, the node's own value and its arguments, and gives what each
-argument receives. For complex arguments it follows PyTorch's convention (the conjugate of the
-derivative times g); `conj` of something real is that thing, so real formulas do not see it.
+Their derivatives are in `derivative`, what is simplified while an expression is built in
+`simplification`; the package imports both.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from .expression import (
-    CONSTANT,
-    Domain,
-    Expression,
-    Primitive,
-    _intern,
-    constant,
-    is_constant,
-    length,
-    lift,
-    node,
-)
+from . import numeric
+from .expression import Domain, Expression, Primitive, length, lift
 
 PRIMITIVES: dict[str, Primitive] = {}
 
@@ -62,12 +50,12 @@ def _chosen(condition: Domain, *domains: Domain) -> Domain:
 
 def primitive(
     name: str,
-    value: str | None = None,
+    value: str | Callable | None = None,
     domain: Callable[..., Domain] = _floating,
     reduces: bool = False,
     quiet: bool = False,
 ) -> Primitive:
-    """Add a primitive to the table. `value` is its array function, by default of the same name."""
+    """Add a primitive to the table. `value` is its array function, by default NumPy's of the same name."""
     made = PRIMITIVES[name] = Primitive(name, value or name, domain, reduces, quiet)
     return made
 
@@ -107,6 +95,7 @@ divide = primitive("divide", "true_divide")
 negative = primitive("negative", domain=_number, quiet=True)
 reciprocal = primitive("reciprocal")
 power = primitive("power", domain=_number)
+integer_power = primitive("integer_power", numeric.integer_power, domain=_number)
 square = primitive("square", domain=_number)
 sqrt = primitive("sqrt")
 floor_divide = primitive("floor_divide", domain=_number)
@@ -137,14 +126,13 @@ hypot = primitive("hypot")
 logaddexp, logaddexp2 = primitive("logaddexp"), primitive("logaddexp2")
 copysign = primitive("copysign")
 nextafter = primitive("nextafter")
-ldexp_int = primitive("ldexp_int", "ldexp")
 heaviside = primitive("heaviside", domain=_number, quiet=True)
 gcd, lcm = (primitive(name, domain=_number, quiet=True) for name in ("gcd", "lcm"))
 
 floor, ceil, trunc, rint = (
     primitive(name, domain=_number, quiet=True) for name in ("floor", "ceil", "trunc", "rint")
 )
-sign = primitive("sign", domain=_number, quiet=True)
+sign = primitive("sign", numeric.sign, domain=_number, quiet=True)
 absolute = primitive("absolute", domain=_real, quiet=True)
 maximum, minimum = (primitive(name, domain=_widest, quiet=True) for name in ("maximum", "minimum"))
 fmax, fmin = (primitive(name, domain=_widest, quiet=True) for name in ("fmax", "fmin"))
@@ -180,7 +168,7 @@ make_complex = primitive("make_complex", domain=_complex, quiet=True)
 where = primitive("where", domain=_chosen, quiet=True)
 held = primitive("held", "positive", domain=_widest, quiet=True)
 
-sum = primitive("sum", "add.reduce", domain=_number, reduces=True)
+sum = primitive("sum", numeric.row_sum, domain=_number, reduces=True)
 prod = primitive("prod", "multiply.reduce", domain=_number, reduces=True)
 amax = primitive("amax", "maximum.reduce", domain=_widest, reduces=True, quiet=True)
 amin = primitive("amin", "minimum.reduce", domain=_widest, reduces=True, quiet=True)
@@ -208,287 +196,21 @@ def sgn(x: Expression) -> Expression:
     return where(equal(size, 0), x * 0.0, x / where(equal(size, 0), 1, size))
 
 
-@simplification(sgn)
-def _(x: Expression) -> Expression | None:
-    return sign(x) if x.domain < Domain.COMPLEX else None
+def no_derivative(name: str) -> Expression:
+    """The gradient of what has none: it raises RuntimeError when backward comes to it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError(
+            f"derivative for aten::{name} is not implemented: detach() the operand, or compute it "
+            "under torch.no_grad()"
+        )
+
+    return Primitive(f"no_derivative_of_{name}", refuse, _floating)(0.0)
 
 
 def mean(x: Expression) -> Expression:
     """The average of a row."""
     return sum(x) / length()
-
-
-# ---------------------------------------------------------------------------------- derivatives
-
-
-def linear(*factors: object) -> Callable:
-    """The rule of a function that is linear in each argument with constant factors."""
-
-    def rule(g: Expression, out: Expression, *args: Expression) -> tuple:
-        return tuple(None if factor is None else g * factor for factor in factors)
-
-    return rule
-
-
-def chain(slope: Callable[..., Expression]) -> Callable:
-    """The rule of a function of one argument from its slope, given the output and the argument."""
-
-    def rule(g: Expression, out: Expression, x: Expression) -> tuple:
-        return (g * conj(slope(out, x)),)
-
-    return rule
-
-
-derivative(add)(linear(1, 1))
-derivative(subtract)(linear(1, -1))
-derivative(negative)(linear(-1))
-derivative(sum)(linear(1))
-derivative(held)(linear(None))
-derivative(
-    equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor
-)(linear(None, None))
-derivative(bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift, gcd, lcm)(
-    linear(None, None)
-)
-derivative(isnan, isinf, isfinite, signbit, logical_not, bitwise_not, any, all)(linear(None))
-derivative(floor, ceil, trunc, rint, sign)(linear(None))
-derivative(floor_divide, nextafter)(linear(None, None))
-derivative(heaviside, ldexp_int)(linear(None, None))
-derivative(exp)(chain(lambda out, x: out))
-derivative(exp2)(chain(lambda out, x: out * math.log(2)))
-derivative(expm1)(chain(lambda out, x: out + 1))
-derivative(log)(chain(lambda out, x: reciprocal(x)))
-derivative(log2)(chain(lambda out, x: reciprocal(x * math.log(2))))
-derivative(log10)(chain(lambda out, x: reciprocal(x * math.log(10))))
-derivative(log1p)(chain(lambda out, x: reciprocal(x + 1)))
-derivative(sin)(chain(lambda out, x: cos(x)))
-derivative(cos)(chain(lambda out, x: -sin(x)))
-derivative(tan)(chain(lambda out, x: 1 + square(out)))
-derivative(asin)(chain(lambda out, x: rsqrt(1 - square(x))))
-derivative(acos)(chain(lambda out, x: -rsqrt(1 - square(x))))
-derivative(atan)(chain(lambda out, x: reciprocal(square(x) + 1)))
-derivative(sinh)(chain(lambda out, x: cosh(x)))
-derivative(cosh)(chain(lambda out, x: sinh(x)))
-derivative(tanh)(chain(lambda out, x: 1 - square(out)))
-derivative(asinh)(chain(lambda out, x: rsqrt(square(x) + 1)))
-derivative(acosh)(chain(lambda out, x: rsqrt(x - 1) * rsqrt(x + 1)))
-derivative(atanh)(chain(lambda out, x: reciprocal(1 - square(x))))
-derivative(reciprocal)(chain(lambda out, x: -square(out)))
-derivative(square)(chain(lambda out, x: x * 2))
-derivative(sqrt)(lambda g, out, x: (g / (conj(out) * 2),))
-derivative(rsqrt)(chain(lambda out, x: out * out * out * -0.5))
-derivative(sigmoid)(chain(lambda out, x: out * (1 - out)))
-derivative(multiply)(lambda g, out, x, y: (g * conj(y), g * conj(x)))
-derivative(divide)(lambda g, out, x, y: (g / conj(y), -g * conj(out / y)))
-derivative(fmod)(lambda g, out, x, y: (g, -g * trunc(x / y)))
-derivative(remainder)(lambda g, out, x, y: (g, -g * floor_divide(x, y)))
-derivative(conj)(lambda g, out, x: (conj(g),))
-derivative(real)(lambda g, out, x: (real(g),))
-derivative(imag)(lambda g, out, x: (real(g) * 1j,))
-derivative(make_complex)(lambda g, out, x, y: (real(g), imag(g)))
-derivative(absolute)(lambda g, out, x: (real(g) * sgn(x),))
-derivative(where)(lambda g, out, c, x, y: (None, where(c, g, 0), where(c, 0, g)))
-derivative(atan2)(lambda g, out, x, y: (g * y / (x * x + y * y), -g * x / (x * x + y * y)))
-derivative(hypot)(lambda g, out, x, y: (g * x / out, g * y / out))
-derivative(copysign)(lambda g, out, x, y: (g * where(equal(x, 0), 0, sign(x * out)) * 1.0, None))
-derivative(logaddexp)(lambda g, out, x, y: (g * exp(x - out), g * exp(y - out)))
-derivative(logaddexp2)(lambda g, out, x, y: (g * exp2(x - out), g * exp2(y - out)))
-
-
-@derivative(sgn)
-def _(g: Expression, out: Expression, x: Expression) -> tuple:
-    size = absolute(x)
-    across = g - real(conj(out) * g) * out
-    return (where(equal(size, 0), g * 0.0, across / where(equal(size, 0), 1, size)),)
-
-
-@derivative(angle)
-def _(g: Expression, out: Expression, x: Expression) -> tuple:
-    if x.domain < Domain.COMPLEX:
-        return (None,)
-    size = square(real(x)) + square(imag(x))
-    turned = real(g) * (x * 1j) / where(equal(size, 0), 1, size)
-    return (where(equal(size, 0), g * 0.0, turned),)
-
-
-@derivative(power)
-def _(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
-    by_base = where(equal(y, 0), 0, conj(y * power(x, y - 1)))
-    held_at_zero = logical_and(equal(x, 0), greater_equal(real(y), 0))
-    return g * by_base, g * where(held_at_zero, 0, conj(out * log(x)))
-
-
-def _larger(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
-    """max and min alike: whoever gave the value receives; at a tie each gets half."""
-    half = where(equal(x, y), g * 0.5, g)
-    return (where(equal(x, out), half, 0), where(equal(y, out), half, 0))
-
-
-derivative(maximum, minimum)(_larger)
-
-
-@derivative(fmax, fmin)
-def _(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
-    first = equal(x, out)
-    return where(first, g, 0), where(first, 0, g)
-
-
-@derivative(amax, amin)
-def _(g: Expression, out: Expression, x: Expression) -> tuple:
-    share = g / sum(where(equal(x, out), 1.0, 0.0))
-    return (where(equal(x, out), share, 0),)
-
-
-@derivative(prod)
-def _(g: Expression, out: Expression, x: Expression) -> tuple:
-    """The product of the others: by division where no element is zero, by hand around one zero."""
-    zero = equal(x, 0)
-    others = prod(where(zero, 1, x))
-    zeros = sum(where(zero, 1.0, 0.0))
-    alone = where(equal(zeros, 1), others, 0)
-    return (g * conj(where(zero, alone, where(equal(zeros, 0), others / where(zero, 1, x), 0))),)
-
-
-# ------------------------------------------------------------------------------ simplifications
-
-
-def _folds(function: Callable) -> Callable:
-    """A rule that computes with Python when every argument is a constant."""
-
-    def rule(*args: Expression) -> object:
-        if len([arg for arg in args if arg.primitive is CONSTANT]) < len(args):
-            return None
-        return function(*(arg.value for arg in args))
-
-    return rule
-
-
-for _owner, _function in (
-    (add, lambda a, b: a + b),
-    (subtract, lambda a, b: a - b),
-    (multiply, lambda a, b: a * b),
-    (negative, lambda a: -a),
-    (square, lambda a: a * a),
-):
-    simplification(_owner)(_folds(_function))
-
-
-@simplification(add)
-def _(x: Expression, y: Expression) -> Expression | None:
-    if is_constant(x, 0):
-        return y
-    if is_constant(y, 0):
-        return x
-    if y.primitive is negative:
-        return x - y.args[0]
-    if x.primitive is negative:
-        return y - x.args[0]
-    return None
-
-
-@simplification(subtract)
-def _(x: Expression, y: Expression) -> Expression | None:
-    if is_constant(y, 0):
-        return x
-    if is_constant(x, 0):
-        return -y
-    return x + y.args[0] if y.primitive is negative else None
-
-
-@simplification(multiply)
-def _(x: Expression, y: Expression) -> Expression | None:
-    if is_constant(x) and not is_constant(y):
-        x, y = y, x
-        swapped: Expression | None = node(multiply, (x, y))
-    else:
-        swapped = None
-    if (is_constant(y, 0) and x.domain < Domain.COMPLEX) or is_constant(y, 0):
-        return constant(0)
-    if is_constant(y, 1):
-        return x
-    if is_constant(y, -1):
-        return -x
-    if is_constant(y) and x.primitive is multiply and is_constant(x.args[1]):
-        return x.args[0] * constant(x.args[1].value * y.value)  # type: ignore[operator]
-    if x.primitive is negative:
-        return -(x.args[0] * y)
-    if y.primitive is negative:
-        return -(x * y.args[0])
-    if y.primitive is reciprocal:
-        return x / y.args[0]
-    if x is y:
-        return square(x)
-    return swapped
-
-
-@simplification(divide)
-def _(x: Expression, y: Expression) -> Expression | None:
-    if is_constant(x, 0):
-        return constant(0)
-    if is_constant(y, 1):
-        return x
-    if x.primitive is negative:
-        return -(x.args[0] / y)
-    if is_constant(y) and isinstance(y.value, (int, float)) and y.value in (2, 4, 8, 0.5):
-        return x * (1 / y.value)  # exact: a power of two
-    return None
-
-
-@simplification(negative)
-def _(x: Expression) -> Expression | None:
-    if x.primitive is negative:
-        return x.args[0]
-    return x.args[1] - x.args[0] if x.primitive is subtract else None
-
-
-@simplification(conj)
-def _(x: Expression) -> Expression | None:
-    if x.domain < Domain.COMPLEX:
-        return x
-    return x.args[0] if x.primitive is conj else None
-
-
-@simplification(real)
-def _(x: Expression) -> Expression | None:
-    return x if x.domain < Domain.COMPLEX else None
-
-
-@simplification(imag)
-def _(x: Expression) -> Expression | None:
-    return x * 0 if x.domain < Domain.COMPLEX else None
-
-
-@simplification(where)
-def _(c: Expression, x: Expression, y: Expression) -> Expression | None:
-    return x if x is y else None
-
-
-@simplification(sum)
-def _(x: Expression) -> Expression | None:
-    return None if x.full else x * length()
-
-
-@simplification(power)
-def _(x: Expression, y: Expression) -> Expression | None:
-    """Exponents that cheaper primitives compute."""
-    if not is_constant(y) or x.domain < Domain.REAL:
-        return None
-    cheap = {
-        1: lambda: x,
-        2: lambda: square(x),
-        3: lambda: square(x) * x,
-        0.5: lambda: sqrt(x),
-        -1: lambda: reciprocal(x),
-        -0.5: lambda: rsqrt(x),
-        -2: lambda: reciprocal(square(x)),
-    }
-    make = cheap.get(y.value)  # type: ignore[arg-type,call-overload]
-    return make() if make else None
-
-
-@simplification(held)
-def _(x: Expression) -> Expression | None:
-    return x if x.primitive is held else None
 
 
 # ------------------------------------------------------------------------- operators on symbols
@@ -531,4 +253,3 @@ for _name, _owner in {
 Expression.__neg__ = lambda x: negative(x)  # type: ignore[attr-defined]
 Expression.__abs__ = lambda x: absolute(x)  # type: ignore[attr-defined]
 Expression.__hash__ = object.__hash__  # type: ignore[method-assign]
-del _intern

@@ -72,7 +72,7 @@ class Program:
         return found
 
     def _derive(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
-        depth = 1 + sum(x.value[0].startswith("g") for x in self.inputs)  # type: ignore[index]
+        depth = 1 + max(map(_depth, self.inputs), default=0)
         gs = [
             symbol(f"g{depth}_{i}", _root_domain(root), root.full) if on else None
             for i, (root, on) in enumerate(zip(self.roots, incoming))
@@ -177,6 +177,13 @@ class Program:
     def extended(self, extras: Sequence[Expression]) -> Program:
         """This program with further roots, which its gradient wants saved."""
         return Program(self.inputs, (*self.roots, *extras), self.parameters)
+
+
+def _depth(x: Expression) -> int:
+    """How many gradients ago an incoming gradient or an output (g2_0, y2_0) was named; else 0."""
+    name: str = x.value[0]  # type: ignore[index]
+    level, _, index = name[1:].partition("_")
+    return int(level) if name[0] in "gy" and level.isdigit() and index.isdigit() else 0
 
 
 def _root_domain(root: Expression) -> Domain:

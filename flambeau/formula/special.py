@@ -9,18 +9,20 @@ import math
 from collections.abc import Sequence
 
 from . import coefficient as c
+from . import incomplete_gamma
 from .expression import Expression, constant
 from .primitive import (
     absolute,
-    cos,
     derivative,
     equal,
     exp,
     expanded,
     floor,
+    isnan,
     log,
     log1p,
     logical_and,
+    no_derivative,
     primitive,
     reciprocal,
     rint,
@@ -93,9 +95,9 @@ def erfc(x: Expression) -> Expression:
 @expanded
 def erfcx(x: Expression) -> Expression:
     size = absolute(x)
-    inverse = exp(square(rint(x * 16) / 16)) * exp(
-        (x - rint(x * 16) / 16) * (x + rint(x * 16) / 16)
-    )
+    near = where(x < -30, -30.0, x)
+    head = rint(near * 16) / 16
+    inverse = exp(square(head)) * exp((near - head) * (near + head))
     return where(x < 0, 2 * inverse - _scaled_tail(size), _scaled_tail(size))
 
 
@@ -131,7 +133,7 @@ def _quantile(q: Expression, tail: Expression) -> Expression:
         horner(far, c.QUANTILE_E) / horner(far, c.QUANTILE_F),
     )
     outer = where(equal(tail, 0), math.inf, where(tail < 0, math.nan, outer))
-    return where(absolute(q) <= 0.425, middle, sign(q) * outer)
+    return where(isnan(q), q, where(absolute(q) <= 0.425, middle, sign(q) * outer))
 
 
 @expanded
@@ -158,15 +160,29 @@ def _sine_pi(x: Expression) -> Expression:
     return sin((x - rint(x)) * math.pi)
 
 
+def _cotangent_pi(x: Expression) -> Expression:
+    """cot(pi x), exact near its zeros too."""
+    turn = x - rint(x)
+    size = absolute(turn)
+    steep = size < 0.25
+    near = 1 / tan(where(steep, turn, 0.25) * math.pi)
+    return where(steep, near, sign(turn) * tan((0.5 - size) * math.pi))
+
+
 def _log_gamma_right(x: Expression) -> Expression:
     """log gamma for x >= 0.5: down to [1, 2] by recurrence, Stirling's series from 8 on."""
-    y, product = where(x < 8, x, 1.5), constant(1.0)
-    product = where(y < 1, reciprocal(y), product)
-    y = where(y < 1, y + 1, y)
+    y = where(x < 8, x, 1.5)
+    below = y < 1
+    # What y is away from 1 and 2, where log gamma is zero: exact, which y + 1 is not.
+    first, second = where(below, y, y - 1), where(below, y - 1, y - 2)
+    product = where(below, y, 1.0)
     for _ in range(6):
-        high = y > 2
-        product, y = where(high, product * (y - 1), product), where(high, y - 1, y)
-    small = chebyshev(y * 2 - 3, c.LGAMMA) * (y - 1) * (y - 2) + log(product)
+        high = second > 0
+        product = where(high, product * first, product)
+        first, second = where(high, second, first), where(high, second - 1, second)
+    small = chebyshev(first * 2 - 1, c.LGAMMA) * first * second + where(
+        below, -log(product), log(product)
+    )
     big = where(x < 8, 8.0, x)
     inverse = reciprocal(big)
     stirling = (
@@ -194,7 +210,7 @@ def digamma(x: Expression) -> Expression:
         total, y = where(low, total - reciprocal(y), total), where(low, y + 1, y)
     inverse = reciprocal(square(y))
     right = total + (log(y) - 0.5 / y - inverse * horner(inverse, c.DIGAMMA))
-    reflected = right - math.pi / tan((x - rint(x)) * math.pi)
+    reflected = right - math.pi * _cotangent_pi(x)
     pole = logical_and(left, equal(x, floor(x)))
     return where(pole, math.nan, where(left, reflected, right))
 
@@ -226,8 +242,22 @@ def _polygamma(n: Expression, x: Expression) -> Expression:
         left = x < 0.5
         right = hurwitz(2, where(left, 1 - x, x), 9)
         return where(left, (math.pi / _sine_pi(x)) * (math.pi / _sine_pi(x)) - right, right)
-    # Without a simple reflection, arguments below zero are walked up from: enough steps for x > -16.
-    return hurwitz(order + 1, x, 25) * float((-1) ** (order + 1) * math.factorial(order))
+    left = x < 0.5
+    right = hurwitz(order + 1, where(left, 1 - x, x), 9 + order)
+    right = right * float((-1) ** (order + 1) * math.factorial(order))
+    pole = _cotangent_slope(x, order)
+    return where(left, (right if order % 2 == 0 else -right) - pole, right)
+
+
+def _cotangent_slope(x: Expression, order: int) -> Expression:
+    """The derivative of that order of pi cot(pi x), a polynomial in the cotangent."""
+    polynomial = [0, 1]
+    for _ in range(order):  # the cotangent's own derivative is -pi (1 + cot^2)
+        slope = [k * a for k, a in enumerate(polynomial)][1:]
+        polynomial = [-a for a in slope] + [0, 0]
+        for k, a in enumerate(slope):
+            polynomial[k + 2] -= a
+    return horner(_cotangent_pi(x), [float(a) for a in polynomial]) * math.pi ** (order + 1)
 
 
 polygamma.value, polygamma.expansion = None, _polygamma
@@ -236,95 +266,15 @@ derivative(digamma)(lambda g, out, x: (g * polygamma(1, x),))
 derivative(polygamma)(lambda g, out, n, x: (None, g * polygamma(int(n.value) + 1, x)))
 
 
-# --------------------------------------------------------------------- modified Bessel functions
+# ------------------------------------------------------------------ incomplete gamma functions
+
+igamma = primitive("igamma", incomplete_gamma.lower)
+igammac = primitive("igammac", incomplete_gamma.upper)
 
 
-def _bessel_i(
-    x: Expression, small: Sequence[float], large: Sequence[float], odd: bool
-) -> Expression:
-    """exp(-|x|) I(x): a series in x up to 8 and in 1 / x beyond."""
-    size = absolute(x)
-    near = chebyshev(between(size, 0.0, 8.0), small)
-    near = near * x if odd else near
-    big = where(size < 8, 8.0, size)
-    far = chebyshev(16.0 / big - 1, large) / sqrt(big)
-    return where(size <= 8, near, far * sign(x) if odd else far)
+def _density(a: Expression, x: Expression) -> Expression:
+    return exp((a - 1) * log(x) - x - lgamma(a))
 
 
-@expanded
-def i0e(x: Expression) -> Expression:
-    return _bessel_i(x, c.I0_SMALL, c.I0_LARGE, False)
-
-
-@expanded
-def i1e(x: Expression) -> Expression:
-    return _bessel_i(x, c.I1_SMALL, c.I1_LARGE, True)
-
-
-@expanded
-def i0(x: Expression) -> Expression:
-    return exp(absolute(x)) * i0e(x)
-
-
-@expanded
-def i1(x: Expression) -> Expression:
-    return exp(absolute(x)) * i1e(x)
-
-
-def _over(value: Expression, x: Expression) -> Expression:
-    """value / x for an odd function with slope 1/2 at 0."""
-    near = absolute(x) < 1e-30
-    return where(near, 0.5, value / where(near, 1.0, x))
-
-
-derivative(i0)(lambda g, out, x: (g * i1(x),))
-derivative(i0e)(lambda g, out, x: (g * (i1e(x) - sign(x) * out),))
-derivative(i1)(lambda g, out, x: (g * (i0(x) - _over(out, x)),))
-derivative(i1e)(lambda g, out, x: (g * (i0e(x) - _over(out, x) - sign(x) * out),))
-
-
-# ------------------------------------------------- Bessel functions as plain compositions
-
-
-def _oscillating(x: Expression, order: int, second: bool) -> Expression:
-    """J (or Y, the second kind) of order 0 or 1 for x >= 8, from its modulus and phase."""
-    inverse = 8.0 / x
-    t = square(inverse) * 2 - 1
-    even, odd = ((c.P0, c.Q0), (c.P1, c.Q1))[order]
-    even, odd = chebyshev(t, even), inverse * chebyshev(t, odd)
-    phase = x - (2 * order + 1) * math.pi / 4
-    wave = even * sin(phase) + odd * cos(phase) if second else even * cos(phase) - odd * sin(phase)
-    return wave * sqrt(inverse * (1 / (4 * math.pi)))
-
-
-def bessel_j(x: Expression, order: int) -> Expression:
-    """J of order 0 or 1."""
-    size = absolute(x)
-    near = chebyshev(between(square(size), 0.0, 64.0), (c.J0_SMALL, c.J1_SMALL)[order])
-    far = _oscillating(where(size < 8, 8.0, size), order, False)
-    return where(size < 8, near * x, far * sign(x)) if order else where(size < 8, near, far)
-
-
-def bessel_y(x: Expression, order: int) -> Expression:
-    """Y of order 0 or 1: -inf at 0 and nan below."""
-    series = chebyshev(between(square(x), 0.0, 64.0), (c.Y0_SMALL, c.Y1_SMALL)[order])
-    singular = log(x) * bessel_j(x, order)
-    near = (
-        series * x + (singular - reciprocal(x)) * (2 / math.pi)
-        if order
-        else (series + singular * (2 / math.pi))
-    )
-    far = _oscillating(where(x < 8, 8.0, x), order, True)
-    return where(equal(x, 0), -math.inf, where(x < 0, math.nan, where(x < 8, near, far)))
-
-
-def bessel_k(x: Expression, order: int, scaled: bool) -> Expression:
-    """K of order 0 or 1, times exp(x) if `scaled`: inf at 0 and nan below."""
-    series = chebyshev(between(square(x), 0.0, 4.0), (c.K0_SMALL, c.K1_SMALL)[order])
-    singular = log(x * 0.5)
-    near = series * x + singular * i1(x) + reciprocal(x) if order else series - singular * i0(x)
-    near = near * exp(x) if scaled else near
-    big = where(x < 2, 2.0, x)
-    far = chebyshev(4.0 / big - 1, (c.K0_LARGE, c.K1_LARGE)[order]) / sqrt(big)
-    far = far if scaled else far * exp(-big)
-    return where(equal(x, 0), math.inf, where(x < 0, math.nan, where(x <= 2, near, far)))
+derivative(igamma)(lambda g, out, a, x: (no_derivative("igamma: input"), g * _density(a, x)))
+derivative(igammac)(lambda g, out, a, x: (no_derivative("igammac: input"), -g * _density(a, x)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..ops import late
 from ..ops.registry import NAMESPACES
 
 globals().update(NAMESPACES["nn.functional"])
@@ -13,6 +14,8 @@ def __getattr__(name: str) -> Any:
     """What nn.functional shares with the main namespace."""
     if name in SHARED and name in NAMESPACES["torch"]:
         return NAMESPACES["torch"][name]
+    if name in SHARED and name in late.FUNCTIONS:
+        return late.function(name)
     raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
 
 

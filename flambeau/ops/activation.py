@@ -19,8 +19,8 @@ from .define import pointwise
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def activation(label: str = "", names: str = "") -> Callable:
-    """`pointwise` for nn.functional: real floating operands only."""
+def activation(label: str = "", names: str = "", refuses: str = "bool int complex") -> Callable:
+    """`pointwise` for nn.functional: floating operands only, unless `refuses` says otherwise."""
 
     def make(formula: Callable) -> Callable:
         return pointwise(
@@ -30,26 +30,19 @@ def activation(label: str = "", names: str = "") -> Callable:
             names=names or None,
             method=False,
             inplace=False,
+            numbers="",
+            refuses=refuses,
         )
 
     return make
 
 
-def _floating(x: Expression, name: str, complex: bool = False) -> None:
-    """Raises NotImplementedError for what PyTorch has no kernel for."""
-    if x.domain < Domain.REAL or (x.domain == Domain.COMPLEX and not complex):
-        held = "complex numbers" if x.domain == Domain.COMPLEX else "integers or bools"
-        raise NotImplementedError(
-            f'"{name}" not implemented for {held}: '
-            "it takes a floating-point tensor; convert the input with .to(torch.float32)"
+def _no_bool(name: str, x: Expression) -> None:
+    """Raises RuntimeError for bools."""
+    if x.domain == Domain.BOOL:
+        raise RuntimeError(
+            f"Bool inputs not supported for {name}: convert with .to(torch.float32) first"
         )
-
-
-def _orderable(x: Expression, name: str) -> None:
-    """Raises NotImplementedError for bools and complex numbers."""
-    if x.domain in (Domain.BOOL, Domain.COMPLEX):
-        held = "complex numbers" if x.domain == Domain.COMPLEX else "bools"
-        raise NotImplementedError(f'"{name}" not implemented for {held}: it takes real numbers')
 
 
 def _run(function: Callable, inplace: bool, input: Tensor, *numbers: float) -> Tensor:
@@ -68,7 +61,7 @@ def _below(x: Expression) -> Expression:
 # ------------------------------------------------------------------------------------ formulas
 
 
-@pointwise
+@pointwise(refuses="complex")
 def relu(x: Expression) -> Expression:
     """max(input, 0), element by element.
 
@@ -79,7 +72,7 @@ def relu(x: Expression) -> Expression:
         >>> torch.relu(torch.tensor([-1., 2.]))
         tensor([0., 2.])
     """
-    _orderable(x, "relu")
+    _no_bool("relu", x)
     return p.maximum(x, 0)
 
 
@@ -88,33 +81,36 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(y <= 0, 0, g)
 
 
-@activation("Hardtanh", "input min_val max_val")
+@activation("Hardtanh", "input min_val max_val", "complex")
 def hardtanh(x: Expression, low: float = -1.0, high: float = 1.0) -> Expression:
     """input held between min_val and max_val."""
-    _orderable(x, "hardtanh")
+    _no_bool("hardtanh", x)
     return p.where(x < low, low, p.where(x > high, high, x))
 
 
 @hardtanh.gradient
 def _(g: Expression, x: Expression, y: Expression, low: Expression, high: Expression) -> Expression:
-    return p.where(p.logical_or(x <= low, x >= high), 0, g)
+    return p.where(p.logical_and(x > low, x < high), g, 0)
 
 
 @activation(names="input negative_slope")
 def leaky_relu(x: Expression, negative_slope: float = 0.01) -> Expression:
     """input where positive, negative_slope * input elsewhere."""
-    _floating(x, "leaky_relu_cpu")
     return p.where(x > 0, x, x * negative_slope)
 
 
 @activation(names="input alpha")
 def elu(x: Expression, alpha: float = 1.0) -> Expression:
     """input where positive, alpha * (exp(input) - 1) elsewhere."""
-    _floating(x, "elu_cpu")
     return p.where(x > 0, x, p.expm1(_below(x)) * alpha)
 
 
-@pointwise(label="Elu", method=False)
+@elu.gradient
+def _(g: Expression, x: Expression, y: Expression, alpha: Expression) -> Expression:
+    return p.where(x > 0, g, g * (p.exp(_below(x)) * alpha))
+
+
+@pointwise(label="Elu", method=False, refuses="bool int complex")
 def selu(x: Expression) -> Expression:
     """elu with the scale and alpha that keep mean 0 and variance 1 (Klambauer et al., 2017).
 
@@ -125,11 +121,16 @@ def selu(x: Expression) -> Expression:
         >>> torch.selu(torch.tensor([-1., 1.]))
         tensor([-1.1113,  1.0507])
     """
-    _floating(x, "elu_cpu")
     return p.where(x > 0, x * SELU_SCALE, p.expm1(_below(x)) * (SELU_ALPHA * SELU_SCALE))
 
 
-@pointwise(names="input alpha", method=False)
+@selu.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    below = p.exp(_below(x)) * (SELU_ALPHA * SELU_SCALE)
+    return p.where(x > 0, g * SELU_SCALE, g * below)
+
+
+@pointwise(names="input alpha", method=False, refuses="bool int complex")
 def celu(x: Expression, alpha: float = 1.0) -> Expression:
     """input where positive, alpha * (exp(input / alpha) - 1) elsewhere.
 
@@ -140,8 +141,12 @@ def celu(x: Expression, alpha: float = 1.0) -> Expression:
         >>> torch.celu(torch.tensor([-1., 1.]))
         tensor([-0.6321,  1.0000])
     """
-    _floating(x, "elu_cpu")
     return p.where(x > 0, x, p.expm1(_below(x) / alpha) * alpha)
+
+
+@celu.gradient
+def _(g: Expression, x: Expression, y: Expression, alpha: Expression) -> Expression:
+    return p.where(x > 0, g, g * p.exp(_below(x) / alpha))
 
 
 @activation(names="input approximate")
@@ -162,7 +167,6 @@ def gelu(x: Expression, approximate: str = "none") -> Expression:
         >>> torch.nn.functional.gelu(torch.tensor([-1., 1.]))
         tensor([-0.1587,  0.8413])
     """
-    _floating(x, "GeluKernelImpl")
     if approximate == "none":
         return x * s.ndtr(x)
     if approximate != "tanh":
@@ -170,10 +174,9 @@ def gelu(x: Expression, approximate: str = "none") -> Expression:
     return x * 0.5 * (1 + p.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)))
 
 
-@activation()
+@activation(refuses="bool int")
 def silu(x: Expression) -> Expression:
     """input * sigmoid(input)."""
-    _floating(x, "silu_cpu", complex=True)
     return x * p.sigmoid(x)
 
 
@@ -194,21 +197,18 @@ def softplus(x: Expression, beta: float = 1.0, threshold: float = 20.0) -> Expre
         >>> torch.nn.functional.softplus(torch.tensor([0., 30.]))
         tensor([ 0.6931, 30.0000])
     """
-    _floating(x, "softplus_cpu")
     return _softplus(x, beta, threshold)
 
 
 @activation()
 def mish(x: Expression) -> Expression:
     """input * tanh(softplus(input)) (Misra, 2019)."""
-    _floating(x, "mish_cpu")
     return x * p.tanh(_softplus(x))
 
 
 @activation()
 def hardsigmoid(x: Expression) -> Expression:
     """(input + 3) / 6 held between 0 and 1."""
-    _floating(x, "hardsigmoid")
     return p.minimum(p.maximum(x + 3, 0), 6) / 6
 
 
@@ -220,16 +220,21 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 @activation()
 def hardswish(x: Expression) -> Expression:
     """input * hardsigmoid(input) (Howard et al., 2019)."""
-    _floating(x, "hardswish_cpu")
     return x * p.minimum(p.maximum(x + 3, 0), 6) / 6
 
 
 @hardswish.gradient
 def _(g: Expression, x: Expression, y: Expression) -> Expression:
-    return p.where(x <= -3, 0, p.where(x < 3, g * (x / 3 + 0.5), g))
+    return p.where(x <= -3, 0, p.where(x >= 3, g, g * (x / 3 + 0.5)))
 
 
-@pointwise(names="input lambd", inplace=False)
+@pointwise(
+    names="input lambd",
+    inplace=False,
+    method="hardshrink",
+    also="nn.functional.hardshrink",
+    refuses="bool int complex",
+)
 def hardshrink(x: Expression, lambd: float = 0.5) -> Expression:
     """input, but 0 between -lambd and lambd.
 
@@ -240,14 +245,17 @@ def hardshrink(x: Expression, lambd: float = 0.5) -> Expression:
         >>> torch.hardshrink(torch.tensor([0.4, 0.6]))
         tensor([0.0000, 0.6000])
     """
-    _floating(x, "hardshrink_cpu")
     return p.where(p.logical_and(x >= -lambd, x <= lambd), 0.0, x)
+
+
+@hardshrink.gradient
+def _(g: Expression, x: Expression, y: Expression, lambd: Expression) -> Expression:
+    return p.where(p.absolute(x) > lambd, g, 0.0)
 
 
 @activation("Softshrink", "input lambd")
 def shrink(x: Expression, lambd: float = 0.5) -> Expression:
     """input pulled towards 0 by lambd."""
-    _floating(x, "softshrink_cpu")
     return p.where(
         x > lambd, x - lambd, p.where(x < -lambd, x + lambd, x * p.where(p.isnan(x), x, 0.0))
     )
@@ -255,13 +263,13 @@ def shrink(x: Expression, lambd: float = 0.5) -> Expression:
 
 @shrink.gradient
 def _(g: Expression, x: Expression, y: Expression, lambd: Expression) -> Expression:
-    return p.where(p.logical_and(x >= -lambd, x <= lambd), 0.0, g)
+    return p.where(p.absolute(x) > lambd, g, 0.0)
 
 
-@activation("Threshold", "input threshold value")
+@activation("Threshold", "input threshold value", "complex")
 def step(x: Expression, threshold: float = 0.0, value: float = 0.0) -> Expression:
     """input where it exceeds threshold, value elsewhere."""
-    _orderable(x, "threshold")
+    _no_bool("threshold", x)
     return p.where(x <= threshold, value, x)
 
 
@@ -276,7 +284,6 @@ def logsigmoid(x: Expression) -> Expression:
         >>> torch.nn.functional.logsigmoid(torch.tensor([0., -100.]))
         tensor([  -0.6931, -100.0000])
     """
-    _floating(x, "log_sigmoid_cpu")
     return p.minimum(x, 0) - p.log1p(p.exp(-abs(x)))
 
 
@@ -291,8 +298,9 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     method=False,
     inplace=False,
     namespace="nn.functional",
+    numbers="",
+    refuses="bool int complex",
 )
 def prelu(x: Expression, weight: Expression) -> Expression:
     """input where positive, weight * input elsewhere."""
-    _floating(x, "prelu_cpu")
     return p.where(x > 0, x, x * weight)

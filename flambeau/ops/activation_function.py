@@ -49,6 +49,11 @@ def hardtanh(
             f"min_val cannot be greater than max_val: got min_val={min_val} and "
             f"max_val={max_val}; swap them"
         )
+    if input.dtype.category == 1 and not input.dtype.is_signed and min_val < 0:
+        raise RuntimeError(
+            f"cannot do hardtanh on an unsigned type with negative limits: the input is "
+            f"{input.dtype}, min_val {min_val}; pass min_val=0 or more"
+        )
     return _run(a.hardtanh, inplace, input, min_val, max_val)
 
 
@@ -295,6 +300,5 @@ def rrelu_(
     return rrelu(input, lower, upper, training, True)
 
 
-public("nn.functional.hardshrink")(a.hardshrink)
 for _name in ("shrink", "step"):
     del NAMESPACES["nn.functional"][_name]

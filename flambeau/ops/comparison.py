@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
@@ -12,55 +12,81 @@ from ..formula.expression import Expression
 from .define import binary, pointwise
 from .formula import Operand as operand
 from .registry import method, public
+from .rounding import real_only
 
 BOOL = PromotionKind.ALWAYS_BOOL
 
-_TWO: dict[str, tuple[Any, PromotionKind, str, str]] = {
-    "eq": (p.equal, BOOL, "", "Is x equal to y?"),
-    "ne": (p.not_equal, BOOL, "not_equal", "Is x different from y?"),
-    "lt": (p.less, BOOL, "less", "Is x less than y?"),
-    "le": (p.less_equal, BOOL, "less_equal", "Is x less than or equal to y?"),
-    "gt": (p.greater, BOOL, "greater", "Is x greater than y?"),
-    "ge": (p.greater_equal, BOOL, "greater_equal", "Is x greater than or equal to y?"),
-    "logical_and": (p.logical_and, BOOL, "", "Are both true?"),
-    "logical_or": (p.logical_or, BOOL, "", "Is one true?"),
-    "logical_xor": (p.logical_xor, BOOL, "", "Is just one true?"),
-    "bitwise_and": (p.bitwise_and, PromotionKind.DEFAULT, "", "The bits that both have."),
-    "bitwise_or": (p.bitwise_or, PromotionKind.DEFAULT, "", "The bits that one has."),
-    "bitwise_xor": (p.bitwise_xor, PromotionKind.DEFAULT, "", "The bits that just one has."),
-    "bitwise_left_shift": (p.left_shift, PromotionKind.DEFAULT, "", "x 2^y of integers."),
-    "bitwise_right_shift": (
-        p.right_shift,
-        PromotionKind.DEFAULT,
-        "",
-        "x / 2^y of integers, rounded down.",
+
+class _Two(NamedTuple):
+    """An operation of two operands that is one primitive: which, its other name, and what it says."""
+
+    primitive: Any
+    meaning: str
+    alias: str = ""
+    kind: PromotionKind = PromotionKind.DEFAULT
+    numbers: str | None = ""
+    refuses: str = ""
+    inplace: bool = True
+
+
+def _ordered(primitive: Any, meaning: str, alias: str = "", refuses: str = "complex") -> _Two:
+    return _Two(primitive, meaning, alias, BOOL, "y", refuses)
+
+
+def _extreme(primitive: Any, meaning: str) -> _Two:
+    return _Two(primitive, meaning, inplace=False)
+
+
+def _bits(primitive: Any, meaning: str, refuses: str = "float complex") -> _Two:
+    return _Two(primitive, meaning, numbers=None, refuses=refuses)
+
+
+_TWO = {
+    "eq": _ordered(p.equal, "Is x equal to y?", refuses=""),
+    "ne": _ordered(p.not_equal, "Is x different from y?", "not_equal", ""),
+    "lt": _ordered(p.less, "Is x less than y?", "less"),
+    "le": _ordered(p.less_equal, "Is x less than or equal to y?", "less_equal"),
+    "gt": _ordered(p.greater, "Is x greater than y?", "greater"),
+    "ge": _ordered(p.greater_equal, "Is x greater than or equal to y?", "greater_equal"),
+    "logical_and": _Two(p.logical_and, "Are both true?", kind=BOOL),
+    "logical_or": _Two(p.logical_or, "Is one true?", kind=BOOL),
+    "logical_xor": _Two(p.logical_xor, "Is just one true?", kind=BOOL),
+    "bitwise_and": _bits(p.bitwise_and, "The bits that both have."),
+    "bitwise_or": _bits(p.bitwise_or, "The bits that one has."),
+    "bitwise_xor": _bits(p.bitwise_xor, "The bits that just one has."),
+    "bitwise_left_shift": _bits(p.left_shift, "x 2^y of integers.", "bool float complex"),
+    "bitwise_right_shift": _bits(
+        p.right_shift, "x / 2^y of integers, rounded down.", "bool float complex"
     ),
-    "maximum": (p.maximum, PromotionKind.DEFAULT, "", "The larger; nan if one is."),
-    "minimum": (p.minimum, PromotionKind.DEFAULT, "", "The smaller; nan if one is."),
-    "fmax": (p.fmax, PromotionKind.DEFAULT, "", "The larger; a number rather than nan."),
-    "fmin": (p.fmin, PromotionKind.DEFAULT, "", "The smaller; a number rather than nan."),
+    "maximum": _extreme(p.maximum, "The larger; nan if one is."),
+    "minimum": _extreme(p.minimum, "The smaller; nan if one is."),
+    "fmax": _extreme(p.fmax, "The larger; a number rather than nan."),
+    "fmin": _extreme(p.fmin, "The smaller; a number rather than nan."),
 }
-"""Operations of two operands that are one primitive: its dtype rule, other names, and what it says."""
 
 
-def _two(name: str, primitive: Any, kind: PromotionKind, alias: str, doc: str) -> Any:
+def _two(name: str, entry: _Two) -> Any:
     def formula(x, y):  # type: ignore[no-untyped-def]
-        return primitive(x, y)
+        if not entry.inplace:
+            real_only(name, x, y)
+        return entry.primitive(x, y)
 
     formula.__name__ = name
-    formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
+    formula.__doc__ = f"{entry.meaning}\n\n    Source: torch.{name}\n    "
     function = pointwise(
-        kind=kind,
-        also=alias,
-        method=f"{name} {alias}",
-        inplace=name not in ("maximum", "minimum", "fmax", "fmin"),
+        kind=entry.kind,
+        also=entry.alias,
+        method=f"{name} {entry.alias}",
+        inplace=entry.inplace,
+        numbers=entry.numbers,
+        refuses=entry.refuses,
     )(formula)
-    if alias and not name.startswith(("f", "m")):
+    for alias in entry.alias.split():
         setattr(Tensor, alias + "_", getattr(Tensor, name + "_"))
     return function
 
 
-_functions = {name: _two(name, *entry) for name, entry in _TWO.items()}
+_functions = {name: _two(name, entry) for name, entry in _TWO.items()}
 eq, ne, lt, le, gt, ge = (_functions[name] for name in ("eq", "ne", "lt", "le", "gt", "ge"))
 maximum, minimum = _functions["maximum"], _functions["minimum"]
 logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
@@ -96,13 +122,14 @@ def _one(name: str, primitive: Any, doc: str) -> Any:
 
     formula.__name__ = name
     formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
-    return pointwise(kind=BOOL, inplace=name == "logical_not")(formula)
+    refuses = "complex" if name == "signbit" else ""
+    return pointwise(kind=BOOL, inplace=name == "logical_not", refuses=refuses)(formula)
 
 
 isnan, isinf, isfinite, signbit, logical_not = (_one(name, *entry) for name, entry in _ONE.items())
 
 
-@pointwise(method="bitwise_not __invert__")
+@pointwise(method="bitwise_not __invert__", refuses="float complex")
 def bitwise_not(x: Expression) -> Expression:
     """The bits it does not have; of bools: not.
 
@@ -111,12 +138,29 @@ def bitwise_not(x: Expression) -> Expression:
     return p.bitwise_not(x)
 
 
+def _no_complex(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex:
+        raise RuntimeError(f"{name} does not support complex inputs: take .real or .imag first")
+
+
+@public(method=True)
+def isreal(input: Tensor) -> Tensor:
+    """Is the imaginary part zero?
+
+    Source: torch.isreal
+    """
+    if input.dtype.is_complex:
+        return eq(input.imag, 0)  # type: ignore[attr-defined]
+    return logical_or(eq(input, input), ne(input, input))
+
+
 @public(method=True)
 def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Is it +inf?
 
     Source: torch.isposinf
     """
+    _no_complex("isposinf", input)
     return eq(input, math.inf, out=out)
 
 
@@ -126,6 +170,7 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.isneginf
     """
+    _no_complex("isneginf", input)
     return eq(input, -math.inf, out=out)
 
 
@@ -137,6 +182,9 @@ def isclose(
 
     Source: torch.isclose
     """
+    if not (isinstance(input, Tensor) and isinstance(other, Tensor)):
+        name, x = ("other", other) if isinstance(input, Tensor) else ("input", input)
+        raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"
@@ -219,7 +267,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return where(condition, self, other)
 
 
-@pointwise(label="Clamp", method=False, inplace=False)
+@pointwise(label="Clamp", method=False, inplace=False, numbers="min max", refuses="complex")
 def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expression:  # type: ignore[assignment]
     """x held between min and max."""
     y = x if min is None else p.maximum(x, min)

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.quiet import restore, silence, silent
-from ..core.tensor import Tensor
+from ..core import tensor as handle
+from ..core.tensor import Tensor, wrap_dim
 from .formula import common_device
 from .registry import is_overridden, method, override, public
 from .rule import operation
-
-_new = object.__new__
 
 
 def _widened(product: Callable, *arrays: Any) -> Any:
@@ -148,15 +146,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
             and input._node is None
             and other._node is None
         ):
-            token = silence(silent)
-            try:
-                array = a.dot(b)
-            finally:
-                restore(token)
-            result = _new(Tensor)
-            result._array, result._kind, result._cell = array, kind, [0]
-            result._node = result._base = None
-            return result
+            return handle.make(a.dot(b), kind, None, [0], None)  # dot raises no flags
     except (AttributeError, ValueError):
         pass
     return _matmul(input, other, out)
@@ -307,6 +297,10 @@ def _scaled(
     input: Tensor, product: Tensor, beta: float, alpha: float, out: Tensor | None
 ) -> Tensor:
     """beta * input + alpha * product; an input that is multiplied by zero is not looked at."""
+    if (
+        product._kind.dtype.category < 2
+    ):  # integers are scaled by what is left of the numbers as one
+        alpha, beta = int(alpha), int(beta)
     product = product if alpha == 1 else product * alpha  # type: ignore[operator]
     if beta == 0:
         from .registry import NAMESPACES
@@ -403,6 +397,25 @@ def addbmm(
     return _scaled(input, bmm(batch1, batch2).sum(0), beta, alpha, out)  # type: ignore[attr-defined]
 
 
+def _inplace(function: Callable) -> None:
+    def write(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        result = function(self, *args, **kwargs)
+        if result.shape != self.shape:
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+                f"{list(result.shape)}"
+            )
+        return self.copy_(result)  # type: ignore[attr-defined]
+
+    write.__name__ = write.__qualname__ = function.__name__ + "_"
+    write.__doc__ = f"The in-place form of `{function.__name__}`."
+    method(write.__name__)(write)
+
+
+for _function in (addmm, addmv, addr, addbmm, baddbmm):
+    _inplace(_function)
+
+
 @public("nn.functional.linear")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias, over the last dimension.
@@ -467,7 +480,16 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         left, right = [list(part) if isinstance(part, (list, tuple)) else [part] for part in dims]
-    left, right = [i % max(a.ndim, 1) for i in left], [i % max(b.ndim, 1) for i in right]
+    if len(left) != len(right):
+        raise RuntimeError(
+            f"both dimension lists should have same length, got {len(left)} and {len(right)}"
+        )
+    left, right = [wrap_dim(i, a.ndim) for i in left], [wrap_dim(i, b.ndim) for i in right]
+    for i, j in zip(left, right):  # a dimension of size 1 meets one of any size
+        if a.shape[i] == 1 != b.shape[j]:
+            b = b.sum(j, keepdim=True)  # type: ignore[attr-defined]
+        elif b.shape[j] == 1 != a.shape[i]:
+            a = a.sum(i, keepdim=True)  # type: ignore[attr-defined]
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise RuntimeError(
             f"contracted dimensions need to match, but a has {[a.shape[i] for i in left]} in dims "

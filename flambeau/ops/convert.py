@@ -203,10 +203,15 @@ def detach(self: Tensor) -> Tensor:
     """
     result = wrap_view(self._array, self)
     result._cell.pop()
-    result._base = None
-    if self._base is not None:
-        result._base = self._base
+    result._base = None if self._base is None else detached_root(self._base)
     return result
+
+
+def detached_root(base: Tensor) -> Tensor:
+    """What a detached view is a view of: the base's memory (storage_offset asks) without its history."""
+    root = wrap(base._array, base._kind)
+    root._cell = base._cell
+    return root
 
 
 @method()
@@ -225,7 +230,7 @@ def detach_(self: Tensor) -> Tensor:
 def _get_data(self: Tensor) -> Tensor:
     """The same memory without history; assigning takes another tensor's memory."""
     result = wrap(self._array, self._kind)
-    result._base = self._base
+    result._base = None if self._base is None else detached_root(self._base)
     return result
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
 from .formula import FormulaOperation, record_binary, record_unary
 from .registry import public
 
-_new = object.__new__
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
 """What the fast path may stumble over; the general path does the call again and explains."""
 
@@ -31,6 +31,8 @@ def pointwise(
     method: bool | str = True,
     inplace: bool = True,
     namespace: str = "torch",
+    numbers: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make a differentiable operation of a formula of single elements.
 
@@ -46,6 +48,8 @@ def pointwise(
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
         namespace: Where the function is public.
+        numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
+        refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
 
     Example:
         >>> import flambeau as torch
@@ -60,7 +64,14 @@ def pointwise(
 
     def make(formula: Callable) -> Callable:
         operation = FormulaOperation(
-            formula, kind, names=names, label=label, aside=aside, static=static
+            formula,
+            kind,
+            names=names,
+            label=label,
+            aside=aside,
+            static=static,
+            numbers=numbers,
+            refuses=refuses,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
@@ -111,11 +122,9 @@ def unary(operation: FormulaOperation) -> Callable:
                 array = spec.run(operand)
         except FALLBACK:
             return general((input,))
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         if input._node is not None and mode.recording and result._kind.dtype.category >= 2:
             record_unary(spec, result, input, operand)
         return result
@@ -126,6 +135,7 @@ def unary(operation: FormulaOperation) -> Callable:
 def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
     """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
     same, slow = operation.same, operation.general
+    refuses = operation.operands[0 if swapped else 1] not in operation.numbers
 
     def general(x: Any, y: Any) -> Any:
         if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
@@ -142,7 +152,7 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
             kind = input._kind
             number = other.__class__
             if number is float or number is int:
-                if number not in kind.numbers:
+                if number not in kind.numbers or refuses:
                     return general(input, other)
                 spec = same[kind]
                 second = kind._scalars.get(other)
@@ -156,18 +166,19 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
                 second = other._array
                 right = other._node
             first = input._array
-            token = silence(silent)
-            try:
+            if spec.loud:
+                token = silence(silent)
+                try:
+                    array = spec.run(second, first) if swapped else spec.run(first, second)
+                finally:
+                    restore(token)
+            else:
                 array = spec.run(second, first) if swapped else spec.run(first, second)
-            finally:
-                restore(token)
         except FALLBACK:
             return general(input, other)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if array.__class__ is np.ndarray else spec.common.xp.asarray(array)
-        result._node = result._base = None
-        result._cell = [0]
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
         left = input._node
         if (
             (left is not None or right is not None)

@@ -9,12 +9,20 @@ from ..core.promotion import PromotionKind
 from ..formula import primitive as p
 from ..formula.expression import Domain, Expression
 from .define import pointwise
+from .rounding import real_only
 
 FLOATING = PromotionKind.INT_TO_FLOAT
 
 
 def _of_one_argument(
-    name: str, meaning: str, at: float, value: str, *, alias: str = "", also: str = ""
+    name: str,
+    meaning: str,
+    at: float,
+    value: str,
+    *,
+    alias: str = "",
+    also: str = "",
+    label: str = "",
 ) -> Callable:
     """The operation of a primitive function of one argument, with its in-place form and method.
 
@@ -37,7 +45,12 @@ def _of_one_argument(
         tensor([{value}])
     """
     made = pointwise(
-        formula, kind=FLOATING, also=f"{alias} {also}", method=f"{name} {alias}", inplace=True
+        formula,
+        kind=FLOATING,
+        also=f"{alias} {also}",
+        method=f"{name} {alias}",
+        inplace=True,
+        label=label,
     )
     if alias:
         _alias_inplace(name, alias)
@@ -59,7 +72,7 @@ log = _of_one_argument("log", "The natural logarithm", 10.0, "2.3026")
 log2 = _of_one_argument("log2", "The logarithm to base 2", 8.0, "3.")
 log10 = _of_one_argument("log10", "The logarithm to base 10", 1.0, "0.")
 log1p = _of_one_argument(
-    "log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p"
+    "log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p", label="Log1P"
 )
 sqrt = _of_one_argument("sqrt", "The square root", 9.0, "3.")
 rsqrt = _of_one_argument("rsqrt", "One over the square root", 4.0, "0.5000")
@@ -80,7 +93,7 @@ sigmoid = _of_one_argument(
 )
 
 
-@pointwise(kind=FLOATING, method="atan2 arctan2", also="arctan2")
+@pointwise(kind=FLOATING, method="atan2 arctan2", also="arctan2", numbers="", refuses="complex")
 def atan2(x: Expression, y: Expression) -> Expression:
     """The angle of the point (other, input), in the quadrant that the signs say.
 
@@ -97,14 +110,7 @@ def atan2(x: Expression, y: Expression) -> Expression:
 _alias_inplace("atan2", "arctan2")
 
 
-def _log_of_sum(x: Expression, y: Expression, power: Callable, logarithm: Callable) -> Expression:
-    """The complex case, which the array function lacks: the larger real part is taken out first."""
-    top = p.held(p.where(p.real(x) < p.real(y), p.real(y), p.real(x)))
-    top = p.where(p.isfinite(top), top, 0.0)
-    return top + logarithm(power(x - top) + power(y - top))
-
-
-@pointwise(inplace=False)
+@pointwise(inplace=False, numbers="", refuses="bool int")
 def logaddexp(x: Expression, y: Expression) -> Expression:
     """log(exp(input) + exp(other)) without overflow.
 
@@ -116,11 +122,14 @@ def logaddexp(x: Expression, y: Expression) -> Expression:
         tensor([1000.])
     """
     if max(x.domain, y.domain) == Domain.COMPLEX:
-        return _log_of_sum(x, y, p.exp, p.log)
+        # The array function lacks this case: the larger real part is taken out first.
+        top = p.held(p.where(p.real(x) < p.real(y), p.real(y), p.real(x)))
+        top = p.where(p.isfinite(top), top, 0.0)
+        return top + p.log(p.exp(x - top) + p.exp(y - top))
     return p.logaddexp(x, y)
 
 
-@pointwise(inplace=False)
+@pointwise(inplace=False, numbers="", refuses="bool int complex")
 def logaddexp2(x: Expression, y: Expression) -> Expression:
     """log2(2 ** input + 2 ** other) without overflow.
 
@@ -131,8 +140,6 @@ def logaddexp2(x: Expression, y: Expression) -> Expression:
         >>> torch.logaddexp2(torch.tensor([1000.]), torch.tensor([1000.]))
         tensor([1001.])
     """
-    if max(x.domain, y.domain) == Domain.COMPLEX:
-        return _log_of_sum(x, y, p.exp2, p.log2)
     return p.logaddexp2(x, y)
 
 
@@ -152,7 +159,7 @@ def sinc(x: Expression) -> Expression:
     return p.where(zero, 1.0, p.sin(angle) / angle)
 
 
-@pointwise(kind=FLOATING, also="special.logit")
+@pointwise(kind=FLOATING, also="special.logit", refuses="complex")
 def logit(x: Expression, eps: float | None = None) -> Expression:
     """log(input / (1 - input)), the inverse of sigmoid.
 
@@ -180,7 +187,7 @@ def _(g: Expression, x: Expression, y: Expression, eps: float | None) -> Express
     return p.where(p.logical_or(x < eps, x > 1 - eps), 0.0, slope)
 
 
-@pointwise(kind=FLOATING, label="Mul")
+@pointwise(kind=FLOATING, label="Deg2Rad")
 def deg2rad(x: Expression) -> Expression:
     """Angles in degrees as radians.
 
@@ -191,10 +198,11 @@ def deg2rad(x: Expression) -> Expression:
         >>> torch.deg2rad(torch.tensor([180.]))
         tensor([3.1416])
     """
+    real_only("deg2rad", x)
     return x * (math.pi / 180)
 
 
-@pointwise(kind=FLOATING, label="Mul")
+@pointwise(kind=FLOATING, label="Rad2Deg")
 def rad2deg(x: Expression) -> Expression:
     """Angles in radians as degrees.
 
@@ -205,10 +213,11 @@ def rad2deg(x: Expression) -> Expression:
         >>> torch.rad2deg(torch.tensor([1.]))
         tensor([57.2958])
     """
+    real_only("rad2deg", x)
     return x * (180 / math.pi)
 
 
-@pointwise(kind=FLOATING, also="special.xlogy")
+@pointwise(kind=FLOATING, also="special.xlogy", refuses="complex")
 def xlogy(x: Expression, y: Expression) -> Expression:
     """input * log(other), and 0 where input is 0 and other is not nan.
 
@@ -226,3 +235,12 @@ def xlogy(x: Expression, y: Expression) -> Expression:
 def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     nothing = p.logical_and(p.equal(x, 0), y <= 0)
     return g * p.where(nothing, 0.0, p.log(y)), g * x / y
+
+
+@pointwise(numbers="", refuses="bool int complex")
+def hypot(x: Expression, y: Expression) -> Expression:
+    """sqrt(x^2 + y^2), without overflow.
+
+    Source: torch.hypot
+    """
+    return p.hypot(x, y)

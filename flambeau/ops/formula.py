@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
 from ..core.kind import Kind, kind_of
 from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
-from ..formula.expression import Domain, Expression, parameter, symbol
-from ..formula.program import Program
+from ..formula.expression import Domain, Expression, order, parameter, symbol
+from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
 from .write import broadcast, write_into, write_out
 
-_new = object.__new__
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 
 
@@ -37,32 +38,36 @@ class FormulaNode(Node):
     __slots__ = ("kept", "parameters")
 
     kernel: Callable[..., Any]
-    pick: Callable[[tuple], tuple]
+    record: Callable[..., FormulaNode]
     wanted: tuple[bool, ...]
     gradient: Any
     specialization: Specialization
     checked: tuple[int, ...]
     single: bool
+    live: tuple[int, ...]
 
     def backward(self, g: Any) -> Sequence[Any]:
         if self.cells:
             check_versions(self)
+        saved = self.saved if self.notes is None else unpacked(self)
         if self.outputs > 1:
-            g = self.completed(g)
-            parts = self.kernel(*g, *unpacked(self), *self.parameters)
+            parts = self.kernel(*self.completed(g), *saved, *self.parameters)
         else:
             if self.kept is not None:
                 g = g.reshape(self.kept)
-            parts = self.kernel(g, *unpacked(self), *self.parameters)
+            parts = self.kernel(g, *saved, *self.parameters)
         return (parts,) if self.single else parts
 
     def completed(self, gs: Sequence[Any]) -> list[Any]:
         """Zeros where nothing arrived for an output."""
         xp = self.kind.xp
-        return [
+        full = [
             xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
             for g, port in zip(gs, self.shape)
         ]
+        if self.kept is None:
+            return full
+        return [g.reshape(self.kept) if g.ndim < len(self.kept) else g for g in full]
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         check_versions(self)
@@ -74,7 +79,7 @@ class FormulaNode(Node):
                 for part, port in zip(self.completed(g), self.shape)
             ]
         )
-        if self.kept is not None:
+        if self.kept is not None and self.outputs == 1:
             gs = [part.reshape(self.kept) for part in gs]
         again = derived(self)
         parts = again.apply((*gs, *self.saved_tensors()), self.parameters)
@@ -93,13 +98,23 @@ class FormulaNode(Node):
             tensors.append(tensor)
         for i, array in zip(gradient.outputs, arrays[len(gradient.inputs) :]):
             tensor = wrap(array, spec.kind_for(array))
-            tensor._node = self if self.outputs == 1 else Port(self, i, array.shape, tensor._kind)
-            if self.kept is not None and self.outputs == 1:
-                tensor = wrap(array.reshape(self.shape), spec.kind_for(array))
-                tensor._node = self
+            shape = self.shape if self.outputs == 1 else self.shape[i][0]
+            dropped = self.kept is not None and len(shape) < len(self.kept)
+            if dropped:
+                tensor = wrap(array.reshape(shape), spec.kind_for(array))
+            tensor._node = self
+            if self.outputs > 1:
+                tensor._node = Port(self, i, tensor._array.shape, tensor._kind)
+            if dropped:
                 tensor = tensor.reshape(self.kept)  # type: ignore[attr-defined]
             tensors.append(tensor)
         return tensors
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        count = len(self.specialization.program.inputs)
+        edges = iter(self.edges)
+        operands = [next(edges) if on else None for on in self.wanted]
+        return self.saved[self.checked.index(i)], operands[i] if i < count else self
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -114,24 +129,6 @@ def unpacked(node: Node) -> tuple:
     if node.notes is not None and "unpack" in node.notes:
         saved = tuple(node.notes["unpack"](item)._array for item in saved)
     return saved
-
-
-def check_versions(node: Any) -> None:
-    """Raises RuntimeError if a saved value was written to since."""
-    for i in node.checked:
-        cell, version = node.cells[i], node.versions[i]
-        if cell is not None and cell[0] != version:
-            raise RuntimeError(modified(node, i, cell[0], version))
-
-
-def modified(node: Any, i: int, now: int, then: int) -> str:
-    """The message about a saved value that was modified in place."""
-    return (
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: a {node.kind.dtype} tensor saved by {node.name()} (its operand or output {i}) is at "
-        f"version {now}; expected version {then} instead. Write out of place there (y = y + 1, not "
-        "y += 1), or clone() before writing."
-    )
 
 
 class Plans(dict):
@@ -156,7 +153,7 @@ class Specialization:
         operation: Any,
         program: Program,
         common: Kind,
-        kinds: tuple[Kind | None, ...],
+        kinds: tuple[Kind, ...],
         compute: Any,
         results: tuple[Kind, ...],
         aside: frozenset[int] = frozenset(),
@@ -164,24 +161,60 @@ class Specialization:
         self.operation, self.program, self.common = operation, program, common
         self.kinds, self.compute, self.results, self.aside = kinds, compute, results, aside
         self.result = results[0]
-        self.loud = compute.kind in "fc" and not is_quiet(program)
+        self.floating = any(kind.dtype.category >= FLOAT for kind in results)
         self.plans = Plans(self)
-        self.run = self.compiled(program, [kind.numpy for kind in results])
+        self.run, native = self.compiled(program)
+        self.loud = compute.kind in "fc" and not native and not is_quiet(program)
+        self.reduces = not program.roots[0].full
+        self.straight = not self.loud and len(program.roots) == 1
 
-    def compiled(self, program: Program, results: Sequence[Any] | None) -> Callable:
-        """The program's kernel, with casts around it where the operands or results need them."""
+    def compiled(self, program: Program) -> tuple[Callable, bool]:
+        """The program's kernel, and whether it is native: else it is made of NumPy calls.
+
+        The program may be this one, extended by values that the gradient wants saved.
+        """
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(program, results)
+        native = self.native(program, results, interpreter)
+        return native or interpreter, native is not None
+
+    @cached_property
+    def flat(self) -> Callable:
+        """`run` of a reduction, whose result loses the axes of its rows."""
+        results = [kind.numpy for kind in self.results]
+        native = self.native(self.program, results, self.interpreter(self.program, results), True)
+        if native is not None:
+            return native
+
+        def reshaped(*arguments: Any) -> Any:
+            value, axes = self.run(*arguments), arguments[-1]
+            return value.reshape(()) if axes is None else value.squeeze(axes)
+
+        return reshaped
+
+    def native(
+        self, program: Program, results: list[Any], interpreter: Callable, drop: bool = False
+    ) -> Callable | None:
+        return kernels.build(
+            program,
+            [kind.numpy for kind in self.kinds],
+            self.compute,
+            [*results, *map(self.natural, program.roots[len(results) :])],
+            self.operation.name,
+            self.operation.rows,
+            interpreter,
+            drop,
+        )
+
+    def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
+        """The program with NumPy, with casts around it where the operands or results need them."""
         kernel = compile_program(
             program, self.common.xp, self.compute, self.operation.name, self.operation.rows
         )
         compute = self.compute
-        plain = all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
-        )
-        if plain and results is None:
-            return kernel
+        plain = all(kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds))
         if plain and all(
-            self.natural(root) == dtype for root, dtype in zip(program.roots, results or ())
+            self.natural(root) == dtype for root, dtype in zip(program.roots, results)
         ):
             return kernel
         skip = self.skipped(program)
@@ -193,8 +226,6 @@ class Specialization:
                     for i, a in enumerate(arguments)
                 )
             )
-            if results is None:
-                return values
             if type(values) is tuple:
                 return (
                     tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results))
@@ -241,32 +272,62 @@ class Specialization:
             *(count + i for i in gradient.outputs),
             *range(count + roots, count + roots + len(gradient.extras)),
         ]
-        extended = (
-            self.compiled(program.extended(gradient.extras), [kind.numpy for kind in self.results])
-            if gradient.extras
-            else None
-        )
+        extended = self.compiled(program.extended(gradient.extras))[0] if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
-        kernel = self.compiled_gradient(gradient.program)
-        return type(
-            f"{self.operation.label}Backward0",
+        kernel = self.compiled_gradient(gradient)
+        made = type(
+            node_name(self.operation.label),
             (FormulaNode,),
             {
                 "__slots__": (),
                 "kernel": staticmethod(kernel),
-                "pick": staticmethod(_picker(picked)),
                 "wanted": wanted,
                 "gradient": gradient,
                 "specialization": self,
                 "outputs": roots,
                 "checked": checked,
                 "single": sum(wanted) == 1,
+                "live": self.live(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
             },
         )
+        made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
+        return made
 
-    def compiled_gradient(self, program: Program) -> Callable:
+    def live(self, wanted: tuple[bool, ...]) -> tuple[int, ...]:
+        """The results that have a gradient: a lone one always, of several those that depend on `wanted`."""
+        roots = self.program.roots
+        if len(roots) == 1:
+            return (0,)
+        inputs = {x for x, on in zip(self.program.inputs, wanted) if on}
+        return tuple(
+            i
+            for i, (root, kind) in enumerate(zip(roots, self.results))
+            if kind.dtype.category >= FLOAT and not inputs.isdisjoint(order([root]))
+        )
+
+    def compiled_gradient(self, gradient: Gradient) -> Callable:
+        inputs = [kind.numpy for kind in self.kinds]
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.gradient_interpreter(gradient.program)
+        native = kernels.build(
+            gradient.program,
+            [
+                *results,
+                *(inputs[i] for i in gradient.inputs),
+                *(results[i] for i in gradient.outputs),
+                *map(self.natural, gradient.extras),
+            ],
+            self.compute,
+            [*map(self.natural, gradient.program.roots)],
+            self.operation.name + "_gradient",
+            self.operation.rows,
+            interpreter,
+        )
+        return native or interpreter
+
+    def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(
             program,
             self.common.xp,
@@ -276,8 +337,7 @@ class Specialization:
         )
         compute = self.compute
         if all(
-            kind is None or kind.numpy == compute or i in self.aside
-            for i, kind in enumerate(self.kinds)
+            kind.numpy == compute or i in self.aside for i, kind in enumerate(self.kinds)
         ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
             return kernel
         casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
@@ -293,6 +353,11 @@ class Specialization:
         return widened
 
 
+def node_name(label: str) -> str:
+    """PyTorch's name of a node: of a second variant of a function it is written out, as MaxBackward1."""
+    return label if label.endswith("Backward1") else f"{label}Backward0"
+
+
 def _to(compute: Any, array: Any) -> Any:
     """A real array stays real in a complex computation."""
     if compute.kind == "c" and array.dtype.kind != "c":
@@ -300,25 +365,31 @@ def _to(compute: Any, array: Any) -> Any:
     return compute
 
 
-def _picker(indices: Sequence[int]) -> Callable[[tuple], tuple]:
-    if not indices:
-        return lambda values: ()
-    if len(indices) == 1:
-        return itemgetter(slice(indices[0], indices[0] + 1))
-    return itemgetter(*indices)
+def _recorder(
+    cls: type[FormulaNode], picked: Sequence[int], operands: int, roots: int, extras: int
+) -> Callable[..., FormulaNode]:
+    """A function that makes a node of the class, written out so that it keeps just what this class wants.
 
-
-def _finish(node: Any, operands: Sequence[Tensor | None], results: Sequence[Tensor]) -> None:
-    """What all recorded nodes need besides their edges and saved values."""
-    cells = node.cells = (
-        *(None if x is None else x._cell for x in operands),
-        *(x._cell for x in results),
+    record(edges, *arrays, *results, *cells, shape, kind, parameters, kept): the arrays of the operands, the
+        results and extra values; the version cells of operands and results.
+    """
+    make = kernels.constructor(
+        cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "parameters",
+        "kept", "hooks", "notes",
+    )  # fmt: skip
+    arrays = [f"a{i}" for i in range(operands + roots + extras)]
+    cells = [f"c{i}" for i in range(operands + roots)]
+    saved = "".join(f"a{i}, " for i in picked)
+    kept = "".join(f"c{i}, " for i in cls.checked)
+    versions = "".join(f"c{i}[0], " for i in cls.checked)
+    source = (
+        f"def record(edges, {', '.join((*arrays, *cells))}, shape, kind, parameters, kept):\n"
+        f"    return make(edges, ({saved}), ({kept}), ({versions}), next_sequence(), shape, kind, "
+        "parameters, kept, None, None)\n"
     )
-    node.versions = tuple([None if c is None else c[0] for c in cells])
-    node.sequence = next_sequence()
-    node.hooks = node.notes = None
-    for watch in mode.watchers:
-        watch(node)
+    scope: dict[str, Any] = {"make": make, "next_sequence": next_sequence}
+    exec(source, scope)
+    return scope["record"]
 
 
 def record_unary(
@@ -334,20 +405,13 @@ def record_unary(
 
     For a reduction y is the kernel's result, before `kept` axes of size 1 went away.
     """
-    cls = spec.plans[ONE]
     array = result._array
-    node = _new(cls)
-    node.edges = (x._node,)
-    node.saved = cls.pick((a, array if y is None else y))
-    cell = x._cell
-    node.cells = (cell, result._cell)
-    node.versions = (cell[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = parameters, kept, None, None
-    result._node = node
+    node = result._node = spec.plans[ONE].record(
+        (x._node,), a, array if y is None else y, x._cell, result._cell,
+        array.shape, result._kind, parameters, kept,
+    )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 ONE = (True,)
@@ -358,26 +422,21 @@ def record_binary(
     spec: Specialization, result: Tensor, x: Any, y: Any, a: Any, b: Any, left: Any, right: Any
 ) -> None:
     """The same for two operands, one of which may be a number. left and right are their nodes."""
-    array = result._array
     if left is None:
         cls, edges = spec.plans[SECOND], (right,)
     elif right is None:
         cls, edges = spec.plans[FIRST], (left,)
     else:
         cls, edges = spec.plans[BOTH], (left, right)
-    node = _new(cls)
-    node.edges = edges
-    node.saved = cls.pick((a, b, array))
-    first = NO_CELL if x.__class__ in NUMBERS else x._cell
-    second = NO_CELL if y.__class__ in NUMBERS else y._cell
-    node.cells = (first, second, result._cell)
-    node.versions = (first[0], second[0], 0)
-    node.sequence = next_sequence()
-    node.shape, node.kind = array.shape, result._kind
-    node.parameters, node.kept, node.hooks, node.notes = (), None, None, None
-    result._node = node
+    array = result._array
+    node = result._node = cls.record(
+        edges, a, b, array,
+        NO_CELL if x.__class__ in NUMBERS else x._cell,
+        NO_CELL if y.__class__ in NUMBERS else y._cell,
+        result._cell, array.shape, result._kind, (), None,
+    )  # fmt: skip
     for watch in mode.watchers:
-        watch(node)
+        watch(node, (result,))
 
 
 NO_CELL = [0]
@@ -435,16 +494,19 @@ def apply(
     operands: Sequence[Any],
     arrays: Sequence[Any],
     parameters: tuple,
-    kept: tuple[tuple[int, ...], tuple[int, ...]] | None,
+    kept: tuple | None,
 ) -> Any:
     """Run a specialisation and record it if a gradient is wanted.
 
     operands: tensors or numbers; arrays: what is computed with. kept: for a reduction whose axes do
-        not stay, the result's shape with and without them.
+        not stay, the result's shape with and without them; a third item says that full results drop
+        their one axis too (the operand was 0-d).
     """
     wanted = tuple([isinstance(x, Tensor) and x._node is not None for x in operands])
-    recording = mode.recording and True in wanted and spec.result.dtype.category >= FLOAT
+    recording = mode.recording and True in wanted and spec.floating
     cls = spec.plans[wanted] if recording else None
+    if cls is not None and not cls.live:
+        cls = None
     run = spec.run if cls is None or cls.extended is None else cls.extended
     with quiet():
         values = run(*arrays, *parameters)
@@ -454,26 +516,40 @@ def apply(
     values = [
         v if isinstance(v, spec.common.xp.ndarray) else spec.common.xp.asarray(v) for v in values
     ]
-    shaped = values[:roots] if kept is None else [v.reshape(kept[1]) for v in values[:roots]]
+    shaped = values[:roots]
+    if kept is not None:
+        shaped = [
+            v if root.full and len(kept) == 2 else v.reshape(kept[1])
+            for v, root in zip(shaped, spec.program.roots)
+        ]
     results = [wrap(v, kind) for v, kind in zip(shaped, spec.results)]
     if cls is not None:
-        node = _new(cls)
-        node.edges = tuple([x._node for x, on in zip(operands, wanted) if on])
-        node.saved = cls.pick((*arrays, *values))
         if cls.gradient.counted:
             parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
-        node.parameters, node.kept = parameters, None if kept is None else kept[0]
+        if roots == 1:
+            shape, kind = shaped[0].shape, spec.result
+        else:
+            shape = tuple((v.shape, k) for v, k in zip(shaped, spec.results))
+            kind = spec.result
+        node = cls.record(
+            tuple([x._node for x, on in zip(operands, wanted) if on]),
+            *arrays,
+            *values,
+            *[x._cell if isinstance(x, Tensor) else NO_CELL for x in operands],
+            *[x._cell for x in results],
+            shape,
+            kind,
+            parameters,
+            None if kept is None else kept[0],
+        )
         if roots == 1:
             results[0]._node = node
-            node.shape, node.kind = shaped[0].shape, spec.result
         else:
-            node.shape, node.kind = (
-                tuple((v.shape, k) for v, k in zip(shaped, spec.results)),
-                spec.result,
-            )
-            for i, result in enumerate(results):
+            for i in cls.live:
+                result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
-        _finish(node, [x if isinstance(x, Tensor) else None for x in operands], results)
+        for watch in mode.watchers:
+            watch(node, results)
     return results[0] if roots == 1 else tuple(results)
 
 
@@ -488,6 +564,8 @@ class FormulaOperation:
         optional: Operands that may be None.
         aside: Operands that do not take part in promotion (a condition, an index).
         reduced: Operands with one value a row.
+        numbers: Operands that may be Python numbers, as long as one is a tensor; "*": all may.
+        refuses: Kinds of dtypes that it has no meaning for: "bool", "int", "half", "float", "complex".
         rows: Is it computed over rows?
     """
 
@@ -501,6 +579,8 @@ class FormulaOperation:
         aside: str = "",
         reduced: str = "",
         static: str = "",
+        numbers: str | None = None,
+        refuses: str = "",
         rows: bool = False,
         differentiable: bool = True,
     ):
@@ -528,6 +608,11 @@ class FormulaOperation:
             n: public[i] if i < len(public) else usual.get(n, n) for i, n in enumerate(signature)
         }
         self.aside, self.reduced = frozenset(aside.split()), frozenset(reduced.split())
+        self.all_numbers = numbers == "*"
+        self.numbers = frozenset(
+            self.operands if numbers is None or self.all_numbers else numbers.split()
+        )
+        self.refuses = frozenset(refuses.split())
         self.differentiable = differentiable
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
@@ -554,6 +639,7 @@ class FormulaOperation:
     def _trace(
         self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
     ) -> Specialization:
+        self.check_dtype(common.dtype)
         compute, result = elementwise_dtypes(self.promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
@@ -581,6 +667,19 @@ class FormulaOperation:
             compute.numpy,
             results,
             aside,
+        )
+
+    def check_dtype(self, dtype: Any) -> None:
+        """Raises NotImplementedError for a dtype that the operation refuses."""
+        sort = SORTS[dtype.category]
+        if sort not in self.refuses and not (
+            sort == "float" and dtype.itemsize == 2 and "half" in self.refuses
+        ):
+            return
+        taken = [TITLES[sort] for sort in SORTS if sort not in self.refuses]
+        raise NotImplementedError(
+            f"\"{self.name}_cpu\" not implemented for '{dtype.legacy}': {self.name}() takes "
+            f"{' or '.join(taken)} tensors; convert with .to(dtype)"
         )
 
     def bound_gradient(self, statics: tuple) -> Callable | None:
@@ -628,7 +727,7 @@ class FormulaOperation:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
         if any(x is not None and is_overridden(x) for x in operands):
             return self.overridden(operands, statics, parameters, out, inplace)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
@@ -641,19 +740,29 @@ class FormulaOperation:
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
 
-    def accept(self, i: int, x: Any) -> Any:
-        """An operand as a tensor, a Python number or None.
+    def accepted(self, operands: tuple) -> tuple:
+        """The operands, each a tensor, a Python number or None.
 
         Raises:
-            TypeError: It is nothing of these.
+            TypeError: One is nothing of these, or a number where only a tensor will do.
         """
+        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        if not self.all_numbers and not any(isinstance(x, Tensor) for x in operands):
+            raise self.refusal(0, operands[0])
+        return operands
+
+    def accept(self, i: int, x: Any) -> Any:
         if (x is None and self.operands[i] in self.optional) or isinstance(x, Tensor):
             return x
-        if isinstance(x, np.generic):
-            return x.item()
-        if isinstance(x, (bool, int, float, complex)):
-            return x
-        raise TypeError(
+        if self.operands[i] in self.numbers:
+            if isinstance(x, np.generic):
+                return x.item()
+            if isinstance(x, (bool, int, float, complex)):
+                return x
+        raise self.refusal(i, x)
+
+    def refusal(self, i: int, x: Any) -> TypeError:
+        return TypeError(
             f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
             f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
         )
@@ -689,6 +798,10 @@ class FormulaOperation:
             keywords["out"] = out
         function = getattr(Tensor, self.name + "_") if inplace else self.function
         return override(function, operands, operands, keywords)
+
+
+SORTS = ("bool", "int", "float", "complex")
+TITLES = {"bool": "bool", "int": "integer", "float": "floating-point", "complex": "complex"}
 
 
 class Operand:

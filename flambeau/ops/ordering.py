@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap_dim
+from ..core.dtype import bool_, int64, uint8
+from ..core.tensor import Tensor, wrap, wrap_dim
 from .comparison import choose, maximum, minimum
-from .reduction import amax, amin, argmax, argmin
+from .extremum import argmax, argmin, max_, min_, not_empty
 from .registry import method, public
+from .row import one_dim
 from .rule import operation
 from .view import view_as_real
+from .write import write_out
 
 
 class ValuesIndices(NamedTuple):
@@ -45,18 +48,41 @@ def _(g: Tensor, index: Tensor, dim: int) -> tuple:
     return take_along(g, index, dim), None
 
 
+def _at_zero(input: Tensor) -> Tensor:
+    """Where the element of a 0-d tensor stands."""
+    return wrap(np.zeros((), np.int64), input._kind.with_dtype(int64))
+
+
 def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
     def function(
-        input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None
+        input: Tensor,
+        dim: Any = None,
+        keepdim: bool = False,
+        *,
+        other: Tensor | None = None,
+        out: Any = None,
     ) -> Any:
         if isinstance(dim, Tensor) or other is not None:
-            return of_two(input, other if other is not None else dim)
+            return of_two(input, other if other is not None else dim, out=out)
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
         if dim is None:
-            return of_all(input, ())
-        if input.ndim == 0:
-            return ValuesIndices(input.clone(), where(input))
+            not_empty(name, input, ())
+            return of_all(input, out=out)
+        result = along(input, dim, keepdim)
+        return result if out is None else ValuesIndices(*write_out(out, result, name))
+
+    def along(input: Tensor, dim: int, keepdim: bool) -> ValuesIndices:
+        one_dim(name, dim)
+        if input.dtype.is_complex:
+            raise RuntimeError(f"{name}(): does not support complex input")
+        not_empty(name, input, dim)
         at = wrap_dim(dim, input.ndim)
-        index = where(input, at, True)
+        if input.ndim == 0:
+            return ValuesIndices(input.clone(), _at_zero(input))
+        index = where(input.to(uint8) if input.dtype is bool_ else input, at, True)
         values = take_along(input, index, at)
         if keepdim:
             return ValuesIndices(values, index)
@@ -71,8 +97,8 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
     return public(name, method=name)(function)
 
 
-max = _extreme("max", amax, argmax, maximum)
-min = _extreme("min", amin, argmin, minimum)
+max = _extreme("max", max_, argmax, maximum)
+min = _extreme("min", min_, argmin, minimum)
 
 
 def _order(input: Tensor, dim: int, descending: bool) -> Tensor:
@@ -102,7 +128,7 @@ def sort(
         tensor([1, 2, 0])
     """
     if input.ndim == 0:
-        return ValuesIndices(input.clone(), argmax(input))
+        return ValuesIndices(input.clone(), _at_zero(input))
     at = wrap_dim(dim, input.ndim)
     index = _order(input, at, descending)
     return ValuesIndices(take_along(input, index, at), index)
@@ -132,7 +158,7 @@ def topk(
     if not 0 <= k <= (input.shape[at] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if input.ndim == 0:
-        return ValuesIndices(input.clone(), argmax(input))
+        return ValuesIndices(input.clone(), _at_zero(input))
     index = _order(input, at, largest).narrow(at, 0, k)
     return ValuesIndices(take_along(input, index, at), index.contiguous())
 

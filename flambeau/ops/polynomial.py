@@ -17,6 +17,8 @@ from .formula import common_device, number_array
 from .registry import public
 from .write import write_out
 
+LONGEST_WALK = 100_000
+"""How far below zero the zeta function's sum begins at most."""
 LONGEST = 2048
 """The highest degree that is computed; above it the answer is nan, as PyTorch's is for Hermite's."""
 
@@ -56,9 +58,11 @@ def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -
     """A family of polynomials: degree 1 from x, degree k from (k, x, degree k - 1, degree k - 2)."""
 
     def values(x: np.ndarray, degree: np.ndarray) -> np.ndarray:
-        n = np.trunc(np.where(np.isfinite(degree), degree, -1))
+        n = np.trunc(
+            np.where(np.abs(degree) < 2**63, degree, -1)
+        )  # what int64 cannot hold is below 0
         before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
-        result = np.where(n == 0, before, np.where(n == 1, value, x * 0))
+        result = np.where(n == 0, before, np.where(n == 1, value, np.zeros_like(x)))
         result = np.where(n > LONGEST, np.nan, result)
         for k in range(2, int(min(n.max(initial=0), LONGEST)) + 1):
             before, value = value, np.asarray(following(k, x, value, before), x.dtype)
@@ -139,7 +143,7 @@ def _zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     below = np.where(np.isfinite(q), q, 0).min(initial=0)
     total = np.zeros_like(q)
     y = q.copy()
-    for _ in range(10 + int(min(-below, 1000))):
+    for _ in range(10 + int(min(-below, LONGEST_WALK))):
         more = y < 10
         total, y = np.where(more, total + y**-s, total), np.where(more, y + 1, y)
     total = total + y ** (1 - s) / (s - 1) + y**-s / 2

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ..core.dtype import finfo
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Domain, Expression
 from .define import pointwise
-from .registry import public
+from .registry import method, public
+from .rule import operation
+from .write import write_out
+
+FLOATING = PromotionKind.INT_TO_FLOAT
+
+
+def real_only(name: str, *operands: Expression) -> None:
+    """Raises RuntimeError for complex operands."""
+    if max(x.domain for x in operands) == Domain.COMPLEX:
+        raise RuntimeError(
+            f"{name} is not implemented for complex tensors: take .real, .imag or .abs() first"
+        )
 
 
 def _whole(name: str, primitive: Any, also: str, doc: str) -> Any:
@@ -18,7 +34,10 @@ def _whole(name: str, primitive: Any, also: str, doc: str) -> Any:
 
     formula.__name__ = name
     formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
-    return pointwise(also=also, method=f"{name} {also}")(formula)
+    made = pointwise(also=also, method=f"{name} {also}", refuses="bool complex")(formula)
+    if also:
+        method(f"{also}_")(getattr(Tensor, f"{name}_"))
+    return made
 
 
 floor = _whole("floor", p.floor, "", "Rounded down.")
@@ -26,7 +45,7 @@ ceil = _whole("ceil", p.ceil, "", "Rounded up.")
 trunc = _whole("trunc", p.trunc, "fix", "Rounded towards zero.")
 
 
-@pointwise
+@pointwise(also="special.round", refuses="bool complex")
 def round(x: Expression, decimals: float = 0) -> Expression:
     """Rounded to the nearest, halves to even; to a number of decimals.
 
@@ -34,11 +53,12 @@ def round(x: Expression, decimals: float = 0) -> Expression:
     """
     if x.domain < Domain.REAL:
         return x
-    scale = p.power(10.0, decimals)
-    return p.rint(x * scale) / scale
+    scale = p.power(10.0, p.absolute(decimals))
+    left, right = p.rint(x / scale) * scale, p.rint(x * scale) / scale
+    return p.where(p.lift(decimals) < 0, left, right)
 
 
-@pointwise
+@pointwise(refuses="bool int complex")
 def frac(x: Expression) -> Expression:
     """What `trunc` takes away.
 
@@ -47,13 +67,13 @@ def frac(x: Expression) -> Expression:
     return x - p.trunc(x)
 
 
-@pointwise
+@pointwise(refuses="complex")
 def sign(x: Expression) -> Expression:
     """-1, 0 or 1.
 
     Source: torch.sign
     """
-    return p.sign(x)
+    return x if x.domain == Domain.BOOL else p.sign(x)
 
 
 @pointwise
@@ -62,23 +82,42 @@ def sgn(x: Expression) -> Expression:
 
     Source: torch.sgn
     """
-    return p.sgn(x)
+    return x if x.domain == Domain.BOOL else p.sgn(x)
 
 
-@pointwise(kind=PromotionKind.COMPLEX_TO_FLOAT, inplace=False)
+@pointwise(kind=FLOATING, inplace=False)
 def angle(x: Expression) -> Expression:
     """The angle of a complex number; 0 or pi of a real one.
 
     Source: torch.angle
     """
-    return p.angle(x)
+    if x.domain == Domain.COMPLEX:
+        return p.angle(x)
+    return p.where(p.isnan(x), x, p.where(x < 0, math.pi, 0.0))
 
 
-@pointwise(label="Conj", also="conj_physical", method="conj conj_physical", inplace=False)
+@angle.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    if x.domain < Domain.COMPLEX:
+        return p.lift(0.0)
+    z = p.where(p.equal(x, 0), 1.0, x)
+    return p.where(p.equal(x, 0), 0.0, g * z * 1j / p.square(p.absolute(z)))
+
+
+@pointwise(label="Conj", method="conj", inplace=False)
 def conj(x: Expression) -> Expression:
     """The complex conjugate.
 
     Source: torch.conj
+    """
+    return p.conj(x)
+
+
+@pointwise
+def conj_physical(x: Expression) -> Expression:
+    """The complex conjugate, in memory of its own.
+
+    Source: torch.conj_physical
     """
     return p.conj(x)
 
@@ -102,3 +141,144 @@ def real_part(x: Expression) -> Expression:
 def imag_part(x: Expression) -> Expression:
     """The imaginary part."""
     return p.imag(x)
+
+
+@pointwise(kind=FLOATING, numbers="y", refuses="complex")
+def copysign(x: Expression, y: Expression) -> Expression:
+    """x with the sign of y.
+
+    Source: torch.copysign
+    """
+    return p.copysign(x, y)
+
+
+@pointwise(kind=PromotionKind.NO_OPMATH, numbers="", refuses="bool int complex")
+def nextafter(x: Expression, y: Expression) -> Expression:
+    """The next number from x towards y.
+
+    Source: torch.nextafter
+    """
+    return p.nextafter(x, y)
+
+
+@pointwise(names="input values", numbers="")
+def heaviside(x: Expression, y: Expression) -> Expression:
+    """0 below zero, 1 above, and `values` at zero.
+
+    Source: torch.heaviside
+    """
+    real_only("heaviside", x, y)
+    return p.where(p.equal(x, 0), y, p.where(x > 0, 1, 0))
+
+
+@heaviside.gradient
+def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
+    nothing = p.no_derivative("heaviside")
+    return nothing, nothing
+
+
+@pointwise(names="input nan posinf neginf", method=False, inplace=False, label="NanToNum")
+def replaced(
+    x: Expression, nan: float = 0.0, posinf: float = 0.0, neginf: float = 0.0
+) -> Expression:
+    """x with other values for nan, inf and -inf; the parts of complex numbers each for itself."""
+    if x.domain < Domain.REAL:
+        return x
+
+    def of_real(x: Expression) -> Expression:
+        finite = p.where(p.equal(x, math.inf), posinf, p.where(p.equal(x, -math.inf), neginf, x))
+        return p.where(p.isnan(x), nan, finite)
+
+    if x.domain < Domain.COMPLEX:
+        return of_real(x)
+    return p.make_complex(of_real(p.real(x)), of_real(p.imag(x)))
+
+
+def _replacements(
+    input: Tensor, nan: float | None, posinf: float | None, neginf: float | None
+) -> tuple[float, float, float]:
+    dtype = input.dtype
+    if dtype.category < 2:
+        return 0.0, 0.0, 0.0
+    most = finfo(dtype.to_real() if dtype.is_complex else dtype)
+    return (
+        0.0 if nan is None else float(nan),
+        most.max if posinf is None else float(posinf),
+        most.min if neginf is None else float(neginf),
+    )
+
+
+@public(method=True)
+def nan_to_num(
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """nan, inf and -inf replaced: by 0, the largest and the lowest number, unless others are given.
+
+    Source: torch.nan_to_num
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nan_to_num(torch.tensor([float("nan"), 1., float("inf")]), posinf=9.)
+        tensor([0., 1., 9.])
+    """
+    return replaced(input, *_replacements(input, nan, posinf, neginf), out=out)
+
+
+@public("nan_to_num_", method=True)
+def nan_to_num_(
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Tensor:
+    """The in-place form of `nan_to_num`."""
+    numbers = _replacements(input, nan, posinf, neginf)
+    return replaced.operation.general((input,), (), numbers, None, True)
+
+
+class MantissaExponent(NamedTuple):
+    """A number as mantissa * 2 ** exponent."""
+
+    mantissa: Tensor
+    exponent: Tensor
+
+
+@operation(label="Frexp", differentiable=(0,))
+def frexp_(x: Any) -> Any:
+    """Mantissas between 0.5 and 1 (or 0), and exponents of 2."""
+    mantissa, exponent = np.frexp(x.astype(np.float32) if x.dtype.itemsize == 2 else x)
+    return mantissa.astype(x.dtype, copy=False), exponent.astype(np.int32, copy=False)
+
+
+@frexp_.gradient
+def _(g: list[Tensor], x: Tensor) -> Tensor:
+    exponent = frexp_(x.detach())[1]
+    return g[0] * (-exponent).to(x.dtype).exp2()  # type: ignore[attr-defined, operator]
+
+
+@public(method=True)
+def frexp(input: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> MantissaExponent:
+    """input as mantissa * 2 ** exponent.
+
+    Raises:
+        RuntimeError: The dtype is not floating.
+
+    Source: torch.frexp
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.frexp(torch.tensor([8.])).exponent
+        tensor([4], dtype=torch.int32)
+    """
+    if input.dtype.category != 2:
+        raise RuntimeError(
+            f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: convert with "
+            ".to(torch.float32)"
+        )
+    result = MantissaExponent(*frexp_(input))
+    return result if out is None else MantissaExponent(*write_out(out, result, "frexp"))

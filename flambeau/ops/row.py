@@ -6,14 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.promotion import PromotionKind
-from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap_dim
+from ..formula.evaluate import row_length
 from .formula import ONE, FormulaOperation, Specialization, apply, record_unary
 from .registry import is_overridden, override
 from .write import write_out
 
-_new = object.__new__
+LAST = (-1,)
+
+
+def record_row(
+    spec: Specialization, result: Tensor, x: Tensor, axes: tuple[int, ...] | None, drops: bool
+) -> None:
+    """Make the node of a row operation of one operand, over one dimension or all."""
+    a, y, kept = x._array, result._array, None
+    gradient = spec.plans[ONE].gradient
+    if drops:
+        if axes is None:
+            kept = (1,) * a.ndim
+        else:
+            at = axes[0] + a.ndim
+            kept = (*a.shape[:at], 1, *a.shape[at + 1 :])
+        if gradient.outputs:
+            y = y.reshape(kept)
+    parameters = (row_length(a, axes), axes) if gradient.counted else (axes,)
+    record_unary(spec, result, x, a, y, parameters, kept)
 
 
 class RowOperation(FormulaOperation):
@@ -33,35 +52,43 @@ class RowOperation(FormulaOperation):
         parameters: tuple = (),
     ) -> Any:
         """The operation over `dim` (an int, several, or None for all)."""
-        x = operands[0]
+        if len(operands) == 1 and not statics and not parameters:
+            return self.over(operands[0], dim, keepdim, dtype, out)
+        return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
+
+    def over(
+        self,
+        x: Any,
+        dim: Any = None,
+        keepdim: bool = False,
+        dtype: Any = None,
+        out: Any = None,
+    ) -> Any:
+        """The operation on one operand without options: a straight line for the usual dimensions."""
         try:
-            spec = (
-                self.same[x._kind]
-                if not statics and dtype is None and out is None and (len(operands) == 1)
-                else None
-            )
+            spec = self.same[x._kind]
+            operand = x._array
+            ndim = operand.ndim
+            if dim is None:
+                axes = None
+            elif dim.__class__ is int and -ndim <= dim < ndim:
+                axes = LAST if dim == -1 or dim + 1 == ndim else (dim - ndim if dim >= 0 else dim,)
+            else:
+                return self.slow((x,), dim, keepdim, dtype, out, (), ())
         except (KeyError, AttributeError):
-            spec = None
-        if spec is None:
-            return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
-        axes, kept = self.placed(spec, x._array, dim, keepdim)
-        cls = None
-        if x._node is not None and mode.recording:
-            cls = spec.plans[ONE]
-            if cls.extended is not None or cls.gradient.counted or spec.result.dtype.category < 2:
-                return apply(spec, operands, (x._array,), (*parameters, axes), kept)
-        token = silence(silent)
-        try:
-            array = spec.run(x._array, *parameters, axes)
-        finally:
-            restore(token)
-        result = _new(Tensor)
-        result._kind = spec.result
-        result._array = array if kept is None else array.reshape(kept[1])
-        result._node = result._base = None
-        result._cell = [0]
-        if cls is not None:
-            record_unary(spec, result, x, x._array, array, (*parameters, axes), kept and kept[0])
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        if dtype is not None or out is not None or not spec.straight or not ndim:
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        node = x._node
+        if node is not None and not (mode.recording and spec.result.dtype.category >= 2):
+            node = None
+        drops = not keepdim and spec.reduces
+        if node is not None and spec.plans[ONE].extended is not None:
+            return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        array = spec.flat(operand, axes) if drops else spec.run(operand, axes)
+        result = handle.make(array, spec.result, None, [0], None)
+        if node is not None:
+            record_row(spec, result, x, axes, drops)
         return result
 
     def slow(
@@ -87,13 +114,14 @@ class RowOperation(FormulaOperation):
                 if value not in (None, False)
             }
             return override(self.function, operands, operands, options)
-        operands = tuple(self.accept(i, x) for i, x in enumerate(operands))
+        operands = self.accepted(operands)
         if dtype is not None:
             operands = (operands[0].to(dtype), *operands[1:])
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
-        if not statics and len(operands) == 1 and kinds[0] is common:
+        alone = len(operands) == 1 and len(spec.program.roots) == 1
+        if alone and not statics and kinds[0] is common:
             self.same[common] = spec
         lifted = arrays[0].ndim == 0
         if lifted:
@@ -102,7 +130,7 @@ class RowOperation(FormulaOperation):
             dim = None
         axes, kept = self.placed(spec, arrays[0], dim, keepdim)
         if lifted:
-            kept = (arrays[0].shape if kept is None else kept[0], ())
+            kept = (arrays[0].shape if kept is None else kept[0], (), True)  # type: ignore[assignment]
         present = tuple(x for x in operands if x is not None)
         result = apply(spec, present, arrays, (*parameters, axes), kept)
         return result if out is None else write_out(out, result, self.name)
@@ -161,6 +189,15 @@ def wrap_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims
 
 
+def one_dim(name: str, dim: Any) -> None:
+    """Raises TypeError where several dimensions are given to a function that wants one."""
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(
+            f"{name}(): argument 'dim' must be int, not {type(dim).__name__}: take one dimension "
+            "after the other"
+        )
+
+
 def rowwise(
     formula: Callable | None = None,
     *,
@@ -170,13 +207,14 @@ def rowwise(
     reduced: str = "",
     static: str = "",
     names: str | None = None,
+    refuses: str = "",
 ) -> Any:
     """Make an operation of a formula of rows.
 
     Args:
         formula: A function of symbols. What it reduces (sum, amax, ...) runs over the dimensions that
             a call names.
-        kind, label, aside, static, names: As for `pointwise`.
+        kind, label, aside, static, names, refuses: As for `pointwise`.
         reduced: Operands with one value a row.
 
     The result is called ``operation(x, ..., dim=, keepdim=, dtype=, out=, statics=, parameters=)``; public
@@ -192,10 +230,12 @@ def rowwise(
             aside=aside,
             reduced=reduced,
             static=static,
+            numbers="",
+            refuses=refuses,
             rows=True,
         )
 
     return make if formula is None else make(formula)
 
 
-__all__ = ["RowOperation", "rowwise", "wrap_dims"]
+__all__ = ["RowOperation", "one_dim", "rowwise", "wrap_dims"]

@@ -10,7 +10,9 @@
 
 The rule asks for what it needs by name, and only that is saved: ``g``, an operand (as a tensor with
 its history), an option, the output ``y``, ``shape_x`` (the shape of operand x), ``needs`` (which
-operands want a gradient). Because rules are made of operations, they can be differentiated again.
+operands want a gradient). One whose outputs have names, ``outputs="q r"``, is asked for them by name
+too, and for ``g_q``, ``g_r``: None where nothing arrived. Because rules are made of operations, they
+can be differentiated again.
 """
 
 from __future__ import annotations
@@ -19,15 +21,14 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, Port, next_sequence
+from ..autograd.report import check_versions
 from ..core.kind import kind_of
-from ..core.quiet import quiet
+from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap, wrap_view
-from .formula import check_versions
 from .registry import OPERATIONS
-
-_new = object.__new__
 
 
 class RuleNode(Node):
@@ -36,6 +37,7 @@ class RuleNode(Node):
     __slots__ = ("checked", "options", "origins")
 
     operation: Operation
+    make: Callable[..., RuleNode]
 
     def backward(self, g: Any) -> list[Any]:
         self.check()
@@ -48,16 +50,23 @@ class RuleNode(Node):
 
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""
-        if self.saved is not None:
-            self.checked = tuple(i for i, cell in enumerate(self.cells) if cell is not None)
+        if self.saved is not None and self.cells:
             check_versions(self)
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        edge = self.origins[i][1]
+        return self.saved[i], self if edge == "y" else edge
 
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
             return g if isinstance(g, Tensor) else wrap(g, self.kind)
-        filled = []
+        filled: list[Tensor | None] = []
+        fill = not self.operation.outputs
         for part, (shape, kind) in zip(g, self.shape):
             if part is None:
+                if not fill:
+                    filled.append(None)
+                    continue
                 part = kind.xp.zeros(shape, kind.numpy)
             filled.append(part if isinstance(part, Tensor) else wrap(part, kind))
         return filled
@@ -70,7 +79,11 @@ class RuleNode(Node):
         for (name, edge, kind), array in zip(self.origins, saved):
             tensor = found[name] = wrap(array, kind)
             if connected:
-                tensor._node = self if edge == "y" else edge
+                if edge == "y":
+                    edge = self
+                elif type(edge) is int:
+                    edge = Port(self, edge, array.shape, kind)
+                tensor._node = edge
         return found
 
 
@@ -83,6 +96,7 @@ class Operation:
             a sequence of tensors is written with a star: "*tensors".
         view: Does the result share the first operand's memory?
         differentiable: Which outputs are, where not all.
+        outputs: Names of several outputs.
     """
 
     def __init__(
@@ -92,6 +106,7 @@ class Operation:
         view: bool,
         label: str,
         differentiable: Sequence[int] | None,
+        outputs: str = "",
     ):
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
@@ -102,9 +117,11 @@ class Operation:
         self.variadic = self.operands[0].startswith("*")
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
+        self.outputs = tuple(outputs.split())
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
-        self.keeps: tuple[str, ...] = ()
+        self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
+        self.asks_shapes: tuple[str, ...] = ()
         self.node_classes: dict[int, type[RuleNode]] = {}
         self.__doc__ = compute.__doc__
         OPERATIONS[self.name] = self
@@ -113,13 +130,22 @@ class Operation:
         """Decorator: the gradient rule."""
         self.rule = rule
         self.asks = tuple(inspect.signature(rule).parameters)
-        self.keeps = tuple(n for n in self.asks if n in self.operands or n == "y")
+        places = {} if self.variadic else {n: i for i, n in enumerate(self.operands)}
+        outputs = {n: i for i, n in enumerate(self.outputs)} | ({} if "y" in places else {"y": 0})
+        self.keeps = tuple(
+            (n, places.get(n), outputs.get(n)) for n in self.asks if n in places or n in outputs
+        )
+        shapes = (f"shape_{n}" for n in self.operands)
+        self.asks_shapes = tuple(n if n in self.asks else "" for n in shapes)
+        if self.variadic and not any(self.asks_shapes):
+            self.asks_shapes = ()
         return rule
 
     def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
         values: dict[str, Any] = dict(node.options)
         values.update(saved)
         values["g"] = g
+        values.update(zip((f"g_{name}" for name in self.outputs), g if self.outputs else ()))
         if self.rule is None:
             raise RuntimeError(f"derivative for {self.name} is not implemented")
         parts = self.rule(*(values[name] for name in self.asks))
@@ -137,31 +163,30 @@ class Operation:
             count = len(self.operands)
             tensors, options = args[:count], args[count:]
             arrays = [None if x is None else x._array for x in tensors]
-        with quiet():
+        token = silence(silent)
+        try:
             values = self.compute(*arrays, *options)
+        finally:
+            restore(token)
         return self.finish(values, tensors, options)
 
     def finish(self, values: Any, tensors: Sequence[Any], options: tuple) -> Any:
         several = type(values) in (tuple, list)
         source = tensors[0]
-        if self.view:
-            results = (
-                [wrap_view(v, source) for v in values] if several else [wrap_view(values, source)]
-            )
-        else:
-            results = (
-                [_wrap(v, source._kind) for v in values]
-                if several
-                else [_wrap(values, source._kind)]
-            )
+        make = wrap_view if self.view else _wrap_like
+        results = [make(v, source) for v in values] if several else [make(values, source)]
         if mode.recording:
-            edges = [None if x is None else x._node for x in tensors]
-            if any(edge is not None for edge in edges):
+            edges = tuple([None if x is None else x._node for x in tensors])
+            if edges.count(None) < len(edges):
                 self.record(results, tensors, edges, options)
         return tuple(results) if several else results[0]
 
     def record(
-        self, results: list[Tensor], tensors: Sequence[Any], edges: list[Any], options: tuple
+        self,
+        results: list[Tensor],
+        tensors: Sequence[Any],
+        edges: tuple[Any, ...],
+        options: tuple,
     ) -> None:
         live = [
             i
@@ -171,43 +196,62 @@ class Operation:
         ]
         if not live:
             return
-        node = _new(self.node_class(len(results)))
-        node.edges = tuple(edges)
-        names = self.arguments[len(self.operands) :]
-        node.options = dict(zip(names, options))
-        if self.variadic:
-            if any(n.startswith("shape_") for n in self.asks):
-                node.options[f"shape_{self.operands[0]}"] = [x._array.shape for x in tensors]
-        else:
-            for name, x in zip(self.operands, tensors):
-                if x is not None:
-                    node.options[f"shape_{name}"] = x._array.shape
-                else:
-                    node.options[name] = None
-        node.options["needs"] = tuple(edge is not None for edge in edges)
-        by_name = {} if self.variadic else dict(zip(self.operands, zip(tensors, edges)))
-        by_name.setdefault("y", (results[0], "y"))  # the output, unless an operand has the name
-        kept = [(n, *by_name[n]) for n in self.keeps if n in by_name and by_name[n][0] is not None]
-        node.origins = tuple((n, edge, x._kind) for n, x, edge in kept)
-        node.saved = tuple(x._array for _, x, _ in kept)
-        node.cells = tuple(x._cell for _, x, _ in kept)
-        node.versions = tuple(cell[0] for cell in node.cells)
-        node.sequence = next_sequence()
-        node.hooks = node.notes = None
+        cls = self.node_class(len(results))
+        facts = dict(zip(self.arguments[len(self.operands) :], options))
+        self.note_operands(facts, tensors, edges)
+        kept = self.kept(results, live, tensors, edges)
+        cells = tuple([x._cell for _, x, _ in kept])
+        first = results[0]
         if len(results) == 1:
-            result = results[0]
-            node.shape, node.kind = result._array.shape, result._kind
-            result._node = node
+            shape: Any = first._array.shape
         else:
-            node.shape, node.kind = (
-                tuple((r._array.shape, r._kind) for r in results),
-                results[0]._kind,
-            )
+            shape = tuple((r._array.shape, r._kind) for r in results)
+        node = cls.make(
+            edges, tuple([x._array for _, x, _ in kept]), cells, tuple([c[0] for c in cells]),
+            next_sequence(), shape, first._kind, None, None, range(len(cells)), facts,
+            [(name, edge, x._kind) for name, x, edge in kept],
+        )  # fmt: skip
+        if len(results) == 1:
+            first._node = node
+        else:
             for i in live:
                 result = results[i]
                 result._node = Port(node, i, result._array.shape, result._kind)
         for watch in mode.watchers:
-            watch(node)
+            watch(node, results)
+
+    def note_operands(self, facts: dict, tensors: Sequence[Any], edges: tuple) -> None:
+        """What the rule asks to know of the operands besides their values."""
+        if self.variadic:
+            if self.asks_shapes:
+                facts[f"shape_{self.operands[0]}"] = [x._array.shape for x in tensors]
+        else:
+            for name, ask, x in zip(self.operands, self.asks_shapes, tensors):
+                if x is None:
+                    facts[name] = None
+                elif ask:
+                    facts[ask] = x._array.shape
+        if "needs" in self.asks:
+            facts["needs"] = tuple([edge is not None for edge in edges])
+
+    def kept(
+        self, results: list[Tensor], live: list[int], tensors: Sequence[Any], edges: tuple
+    ) -> list[tuple]:
+        """(name, tensor, edge) of each value that the rule asks for.
+
+        The only output is called y, unless an operand has that name; its edge is "y", that of one of
+        several outputs its number.
+        """
+        found: list[tuple] = []
+        for name, operand, output in self.keeps:
+            if operand is not None:
+                if tensors[operand] is not None:
+                    found.append((name, tensors[operand], edges[operand]))
+            elif len(results) == 1:
+                found.append((name, results[0], "y"))
+            else:
+                found.append((name, results[output], output if output in live else None))
+        return found
 
     def node_class(self, outputs: int) -> type[RuleNode]:
         found = self.node_classes.get(outputs)
@@ -217,13 +261,32 @@ class Operation:
                 (RuleNode,),
                 {"__slots__": (), "operation": self, "outputs": outputs},
             )
+            found.make = staticmethod(
+                kernels.constructor(
+                    found,
+                    "edges",
+                    "saved",
+                    "cells",
+                    "versions",
+                    "sequence",
+                    "shape",
+                    "kind",
+                    "hooks",
+                    "notes",
+                    "checked",
+                    "options",
+                    "origins",
+                )
+            )
         return found
 
 
-def _wrap(array: Any, kind: Any) -> Tensor:
-    if not isinstance(array, kind.xp.ndarray):
+def _wrap_like(array: Any, source: Tensor) -> Tensor:
+    """A new tensor; its kind is that of `source`, but for the dtype."""
+    kind = source._kind
+    if array.__class__ is not kind.xp.ndarray:
         array = kind.xp.asarray(array)
-    if array.dtype != kind.numpy:
+    if array.dtype is not kind.numpy and array.dtype != kind.numpy:
         from ..core.dtype import BY_NUMPY
 
         kind = kind_of(BY_NUMPY[array.dtype], kind.device)
@@ -237,6 +300,7 @@ def operation(
     view: bool = False,
     label: str = "",
     differentiable: Sequence[int] | None = None,
+    outputs: str = "",
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -246,9 +310,10 @@ def operation(
         view: The result is a view of the first operand's memory.
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
+        outputs: Names of the outputs, where there are several and the rule asks for them.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable)
+        return Operation(compute, operands, view, label, differentiable, outputs)
 
     return make if compute is None else make(compute)

@@ -1,12 +1,9 @@
-"""Elements in another order: pixel and channel shuffles, one dimension read as several."""
+"""Elements in another order: pixel and channel shuffles."""
 
 from __future__ import annotations
 
-import math
-
 from ..core.tensor import Tensor
-from .padding import constant_pad_
-from .registry import NAMESPACES, public
+from .registry import public
 
 
 @public("pixel_shuffle", "nn.functional.pixel_shuffle")
@@ -103,30 +100,3 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         )
     parts = input.reshape(n, groups, c // groups, *sizes)
     return parts.transpose(1, 2).reshape(input.shape)
-
-
-@public("nn.functional.local_response_norm")
-def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
-    """x / (k + alpha m)^beta, m the mean square of `size` neighbouring channels.
-
-    Shape: (N, C, ...).
-
-    Raises:
-        ValueError: There are no more than two dimensions.
-
-    Source: torch.nn.functional.local_response_norm; Krizhevsky et al. (2012)
-    """
-    if input.ndim < 3:
-        raise ValueError(
-            f"Expected 3D or higher dimensionality                          input (got {input.ndim} "
-            "dimensions)"
-        )
-    if input.numel() == 0:
-        return input
-    n, c, *rest = input.shape
-    squares = input.mul(input).reshape(n, 1, c, math.prod(rest))
-    wide = constant_pad_(squares, ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0)), 0)
-    mean = NAMESPACES["nn.functional"]["avg_pool2d"](wide, (size, 1), 1).reshape(input.shape)
-    return input / mean.mul(alpha).add(k).pow(beta)

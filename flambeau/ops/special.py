@@ -7,22 +7,14 @@ from collections.abc import Callable
 
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
+from ..formula import bessel as b
 from ..formula import primitive as p
 from ..formula import special as s
-from ..formula.expression import Domain, Expression
+from ..formula.expression import Expression
 from .define import pointwise
 from .registry import NAMESPACES, method, public
 
 FLOATING = PromotionKind.INT_TO_FLOAT
-
-
-def _real(x: Expression, name: str) -> None:
-    """Raises NotImplementedError for complex numbers."""
-    if x.domain == Domain.COMPLEX:
-        raise NotImplementedError(
-            f'"{name}" not implemented for complex numbers: take a real tensor, '
-            "such as .real or .abs() of this one"
-        )
 
 
 def _function(
@@ -33,15 +25,15 @@ def _function(
     aliases: str = "",
     everywhere: bool = False,
     label: str = "",
+    halves: bool = True,
 ) -> Callable:
     """A special function of one argument.
 
     meaning: the docstring's sentence. everywhere: also torch.NAME and a Tensor method, with its
-        in-place form. aliases: further names in torch.special.
+        in-place form. aliases: further names in torch.special. halves: does PyTorch take the half types?
     """
 
     def formula(x: Expression) -> Expression:
-        _real(x, name)
         return body(x)
 
     formula.__name__ = name
@@ -51,7 +43,13 @@ def _function(
     """
     places = " ".join(f"special.{alias}" for alias in aliases.split())
     if everywhere:
-        return pointwise(formula, kind=FLOATING, also=f"special.{name} {places}", label=label)
+        return pointwise(
+            formula,
+            kind=FLOATING,
+            also=f"special.{name} {places}",
+            label=label,
+            refuses="complex",
+        )
     return pointwise(
         formula,
         kind=FLOATING,
@@ -59,6 +57,7 @@ def _function(
         namespace="special",
         method=False,
         inplace=False,
+        refuses="complex" if halves else "half complex",
         label=label or "Special" + "".join(part.capitalize() for part in name.split("_")),
     )
 
@@ -66,20 +65,20 @@ def _function(
 erf = _function("erf", "The error function", s.erf, everywhere=True)
 erfc = _function("erfc", "1 - erf(input), exact for large input", s.erfc, everywhere=True)
 erfinv = _function("erfinv", "The inverse of erf on (-1, 1)", s.erfinv, everywhere=True)
-erfcx = _function("erfcx", "exp(input^2) * erfc(input)", s.erfcx)
+erfcx = _function("erfcx", "exp(input^2) * erfc(input)", s.erfcx, halves=False)
 ndtr = _function("ndtr", "The distribution function of the standard normal", s.ndtr, label="Mul")
-log_ndtr = _function("log_ndtr", "The logarithm of ndtr", s.log_ndtr)
-ndtri = _function("ndtri", "The inverse of ndtr", s.ndtri)
+log_ndtr = _function("log_ndtr", "The logarithm of ndtr", s.log_ndtr, halves=False)
+ndtri = _function("ndtri", "The inverse of ndtr", s.ndtri, halves=False)
 lgamma = _function(
     "lgamma", "The logarithm of |gamma(input)|", s.lgamma, everywhere=True, aliases="gammaln"
 )
 digamma = _function(
     "digamma", "The derivative of log gamma", s.digamma, everywhere=True, aliases="psi"
 )
-i0 = _function("i0", "The modified Bessel function of order 0", s.i0, everywhere=True)
-i0e = _function("i0e", "exp(-|input|) * i0(input)", s.i0e, label="SpecialI0E")
-i1 = _function("i1", "The modified Bessel function of order 1", s.i1)
-i1e = _function("i1e", "exp(-|input|) * i1(input)", s.i1e, label="SpecialI1E")
+i0 = _function("i0", "The modified Bessel function of order 0", b.i0, everywhere=True)
+i0e = _function("i0e", "exp(-|input|) * i0(input)", b.i0e, label="SpecialI0E")
+i1 = _function("i1", "The modified Bessel function of order 1", b.i1)
+i1e = _function("i1e", "exp(-|input|) * i1(input)", b.i1e, label="SpecialI1E")
 entr = _function(
     "entr",
     "-input * log(input), 0 at 0 and -inf below",
@@ -88,38 +87,58 @@ entr = _function(
     ),
 )
 bessel_j0 = _function(
-    "bessel_j0", "The Bessel function of the first kind of order 0", lambda x: s.bessel_j(x, 0)
+    "bessel_j0",
+    "The Bessel function of the first kind of order 0",
+    lambda x: b.bessel_j(x, 0),
+    halves=False,
 )
 bessel_j1 = _function(
-    "bessel_j1", "The Bessel function of the first kind of order 1", lambda x: s.bessel_j(x, 1)
+    "bessel_j1",
+    "The Bessel function of the first kind of order 1",
+    lambda x: b.bessel_j(x, 1),
+    halves=False,
 )
 bessel_y0 = _function(
-    "bessel_y0", "The Bessel function of the second kind of order 0", lambda x: s.bessel_y(x, 0)
+    "bessel_y0",
+    "The Bessel function of the second kind of order 0",
+    lambda x: b.bessel_y(x, 0),
+    halves=False,
 )
 bessel_y1 = _function(
-    "bessel_y1", "The Bessel function of the second kind of order 1", lambda x: s.bessel_y(x, 1)
+    "bessel_y1",
+    "The Bessel function of the second kind of order 1",
+    lambda x: b.bessel_y(x, 1),
+    halves=False,
 )
 modified_bessel_i0 = _function(
-    "modified_bessel_i0", "The modified Bessel function of order 0", s.i0
+    "modified_bessel_i0", "The modified Bessel function of order 0", b.i0, halves=False
 )
 modified_bessel_i1 = _function(
-    "modified_bessel_i1", "The modified Bessel function of order 1", s.i1
+    "modified_bessel_i1", "The modified Bessel function of order 1", b.i1, halves=False
 )
 modified_bessel_k0 = _function(
     "modified_bessel_k0",
     "The modified Bessel function K of order 0",
-    lambda x: s.bessel_k(x, 0, False),
+    lambda x: b.bessel_k(x, 0, False),
+    halves=False,
 )
 modified_bessel_k1 = _function(
     "modified_bessel_k1",
     "The modified Bessel function K of order 1",
-    lambda x: s.bessel_k(x, 1, False),
+    lambda x: b.bessel_k(x, 1, False),
+    halves=False,
 )
 scaled_modified_bessel_k0 = _function(
-    "scaled_modified_bessel_k0", "exp(input) times K of order 0", lambda x: s.bessel_k(x, 0, True)
+    "scaled_modified_bessel_k0",
+    "exp(input) times K of order 0",
+    lambda x: b.bessel_k(x, 0, True),
+    halves=False,
 )
 scaled_modified_bessel_k1 = _function(
-    "scaled_modified_bessel_k1", "exp(input) times K of order 1", lambda x: s.bessel_k(x, 1, True)
+    "scaled_modified_bessel_k1",
+    "exp(input) times K of order 1",
+    lambda x: b.bessel_k(x, 1, True),
+    halves=False,
 )
 spherical_bessel_j0 = _function(
     "spherical_bessel_j0",
@@ -127,7 +146,33 @@ spherical_bessel_j0 = _function(
     lambda x: p.where(
         p.equal(x, 0), 1.0, p.where(p.isinf(x), 0.0, p.sin(x) / p.where(p.equal(x, 0), 1.0, x))
     ),
+    halves=False,
 )
+
+
+airy_ai = _function("airy_ai", "The Airy function", b.airy_ai, halves=False)
+
+
+def _incomplete_gamma(name: str, alias: str, end: str, body: Callable) -> Callable:
+    def formula(x, y):  # type: ignore[no-untyped-def]
+        return body(x, y)
+
+    formula.__name__ = name
+    formula.__doc__ = f"""The integral of t^(input - 1) exp(-t) over {end}, by gamma(input).
+
+    Source: torch.{name}
+    """
+    return pointwise(
+        formula,
+        also=f"special.{alias}",
+        numbers="",
+        refuses="bool int complex",
+        label=name.capitalize(),
+    )
+
+
+igamma = _incomplete_gamma("igamma", "gammainc", "[0, other]", s.igamma)
+igammac = _incomplete_gamma("igammac", "gammaincc", "[other, inf)", s.igammac)
 
 
 @erfinv.gradient  # type: ignore[attr-defined]
@@ -140,7 +185,14 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return g * (-p.log(x) - 1)
 
 
-@pointwise(kind=FLOATING, namespace="special", method=False, inplace=False, label="SpecialXlog1Py")
+@pointwise(
+    kind=FLOATING,
+    namespace="special",
+    method=False,
+    inplace=False,
+    label="SpecialXlog1Py",
+    refuses="complex",
+)
 def xlog1py(x: Expression, y: Expression) -> Expression:
     """input * log1p(other), and 0 where input is 0 and other is not nan.
 
@@ -151,8 +203,6 @@ def xlog1py(x: Expression, y: Expression) -> Expression:
         >>> torch.special.xlog1py(torch.tensor([0., 2.]), torch.tensor([-1., 2.]))
         tensor([0.0000, 2.1972])
     """
-    _real(x, "xlog1py")
-    _real(y, "xlog1py")
     return p.where(p.isnan(y), math.nan, p.where(p.equal(x, 0), 0.0, x * p.log1p(y)))
 
 
@@ -169,11 +219,11 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     inplace=False,
     static="n",
     label="Polygamma",
+    refuses="complex",
     names="input n",
 )
 def polygamma_of(x: Expression, n: int = 0) -> Expression:
     """polygamma with the order behind the operand, as formulas want it."""
-    _real(x, "polygamma")
     return s.polygamma(n, x)
 
 
@@ -221,7 +271,6 @@ def _polygamma_(self: Tensor, n: int) -> Tensor:
 
 def _mvlgamma(x: Expression, p: int = 1) -> Expression:
     """The logarithm of the multivariate gamma function."""
-    _real(x, "mvlgamma")
     total = s.lgamma(x)
     for j in range(1, p):
         total = total + s.lgamma(x - j / 2)
@@ -237,6 +286,7 @@ _mvlgamma = pointwise(
     inplace=False,
     static="p",
     label="Mvlgamma",
+    refuses="complex",
     names="input p",
 )
 

@@ -1049,7 +1049,7 @@ def _scatter_place(self: Tensor, shape: tuple[int, ...], place: Any) -> Tensor:
 @operation
 def put_place(g: Any, place: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` at a place of memory."""
-    whole, part = place.memory(g, shape)
+    whole, part = place.memory()
     np.copyto(part, g)
     return whole
 
@@ -1062,7 +1062,7 @@ def _(g: Tensor, place: Any, shape: tuple[int, ...]) -> Tensor:
 @operation
 def take_place(g: Any, place: Any) -> Any:
     """What lies at a place of memory."""
-    whole, part = place.memory(g, g.shape)
+    whole, part = place.memory()
     np.copyto(whole, g)
     return part.copy()
 

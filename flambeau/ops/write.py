@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from ..autograd.function import FunctionNode
+from ..autograd.history import rebase
+from ..autograd.location import note_write
 from ..autograd.mode import mode
-from ..autograd.node import Leaf, Node, Port, next_sequence
+from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
 from ..core.tensor import Tensor
-
-_new = object.__new__
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -65,8 +67,11 @@ def write_into(
     if recording:  # what is saved must be the values before the write
         arrays = [arrays[0].copy(), *arrays[1:]]
     result = apply(spec, operands, arrays, parameters, None)
-    if result._node is not None:  # it saved the copy, which nobody writes to
-        result._node.cells = (None, *result._node.cells[1:])
+    node = result._node
+    if node is not None and 0 in node.checked:  # it saved the copy, which nobody writes to
+        node.cells = tuple(
+            cell[:1] if i == 0 else cell for i, cell in zip(node.checked, node.cells)
+        )
     store(target, result._array)
     finish_write(target, result._node if recording else None, result)
     return target
@@ -130,6 +135,12 @@ def check_history(target: Tensor, recorded: bool) -> None:
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled: put both inside the no_grad block, or both outside it"
         )
+    if node is not None and isinstance(node.node, FunctionNode):
+        raise RuntimeError(
+            f"Output {node.index} of {node.node.name()} is a view and is being modified inplace. This view "
+            "was made inside a custom Function (or an input was returned as it is), and the write would "
+            "replace the Function's own backward: clone() the output before writing to it"
+        )
     if type(node) is Port:
         raise RuntimeError(
             f"Output {node.index} of {node.node.name()} is a view and is being modified inplace. "
@@ -145,163 +156,18 @@ def store(target: Tensor, values: Any) -> None:
         np.copyto(target._array, values, casting="unsafe")
 
 
+UNSAVED = 3
+"""References to the version cell of a tensor without views that no node knows, seen in `finish_write`."""
+
+
 def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
     """Count the version up, and make `node` (None: no gradient) the history of what was written."""
     cell = target._cell
     cell[0] += 1
+    if getrefcount(cell) > UNSAVED:  # a node may have saved what is written over
+        note_write(cell)
     if node is not None and mode.recording:
         rebase(target, node, cell)
-
-
-def rebase(target: Tensor, node: Any, cell: list) -> None:
-    """After a recorded write, `target` was made by `node`, and everything that sees its memory knows."""
-    base = target._base
-    if base is None:
-        target._node = node
-        root = target
-    else:
-        base._node = copy_slices(base, target, node)
-        root = base
-    for reference in cell[1:]:
-        view = reference()
-        if view is not None and view is not root:
-            view._node = view_of_base(root, view)
-
-
-class SliceNode(Node):
-    """A part of a tensor, found by its place in memory."""
-
-    __slots__ = ("inner",)
-
-    def name(self) -> str:
-        return "AsStridedBackward0"
-
-    def backward(self, g: Any) -> list[Any]:
-        shape, place = self.saved
-        whole, part = place.memory(g, shape)
-        np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
-        return [whole]
-
-    def backward_recorded(self, g: Any) -> list[Any]:
-        shape, place = self.saved
-        return [g._scatter_place(shape, place)]
-
-    def release(self) -> None:
-        """Holds no arrays, so nothing needs to go."""
-
-
-class CopySlices(Node):
-    """A tensor, part of which was written over by `inner`'s output."""
-
-    __slots__ = ("inner",)
-
-    def name(self) -> str:
-        return "CopySlices"
-
-    def backward(self, g: Any) -> list[Any]:
-        shape, place = self.saved
-        whole, part = place.memory(g, shape)
-        np.copyto(whole, g)
-        inner = part.copy()
-        part[...] = 0
-        parts = list(self.inner.backward(inner))
-        at = (self.inner.notes or {}).get("self")
-        if at is not None and parts[at] is not None:
-            np.copyto(part, np.broadcast_to(parts[at], part.shape))
-        return [whole, *parts]
-
-    def backward_recorded(self, g: Any) -> list[Any]:
-        _shape, place = self.saved
-        inner = g._take_place(place)
-        parts = list(self.inner.backward_recorded(inner))
-        at = (self.inner.notes or {}).get("self")
-        own = parts[at] if at is not None else None
-        return [g._put_place(place, own), *parts]
-
-    def release(self) -> None:
-        self.inner.release()
-
-
-class Place:
-    """Where a view lies in its base's memory."""
-
-    __slots__ = (
-        "base_shape",
-        "base_strides",
-        "low",
-        "offset",
-        "overlaps",
-        "shape",
-        "span",
-        "strides",
-    )
-
-    def __init__(self, base: Any, view: Any):
-        low, high = np.lib.array_utils.byte_bounds(base)
-        self.low = _address(base) - low
-        self.span = high - low
-        self.offset = _address(view) - low
-        self.base_shape, self.base_strides = base.shape, base.strides
-        self.shape, self.strides = view.shape, view.strides
-        self.overlaps = (
-            view.size > 1
-            and any(step == 0 and size > 1 for step, size in zip(view.strides, view.shape))
-        ) or _overlapping(view)
-        self.base_strides = base.strides
-
-    def memory(self, g: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
-        """Zeros laid out as the base, and the view's part of them."""
-        item = g.dtype.itemsize
-        buffer = np.zeros(self.span // item if self.span else 0, g.dtype)
-        return (
-            np.ndarray(self.base_shape, g.dtype, buffer, self.low, self.base_strides),
-            np.ndarray(self.shape, g.dtype, buffer, self.offset, self.strides),
-        )
-
-
-def _overlapping(view: Any) -> bool:
-    """Could two indices meet? True only for odd as_strided and unfold views."""
-    steps = sorted((abs(s), n) for s, n in zip(view.strides, view.shape) if n > 1)
-    reach = 0
-    for step, size in steps:
-        if step <= reach:
-            return True
-        reach += step * (size - 1)
-    return False
-
-
-def _address(array: Any) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def _node_of(cls: type, edges: tuple, saved: Any, tensor: Tensor) -> Any:
-    node = _new(cls)  # type: ignore[var-annotated]
-    node.edges, node.saved, node.cells, node.versions = edges, saved, (), ()
-    node.sequence, node.shape, node.kind = next_sequence(), tensor._array.shape, tensor._kind
-    node.hooks = node.notes = None
-    return node
-
-
-def view_of_base(base: Tensor, view: Tensor) -> SliceNode:
-    """The history of a view after its base's was rewritten."""
-    saved = base._array.shape, Place(base._array, view._array)
-    return _node_of(SliceNode, (base._node,), saved, view)
-
-
-def copy_slices(base: Tensor, view: Tensor, node: Any) -> CopySlices:
-    """The history of a base after a view of it was written by `node`."""
-    own = view._node
-    at = next((i for i, edge in enumerate(node.edges) if edge is own and own is not None), None)
-    made = _node_of(
-        CopySlices,
-        (base._node, *(None if i == at else e for i, e in enumerate(node.edges))),
-        (base._array.shape, Place(base._array, view._array)),
-        base,
-    )
-    made.inner = node
-    if at is not None:
-        node.note("self", at)
-    return made
 
 
 def write_out(out: Any, result: Any, name: str) -> Any:

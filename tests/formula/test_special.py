@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flambeau.formula import special
+from flambeau.formula import bessel, special
 from flambeau.formula.evaluate import compile_program
 from flambeau.formula.expression import symbol
 from flambeau.formula.program import Program
@@ -39,15 +39,15 @@ def compute(function, points):
             np.append(RIGHT, 0.33 - RIGHT),
         ),
         (lambda x: special.polygamma(3, x), lambda q: mp.polygamma(3, q), RIGHT),
-        (special.i0, lambda q: mp.besseli(0, q), RIGHT),
-        (special.i1, lambda q: mp.besseli(1, q), RIGHT),
-        (special.i1e, lambda q: mp.besseli(1, q) * mp.exp(-abs(q)), -RIGHT),
-        (lambda x: special.bessel_j(x, 0), lambda q: mp.besselj(0, q), RIGHT),
-        (lambda x: special.bessel_j(x, 1), lambda q: mp.besselj(1, q), -RIGHT),
-        (lambda x: special.bessel_y(x, 0), lambda q: mp.bessely(0, q), RIGHT),
-        (lambda x: special.bessel_y(x, 1), lambda q: mp.bessely(1, q), RIGHT),
-        (lambda x: special.bessel_k(x, 0, False), lambda q: mp.besselk(0, q), RIGHT),
-        (lambda x: special.bessel_k(x, 1, False), lambda q: mp.besselk(1, q), RIGHT),
+        (bessel.i0, lambda q: mp.besseli(0, q), RIGHT),
+        (bessel.i1, lambda q: mp.besseli(1, q), RIGHT),
+        (bessel.i1e, lambda q: mp.besseli(1, q) * mp.exp(-abs(q)), -RIGHT),
+        (lambda x: bessel.bessel_j(x, 0), lambda q: mp.besselj(0, q), RIGHT),
+        (lambda x: bessel.bessel_j(x, 1), lambda q: mp.besselj(1, q), -RIGHT),
+        (lambda x: bessel.bessel_y(x, 0), lambda q: mp.bessely(0, q), RIGHT),
+        (lambda x: bessel.bessel_y(x, 1), lambda q: mp.bessely(1, q), RIGHT),
+        (lambda x: bessel.bessel_k(x, 0, False), lambda q: mp.besselk(0, q), RIGHT),
+        (lambda x: bessel.bessel_k(x, 1, False), lambda q: mp.besselk(1, q), RIGHT),
     ],
 )
 def test_special_function_matches_high_precision(function, reference, points):

@@ -1,0 +1,152 @@
+"""The context of a Function: what its forward and backward share (``ctx``).
+
+A saved output would close a circle (output, node, context, output), so outputs are kept without
+their history; `saved_tensors` puts it back, through a weak reference to the node.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ..core.tensor import Tensor, wrap
+from .engine import TWICE
+from .report import modified
+
+
+class Context:
+    """What forward and backward share (``ctx``); attributes of the user's own may be set on it.
+
+    Attributes:
+        needs_input_grad: For each argument of forward: is its gradient wanted?
+    """
+
+    def __init__(self, needs: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs
+        self.materialize_grads = True
+        self._saved: tuple[Any, ...] | None = ()
+        self._versions: tuple[int, ...] | None = None
+        self._fixed: tuple[Any, ...] = ()
+        self._dirty: tuple[Any, ...] = ()
+        self._node: Any = None
+        self._own: dict[int, int] = {}
+        self._unpack: Any = None
+        self._edges: dict[int, Any] = {}
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for backward; call it once, in forward or setup_context.
+
+        Raises:
+            TypeError: Something else than a tensor or None was given; that goes on ctx itself.
+        """
+        for i, tensor in enumerate(tensors):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise TypeError(
+                    "save_for_backward can only save variables, but argument "
+                    f"{i} is of type {type(tensor).__name__}: keep it as an attribute of ctx"
+                )
+        self._saved = tensors
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Accepted for programs that define ``jvp``; forward-mode differentiation does not run here."""
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What save_for_backward kept.
+
+        Raises:
+            RuntimeError: It was freed by an earlier backward, or modified in place since.
+        """
+        saved, versions = self._saved, self._versions
+        if saved is None:
+            raise RuntimeError(TWICE.format("this Function"))
+        if versions is None:  # not recorded, or not yet
+            return saved
+        node = self._node()
+        if self._unpack is not None:
+            saved = tuple(
+                None if i not in self._edges else connected(self._unpack(item), self._edges[i])
+                for i, item in enumerate(saved)
+            )
+        else:
+            for i, (x, version) in enumerate(zip(saved, versions)):
+                if x is not None and x._cell[0] != version:
+                    edge = node.port(self._own[i]) if i in self._own else x._node
+                    raise RuntimeError(modified(node, x._array, edge, x._cell, version))
+        if not self._own:
+            return saved
+        return tuple(self._connected(i, x, node) for i, x in enumerate(saved))
+
+    def _connected(self, i: int, x: Tensor | None, node: Any) -> Tensor | None:
+        """A saved output with its history."""
+        if x is None or i not in self._own:
+            return x
+        return connected(x, None if node is None else node.port(self._own[i]))
+
+    def _pack(self, node: Any, pack: Any, unpack: Any) -> None:
+        """Keep what `pack` makes of the saved tensors, and their histories for `unpack`'s results."""
+        saved = self._saved or ()
+        shown = [self._connected(i, x, node) for i, x in enumerate(saved)]
+        self._edges = {
+            i: None if i in self._own else x._node for i, x in enumerate(saved) if x is not None
+        }
+        self._saved = tuple([None if x is None else pack(x) for x in shown])
+        self._unpack = unpack
+
+    def _keep(self, node: Any, places: dict[int, int]) -> None:
+        """Note the versions, and let go of outputs; called when the node is recorded.
+
+        places: For each output that forward made, by its id, which one it is.
+        """
+        self._node = weakref.ref(node)
+        kept = []
+        for i, x in enumerate(self._saved or ()):
+            if id(x) in places:
+                self._own[i] = places[id(x)]
+                x = alias(x)
+            kept.append(x)
+        self._saved = tuple(kept)
+        self._versions = tuple(-1 if x is None else x._cell[0] for x in kept)
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say which inputs forward changed in place (and returns).
+
+        Raises:
+            RuntimeError: One is no tensor.
+        """
+        self._dirty = _tensors("mark_dirty", tensors)
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Say which outputs have no gradient.
+
+        Raises:
+            RuntimeError: One is no tensor.
+        """
+        self._fixed = _tensors("mark_non_differentiable", tensors)
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """False: backward gets None, not zeros, for an output that nothing reached."""
+        self.materialize_grads = bool(value)
+
+
+def _tensors(name: str, values: tuple) -> tuple:
+    for i, x in enumerate(values):
+        if not isinstance(x, Tensor):
+            raise RuntimeError(
+                f"{name} can only accept variables, but argument {i} is of type {type(x).__name__}"
+            )
+    return values
+
+
+def connected(x: Tensor, history: Any) -> Tensor:
+    """The same memory and version cell with this history."""
+    tensor = alias(x)
+    tensor._node = history
+    return tensor
+
+
+def alias(x: Tensor) -> Tensor:
+    """The same memory and version cell without history."""
+    result = wrap(x._array, x._kind)
+    result._cell = x._cell
+    return result

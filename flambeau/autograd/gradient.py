@@ -1,0 +1,253 @@
+"""backward and grad: the two ways to run the engine, and the checks of what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..core.tensor import Tensor, wrap
+from . import engine
+from .node import Leaf
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph: one output of a node, or a leaf's `AccumulateGrad`.
+
+    Source: torch.autograd.graph.GradientEdge
+    """
+
+    node: Any
+    output_nr: int
+
+    @property
+    def history(self) -> Any:
+        """The same as a tensor's history, for the engine."""
+        return self.node if self.node.outputs == 1 else self.node.port(self.output_nr)
+
+
+def sequence(value: Any) -> tuple:
+    """`value` as a tuple; a tensor or an edge is one of one."""
+    if isinstance(value, (Tensor, GradientEdge)) or value is None:
+        return (value,)
+    return tuple(value)
+
+
+def history(value: Any) -> Any:
+    """The node or port of a tensor or edge; None where there is no gradient."""
+    return value.history if isinstance(value, GradientEdge) else value._node
+
+
+def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
+    """The gradients that backward starts with: ones for a single value, else what was given.
+
+    Raises:
+        RuntimeError: An output has several elements and no gradient, needs none, or shapes differ.
+    """
+    if len(outputs) != len(grads):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
+    return [seed(i, history(x), grad) for i, (x, grad) in enumerate(zip(outputs, grads))]
+
+
+def seed(i: int, edge: Any, grad: Any) -> Tensor:
+    """The gradient that arrives at output `i`, whose history is `edge`."""
+    if edge is None:
+        raise RuntimeError(
+            f"element {i} of tensors does not require grad and does not have a grad_fn: no input of "
+            "it requires grad, or it was computed under no_grad or from a detached tensor"
+        )
+    shape, kind = edge.shape, edge.kind
+    if grad is None:
+        if shape and any(n != 1 for n in shape):
+            raise RuntimeError(
+                f"grad can be implicitly created only for scalar outputs, not for shape "
+                f"{list(shape)}: reduce it first (sum, mean) or pass gradient="
+            )
+        if kind.dtype.is_complex:
+            raise RuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got {kind.dtype}"
+            )
+        return wrap(kind.one().reshape(shape), kind)
+    if not isinstance(grad, Tensor):
+        raise TypeError(
+            f"gradients can be either Tensors, Python scalars, or None, but got {type(grad).__name__}"
+        )
+    if grad._array.shape != shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {grad.shape} and output[{i}] has a "
+            f"shape of torch.Size({list(shape)})."
+        )
+    if grad.dtype.is_complex is not kind.dtype.is_complex:
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch "
+            f"in dtype: grad_output[{i}] has a dtype of {grad.dtype} and output[{i}] has a dtype of "
+            f"{kind.dtype}."
+        )
+    return grad
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the ``.grad`` of the leaves they were computed from.
+
+    Args:
+        tensors: The outputs.
+        grad_tensors: What arrives at each; None where it has one element.
+        retain_graph: Keep what was saved, to go back again. Default: `create_graph`.
+        create_graph: Record the computation of the gradients, to differentiate them.
+        grad_variables: The old name of `grad_tensors`.
+        inputs: Only the ``.grad`` of these is added to.
+
+    Raises:
+        RuntimeError: An output requires no grad, the graph was freed, or a saved value was modified.
+
+    Source: torch.autograd.backward
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.tensor([1., 2.], requires_grad=True)
+        >>> torch.autograd.backward([x.sum(), (x * x).sum()])
+        >>> x.grad
+        tensor([3., 5.])
+    """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. "
+                "Please only use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
+    outputs = sequence(tensors)
+    grads = (None,) * len(outputs) if grad_tensors is None else sequence(grad_tensors)
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = [history(t) for t in outputs]
+    if inputs is None:
+        engine.run(roots, seeds(outputs, grads), retain, create_graph)
+        return
+    targets = sequence(inputs)
+    if not targets:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    if any(history(t) is None for t in targets):
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    found = engine.run(
+        roots, seeds(outputs, grads), retain, create_graph, [history(t) for t in targets]
+    )
+    for target, grad in dict(zip(targets, found)).items():
+        if grad is not None:
+            deposit(target, grad, create_graph)
+
+
+def deposit(target: Tensor, grad: Tensor, create_graph: bool) -> None:
+    """Add a gradient to one tensor's ``.grad``."""
+    if isinstance(target, GradientEdge):
+        target = target.node.variable
+    edge = target._node
+    if type(edge) is Leaf:
+        flow = engine.RECORDED if create_graph else engine.BARE
+        flow.accumulate(edge, grad if create_graph else grad._array)
+    elif target.grad is None:
+        target._grad = grad
+    else:
+        target._grad = target.grad + grad
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`; no ``.grad`` changes.
+
+    Args:
+        outputs, grad_outputs: Where to start, and what arrives there.
+        inputs: Tensors, leaves or not, or edges of the graph, whose gradients are wanted.
+        retain_graph, create_graph: As for `backward`.
+        allow_unused: Give None for an input that the outputs do not depend on, instead of an error.
+        is_grads_batched: The first dimension of grad_outputs counts independent vectors.
+        materialize_grads: Give zeros for such an input.
+
+    Raises:
+        RuntimeError: An input requires no grad, or was not used.
+
+    Source: torch.autograd.grad
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.tensor(2., requires_grad=True)
+        >>> torch.autograd.grad(x ** 3, x)
+        (tensor(12.),)
+    """
+    outs, targets = sequence(outputs), sequence(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
+    if not targets:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    for target in targets:
+        if history(target) is None:
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad: call requires_grad_() on "
+                "it before it is used"
+            )
+    grads = (None,) * len(outs) if grad_outputs is None else sequence(grad_outputs)
+    unused = materialize_grads or bool(allow_unused)
+    retain = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        found = _batched(outs, targets, grads, retain, create_graph)
+    else:
+        found = engine.run(
+            [history(t) for t in outs],
+            seeds(outs, grads),
+            retain,
+            create_graph,
+            [history(t) for t in targets],
+        )
+    for i, g in enumerate(found):
+        if g is None and not unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
+            )
+    if materialize_grads:
+        count = (len(grads[0]),) if is_grads_batched else ()
+        found = [_zeros(t, count) if g is None else g for g, t in zip(found, targets)]
+    return tuple(found)
+
+
+def _zeros(target: Any, count: tuple[int, ...]) -> Tensor:
+    edge = history(target)
+    return wrap(edge.kind.xp.zeros((*count, *edge.shape), edge.kind.numpy), edge.kind)
+
+
+def _batched(outs: tuple, targets: tuple, grads: tuple, retain: bool, create: bool) -> list[Any]:
+    """One backward for each vector of a batch, stacked."""
+    from .. import stack  # an operation: imported here, where the library is complete
+
+    count = len(grads[0])
+    for i, (output, batch) in enumerate(zip(outs, grads)):
+        if batch is None or batch._array.shape[1:] != history(output).shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the "
+                "batch dimension. The sizes of the remaining dimensions are expected to match the shape of "
+                "corresponding output, but a mismatch was detected: "
+                f"grad_output[{i}] has a shape of {None if batch is None else batch.shape} and "
+                f"output[{i}] has a shape of torch.Size({list(history(output).shape)})."
+            )
+    roots, wanted = [history(t) for t in outs], [history(t) for t in targets]
+    rows = [
+        engine.run(roots, [g[i] for g in grads], retain or i < count - 1, create, wanted)
+        for i in range(count)
+    ]
+    return [None if column[0] is None else stack(list(column)) for column in zip(*rows)]

@@ -1,0 +1,184 @@
+"""History of tensors that share memory: what an in-place write does to a base and to its views."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor, address
+from .node import Node, next_sequence
+
+_new = object.__new__
+
+
+def rebase(target: Tensor, node: Any, cell: list) -> None:
+    """After a recorded write, `target` was made by `node`, and everything that sees its memory knows."""
+    root = target if target._base is None else target._base
+    before, old = root._node, target._node
+    root._node = node if root is target else copy_slices(root, target, node)
+    if before is not None and before.node.notes is not None:
+        keep_retaining(root, before)
+    views = [view for view in [reference() for reference in cell[1:]] if view is not None]
+    for view in views if root is target else [*views, target]:
+        if view._base is root:
+            before = old if view is target else view._node
+            view._node = view_of_base(root, view)
+            if before is not None and before.node.notes is not None:
+                keep_retaining(view, before)
+
+
+def keep_retaining(tensor: Tensor, before: Any) -> None:
+    """retain_grad means the tensor's newest value: move its note to the new node."""
+    if before.node.notes.get("retained", {}).pop(id(tensor), None) is not None:
+        node = tensor._node
+        node.node.note("retained", {})[id(tensor)] = (weakref.ref(tensor), node.index)
+
+
+class SliceNode(Node):
+    """A part of a tensor, found by its place in memory."""
+
+    __slots__ = ()
+
+    def name(self) -> str:
+        return "AsStridedBackward0"
+
+    def backward(self, g: Any) -> list[Any]:
+        _shape, place = self.saved
+        whole, part = place.memory()
+        np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
+        return [whole]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        shape, place = self.saved
+        return [g._scatter_place(shape, place)]
+
+    def release(self) -> None:
+        """Holds no arrays, so nothing needs to go."""
+
+
+class CopySlices(Node):
+    """A tensor, part of which was written over by an output of `inner`.
+
+    Attributes:
+        inner: The node of the write.
+        slot: Which of its outputs was written; None where it has one.
+        own: Where among inner's edges the overwritten part itself was; None if it was not an operand.
+    """
+
+    __slots__ = ("inner", "own", "slot")
+
+    def name(self) -> str:
+        return "CopySlices"
+
+    def backward(self, g: Any) -> list[Any]:
+        _shape, place = self.saved
+        whole, part = place.memory()
+        np.copyto(whole, g)
+        inner = part.copy()
+        part[...] = 0
+        parts = list(self.inner.backward(self._slots(inner)))
+        own = None if self.own is None else parts[self.own]
+        if own is not None:
+            np.copyto(part, np.broadcast_to(own, part.shape))
+        return [whole, *parts]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        _shape, place = self.saved
+        inner = g._take_place(place)
+        parts = list(self.inner.backward_recorded(self._slots(inner)))
+        own = None if self.own is None else parts[self.own]
+        return [g._put_place(place, own), *parts]
+
+    def _slots(self, g: Any) -> Any:
+        if self.slot is None:
+            return g
+        slots = [None] * self.inner.outputs
+        slots[self.slot] = g
+        return slots
+
+    def release(self) -> None:
+        self.inner.release()
+        if self.inner.saved is None:
+            self.saved = None
+
+
+class Place:
+    """Where a view lies in its base's memory."""
+
+    __slots__ = (
+        "base_dtype",
+        "base_shape",
+        "base_strides",
+        "dtype",
+        "low",
+        "offset",
+        "overlaps",
+        "shape",
+        "span",
+        "strides",
+    )
+
+    def __init__(self, base: Any, view: Any):
+        low, high = np.lib.array_utils.byte_bounds(base)
+        self.low = address(base) - low
+        self.span = high - low
+        self.offset = address(view) - low
+        self.base_shape, self.base_strides = base.shape, base.strides
+        self.base_dtype, self.dtype = base.dtype, view.dtype
+        self.shape, self.strides = view.shape, view.strides
+        self.overlaps = (
+            view.size > 1
+            and any(step == 0 and size > 1 for step, size in zip(view.strides, view.shape))
+        ) or _overlapping(view)
+
+    def memory(self) -> tuple[Any, Any]:
+        """Zeros laid out as the base, and the view's part of them, each in its own dtype."""
+        buffer = np.zeros(self.span, np.uint8)
+        return (
+            np.ndarray(self.base_shape, self.base_dtype, buffer, self.low, self.base_strides),
+            np.ndarray(self.shape, self.dtype, buffer, self.offset, self.strides),
+        )
+
+
+def _overlapping(view: Any) -> bool:
+    """Could two indices meet? True only for odd as_strided and unfold views."""
+    steps = sorted((abs(s), n) for s, n in zip(view.strides, view.shape) if n > 1)
+    reach = 0
+    for step, size in steps:
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
+def _node_of(cls: type, edges: tuple, saved: Any, tensor: Tensor) -> Any:
+    node = _new(cls)  # type: ignore[var-annotated]
+    node.edges, node.saved, node.cells, node.versions = edges, saved, (), ()
+    node.sequence, node.shape, node.kind = next_sequence(), tensor._array.shape, tensor._kind
+    node.hooks = node.notes = None
+    return node
+
+
+def view_of_base(base: Tensor, view: Tensor) -> SliceNode:
+    """The history of a view after its base's was rewritten."""
+    saved = base._array.shape, Place(base._array, view._array)
+    return _node_of(SliceNode, (base._node,), saved, view)
+
+
+def copy_slices(base: Tensor, view: Tensor, history: Any) -> CopySlices:
+    """The history of a base after a view of it was written by `history`, a node or a port."""
+    node, own = history.node, view._node
+    at = next((i for i, edge in enumerate(node.edges) if edge is own and own is not None), None)
+    made = _node_of(
+        CopySlices,
+        (base._node, *(None if i == at else e for i, e in enumerate(node.edges))),
+        (base._array.shape, Place(base._array, view._array)),
+        base,
+    )
+    made.inner, made.own = node, at
+    made.slot = history.index if node.outputs > 1 else None
+    if node.notes is not None and "recorded" in node.notes:
+        made.note("recorded", node.notes["recorded"])
+    return made

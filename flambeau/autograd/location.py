@@ -1,0 +1,130 @@
+"""Where in the user's program something happened: lines of source, and paths of modules.
+
+Looking a frame up costs a tenth of a microsecond a level. Ordinary recording therefore looks up
+nothing; `detect_anomaly` does for each operation, and an in-place write does where a node may have
+saved what is written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Location:
+    """An instruction of the user's program; its line is worked out when somebody asks."""
+
+    __slots__ = ("code", "instruction")
+
+    def __init__(self, code: CodeType, instruction: int):
+        self.code, self.instruction = code, instruction
+
+    @property
+    def line(self) -> int:
+        for start, end, line in self.code.co_lines():
+            if start <= self.instruction < end and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    def __str__(self) -> str:
+        import linecache  # rare: an error is being written
+
+        text = linecache.getline(self.code.co_filename, self.line).strip()
+        where = f"{self.code.co_filename}:{self.line}"
+        return f"{where} (`{text}`)" if text else where
+
+
+class Written(Location):
+    """The last in-place write of a version cell. It stands in the cell among the weak references to
+    views, and answers as one whose view is gone."""
+
+    __slots__ = ()
+
+    def __call__(self) -> None:
+        return None
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """`frame` or the nearest caller of it outside this package."""
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def user_location() -> Location | None:
+    """The user's line that is running."""
+    frame = user_frame(sys._getframe(1))
+    return None if frame is None else Location(frame.f_code, frame.f_lasti)
+
+
+def note_write(cell: list) -> None:
+    """Remember in a version cell which line of the user's program is writing now."""
+    frame = user_frame(sys._getframe(2))
+    if frame is None:
+        return
+    last = cell[-1]
+    if last.__class__ is Written:
+        last.code, last.instruction = frame.f_code, frame.f_lasti
+    else:  # an older mark stays behind the views made since, until the cell is pruned
+        cell.append(Written(frame.f_code, frame.f_lasti))
+
+
+def last_write(cell: list) -> Written | None:
+    """The line that wrote last, where it is known."""
+    for item in cell[:0:-1]:
+        if item.__class__ is Written:
+            return item
+    return None
+
+
+class Recorded:
+    """Where an operation was recorded: the stack of the user's lines, innermost last, and the module."""
+
+    __slots__ = ("lines", "module")
+
+    def __init__(self) -> None:
+        self.lines: list[Location] = []
+        modules: list[Any] = []
+        known = sys.modules.get(f"{__package__.rpartition('.')[0]}.nn.module")
+        frame = user_frame(sys._getframe(1))
+        while frame is not None:
+            code = frame.f_code
+            if not code.co_filename.startswith(PACKAGE):
+                self.lines.insert(0, Location(code, frame.f_lasti))
+            if known is not None and code.co_name == "forward" and code.co_argcount:
+                owner = frame.f_locals.get(code.co_varnames[0])
+                if isinstance(owner, known.Module) and not any(owner is m for m in modules):
+                    modules.insert(0, owner)
+            frame = frame.f_back
+        self.module = path(modules)
+
+    def __str__(self) -> str:
+        """The innermost line, and the module if it was one's forward."""
+        where = str(self.lines[-1]) if self.lines else "an unknown line"
+        return f"{where} in module {self.module}" if self.module else where
+
+    def stack(self) -> str:
+        """All lines, as a traceback prints them."""
+        import linecache
+
+        parts = []
+        for at in self.lines:
+            text = linecache.getline(at.code.co_filename, at.line).strip()
+            parts.append(f'  File "{at.code.co_filename}", line {at.line}, in {at.code.co_name}\n')
+            parts.append(f"    {text}\n" if text else "")
+        return "".join(parts)
+
+
+def path(modules: list[Any]) -> str:
+    """The name of the innermost of nested modules, seen from the outermost, and its class."""
+    if not modules:
+        return ""
+    root, inner = modules[0], modules[-1]
+    name = next((name for name, module in root.named_modules() if module is inner), None)
+    if not name:  # the outermost itself, or one that it reaches otherwise than as a submodule
+        return type(inner).__name__
+    return f"{name} ({type(inner).__name__})"

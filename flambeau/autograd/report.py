@@ -1,0 +1,59 @@
+"""The message about a saved value that was modified in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .location import last_write
+
+_CLASSES = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}
+
+
+def type_name(array: Any, kind: Any) -> str:
+    """A tensor type in the old form that errors use, such as torch.FloatTensor."""
+    where = "torch" if kind.device.type == "cpu" else f"torch.{kind.device.type}"
+    return f"{where}.{_CLASSES.get(array.dtype.name, array.dtype.name)}Tensor"
+
+
+def check_versions(node: Any) -> None:
+    """Raises RuntimeError if a value that the node saved was written to since."""
+    for i, cell, version in zip(node.checked, node.cells, node.versions):
+        if cell[0] != version:
+            raise RuntimeError(modified(node, *node.origin(i), cell, version))
+
+
+def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
+    """The message about an array that `node` saved at `version` and that was written to since.
+
+    edge: The history of the tensor that it was (None, or a leaf, where it has none).
+    """
+    made = ""
+    if edge is not None and edge.node.name() != "AccumulateGrad":
+        made = f", which is output {edge.index} of {edge.node.name()},"
+    recorded = (node.notes or {}).get("recorded")
+    saved = (
+        f" at {recorded}"
+        if recorded is not None
+        else " (its line: run the forward pass under torch.autograd.detect_anomaly())"
+    )
+    written = last_write(cell)
+    by = f" at {written}" if written is not None else " where no line was noted"
+    return (
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{type_name(array, node.kind)} {list(array.shape)}]{made} is at version {cell[0]}; expected version "
+        f"{version} instead. {node.name()} saved it{saved}; it was last written to{by}. Write out of place "
+        "there (y = y + 1, not y += 1), or clone() it before writing."
+    )

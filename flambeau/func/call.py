@@ -1,0 +1,158 @@
+"""Modules as functions of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..core.tensor import Tensor
+from ..ops.structure import stack
+
+
+def _merged(dicts: Any) -> dict[str, Tensor]:
+    if isinstance(dicts, dict):
+        return dicts
+    if not isinstance(dicts, (tuple, list)):
+        raise ValueError(
+            "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
+            f"{type(dicts)}"
+        )
+    names = [name for part in dicts for name in part]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(
+            f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+        )
+    return {name: value for part in dicts for name, value in part.items()}
+
+
+def _places(module: Any) -> dict[str, tuple[dict, str]]:
+    """Where each parameter and buffer is kept, by its full name; tied ones under each of theirs."""
+    found = {}
+    for prefix, part in module.named_modules(remove_duplicate=False):
+        for store in (part._parameters, part._buffers):
+            for key in store:
+                found[f"{prefix}.{key}" if prefix else key] = store, key
+    return found
+
+
+def _check(module: Any, places: dict, given: dict, strict: bool) -> None:
+    if not strict:
+        return
+    unexpected = sorted(name for name in given if name not in places)
+    missing = sorted(
+        name
+        for name in places
+        if name not in given and places[name][0][places[name][1]] is not None
+    )
+    if unexpected or missing:
+        lines = [f"Error(s) in reparametrizing for {type(module).__name__}:"]
+        if unexpected:
+            lines.append("Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ".")
+        if missing:
+            lines.append("Missing key(s): " + ", ".join(map(repr, missing)) + ".")
+        raise RuntimeError("\n\t".join(lines))
+
+
+def _tied(places: dict, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The given values under all names that share a parameter."""
+    by_tensor: dict[int, list[str]] = {}
+    for name, (store, key) in places.items():
+        if store[key] is not None:
+            by_tensor.setdefault(id(store[key]), []).append(name)
+    whole = dict(given)
+    for names in by_tensor.values():
+        values = [given[name] for name in names if name in given]
+        if not values:
+            continue
+        if any(value is not values[0] for value in values):
+            raise ValueError(
+                f"functional_call got multiple values for keys {sorted(names)}, which are tied. Consider "
+                "using tie_weights=False"
+            )
+        whole.update(dict.fromkeys(names, values[0]))
+    return whole
+
+
+@contextmanager
+def _with(module: Any, given: dict[str, Tensor], tie: bool, strict: bool) -> Iterator[None]:
+    places = _places(module)
+    _check(module, places, given, strict)
+    values = _tied(places, given) if tie else given
+    kept = [(*places[name], places[name][0][places[name][1]]) for name in values if name in places]
+    try:
+        for name, value in values.items():
+            if name in places:
+                store, key = places[name]
+                store[key] = value
+        yield
+    finally:
+        for store, key, value in kept:
+            store[key] = value
+
+
+def functional_call(
+    module: Any,
+    parameter_and_buffer_dicts: Any,
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """Call a module with these values in place of its parameters and buffers.
+
+    Args:
+        module: The module; it is as before afterwards.
+        parameter_and_buffer_dicts: Values by name, in one dict or several.
+        args: The call's arguments: a tuple, or the only one.
+        kwargs: Named ones.
+        tie_weights: A value for one of several names of a shared parameter counts for all.
+        strict: Raise an error if a name is missing, or unknown.
+
+    Raises:
+        RuntimeError: Under `strict`, names are missing or unknown.
+        ValueError: A name appears twice.
+
+    Source: torch.func.functional_call
+
+    Example:
+        >>> import flambeau as torch
+        >>> weights = {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}
+        >>> torch.func.functional_call(torch.nn.Linear(2, 1), weights, torch.tensor([1., 2.]))
+        tensor([3.])
+    """
+    given = _merged(parameter_and_buffer_dicts)
+    positional = () if args is None else args if isinstance(args, tuple) else (args,)
+    with _with(module, given, tie_weights, strict):
+        return module(*positional, **(kwargs or {}))
+
+
+def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters, and the buffers, of modules of one class, stacked for `vmap`.
+
+    Raises:
+        RuntimeError: There are none, or their classes or modes differ.
+
+    Source: torch.func.stack_module_state
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if not (all(m.training for m in models) or all(not m.training for m in models)):
+        raise RuntimeError(
+            "stack_module_state: Expected all models to have the same training/eval mode."
+        )
+    if any(type(m) is not type(models[0]) for m in models):
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    parameters = _stacked([dict(m.named_parameters()) for m in models], True)
+    return parameters, _stacked([dict(m.named_buffers()) for m in models], False)
+
+
+def _stacked(states: list[dict[str, Tensor]], parameters: bool) -> dict[str, Tensor]:
+    stacked = {}
+    for name in states[0]:
+        column = [state[name] for state in states]
+        whole = stack([x.detach() for x in column])
+        stacked[name] = whole.requires_grad_(column[0].requires_grad) if parameters else whole
+    return stacked

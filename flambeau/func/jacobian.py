@@ -1,0 +1,170 @@
+"""Jacobians and Hessians of functions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.mode import enable_grad
+from ..core.tensor import Tensor
+from ..ops.registry import NAMESPACES
+from ..ops.structure import stack
+from .transform import (
+    Forward,
+    _picked,
+    _settled,
+    gradients,
+    regrouped,
+    replaced,
+    settle,
+    with_aux,
+)
+from .tree import leaves, rebuild
+
+
+def _basis(x: Tensor) -> list[Tensor]:
+    """For each element of `x` a tensor of its shape that is one there."""
+    n = x.numel()
+    eye = NAMESPACES["torch"]["eye"](n, dtype=x.dtype, device=x.device)
+    return [eye[i].reshape(x.shape) for i in range(n)]
+
+
+def jacrev(
+    func: Callable,
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable:
+    """A function that gives the Jacobian of `func`, one backward pass an output element.
+
+    Args:
+        func: A function of tensors.
+        argnums: Which arguments the Jacobian is for.
+        has_aux: It returns (value, something else); the result is then (Jacobian, that).
+        chunk_size: How many passes PyTorch makes at a time; here they follow each other always.
+
+    Source: torch.func.jacrev
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.func.jacrev(lambda x: x ** 2)(torch.tensor([1., 2.]))
+        tensor([[2., 0.],
+                [0., 4.]])
+    """
+    _check_chunk("jacrev", chunk_size)
+
+    @functools.wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with enable_grad():
+            given, flat, trees = replaced(args, _picked(args, argnums))
+            result = func(*given, **kwargs)
+            aux = None
+            if has_aux:
+                result, aux = with_aux(result, "jacrev")
+            outputs = _outputs(result, "jacrev")
+            rows = [_rows(y, flat) for y in outputs]
+        parts = [regrouped(settle(row, flat), trees, argnums) for row in rows]
+        jacobian = rebuild(result, parts)
+        return (jacobian, _settled(aux, flat)) if has_aux else jacobian
+
+    return wrapper
+
+
+def _check_chunk(name: str, chunk_size: int | None) -> None:
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError(f"{name}: `chunk_size` should be greater than 0.")
+
+
+def _outputs(result: Any, name: str) -> list[Tensor]:
+    flat = leaves(result)
+    for y in flat:
+        if not isinstance(y, Tensor):
+            raise RuntimeError(f"{name}: Expected all outputs of f to be Tensors, got {type(y)}")
+    return flat
+
+
+def _rows(y: Tensor, flat: list[Tensor]) -> list[Tensor]:
+    """The Jacobian of one output for each input: sizes of the output, then of the input."""
+    found = [gradients([y], flat, [v]) for v in _basis(y)]
+    return [
+        stack([row[i] for row in found]).reshape(*y.shape, *x.shape)
+        if found
+        else x.new_zeros((*y.shape, *x.shape))
+        for i, x in enumerate(flat)
+    ]
+
+
+def jacfwd(
+    func: Callable,
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+    randomness: str = "error",
+) -> Callable:
+    """A function that gives the Jacobian of `func`, one forward derivative an input element.
+
+    Args:
+        func: A function of tensors.
+        argnums: Which arguments the Jacobian is for.
+        has_aux: It returns (value, something else); the result is then (Jacobian, that).
+        chunk_size: How many derivatives PyTorch takes at a time; here they follow each other always.
+        randomness: As for `vmap`; `func` is called once, so that its random draws are the same.
+
+    Source: torch.func.jacfwd
+    """
+    _check_chunk("jacfwd", chunk_size)
+
+    @functools.wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        places = _picked(args, argnums)
+
+        def of_picked(*picked: Any) -> Any:
+            given = list(args)
+            for place, value in zip(places, picked):
+                given[place] = value
+            return func(*given, **kwargs)
+
+        picked = tuple(args[p] for p in places)
+        forward = Forward(of_picked, picked, has_aux)
+        columns = _columns(forward)
+        trees = list(picked)
+        parts = [regrouped(row, trees, argnums) for row in columns]
+        jacobian = rebuild(forward.result, parts)
+        return (jacobian, _settled(forward.aux, forward.flat)) if has_aux else jacobian
+
+    return wrapper
+
+
+def _columns(forward: Forward) -> list[list[Tensor]]:
+    """For each output its Jacobian for each input."""
+    zeros = NAMESPACES["torch"]["zeros_like"]
+    parts: list[list[Tensor]] = [[] for _ in forward.outputs]
+    for i, x in enumerate(forward.flat):
+        found = []
+        for direction in _basis(x):
+            tangents = [direction if j == i else zeros(z) for j, z in enumerate(forward.flat)]
+            found.append(forward.along(tangents))
+        for k, y in enumerate(forward.outputs):
+            if found:
+                block = stack([row[k] for row in found], -1).reshape(*y.shape, *x.shape)
+            else:
+                block = y.new_zeros((*y.shape, *x.shape))
+            parts[k].append(block)
+    return parts
+
+
+def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """A function that gives the second derivatives of `func`.
+
+    Source: torch.func.hessian
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.func.hessian(lambda x: (x ** 3).sum())(torch.tensor([1., 2.]))
+        tensor([[ 6.,  0.],
+                [ 0., 12.]])
+    """
+    return jacfwd(jacrev(func, argnums), argnums)

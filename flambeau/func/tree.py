@@ -1,0 +1,56 @@
+"""Nested tuples, lists and dicts: their leaves, and the same nesting with other leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What stands at the ends, in order."""
+    if isinstance(tree, (tuple, list)):
+        return [leaf for part in tree for leaf in leaves(part)]
+    if isinstance(tree, dict):
+        return [leaf for key in tree for leaf in leaves(tree[key])]
+    return [tree]
+
+
+def rebuild(tree: Any, new: Iterable[Any]) -> Any:
+    """The same nesting with these leaves."""
+    stream = iter(new)
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, tuple) and hasattr(part, "_fields"):
+            parts = [walk(p) for p in part]
+            return type(part)(*parts) if hasattr(part, "_make") else type(part)(parts)
+        if isinstance(part, (tuple, list)):
+            return type(part)([walk(p) for p in part])
+        if isinstance(part, dict):
+            return type(part)((key, walk(value)) for key, value in part.items())
+        return next(stream)
+
+    return walk(tree)
+
+
+def mapped(function: Callable, tree: Any) -> Any:
+    """The same nesting with the function of each leaf."""
+    return rebuild(tree, [function(leaf) for leaf in leaves(tree)])
+
+
+def spread(prefix: Any, tree: Any, error: Callable[[], Exception]) -> list[Any]:
+    """For each leaf of `tree` the leaf of `prefix` above it: a prefix may stop early.
+
+    Raises:
+        Exception: `error()`, if the prefix does not fit.
+    """
+    if isinstance(prefix, (tuple, list)) and isinstance(tree, (tuple, list)):
+        if len(prefix) != len(tree):
+            raise error()
+        return [item for p, t in zip(prefix, tree) for item in spread(p, t, error)]
+    if isinstance(prefix, dict) and isinstance(tree, dict):
+        if prefix.keys() != tree.keys():
+            raise error()
+        return [item for key in tree for item in spread(prefix[key], tree[key], error)]
+    if isinstance(prefix, (tuple, list, dict)):
+        raise error()
+    return [prefix] * len(leaves(tree))

@@ -1,0 +1,95 @@
+"""Native kernels: a formula's program as machine code for this processor.
+
+`build` gives a function of arrays that computes a program; it takes any arrays that the NumPy interpreter takes.
+Nothing here knows of tensors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..formula.program import Program
+
+_state: list[bool] = []
+_waiting: list[tuple[dict, str, type, tuple[str, ...]]] = []
+
+
+def enabled() -> bool:
+    """Are kernels compiled? Not with FLAMBEAU_KERNELS=0, without llvmlite, or on an unknown Python."""
+    if not _state:
+        _state.append(os.environ.get("FLAMBEAU_KERNELS", "1") != "0" and _possible())
+        for namespace, name, cls, slots in _waiting if _state[0] else ():
+            namespace[name] = constructor(cls, *slots)
+    return _state[0]
+
+
+def constructor(cls: type, *slots: str) -> Callable[..., Any]:
+    """A function of the values of an object's slots that makes the object.
+
+    ``make = constructor(cls, "a", "b")``, then ``make(1, 2)``: no ``__new__``, no ``__init__``, no attribute
+    stores. As machine code it takes half the time of those, and there is an object for each tensor
+    and each recorded operation.
+    """
+    if _state and _state[0]:
+        from .slotted import native
+
+        made = native(cls, *slots)
+        if made is not None:
+            return made
+    lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
+    lines += [f"    made.{name} = {name}" for name in slots]
+    scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
+    exec("\n".join([*lines, "    return made"]), scope)
+    return scope["make"]
+
+
+def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
+    """Put a class's `constructor` into a namespace: at first plain, native as soon as kernels are loaded.
+
+    Loading them takes longer than importing all the rest, so it waits for the first operation.
+    """
+    namespace[name] = constructor(cls, *slots)
+    _waiting.append((namespace, name, cls, slots))
+
+
+def _possible() -> bool:
+    try:
+        from . import machine, runtime
+    except ImportError:
+        return False
+    return machine is not None and runtime.layout_is_known()
+
+
+def build(
+    program: Program,
+    inputs: Sequence[Any],
+    compute: Any,
+    results: Sequence[Any],
+    name: str,
+    rows: bool,
+    interpreter: Callable,
+    drop: bool = False,
+) -> Callable | None:
+    """A native function of the program's arrays, parameters and (with `rows`) axes.
+
+    Args:
+        program: What to compute.
+        inputs: The array dtypes of its inputs.
+        compute: The dtype of the arithmetic.
+        results: The array dtypes of its roots.
+        name: What the function is called in tracebacks and reports.
+        rows: Does it take axes?
+        interpreter: Computes the same with NumPy, for arrays that the machine code is not made for.
+        drop: The result, one value a row, loses the axes of the rows instead of keeping them with size 1.
+
+    Returns:
+        The function, or None where the program has no native form (see `lower.Unsupported`) or kernels
+        are off.
+    """
+    if not enabled():
+        return None
+    from .dispatch import build_native  # the compiler loads with the first operation
+
+    return build_native(program, inputs, compute, results, name, rows, interpreter, drop)

@@ -1,0 +1,204 @@
+"""The elementary functions, written in the arithmetic that the hardware has.
+
+Each works on whole vectors without a branch, is right at infinities, nan and subnormals, and within two units in
+the last place (the tests state each one's worst). The polynomials are Chebyshev fits of the stated
+function on the stated interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .code import Value, choose, polynomial
+
+
+@dataclass(frozen=True)
+class Format:
+    """What the functions need to know of a floating-point format.
+
+    magic: adding it rounds to an integer, which is then in the low bits.
+    ln2_high has few enough digits that a small integer times it is exact.
+    exp_tail: (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2.
+    log_tail: (2 atanh(s) / s - 2) / s^2 in terms of s^2 for |s| <= (sqrt(2) - 1) / (sqrt(2) + 1).
+    """
+
+    integer: str
+    mantissa: int
+    bias: int
+    magic: float
+    ln2_high: float
+    ln2_low: float
+    overflow: float
+    underflow: float
+    tanh_end: float
+    tiny: float
+    root_half: int
+    exp_tail: tuple[float, ...]
+    log_tail: tuple[float, ...]
+
+
+SINGLE = Format(
+    integer="i32",
+    mantissa=23,
+    bias=127,
+    magic=1.5 * 2.0**23,
+    ln2_high=0.693145751953125,
+    ln2_low=1.4286068203094173e-06,
+    overflow=89.0,
+    underflow=-105.0,
+    tanh_end=10.0,
+    tiny=2.0**-126,
+    root_half=0x3F3504F3,
+    exp_tail=(
+        0.5000000014286223,
+        0.16666666682534356,
+        0.04166645680967788,
+        0.008333310024225292,
+        0.0013934541928270264,
+        0.0001989198131397769,
+    ),
+    log_tail=(0.6666666654988318, 0.40000125594554364, 0.28550396959618013, 0.23341943388714562),
+)
+DOUBLE = Format(
+    integer="i64",
+    mantissa=52,
+    bias=1023,
+    magic=1.5 * 2.0**52,
+    ln2_high=0.6931471805582987,
+    ln2_low=1.6465949582897082e-12,
+    overflow=710.0,
+    underflow=-746.0,
+    tanh_end=20.0,
+    tiny=2.0**-1022,
+    root_half=0x3FE6A09E667F3BCD,
+    exp_tail=(
+        0.5,
+        0.16666666666666666,
+        0.04166666666666668,
+        0.008333333333333333,
+        0.0013888888888878269,
+        0.00019841269841262761,
+        2.4801587338565345e-05,
+        2.7557319248633827e-06,
+        2.755726102934377e-07,
+        2.5052069594795685e-08,
+        2.0918961837795778e-09,
+        1.6087177234380782e-10,
+    ),
+    log_tail=(
+        0.6666666666666666,
+        0.4000000000000094,
+        0.2857142857076445,
+        0.2222222240054776,
+        0.181817947008978,
+        0.15386290534658992,
+        0.13267418596474884,
+        0.1310072138350349,
+    ),
+)
+LOG2_E = 1.4426950408889634
+
+
+def format_of(x: Value) -> Format:
+    return SINGLE if x.element == "float" else DOUBLE
+
+
+def clamp(x: Value, low: float, high: float) -> Value:
+    """x within [low, high]; nan stays."""
+    x = choose(x < low, x.like(low), x)
+    return choose(x > high, x.like(high), x)
+
+
+def _power_of_two(n: Value, f: Format) -> Value:
+    """2^n for an integer n that gives a normal number."""
+    word = (n + f.bias) << f.mantissa
+    return word.cast_bits("float" if f is SINGLE else "double")
+
+
+def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
+    """(n, r): x = n ln(2) + r with an integer n and |r| <= ln(2) / 2."""
+    shifted = x.fma(LOG2_E, f.magic)
+    whole = shifted - f.magic
+    n = shifted.bits() - x.like(f.magic).bits()
+    r = whole.fma(-f.ln2_high, x)
+    return n, whole.fma(-f.ln2_low, r)
+
+
+def exp(x: Value) -> Value:
+    f = format_of(x)
+    x = clamp(x, f.underflow, f.overflow)
+    n, r = _reduced(x, f)
+    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    half = n >> 1  # in two steps, so that subnormal results round once and large ones overflow
+    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+
+
+def expm1(x: Value) -> Value:
+    f = format_of(x)
+    inside = clamp(x, f.underflow / 2, f.overflow)
+    n, r = _reduced(inside, f)
+    small = (r * r).fma(polynomial(r, f.exp_tail), r)
+    half = _power_of_two(n - 1, f)
+    value = (small.fma(half, half - 0.5)) * 2.0
+    return choose(x.abs() < f.tiny, x, value)
+
+
+def exp2(x: Value) -> Value:
+    f = format_of(x)
+    x = clamp(x, f.underflow * LOG2_E, f.overflow * LOG2_E)
+    shifted = x + f.magic
+    n = shifted.bits() - x.like(f.magic).bits()
+    r = (x - (shifted - f.magic)) * 0.6931471805599453
+    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    half = n >> 1
+    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+
+
+def _log(x: Value, correction: Value | None, f: Format) -> Value:
+    """log(x), plus a small correction, for positive finite x."""
+    small = x < f.tiny
+    scale = 2.0 ** (f.mantissa + 2)
+    word = choose(small, x * scale, x).bits()
+    exponent = (word - f.root_half) >> f.mantissa
+    m = (word - (exponent << f.mantissa)).cast_bits(x.element) - 1.0
+    exponent = choose(small, exponent - (f.mantissa + 2), exponent)
+    e = exponent.convert(x.element)
+    s = m / (m + 2.0)
+    z = s * s
+    half_square = m * m * 0.5
+    tail = s * (half_square + z * polynomial(z, f.log_tail))
+    low = e.fma(f.ln2_low, tail)
+    if correction is not None:
+        low = low + correction
+    return e.fma(f.ln2_high, m - (half_square - low))
+
+
+def _at_ends(x: Value, value: Value) -> Value:
+    """A logarithm's values at 0, infinity, and where it has none."""
+    infinity = float("inf")
+    value = choose(x.equals(0.0), x.like(-infinity), value)
+    value = choose(x.equals(infinity), x, value)
+    return choose((x < 0.0) | x.is_nan(), x.like(float("nan")), value)
+
+
+def log(x: Value) -> Value:
+    return _at_ends(x, _log(x, None, format_of(x)))
+
+
+def log1p(x: Value) -> Value:
+    f = format_of(x)
+    u = x + 1.0
+    # What was lost in 1 + x, whichever of the two is larger.
+    lost = choose(x.abs() < 1.0, x - (u - 1.0), (1.0 - u) + x)
+    correction = choose(u.equals(0.0), x.like(0.0), lost / u)
+    value = _at_ends(u, _log(u, correction, f))
+    return choose(x.abs() < f.tiny, x, value)
+
+
+def tanh(x: Value) -> Value:
+    f = format_of(x)
+    size = x.abs()
+    size = choose(size > f.tanh_end, x.like(f.tanh_end), size)
+    e = expm1(size * 2.0)
+    value = x.code.intrinsic("copysign", e / (e + 2.0), x)
+    return choose(x.is_nan(), x, value)

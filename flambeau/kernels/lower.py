@@ -1,0 +1,170 @@
+"""From the primitives of formulas to instructions: one table.
+
+A primitive that is not in it has no native form; a program that uses it is evaluated with NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..formula.expression import Domain
+from . import function
+from .code import Code, Value, choose
+
+
+class Unsupported(Exception):
+    """The program has no native form; it is evaluated with NumPy."""
+
+
+TABLE: dict[str, Callable[..., Value]] = {}
+INTEGERS: set[str] = set()
+"""Primitives that also work on integers."""
+
+
+def lowered(*names: str, integers: bool = False) -> Callable:
+    def register(make: Callable[..., Value]) -> Callable[..., Value]:
+        for name in names:
+            TABLE[name] = make
+            if integers:
+                INTEGERS.add(name)
+        return make
+
+    return register
+
+
+def _table(make: dict[str, Callable[..., Value]], integers: bool = False) -> None:
+    for name, item in make.items():
+        lowered(name, integers=integers)(item)
+
+
+def larger(x: Value, y: Value) -> Value:
+    """The maximum; nan if either is."""
+    if not x.is_float:
+        return choose(x > y, x, y)
+    return choose((x >= y) | x.is_nan(), x, y)
+
+
+def smaller(x: Value, y: Value) -> Value:
+    if not x.is_float:
+        return choose(x < y, x, y)
+    return choose((x <= y) | x.is_nan(), x, y)
+
+
+def _sign(x: Value) -> Value:
+    one = choose(x > 0, x.like(1), choose(x < 0, x.like(-1), x.like(0)))
+    return choose(x.is_nan(), x, one) if x.is_float else one
+
+
+def _fmax(x: Value, y: Value) -> Value:
+    return choose((x >= y) | y.is_nan(), x, y)
+
+
+def _fmin(x: Value, y: Value) -> Value:
+    return choose((x <= y) | y.is_nan(), x, y)
+
+
+def _intrinsic(name: str) -> Callable[..., Value]:
+    return lambda *args: args[0].code.intrinsic(name, *args)
+
+
+INFINITY = float("inf")
+
+_table(
+    {
+        "add": lambda x, y: x + y,
+        "subtract": lambda x, y: x - y,
+        "multiply": lambda x, y: x * y,
+        "negative": lambda x: -x,
+        "square": lambda x: x * x,
+        "absolute": lambda x: x.abs(),
+        "maximum": larger,
+        "minimum": smaller,
+        "equal": lambda x, y: x.equals(y),
+        "not_equal": lambda x, y: x.differs(y),
+        "less": lambda x, y: x < y,
+        "less_equal": lambda x, y: x <= y,
+        "greater": lambda x, y: x > y,
+        "greater_equal": lambda x, y: x >= y,
+        "logical_and": lambda x, y: x.convert("i1") & y.convert("i1"),
+        "logical_or": lambda x, y: x.convert("i1") | y.convert("i1"),
+        "logical_xor": lambda x, y: x.convert("i1") ^ y.convert("i1"),
+        "logical_not": lambda x: ~x.convert("i1"),
+        "bitwise_and": lambda x, y: x & y,
+        "bitwise_or": lambda x, y: x | y,
+        "bitwise_xor": lambda x, y: x ^ y,
+        "bitwise_not": lambda x: ~x,
+        "where": lambda c, x, y: choose(c.convert("i1"), x, y),
+        "held": lambda x: x,
+        "real": lambda x: x,
+        "conj": lambda x: x,
+        "sign": _sign,
+    },
+    integers=True,
+)
+_table(
+    {
+        "divide": lambda x, y: x / y,
+        "reciprocal": lambda x: 1.0 / x,
+        "sqrt": _intrinsic("sqrt"),
+        "floor": _intrinsic("floor"),
+        "ceil": _intrinsic("ceil"),
+        "trunc": _intrinsic("trunc"),
+        "rint": _intrinsic("rint"),
+        "copysign": _intrinsic("copysign"),
+        "fmax": _fmax,
+        "fmin": _fmin,
+        "isnan": lambda x: x.is_nan(),
+        "isinf": lambda x: x.abs().equals(INFINITY),
+        "isfinite": lambda x: x.abs() < INFINITY,
+        "signbit": lambda x: x.bits() < 0,
+        "exp": function.exp,
+        "exp2": function.exp2,
+        "expm1": function.expm1,
+        "log": function.log,
+        "log1p": function.log1p,
+        "tanh": function.tanh,
+    }
+)
+
+KEEPS_BOOL = frozenset(
+    [
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_not",
+        "held",
+        "real",
+        "conj",
+    ]
+)
+
+
+def call(code: Code, name: str, domain: Domain, args: list[Value], elements: dict) -> Value:
+    """Apply a primitive; the arguments are first brought to one type.
+
+    elements: {domain: element type}.
+    """
+    make = TABLE[name]
+    if name == "where":
+        target = elements[domain]
+        return make(args[0], *(x.convert(target) for x in args[1:]))
+    if name in ("logical_and", "logical_or", "logical_xor", "logical_not", "held"):
+        return make(*args)
+    own = [x.element for x in args]
+    widest = max(own, key=_rank)
+    target = elements[domain] if domain is not Domain.BOOL else widest
+    if _rank(widest) > _rank(target):
+        target = widest
+    if name not in INTEGERS and target not in ("float", "double"):
+        if Domain.REAL not in elements:
+            raise Unsupported(f"{name} of integers")
+        target = elements[Domain.REAL]
+    return make(*(x.convert(target) for x in args))
+
+
+def _rank(element: str) -> int:
+    return ("i1", "i8", "i16", "i32", "i64", "float", "double").index(element)

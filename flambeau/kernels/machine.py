@@ -1,0 +1,197 @@
+"""The machine: LLVM for this processor, and the cache of compiled kernels on disk.
+
+A kernel's key is its own text with the processor and the versions; the cache holds object files that only their
+user can write, each with its digest, so that a truncated or foreign file is compiled again and not loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import stat
+import tempfile
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from . import runtime
+
+LIMIT = 256 << 20
+"""Bytes of the cache on disk; the files used longest ago go first."""
+
+
+class Machine:
+    """Compiles text and keeps the results alive. Made once, by `machine()`."""
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        self.processor = llvm.get_host_cpu_name()
+        self.features = llvm.get_host_cpu_features()
+        self.target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=self.processor, features=self.features.flatten(), opt=2
+        )
+        empty = llvm.parse_assembly("")
+        self.engine = llvm.create_mcjit_compiler(empty, self.target)
+        self.table = runtime.table()
+        self.compiled = self.loaded = 0
+        self.lock = threading.Lock()
+        self.addresses: dict[str, int] = {}
+
+    @cached_property
+    def bits(self) -> int:
+        """The width of vectors."""
+        if self.features.get("avx512f") and self.features.get("avx512bw"):
+            return 512
+        return 256 if self.features.get("avx2") else 128
+
+    @cached_property
+    def versions(self) -> str:
+        """What a cached object depends on besides its text."""
+        return "\n".join(
+            (llvmlite.__version__, self.processor, self.features.flatten(), str(runtime.INDEX))
+        )
+
+    def address(self, text: str) -> int:
+        """Compile a module whose door is called @SYMBOL, and give the door's address."""
+        with self.lock:
+            return self._address(text)
+
+    def _address(self, text: str) -> int:
+        key = hashlib.sha256(f"{text}\n{self.versions}".encode()).hexdigest()[:32]
+        if key in self.addresses:
+            return self.addresses[key]
+        symbol = f"flambeau_{key}"
+        image = disk.read(key)
+        if image is None:
+            image = self.compile(text.replace("SYMBOL", symbol))
+            disk.write(key, image)
+            self.compiled += 1
+        else:
+            self.loaded += 1
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(image))
+        self.engine.finalize_object()
+        variable = self.engine.get_global_value_address(f"runtime_{symbol}")
+        ctypes.c_void_p.from_address(variable).value = ctypes.addressof(self.table)
+        found = self.addresses[key] = self.engine.get_function_address(symbol)
+        return found
+
+    def compile(self, text: str) -> bytes:
+        """Machine code for a module. It is verified first: LLVM aborts the process on invalid input."""
+        module = llvm.parse_assembly(text)
+        module.verify()
+        self.optimise(module)
+        return self.target.emit_object(module)
+
+    def optimise(self, module: Any) -> None:
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = options.slp_vectorization = False  # vectors are explicit
+        options.loop_unrolling = False
+        builder = llvm.create_pass_builder(self.target, options)
+        builder.getModulePassManager().run(module, builder)
+
+    def assembly(self, text: str) -> str:
+        """The assembly of a module, to look at."""
+        module = llvm.parse_assembly(text)
+        module.verify()
+        self.optimise(module)
+        return self.target.emit_assembly(module)
+
+
+class Disk:
+    """The cache folder: FLAMBEAU_CACHE_DIR, or flambeau in the user's cache folder."""
+
+    def __init__(self) -> None:
+        self.checked: dict[Path, bool] = {}
+
+    @property
+    def folder(self) -> Path:
+        given = os.environ.get("FLAMBEAU_CACHE_DIR")
+        if given:
+            return Path(given)
+        base = os.environ.get("XDG_CACHE_HOME")
+        return (Path(base) if base else Path.home() / ".cache") / "flambeau"
+
+    def usable(self, folder: Path) -> bool:
+        """Is it a folder that only its user can write? Anybody else could plant code in it."""
+        found = self.checked.get(folder)
+        if found is None:
+            found = self.checked[folder] = self._inspect(folder)
+        return found
+
+    def _inspect(self, folder: Path) -> bool:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            facts = os.lstat(folder)
+        except OSError:
+            return False
+        mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
+        closed = os.name == "nt" or not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if stat.S_ISDIR(facts.st_mode) and mine and closed:
+            self._shrink(folder)
+            return True
+        import warnings
+
+        warnings.warn(
+            f"compiled kernels are not cached: {folder} can be written by others than its user; "
+            f"'chmod go-w {folder}' or set FLAMBEAU_CACHE_DIR to a folder of your own",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+
+    def read(self, key: str) -> bytes | None:
+        folder = self.folder
+        if not self.usable(folder):
+            return None
+        try:
+            content = (folder / f"{key}.o").read_bytes()
+        except OSError:
+            return None
+        digest, image = content[:32], content[32:]
+        return image if hashlib.sha256(key.encode() + image).digest() == digest else None
+
+    def write(self, key: str, image: bytes) -> None:
+        """Written aside and moved into place, so that another process sees all of it or nothing."""
+        folder = self.folder
+        if not self.usable(folder):
+            return
+        try:
+            handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(key.encode() + image).digest() + image)
+            os.replace(name, folder / f"{key}.o")
+        except OSError:
+            return  # a full or read-only disk: the kernel works all the same
+
+    def _shrink(self, folder: Path) -> None:
+        """Remove what was not read for longest, down to half the limit, when it is exceeded."""
+        with os.scandir(folder) as entries:
+            files = [(e.stat().st_atime, e.stat().st_size, e.path) for e in entries if e.is_file()]
+        total = sum(size for _, size, _ in files)
+        if total <= LIMIT:
+            return
+        for _, size, path in sorted(files):
+            if total <= LIMIT // 2:
+                break
+            try:
+                os.unlink(path)
+                total -= size
+            except OSError:
+                continue
+
+
+disk = Disk()
+_machine: list[Machine] = []
+
+
+def machine() -> Machine:
+    """The one machine of this process."""
+    if not _machine:
+        _machine.append(Machine())
+    return _machine[0]

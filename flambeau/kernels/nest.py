@@ -1,0 +1,391 @@
+"""Loop nests: a program over arrays of A rows of R elements, one function of machine code.
+
+What the function is told stands in a frame, an array of 64-bit words on its caller's stack (`Frame`). Rows are
+independent; a program without reductions can also be cut within a row. Each operand has one of four forms:
+    SCALAR   one value for all
+    FULL     a value an element
+    TRAILING a row that serves for every row (a bias, a weight)
+    LEADING  one value a row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..formula.expression import (
+    CONSTANT,
+    INPUT,
+    LENGTH,
+    PARAMETER,
+    POSITION,
+    Domain,
+    Expression,
+    order,
+)
+from ..formula.program import Program
+from . import lower
+from .code import BITS, Code, Value, choose
+from .lower import Unsupported
+
+SCALAR, FULL, TRAILING, LEADING = range(4)
+STORAGE = {"b1": "i8", "i4": "i32", "i8": "i64", "f4": "float", "f8": "double"}
+"""Array dtypes that kernels read and write, and how their elements look in memory."""
+BLOCK = 64
+"""Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
+
+
+def storage(dtype: Any) -> str:
+    found = STORAGE.get(f"{dtype.kind}{dtype.itemsize}")
+    if found is None or not dtype.isnative:
+        raise Unsupported(f"elements of {dtype}")
+    return found
+
+
+class Frame:
+    """Where each fact stands in the frame."""
+
+    def __init__(self, outputs: int, inputs: int, parameters: int):
+        self.rows, self.length, self.width = 0, 1, 2
+        self.output = 3
+        self.input = self.output + outputs
+        self.form = self.input + inputs
+        self.parameter = self.form + inputs
+        self.size = self.parameter + parameters
+
+
+class Nest:
+    """A program with the dtypes of its arrays, ready to be written as LLVM's intermediate language.
+
+    Raises:
+        Unsupported: Something in it has no native form.
+    """
+
+    def __init__(
+        self, program: Program, roots: Sequence[Expression], inputs: Sequence[Any], compute: Any,
+        results: Sequence[Any], bits: int, rows: bool,
+    ):  # fmt: skip
+        self.program, self.roots = program, list(roots)
+        self.inputs = [storage(dtype) for dtype in inputs]
+        self.results = [storage(dtype) for dtype in results]
+        if compute.kind not in "fi" or compute.itemsize < 4:
+            raise Unsupported(f"arithmetic in {compute}")
+        self.lanes = bits // 8 // compute.itemsize
+        element = storage(compute)
+        self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
+        if compute.kind == "i":
+            self.elements[Domain.INT] = element
+            del self.elements[Domain.REAL]
+        self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
+        self.index = {x: i for i, x in enumerate(program.inputs)}
+        self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
+        if not rows and not all(x.full for x in self.roots):
+            raise Unsupported("a result that is no array of elements")
+        self.check()
+
+    def check(self) -> None:
+        for item in order(self.roots):
+            if item.domain not in self.elements:
+                raise Unsupported(f"a {item.domain.name} value")
+            if item.args and item.primitive.name not in lower.TABLE and not item.primitive.reduces:
+                raise Unsupported(f"the primitive {item.primitive.name}")
+        if not any(x.full for x in self.program.inputs):
+            raise Unsupported("no full input")
+        if not any(x.args for x in self.roots):
+            raise Unsupported("nothing to compute")
+
+    # ---------------------------------------------------------------------------- the function
+
+    def text(self, code: Code) -> str:
+        """``void @nest(ptr frame, i64 row_begin, i64 row_end, i64 begin, i64 end)``."""
+        self.code = code
+        frame = Value(code, "%frame", "ptr")
+        self.length = self.word(frame, self.frame.length)
+        self.width = self.word(frame, self.frame.width)
+        self.outputs = [
+            self.word(frame, self.frame.output + i, "ptr") for i in range(len(self.results))
+        ]
+        self.pointers = [
+            self.word(frame, self.frame.input + i, "ptr") for i in range(len(self.inputs))
+        ]
+        self.forms = [self.word(frame, self.frame.form + i) for i in range(len(self.inputs))]
+        self.splats = [
+            code.slot(code.vector(element)) if x.full else None
+            for x, element in zip(self.program.inputs, self.inputs)
+        ]
+        self.numbers: dict[str, Value] = {}
+        for i, name in enumerate(self.program.parameters):
+            self.numbers[name] = code.splat(self.word(frame, self.frame.parameter + i, "double"))
+        for i, form in enumerate(self.forms):
+            if self.splats[i] is not None:
+                with code.when(form.equals(SCALAR)):
+                    self.spread(i, code.constant(0, "i64"))
+        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
+        with code.loop(first, last) as row:
+            self.one_row(row)
+        code.line("ret void")
+        return code.function(
+            "@nest(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)",
+            "internal void",
+            "noinline",
+        )
+
+    def word(self, frame: Value, index: int, kind: str = "i64") -> Value:
+        return self.code.load(self.code.at(frame, "i64", self.code.constant(index, "i64")), kind)
+
+    def spread(self, i: int, index: Value) -> None:
+        """Fill an operand's stack vector with one of its elements."""
+        code, element = self.code, self.inputs[i]
+        value = code.load(code.at(self.pointers[i], element, index), element)
+        code.store(code.splat(value), self.splats[i])  # type: ignore[arg-type]
+
+    def one_row(self, row: Value) -> None:
+        code = self.code
+        start = row * self.length
+        self.row: dict[Expression, Value] = {}
+        self.begin_row(row, start)
+        for i, x in enumerate(self.program.inputs):
+            if not x.full:
+                self.row[x] = self.row_input(i, x, row)
+        if self.reductions:
+            self.reduce_stages()
+        full = [i for i, x in enumerate(self.roots) if x.full]
+        if full:
+            self.store_full(full, start)
+        for i, x in enumerate(self.roots):
+            if not x.full:
+                self.prepare([x])
+                place = code.at(self.outputs[i], self.results[i], row)
+                code.store(self.stored(self.row_value(x), i).lane(), place)
+
+    def begin_row(self, row: Value, start: Value) -> None:
+        """Where each full operand's row begins, and how far apart its elements are: 1, or 0 on the stack."""
+        code = self.code
+        self.steps: list[Value | None] = []
+        self.bases: list[Value | None] = []
+        for i, x in enumerate(self.program.inputs):
+            if not x.full:
+                self.bases.append(None)
+                self.steps.append(None)
+                continue
+            with code.when(self.forms[i].equals(LEADING)):
+                self.spread(i, row)
+            moving = (self.forms[i].equals(FULL)) | (self.forms[i].equals(TRAILING))
+            offset = choose(self.forms[i].equals(FULL), start, start.like(0))
+            there = code.at(self.pointers[i], self.inputs[i], offset)
+            self.bases.append(self.select(moving, there, self.splats[i]))  # type: ignore[arg-type]
+            self.steps.append(choose(moving, start.like(1), start.like(0)))
+
+    def select(self, condition: Value, x: Value, y: Value) -> Value:
+        return self.code.emit(f"select i1 {condition.name}, ptr {x.name}, ptr {y.name}", "ptr")
+
+    def row_input(self, i: int, x: Expression, row: Value) -> Value:
+        code, element = self.code, self.inputs[i]
+        index = choose(self.forms[i].equals(SCALAR), row.like(0), row)
+        value = code.splat(code.load(code.at(self.pointers[i], element, index), element))
+        return self.loaded(value, x)
+
+    # --------------------------------------------------------------------------------- values
+
+    def loaded(self, value: Value, x: Expression) -> Value:
+        if value.element == "i8":
+            value = value.differs(0)
+        return value.convert(self.elements[x.domain])
+
+    def stored(self, value: Value, i: int) -> Value:
+        element = self.results[i]
+        if element == "i8":
+            return value.convert("i1").convert("i8")
+        if value.is_float and element not in ("float", "double"):
+            raise Unsupported("a float stored as an integer")
+        return value.convert(element)
+
+    def prepare(self, items: Sequence[Expression]) -> None:
+        """Compute all row values below `items` here, outside the coming loop."""
+        for item in order(items):
+            if not item.full and item not in self.row and not self.waits(item):
+                self.row_value(item)
+
+    def waits(self, item: Expression) -> bool:
+        """Does it need a reduction that has not run yet?"""
+        return any(x.primitive.reduces and x not in self.row for x in order([item]))
+
+    def row_value(self, x: Expression) -> Value:
+        found = self.row.get(x)
+        if found is None:
+            found = self.row[x] = self.compute(x, self.row_value)
+        return found
+
+    def compute(self, x: Expression, value_of: Any) -> Value:
+        code, kind = self.code, x.primitive
+        element = self.elements[x.domain]
+        if kind is CONSTANT:
+            return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
+        if kind is PARAMETER:
+            return self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
+        if kind is LENGTH:
+            return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
+        args = [value_of(arg) for arg in x.args]
+        if (
+            kind.name not in lower.KEEPS_BOOL
+            and kind.name not in ("where", "equal", "not_equal")
+            and all(a.element == "i1" for a in args)
+        ):
+            raise Unsupported(f"{kind.name} of bools")
+        return lower.call(code, kind.name, x.domain, args, self.elements)
+
+    def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
+        """The values of full expressions in the lanes that begin at element i of the row."""
+        known: dict[Expression, Value] = {}
+        for item in order(items):
+            if not item.full:
+                continue
+            if item.primitive is INPUT:
+                known[item] = self.read(self.index[item], item, i, mask)
+            elif item.primitive is POSITION:
+                known[item] = self.position(i)
+            else:
+                known[item] = self.compute(
+                    item, lambda arg: known[arg] if arg.full else self.row_value(arg)
+                )
+        return [known[item] for item in items]
+
+    def position(self, i: Value) -> Value:
+        """The places within the row of the lanes that begin at element i."""
+        return self.code.splat(i) + self.code.iota()
+
+    def read(self, k: int, x: Expression, i: Value, mask: Value | None) -> Value:
+        code = self.code
+        place = code.at(self.bases[k], self.inputs[k], i * self.steps[k])  # type: ignore[arg-type]
+        kind = code.vector(self.inputs[k])
+        value = code.load(place, kind) if mask is None else code.masked_load(place, kind, mask)
+        return self.loaded(value, x)
+
+    # ---------------------------------------------------------------------------------- loops
+
+    def store_full(self, which: list[int], start: Value) -> None:
+        roots = [self.roots[i] for i in which]
+        self.prepare(roots)
+        targets = [self.code.at(self.outputs[i], self.results[i], start) for i in which]
+
+        def body(i: Value, mask: Value | None) -> None:
+            code = self.code
+            for k, target, value in zip(which, targets, self.lanes_at(roots, i, mask)):
+                place = code.at(target, self.results[k], i)
+                if mask is None:
+                    code.store(self.stored(value, k), place)
+                else:
+                    code.masked_store(self.stored(value, k), place, mask)
+
+        code, lanes = self.code, self.lanes
+        zero = code.constant(0, "i64")
+        begin = zero if self.reductions else Value(code, "%begin", "i64")
+        end = self.length if self.reductions else Value(code, "%end", "i64")
+        whole = begin + ((end - begin) & -lanes)
+        with code.loop(begin, whole, lanes) as i:
+            body(i, None)
+        with code.when(whole < end):
+            body(whole, self.mask(whole, end))
+
+    def mask(self, i: Value, end: Value) -> Value:
+        """The lanes before the end."""
+        return self.code.iota() < self.code.splat(end - i)
+
+    def reduce_stages(self) -> None:
+        """Each stage is one walk of the row, for all reductions that wait for no other."""
+        todo = set(self.reductions)
+        while todo:
+            ready = [
+                x
+                for x in self.reductions
+                if x in todo and not any(y in todo for y in order(x.args))
+            ]
+            self.prepare([x.args[0] for x in ready])
+            self.reduce(ready)
+            todo.difference_update(ready)
+
+    def reduce(self, items: list[Expression]) -> None:
+        code, lanes = self.code, self.lanes
+        args = [x.args[0] for x in items]
+        check_reductions(items)
+        rules = [RULES[x.primitive.name] for x in items]
+        kinds = [code.vector(self.accumulator(x)) for x in items]
+        starts = [code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
+        copies = 4 if len(order(args)) < 24 else 2
+        totals = [code.slot(kind, start) for kind, start in zip(kinds, starts)]
+        parts = [[code.slot(kind) for _ in range(copies)] for kind in kinds]
+
+        def add(i: Value, places: list[Value], mask: Value | None) -> None:
+            for k, value in enumerate(self.lanes_at(args, i, mask)):
+                value = value.convert(self.accumulator(items[k]))
+                if mask is not None:
+                    value = choose(mask, value, starts[k])
+                old = code.load(places[k], kinds[k])
+                code.store(rules[k].join(old, value), places[k])
+
+        zero = code.constant(0, "i64")
+        step = copies * lanes
+        whole = self.length & -step
+        with code.loop(zero, whole, BLOCK * step) as block:
+            for start, group in zip(starts, parts):
+                for place in group:
+                    code.store(start, place)
+            after = block + BLOCK * step
+            stop = choose(after < whole, after, whole)
+            with code.loop(block, stop, step) as i:
+                for u in range(copies):
+                    add(i + u * lanes, [group[u] for group in parts], None)
+            for rule, total, group, kind in zip(rules, totals, parts, kinds):
+                values = [code.load(place, kind) for place in group]
+                while len(values) > 1:
+                    values = [rule.join(a, b) for a, b in zip(values[::2], values[1::2])]
+                code.store(rule.join(code.load(total, kind), values[0]), total)
+        with code.loop(whole, self.length, lanes) as i:
+            add(i, totals, self.mask(i, self.length))
+        for x, rule, total, kind in zip(items, rules, totals, kinds):
+            value, by = code.load(total, kind), lanes // 2
+            while by:
+                value, by = rule.join(value, value.rotated(by)), by // 2
+            self.row[x] = value
+
+    def accumulator(self, x: Expression) -> str:
+        if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
+            return "i64"
+        return self.elements[x.domain]
+
+
+def check_reductions(items: Sequence[Expression]) -> None:
+    """Raises Unsupported for what no reduction of machine code does."""
+    for x in items:
+        arg = x.args[0]
+        if not arg.full:
+            raise Unsupported("a reduction of a row value")
+        if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
+            raise Unsupported(f"{x.primitive.name} of bools")
+
+
+class Rule:
+    """How a reduction begins and joins."""
+
+    def __init__(self, floating: float, integer: int, join: Any):
+        self.floating, self.integer, self.join = floating, integer, join
+
+    def start(self, kind: str) -> float:
+        element = kind[kind.index(" x ") + 3 : -1]
+        if element in ("float", "double"):
+            return self.floating
+        if element == "i1":
+            return max(0, min(1, self.integer))
+        bits = BITS[element]
+        return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, self.integer))
+
+
+_HUGE = 1 << 80
+RULES = {
+    "sum": Rule(0.0, 0, lambda x, y: x + y),
+    "prod": Rule(1.0, 1, lambda x, y: x * y),
+    "amax": Rule(float("-inf"), -_HUGE, lower.larger),
+    "amin": Rule(float("inf"), _HUGE, lower.smaller),
+    "any": Rule(0.0, 0, lambda x, y: x | y),
+    "all": Rule(1.0, 1, lambda x, y: x & y),
+}

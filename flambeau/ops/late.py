@@ -1,0 +1,71 @@
+"""Families of operations that load when one of their names is first asked for.
+
+Most programs never ask for an eigenvalue or a Fourier transform, and importing the package should
+cost them nothing. The names stand here, so that ``torch.svd`` and ``Tensor.det`` are found before
+their family is loaded; a test compares them with what the families really register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ..core.tensor import Tensor
+from .registry import NAMESPACES
+
+LATE = {
+    "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
+    "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
+    "fourier": ("", ""),
+    "spectrogram": (
+        "bartlett_window blackman_window hamming_window hann_window istft kaiser_window stft",
+        "istft stft",
+    ),
+    "linear": (
+        "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
+        "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
+        "qr slogdet svd svd_lowrank trace triangular_solve",
+        "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
+        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
+    ),
+}
+"""For each family its functions in the torch namespace, and its Tensor methods."""
+
+FUNCTIONS = {name: family for family, (names, _) in LATE.items() for name in names.split()}
+METHODS = {name: family for family, (_, names) in LATE.items() for name in names.split()}
+
+
+class LateMethod:
+    """Stands for a Tensor method; loading its family puts the method itself in its place."""
+
+    __slots__ = ("family", "name")
+
+    def __init__(self, name: str, family: str) -> None:
+        self.name, self.family = name, family
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        load(self.family)
+        return getattr(owner if instance is None else instance, self.name)
+
+
+def load(family: str) -> None:
+    """Import a family, which registers its operations."""
+    import_module(f".{family}", __package__)
+
+
+def load_all() -> None:
+    """Import every family: for what lists or tests all operations."""
+    for family in LATE:
+        load(family)
+
+
+def function(name: str) -> Callable:
+    """The function of this name in the torch namespace."""
+    load(FUNCTIONS[name])
+    return NAMESPACES["torch"][name]
+
+
+for _name, _family in METHODS.items():
+    setattr(Tensor, _name, LateMethod(_name, _family))

@@ -1,0 +1,416 @@
+"""Checkpointing: keep a part of the graph as its inputs alone, and compute it again in backward.
+
+Source: torch.utils.checkpoint
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from .. import empty, get_rng_state, set_rng_state  # type: ignore[attr-defined]
+from ..autograd import backward
+from ..autograd.engine import current_task
+from ..autograd.function import Function
+from ..autograd.graph import saved_tensors_hooks
+from ..autograd.location import user_location
+from ..autograd.mode import enable_grad, mode, no_grad
+from ..core.tensor import Tensor
+
+DEFAULT_DETERMINISM_CHECK = "default"
+_override: dict[str, bool | None] = {"early_stop": None, "debug": None}
+
+
+class CheckpointError(RuntimeError):
+    """The second run of a checkpointed function did not do what the first one did."""
+
+
+class _Stop(Exception):
+    """Everything that backward needs was computed again."""
+
+
+def noop_context_fn() -> tuple[AbstractContextManager, AbstractContextManager]:
+    """Contexts for the two runs that do nothing.
+
+    Source: torch.utils.checkpoint.noop_context_fn
+    """
+    return nullcontext(), nullcontext()
+
+
+@contextmanager
+def _overriding(key: str, value: bool | None) -> Iterator[None]:
+    before, _override[key] = _override[key], value
+    try:
+        yield
+    finally:
+        _override[key] = before
+
+
+def set_checkpoint_early_stop(enable: bool) -> AbstractContextManager[None]:
+    """Context manager: should second runs stop as soon as all that backward needs is there?
+
+    Source: torch.utils.checkpoint.set_checkpoint_early_stop
+    """
+    return _overriding("early_stop", enable)
+
+
+def set_checkpoint_debug_enabled(enabled: bool | None) -> AbstractContextManager[None]:
+    """Context manager: should errors about second runs list the lines of both?
+
+    Source: torch.utils.checkpoint.set_checkpoint_debug_enabled
+    """
+    return _overriding("debug", enabled)
+
+
+def checkpoint(
+    function: Callable,
+    *args: Any,
+    use_reentrant: bool | None = None,
+    context_fn: Callable[[], tuple[AbstractContextManager, AbstractContextManager]] = (
+        noop_context_fn
+    ),
+    determinism_check: str = DEFAULT_DETERMINISM_CHECK,
+    debug: bool = False,
+    early_stop: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """Call a function, and let backward call it again instead of keeping what it saved.
+
+    Args:
+        function: Must compute the same when it is called again.
+        args, kwargs: What it takes; keywords only where use_reentrant is False.
+        use_reentrant: True runs backward inside backward: it takes no `inputs=`, needs an argument
+            that requires grad, and cannot be differentiated twice. False has no such limits.
+        context_fn: Gives two context managers, around the first and around the second run.
+        determinism_check: "default" compares shapes, dtypes and devices of what both runs save;
+            "none" does not.
+        debug: Errors list the lines of both runs that saved something.
+        early_stop: End the second run when the last saved value is there.
+        preserve_rng_state: Draw the same random numbers again. Default: True.
+
+    Raises:
+        CheckpointError: The second run saved other tensors than the first.
+        ValueError: Options that exclude each other, or an unknown one.
+
+    Source: torch.utils.checkpoint.checkpoint
+
+    Example:
+        >>> import flambeau as torch
+        >>> from flambeau.utils.checkpoint import checkpoint
+        >>> x = torch.tensor([1.0], requires_grad=True)
+        >>> checkpoint(lambda x: x.exp() * x, x, use_reentrant=False).backward()
+        >>> x.grad
+        tensor([5.4366])
+    """
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly; without it, it "
+            "is True. use_reentrant=False has fewer limits and is what new programs should choose.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if not use_reentrant:
+        frame = _Frame(function, kwargs, preserve, context_fn, determinism_check)
+        frame.debug = debug if _override["debug"] is None else _override["debug"]
+        frame.early_stop = (
+            early_stop if _override["early_stop"] is None else _override["early_stop"]
+        )
+        return frame.first_run(args)
+    if kwargs:
+        raise ValueError(
+            f"Unexpected keyword arguments: {','.join(kwargs)}: use_reentrant=False takes them"
+        )
+    if context_fn is not noop_context_fn or debug is not False:
+        raise ValueError(
+            "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+        )
+    return CheckpointFunction.apply(function, preserve, *args)
+
+
+@contextmanager
+def _random_state(state: Tensor | None) -> Iterator[None]:
+    """Draw from `state` (None: as usual), and go on from where the generator was afterwards."""
+    if state is None:
+        yield
+        return
+    before = get_rng_state()
+    set_rng_state(state)
+    try:
+        yield
+    finally:
+        set_rng_state(before)
+
+
+# --------------------------------------------------------------------------- use_reentrant=True
+
+
+class CheckpointFunction(Function):
+    """Forward without recording; backward runs the function again, recorded, and back through it."""
+
+    @staticmethod
+    def forward(ctx: Any, run_function: Callable, preserve_rng_state: bool, *args: Any) -> Any:
+        if not any(isinstance(x, Tensor) and x.requires_grad for x in args):
+            warnings.warn(
+                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=4
+            )
+        ctx.run_function = run_function
+        ctx.random_state = get_rng_state() if preserve_rng_state else None
+        ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
+        ctx.others = [None if isinstance(x, Tensor) else x for x in args]
+        ctx.save_for_backward(*(args[i] for i in ctx.places))
+        with no_grad():
+            return run_function(*args)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        if mode.task is not None and mode.task[2] is not None:
+            raise RuntimeError(
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an "
+                "`inputs` parameter to .backward(). To resolve this error, you can either set "
+                "use_reentrant=False, or call .backward() without passing the `inputs` argument."
+            )
+        args = list(ctx.others)
+        for i, saved in zip(ctx.places, ctx.saved_tensors):
+            args[i] = saved.detach().requires_grad_(saved.requires_grad)
+        with _random_state(ctx.random_state), enable_grad():
+            outputs = ctx.run_function(*args)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        pairs = [
+            (y, g)
+            for y, g in zip(outputs, grad_outputs)
+            if isinstance(y, Tensor) and y.requires_grad
+        ]
+        if not pairs:
+            raise RuntimeError(
+                "none of output has requires_grad=True, this checkpoint() is not necessary"
+            )
+        backward([y for y, _ in pairs], [g for _, g in pairs])
+        return (None, None, *(x.grad if isinstance(x, Tensor) else None for x in args))
+
+
+# -------------------------------------------------------------------------- use_reentrant=False
+
+
+class _Inputs(Function):
+    """Keeps the arguments as values saved for backward, so that checkpoints around this one see them."""
+
+    @staticmethod
+    def forward(ctx: Any, anchor: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(*tensors)
+        return anchor.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        raise AssertionError("nothing computes with the anchor")
+
+
+class _Holder:
+    """Stands in the graph for a saved tensor."""
+
+    __slots__ = ("__weakref__", "task", "value")
+
+    def __init__(self) -> None:
+        self.task: int | None = None
+        self.value: Any = None
+
+
+def _metadata(tensor: Tensor) -> dict[str, Any]:
+    return {"shape": tensor.shape, "dtype": tensor.dtype, "device": tensor.device}
+
+
+class _Frame:
+    """One checkpointed call: what is needed to run it again, and what stands for its saved tensors."""
+
+    def __init__(
+        self, function: Callable, kwargs: dict, preserve: bool, context_fn: Callable, check: str
+    ):
+        if check not in ("default", "none"):
+            raise ValueError(
+                f"determinism_check should be one of ['default', 'none'], but got {check}"
+            )
+        self.function, self.kwargs, self.check = function, kwargs, check
+        self.contexts = context_fn()
+        self.early_stop, self.debug = True, False
+        self.random_state = get_rng_state() if preserve else None
+        self.holders: list[weakref.ref[_Holder]] = []
+        self.first: list[dict[str, Any]] = []
+        self.again: list[dict[str, Any]] = []
+        self.lines: tuple[list[str], list[str]] = ([], [])
+        self.done: set[int] = set()
+
+    def first_run(self, args: tuple) -> Any:
+        """The forward pass."""
+        if not mode.recording:
+            with self.contexts[0]:
+                return self.function(*args, **self.kwargs)
+        self.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
+        self.others = [None if isinstance(x, Tensor) else x for x in args]
+        anchor = empty(0).requires_grad_()
+        self.inputs = _Inputs.apply(anchor, *(args[i] for i in self.places))
+        with saved_tensors_hooks(self.pack, self.unpack), self.contexts[0]:
+            return self.function(*args, **self.kwargs)
+
+    def pack(self, tensor: Tensor) -> _Holder:
+        holder = _Holder()
+        self.holders.append(weakref.ref(holder))
+        self.first.append(_metadata(tensor))
+        if self.debug:
+            self.lines[0].append(str(user_location()))
+        return holder
+
+    def unpack(self, holder: _Holder) -> Tensor:
+        task = current_task()
+        if task == -1 or task not in self.done:
+            self.run_again(task)
+            if task != -1:
+                self.done.add(task)
+        if holder.task != task or holder.value is None:
+            raise CheckpointError(
+                "torch.utils.checkpoint: a tensor that the forward pass saved was not saved again by the "
+                "second run of the function"
+            )
+        return holder.value
+
+    def run_again(self, task: int) -> None:
+        """Compute the saved tensors again."""
+        args = list(self.others)
+        for i, saved in zip(self.places, self.inputs.grad_fn.saved_tensors):
+            args[i] = saved
+        self.again = []
+        self.lines[1].clear()
+
+        def keep(tensor: Tensor) -> Tensor:
+            at = len(self.again)
+            self.again.append(_metadata(tensor))
+            if self.debug:
+                self.lines[1].append(str(user_location()))
+            if at >= len(self.holders):
+                self.fail(
+                    "trying to save more tensors during recomputation than during the original forward "
+                    "pass."
+                )
+            holder, value = self.holders[at](), tensor.detach()
+            if holder is not None:
+                holder.task, holder.value = task, value
+            if self.early_stop and at + 1 == len(self.holders):
+                raise _Stop
+            return value
+
+        try:
+            with (
+                _random_state(self.random_state),
+                saved_tensors_hooks(keep, lambda tensor: tensor),
+                enable_grad(),
+                self.contexts[1],
+            ):
+                self.function(*args, **self.kwargs)
+        except _Stop:
+            pass
+        self.compare()
+
+    def compare(self) -> None:
+        """Raises CheckpointError where the second run saved other tensors."""
+        if len(self.again) != len(self.first):
+            self.fail(
+                "A different number of tensors was saved during the original forward and recomputation.\n"
+                f"Number of tensors saved during forward: {len(self.first)}\n"
+                f"Number of tensors saved during recomputation: {len(self.again)}."
+            )
+        if self.check == "none":
+            return
+        differing = [
+            f"tensor at position {i}:\nsaved metadata: {then}\nrecomputed metadata: {now}"
+            for i, (then, now) in enumerate(zip(self.first, self.again))
+            if then != now and self.holders[i]() is not None
+        ]
+        if differing:
+            self.fail(
+                "Recomputed values for the following tensors have different metadata than during the forward "
+                "pass.\n" + "\n".join(differing)
+            )
+
+    def fail(self, text: str) -> None:
+        if self.debug:
+            text += "\nLines that saved a tensor in the forward pass:\n  " + "\n  ".join(
+                self.lines[0]
+            )
+            text += "\nand in the second run:\n  " + "\n  ".join(self.lines[1])
+        else:
+            text += "\nTip: checkpoint(..., debug=True) lists the lines of both runs."
+        raise CheckpointError(f"torch.utils.checkpoint: {text}")
+
+
+def checkpoint_sequential(
+    functions: Any,
+    segments: int,
+    input: Any,
+    use_reentrant: bool | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Call functions one after the other, in segments of which all but the last are checkpointed.
+
+    Args:
+        functions: A Sequential, or a sequence of functions of one argument.
+        segments: How many.
+        input: What the first one takes.
+        use_reentrant: As for `checkpoint`.
+        preserve_rng_state: Draw the same random numbers again. Default: True.
+
+    Raises:
+        ValueError: An unknown keyword argument.
+
+    Source: torch.utils.checkpoint.checkpoint_sequential
+
+    Example:
+        >>> import flambeau as torch
+        >>> from flambeau.utils.checkpoint import checkpoint_sequential
+        >>> x = torch.tensor([1.0], requires_grad=True)
+        >>> y = checkpoint_sequential([torch.exp, torch.log], 2, x, use_reentrant=False)
+        >>> y.backward()
+        >>> x.grad
+        tensor([1.])
+    """
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed "
+            "explicitly; without it, it is True.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")
+    steps = list(functions.children() if hasattr(functions, "children") else functions)
+    size = len(steps) // segments
+    for start in range(0, size * (segments - 1), size or 1):
+        input = checkpoint(
+            _chain(steps[start : start + size]),
+            input,
+            use_reentrant=use_reentrant,
+            preserve_rng_state=preserve,
+        )
+    return _chain(steps[size * (segments - 1) :])(input)
+
+
+def _chain(steps: Sequence[Callable]) -> Callable:
+    def run(value: Any) -> Any:
+        for step in steps:
+            value = step(value)
+        return value
+
+    return run
+
+
+__all__ = [
+    "CheckpointError",
+    "CheckpointFunction",
+    "checkpoint",
+    "checkpoint_sequential",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+]
