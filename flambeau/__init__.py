@@ -62,6 +62,8 @@ _ELSEWHERE = {
     "load": "serialization",
     "Generator": "random",
     "vmap": "func",
+    "get_num_threads": "kernels",
+    "set_num_threads": "kernels",
 }
 
 

@@ -35,7 +35,6 @@ _VECTOR_FEATURES = (
     *("amx-tile", "amx-int8", "amx-bf16"),
     *("neon", "dotprod", "fullfp16", "bf16", "sve", "sve2", "sme"),
 )
-_NOT_YET = "none yet (NumPy evaluation)"
 
 
 def report() -> str:
@@ -83,7 +82,9 @@ def _processor() -> Rows:
 
 def _execution() -> Rows:
     yield from _kernels()
-    yield "threads", f"{_NOT_YET}; matrix products use those of NumPy's BLAS"
+    from . import kernels
+
+    yield "threads", str(kernels.get_num_threads())
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"

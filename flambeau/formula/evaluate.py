@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import linecache
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -27,15 +27,17 @@ from .expression import (
 from .program import Program
 
 
-def expand(roots: Sequence[Expression]) -> list[Expression]:
-    """`roots` without primitives that are themselves expressions of others."""
+def expand(roots: Sequence[Expression], keep: Container[str] = ()) -> list[Expression]:
+    """`roots` without primitives that are themselves expressions of others, but for those in `keep`."""
+
+    def expands(item: Expression) -> bool:
+        return item.primitive.expansion is not None and item.primitive.name not in keep
+
     roots = list(roots)
-    while any(item.primitive.expansion for item in order(roots)):
+    while any(map(expands, order(roots))):
         roots = rebuild(
             roots,
-            lambda item, args: (
-                item.primitive.expansion(*args) if item.primitive.expansion else None
-            ),
+            lambda item, args: item.primitive.expansion(*args) if expands(item) else None,  # type: ignore[misc]
         )
     return roots
 

@@ -93,3 +93,17 @@ def build(
     from .dispatch import build_native  # the compiler loads with the first operation
 
     return build_native(program, inputs, compute, results, name, rows, interpreter, drop)
+
+
+def set_num_threads(threads: int) -> None:
+    """Let so many threads compute: those of machine code and those of NumPy's matrix products."""
+    from . import threads as module
+
+    module.set_number(threads)
+
+
+def get_num_threads() -> int:
+    """How many threads compute."""
+    from . import threads as module
+
+    return module.get_number()

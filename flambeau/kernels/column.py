@@ -21,6 +21,7 @@ class ColumnNest(Nest):
         code = self.code
         self.block = row
         self.start = row * self.length * self.width
+        self.memo: dict[Expression, int] = {}
         self.row: dict[Expression, Value] = {}
         self.begin_row(row, self.start)
         nodes = len(order(self.roots))
@@ -39,6 +40,7 @@ class ColumnNest(Nest):
         self.places = [column + u * self.lanes for u in range(wide)]
         self.groups: list[dict[Expression, Value]] = [{} for _ in range(wide)]
         self.edge = mask
+        self.memo.clear()
         for group, place in zip(self.groups, self.places):
             self.row = group
             for i, x in enumerate(self.program.inputs):
@@ -93,6 +95,7 @@ class ColumnNest(Nest):
         code = self.code
         check_reductions(items)
         args = [x.args[0] for x in items]
+        later = self.left_for_later(items)
         rules = [RULES[x.primitive.name] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
@@ -107,7 +110,10 @@ class ColumnNest(Nest):
                 self.across = r
                 for (row, place), slots in zip(self.each_group(), parts):
                     self.row = row
-                    values = self.lanes_at(args, r * self.width + place, self.edge)
+                    index = r * self.width + place
+                    values = self.lanes_at([*args, *later], index, self.edge)
+                    for k, value in zip(later.values(), values[len(args) :]):
+                        self.leave(k, value, index, self.edge)
                     for x, value, rule, slot, kind in zip(items, values, rules, slots, kinds):
                         value = value.convert(self.accumulator(x))
                         code.store(rule.join(code.load(slot, kind), value), slot)
@@ -117,6 +123,7 @@ class ColumnNest(Nest):
         for row, sums in zip(self.groups, totals):
             for x, total, kind in zip(items, sums, kinds):
                 row[x] = code.load(total, kind)
+        self.memo.update(later)
 
     def store_columns(self, which: list[int]) -> None:
         if not which:
@@ -153,6 +160,10 @@ class ColumnEntry(Entry):
         self.kept = kept
         return self.depth * self.breadth
 
+    @property
+    def divisible(self) -> bool:
+        return True
+
     def row_dims(self) -> Value:
         return self.kept
 
@@ -168,4 +179,7 @@ class ColumnEntry(Entry):
         return frame
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
-        super().run(frame, rows, self.breadth, total)
+        # Threads that share a block take at least 256 columns each: fewer would read scattered memory.
+        wide = (self.breadth >> 8) << 14
+        single = rows.equals(1) & (wide < total)
+        super().run(frame, rows, self.breadth, choose(single, wide, total))

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..formula.evaluate import expand
 from ..formula.program import Program
 from .code import Code
 from .column import ColumnEntry, ColumnNest
@@ -78,7 +77,7 @@ def module_text(
     Raises:
         Unsupported: The program has no native form.
     """
-    nest = Nest(program, expand(program.roots), inputs, compute, results, machine().bits, rows)
+    nest = Nest(program, inputs, compute, results, machine().bits, rows)
     return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop))
 
 
@@ -109,7 +108,7 @@ class Columns:
     def kernel(self) -> Callable | None:
         try:
             nest = ColumnNest(
-                self.program, expand(self.program.roots), self.inputs, self.compute, self.results,
+                self.program, self.inputs, self.compute, self.results,
                 machine().bits, True,
             )  # fmt: skip
             text = whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))

@@ -372,15 +372,30 @@ class Entry:
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
         code = self.code
-        large = total > LARGE
-        state = code.slot("ptr", Value(code, "null", "ptr"))
-        with code.when(large):
-            code.store(code.call(self.fact("PyEval_SaveThread"), "ptr"), state)
-        code.line(
-            f"call void @nest(ptr {frame.name}, i64 0, i64 {rows.name}, i64 0, i64 {length.name})"
-        )
-        with code.when(large):
-            code.call(self.fact("PyEval_RestoreThread"), "void", code.load(state, "ptr"))
+        alone, large, done = code.name("small"), code.name("large"), code.name("computed")
+        code.branch(total > LARGE, large, alone)
+        code.label(alone)
+        facts = f"ptr {frame.name}, i64 0, i64 {rows.name}, i64 0, i64 {length.name}"
+        code.line(f"call void @nest({facts})")
+        code.jump(done)
+        code.label(large)
+        state = code.call(self.fact("PyEval_SaveThread"), "ptr")
+        pool_run = self.fact("pool_run")
+        with code.when(pool_run.equals_pointer(Value(code, "null", "ptr"))):
+            code.line(f"call void @nest({facts})")
+        with code.when(pool_run.equals_pointer(Value(code, "null", "ptr")) ^ 1):
+            code.call(
+                pool_run, "void", self.fact("pool"), Value(code, "@nest", "ptr"), frame, rows,
+                length, total, code.constant(self.divisible, "i64"),
+            )  # fmt: skip
+        code.call(self.fact("PyEval_RestoreThread"), "void", state)
+        code.jump(done)
+        code.label(done)
+
+    @property
+    def divisible(self) -> bool:
+        """May threads share one row?"""
+        return not self.nest.reductions
 
     def give(self, results: list[Value]) -> None:
         code = self.code

@@ -202,3 +202,65 @@ def tanh(x: Value) -> Value:
     e = expm1(size * 2.0)
     value = x.code.intrinsic("copysign", e / (e + 2.0), x)
     return choose(x.is_nan(), x, value)
+
+
+ERF_NEAR = (
+    0.1283791656735351,
+    -0.37612625224753854,
+    0.11283575795849737,
+    -0.026853317129644838,
+    0.0051871959389758115,
+    -0.0007998608582262481,
+    7.810312249790718e-05,
+)
+"""erf(x) / x - 1 in terms of x^2, up to x = 1."""
+ERFC_FAR = (
+    -0.000329677440377163,
+    1.1302740254253678,
+    0.6317532615290645,
+    0.11015198286007435,
+    -0.026463977204172456,
+    0.004775391090951717,
+    -0.000600331329033058,
+    4.649461012948801e-05,
+    -1.6601586266460742e-06,
+)
+"""-log(erfc(x)) for x from 1 to 3.95, where 1 - erfc(x) becomes 1."""
+
+
+def erf(x: Value) -> Value:
+    """For float32; the formula of `formula.special` serves float64."""
+    size = x.abs()
+    near = x.fma(polynomial(x * x, ERF_NEAR), x)
+    end = choose(size > 3.95, x.like(3.95), size)
+    far = x.code.intrinsic("copysign", 1.0 - exp(-polynomial(end, ERFC_FAR)), x)
+    return choose(size < 1.0, near, choose(x.is_nan(), x, far))
+
+
+ERFC_TAIL = (
+    1.2329951181861918,
+    -0.13962111087542214,
+    0.015379739857548945,
+    0.06809608086089823,
+    -0.1010419386382015,
+    0.09375430448663159,
+    -0.06628805526708935,
+    0.03701948652564771,
+    -0.016492280643043276,
+    0.005317271565004809,
+)
+"""exp(x^2) erfc(x) (1 + 2x) in terms of (x - 4) / (x + 4), for x from 0.45 to 10.3."""
+
+
+def erfc(x: Value) -> Value:
+    """For float32, with its tail; the formula of `formula.special` serves float64."""
+    size = x.abs()
+    end = choose(size > 10.3, x.like(10.3), size)
+    square = end * end
+    rounding = end.fma(end, -square)  # what the square lost, which the exponential would magnify
+    gauss = exp(-square)
+    gauss = gauss - gauss * rounding
+    tail = gauss * polynomial((end - 4.0) / (end + 4.0), ERFC_TAIL) / end.fma(2.0, 1.0)
+    near = 1.0 - x.fma(polynomial(x * x, ERF_NEAR), x)
+    value = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
+    return choose(x.is_nan(), x, value)

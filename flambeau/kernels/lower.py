@@ -51,8 +51,8 @@ def smaller(x: Value, y: Value) -> Value:
 
 
 def _sign(x: Value) -> Value:
-    one = choose(x > 0, x.like(1), choose(x < 0, x.like(-1), x.like(0)))
-    return choose(x.is_nan(), x, one) if x.is_float else one
+    """-1, 0 or 1; 0 for nan."""
+    return choose(x > 0, x.like(1), choose(x < 0, x.like(-1), x.like(0)))
 
 
 def _fmax(x: Value, y: Value) -> Value:
@@ -126,6 +126,9 @@ _table(
     }
 )
 
+SINGLE: dict[str, Callable[..., Value]] = {"erf": function.erf, "erfc": function.erfc}
+"""Primitives that are formulas of others, and have a shorter form for float32."""
+
 KEEPS_BOOL = frozenset(
     [
         "logical_and",
@@ -148,7 +151,7 @@ def call(code: Code, name: str, domain: Domain, args: list[Value], elements: dic
 
     elements: {domain: element type}.
     """
-    make = TABLE[name]
+    make = TABLE.get(name) or SINGLE[name]
     if name == "where":
         target = elements[domain]
         return make(args[0], *(x.convert(target) for x in args[1:]))

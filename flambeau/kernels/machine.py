@@ -19,7 +19,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import runtime
+from . import pool, runtime
+from .pool import Pool, usable_processors
 
 LIMIT = 256 << 20
 """Bytes of the cache on disk; the files used longest ago go first."""
@@ -38,7 +39,7 @@ class Machine:
         )
         empty = llvm.parse_assembly("")
         self.engine = llvm.create_mcjit_compiler(empty, self.target)
-        self.table = runtime.table()
+        runtime.fill_table()
         self.compiled = self.loaded = 0
         self.lock = threading.Lock()
         self.addresses: dict[str, int] = {}
@@ -62,11 +63,16 @@ class Machine:
         with self.lock:
             return self._address(text)
 
+    def symbol(self, text: str) -> str:
+        """The name that a module's SYMBOL gets."""
+        digest = hashlib.sha256(f"{text}\n{self.versions}".encode()).hexdigest()
+        return f"flambeau_{digest[:32]}"
+
     def _address(self, text: str) -> int:
-        key = hashlib.sha256(f"{text}\n{self.versions}".encode()).hexdigest()[:32]
+        symbol = self.symbol(text)
+        key = symbol.removeprefix("flambeau_")
         if key in self.addresses:
             return self.addresses[key]
-        symbol = f"flambeau_{key}"
         image = disk.read(key)
         if image is None:
             image = self.compile(text.replace("SYMBOL", symbol))
@@ -77,9 +83,19 @@ class Machine:
         self.engine.add_object_file(llvm.ObjectFileRef.from_data(image))
         self.engine.finalize_object()
         variable = self.engine.get_global_value_address(f"runtime_{symbol}")
-        ctypes.c_void_p.from_address(variable).value = ctypes.addressof(self.table)
+        ctypes.c_void_p.from_address(variable).value = ctypes.addressof(runtime.TABLE)
         found = self.addresses[key] = self.engine.get_function_address(symbol)
         return found
+
+    def start_pool(self) -> None:
+        """Threads for large arrays, where the system has POSIX ones."""
+        self.pool: Pool | None = None
+        if os.name == "posix":
+            run = self.address(pool.TEXT)
+            helper = self.engine.get_function_address(f"helper_{self.symbol(pool.TEXT)}")
+            self.pool = Pool(run, helper)
+            self.pool.resize(usable_processors())
+            os.register_at_fork(after_in_child=self.pool.begin)
 
     def compile(self, text: str) -> bytes:
         """Machine code for a module. It is verified first: LLVM aborts the process on invalid input."""
@@ -194,4 +210,5 @@ def machine() -> Machine:
     """The one machine of this process."""
     if not _machine:
         _machine.append(Machine())
+        _machine[0].start_pool()
     return _machine[0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..formula.evaluate import expand
 from ..formula.expression import (
     CONSTANT,
     INPUT,
@@ -42,6 +43,9 @@ def storage(dtype: Any) -> str:
     return found
 
 
+COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
+
+
 class Frame:
     """Where each fact stands in the frame."""
 
@@ -62,10 +66,10 @@ class Nest:
     """
 
     def __init__(
-        self, program: Program, roots: Sequence[Expression], inputs: Sequence[Any], compute: Any,
+        self, program: Program, inputs: Sequence[Any], compute: Any,
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
-        self.program, self.roots = program, list(roots)
+        self.program = program
         self.inputs = [storage(dtype) for dtype in inputs]
         self.results = [storage(dtype) for dtype in results]
         if compute.kind not in "fi" or compute.itemsize < 4:
@@ -76,6 +80,8 @@ class Nest:
         if compute.kind == "i":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
+        self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
+        self.roots = expand(program.roots, lower.SINGLE if element == "float" else ())
         self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
         self.index = {x: i for i, x in enumerate(program.inputs)}
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
@@ -87,7 +93,7 @@ class Nest:
         for item in order(self.roots):
             if item.domain not in self.elements:
                 raise Unsupported(f"a {item.domain.name} value")
-            if item.args and item.primitive.name not in lower.TABLE and not item.primitive.reduces:
+            if item.args and item.primitive.name not in self.known and not item.primitive.reduces:
                 raise Unsupported(f"the primitive {item.primitive.name}")
         if not any(x.full for x in self.program.inputs):
             raise Unsupported("no full input")
@@ -141,8 +147,9 @@ class Nest:
 
     def one_row(self, row: Value) -> None:
         code = self.code
-        start = row * self.length
+        start = self.start = row * self.length
         self.row: dict[Expression, Value] = {}
+        self.memo: dict[Expression, int] = {}
         self.begin_row(row, start)
         for i, x in enumerate(self.program.inputs):
             if not x.full:
@@ -242,6 +249,8 @@ class Nest:
                 continue
             if item.primitive is INPUT:
                 known[item] = self.read(self.index[item], item, i, mask)
+            elif item in self.memo:
+                known[item] = self.recalled(self.memo[item], i, mask)
             elif item.primitive is POSITION:
                 known[item] = self.position(i)
             else:
@@ -249,6 +258,43 @@ class Nest:
                     item, lambda arg: known[arg] if arg.full else self.row_value(arg)
                 )
         return [known[item] for item in items]
+
+    def recalled(self, k: int, i: Value, mask: Value | None) -> Value:
+        """What an earlier stage left in the place of result k."""
+        code, kind = self.code, self.code.vector(self.results[k])
+        place = code.at(self.outputs[k], self.results[k], self.start + i)
+        return code.load(place, kind) if mask is None else code.masked_load(place, kind, mask)
+
+    def left_for_later(self, items: Sequence[Expression]) -> dict[Expression, int]:
+        """Costly values of this stage that the results need again, and the results in whose place they wait.
+
+        So the exponentials of softmax are computed once: they stand where its result will.
+        """
+        found: dict[Expression, int] = {}
+        for k, root in enumerate(self.roots):
+            if not root.full or self.results[k] != self.elements.get(Domain.REAL):
+                continue
+            needed = set(order([root]))
+            for item in reversed(order([x.args[0] for x in items])):
+                if (
+                    item in needed
+                    and item is not root
+                    and item.domain is Domain.REAL
+                    and item.primitive.name in COSTLY
+                    and item not in self.memo
+                    and item not in found
+                    and k not in self.memo.values()
+                ):
+                    found[item] = k
+                    break
+        return found
+
+    def leave(self, k: int, value: Value, i: Value, mask: Value | None) -> None:
+        place = self.code.at(self.outputs[k], self.results[k], self.start + i)
+        if mask is None:
+            self.code.store(value, place)
+        else:
+            self.code.masked_store(value, place, mask)
 
     def position(self, i: Value) -> Value:
         """The places within the row of the lanes that begin at element i."""
@@ -315,8 +361,13 @@ class Nest:
         totals = [code.slot(kind, start) for kind, start in zip(kinds, starts)]
         parts = [[code.slot(kind) for _ in range(copies)] for kind in kinds]
 
+        later = self.left_for_later(items)
+
         def add(i: Value, places: list[Value], mask: Value | None) -> None:
-            for k, value in enumerate(self.lanes_at(args, i, mask)):
+            values = self.lanes_at([*args, *later], i, mask)
+            for k, value in zip(later.values(), values[len(args) :]):
+                self.leave(k, value, i, mask)
+            for k, value in enumerate(values[: len(args)]):
                 value = value.convert(self.accumulator(items[k]))
                 if mask is not None:
                     value = choose(mask, value, starts[k])
@@ -347,6 +398,7 @@ class Nest:
             while by:
                 value, by = rule.join(value, value.rotated(by)), by // 2
             self.row[x] = value
+        self.memo.update(later)
 
     def accumulator(self, x: Expression) -> str:
         if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:

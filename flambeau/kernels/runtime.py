@@ -32,8 +32,11 @@ _OBJECTS: dict[str, Any] = {
     **{f"descr_{element}": np.dtype(code) for element, code in _DESCRS.items()},
 }  # fmt: skip
 
-WORDS = (*_OBJECTS, *_PYTHON, "PyArray_NewFromDescr")
+_SETTINGS = ("pool", "pool_run")  # zero where there are no threads
+WORDS = (*_OBJECTS, *_PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
 INDEX = {name: i for i, name in enumerate(WORDS)}
+TABLE = (ctypes.c_void_p * len(WORDS))()
+"""What kernels read their addresses from."""
 
 
 def _numpy_function(position: int) -> int:
@@ -45,15 +48,20 @@ def _numpy_function(position: int) -> int:
     return int(table[position] or 0)
 
 
-def table() -> Any:
-    """The addresses, in the order of `WORDS`."""
+def fill_table() -> None:
+    """Put the addresses of this process into the table."""
     addresses = [id(item) for item in _OBJECTS.values()]
     addresses += [
         int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)
         for name in _PYTHON
     ]
     addresses.append(_numpy_function(_NEW_FROM_DESCR))
-    return (ctypes.c_void_p * len(WORDS))(*addresses)
+    TABLE[: len(addresses)] = addresses
+
+
+def set_fact(name: str, value: int) -> None:
+    """Change a word of the table."""
+    TABLE[INDEX[name]] = value
 
 
 def layout_is_known() -> bool:
