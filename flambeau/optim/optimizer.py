@@ -6,7 +6,6 @@ import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from typing import Any
 
 from ..autograd.mode import enable_grad, mode
@@ -214,7 +213,7 @@ class Optimizer(Stateful):
             group["param_names"] = names
         group |= {key: value for key, value in param_group.items() if key != "params"}
         for key, value in self.defaults.items():
-            group.setdefault(key, deepcopy(value))
+            group.setdefault(key, value)
         if len({id(p) for p in listed}) != len(listed):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters: each would be "

@@ -46,11 +46,11 @@ class LRScheduler:
                 )
         self.base_lrs = [copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._step_count = 0
         self._first_step()
 
     def _first_step(self) -> None:
         self.optimizer._opt_called = False
+        self._step_count = 0
         self._is_initial = True
         try:
             self.step()
