@@ -78,6 +78,8 @@ def pointwise(
         operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
+        if namespace != "torch":  # pickle looks a function up where it is
+            function.__module__ = f"flambeau.{namespace}"
         public(operation.name, *also.split(), method=method, namespace=namespace)(function)
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))
