@@ -107,7 +107,7 @@ def trunc_normal_(
 
     with no_grad():
         if below(b) - below(a) > 0.3:
-            low, high = (tensor.new_tensor(bound).item() for bound in (a, b))  # type: ignore
+            low, high = (float(tensor._kind.numpy.type(bound)) for bound in (a, b))
             drawn = normal_(tensor, mean, std, generator)
             while bool((outside := (drawn < low) | (drawn > high)).any()):
                 drawn = where(outside, normal_(empty_like(drawn), mean, std, generator), drawn)
