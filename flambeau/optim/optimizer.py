@@ -12,7 +12,7 @@ from ..autograd.mode import enable_grad, mode
 from ..autograd.node import Handle
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
-from .state import Stateful, handles, number, start_step
+from .state import FLUSHED, Stateful, flush, handles, number, start_step
 
 _pre_hooks: OrderedDict = OrderedDict()
 _post_hooks: OrderedDict = OrderedDict()
@@ -163,9 +163,12 @@ class Optimizer(Stateful):
                 value *= 1 - number(group["lr"], recorded) * decay
             elif decay:
                 g = g + decay * value
-            change(xp, value, g, step.item(), *kept)
+            t = step.item()
+            change(xp, value, g, t, *kept)
             if not recorded:
                 p._cell[0] += 1
+                if t % FLUSHED == 0:
+                    flush(kept)
 
     def rule(self, group: dict[str, Any]) -> Callable[..., None]:
         """The algorithm, its options taken from the group: ``change(xp, p, g, t, *state)``.

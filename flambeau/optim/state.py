@@ -211,6 +211,21 @@ def handles(recorded: bool, p: Tensor, grad: Tensor, state: Sequence[Tensor]) ->
     return [kind.xp, p._array, grad._array, *[x._array for x in state]]
 
 
+FLUSHED = 64
+"""Every how many steps `flush` looks at the state."""
+
+
+def flush(arrays: Sequence[Any]) -> None:
+    """Set to 0 what has become subnormal.
+
+    Where gradients have stopped, running means shrink by a factor a step until they are subnormal, stay
+    so for ever, and arithmetic on such numbers is some thirty times as slow.
+    """
+    for x in arrays:
+        if x.dtype.kind == "f" and x.ndim:
+            x[np.abs(x) < np.finfo(x.dtype).tiny] = 0
+
+
 def _recorded_handles(p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:
     import flambeau
 
