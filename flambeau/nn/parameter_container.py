@@ -110,7 +110,7 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
-        self._keys: dict[str, None] = {}
+        self._order: dict[str, None] = {}
         if parameters is not None:
             self.update(parameters)
 
@@ -128,24 +128,24 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         name = self._name(key)
-        self._keys[key] = None
+        self._order[key] = None
         setattr(self, name, _parameter(value))
 
     def __delitem__(self, key: str) -> None:
-        del self._keys[key]
+        del self._order[key]
         delattr(self, self._name(key))
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._order)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._order)
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(list(self._keys))
+        return reversed(list(self._order))
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        return key in self._order
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
         return self.copy().__ior__(other)
@@ -160,15 +160,15 @@ class ParameterDict(Module):
 
     def keys(self) -> Any:
         """The names."""
-        return self._keys.keys()
+        return self._order.keys()
 
     def values(self) -> Iterable[Any]:
         """The parameters."""
-        return (self[key] for key in self._keys)
+        return (self[key] for key in self._order)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and parameters."""
-        return ((key, self[key]) for key in self._keys)
+        return ((key, self[key]) for key in self._order)
 
     def copy(self) -> ParameterDict:
         """Another dict with the same parameters."""
@@ -176,7 +176,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter of that name, or the default."""
-        return self[key] if key in self._keys else default
+        return self[key] if key in self._order else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The parameter of that name, set to the default if there is none."""
@@ -186,7 +186,7 @@ class ParameterDict(Module):
 
     def clear(self) -> None:
         """Remove all."""
-        for key in list(self._keys):
+        for key in list(self._order):
             del self[key]
 
     def pop(self, key: str) -> Any:
@@ -197,7 +197,7 @@ class ParameterDict(Module):
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last one out; gives name and parameter."""
-        key = next(reversed(self._keys))
+        key = next(reversed(self._order))
         return key, self.pop(key)
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
