@@ -29,7 +29,8 @@ class Convertible:
                 self._parameters[name] = _converted(parameter, fn)
         for name, buffer in self._buffers.items():
             if buffer is not None:
-                self._buffers[name] = fn(buffer)
+                lazy = is_lazy(buffer)
+                self._buffers[name] = buffer._apply(fn) if lazy else fn(buffer)
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:

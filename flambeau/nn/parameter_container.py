@@ -114,26 +114,21 @@ class ParameterDict(Module):
         if parameters is not None:
             self.update(parameters)
 
-    def _name(self, key: Any) -> str:
-        """The attribute that holds a key; keys that other attributes have are set apart."""
+    def __getitem__(self, key: str) -> Any:
+        return getattr(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(
                 "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
-                f"'{type(key).__name__}'). Open an issue on github if you need non-string keys."
+                f"'{type(key).__name__}')."
             )
-        return f"_{key}" if hasattr(type(self), key) else key
-
-    def __getitem__(self, key: str) -> Any:
-        return getattr(self, self._name(key))
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        name = self._name(key)
+        setattr(self, key, _parameter(value))
         self._order[key] = None
-        setattr(self, name, _parameter(value))
 
     def __delitem__(self, key: str) -> None:
         del self._order[key]
-        delattr(self, self._name(key))
+        delattr(self, key)
 
     def __len__(self) -> int:
         return len(self._order)

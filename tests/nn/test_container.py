@@ -116,6 +116,7 @@ def test_parameter_dict() -> None:
     assert p.popitem()[0] == "d"
     assert list(p.copy()) == ["a", "b", "c"]
     assert [name for name, _ in p.named_parameters()] == ["a", "b"]
-    p["keys"] = torch.ones(1)
-    assert list(p.keys())[-1] == "keys"
-    assert p["keys"].item() == 1.0
+    with pytest.raises(KeyError, match="attribute 'keys' already exists"):
+        p["keys"] = torch.ones(1)
+    with pytest.raises(TypeError, match="not a string"):
+        p[3] = torch.ones(1)
