@@ -10,6 +10,7 @@ from typing import Any
 
 from .autograd import variable as _variable
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
     inference_mode,
@@ -19,6 +20,7 @@ from .autograd.mode import (
     set_grad_enabled,
 )
 from .core import dtype as _dtype
+from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
 from .core.printing import get_printoptions, printoptions, set_printoptions
@@ -27,15 +29,19 @@ from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
 from .ops import late as _late
+from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
 
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
+layout, memory_format = _layout.layout, _layout.memory_format
+globals().update(_layout.NAMES)
 globals().update(_namespaces["torch"])
 
 _LAZY = {
+    "_C",
     "autograd",
     "compat",
     "cuda",
@@ -47,11 +53,13 @@ _LAZY = {
     "masked",
     "nn",
     "optim",
+    "overrides",
     "random",
     "return_types",
     "serialization",
     "signal",
     "special",
+    "storage",
     "testing",
     "torch_version",
     "utils",
@@ -64,6 +72,12 @@ _ELSEWHERE = {
     "vmap": "func",
     "get_num_threads": "kernels",
     "set_num_threads": "kernels",
+    "from_dlpack": "ops.dlpack",
+    "to_dlpack": "ops.dlpack",
+    "UntypedStorage": "core.storage",
+    "TypedStorage": "core.storage",
+    "is_storage": "core.storage",
+    **dict.fromkeys(_legacy_names, "legacy"),
 }
 
 
@@ -82,22 +96,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS})
-
-
-class memory_format:
-    """How a tensor's elements are asked to lie in memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-contiguous_format, preserve_format = (
-    memory_format("contiguous_format"),
-    memory_format("preserve_format"),
-)
 
 
 def is_tensor(obj: object) -> bool:

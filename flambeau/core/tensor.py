@@ -12,8 +12,9 @@ Slots of a tensor:
 
 from __future__ import annotations
 
+import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
+from .memory import address, extent, owner
 from .size import Size
 
 _size = tuple.__new__
@@ -45,6 +47,7 @@ class Tensor:
         tensor([1., 2.])
     """
 
+    __module__ = "flambeau"
     __slots__ = ("__dict__", "__weakref__", "_array", "_base", "_cell", "_grad", "_kind", "_node")
 
     _array: Any
@@ -155,7 +158,10 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
-        return (address(self._array) - address(self._root()._array)) // self._array.itemsize
+        array = self._array
+        if array.base is None:
+            return 0
+        return (address(array) - extent(owner(array))[0]) // array.itemsize
 
     def _root(self) -> Tensor:
         """The tensor whose memory this one looks at."""
@@ -195,6 +201,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
+        if self._cell[0] is UNVERSIONED:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
     def _is_view(self) -> bool:
@@ -314,6 +322,15 @@ class Tensor:
         try:
             return self._grad
         except AttributeError:
+            node = self.grad_fn
+            if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                    ".grad attribute won't be populated during autograd.backward(): call "
+                    ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return None
 
     @grad.setter
@@ -350,6 +367,22 @@ class Tensor:
         return 0 if self._node is None else self._node.index
 
 
+class Unversioned:
+    """The version of inference tensors (see autograd/inference.py): writes leave it as it is, and it
+    differs from every version that a node noted, itself too."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, count: int) -> Unversioned:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+UNVERSIONED = Unversioned()
+
+
 _PYTHON = frozenset((bool, int, float, complex))
 
 if TYPE_CHECKING:
@@ -378,6 +411,30 @@ def wrap_view(array: Any, of: Tensor) -> Tensor:
     return result
 
 
+class_hooks: list[Callable[[type], None]] = []
+"""Called with each class of tensors when the first tensor of it is made; see ops/override.py."""
+_met: set[type] = {Tensor}
+
+
+def become(tensor: Tensor, cls: type) -> Any:
+    """Make a fresh handle, which nobody else holds, one of a subclass of Tensor.
+
+    Raises:
+        TypeError: `cls` is no such class.
+    """
+    if cls not in _met:
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor."
+            )
+        for hook in class_hooks:
+            hook(cls)
+        _met.add(cls)
+    tensor.__class__ = cls
+    return tensor
+
+
 def prune(cell: list) -> None:
     """Forget views that are gone, when they have become the larger part."""
     alive = [view for view in cell[1:] if view() is not None]
@@ -393,11 +450,6 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
-
-
-def address(array: Any) -> int:
-    """Where the first element lies in memory."""
-    return array.__array_interface__["data"][0]
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

@@ -71,6 +71,7 @@ def build(
     rows: bool,
     interpreter: Callable,
     drop: bool = False,
+    into: bool = False,
 ) -> Callable | None:
     """A native function of the program's arrays, parameters and (with `rows`) axes.
 
@@ -83,6 +84,8 @@ def build(
         rows: Does it take axes?
         interpreter: Computes the same with NumPy, for arrays that the machine code is not made for.
         drop: The result, one value a row, loses the axes of the rows instead of keeping them with size 1.
+        into: The function's first arguments are the arrays that the results are written to, which may be
+            operands; it gives those arrays.
 
     Returns:
         The function, or None where the program has no native form (see `lower.Unsupported`) or kernels
@@ -92,7 +95,7 @@ def build(
         return None
     from .dispatch import build_native  # the compiler loads with the first operation
 
-    return build_native(program, inputs, compute, results, name, rows, interpreter, drop)
+    return build_native(program, inputs, compute, results, name, rows, interpreter, drop, into)
 
 
 def set_num_threads(threads: int) -> None:

@@ -28,11 +28,12 @@ def build_native(
     rows: bool,
     interpreter: Callable,
     drop: bool = False,
+    into: bool = False,
 ) -> Callable | None:
     """The native function; None where the program has no native form."""
     try:
         text = module_text(program, inputs, compute, results, rows)
-        dropping = module_text(program, inputs, compute, results, rows, True) if drop else None
+        other = module_text(program, inputs, compute, results, rows, drop, into)
     except Unsupported:
         return None
     address = machine().address(text)
@@ -43,9 +44,23 @@ def build_native(
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
-    if dropping is None:
-        return builtin(name, address, fallback)
-    return builtin(name, machine().address(dropping), dropped(fallback))
+    fallback = (
+        dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
+    )
+    return builtin(name, machine().address(other), fallback)
+
+
+def written(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
+
+    def fallback(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return fallback
 
 
 def dropped(keeping: Callable) -> Callable:
@@ -71,6 +86,7 @@ def silently(interpreter: Callable) -> Callable:
 def module_text(
     program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
     drop: bool = False,
+    into: bool = False,
 ) -> str:  # fmt: skip
     """The whole module in LLVM's intermediate language.
 
@@ -78,7 +94,7 @@ def module_text(
         Unsupported: The program has no native form.
     """
     nest = Nest(program, inputs, compute, results, machine().bits, rows)
-    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop))
+    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop, into))
 
 
 def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .code import Code, Value, choose
-from .nest import TRAILING, Nest
+from .code import BITS, Code, Value, choose
+from .nest import FULL, SCALAR, TRAILING, Nest
 from .runtime import ARRAY, INDEX, OBJECT_TYPE, TUPLE_ITEMS
 
 LARGE = 1 << 15
 """Elements above which other Python threads may run meanwhile."""
+
+PLAIN_WRITABLE = 0x1 | 0x100 | 0x400
+"""NumPy's flags of an array that lies in order, aligned, and may be written to."""
 
 FIT = """
 ; How the array %a meets the shape %dims: SCALAR, FULL, TRAILING or LEADING in the low 3 bits, above them the length
@@ -147,9 +150,12 @@ def fit_text() -> str:
 class Entry:
     """Writes a kernel's door."""
 
-    def __init__(self, nest: Nest, code: Code, symbol: str, rows: bool, drop: bool = False):
+    def __init__(
+        self, nest: Nest, code: Code, symbol: str, rows: bool, drop: bool = False,
+        into: bool = False,
+    ):  # fmt: skip
         self.nest, self.code, self.symbol, self.rows = nest, code, symbol, rows
-        self.drop = drop
+        self.drop, self.into = drop, into
         self.zero = code.constant(0, "i64")
 
     def text(self) -> str:
@@ -157,12 +163,17 @@ class Entry:
         args, count = Value(code, "%args", "ptr"), Value(code, "%count", "i64")
         self.table = code.load(Value(code, f"@runtime_{self.symbol}", "ptr"), "ptr")
         inputs = len(nest.inputs)
-        expected = inputs + len(nest.program.parameters) + self.rows
+        targets = len(nest.roots) if self.into else 0
+        expected = targets + inputs + len(nest.program.parameters) + self.rows
         self.require(count.equals(expected))
         given = [
             code.load(code.at(args, "ptr", code.constant(i, "i64")), "ptr") for i in range(expected)
         ]
-        arrays, self.numbers = given[:inputs], given[inputs : expected - self.rows]
+        self.targets, given = given[:targets], given[targets:]
+        for target in self.targets:
+            self.require(self.type_of(target).equals_pointer(self.fact("ndarray")))
+        arrays = given[:inputs]
+        self.numbers = given[inputs : inputs + len(nest.program.parameters)]
         for array in arrays:
             self.require(self.type_of(array).equals_pointer(self.fact("ndarray")))
         parameters = [self.number(x) for x in self.numbers]
@@ -176,7 +187,7 @@ class Entry:
             f"sdiv i64 {total.name}, {choose(nothing, row_length.like(1), row_length).name}", "i64"
         )
         frame = self.frame(arrays, forms, parameters, count_rows, row_length)
-        results = self.allocate(frame)
+        results = self.given(frame, arrays, forms, total) if self.into else self.allocate(frame)
         self.run(frame, count_rows, row_length, total)
         self.give(results)
         self.slow()
@@ -354,6 +365,44 @@ class Entry:
             self.put(frame, nest.frame.output + i, self.field(result, "data", "ptr"))
             results.append(result)
         return results
+
+    def given(
+        self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
+    ) -> list[Value]:
+        """The arrays to write into: of the result's shape, in order, and not overlapping with each other,
+        nor with an operand unless it is that operand."""
+        code, nest = self.code, self.nest
+        taken: list[tuple[Value, Value]] = []
+        for i, (target, element) in enumerate(zip(self.targets, nest.results)):
+            descr = self.fact(f"descr_{element}")
+            self.require(self.field(target, "ndim", "i32").equals(self.ndim))
+            form = code.emit(
+                f"call i64 @fit(ptr {target.name}, ptr {descr.name}, i32 {self.ndim.name}, "
+                f"ptr {self.dims.name})",
+                "i64",
+            )
+            self.require(form.equals(FULL))
+            flags = self.field(target, "flags", "i32")
+            self.require((flags & PLAIN_WRITABLE).equals(PLAIN_WRITABLE))
+            begin = self.address(target)
+            end = begin + total * (BITS[element] // 8)
+            for low, high in taken:
+                self.require((high <= begin) | (end <= low))
+            taken.append((begin, end))
+            for array, form, own in zip(arrays, forms, nest.inputs):
+                low = self.address(array)
+                high = low + choose(form.equals(SCALAR), total.like(1), total) * (BITS[own] // 8)
+                apart = (high <= begin) | (end <= low)
+                if own == element:
+                    apart = apart | (form.equals(FULL) & low.equals(begin))
+                self.require(apart)
+            self.put(frame, nest.frame.output + i, self.field(target, "data", "ptr"))
+        for target in self.targets:
+            code.call(self.fact("Py_IncRef"), "void", target)
+        return self.targets
+
+    def address(self, array: Value) -> Value:
+        return self.field(array, "data", "i64")
 
     def dropped_dims(self) -> tuple[Value, Value]:
         """The number and sizes of the dimensions that are not reduced."""

@@ -60,7 +60,7 @@ from .loss import NLLLoss2d
 from .module import Module
 from .normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from .padding import LAYERS as _pads
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from .parameter_container import ParameterDict, ParameterList
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -117,7 +117,6 @@ _ELSEWHERE = {
     "recurrent_cell": "RNNCellBase RNNCell LSTMCell GRUCell",
     "transformer": "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder "
     "TransformerDecoderLayer",
-    "uninitialized": "UninitializedParameter UninitializedBuffer",
 }
 _LAZY = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
 _MODULES = frozenset((*_ELSEWHERE, "utils"))

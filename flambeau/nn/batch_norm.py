@@ -8,7 +8,7 @@ from typing import Any
 from .. import Tensor, int64, ones, tensor, zeros  # type: ignore[attr-defined]
 from . import functional as F
 from .normalization import _Affine
-from .state import is_lazy
+from .parameter import is_lazy
 
 
 class _RunningNorm(_Affine):

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 from ..core.device import device
 from ..core.dtype import dtype
 from ..core.tensor import Tensor
-from .parameter import Parameter
-from .state import is_lazy
+from .parameter import Parameter, is_lazy
 
 Self = TypeVar("Self", bound="Convertible")
 
@@ -29,8 +28,7 @@ class Convertible:
                 self._parameters[name] = _converted(parameter, fn)
         for name, buffer in self._buffers.items():
             if buffer is not None:
-                lazy = is_lazy(buffer)
-                self._buffers[name] = buffer._apply(fn) if lazy else fn(buffer)
+                self._buffers[name] = _converted(buffer, fn) if is_lazy(buffer) else fn(buffer)
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
@@ -95,7 +93,8 @@ class Convertible:
 def _converted(parameter: Any, fn: Callable[[Tensor], Tensor]) -> Any:
     """The parameter with its values (and gradient) converted; the same object, so optimisers keep it."""
     if is_lazy(parameter):
-        return parameter._apply(fn)
+        parameter.data = fn(parameter.data)
+        return parameter
     parameter.data = fn(parameter.detach())
     if parameter.grad is not None:
         grad = parameter.grad

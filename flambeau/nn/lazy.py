@@ -8,8 +8,7 @@ from typing import Any
 from . import batch_norm, convolution
 from .linear import Linear
 from .module import Module
-from .state import is_lazy
-from .uninitialized import UninitializedBuffer, UninitializedParameter
+from .parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 
 class LazyModuleMixin:

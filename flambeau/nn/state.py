@@ -11,7 +11,7 @@ from ..autograd.mode import no_grad
 from ..autograd.node import Handle
 from ..core.tensor import Tensor
 from .hook import registered
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 EXTRA = "_extra_state"
 
@@ -95,7 +95,7 @@ class Stateful:
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own state, without its submodules', into a dict."""
         for name, value in self._own_state().items():
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
         if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + EXTRA] = self.get_extra_state()
 
@@ -321,8 +321,3 @@ class BoundHook:
 
     def __call__(self, *args: Any) -> Any:
         return self.hook(self.module, *args)
-
-
-def is_lazy(value: Any) -> bool:
-    """Is it a parameter or buffer whose shape is not known yet?"""
-    return getattr(type(value), "uninitialized", False)

@@ -8,6 +8,7 @@ from ..autograd.mode import no_grad
 from ..core.tensor import Tensor
 from ..formula.expression import Expression
 from .division import div
+from .elementary import rsqrt
 from .formula import Operand as operand
 from .normalization import layer_norm_
 from .registry import public
@@ -16,24 +17,17 @@ from .statistic import var_mean_
 from .structure import cat
 
 
-def normalized(label: str) -> Any:
-    """The operation: a row less its mean, by its standard deviation, times weight plus bias a row."""
-
-    def formula(
-        x: Expression,
-        weight: operand = None,  # type: ignore[assignment]
-        bias: operand = None,  # type: ignore[assignment]
-        eps: float = 1e-5,
-    ) -> Expression:
-        y = layer_norm_.formula(x, None, None, eps)
-        y = y if weight is None else y * weight
-        return y if bias is None else y + bias
-
-    formula.__name__ = f"{label.lower()}_"
-    return rowwise(formula, label=label, reduced="weight bias", refuses="bool int complex")
-
-
-batch_norm_ = normalized("NativeBatchNorm")
+@rowwise(label="NativeBatchNorm", reduced="weight bias", refuses="bool int complex")
+def batch_norm_(
+    x: Expression,
+    weight: operand = None,  # type: ignore[assignment]
+    bias: operand = None,  # type: ignore[assignment]
+    eps: float = 1e-5,
+) -> Expression:
+    """A row less its mean, by its standard deviation, times weight plus bias, one of each a row."""
+    y = layer_norm_.formula(x, None, None, eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
 
 
 def _channels(value: Tensor | None, ndim: int) -> Tensor | None:
@@ -73,7 +67,7 @@ def _fixed(
             f"{name} must be defined in evaluation mode: pass it, or training=True to use the batch's"
         )
     ndim = input.ndim
-    scale = (_channels(var, ndim) + eps).rsqrt()  # type: ignore[operator]
+    scale: Any = rsqrt(_channels(var, ndim) + eps)  # type: ignore[operator]
     scale = scale if weight is None else scale * _channels(weight, ndim)
     result = (input - _channels(mean, ndim)) * scale  # type: ignore[operator]
     return result if bias is None else result + _channels(bias, ndim)

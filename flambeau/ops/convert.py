@@ -1,4 +1,4 @@
-"""Conversions: dtype, device, copies, NumPy, and how tensors are shown and copied."""
+"""Conversions: other dtypes, devices and memory formats, copies, and what is written to tensors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
-from ..autograd.node import Leaf
+from ..core.device import CPU, resolve, transfer
 from ..core.device import device as Device
-from ..core.device import resolve, transfer
-from ..core.dtype import DTYPES, dtype, state
+from ..core.dtype import DTYPES, dtype
+from ..core.dtype import dtype as _dtype
 from ..core.kind import kind_of
-from ..core.printing import format_tensor
+from ..core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
+from ..core.layout import is_contiguous as is_laid_out
 from ..core.promotion import result_dtype
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import method, public
-from .rule import operation
+from .rule import Operation, operation
 from .write import check_writable, finish_write, store
 
 
 @operation(label="ToCopy")
-def to_copy(x: Any, target: Any) -> Any:
+def to_copy(x: Any, target: Any, format: Any = None) -> Any:
     """The values in another dtype."""
     if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
         x = x.real
-    return x.astype(target)
+    if format is None and x.flags.forc:
+        return x.astype(target)
+    return copy_of(x, target, format)
 
 
 @to_copy.gradient
@@ -34,9 +37,11 @@ def _(g: Tensor) -> Tensor:
 
 
 @operation(label="Clone")
-def clone_(x: Any) -> Any:
+def clone_(x: Any, format: Any = None) -> Any:
     """A copy."""
-    return x.copy(order="K")
+    if format is None and x.flags.forc:
+        return x.copy(order="K")
+    return copy_of(x, x.dtype, format)
 
 
 @clone_.gradient
@@ -48,9 +53,23 @@ def _(g: Tensor) -> Tensor:
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with the same history.
 
+    Args:
+        memory_format: How the copy lies in memory; by default as `input` does, without its gaps.
+
+    Raises:
+        RuntimeError: The memory format is of another rank.
+
     Source: torch.clone
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(1, 2, 3, 4).clone(memory_format=torch.channels_last).stride()
+        (24, 1, 8, 2)
     """
-    return clone_(input)
+    if memory_format is None:
+        return clone_(input)
+    check_memory_format("clone", memory_format, input._array.ndim)
+    return clone_(input, memory_format)
 
 
 @method()
@@ -63,11 +82,18 @@ def to(
     copy: bool = False,
     memory_format: Any = None,
 ) -> Tensor:
-    """In another dtype or on another device; itself if nothing changes.
+    """In another dtype, on another device or in another memory format; itself if nothing changes.
 
     Args:
-        args: A dtype, a device, both, or a tensor to be like.
+        args: A dtype, a device, a device and a dtype, or a tensor to be like; then non_blocking
+            and copy.
+        non_blocking: A copy from page-locked memory to an accelerator need not be waited for.
         copy: Give a copy even so.
+        memory_format: How the result is to lie in memory.
+
+    Raises:
+        TypeError: The arguments are in no such order.
+        RuntimeError: The device is not there, or the memory format is of another rank.
 
     Source: torch.Tensor.to
 
@@ -76,30 +102,119 @@ def to(
         >>> torch.ones(2).to(torch.int64)
         tensor([1, 1])
     """
-    for arg in args:
-        if isinstance(arg, Tensor):
-            dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, type(self.dtype)):
-            dtype = arg
-        elif isinstance(arg, (str, Device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
-            device = arg
-        elif arg is not None and not isinstance(arg, bool):
-            raise TypeError(
-                f"to() received an invalid combination of arguments - got {type(arg).__name__}"
-            )
+    plain = not (dtype or device or copy or memory_format)
+    if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
+        return self if args[0] is self._kind.dtype else to_copy(self, args[0].numpy)
+    if args:
+        dtype, device, non_blocking, copy = _sorted_out(args, dtype, device, non_blocking, copy)
+    if non_blocking.__class__ is not bool or copy.__class__ is not bool:
+        raise _bad_target(args or (non_blocking, copy))
+    if dtype is not None and dtype.__class__ is not _dtype:
+        dtype = _dtype_of(dtype, args or (dtype,))
+    return converted(self, dtype, device, non_blocking, copy, memory_format)
+
+
+def _sorted_out(args: tuple, dtype: Any, device: Any, non_blocking: Any, copy: Any) -> tuple:
+    """dtype, device, non_blocking and copy of a call of `to` with positional arguments."""
+    first, *flags = args
+    if isinstance(first, Tensor):
+        if dtype is not None or device is not None:
+            raise _bad_target(args)
+        dtype, device = first.dtype, first.device
+    elif isinstance(first, (_dtype, type)):
+        if dtype is not None or device is not None:
+            raise _bad_target(args)
+        dtype = first
+    elif first is None or isinstance(first, (str, int, Device)):
+        if device is not None or isinstance(first, bool):
+            raise _bad_target(args)
+        device = first
+        if flags and not isinstance(flags[0], bool):
+            if dtype is not None:
+                raise _bad_target(args)
+            dtype = flags.pop(0)
+    else:
+        raise _bad_target(args)
+    if len(flags) > 2:
+        raise _bad_target(args)
+    return dtype, device, *(*flags, *(non_blocking, copy)[len(flags) :])
+
+
+def _bad_target(args: tuple) -> TypeError:
+    given = ", ".join(type(item).__name__ for item in args)
+    return TypeError(
+        f"to() received an invalid combination of arguments - got ({given}), but expected a "
+        "torch.dtype, a device, a device and a dtype, or a Tensor; then non_blocking and copy (bools)"
+    )
+
+
+def _dtype_of(given: Any, args: tuple) -> Any:
+    """A Python type as the dtype it stands for."""
+    if given is bool:
+        return DTYPES["bool"]
+    if given is int:
+        return DTYPES["int64"]
+    if given is float:
+        return DTYPES["float64"]
+    raise _bad_target(args)
+
+
+def converted(
+    self: Tensor,
+    dtype: Any,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """What `Tensor.to` gives once its arguments are sorted out."""
+    if memory_format is not None:
+        check_memory_format("to", memory_format, self._array.ndim)
+        if memory_format is preserve_format:
+            memory_format = None
     result = self
     if device is not None:
         target = resolve(device)
-        if target is not self.device:
-            moved = transfer(self._array, self.device, target, non_blocking)
-            result = wrap(moved, kind_of(self.dtype, target))
-    if dtype is not None and dtype is not result.dtype:
-        return to_copy(result, dtype.numpy)
-    return clone_(result) if copy and result is self else result
+        if target is not self._kind.device:
+            result = _move(self, target, self._kind.device, non_blocking)
+    if dtype is not None and dtype is not result._kind.dtype:
+        return to_copy(result, dtype.numpy, memory_format)
+    if memory_format in CHANNELS_LAST and not is_laid_out(result._array, memory_format):
+        copy = True
+    elif result is not self:
+        copy = False
+    return clone_(result, memory_format) if copy else result
+
+
+class _Moving(Operation):
+    """An operation whose result is on another device than its operand."""
+
+    def finish(self, values: Any, tensors: Any, options: tuple) -> Tensor:
+        source = tensors[0]
+        result = wrap(values, kind_of(source._kind.dtype, options[0]))
+        if mode.recording and source._node is not None:
+            self.record([result], tensors, [source._node], options)
+        return result
+
+
+def _moved(x: Any, target: Device, source: Device, non_blocking: bool) -> Any:
+    """The values on another device."""
+    return transfer(x, source, target, non_blocking)
+
+
+_move = _Moving(_moved, "x", False, "ToCopy", None)
+
+
+@_move.gradient
+def _(g: Tensor, source: Device) -> Tensor:
+    return converted(g, None, source)
 
 
 def _conversion(name: str, target: Any) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is not None:
+            check_memory_format(name, memory_format, self._array.ndim)
+            return converted(self, target, memory_format=memory_format)
         return self if self._kind.dtype is target else to_copy(self, target.numpy)
 
     convert.__name__ = convert.__qualname__ = name
@@ -126,73 +241,50 @@ for _name, _target in {
 
 @method()
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """In another tensor's dtype."""
-    return self.to(other.dtype)  # type: ignore[attr-defined]
+    """In another tensor's dtype and on its device.
 
+    Raises:
+        TypeError: `other` is no tensor.
 
-@method("type")
-def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The name of the old tensor class, or the values in another dtype.
-
-    Source: torch.Tensor.type
+    Source: torch.Tensor.type_as
     """
-    from ..core.dtype import legacy_name, parse_legacy_name
-
-    if dtype is None:
-        return legacy_name(self.dtype, self.device.type)
-    if isinstance(dtype, str):
-        dtype = parse_legacy_name(dtype)[0]
-    return self.to(dtype)  # type: ignore[attr-defined]
+    if not isinstance(other, Tensor):
+        raise TypeError(  # type: ignore[unreachable]
+            f"type_as(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+        )
+    return converted(self, other.dtype, other.device)
 
 
 @method()
-def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """On the CPU."""
-    return self.to("cpu")  # type: ignore[attr-defined]
+def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
+    """On the CPU.
+
+    Source: torch.Tensor.cpu
+    """
+    return converted(self, None, CPU, memory_format=memory_format)
 
 
 @method()
 def cuda(
-    self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+    self: Tensor,
+    device: Any = None,
+    non_blocking: bool = False,
+    memory_format: Any = preserve_format,
 ) -> Tensor:
-    """On a CUDA device."""
-    return self.to("cuda" if device is None else device)  # type: ignore[attr-defined]
+    """On a CUDA device.
 
-
-@method()
-def numpy(self: Tensor, *, force: bool = False) -> Any:
-    """The NumPy array that holds the values; each sees what is written to the other.
+    Args:
+        device: Which one; the current one by default.
+        non_blocking: A copy from page-locked memory need not be waited for.
+        memory_format: How the result is to lie in memory.
 
     Raises:
-        RuntimeError: It requires grad.
-        TypeError: It is on another device, or of a dtype that NumPy lacks.
+        RuntimeError, AssertionError: There is no such device.
 
-    Source: torch.Tensor.numpy
+    Source: torch.Tensor.cuda
     """
-    if force:
-        return self.detach().cpu()._array  # type: ignore[attr-defined]
-    if self._node is not None:
-        raise RuntimeError(
-            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-        )
-    if self.device.type != "cpu":
-        raise TypeError(
-            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
-            "tensor to host memory first."
-        )
-    if self.dtype.name == "bfloat16":
-        raise TypeError("Got unsupported ScalarType BFloat16: convert with .float() first")
-    return self._array
-
-
-@method()
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
-    array = self.numpy()  # type: ignore[attr-defined]
-    if dtype is not None and array.dtype != dtype:
-        if copy is False:
-            raise ValueError(f"a {dtype} array of a {self.dtype} tensor needs a copy")
-        return array.astype(dtype)
-    return array.copy() if copy else array
+    place = "cuda" if device is None else device
+    return converted(self, None, place, non_blocking, memory_format=memory_format)
 
 
 @method()
@@ -225,24 +317,6 @@ def detach_(self: Tensor) -> Tensor:
         )
     self._node = None
     return self
-
-
-def _get_data(self: Tensor) -> Tensor:
-    """The same memory without history; assigning takes another tensor's memory."""
-    result = wrap(self._array, self._kind)
-    result._base = None if self._base is None else detached_root(self._base)
-    return result
-
-
-def _set_data(self: Tensor, other: Tensor) -> None:
-    if not isinstance(other, Tensor):
-        raise TypeError(f"Variable data has to be a tensor, but got {other.__class__.__name__}")
-    self._array, self._kind = other._array, other._kind
-    if isinstance(self._node, Leaf):
-        self._node.shape, self._node.kind = other._array.shape, other._kind
-
-
-Tensor.data = property(_get_data, _set_data)  # type: ignore[attr-defined]
 
 
 @operation(operands="x source", label="Copy")
@@ -370,84 +444,3 @@ def numel(input: Tensor) -> int:
     Source: torch.numel
     """
     return input.numel()
-
-
-# ------------------------------------------------------------------------------------- showing
-
-
-@method("__repr__")
-def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
-    suffixes = []
-    name = _gradient_name(self)
-    if name:
-        suffixes.append(f"grad_fn=<{name}>")
-    elif self.requires_grad:
-        suffixes.append("requires_grad=True")
-    return format_tensor(
-        self._array,
-        dtype_name=self.dtype.name,
-        default_dtype_name=state.default.name,
-        suffixes=suffixes,
-        device=None if self.device.type == "cpu" else str(self.device),
-    )
-
-
-def _gradient_name(self: Tensor) -> str:
-    node = self.grad_fn
-    return "" if node is None else node.name()
-
-
-@method()
-def __format__(self: Tensor, spec: str) -> str:
-    if self.ndim == 0:
-        return self.item().__format__(spec)
-    return object.__format__(self, spec) if spec else repr(self)
-
-
-# ------------------------------------------------------------------------------------- copying
-
-
-@method()
-def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
-            "the moment.  If you were attempting to deepcopy a module, this may be because of a computed "
-            "tensor kept as an attribute: detach() it."
-        )
-    if id(self) in memo:
-        return memo[id(self)]
-    result = object.__new__(self.__class__)
-    fresh = wrap(self._array.copy(order="K"), self._kind)
-    for slot in ("_array", "_kind", "_node", "_cell", "_base"):
-        setattr(result, slot, getattr(fresh, slot))
-    memo[id(self)] = result
-    if self.requires_grad:
-        result.requires_grad_()  # type: ignore[attr-defined]
-    if self.grad is not None:
-        result._grad = self.grad.__deepcopy__(memo)  # type: ignore[attr-defined]
-    import copy
-
-    result.__dict__.update(copy.deepcopy(self.__dict__, memo))
-    return result
-
-
-def _unpickled(cls: Any, array: Any, requires_grad: bool, attributes: dict) -> Tensor:
-    from ..core.tensor import wrap_numpy
-
-    fresh = wrap_numpy(array)
-    result = object.__new__(cls)
-    for slot in ("_array", "_kind", "_node", "_cell", "_base"):
-        setattr(result, slot, getattr(fresh, slot))
-    result.__dict__.update(attributes)
-    return result.requires_grad_() if requires_grad else result  # type: ignore[attr-defined]
-
-
-@method()
-def __reduce_ex__(self: Tensor, protocol: Any) -> tuple:
-    return _unpickled, (
-        self.__class__,
-        np.array(self._array),
-        self.requires_grad,
-        dict(self.__dict__),
-    )

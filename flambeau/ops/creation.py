@@ -13,6 +13,7 @@ from ..core.device import CPU, defaults, resolve
 from ..core.dtype import bool_, int64, state
 from ..core.dtype import from_numpy as numpy_dtype
 from ..core.kind import Kind, kind_of
+from ..core.memory import foreign
 from ..core.tensor import Tensor, wrap
 from .registry import method, public
 from .write import write_out
@@ -406,7 +407,7 @@ def from_numpy(ndarray: Any) -> Tensor:
             "are not currently supported. (You can probably work around this by making a copy of your "
             "array with array.copy().)"
         )
-    return wrap(ndarray.view(np.ndarray), kind_of(found, CPU))
+    return wrap(foreign(ndarray), kind_of(found, CPU))
 
 
 def _number(value: Any) -> Any:
@@ -541,25 +542,3 @@ def _triangle(name: str, find: Any) -> None:
 
 _triangle("tril_indices", np.tril_indices)
 _triangle("triu_indices", np.triu_indices)
-
-
-def _legacy(cls: type, *args: Any, device: Any = None) -> Tensor:
-    """The old constructor: of sizes, or of data, in the default dtype."""
-    kind = kind_for(None, device)
-    if len(args) == 1 and not isinstance(args[0], int):
-        data = args[0]
-        if isinstance(data, tuple) and type(data).__name__ == "Size":
-            array = np.empty(data, kind.numpy)
-        else:
-            array = array_of(data, kind.dtype)[0]
-    else:
-        array = np.empty(sizes(args) if args else (0,), kind.numpy)
-    result = _new(cls)  # type: ignore[var-annotated]
-    base = wrap(array, kind)
-    for slot in ("_array", "_kind", "_node", "_cell", "_base"):
-        setattr(result, slot, getattr(base, slot))
-    return result
-
-
-Tensor.__new__ = _legacy  # type: ignore[method-assign,assignment]
-Tensor.__init__ = lambda self, *args, **kwargs: None  # type: ignore[method-assign,assignment,misc]

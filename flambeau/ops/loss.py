@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor
@@ -145,7 +146,9 @@ def huber_loss(
             "positive number, or call l1_loss"
         )
     losses = huber_error(input, target, delta=float(delta))
-    return _weighted(losses, weight, reduction, "HuberLoss")
+    if weight is not None:  # here a mean is not by the weights
+        losses = losses * weight  # type: ignore[operator]
+    return reduced(losses, reduction, "HuberLoss")
 
 
 @pointwise(
@@ -166,7 +169,13 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     return g * (x - y) / p.maximum((1 - x) * x, 1e-12), g * by_target
 
 
-@pointwise(label="BinaryCrossEntropyWithLogits", names="input target", method=False, inplace=False)
+@pointwise(
+    label="BinaryCrossEntropyWithLogits",
+    names="input target",
+    method=False,
+    inplace=False,
+    refuses="complex",
+)
 def logit_loss(x: Expression, y: Expression) -> Expression:
     """The same of sigmoid(x), without overflow."""
     return (1 - y) * x + p.maximum(-x, 0.0) + p.log1p(p.exp(-p.absolute(x)))
@@ -374,20 +383,17 @@ def gaussian_nll_loss(
 
     Source: torch.nn.functional.gaussian_nll_loss
     """
-    if isinstance(var, (int, float)):
-        if var < 0:
-            raise ValueError("var has negative entry/entries: variances are 0 or more")
-        var = (input.detach() * 0 + var).detach()  # type: ignore[operator]
-    elif var.shape != input.shape:
+    v: Any = var if isinstance(var, Tensor) else input.new_full((), var)  # type: ignore[attr-defined]
+    if isinstance(var, Tensor) and var.shape != input.shape:
         if input.shape[:-1] == var.shape:
-            var = var.unsqueeze(-1)  # type: ignore[attr-defined]
+            v = v.unsqueeze(-1)
         elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1):
             raise ValueError(
                 f"var is of incorrect size: got {list(var.shape)} for an input of {list(input.shape)}; "
                 "give one for each element, or one for each row"
             )
     check_reduction(reduction)
-    if (var._array < 0).any():
+    if (v._array < 0).any():
         raise ValueError("var has negative entry/entries: variances are 0 or more")
-    losses = gaussian_loss.operation.general((input, target, var), (bool(full),), (float(eps),))
+    losses = gaussian_loss.operation.general((input, target, v), (bool(full),), (float(eps),))
     return reduced(losses, reduction)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from ..formula.expression import Expression, length
 from .reduction import mean, sum
 from .registry import public
 from .row import rowwise
+from .signature import REQUIRED, arguments
 
 
 def loss(order: str = "") -> Callable:
@@ -24,33 +24,28 @@ def loss(order: str = "") -> Callable:
     """
 
     def make(body: Callable) -> Callable:
-        own = inspect.signature(body)
+        own = arguments(body)
         names = order.split() or [
             n
-            for name in own.parameters
+            for name in own
             for n in (("size_average", "reduce", "reduction") if name == "reduction" else (name,))
         ]
-        old = inspect.Parameter("old", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
-        parameters = [
-            own.parameters.get(n, old.replace(name=n, annotation="bool | None")) for n in names
-        ]
-        function = _with_head(body, parameters, tuple(own.parameters))
-        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        function = _with_head(body, {n: own.get(n) for n in names}, tuple(own))
         return public(f"nn.functional.{body.__name__}")(function)
 
     return make
 
 
-def _with_head(body: Callable, parameters: list[inspect.Parameter], own: tuple) -> Callable:
+def _with_head(body: Callable, defaults: dict[str, Any], own: tuple[str, ...]) -> Callable:
     """`body` behind torch's signature: written out as source, so that a call costs one more call."""
     scope: dict[str, Any] = {"body": body, "legacy": legacy}
     parts = []
-    for each in parameters:
-        if each.default is inspect.Parameter.empty:
-            parts.append(each.name)
+    for name, default in defaults.items():
+        if default is REQUIRED:
+            parts.append(name)
         else:
-            scope[f"default_{each.name}"] = each.default
-            parts.append(f"{each.name}=default_{each.name}")
+            scope[f"default_{name}"] = default
+            parts.append(f"{name}=default_{name}")
     source = (
         f"def {body.__name__}({', '.join(parts)}):\n"
         "    if size_average is not None or reduce is not None:\n"
@@ -58,7 +53,11 @@ def _with_head(body: Callable, parameters: list[inspect.Parameter], own: tuple) 
         f"    return body({', '.join(own)})\n"
     )
     exec(compile(source, f"<flambeau {body.__name__}>", "exec"), scope)
-    return functools.update_wrapper(scope[body.__name__], body)
+    function = functools.update_wrapper(scope[body.__name__], body)
+    del function.__wrapped__  # its signature is its own
+    notes = {**body.__annotations__, "size_average": "bool | None", "reduce": "bool | None"}
+    function.__annotations__ = {n: notes[n] for n in (*defaults, "return") if n in notes}
+    return function
 
 
 def legacy(size_average: bool | None, reduce: bool | None) -> str:

@@ -76,7 +76,7 @@ def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:
 @public("linalg.vector_norm")
 def vector_norm(
     x: Tensor,
-    ord: float = 2,
+    ord: Any = 2,
     dim: Dims = None,
     keepdim: bool = False,
     *,

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.handler import is_overridden
 from ..core.tensor import Tensor
+from .override import gates, override
+
+__all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
 
 OPERATIONS: dict[str, Any] = {}
 """Operations with a gradient rule or kernel of their own, by name."""
@@ -21,6 +25,8 @@ NAMESPACES: dict[str, dict[str, Callable]] = {
     "fft": {},
 }
 """Public functions: namespace, then name."""
+
+gates.namespaces = NAMESPACES
 
 
 def public(*places: str, method: bool | str = False, namespace: str = "torch") -> Callable:
@@ -35,9 +41,11 @@ def public(*places: str, method: bool | str = False, namespace: str = "torch") -
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
             NAMESPACES[where or namespace][name] = function
+            gates.admit(name, function)
         names = function.__name__ if method is True else method or ""
         for name in names.split():
             setattr(Tensor, name, function)
+            gates.admit_method(name, function)
         return function
 
     return register
@@ -49,35 +57,7 @@ def method(*names: str) -> Callable:
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
+            gates.admit_method(name, function)
         return function
 
     return register
-
-
-def override(function: Callable, operands: tuple, args: tuple, kwargs: dict) -> Any:
-    """Give the call to the first operand whose class handles functions (``__torch_function__``).
-
-    Raises:
-        TypeError: Every such class answered NotImplemented.
-    """
-    classes: list[type] = []
-    for operand in operands:
-        cls = type(operand)
-        if cls in classes or cls is Tensor or not is_overridden(operand):
-            continue
-        at = next((i for i, c in enumerate(classes) if issubclass(cls, c)), len(classes))
-        classes.insert(at, cls)
-    for cls in classes:
-        result = cls.__torch_function__(function, tuple(classes), args, kwargs)  # type: ignore[attr-defined]
-        if result is not NotImplemented:
-            return result
-    raise TypeError(
-        f"no implementation found for '{getattr(function, '__name__', function)}' on types that "
-        f"implement __torch_function__: {[cls.__name__ for cls in classes]}"
-    )
-
-
-def is_overridden(operand: object) -> bool:
-    if isinstance(operand, Tensor):
-        return operand._kind.overridden
-    return hasattr(type(operand), "__torch_function__")

@@ -67,7 +67,7 @@ def pairwise_distance(
     Example:
         >>> import flambeau as torch
         >>> torch.pairwise_distance(torch.tensor([[0., 3.]]), torch.tensor([[4., 0.]]))
-        tensor([5.0000])
+        tensor([5.])
     """
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[operator]
 

@@ -11,6 +11,8 @@ import numpy as np
 from ..autograd.mode import mode
 from ..core.dtype import dtype as DType
 from ..core.kind import kind_of
+from ..core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
+from ..core.layout import is_contiguous as is_laid_out
 from ..core.tensor import Tensor, wrap_dim, wrap_view
 from .registry import method, public
 from .row import wrap_dims
@@ -890,9 +892,9 @@ def view_as_complex(input: Tensor) -> Tensor:
 
 
 @operation(label="Clone")
-def contiguous_(x: Any) -> Any:
-    """A copy in row-major order."""
-    return np.array(x, order="C")
+def contiguous_(x: Any, format: Any = contiguous_format) -> Any:
+    """A copy in row-major order, or with the channels last."""
+    return np.array(x, order="C") if format is contiguous_format else copy_of(x, x.dtype, format)
 
 
 @contiguous_.gradient
@@ -901,18 +903,36 @@ def _(g: Tensor) -> Tensor:
 
 
 @method()
-def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """Itself if its elements lie in row-major order, else a copy that does.
+def contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> Tensor:
+    """Itself if its elements lie in row-major order (or the given one), else a copy that does.
+
+    Raises:
+        RuntimeError: The memory format is of another rank, or is preserve_format.
 
     Source: torch.Tensor.contiguous
     """
-    return self if self._array.flags.c_contiguous else contiguous_(self)
+    if memory_format is contiguous_format:
+        return self if self._array.flags.c_contiguous else contiguous_(self)
+    check_memory_format("contiguous", memory_format, self._array.ndim)
+    if is_laid_out(self._array, memory_format):
+        return self
+    if memory_format is preserve_format:
+        raise RuntimeError(
+            "preserve memory format is unsupported by the contiguous operator: use clone()"
+        )
+    return contiguous_(self, memory_format)
 
 
 @method()
-def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Do the elements lie in row-major order without gaps?"""
-    return self._array.flags.c_contiguous
+def is_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> bool:
+    """Do the elements lie in row-major order (or the given one) without gaps?
+
+    Source: torch.Tensor.is_contiguous
+    """
+    if memory_format is contiguous_format:
+        return self._array.flags.c_contiguous
+    check_memory_format("is_contiguous", memory_format)
+    return is_laid_out(self._array, memory_format)
 
 
 @operation(label="Flip")

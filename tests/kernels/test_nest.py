@@ -245,3 +245,75 @@ def test_whatever_has_no_native_form_is_left_to_the_interpreter():
     program = Program((x,), (x * x,))
     c8 = np.dtype("c8")
     assert kernels.build(program, [c8], c8, [c8], "square", False, lambda *a: None) is None
+
+
+@pytest.mark.parametrize("dtype", [F4, F8, I8])
+def test_writing_into_an_array_leaves_its_surroundings(dtype):
+    domain = Domain.REAL if dtype.kind == "f" else Domain.INT
+    x, y = symbol("x", domain), symbol("y", domain)
+    program = Program((x, y), (x * y + x,))
+    interpreter = compile_program(program, np, dtype, "test", False)
+    native = kernels.build(
+        program, [dtype, dtype], dtype, [dtype], "test", False, interpreter, into=True
+    )
+    assert native is not None
+    rng = np.random.default_rng(6)
+    for n in (1, 3, 15, 16, 17, 63, 64, 65, 130, 40_000):
+        block = random((3 * n + 64,), dtype, rng)
+        other = random((n,), dtype, rng)
+        for offset, operand in ((16, other), (17, np.array(3, dtype)), (16, None), (16, "before")):
+            zone = block.copy()
+            target = zone[offset : offset + n]
+            # An operand that overlaps the target without being it is read before it is written.
+            given = target if operand is None else operand
+            if isinstance(operand, str):
+                given = zone[offset - 1 : offset - 1 + n]
+            want = target * given + target
+            assert native(target, target, given) is target
+            np.testing.assert_array_equal(target, want)
+            np.testing.assert_array_equal(zone[:offset], block[:offset])
+            np.testing.assert_array_equal(zone[offset + n :], block[offset + n :])
+
+
+def test_writing_into_other_layouts_and_dtypes():
+    x = symbol("x")
+    program = Program((x,), (x * 2,))
+    interpreter = compile_program(program, np, F4, "test", False)
+    native = kernels.build(program, [F4], F4, [F4], "test", False, interpreter, into=True)
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    for target in (np.zeros((4, 3), np.float32).T, np.zeros((3, 8), np.float32)[:, ::2]):
+        native(target, values)
+        np.testing.assert_array_equal(target, values * 2)
+    wide = np.zeros((3, 4))
+    native(wide, values)
+    np.testing.assert_array_equal(wide, values * 2)
+    fixed = np.zeros((3, 4), np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        native(fixed, values)
+    with pytest.raises(ValueError, match="broadcast"):
+        native(np.zeros((2, 4), np.float32), values)
+
+
+def test_several_results_are_written_in_one_pass():
+    p_, g, m = symbol("p"), symbol("g"), symbol("m")
+    rate = parameter("rate")
+    momentum = m * 0.9 + g
+    program = Program((p_, g, m), (p_ - rate * momentum, momentum), ("rate",))
+    interpreter = compile_program(program, np, F4, "step", False)
+    native = kernels.build(program, [F4] * 3, F4, [F4] * 2, "step", False, interpreter, into=True)
+    rng = np.random.default_rng(8)
+    for shape in [(7,), (33, 5), (300, 300)]:
+        weights, grads, state = (random(shape, F4, rng) for _ in range(3))
+        want_state = (state * np.float32(0.9) + grads).astype(np.float32)
+        want = weights - np.float32(0.1) * want_state
+        given = weights, state
+        assert native(weights, state, weights, grads, state, 0.1) == given
+        np.testing.assert_allclose(weights, want, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(state, want_state, rtol=1e-5, atol=1e-6)
+    # Targets that overlap are not written side by side.
+    block = random((40,), F4, rng)
+    a, b, c = block[:20].copy(), block[10:30].copy(), block[20:].copy()
+    zone = block.copy()
+    native(zone[:20], zone[10:30], a, b, c, 0.1)
+    np.testing.assert_allclose(zone[10:30], c * np.float32(0.9) + b, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,128 @@
+"""Who handles torch's functions: classes with ``__torch_function__``, and the modes that are entered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .device import device
+from .dtype import dtype
+from .size import Size
+from .tensor import Tensor
+
+
+class State(threading.local):
+    """What this thread's calls are handed to.
+
+    Attributes:
+        enabled: Do classes handle functions?
+        modes: The `TorchFunctionMode`s that are entered, the innermost last.
+    """
+
+    enabled = True
+    modes: tuple[Any, ...] = ()
+
+
+state = State()
+entered: list[Any] = []
+"""The modes that are entered in any thread: empty nearly always, and quick to look at."""
+
+
+def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """A ``__torch_function__`` for subclasses whose results are to be plain tensors: no class handles.
+
+    Source: torch._C._disabled_torch_function_impl
+    """
+    with DisableTorchFunctionSubclass():
+        return func(*args, **(kwargs or {}))
+
+
+class DisableTorchFunctionSubclass:
+    """Inside, no class handles functions: a subclass's tensors are taken as plain ones.
+
+    Source: torch._C.DisableTorchFunctionSubclass
+
+    Example:
+        >>> import flambeau as torch
+        >>> class Tagged(torch.Tensor):
+        ...     pass
+        >>> x = torch.ones(2).as_subclass(Tagged)
+        >>> with torch._C.DisableTorchFunctionSubclass():
+        ...     type(x + 1).__name__
+        'Tensor'
+    """
+
+    def __enter__(self) -> None:
+        self.before = state.enabled
+        state.enabled = False
+
+    def __exit__(self, *exception: object) -> None:
+        state.enabled = self.before
+
+
+class DisableTorchFunction(DisableTorchFunctionSubclass):
+    """Inside, neither classes nor modes handle functions.
+
+    Source: torch._C.DisableTorchFunction
+    """
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.modes, state.modes = state.modes, ()
+
+    def __exit__(self, *exception: object) -> None:
+        state.modes = self.modes
+        super().__exit__()
+
+
+# --------------------------------------------------------------------------- finding the handler
+
+PLAIN: set[type] = {
+    *(Tensor, int, float, bool, complex, str, type(None), slice, type(...), Size, dtype, device),
+    np.ndarray,
+}
+"""Classes that certainly handle nothing."""
+
+
+def handles(cls: type) -> bool:
+    """Does the class handle functions?"""
+    handler = getattr(cls, "__torch_function__", None)
+    return handler is not None and handler is not disabled and cls is not Tensor
+
+
+def handlers(values: Iterable[Any]) -> list[Any]:
+    """One operand of each class that handles functions: from the left, subclasses before their bases.
+
+    A list or tuple of operands counts as its items.
+    """
+    found: list[Any] = []
+    for value in values:
+        cls = value.__class__
+        if cls in PLAIN:
+            continue
+        if cls is list or cls is tuple:
+            for item in value:
+                if item.__class__ not in PLAIN:
+                    _insert(found, item)
+        else:
+            _insert(found, value)
+    return found
+
+
+def _insert(found: list[Any], operand: Any) -> None:
+    cls = type(operand)
+    if not handles(cls):
+        return
+    classes = [type(item) for item in found]
+    if cls not in classes:
+        at = next((i for i, c in enumerate(classes) if issubclass(cls, c)), len(classes))
+        found.insert(at, operand)
+
+
+def is_overridden(operand: object) -> bool:
+    """Does the operand's class handle functions?"""
+    cls = operand.__class__
+    return cls not in PLAIN and state.enabled and handles(cls)

@@ -1,0 +1,94 @@
+"""The memory behind arrays: whose it is, and arrays at a place in it.
+
+A view's NumPy array knows the array that owns its memory (``base``); tensors share a storage if and
+only if their arrays have one owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class _Holder:
+    """Keeps another's array alive where NumPy would look through an array to the memory's owner."""
+
+    __slots__ = ("__array_interface__", "array")
+
+    def __init__(self, array: np.ndarray):
+        self.array, self.__array_interface__ = array, array.__array_interface__
+
+
+def foreign(array: np.ndarray) -> np.ndarray:
+    """A plain array on another's memory, which counts as the owner of what is seen through it.
+
+    Without it the storage of a tensor made from ``array[2:]`` would be all of ``array``'s memory.
+    """
+    if not array.size:
+        return array.view(np.ndarray)
+    held = np.asarray(_Holder(array))
+    return held if held.dtype == array.dtype else held.view(array.dtype)
+
+
+def owner(array: Any) -> Any:
+    """The array that holds the memory of `array`, possibly itself."""
+    base = array.base
+    while base.__class__ is array.__class__:
+        array = base
+        base = array.base
+    return array
+
+
+def extent(array: Any) -> tuple[int, int]:
+    """The first address of an array's memory, and how many bytes it has."""
+    if array.flags.c_contiguous or not isinstance(array, np.ndarray):
+        return address(array), array.nbytes
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return low, high - low
+
+
+def address(array: Any) -> int:
+    """Where the first element lies in memory."""
+    if isinstance(array, np.ndarray):
+        return array.__array_interface__["data"][0]
+    return array.data.ptr  # CuPy's
+
+
+def memory_of(array: np.ndarray) -> np.ndarray:
+    """All memory of an owner, as bytes."""
+    if array.flags.c_contiguous:
+        flat = array.reshape(-1)
+    else:
+        low, size = extent(array)
+        count = size // array.itemsize
+        ahead = (low - address(array)) // array.itemsize
+        if ahead:
+            raise RuntimeError("memory that begins after its array's first element has no storage")
+        flat = np.lib.stride_tricks.as_strided(array, (count,), (array.itemsize,))
+    return flat.view(np.uint8)
+
+
+def at(
+    memory: np.ndarray, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int]
+) -> np.ndarray:
+    """An array in memory given as bytes; `offset` and `strides` count elements.
+
+    Raises:
+        RuntimeError: It would reach beyond the memory.
+    """
+    size = dtype.itemsize
+    last = offset + sum(step * (n - 1) for n, step in zip(shape, strides))
+    needed = 0 if 0 in shape else (last + 1) * size
+    if needed > memory.nbytes:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and "
+            f"itemsize {size} requiring a storage size of {needed} are out of bounds for storage of "
+            f"size {memory.nbytes}"
+        )
+    if not needed:
+        return memory[:0].view(dtype).reshape(tuple(shape))
+    room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
+    steps = tuple(step * size for step in strides)
+    return np.ndarray(tuple(shape), dtype, room, 0, steps)

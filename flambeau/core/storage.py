@@ -1,0 +1,384 @@
+"""Storages: the memory that a tensor and its views share, as an object of bytes or of elements."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .device import CPU, resolve
+from .device import device as Device
+from .dtype import DTYPES, dtype, state
+from .memory import address, memory_of, owner
+
+_storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
+"""Storages that somebody holds, by their memory's owner: equal memory gives one object."""
+
+
+class UntypedStorage:
+    """Memory as bytes. Tensors that share memory give the same object.
+
+    Args:
+        size: How many bytes, not initialised; or a sequence of their values.
+        device: Only the CPU.
+
+    Source: torch.UntypedStorage
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(2, dtype=torch.int16).untyped_storage().tolist()
+        [1, 0, 1, 0]
+    """
+
+    __module__ = "flambeau.storage"
+    is_cuda = is_sparse = False
+    filename = None
+    _owner: Any = None
+
+    def __init__(self, size: Any = 0, *, device: Any = None):
+        if device is not None and resolve(device) is not CPU:
+            raise NotImplementedError(
+                f"an UntypedStorage on {resolve(device)} cannot be made directly: make a tensor "
+                "there, and take its untyped_storage()"
+            )
+        self._bytes: np.ndarray = (
+            np.empty(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8)
+        )
+
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self._bytes.size
+
+    nbytes = __len__ = size
+
+    def element_size(self) -> int:
+        """1: the elements are bytes."""
+        return 1
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return address(self._bytes) if self._bytes.size else 0
+
+    @property
+    def _cdata(self) -> int:
+        return id(self)
+
+    @property
+    def device(self) -> Device:
+        """Where the bytes are."""
+        return CPU
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
+
+    def tolist(self) -> list[int]:
+        """The bytes."""
+        return self._bytes.tolist()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            made = UntypedStorage()
+            made._bytes = self._bytes[index]
+            return made
+        return int(self._bytes[self._checked(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._bytes[index if isinstance(index, slice) else self._checked(index)] = value
+
+    def _checked(self, index: int) -> int:
+        size = self._bytes.size
+        if not -size <= index < size:
+            raise IndexError(f"index {index} out of range for storage of size {size}")
+        return index
+
+    def fill_(self, value: int) -> UntypedStorage:
+        """Write one value to every byte."""
+        self._bytes.fill(value)
+        return self
+
+    def copy_(self, source: Any, non_blocking: bool = False) -> UntypedStorage:
+        """Write another storage's bytes here.
+
+        Raises:
+            RuntimeError: The sizes differ.
+        """
+        if source.nbytes() != self.nbytes():
+            raise RuntimeError(
+                f"size does not match, self was {self.nbytes()} bytes but src was "
+                f"{source.nbytes()} bytes"
+            )
+        np.copyto(self._bytes, source.untyped()._bytes)
+        return self
+
+    def clone(self) -> UntypedStorage:
+        """A copy."""
+        made = UntypedStorage()
+        made._bytes = self._bytes.copy()
+        return made
+
+    def cpu(self) -> UntypedStorage:
+        """Itself: it is on the CPU."""
+        return self
+
+    def new(self) -> UntypedStorage:
+        """An empty storage."""
+        return UntypedStorage()
+
+    def is_shared(self) -> bool:
+        """Is the memory shared between processes? Never."""
+        return False
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """Is the memory page-locked?"""
+        return False
+
+    def resize_(self, size: int) -> UntypedStorage:
+        """Itself, if the size is what it is.
+
+        Raises:
+            RuntimeError: It is not: tensors hold the memory and would lose it.
+        """
+        if size != self.nbytes():
+            raise RuntimeError(
+                f"Trying to resize storage that is not resizable: from {self.nbytes()} to {size} "
+                "bytes; make a new tensor instead"
+            )
+        return self
+
+    def __deepcopy__(self, memo: dict) -> UntypedStorage:
+        made = memo.get(id(self))
+        if made is None:
+            made = memo[id(self)] = self.clone()
+        return made
+
+    def __copy__(self) -> UntypedStorage:
+        return self.clone()
+
+    def __reduce__(self) -> tuple:
+        return _of_bytes, (self._bytes,)
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f" {value}" for value in self.tolist())
+        return f"{lines}\n[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
+
+
+def _of_bytes(held: np.ndarray) -> UntypedStorage:
+    """The inverse of pickling."""
+    made = UntypedStorage()
+    made._bytes = held if held.flags.writeable else held.copy()
+    return made
+
+
+def storage_of(array: np.ndarray) -> UntypedStorage:
+    """The storage of a tensor's array."""
+    root = owner(array)
+    found = _storages.get(id(root))
+    if found is None:
+        found = UntypedStorage()
+        found._bytes, found._owner = memory_of(root), root
+        _storages[id(root)] = found
+    return found
+
+
+class TypedStorage:
+    """Memory as elements of one dtype.
+
+    Args:
+        data: How many elements, not initialised; or a sequence of their values.
+        wrap_storage: The bytes, where they are there already.
+        dtype: The type of the elements; the default dtype if not given.
+        device: Only the CPU.
+
+    Source: torch.TypedStorage
+    """
+
+    __module__ = "flambeau.storage"
+    is_cuda = is_sparse = False
+    filename = None
+
+    def __init__(
+        self, *data: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None
+    ) -> None:
+        self.dtype = dtype or state.default
+        if wrap_storage is not None:
+            self._untyped = wrap_storage
+            return
+        content = data[0] if data else 0
+        if isinstance(content, int):
+            self._untyped = UntypedStorage(content * self.dtype.itemsize, device=device)
+        else:
+            self._untyped = storage_of(np.array(content, self.dtype.numpy))
+
+    def untyped(self) -> UntypedStorage:
+        """The memory as bytes."""
+        return self._untyped
+
+    @property
+    def _elements(self) -> np.ndarray:
+        held = self._untyped._bytes
+        size = self.dtype.itemsize
+        return held[: held.size - held.size % size].view(self.dtype.numpy)
+
+    def size(self) -> int:
+        """How many elements there are."""
+        return self._untyped.nbytes() // self.dtype.itemsize
+
+    __len__ = _size = size
+
+    def nbytes(self) -> int:
+        """How many bytes there are."""
+        return self._untyped.nbytes()
+
+    def element_size(self) -> int:
+        """Bytes an element."""
+        return self.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._untyped.data_ptr()
+
+    @property
+    def _cdata(self) -> int:
+        return self._untyped._cdata
+
+    @property
+    def device(self) -> Device:
+        """Where the elements are."""
+        return self._untyped.device
+
+    def tolist(self) -> list:
+        """The elements as Python numbers."""
+        values = self._elements
+        return (values.astype(np.float32) if self.dtype.name == "bfloat16" else values).tolist()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__")
+        if not -self.size() <= index < self.size():
+            raise IndexError(f"index {index} out of range for storage of size {self.size()}")
+        return self.tolist()[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._elements[index] = value
+
+    def fill_(self, value: Any) -> TypedStorage:
+        """Write one value everywhere."""
+        self._elements.fill(value)
+        return self
+
+    def copy_(self, source: TypedStorage, non_blocking: bool = False) -> TypedStorage:
+        """Write another storage's elements here, cast."""
+        if source.size() != self.size():
+            raise RuntimeError(f"size does not match, self was {self.size()}, src {source.size()}")
+        np.copyto(self._elements, source._elements, casting="unsafe")
+        return self
+
+    def clone(self) -> TypedStorage:
+        """A copy."""
+        return TypedStorage(wrap_storage=self._untyped.clone(), dtype=self.dtype)
+
+    def cpu(self) -> TypedStorage:
+        """Itself: it is on the CPU."""
+        return self
+
+    def is_shared(self) -> bool:
+        """Is the memory shared between processes? Never."""
+        return False
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """Is the memory page-locked?"""
+        return False
+
+    def resize_(self, size: int) -> TypedStorage:
+        """Itself, if the number of elements is what it is; otherwise RuntimeError."""
+        self._untyped.resize_(size * self.dtype.itemsize)
+        return self
+
+    def pickle_storage_type(self) -> str:
+        """The name of the old storage class: "FloatStorage"."""
+        return f"{self.dtype.legacy}Storage"
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """The old storage class's full name."""
+        if dtype is not None:
+            raise TypeError("convert a tensor, not its storage: x.to(dtype).storage()")
+        return f"torch.{self.pickle_storage_type()}"
+
+    def __deepcopy__(self, memo: dict) -> TypedStorage:
+        return TypedStorage(wrap_storage=self._untyped.__deepcopy__(memo), dtype=self.dtype)
+
+    def __reduce__(self) -> tuple:
+        return _typed, (self._untyped, self.dtype)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TypedStorage) and self._untyped is other._untyped
+
+    def __hash__(self) -> int:
+        return hash(self._untyped)
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f" {value}" for value in self.tolist())
+        return (
+            f"{lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size "
+            f"{self.size()}]"
+        )
+
+
+def _typed(untyped: UntypedStorage, dtype: Any) -> TypedStorage:
+    """The inverse of pickling."""
+    return TypedStorage(wrap_storage=untyped, dtype=dtype)
+
+
+def _conversion(name: str, target: dtype) -> None:
+    def convert(self: TypedStorage) -> TypedStorage:
+        made = storage_of(self._elements.astype(target.numpy))
+        return TypedStorage(wrap_storage=made, dtype=target)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The elements as {target}."
+    setattr(TypedStorage, name, convert)
+
+
+for _name, _target in (("float", "float32"), ("double", "float64"), ("half", "float16")):
+    _conversion(_name, DTYPES[_target])
+for _name, _target in (("int", "int32"), ("long", "int64"), ("short", "int16"), ("bool", "bool")):
+    _conversion(_name, DTYPES[_target])
+
+
+class _OfType(type):
+    """The old storage classes: `FloatStorage(3)` makes a TypedStorage."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return TypedStorage(*args, dtype=cls.dtype, **kwargs)  # type: ignore[attr-defined]
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+
+
+def legacy_class(name: str) -> Any:
+    """The class that "FloatStorage" names.
+
+    Raises:
+        AttributeError: There is none.
+    """
+    for item in DTYPES.values():
+        if name == f"{item.legacy}Storage":
+            return _OfType(name, (), {"dtype": item, "__module__": "torch"})
+    raise AttributeError(f"module 'flambeau' has no attribute '{name}'")
+
+
+def is_storage(obj: object) -> bool:
+    """Is it a storage?
+
+    Source: torch.is_storage
+    """
+    return isinstance(obj, (UntypedStorage, TypedStorage))

@@ -1,0 +1,88 @@
+"""DLPack, with NumPy and with itself."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau.utils.dlpack import DLDeviceType
+
+
+@pytest.fixture
+def t():
+    return torch.tensor([1.0, 2.0, 3.0])
+
+
+def test_to_numpy(t):
+    array = np.from_dlpack(t)
+    array[0] = 5
+    assert t[0].item() == 5.0
+    assert np.from_dlpack(torch.arange(6).reshape(2, 3).t()).strides == (8, 24)
+    assert np.from_dlpack(torch.tensor([True, False])).tolist() == [True, False]
+    assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
+
+
+def test_from_numpy(t):
+    a = np.arange(4.0)
+    x = torch.from_dlpack(a)
+    assert x.data_ptr() == a.ctypes.data
+    assert x.dtype is torch.float64
+    assert torch.from_dlpack(a[2:]).storage_offset() == 0
+    assert torch.from_dlpack(a, copy=True).data_ptr() != a.ctypes.data
+    assert torch.from_dlpack(np.array(1.0)).shape == ()
+    a.flags.writeable = False
+    assert torch.from_dlpack(a).tolist() == [0.0, 1.0, 2.0, 3.0]
+    with pytest.raises(BufferError):
+        torch.from_dlpack(np.array(["a"]))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "complex64"])
+def test_round_trip(dtype):
+    x = torch.tensor([1, 0, 1]).to(getattr(torch, dtype))
+    y = torch.from_dlpack(x)
+    assert y.dtype is x.dtype
+    assert y.data_ptr() == x.data_ptr()
+    assert y.tolist() == x.tolist()
+    z = torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))
+    assert z.dtype is x.dtype
+    assert z.data_ptr() == x.data_ptr()
+
+
+def test_bfloat16_is_declared_as_such():
+    class Producer:
+        def __dlpack__(self, **options):
+            return torch.ones(2).bfloat16().__dlpack__()
+
+        def __dlpack_device__(self):
+            return 1, 0
+
+    with pytest.raises(RuntimeError, match="Unsupported dtype"):  # so NumPy does not take it
+        np.from_dlpack(Producer())
+    assert torch.from_dlpack(Producer()).tolist() == [1.0, 1.0]
+
+
+def test_capsules_are_used_once(t):
+    capsule = torch.utils.dlpack.to_dlpack(t)
+    assert torch.utils.dlpack.from_dlpack(capsule).data_ptr() == t.data_ptr()
+    for wrong in (capsule, 3):
+        with pytest.raises(RuntimeError, match="received an invalid capsule"):
+            torch.from_dlpack(wrong)
+
+
+def test_arguments(t):
+    assert t.__dlpack_device__() == (DLDeviceType.kDLCPU, 0)
+    assert torch.from_dlpack(t.__dlpack__(copy=True)).data_ptr() != t.data_ptr()
+    assert torch.from_dlpack(t.__dlpack__(dl_device=(1, 0))).data_ptr() == t.data_ptr()
+    with pytest.raises(AssertionError, match="stream should be None on cpu"):
+        t.__dlpack__(stream=1)
+    with pytest.raises(TypeError, match="stream must be ``int`` or ``none``"):
+        t.__dlpack__(stream="a")
+    with pytest.raises(ValueError, match="copy=False"):
+        t.__dlpack__(dl_device=(2, 0), copy=False)
+    with pytest.raises(BufferError, match="Can't export tensors that require gradient"):
+        t.requires_grad_().__dlpack__()
+
+
+def test_memory_outlives_its_first_holder():
+    x = torch.from_dlpack(np.arange(1000.0))
+    y = np.from_dlpack(torch.arange(1000.0))
+    assert x.sum().item() == y.sum() == 499500.0
