@@ -19,6 +19,8 @@ from tests.ops.sample import PROGRAMS, arrays_of
 
 late.load_all()
 
+pytestmark = pytest.mark.filterwarnings("ignore:index_reduce.. is in beta:UserWarning")
+
 UNREACHED = {
     "standard_gamma": "its gradient is that of a drawn number: tests/distributions compare it with samples",
     "standard_gamma_slope": "its rule says that it has no derivative",
