@@ -30,6 +30,7 @@ LATE = {
     ),
     "alpha_dropout": ("alpha_dropout feature_alpha_dropout", ""),
     "attention": ("", ""),
+    "connectionist": ("ctc_loss", ""),
     "convolution": (
         "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
@@ -49,6 +50,7 @@ LATE = {
 NEURAL = (
     "alpha_dropout",
     "attention",
+    "connectionist",
     "convolution",
     "embedding",
     "grid",
