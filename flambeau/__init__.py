@@ -67,7 +67,8 @@ _LAZY = {
 _ELSEWHERE = {
     "save": "serialization",
     "load": "serialization",
-    "Generator": "random",
+    "Generator": "core.generator",
+    "default_generator": "core.generator",
     "vmap": "func",
     "get_num_threads": "kernels",
     "set_num_threads": "kernels",

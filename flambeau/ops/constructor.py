@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.device import defaults, resolve
 from ..core.dtype import DTYPES, state
 from ..core.kind import Kind, kind_of
@@ -37,7 +39,7 @@ def construct(kind: Kind, args: tuple, same_kind: bool = False) -> Tensor:
         TypeError: The arguments are nothing of these.
         RuntimeError: A size is negative.
     """
-    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
         return _of_data(kind, args[0], same_kind)
     if len(args) == 1 and isinstance(args[0], bool):
         raise TypeError("new(): data must be a sequence (got bool)")

@@ -70,6 +70,8 @@ def pointwise(
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
         if namespace is not None:
+            if namespace != "torch":  # pickle looks a function up where it is
+                function.__module__ = f"flambeau.{namespace}"
             public(operation.name, *also.split(), method=method, namespace=namespace)(function)
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))

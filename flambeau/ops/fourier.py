@@ -244,7 +244,7 @@ for _kind in _KINDS:
 
 
 def _frequencies(name: str, n: int, d: float, values: Any, options: dict[str, Any]) -> Tensor:
-    from .creation import tensor
+    from .data import tensor
 
     dtype = options.get("dtype")
     if dtype is not None and dtype.category < 2:

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core.dtype import BY_NUMPY, FLOAT
 from ..core.tensor import Tensor, wrap
-from .creation import linspace
 from .named import into, named
 from .registry import public
+from .sequence import linspace
 from .write import write_out
 
 

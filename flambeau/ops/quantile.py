@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.dtype import bool_, int64
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .creation import tensor
+from .data import tensor
 from .ordering import nan_count, sort
 from .registry import public
 from .scatter import gather

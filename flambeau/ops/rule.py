@@ -256,7 +256,7 @@ class Operation:
         found = self.node_classes.get(outputs)
         if found is None:
             found = self.node_classes[outputs] = type(
-                f"{self.label}Backward0",
+                self.label if "Backward" in self.label else f"{self.label}Backward0",
                 (RuleNode,),
                 {"__slots__": (), "operation": self, "outputs": outputs},
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..core.tensor import Tensor
-from .creation import from_numpy
+from .data import from_numpy
 from .registry import public
 from .rule import operation
 

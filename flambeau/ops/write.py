@@ -170,7 +170,9 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         rebase(target, node, cell)
 
 
-def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -> Any:
+def write_out(
+    out: Any, result: Any, name: str, inputs: Sequence[Tensor] = (), warns: bool = True
+) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
 
     Args:
@@ -178,6 +180,7 @@ def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -
         result: The result, or several.
         name: The function's, for messages.
         inputs: Tensors whose memory `out` may not share.
+        warns: Say so, unless it was empty; factories do not.
 
     Raises:
         TypeError: out is no tensor.
@@ -185,7 +188,7 @@ def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -
     """
     if isinstance(result, tuple):
         for target, value in zip(out, result):
-            write_out(target, value, name)
+            write_out(target, value, name, warns=warns)
         return out
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -211,9 +214,9 @@ def write_out(out: Any, result: Any, name: str, inputs: Sequence[Tensor] = ()) -
     if out._array.shape == result._array.shape:
         check_writable(out)
     if out._array.shape != result._array.shape:
-        if out._array.size:
+        if warns and out._array.size:
             warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
-        out._array = np.array(result._array, out._kind.numpy)
+        out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)
     out._cell[0] += 1

@@ -244,8 +244,12 @@ PROGRAMS: dict[str, Program] = {
     "linear": (lambda x, w, b: F.linear(x, w, b), ((2, 3), (4, 3), (4,))),
     "einsum": (lambda x, y: torch.einsum("bij,jk->bik", x, y), ((2, 2, 3), (3, 2))),
     "cast": (lambda x: x.to(torch.complex128).real ** 2, ((3,),)),
-    "drawn": (lambda x: x + _random(x), ((3,),)),
-    "fill_": (lambda x: (x * 1).fill_(2.0) * x + (x * 1).zero_() * x, ((3,),)),
+    "drawn": (lambda x: tuple(x * x + drawn for drawn in _draws(x)), ((3,),)),
+    "fill": (
+        lambda x, v: (torch.fill(x, v) * x, (x * 1).fill_(v) * x, (x * 1).zero_() + x * x),
+        ((2, 3), ()),
+    ),
+    "complex": (lambda x, y: (torch.complex(x, y) ** 2).real * x, ((2, 3), (3,))),
     "copy_": (lambda x, y: (x * 1).copy_(y) * x, ((2, 3), (3,))),
     "fourier": (
         lambda x: (
@@ -377,13 +381,20 @@ def _exists(name: str) -> bool:
 PROGRAMS.update({name: program for name, program in OPTIONAL.items() if _exists(name)})
 
 
-def _random(x: torch.Tensor) -> Any:
-    """Draws of every kind in the place of x: constants, since the seed is."""
-    draws = {"uniform_": (), "normal_": (), "bernoulli_": (0.5,), "cauchy_": (), "exponential_": ()}
-    draws |= {"geometric_": (0.5,), "log_normal_": (), "random_": (5,)}
+def _draws(x: torch.Tensor) -> list[torch.Tensor]:
+    """Draws of every kind over a copy, or with rates that want a gradient."""
     torch.manual_seed(0)
-    drawn = [getattr(x * 1, name)(*args) for name, args in draws.items() if hasattr(x, name)]
-    return sum(drawn) + torch.poisson(x * 0 + 2) if hasattr(torch, "poisson") else sum(drawn)
+    names = [
+        "uniform_",
+        "normal_",
+        "log_normal_",
+        "exponential_",
+        "cauchy_",
+        "bernoulli_",
+    ]
+    filled = [getattr(x * 1, name)() for name in names]
+    filled += [(x * 1).geometric_(0.5), (x * 1).random_(10)]
+    return [*filled, torch.bernoulli(x), torch.poisson(x)]
 
 
 def _written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -223,7 +223,7 @@ def _triangles(lu: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _tall_identity(m: int, k: int, like: Tensor) -> Tensor:
-    from ..creation import eye
+    from ..matrix_creation import eye
 
     return eye(m, k, dtype=like.dtype, device=like.device)
 
