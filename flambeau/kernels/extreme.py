@@ -23,7 +23,7 @@ def place(x: Any, dim: int, largest: bool) -> Any:
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
     # Along the last dimension NumPy is as fast as memory.
     if x.size <= SMALL or dim == x.ndim - 1 or code not in ELEMENTS or not _native(x):
-        return (np.argmax if largest else np.argmin)(x, axis=dim)
+        return x.argmax(dim) if largest else x.argmin(dim)
     blocks, length, breadth = sizes_of(x.shape, dim)
     made = np.empty(x.shape[:dim] + x.shape[dim + 1 :], np.int64)
     function, columns = _finder(ELEMENTS[code], code[0] in UNSIGNED, largest)
