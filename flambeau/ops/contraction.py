@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import tensor as handle
 from ..core.tensor import Tensor, wrap_dim
 from .formula import common_device
@@ -58,10 +59,13 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
     return g * y.conj(), g * x.conj()
 
 
+_stacked = kernels.Native("product", "product", np.matmul)
+
+
 @operation(operands="x y", label="Bmm")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _widened(np.matmul, x, y)
+    return _widened(_stacked, x, y)
 
 
 @bmm_.gradient
