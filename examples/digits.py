@@ -2,7 +2,8 @@
 
     python examples/digits.py [--epochs 40] [--out digits-results]
 
-Writes the learning curve and some predictions as PNG files, and the trained weights.
+Writes the learning curve and some predictions as PNG files, and the trained weights, which it loads
+again to check them.
 """
 
 from __future__ import annotations
@@ -120,7 +121,12 @@ def main() -> None:
 
     draw_curve(losses, scores, options.out / "learning-curve.png")
     draw_predictions(model, images, labels, options.out / "predictions.png")
-    torch.save(model.state_dict(), options.out / "digits.pt")
+    checkpoint = options.out / "digits.pt"
+    torch.save(model.state_dict(), checkpoint)
+    restored = Classifier()
+    restored.load_state_dict(torch.load(checkpoint))
+    if accuracy(restored, images, labels) != scores[-1]:
+        raise SystemExit(f"{checkpoint} does not give the model that was saved")
     print(
         f"validation accuracy {scores[-1]:.2%} on {held_back} held-back digits; see {options.out}/"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from .autograd import variable as _variable
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
     inference_mode,

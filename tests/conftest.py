@@ -26,6 +26,7 @@ class Setting(NamedTuple):
 SEALED = {
     "default dtype": Setting(torch.get_default_dtype, torch.set_default_dtype),
     "default device": Setting(torch.get_default_device, torch.set_default_device),
+    "anomaly detection": Setting(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     "grad mode": Setting(torch.is_grad_enabled, torch.set_grad_enabled),
     "print options": Setting(
         torch.get_printoptions, lambda options: torch.set_printoptions(**options)

@@ -12,7 +12,7 @@ from .gradient import backward, grad
 from .mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .variable import Variable
 
-_LAZY = {"anomaly_mode", "forward_ad", "functional", "grad_mode", "gradcheck", "graph"}
+_LAZY = {"anomaly_mode", "functional", "grad_mode", "gradcheck", "graph"}
 _ELSEWHERE = {"gradgradcheck": "gradcheck", "GradcheckError": "gradcheck"}
 
 

@@ -35,7 +35,7 @@ class Anomaly:
         recorded = node.note("recorded", Recorded())
         if self.check_nan and self.first is None and any(map(has_nan, results)):
             self.first = node.name(), recorded
-            warnings.warn(f"The forward pass {self.forward()}", stacklevel=2)
+            recorded.warn(f"The forward pass {self.forward()}")
 
     def forward(self) -> str:
         name, recorded = self.first or ("", "")

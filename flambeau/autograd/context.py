@@ -25,7 +25,8 @@ class Context:
         self.needs_input_grad = needs
         self.materialize_grads = True
         self._saved: tuple[Any, ...] | None = ()
-        self._versions: tuple[int, ...] | None = None
+        self._versions: tuple[Any, ...] | None = None
+        self._cells: tuple[Any, ...] = ()
         self._fixed: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
         self._node: Any = None
@@ -69,10 +70,10 @@ class Context:
                 for i, item in enumerate(saved)
             )
         else:
-            for i, (x, version) in enumerate(zip(saved, versions)):
-                if x is not None and x._cell[0] != version:
-                    edge = node.port(self._own[i]) if i in self._own else x._node
-                    raise RuntimeError(modified(node, x._array, edge, x._cell, version))
+            for i, (x, cell, version) in enumerate(zip(saved, self._cells, versions)):
+                if x is not None and cell[0] != version:
+                    edge = node.port(self._own[i]) if i in self._own else self._edges[i]
+                    raise RuntimeError(modified(node, x._array, edge, cell, version))
         if not self._own:
             return saved
         return tuple(self._connected(i, x, node) for i, x in enumerate(saved))
@@ -83,15 +84,10 @@ class Context:
             return x
         return connected(x, None if node is None else node.port(self._own[i]))
 
-    def _pack(self, node: Any, pack: Any, unpack: Any) -> None:
-        """Keep what `pack` makes of the saved tensors, and their histories for `unpack`'s results."""
-        saved = self._saved or ()
-        shown = [self._connected(i, x, node) for i, x in enumerate(saved)]
-        self._edges = {
-            i: None if i in self._own else x._node for i, x in enumerate(saved) if x is not None
-        }
-        self._saved = tuple([None if x is None else pack(x) for x in shown])
-        self._unpack = unpack
+    def _pack(self, pack: Any, unpack: Any) -> None:
+        """Keep what `pack` makes of the saved tensors; outputs it sees without their history."""
+        self._saved = tuple([None if x is None else pack(x) for x in self._saved or ()])
+        self._unpack, self._cells = unpack, ()
 
     def _keep(self, node: Any, places: dict[int, int]) -> None:
         """Note the versions, and let go of outputs; called when the node is recorded.
@@ -106,7 +102,11 @@ class Context:
                 x = alias(x)
             kept.append(x)
         self._saved = tuple(kept)
-        self._versions = tuple(-1 if x is None else x._cell[0] for x in kept)
+        self._cells = tuple([None if x is None else x._cell for x in kept])
+        self._versions = tuple([None if x is None else x._cell[0] for x in kept])
+        self._edges = {
+            i: None if i in self._own else x._node for i, x in enumerate(kept) if x is not None
+        }
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Say which inputs forward changed in place (and returns).

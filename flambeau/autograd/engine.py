@@ -206,7 +206,7 @@ class Bare:
         tensor = leaf.tensor()
         hooks = None if leaf.notes is None else leaf.notes.get("after")
         if tensor is not None:
-            old = tensor.grad
+            old = getattr(tensor, "_grad", None)
             if old is None:
                 tensor._grad = wrap(_own(g), leaf.kind)
             elif old._node is None:
@@ -231,7 +231,8 @@ class Bare:
             alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
                 kept = self.finish(part, node, index)
-                alive._grad = kept if alive.grad is None else alive.grad + kept
+                old = getattr(alive, "_grad", None)
+                alive._grad = kept if old is None else old + kept
         if notes.get("before"):
             for hook in tuple(notes["before"].values()):
                 gs = self._all_changed(hook, hook(self._seen(node, gs)), gs)
@@ -335,7 +336,7 @@ class Recorded(Bare):
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
         if tensor is not None:
-            old = tensor.grad
+            old = getattr(tensor, "_grad", None)
             tensor._grad = g if old is None else old + g
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):
                 hook(tensor)

@@ -114,7 +114,7 @@ class FunctionNode(Node):
             self.saved = None
 
     def pack(self, pack: Callable, unpack: Callable) -> None:
-        self.context._pack(self, pack, unpack)
+        self.context._pack(pack, unpack)
 
 
 def backward_of(function: Any) -> Callable:
@@ -265,8 +265,8 @@ def wrap_outputs(
                     output._node = node.port(index)
         made.append(output)
     if node is not None:
-        passed = inputs - dirty
-        context._keep(node, {id(x): i for i, x in enumerate(outputs) if id(x) not in passed})
+        kept = (inputs - dirty) | fixed
+        context._keep(node, {id(x): i for i, x in enumerate(outputs) if id(x) not in kept})
         node.saved = (context,) if context._saved else ()
         for watch in mode.watchers:
             watch(node, made)

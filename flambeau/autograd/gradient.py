@@ -32,6 +32,11 @@ def sequence(value: Any) -> tuple:
     return tuple(value)
 
 
+def arriving(outputs: tuple, grads: Any) -> tuple[Any, ...]:
+    """The given gradients as a tuple; one of None for each output where there are none."""
+    return (None,) * len(outputs) if grads is None else sequence(grads)
+
+
 def history(value: Any) -> Any:
     """The node or port of a tensor or edge; None where there is no gradient."""
     return value.history if isinstance(value, GradientEdge) else value._node
@@ -123,7 +128,7 @@ def backward(
             )
         grad_tensors = grad_variables
     outputs = sequence(tensors)
-    grads = (None,) * len(outputs) if grad_tensors is None else sequence(grad_tensors)
+    grads = arriving(outputs, grad_tensors)
     retain = create_graph if retain_graph is None else retain_graph
     roots = [history(t) for t in outputs]
     if inputs is None:
@@ -142,18 +147,26 @@ def backward(
             deposit(target, grad, create_graph)
 
 
-def deposit(target: Tensor, grad: Tensor, create_graph: bool) -> None:
-    """Add a gradient to one tensor's ``.grad``."""
+def deposit(target: Any, grad: Tensor, create_graph: bool) -> None:
+    """Add a gradient to one tensor's ``.grad``.
+
+    Raises:
+        RuntimeError: The target is an edge that belongs to no leaf.
+    """
     if isinstance(target, GradientEdge):
+        if not isinstance(target.node, Leaf):
+            raise RuntimeError(
+                f"backward(): inputs= got an edge of {target.node.name()}, which has no tensor to add the "
+                "gradient to: pass the tensor, or use autograd.grad"
+            )
         target = target.node.variable
     edge = target._node
     if type(edge) is Leaf:
         flow = engine.RECORDED if create_graph else engine.BARE
         flow.accumulate(edge, grad if create_graph else grad._array)
-    elif target.grad is None:
-        target._grad = grad
     else:
-        target._grad = target.grad + grad
+        old = getattr(target, "_grad", None)
+        target._grad = grad if old is None else old + grad
 
 
 def grad(
@@ -195,35 +208,35 @@ def grad(
         )
     if not targets:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    for target in targets:
-        if history(target) is None:
-            raise RuntimeError(
-                "One of the differentiated Tensors does not require grad: call requires_grad_() on "
-                "it before it is used"
-            )
-    grads = (None,) * len(outs) if grad_outputs is None else sequence(grad_outputs)
+    if any(history(target) is None for target in targets):
+        raise RuntimeError(
+            "One of the differentiated Tensors does not require grad: call requires_grad_() on it "
+            "before it is used"
+        )
+    grads = arriving(outs, grad_outputs)
     unused = materialize_grads or bool(allow_unused)
     retain = create_graph if retain_graph is None else retain_graph
+    edges, roots = [history(t) for t in targets], [history(t) for t in outs]
     if is_grads_batched:
-        found = _batched(outs, targets, grads, retain, create_graph)
+        found = _batched(roots, edges, grads, retain, create_graph)
     else:
-        found = engine.run(
-            [history(t) for t in outs],
-            seeds(outs, grads),
-            retain,
-            create_graph,
-            [history(t) for t in targets],
-        )
-    for i, g in enumerate(found):
-        if g is None and not unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
-            )
+        found = engine.run(roots, seeds(outs, grads), retain, create_graph, edges)
+    if not unused:
+        check_used(found)
     if materialize_grads:
-        count = (len(grads[0]),) if is_grads_batched else ()
+        count = grads[0]._array.shape[:1] if is_grads_batched else ()
         found = [_zeros(t, count) if g is None else g for g, t in zip(found, targets)]
     return tuple(found)
+
+
+def check_used(found: Sequence[Any]) -> None:
+    """Raises RuntimeError if an input's gradient is None: the outputs do not depend on it."""
+    lost = [i for i, g in enumerate(found) if g is None]
+    if lost:
+        raise RuntimeError(
+            f"The differentiated Tensor at index {lost[0]} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
+        )
 
 
 def _zeros(target: Any, count: tuple[int, ...]) -> Tensor:
@@ -231,21 +244,20 @@ def _zeros(target: Any, count: tuple[int, ...]) -> Tensor:
     return wrap(edge.kind.xp.zeros((*count, *edge.shape), edge.kind.numpy), edge.kind)
 
 
-def _batched(outs: tuple, targets: tuple, grads: tuple, retain: bool, create: bool) -> list[Any]:
+def _batched(roots: list, wanted: list, grads: tuple, retain: bool, create: bool) -> list[Any]:
     """One backward for each vector of a batch, stacked."""
     from .. import stack  # an operation: imported here, where the library is complete
 
-    count = len(grads[0])
-    for i, (output, batch) in enumerate(zip(outs, grads)):
-        if batch is None or batch._array.shape[1:] != history(output).shape:
+    count = len(grads[0]) if grads[0] is not None else 0
+    for i, (root, batch) in enumerate(zip(roots, grads)):
+        if batch is None or batch._array.shape[1:] != root.shape:
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the "
                 "batch dimension. The sizes of the remaining dimensions are expected to match the shape of "
                 "corresponding output, but a mismatch was detected: "
                 f"grad_output[{i}] has a shape of {None if batch is None else batch.shape} and "
-                f"output[{i}] has a shape of torch.Size({list(history(output).shape)})."
+                f"output[{i}] has a shape of torch.Size({list(root.shape)})."
             )
-    roots, wanted = [history(t) for t in outs], [history(t) for t in targets]
     rows = [
         engine.run(roots, [g[i] for g in grads], retain or i < count - 1, create, wanted)
         for i in range(count)

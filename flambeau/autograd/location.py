@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from types import CodeType, FrameType
 from typing import Any
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<flambeau ")
+"""How the files of this package begin, and the names of the code that it writes itself."""
 
 
 class Location:
@@ -50,7 +52,7 @@ class Written(Location):
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
     """`frame` or the nearest caller of it outside this package."""
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return frame
 
@@ -90,10 +92,10 @@ class Recorded:
         self.lines: list[Location] = []
         modules: list[Any] = []
         known = sys.modules.get(f"{__package__.rpartition('.')[0]}.nn.module")
-        frame = user_frame(sys._getframe(1))
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
-            if not code.co_filename.startswith(PACKAGE):
+            if not code.co_filename.startswith(OURS):
                 self.lines.insert(0, Location(code, frame.f_lasti))
             if known is not None and code.co_name == "forward" and code.co_argcount:
                 owner = frame.f_locals.get(code.co_varnames[0])
@@ -106,6 +108,12 @@ class Recorded:
         """The innermost line, and the module if it was one's forward."""
         where = str(self.lines[-1]) if self.lines else "an unknown line"
         return f"{where} in module {self.module}" if self.module else where
+
+    def warn(self, text: str) -> None:
+        """Warn, as if from the user's innermost line."""
+        at = self.lines[-1] if self.lines else None
+        file, line = ("<unknown>", 1) if at is None else (at.code.co_filename, at.line)
+        warnings.warn_explicit(text, UserWarning, file, line)
 
     def stack(self) -> str:
         """All lines, as a traceback prints them."""

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from . import inference
+
 
 class Mode(threading.local):
     """This thread's state. Operations read `recording` when an input requires grad.
@@ -125,7 +127,7 @@ class _Recording(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(mode.recording)
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()
@@ -191,11 +193,11 @@ class set_grad_enabled(_Recording):
 
     def _apply(self) -> None:
         self.outer = mode.recording
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __enter__(self) -> None:
         self.before.append(self.outer)
-        mode.recording = self.value
+        mode.recording = self.value and not mode.inference
 
     def __call__(self, function: Callable) -> Callable:
         mode.recording = self.outer  # used as a decorator, it changes nothing now
@@ -235,9 +237,13 @@ class inference_mode(_Switch):
     def __enter__(self) -> None:
         self.before.append((mode.recording, mode.inference))
         mode.recording, mode.inference = not self.mode, self.mode
+        if self.mode:
+            inference.begin(mode)
 
     def __exit__(self, *exception: object) -> None:
         mode.recording, mode.inference = self.before.pop()
+        if self.mode:
+            inference.end()
 
     def clone(self) -> _Switch:
         return inference_mode(self.mode)

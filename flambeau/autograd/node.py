@@ -50,6 +50,9 @@ class Node:
     outputs = 1
     edges: tuple[Any, ...]
     saved: Any
+    cells: tuple[Any, ...]
+    versions: tuple[Any, ...]
+    notes: dict[str, Any] | None
     sequence: int
 
     def backward(self, g: Any) -> Sequence[Any]:
@@ -61,7 +64,7 @@ class Node:
         raise NotImplementedError
 
     def origin(self, i: int) -> tuple[Any, Any]:
-        """The saved array that cell `i` is about, and the history of the tensor that it was."""
+        """The saved array of checked operand or output `i`, and the history of the tensor that it was."""
         raise NotImplementedError
 
     def pack(self, pack: Callable, unpack: Callable) -> None:
@@ -94,7 +97,7 @@ class Node:
 
     def note(self, key: str, default: Any) -> Any:
         if self.notes is None:
-            self.notes: dict[str, Any] | None = {}
+            self.notes = {}
         return self.notes.setdefault(key, default)
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.tensor import UNVERSIONED
+from .inference import SAVED
 from .location import last_write
 
 _CLASSES = {
@@ -22,17 +24,27 @@ _CLASSES = {
 }
 
 
+def title(dtype: Any) -> str:
+    """A dtype's name in errors about tensor types, such as Float for float32."""
+    return _CLASSES.get(dtype.name, dtype.name)
+
+
 def type_name(array: Any, kind: Any) -> str:
     """A tensor type in the old form that errors use, such as torch.FloatTensor."""
     where = "torch" if kind.device.type == "cpu" else f"torch.{kind.device.type}"
-    return f"{where}.{_CLASSES.get(array.dtype.name, array.dtype.name)}Tensor"
+    return f"{where}.{title(array.dtype)}Tensor"
 
 
 def check_versions(node: Any) -> None:
     """Raises RuntimeError if a value that the node saved was written to since."""
     for i, cell, version in zip(node.checked, node.cells, node.versions):
         if cell[0] != version:
-            raise RuntimeError(modified(node, *node.origin(i), cell, version))
+            raise RuntimeError(stale(node, i, cell, version))
+
+
+def stale(node: Any, i: int, cell: list, version: int) -> str:
+    array, edge = node.origin(i)
+    return modified(node, array, edge, cell, version)
 
 
 def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
@@ -40,6 +52,8 @@ def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
 
     edge: The history of the tensor that it was (None, or a leaf, where it has none).
     """
+    if cell[0] is UNVERSIONED:
+        return f"{SAVED} {node.name()} saved one of shape {list(array.shape)}."
     made = ""
     if edge is not None and edge.node.name() != "AccumulateGrad":
         made = f", which is output {edge.index} of {edge.node.name()},"

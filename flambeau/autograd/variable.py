@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 from . import engine
 from .gradient import backward as run
 from .gradient import seed
+from .mode import mode
 from .node import Leaf
 
 
@@ -31,6 +32,11 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         )
     if self._node is None:
         if requires_grad:
+            if self._cell[0] is UNVERSIONED and not mode.inference:
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed: "
+                    "clone() it first"
+                )
             self._node = Leaf(self, self._array.shape)
     elif type(self._node) is Leaf:
         if not requires_grad:

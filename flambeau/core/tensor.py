@@ -12,6 +12,7 @@ Slots of a tensor:
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -200,6 +201,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the memory was written to in place."""
+        if self._cell[0] is UNVERSIONED:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
     def _is_view(self) -> bool:
@@ -319,6 +322,15 @@ class Tensor:
         try:
             return self._grad
         except AttributeError:
+            node = self.grad_fn
+            if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
+                warnings.warn(
+                    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                    ".grad attribute won't be populated during autograd.backward(): call "
+                    ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return None
 
     @grad.setter
@@ -353,6 +365,22 @@ class Tensor:
     def output_nr(self) -> int:
         """Which output of its grad_fn it is."""
         return 0 if self._node is None else self._node.index
+
+
+class Unversioned:
+    """The version of inference tensors (see autograd/inference.py): writes leave it as it is, and it
+    differs from every version that a node noted, itself too."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, count: int) -> Unversioned:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+UNVERSIONED = Unversioned()
 
 
 _PYTHON = frozenset((bool, int, float, complex))

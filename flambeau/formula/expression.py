@@ -114,6 +114,33 @@ class Expression:
     def __iter__(self) -> Iterator:
         raise TypeError("a formula's argument is one symbol, not a sequence")
 
+    def __getitem__(self, key: object) -> Expression:
+        raise TypeError(
+            "a formula's symbol is one element: index the tensor before it is passed, or write "
+            "where(equal(position(), i), x, 0) in a formula of rows"
+        )
+
+    def __float__(self) -> float:
+        raise TypeError(
+            "a formula's values are not known while it is traced: use the functions of "
+            "flambeau.formula.primitive (exp, log, ...) and not those of math"
+        )
+
+    __int__ = __index__ = __complex__ = __float__
+
+    def __array_ufunc__(self, ufunc: object, *_: object, **__: object) -> Expression:
+        name = getattr(ufunc, "__name__", "this")
+        raise TypeError(
+            f"NumPy's {name} was given a formula's symbol: use the function of that name in "
+            "flambeau.formula.primitive"
+        )
+
+    def __getattr__(self, name: str) -> Expression:
+        raise AttributeError(
+            f"a formula's symbol has no {name!r}: write {name}(x), with {name} from "
+            "flambeau.formula.primitive"
+        )
+
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:

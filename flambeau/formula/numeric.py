@@ -14,7 +14,7 @@ BLOCK = 32
 LARGE = 4096
 """Arrays with fewer elements lose too little to be worth a second look."""
 
-_reduce = np.add.reduce
+_reduce: Any = np.add.reduce
 
 
 def row_sum(

@@ -276,5 +276,5 @@ def _density(a: Expression, x: Expression) -> Expression:
     return exp((a - 1) * log(x) - x - lgamma(a))
 
 
-derivative(igamma)(lambda g, out, a, x: (no_derivative("igamma: input"), g * _density(a, x)))
-derivative(igammac)(lambda g, out, a, x: (no_derivative("igammac: input"), -g * _density(a, x)))
+derivative(igamma)(lambda g, out, a, x: (no_derivative("igamma"), g * _density(a, x)))
+derivative(igammac)(lambda g, out, a, x: (no_derivative("igammac"), -g * _density(a, x)))

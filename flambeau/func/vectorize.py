@@ -83,7 +83,7 @@ class _Randomness:
                 f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {kind}"
             )
         self.kind = kind
-        self.start = None if kind == "different" else default_generator.get_state()
+        self.start: Any = None if kind == "different" else default_generator.get_state()
 
     def before(self) -> None:
         if self.kind == "same":

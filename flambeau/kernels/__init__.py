@@ -85,8 +85,8 @@ def build(
         rows: Does it take axes?
         interpreter: Computes the same with NumPy, for arrays that the machine code is not made for.
         drop: The result, one value a row, loses the axes of the rows instead of keeping them with size 1.
-        into: The function's first argument is the array that the one result is written to, which may be an
-            operand; it gives that array.
+        into: The function's first arguments are the arrays that the results are written to, which may be
+            operands; it gives those arrays.
 
     Returns:
         The function, or None where the program has no native form (see `lower.Unsupported`) or kernels

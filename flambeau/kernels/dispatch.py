@@ -44,16 +44,21 @@ def build_native(
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
-    fallback = dropped(fallback) if drop else written(fallback) if into else fallback
+    fallback = (
+        dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
+    )
     return builtin(name, machine().address(other), fallback)
 
 
-def written(making: Callable) -> Callable:
-    """A function that writes what `making` makes into its first argument."""
+def written(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
 
-    def fallback(target: Any, *given: Any) -> Any:
-        np.copyto(target, making(*given), casting="unsafe")
-        return target
+    def fallback(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
 
     return fallback
 

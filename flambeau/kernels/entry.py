@@ -163,14 +163,15 @@ class Entry:
         args, count = Value(code, "%args", "ptr"), Value(code, "%count", "i64")
         self.table = code.load(Value(code, f"@runtime_{self.symbol}", "ptr"), "ptr")
         inputs = len(nest.inputs)
-        expected = self.into + inputs + len(nest.program.parameters) + self.rows
+        targets = len(nest.roots) if self.into else 0
+        expected = targets + inputs + len(nest.program.parameters) + self.rows
         self.require(count.equals(expected))
         given = [
             code.load(code.at(args, "ptr", code.constant(i, "i64")), "ptr") for i in range(expected)
         ]
-        if self.into:
-            self.target = given.pop(0)
-            self.require(self.type_of(self.target).equals_pointer(self.fact("ndarray")))
+        self.targets, given = given[:targets], given[targets:]
+        for target in self.targets:
+            self.require(self.type_of(target).equals_pointer(self.fact("ndarray")))
         arrays = given[:inputs]
         self.numbers = given[inputs : inputs + len(nest.program.parameters)]
         for array in arrays:
@@ -368,32 +369,37 @@ class Entry:
     def given(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
     ) -> list[Value]:
-        """The array to write into: of the result's shape, in order, and not overlapping with an operand
-        unless it is that operand."""
-        code, nest, target = self.code, self.nest, self.target
-        descr = self.fact(f"descr_{nest.results[0]}")
-        self.require(self.field(target, "ndim", "i32").equals(self.ndim))
-        form = code.emit(
-            f"call i64 @fit(ptr {target.name}, ptr {descr.name}, i32 {self.ndim.name}, "
-            f"ptr {self.dims.name})",
-            "i64",
-        )
-        self.require(form.equals(FULL))
-        flags = self.field(target, "flags", "i32")
-        self.require((flags & PLAIN_WRITABLE).equals(PLAIN_WRITABLE))
-        begin = self.address(target)
-        end = begin + total * (BITS[nest.results[0]] // 8)
-        for array, form, element in zip(arrays, forms, nest.inputs):
-            low = self.address(array)
-            size = BITS[element] // 8
-            high = low + choose(form.equals(SCALAR), total.like(1), total) * size
-            apart = (high <= begin) | (end <= low)
-            if element == nest.results[0]:
-                apart = apart | (form.equals(FULL) & low.equals(begin))
-            self.require(apart)
-        code.call(self.fact("Py_IncRef"), "void", target)
-        self.put(frame, nest.frame.output, self.field(target, "data", "ptr"))
-        return [target]
+        """The arrays to write into: of the result's shape, in order, and not overlapping with each other,
+        nor with an operand unless it is that operand."""
+        code, nest = self.code, self.nest
+        taken: list[tuple[Value, Value]] = []
+        for i, (target, element) in enumerate(zip(self.targets, nest.results)):
+            descr = self.fact(f"descr_{element}")
+            self.require(self.field(target, "ndim", "i32").equals(self.ndim))
+            form = code.emit(
+                f"call i64 @fit(ptr {target.name}, ptr {descr.name}, i32 {self.ndim.name}, "
+                f"ptr {self.dims.name})",
+                "i64",
+            )
+            self.require(form.equals(FULL))
+            flags = self.field(target, "flags", "i32")
+            self.require((flags & PLAIN_WRITABLE).equals(PLAIN_WRITABLE))
+            begin = self.address(target)
+            end = begin + total * (BITS[element] // 8)
+            for low, high in taken:
+                self.require((high <= begin) | (end <= low))
+            taken.append((begin, end))
+            for array, form, own in zip(arrays, forms, nest.inputs):
+                low = self.address(array)
+                high = low + choose(form.equals(SCALAR), total.like(1), total) * (BITS[own] // 8)
+                apart = (high <= begin) | (end <= low)
+                if own == element:
+                    apart = apart | (form.equals(FULL) & low.equals(begin))
+                self.require(apart)
+            self.put(frame, nest.frame.output + i, self.field(target, "data", "ptr"))
+        for target in self.targets:
+            code.call(self.fact("Py_IncRef"), "void", target)
+        return self.targets
 
     def address(self, array: Value) -> Value:
         return self.field(array, "data", "i64")

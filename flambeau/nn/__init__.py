@@ -1,21 +1,136 @@
 """Neural networks: modules, layers, losses, first values."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 from . import functional, init
-from .activation import LAYERS as _activations
-from .activation import Hardtanh
-from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from .layer import Dropout, Embedding, Flatten, Identity, LayerNorm, Linear, Unflatten
+from .activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
+from .container import ModuleDict, ModuleList, Sequential
+from .convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from .dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+from .embedding import Embedding, EmbeddingBag
+from .linear import Bilinear, Linear
 from .loss import LAYERS as _losses
+from .loss import NLLLoss2d
 from .module import Module
+from .normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from .padding import LAYERS as _pads
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+from .parameter_container import ParameterDict, ParameterList
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
+from .shape import (
+    ChannelShuffle,
+    CosineSimilarity,
+    Flatten,
+    Fold,
+    Identity,
+    PairwiseDistance,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unflatten,
+    Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
 
-globals().update(_activations)
 globals().update(_losses)
+globals().update(_pads)
+
+_ELSEWHERE = {
+    "adaptive": "AdaptiveLogSoftmaxWithLoss",
+    "attention": "MultiheadAttention",
+    "batch_norm": " ".join(f"{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3)),
+    "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
+    "lazy": "LazyLinear "
+    + " ".join(
+        f"Lazy{kind}{n}d"
+        for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
+        for n in (1, 2, 3)
+    ),
+    "linear_cross_entropy": "LinearCrossEntropyLoss LinearCrossEntropyOptions",
+    "recurrent": "RNNBase RNN LSTM GRU",
+    "recurrent_cell": "RNNCellBase RNNCell LSTMCell GRUCell",
+    "transformer": "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder "
+    "TransformerDecoderLayer",
+}
+_LAZY = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
+_MODULES = frozenset((*_ELSEWHERE, "utils"))
 
 
-def __getattr__(name: str) -> object:
-    if name == "utils":
-        from importlib import import_module
-
-        return import_module(f"{__name__}.utils")
+def __getattr__(name: str) -> Any:
+    """What is rarer loads when first asked for."""
+    if name in _LAZY:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        return value
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'torch.nn' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_MODULES})

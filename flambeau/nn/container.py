@@ -1,4 +1,4 @@
-"""Containers: modules and parameters in order or by name."""
+"""Containers: modules in order or by name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..core.tensor import Tensor
 from .module import Module
-from .parameter import Parameter
 
 
 class _Indexed(Module):
@@ -27,13 +25,8 @@ class _Indexed(Module):
     def __iter__(self) -> Iterator[Any]:
         return iter(self._modules.values())
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(*self._sliced(index))
-        return self._modules[self._at(index)]
-
-    def _sliced(self, index: slice) -> tuple:
-        return tuple(list(self)[index])
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.isdigit()]
 
     def __setitem__(self, index: Any, module: Module) -> None:
         setattr(self, self._at(index), module)
@@ -41,9 +34,7 @@ class _Indexed(Module):
     def __delitem__(self, index: Any) -> None:
         names = list(self._modules)
         gone = set(names[index]) if isinstance(index, slice) else {self._at(index)}
-        kept = [module for name, module in self._modules.items() if name not in gone]
-        self._modules.clear()
-        self._modules.update((str(i), module) for i, module in enumerate(kept))
+        self._renumber([module for name, module in self._modules.items() if name not in gone])
 
     def append(self, module: Module) -> Any:
         """Add a module at the end."""
@@ -52,7 +43,7 @@ class _Indexed(Module):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end."""
-        for module in list(modules):
+        for module in _several(self, modules):
             self.append(module)
         return self
 
@@ -60,13 +51,16 @@ class _Indexed(Module):
         """Add a module before the one at `index`."""
         modules = list(self)
         modules.insert(index, module)
+        self._renumber(modules)
+        return self
+
+    def _renumber(self, modules: Iterable[Module]) -> None:
         self._modules.clear()
         self._modules.update((str(i), item) for i, item in enumerate(modules))
-        return self
 
     def pop(self, index: int = -1) -> Module:
         """Take a module out."""
-        module = self[index]
+        module = self._modules[self._at(index)]
         del self[index]
         return module
 
@@ -103,19 +97,65 @@ class Sequential(_Indexed):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(OrderedDict(list(self._modules.items())[index]))
-        return super().__getitem__(index)
+        return self._modules[self._at(index)]
 
-    def __delitem__(self, index: Any) -> None:
-        for name in list(self._modules)[index] if isinstance(index, slice) else [self._at(index)]:
-            del self._modules[name]
+    def insert(self, index: int, module: Module) -> Sequential:
+        """Add a module before the one at `index`.
+
+        Raises:
+            AssertionError: It is no module.
+            IndexError: The index is out of range.
+        """
+        if not isinstance(module, Module):
+            raise AssertionError(f"module should be of type: {Module}")
+        count = len(self)
+        if not -count <= index <= count:
+            raise IndexError(f"Index out of range: {index}")
+        return super().insert(index + count if index < 0 else index, module)
 
     def __add__(self, other: Sequential) -> Sequential:
-        if not isinstance(other, Sequential):
-            raise ValueError(
-                "add operator supports only objects of Sequential class, but "
-                f"{type(other)} is given."
-            )
+        _only_sequential(other, "add operator")
         return Sequential(*self, *other)
+
+    def __iadd__(self, other: Sequential) -> Sequential:
+        _only_sequential(other, "add operator")
+        return self.extend(other)
+
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*(module for _ in range(_times(other)) for module in self))
+
+    def __rmul__(self, other: int) -> Sequential:
+        return self * other
+
+    def __imul__(self, other: int) -> Sequential:
+        modules = list(self)
+        for _ in range(_times(other) - 1):
+            self.extend(modules)
+        return self
+
+
+def _only_sequential(other: Any, what: str) -> None:
+    if not isinstance(other, Sequential):
+        raise ValueError(
+            f"{what} supports only objects of Sequential class, but {type(other)} is given."
+        )
+
+
+def _times(n: Any) -> int:
+    if not isinstance(n, int):
+        raise TypeError(f"unsupported operand type(s) for *: {Sequential} and {type(n)}")
+    if n <= 0:
+        raise ValueError(f"Non-positive multiplication factor {n} for {Sequential}")
+    return n
+
+
+def _several(owner: Module, modules: Any) -> list[Module]:
+    if not isinstance(modules, Iterable):
+        raise TypeError(
+            f"{type(owner).__name__}.extend should be called with an iterable, but got "
+            f"{type(modules).__name__}"
+        )
+    return list(modules)
 
 
 class ModuleList(_Indexed):
@@ -128,11 +168,34 @@ class ModuleList(_Indexed):
         super().__init__()
         self.extend(modules or ())
 
-    def _sliced(self, index: slice) -> tuple:
-        return (list(self)[index],)
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self)[index])
+        return self._modules[self._at(index)]
 
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        """Modules that look alike are shown once, with their number."""
+        groups: list[tuple[int, int, str]] = []
+        for i, module in enumerate(self):
+            text = repr(module)
+            if groups and groups[-1][2] == text:
+                groups[-1] = groups[-1][0], i, text
+            else:
+                groups.append((i, i, text))
+        if not groups:
+            return f"{self._get_name()}()"
+        lines = []
+        for first, last, text in groups:
+            label = f"({first})" if first == last else f"({first}-{last})"
+            count = "" if first == last else f"{last - first + 1} x "
+            lines.append(f"\n  {label}: {count}" + text.replace("\n", "\n  "))
+        return f"{self._get_name()}({''.join(lines)}\n)"
 
 
 class ModuleDict(Module):
@@ -187,109 +250,38 @@ class ModuleDict(Module):
         return self._modules.pop(key)
 
     def update(self, modules: Any) -> None:
-        """Add modules, by name."""
-        for key, module in modules.items() if isinstance(modules, Mapping) else modules:
+        """Add modules, by name.
+
+        Raises:
+            TypeError, ValueError: It holds no names and modules.
+        """
+        for key, module in pairs(self, modules):
             self[key] = module
 
 
-def _parameter(value: Any) -> Any:
-    return (
-        Parameter(value)
-        if isinstance(value, Tensor) and not isinstance(value, Parameter)
-        else value
-    )
+def pairs(owner: Module, given: Any) -> Iterable[tuple[str, Any]]:
+    """The names and values of what `update` was given.
 
-
-class ParameterList(Module):
-    """A list of parameters.
-
-    Source: torch.nn.ParameterList
+    Raises:
+        TypeError: It is no iterable, or has elements that are none.
+        ValueError: An element has not two parts.
     """
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self._size = 0
-        self.extend(values or ())
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self)[index])
-        return getattr(self, str(range(self._size)[index]))
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(range(self._size)[index]), _parameter(value))
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(self._size))
-
-    def append(self, value: Any) -> ParameterList:
-        """Add a parameter at the end."""
-        self._size += 1
-        self[self._size - 1] = value
-        return self
-
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Add parameters at the end."""
-        for value in values:
-            self.append(value)
-        return self
-
-    def extra_repr(self) -> str:
-        return "\n".join(
-            f"({i}): Parameter containing: [torch.{x.dtype.legacy}Tensor of size "
-            f"{'x'.join(map(str, x.shape))}]"
-            for i, x in enumerate(self)
+    name = type(owner).__name__
+    if not isinstance(given, Iterable):
+        raise TypeError(
+            f"{name}.update should be called with an iterable of key/value pairs, but got "
+            f"{type(given).__name__}"
         )
-
-
-class ParameterDict(Module):
-    """Parameters by name.
-
-    Source: torch.nn.ParameterDict
-    """
-
-    def __init__(self, parameters: Any = None) -> None:
-        super().__init__()
-        self._names: dict[str, None] = {}
-        if parameters is not None:
-            self.update(parameters)
-
-    def __getitem__(self, key: str) -> Any:
-        return getattr(self, key)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._names[key] = None
-        setattr(self, key, _parameter(value))
-
-    def __delitem__(self, key: str) -> None:
-        del self._names[key]
-        delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._names
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._names.keys()
-
-    def values(self) -> Iterable[Any]:
-        """The parameters."""
-        return (self[key] for key in self._names)
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and parameters."""
-        return ((key, self[key]) for key in self._names)
-
-    def update(self, parameters: Any) -> None:
-        """Add parameters, by name."""
-        for key, value in parameters.items() if hasattr(parameters, "items") else parameters:
-            self[key] = value
+    if isinstance(given, Mapping) or hasattr(given, "items"):
+        return given.items()
+    listed = list(given)
+    for i, item in enumerate(listed):
+        if not isinstance(item, Iterable):
+            raise TypeError(
+                f"{name} update sequence element #{i} should be Iterable; is {type(item).__name__}"
+            )
+        if len(item) != 2:  # type: ignore[arg-type]
+            raise ValueError(
+                f"{name} update sequence element #{i} has length {len(item)}; 2 is required"  # type: ignore[arg-type]
+            )
+    return listed

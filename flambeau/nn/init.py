@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from ..autograd.mode import no_grad
@@ -85,21 +86,53 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Normal, confined to [a, b] by inverting the distribution function.
+    """Normal, drawn again until it is in [a, b].
+
+    Where that would take long, candidates are uniform, each kept with a chance that goes with its
+    density.
 
     Source: torch.nn.init.trunc_normal_
     """
 
     def below(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+        return (1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0
 
-    low, high = below((a - mean) / std), below((b - mean) / std)
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
+            "be incorrect.",
+            stacklevel=2,
+        )
+    from .. import empty_like, where  # type: ignore[attr-defined]
+
     with no_grad():
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)  # type: ignore[attr-defined]
-        tensor.erfinv_()  # type: ignore[attr-defined]
-        tensor.mul_(std * math.sqrt(2.0))  # type: ignore[attr-defined]
-        tensor.add_(mean)  # type: ignore[attr-defined]
-        return tensor.clamp_(min=a, max=b)  # type: ignore[attr-defined]
+        if below(b) - below(a) > 0.3:
+            low, high = (float(tensor._kind.numpy.type(bound)) for bound in (a, b))
+            drawn = normal_(tensor, mean, std, generator)
+            while bool((outside := (drawn < low) | (drawn > high)).any()):
+                drawn = where(outside, normal_(empty_like(drawn), mean, std, generator), drawn)
+        else:
+            drawn = _accepted(tensor, mean, std, a, b, generator)
+        return tensor if drawn is tensor else tensor.copy_(drawn)  # type: ignore[attr-defined]
+
+
+def _accepted(tensor: Any, mean: float, std: float, a: float, b: float, generator: Any) -> Tensor:
+    """Uniform candidates, each kept with a chance that goes with its normal density."""
+    from .. import empty_like, where  # type: ignore[attr-defined]
+
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+
+    def refused(candidates: Any) -> Any:
+        height = ((candidates - mean) / std) ** 2 * -0.5 - peak
+        return uniform_(empty_like(candidates), generator=generator).log() > height  # type: ignore
+
+    drawn = uniform_(tensor, a, b, generator)
+    pending = refused(drawn)
+    while bool(pending.any()):
+        candidates = uniform_(empty_like(tensor), a, b, generator)
+        drawn = where(pending, candidates, drawn)
+        pending = pending & refused(candidates)
+    return drawn
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -195,3 +228,107 @@ def kaiming_normal_(
     if 0 in tensor.shape:
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
+    """A random matrix with orthonormal rows or columns, times gain (Saxe et al., 2013).
+
+    Raises:
+        ValueError: There are fewer than two dimensions.
+
+    Source: torch.nn.init.orthogonal_
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    from .. import empty, linalg  # type: ignore[attr-defined]
+
+    with no_grad():
+        drawn = normal_(empty((rows, columns), dtype=tensor.dtype), 0, 1, generator)
+        if rows < columns:
+            drawn = drawn.mT  # type: ignore[attr-defined]
+        q, r = linalg.qr(drawn)
+        q = q * r.diagonal(0).sign()  # one factorisation of several: the one drawn uniformly
+        if rows < columns:
+            q = q.mT
+        tensor.view_as(q).copy_(q)  # type: ignore[attr-defined]
+        return tensor.mul_(gain)  # type: ignore[attr-defined]
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution's weight that passes as many channels on as it can.
+
+    Raises:
+        ValueError: It has not 3 to 5 dimensions, or the groups do not divide its first.
+
+    Source: torch.nn.init.dirac_
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    per_group = tensor.shape[0] // groups
+    center = tuple(size // 2 for size in tensor.shape[2:])
+    with no_grad():
+        tensor.zero_()  # type: ignore[attr-defined]
+        for g in range(groups):
+            for d in range(min(per_group, tensor.shape[1])):
+                tensor[(g * per_group + d, d, *center)] = 1
+    return tensor
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+    """Normal, with a share of each column zero (Martens, 2010).
+
+    Raises:
+        ValueError: It is no matrix.
+
+    Source: torch.nn.init.sparse_
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    from .. import randperm  # type: ignore[attr-defined]
+
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with no_grad():
+        normal_(tensor, 0, std, generator)
+        for column in range(columns):
+            chosen = randperm(rows)[:zeros]
+            tensor[chosen, column] = 0
+    return tensor
+
+
+def _deprecated(name: str) -> Any:
+    function = globals()[f"{name}_"]
+
+    def old(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    old.__name__ = old.__qualname__ = name
+    old.__doc__ = f"`{name}_` under its old name.\n\n    Source: torch.nn.init.{name}\n    "
+    return old
+
+
+uniform, normal, constant, eye, dirac = map(
+    _deprecated, ("uniform", "normal", "constant", "eye", "dirac")
+)
+xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = map(
+    _deprecated,
+    (
+        "xavier_uniform",
+        "xavier_normal",
+        "kaiming_uniform",
+        "kaiming_normal",
+        "orthogonal",
+        "sparse",
+    ),
+)

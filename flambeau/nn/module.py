@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from ..autograd.node import Handle
-from ..core.device import device
-from ..core.dtype import dtype
 from ..core.tensor import Tensor
-from .parameter import Parameter
+from .convert import Convertible
+from .hook import Hooked
+from .parameter import Buffer, Parameter
+from .state import Stateful
+
+_DICTS = (
+    "_parameters",
+    "_buffers",
+    "_modules",
+)
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` did not match."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return (
-            f"_IncompatibleKeys(missing_keys={self.missing_keys}, "
-            f"unexpected_keys={self.unexpected_keys})"
-        )
-
-
-class Module:
+class Module(Hooked, Stateful, Convertible):
     """Base class of networks: assign parameters, buffers and modules as attributes, write `forward`.
 
     Source: torch.nn.Module
@@ -47,21 +50,37 @@ class Module:
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
-    _version = 1
+    dump_patches = False
+    call_super_init = False
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not self.call_super_init and (args or kwargs):
+            if kwargs:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
+                    f"'{next(iter(kwargs))}'"
+                )
+            raise TypeError(
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were "
+                "given"
+            )
         state = self.__dict__
         state["training"] = True
-        state["_parameters"], state["_buffers"], state["_modules"] = {}, {}, {}
+        for name in _DICTS:
+            state[name] = {}
         state["_non_persistent_buffers_set"] = set()
-        state["_forward_hooks"] = OrderedDict()
-        state["_forward_pre_hooks"] = OrderedDict()
-        state["_backward_hooks"] = OrderedDict()
-        state["_state_dict_hooks"] = OrderedDict()
-        state["_load_state_dict_pre_hooks"] = OrderedDict()
+        state["_is_full_backward_hook"] = None
+        for name in _HOOKS:
+            state[name] = OrderedDict()
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in _HOOKS:  # saved by a version that did not have them yet
+            self.__dict__.setdefault(name, OrderedDict())
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+        self.__dict__.setdefault("_is_full_backward_hook", None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it.
@@ -73,91 +92,66 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks):
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
-
-    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
-        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                result = hook(self, args, kwargs)
-                if result is not None:
-                    args, kwargs = result
-            else:
-                result = hook(self, args)
-                if result is not None:
-                    args = result if isinstance(result, tuple) else (result,)
-        output = self.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self._forward_hooks.values()):
-            result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
-            if result is not None:
-                output = result
-        for hook in tuple(self._backward_hooks.values()):
-            self._watch_backward(hook, args, output)
-        return output
-
-    def _watch_backward(self, hook: Callable, args: tuple, output: Any) -> None:
-        """Call ``hook(module, grad_input, grad_output)`` when the output's node has run."""
-        first = (
-            output
-            if isinstance(output, Tensor)
-            else next((x for x in output if isinstance(x, Tensor)), None)
-        )
-        if first is not None and first.grad_fn is not None:
-            first.grad_fn.register_hook(lambda ins, outs: hook(self, ins, outs))
-
     # ------------------------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self.__dict__
-        if isinstance(value, (Parameter, Module)) and "_parameters" not in state:
-            kind = "parameters" if isinstance(value, Parameter) else "module"
+        if isinstance(value, (Parameter, Module, Buffer)):
+            self._assign(name, value)
+        elif "_parameters" not in state:
+            object.__setattr__(self, name, value)
+        elif name in self._parameters:
+            self._parameters[name] = _none_or(value, (), "parameter", name, "torch.nn.Parameter")
+        elif name in self._modules:
+            self._modules[name] = _none_or(value, (), "child module", name, "torch.nn.Module")
+        elif name in self._buffers:
+            wanted = "torch.nn.Buffer, torch.Tensor"
+            self._buffers[name] = _none_or(value, Tensor, "buffer", name, wanted)
+        else:
+            object.__setattr__(self, name, value)
+
+    def _assign(self, name: str, value: Any) -> None:
+        """Register what belongs to a module under the name it was assigned to."""
+        if "_parameters" not in self.__dict__:
+            kind = (
+                "parameters"
+                if isinstance(value, Parameter)
+                else "module"
+                if isinstance(value, Module)
+                else "buffer"
+            )
             raise AttributeError(
                 f"cannot assign {kind} before Module.__init__() call: begin "
                 f"{type(self).__name__}.__init__ with super().__init__()"
             )
-        if isinstance(value, Parameter):
-            self._forget(name)
-            self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._forget(name)
+        if isinstance(value, Module):
+            self._forget(name, self._modules)
             self._modules[name] = value
-        elif "_parameters" not in state:
-            object.__setattr__(self, name, value)
+        elif isinstance(value, Parameter):
+            self._forget(name, self._parameters)
+            self.register_parameter(name, value)
         elif name in self._parameters:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as parameter '{name}' "
-                    "(torch.nn.Parameter or None expected)"
-                )
-            self._parameters[name] = None
-        elif name in self._modules:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as child module '{name}' "
-                    "(torch.nn.Module or None expected)"
-                )
-            self._modules[name] = None
+            _none_or(value, (), "parameter", name, "torch.nn.Parameter")
         elif name in self._buffers:
-            if value is not None and not isinstance(value, Tensor):
-                raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as buffer '{name}' "
-                    "(torch.nn.Buffer, torch.Tensor or None expected)"
-                )
             self._buffers[name] = value
         else:
-            object.__setattr__(self, name, value)
+            self._forget(name, self._buffers)
+            self.register_buffer(name, value, getattr(value, "persistent", True))
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str, but: dict) -> None:
         for place in (self.__dict__, self._parameters, self._buffers, self._modules):
-            place.pop(name, None)
+            if place is not but:
+                place.pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
 
     def __getattr__(self, name: str) -> Any:
         state = self.__dict__
-        for place in ("_parameters", "_buffers", "_modules"):
-            found = state.get(place)
-            if found is not None and name in found:
+        if "_parameters" in state:
+            if name in (found := state["_parameters"]):
+                return found[name]
+            if name in (found := state["_modules"]):
+                return found[name]
+            if name in (found := state["_buffers"]):
                 return found[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
@@ -165,6 +159,7 @@ class Module:
         for place in (self._parameters, self._buffers, self._modules):
             if name in place:
                 del place[name]
+                self._non_persistent_buffers_set.discard(name)
                 return
         object.__delattr__(self, name)
 
@@ -177,10 +172,10 @@ class Module:
         Raises:
             TypeError, KeyError, ValueError: It is no leaf Parameter, or the name cannot be used.
         """
-        self._check_name("parameter", name, self._parameters)
+        self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{type(param).__name__}' object to parameter '{name}' "
+                f"cannot assign '{_kind_name(param)}' object to parameter '{name}' "
                 "(torch.nn.Parameter or None required)"
             )
         if param is not None and param.grad_fn is not None:
@@ -195,30 +190,31 @@ class Module:
 
         Args:
             persistent: Is it part of the state_dict?
+
+        Raises:
+            TypeError, KeyError: It is no tensor, or the name cannot be used.
         """
-        self._check_name("buffer", name, self._buffers)
+        self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
+                f"cannot assign '{_kind_name(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
         self._buffers[name] = tensor
-        (
-            self._non_persistent_buffers_set.discard
-            if persistent
-            else self._non_persistent_buffers_set.add
-        )(name)
+        kept_out = self._non_persistent_buffers_set
+        (kept_out.discard if persistent else kept_out.add)(name)
 
-    def _check_name(self, kind: str, name: str, own: dict) -> None:
+    def _check_name(self, kind: str, name: str, own: str) -> None:
         if "_parameters" not in self.__dict__:
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."')
+            got = f", got: {name}" if kind == "module" else ""
+            raise KeyError(f'{kind} name can\'t contain "."{got}')
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
-        if hasattr(self, name) and name not in own:
+        if hasattr(self, name) and name not in self.__dict__[own]:
             raise KeyError(f"attribute '{name}' already exists")
 
     def register_module(self, name: str, module: Module | None) -> None:
@@ -229,7 +225,7 @@ class Module:
         """Add a submodule under a name."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
-        self._check_name("module", name, self._modules)
+        self._check_name("module", name, "_modules")
         self._modules[name] = module
 
     # ------------------------------------------------------------------------------- iteration
@@ -330,20 +326,56 @@ class Module:
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted path."""
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path, in place of what is there.
+
+        Args:
+            strict: There must be one already.
+
+        Raises:
+            ValueError: The path is empty, or what is given is no module.
+            AttributeError: There is no such path.
+        """
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
-        found = getattr(self.get_submodule(path), name)
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{type(parent).__name__} has no attribute `{name}`")
+        if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path.
+
+        Raises:
+            AttributeError: There is none.
+        """
+        found = self._leaf(target)
         if not isinstance(found, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
+            raise AttributeError(f"`{target.rpartition('.')[2]}` is not an nn.Parameter")
         return found
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path."""
+        """The buffer at a dotted path.
+
+        Raises:
+            AttributeError: There is none.
+        """
+        found = self._leaf(target)
+        path, _, name = target.rpartition(".")
+        if name not in self.get_submodule(path)._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    def _leaf(self, target: str) -> Any:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
-        if name not in module._buffers:
-            raise AttributeError(f"`{name}` is not a buffer")
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
         return getattr(module, name)
 
     # ----------------------------------------------------------------------------------- modes
@@ -375,7 +407,9 @@ class Module:
             if set_to_none:
                 parameter.grad = None
             else:
-                parameter.grad = parameter.grad.detach() * 0  # type: ignore[attr-defined]
+                if parameter.grad.requires_grad:
+                    parameter.grad = parameter.grad.detach()
+                parameter.grad.zero_()
 
     def apply(self, fn: Callable[[Module], Any]) -> Module:
         """Call ``fn(module)`` for every module, this one last."""
@@ -383,208 +417,6 @@ class Module:
             module.apply(fn)
         fn(self)
         return self
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Module:
-        for module in self.children() if recurse else ():
-            module._apply(fn)
-        for parameter in self._parameters.values():
-            if parameter is not None:
-                parameter.data = fn(parameter.detach())  # type: ignore[attr-defined]
-                if parameter.grad is not None:
-                    parameter.grad = fn(parameter.grad.detach())  # type: ignore[attr-defined]
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Module:
-        """Move or convert floating parameters and buffers: to(device), to(dtype), to(tensor)."""
-        to_device = kwargs.get("device")
-        to_dtype = kwargs.get("dtype")
-        for arg in args:
-            if isinstance(arg, Tensor):
-                to_device, to_dtype = arg.device, arg.dtype
-            elif isinstance(arg, dtype):
-                to_dtype = arg
-            elif isinstance(arg, (str, device, int)) and not isinstance(arg, bool):
-                to_device = arg
-        if to_dtype is not None and not (to_dtype.is_floating_point or to_dtype.is_complex):
-            raise TypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                f"dtype={to_dtype}"
-            )
-
-        def convert(x: Tensor) -> Tensor:
-            wanted = to_dtype if to_dtype and (x.is_floating_point() or x.is_complex()) else x.dtype
-            return x.to(device=to_device or x.device, dtype=wanted)  # type: ignore[attr-defined]
-
-        return self._apply(convert)
-
-    def _floating(self, name: str) -> Module:
-        return self._apply(lambda x: getattr(x, name)() if x.is_floating_point() else x)
-
-    def float(self) -> Module:
-        """Floating parameters and buffers as float32."""
-        return self._floating("float")
-
-    def double(self) -> Module:
-        """Floating parameters and buffers as float64."""
-        return self._floating("double")
-
-    def half(self) -> Module:
-        """Floating parameters and buffers as float16."""
-        return self._floating("half")
-
-    def bfloat16(self) -> Module:
-        """Floating parameters and buffers as bfloat16."""
-        return self._floating("bfloat16")
-
-    def cpu(self) -> Module:
-        """Move everything to the CPU."""
-        return self.to("cpu")
-
-    def cuda(self, device: Any = None) -> Module:
-        """Move everything to a CUDA device."""
-        return self.to("cuda" if device is None else device)
-
-    def type(self, dst_type: Any) -> Module:
-        """Convert everything to a dtype."""
-        return self._apply(lambda x: x.type(dst_type))  # type: ignore[attr-defined]
-
-    # ------------------------------------------------------------------------------------ state
-
-    def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> Any:
-        """Parameters and persistent buffers by dotted name; they share memory with the module.
-
-        Example:
-            >>> import flambeau as torch
-            >>> list(torch.nn.Linear(2, 1).state_dict())
-            ['weight', 'bias']
-        """
-        if destination is None:
-            destination = OrderedDict()
-            destination._metadata = OrderedDict()
-        if hasattr(destination, "_metadata"):
-            destination._metadata[prefix[:-1]] = {"version": self._version}
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                destination[prefix + name] = parameter if keep_vars else parameter.detach()  # type: ignore
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                destination[prefix + name] = buffer if keep_vars else buffer.detach()  # type: ignore
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        for hook in tuple(self._state_dict_hooks.values()):
-            destination = hook(self, destination, prefix, {}) or destination
-        return destination
-
-    def load_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        strict: bool = True,
-        assign: bool = False,
-    ) -> IncompatibleKeys:
-        """Copy a state into the module. Nothing changes if it does not fit.
-
-        Args:
-            strict: Missing and unexpected names are errors.
-            assign: Take the tensors themselves instead of copying their values.
-
-        Raises:
-            RuntimeError: Names or shapes do not match.
-            TypeError: It is no mapping.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        own = self._slots()
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        problems = []
-        if strict and unexpected:
-            problems.append(
-                "Unexpected key(s) in state_dict: " + ", ".join(f'"{n}"' for n in unexpected) + ". "
-            )
-        if strict and missing:
-            problems.append(
-                "Missing key(s) in state_dict: " + ", ".join(f'"{n}"' for n in missing) + ". "
-            )
-        for name, (_, _, value) in own.items():
-            given = state_dict.get(name)
-            if given is not None and not isinstance(given, Tensor):
-                problems.append(
-                    f'While copying the parameter named "{name}", expected torch.Tensor but received '
-                    f"{type(given)}"
-                )
-            elif given is not None and value is not None and given.shape != value.shape:
-                problems.append(
-                    f"size mismatch for {name}: copying a param with shape {given.shape} from "
-                    f"checkpoint, the shape in current model is {value.shape}."
-                )
-        if problems:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
-                + "\n\t".join(problems)
-            )
-        for name, (module, leaf, value) in own.items():
-            if name in state_dict:
-                module._load(leaf, value, state_dict[name], assign)
-        return IncompatibleKeys(missing, unexpected)
-
-    def _slots(self) -> dict[str, tuple[Module, str, Any]]:
-        """Every name of the state: the module that has it, its name there, its value."""
-        slots: dict[str, tuple[Module, str, Any]] = {}
-        for path, module in self.named_modules(remove_duplicate=False):
-            kept = {
-                n: b
-                for n, b in module._buffers.items()
-                if n not in module._non_persistent_buffers_set
-            }
-            for name, value in itertools.chain(module._parameters.items(), kept.items()):
-                if value is not None:
-                    slots[f"{path}.{name}" if path else name] = module, name, value
-        return slots
-
-    def _load(self, name: str, value: Tensor, given: Tensor, assign: bool) -> None:
-        if not assign:
-            value.data.copy_(given.detach())  # type: ignore[attr-defined]
-        elif name in self._parameters:
-            self._parameters[name] = (
-                given if isinstance(given, Parameter) else Parameter(given, value.requires_grad)
-            )
-        else:
-            self._buffers[name] = given
-
-    # ------------------------------------------------------------------------------------ hooks
-
-    def register_forward_hook(
-        self,
-        hook: Callable,
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> Handle:
-        """Call ``hook(module, args, output)`` after forward; a result replaces the output."""
-        return _registered(self._forward_hooks, (hook, with_kwargs), prepend)
-
-    def register_forward_pre_hook(
-        self,
-        hook: Callable,
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-    ) -> Handle:
-        """Call ``hook(module, args)`` before forward; a result replaces the arguments."""
-        return _registered(self._forward_pre_hooks, (hook, with_kwargs), prepend)
-
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
-        """Call ``hook(module, grad_input, grad_output)`` when gradients reach the module's output."""
-        return _registered(self._backward_hooks, hook, prepend)
 
     # ---------------------------------------------------------------------------------- display
 
@@ -607,8 +439,18 @@ class Module:
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-def _registered(hooks: OrderedDict, hook: Any, first: bool) -> Handle:
-    handle = Handle(hooks, hook)
-    if first:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
+def _kind_name(value: Any) -> str:
+    return value.type() if isinstance(value, Tensor) else type(value).__name__
+
+
+def _none_or(value: Any, allowed: Any, what: str, name: str, wanted: str) -> Any:
+    """A value that may take the name of a registered one.
+
+    Raises:
+        TypeError: It may not.
+    """
+    if value is None or isinstance(value, allowed):
+        return value
+    raise TypeError(
+        f"cannot assign '{_kind_name(value)}' as {what} '{name}' ({wanted} or None expected)"
+    )

@@ -1,6 +1,7 @@
 """What operations there are: one file a family, one definition an operation, all in the registry."""
 
-from .define import pointwise
+from .custom import pointwise, rowwise
+from .formula import Operand
 from .rule import operation
 
-__all__ = ["operation", "pointwise"]
+__all__ = ["Operand", "operation", "pointwise", "rowwise"]

@@ -182,9 +182,10 @@ def isclose(
 
     Source: torch.isclose
     """
-    if not (isinstance(input, Tensor) and isinstance(other, Tensor)):
-        name, x = ("other", other) if isinstance(input, Tensor) else ("input", input)
-        raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
+    operands: dict[str, Any] = {"input": input, "other": other}
+    for name, x in operands.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"

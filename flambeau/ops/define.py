@@ -30,7 +30,7 @@ def pointwise(
     also: str = "",
     method: bool | str = True,
     inplace: bool = True,
-    namespace: str = "torch",
+    namespace: str | None = "torch",
     numbers: str | None = None,
     refuses: str = "",
 ) -> Any:
@@ -47,19 +47,9 @@ def pointwise(
         also: Further places of the function, such as "special.expit".
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
-        namespace: Where the function is public.
+        namespace: Where the function is public; None for one that is not the package's own.
         numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
         refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
-
-    Example:
-        >>> import flambeau as torch
-        >>> from flambeau.ops import pointwise
-        >>> from flambeau.formula.primitive import exp
-        >>> @pointwise(method=False)
-        ... def bump(x):
-        ...     return exp(-x * x)
-        >>> bump(torch.zeros(2))
-        tensor([1., 1.])
     """
 
     def make(formula: Callable) -> Callable:
@@ -72,13 +62,17 @@ def pointwise(
             static=static,
             numbers=numbers,
             refuses=refuses,
+            registered=namespace is not None,
         )
         function = _function(operation)
         _dress(function, operation, operation.name)
         operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
-        public(operation.name, *also.split(), method=method, namespace=namespace)(function)
+        if namespace is not None:
+            if namespace != "torch":  # pickle looks a function up where it is
+                function.__module__ = f"flambeau.{namespace}"
+            public(operation.name, *also.split(), method=method, namespace=namespace)(function)
         if inplace:
             setattr(Tensor, operation.name + "_", _inplace(operation))
         return function

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap_dim, wrap_numpy
 from .contraction import bmm_
 from .linear.check import exported, title
-from .reduction import vector_norm
+from .norm import vector_norm
 from .registry import method
 from .rule import operation
 

@@ -1,67 +1,15 @@
-"""Imports every family of operations, which fills the registry."""
+"""Imports every family of operations, which fills the registry; those of `late` load when asked for."""
 
-from . import (
-    activation,
-    activation_function,
-    arithmetic,
-    comparison,
-    constructor,
-    contraction,
-    convert,
-    copying,
-    creation,
-    division,
-    elementary,
-    exchange,
-    extremum,
-    handle,
-    indexing,
-    loss,
-    norm,
-    normalization,
-    operator,
-    ordering,
-    polynomial,
-    power,
-    randomness,
-    reduction,
-    rounding,
-    showing,
-    special,
-    statistic,
-    structure,
-    view,
-)
+from __future__ import annotations
 
-__all__ = [
-    "activation",
-    "activation_function",
-    "arithmetic",
-    "comparison",
-    "constructor",
-    "contraction",
-    "convert",
-    "copying",
-    "creation",
-    "division",
-    "elementary",
-    "exchange",
-    "extremum",
-    "handle",
-    "indexing",
-    "loss",
-    "norm",
-    "normalization",
-    "operator",
-    "ordering",
-    "polynomial",
-    "power",
-    "randomness",
-    "reduction",
-    "rounding",
-    "showing",
-    "special",
-    "statistic",
-    "structure",
-    "view",
-]
+import pkgutil
+from importlib import import_module
+
+from . import __path__ as _folder
+from .late import LATE
+
+NOT_AT_IMPORT = {*LATE, "dlpack"}
+
+for _module in pkgutil.iter_modules(_folder):
+    if _module.name not in NOT_AT_IMPORT:
+        import_module(f".{_module.name}", __package__)

@@ -7,7 +7,6 @@ everything else to `FormulaOperation.general`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -24,9 +23,10 @@ from ..core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ..core.quiet import quiet, restore, silence, silent
 from ..core.tensor import Tensor, wrap
 from ..formula.evaluate import compile_program, is_quiet, row_length
-from ..formula.expression import Domain, Expression, order, parameter, symbol
+from ..formula.expression import INPUT, Domain, Expression, order, parameter, symbol
 from ..formula.program import Gradient, Program
 from .registry import OPERATIONS, is_overridden, override
+from .signature import REQUIRED, arguments
 from .write import broadcast, write_into, write_out
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
@@ -175,6 +175,8 @@ class Specialization:
         """
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(program, results)
+        if any(root.primitive is INPUT for root in program.roots):
+            interpreter = _copying(interpreter, program)
         native = self.native(program, results, interpreter)
         return native or interpreter, native is not None
 
@@ -372,6 +374,19 @@ class Specialization:
             )
 
         return widened
+
+
+def _copying(kernel: Callable, program: Program) -> Callable:
+    """A kernel whose results that are its operands are copies: a result is memory of its own."""
+    same = [root.primitive is INPUT for root in program.roots]
+
+    def copied(*arguments: Any) -> Any:
+        values = kernel(*arguments)
+        if len(same) == 1:
+            return values.copy()
+        return tuple(v.copy() if again else v for v, again in zip(values, same))
+
+    return copied
 
 
 def node_name(label: str) -> str:
@@ -588,6 +603,7 @@ class FormulaOperation:
         numbers: Operands that may be Python numbers, as long as one is a tensor; "*": all may.
         refuses: Kinds of dtypes that it has no meaning for: "bool", "int", "half", "float", "complex".
         rows: Is it computed over rows?
+        registered: Is it one of the package's own?
     """
 
     def __init__(
@@ -604,18 +620,19 @@ class FormulaOperation:
         refuses: str = "",
         rows: bool = False,
         differentiable: bool = True,
+        registered: bool = True,
     ):
         self.formula, self.promotion, self.rows = formula, kind, rows
         self.name = formula.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        signature = inspect.signature(formula).parameters
+        signature, notes = arguments(formula), formula.__annotations__
         self.operands = tuple(
             n
-            for n, p in signature.items()
-            if p.default is p.empty or p.annotation in ("operand", Operand)
+            for n, default in signature.items()
+            if default is REQUIRED or notes.get(n) in ("operand", "Operand", Operand)
         )
-        self.defaults = {n: p.default for n, p in signature.items() if n not in self.operands}
-        self.optional = frozenset(n for n in self.operands if signature[n].default is None)
+        self.defaults = {n: v for n, v in signature.items() if n not in self.operands}
+        self.optional = frozenset(n for n in self.operands if signature[n] is None)
         statics = static.split()
         self.parameters = tuple(
             n
@@ -640,7 +657,8 @@ class FormulaOperation:
         self.same: dict[Kind, Specialization] = {}
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
-        OPERATIONS[self.name] = self
+        if registered:
+            OPERATIONS[self.name] = self
 
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient as a formula of g, the operands and y, where it beats the derived one."""
@@ -672,6 +690,12 @@ class FormulaOperation:
         numbers = {name: parameter(name) for name in self.parameters}
         root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
         roots = root if isinstance(root, tuple) else (root,)
+        for each in roots:
+            if not isinstance(each, Expression):
+                raise TypeError(
+                    f"the formula {self.name}() returned {each!r}, which is no expression: return what is "
+                    "computed from its symbols, or a tuple of such"
+                )
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
@@ -706,7 +730,7 @@ class FormulaOperation:
     def bound_gradient(self, statics: tuple) -> Callable | None:
         if self.explicit is None:
             return None
-        accepted = inspect.signature(self.explicit).parameters
+        accepted = arguments(self.explicit)
         extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
         extra.update({n: parameter(n) for n in self.parameters if n in accepted})
         rule = self.explicit
@@ -749,10 +773,13 @@ class FormulaOperation:
         if any(x is not None and is_overridden(x) for x in operands):
             return self.overridden(operands, statics, parameters, out, inplace)
         operands = self.accepted(operands)
+        if parameters and any(isinstance(value, Tensor) for value in parameters):
+            parameters = self.plain_numbers(parameters)
         common = self.common_kind(operands)
         arrays, kinds = self.arrays(operands, common)
         spec = self.specialize(kinds, common, statics)
-        if all(kind is common or kind is None for kind in kinds) and not statics:
+        alone = len(spec.program.roots) == 1  # the fast paths know one result only
+        if alone and not statics and all(kind is common or kind is None for kind in kinds):
             self.same.setdefault(common, spec)
         present = tuple(x for x in operands if x is not None)
         broadcast([a.shape for a in arrays])
@@ -782,7 +809,30 @@ class FormulaOperation:
                 return x
         raise self.refusal(i, x)
 
+    def plain_numbers(self, parameters: tuple) -> tuple:
+        """The parameters as numbers.
+
+        Raises:
+            TypeError: One is a tensor that wants a gradient, which it would not get.
+        """
+        found = []
+        for name, value in zip(self.parameters, parameters):
+            if isinstance(value, Tensor):
+                if value._node is not None:
+                    raise TypeError(
+                        f"{self.name}(): the parameter '{self.public[name]}' is a number and gets no "
+                        "gradient: make it an operand (an argument without a default), or detach() it"
+                    )
+                value = value.item()  # type: ignore[attr-defined]
+            found.append(value)
+        return tuple(found)
+
     def refusal(self, i: int, x: Any) -> TypeError:
+        if isinstance(x, Expression):
+            return TypeError(
+                f"{self.name}() takes tensors, and was given a symbol of a formula: use the function of "
+                "that name in flambeau.formula.primitive"
+            )
         return TypeError(
             f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
             f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"

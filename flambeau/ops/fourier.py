@@ -17,7 +17,7 @@ from .linear.check import exported, title
 from .rule import operation
 from .structure import cat
 
-FORWARD = ("backward", "ortho", "forward")
+FORWARD: tuple[Any, ...] = ("backward", "ortho", "forward")
 """NumPy's norm for a forward transform scaled by 1, 1/sqrt(n), 1/n; reversed for an inverse one."""
 
 

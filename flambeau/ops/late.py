@@ -17,12 +17,10 @@ from .registry import NAMESPACES
 LATE = {
     "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
+    "gamma": ("_standard_gamma", ""),
     "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
     "fourier": ("", ""),
-    "spectrogram": (
-        "bartlett_window blackman_window hamming_window hann_window istft kaiser_window stft",
-        "istft stft",
-    ),
+    "spectrogram": ("istft stft", "istft stft"),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "

@@ -76,7 +76,7 @@ def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:
 @public("linalg.vector_norm")
 def vector_norm(
     x: Tensor,
-    ord: float = 2,
+    ord: Any = 2,
     dim: Dims = None,
     keepdim: bool = False,
     *,
@@ -127,23 +127,3 @@ def norm(
             input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
         )
     return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype, out=out)
-
-
-@public(method=True)
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of input - other.
-
-    Source: torch.dist
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.dist(torch.tensor([1., 5.]), torch.tensor([4., 1.]))
-        tensor(5.)
-    """
-    for position, x in enumerate((input, other), 1):
-        if not isinstance(x, Tensor):
-            name = ("input", "other")[position - 1]
-            raise TypeError(
-                f"dist(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}"
-            )
-    return vector_norm(input - other, p)  # type: ignore[operator]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.dtype import finfo
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor, wrap_dim
 from ..formula import primitive as p
 from ..formula.expression import Expression
-from .division import quotient
 from .formula import Operand as operand
 from .registry import public
 from .row import one_dim, rowwise
@@ -99,7 +99,7 @@ def softmin(
     return softmax(-input, _default_dim("softmin", input.ndim) if dim is None else dim, dtype)  # type: ignore
 
 
-@rowwise(label="NativeLayerNorm")
+@rowwise(label="NativeLayerNorm", refuses="bool int complex")
 def layer_norm_(
     x: Expression,
     weight: operand = None,
@@ -111,6 +111,35 @@ def layer_norm_(
     y = c * p.rsqrt(p.mean(p.square(c)) + eps)
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
+
+
+def _row_shape(
+    name: str, input: Tensor, normalized_shape: Any, **values: Tensor | None
+) -> tuple[int, ...]:
+    """The shape of a row: the input's last dimensions; checks what has to fit it."""
+    if isinstance(normalized_shape, int):
+        raise TypeError(
+            f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int: "
+            f"pass ({normalized_shape},)"
+        )
+    shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            "element, but got normalized_shape = []"
+        )
+    if tuple(input.shape[input.ndim - len(shape) :]) != shape or len(shape) > input.ndim:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape "
+            f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
+        )
+    for title, value in values.items():
+        if value is not None and tuple(value.shape) != shape:
+            raise RuntimeError(
+                f"Expected {title} to be of same shape as normalized_shape, but got {title} of shape "
+                f"{list(value.shape)} and normalized_shape = {list(shape)}"
+            )
+    return shape
 
 
 @public("layer_norm", "nn.functional.layer_norm")
@@ -131,22 +160,7 @@ def layer_norm(
 
     Source: torch.nn.functional.layer_norm; Ba, Kiros and Hinton (2016)
     """
-    shape = tuple(normalized_shape)
-    if (
-        not shape
-        or tuple(input.shape[input.ndim - len(shape) :]) != shape
-        or len(shape) > input.ndim
-    ):
-        raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape "
-            f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
-        )
-    for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and tuple(value.shape) != shape:
-            raise RuntimeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                f"{list(value.shape)} and normalized_shape = {list(shape)}"
-            )
+    shape = _row_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     return layer_norm_(
         input, weight, bias, dim=tuple(range(-len(shape), 0)), parameters=(float(eps),)
     )
@@ -167,26 +181,11 @@ def rms_norm(
 
     Source: torch.nn.functional.rms_norm; Zhang and Sennrich (2019)
     """
-    from ..core.dtype import finfo
-
+    shape = _row_shape("rms_norm", input, normalized_shape, weight=weight)
     small = finfo(input.dtype).eps if eps is None else eps
     return rms_norm_(
         input,
         weight,
-        dim=tuple(range(-len(tuple(normalized_shape)), 0)),
+        dim=tuple(range(-len(shape), 0)),
         parameters=(float(small),),
     )
-
-
-@public("nn.functional.normalize")
-def normalize(
-    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
-) -> Tensor:
-    """Rows by their norm.
-
-    Source: torch.nn.functional.normalize
-    """
-    from .norm import vector_norm
-
-    length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
-    return quotient(input, length, out=out)

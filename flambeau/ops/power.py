@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.promotion import PromotionKind
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
 from .arithmetic import mul
@@ -129,14 +129,21 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         tensor([24.])
     """
     _tensors("ldexp", input, other)
-    return mul(input, pow(2.0, other), out=out)
+    return mul(input, _power_of_two(input, other), out=out)
 
 
 @method()
 def ldexp_(self: Tensor, other: Tensor) -> Tensor:
     """The in-place form of `ldexp`."""
     _tensors("ldexp_", self, other)
-    return self.mul_(pow(2.0, other))  # type: ignore[attr-defined]
+    return self.mul_(_power_of_two(self, other))  # type: ignore[attr-defined]
+
+
+def _power_of_two(input: Tensor, other: Tensor) -> Tensor:
+    """2 to the power of other, in the input's dtype where that is floating."""
+    if input.dtype.category < 2:
+        return pow(2.0, other)
+    return pow(wrap(input._kind.xp.asarray(2, input._kind.numpy), input._kind), other)
 
 
 def _tensors(name: str, *operands: Any) -> None:

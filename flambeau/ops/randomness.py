@@ -302,10 +302,21 @@ def multinomial(
     return wrap(array, input._kind.with_dtype(int64))
 
 
+def _kept(array: Any, shape: tuple[int, ...], p: float) -> Any:
+    """What is kept; the draws go through memory as the input lies there, like PyTorch's."""
+    if array.shape != shape or array.flags.c_contiguous:
+        return draws.dropout_mask(shape, p)
+    order = sorted(range(len(shape)), key=lambda i: -abs(array.strides[i]))
+    if not array.transpose(order).flags.c_contiguous:  # gaps in memory: in the order of its indices
+        return draws.dropout_mask(shape, p)
+    mask = draws.dropout_mask(tuple(shape[i] for i in order), p)
+    return mask.transpose(np.argsort(order))
+
+
 def _dropped(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    mask = draws.dropout_mask(shape, p).astype(input._kind.numpy)
+    mask = _kept(input._array, shape, p).astype(input._kind.numpy)
     if p < 1:
         mask /= 1 - p
     scale = wrap(mask.astype(input._kind.numpy, copy=False), input._kind)

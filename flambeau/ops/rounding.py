@@ -104,13 +104,24 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(p.equal(x, 0), 0.0, g * z * 1j / p.square(p.absolute(z)))
 
 
-@pointwise(label="Conj", method="conj", inplace=False)
-def conj(x: Expression) -> Expression:
-    """The complex conjugate.
+@pointwise(label="Conj", method=False, inplace=False)
+def conjugate(x: Expression) -> Expression:
+    """The complex conjugate."""
+    return p.conj(x)
+
+
+@public(method=True)
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; what is real is its own.
 
     Source: torch.conj
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.conj(torch.tensor([1 + 2j]))
+        tensor([1.-2.j])
     """
-    return p.conj(x)
+    return conjugate(input) if input.dtype.is_complex else input
 
 
 @pointwise
@@ -161,20 +172,52 @@ def nextafter(x: Expression, y: Expression) -> Expression:
     return p.nextafter(x, y)
 
 
-@pointwise(names="input values", numbers="")
-def heaviside(x: Expression, y: Expression) -> Expression:
-    """0 below zero, 1 above, and `values` at zero.
-
-    Source: torch.heaviside
-    """
+@pointwise(names="input values", numbers="", method=False, inplace=False, label="NotImplemented")
+def step_at_zero(x: Expression, y: Expression) -> Expression:
+    """0 below zero, 1 above, and y at zero."""
     real_only("heaviside", x, y)
     return p.where(p.equal(x, 0), y, p.where(x > 0, 1, 0))
 
 
-@heaviside.gradient
+@step_at_zero.gradient
 def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     nothing = p.no_derivative("heaviside")
     return nothing, nothing
+
+
+def _one_dtype(input: Tensor, values: Tensor) -> None:
+    """Raises RuntimeError where the operands' dtypes differ."""
+    dtypes = [x.dtype for x in (input, values) if isinstance(x, Tensor)]
+    if len(dtypes) == 2 and dtypes[0] is not dtypes[1]:
+        raise RuntimeError(
+            "heaviside is not yet implemented for tensors with different dtypes: got "
+            f"{dtypes[0]} and {dtypes[1]}; convert one with .to(dtype)"
+        )
+
+
+@public(method=True)
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """0 below zero, 1 above, and `values` at zero.
+
+    Raises:
+        RuntimeError: The dtypes differ, or are complex.
+
+    Source: torch.heaviside
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.heaviside(torch.tensor([-1., 0., 2.]), torch.tensor([0.5]))
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    _one_dtype(input, values)
+    return step_at_zero(input, values, out=out)
+
+
+@method()
+def heaviside_(self: Tensor, values: Tensor) -> Tensor:
+    """The in-place form of `heaviside`."""
+    _one_dtype(self, values)
+    return step_at_zero.operation.general((self, values), (), (), None, True)
 
 
 @pointwise(names="input nan posinf neginf", method=False, inplace=False, label="NanToNum")

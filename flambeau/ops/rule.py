@@ -17,7 +17,6 @@ can be differentiated again.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +28,7 @@ from ..core.kind import kind_of
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import OPERATIONS
+from .signature import arguments
 
 
 class RuleNode(Node):
@@ -111,8 +111,7 @@ class Operation:
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        signature = inspect.signature(compute)
-        self.arguments = tuple(signature.parameters)
+        self.arguments = tuple(arguments(compute))
         self.operands = tuple(operands.split()) or self.arguments[:1]
         self.variadic = self.operands[0].startswith("*")
         self.operands = tuple(n.lstrip("*") for n in self.operands)
@@ -129,7 +128,7 @@ class Operation:
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient rule."""
         self.rule = rule
-        self.asks = tuple(inspect.signature(rule).parameters)
+        self.asks = tuple(arguments(rule))
         places = {} if self.variadic else {n: i for i, n in enumerate(self.operands)}
         outputs = {n: i for i, n in enumerate(self.outputs)} | ({} if "y" in places else {"y": 0})
         self.keeps = tuple(

@@ -1,71 +1,13 @@
-"""Short-time Fourier transforms, and the windows of the torch namespace."""
+"""Short-time Fourier transforms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from ..core import window as windows
 from ..core.tensor import Tensor, wrap_numpy
-from .creation import as_tensor
 from .fourier import FORWARD, c2c_, c2r_, r2c_, resized
 from .indexing import index_put
 from .linear.check import exported
-from .registry import public
-
-
-def _window(name: str, values: Callable[..., np.ndarray]) -> None:
-    def function(
-        window_length: int, periodic: bool = True, *shape: float, **options: Any
-    ) -> Tensor:
-        n = window_length
-        numbers = _numbers(name, shape, options)
-        requires_grad = options.pop("requires_grad", False)
-        dtype = options.pop("dtype", None)
-        if n < 0:
-            raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
-        if dtype is not None and dtype.category < 2:
-            raise RuntimeError(f"{name} expects floating point dtypes, got: {dtype}")
-        for option in ("layout", "pin_memory"):
-            options.pop(option, None)
-        from ..core.dtype import get_default_dtype
-
-        array = values(n, n + 1 if periodic else n, *numbers) if n > 1 else np.ones(n)
-        result = as_tensor(array, dtype=dtype or get_default_dtype(), **options)
-        return result.requires_grad_() if requires_grad else result
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{name.partition('_')[0].title()}'s window.\n\n"
-        "    Args:\n"
-        "        window_length: The number of points.\n"
-        "        periodic: One period of a window; False gives a symmetric one.\n\n"
-        f"    Source: torch.{name}\n    "
-    )
-    public(name)(function)
-
-
-_DEFAULTS = {"hamming_window": {"alpha": 0.54, "beta": 0.46}, "kaiser_window": {"beta": 12.0}}
-
-
-def _numbers(name: str, given: tuple, options: dict[str, Any]) -> list[float]:
-    """The numbers that shape a window, by position or by name."""
-    defaults = _DEFAULTS.get(name, {})
-    if len(given) > len(defaults):
-        raise TypeError(
-            f"{name}() takes {2 + len(defaults)} positional arguments, got {2 + len(given)}"
-        )
-    numbers = dict(zip(defaults, given))
-    return [numbers.get(key, options.pop(key, value)) for key, value in defaults.items()]
-
-
-_window("hann_window", lambda n, size: windows.cosines(n, size, (0.5, 0.5)))
-_window("hamming_window", lambda n, size, alpha, beta: windows.cosines(n, size, (alpha, beta)))
-_window("blackman_window", lambda n, size: windows.cosines(n, size, windows.BLACKMAN))
-_window("bartlett_window", windows.bartlett)
-_window("kaiser_window", windows.kaiser)
 
 
 def _padded(x: Tensor, pad: int, mode: str) -> Tensor:

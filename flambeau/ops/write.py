@@ -10,12 +10,14 @@ import numpy as np
 
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
+from ..autograd.inference import WRITTEN
 from ..autograd.location import note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
+from ..autograd.report import title
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
-from ..core.tensor import Tensor
+from ..core.tensor import UNVERSIONED, Tensor
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -49,8 +51,8 @@ def write_into(
     """An in-place formula operation on its first operand; nothing changes if it fails."""
     if not can_cast(spec.result.dtype, target.dtype):
         raise RuntimeError(
-            f"result type {_title(spec.result.dtype)} can't be cast to the desired output type "
-            f"{_title(target.dtype)}: use the out-of-place form, or convert the tensor first"
+            f"result type {title(spec.result.dtype)} can't be cast to the desired output type "
+            f"{title(target.dtype)}: use the out-of-place form, or convert the tensor first"
         )
     shape = broadcast([a.shape for a in arrays])
     if shape != target._array.shape:
@@ -82,26 +84,11 @@ def write_into(
     return target
 
 
-def _title(dtype: Any) -> str:
-    return {
-        "uint8": "Byte",
-        "int8": "Char",
-        "int64": "Long",
-        "int32": "Int",
-        "int16": "Short",
-        "float32": "Float",
-        "float64": "Double",
-        "bool": "Bool",
-        "float16": "Half",
-        "bfloat16": "BFloat16",
-        "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-    }.get(dtype.name, dtype.name)
-
-
 def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
     """Raises RuntimeError where an in-place write would break history or overlap itself."""
     array = target._array
+    if target._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
     if not array.flags.writeable:
         raise RuntimeError(
             "this tensor's memory is read-only (it came from a read-only array or an expanded "
@@ -195,9 +182,11 @@ def write_out(out: Any, result: Any, name: str) -> Any:
         )
     if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(
-            f"result type {_title(result.dtype)} can't be cast to the desired output type "
-            f"{_title(out.dtype)}"
+            f"result type {title(result.dtype)} can't be cast to the desired output type "
+            f"{title(out.dtype)}"
         )
+    if out._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
     if out._array.shape != result._array.shape:
         out._array = result._array.astype(out._kind.numpy)
     else:

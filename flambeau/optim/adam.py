@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..core.tensor import Tensor, wrap, wrap_numpy
-from .optimizer import Optimizer, checked, gradients
+from ..core.tensor import Tensor
+from .optimizer import Optimizer, checked, checked_betas, checked_lr
+from .state import number
 
 
 class Adam(Optimizer):
@@ -21,7 +21,13 @@ class Adam(Optimizer):
         weight_decay: Adds weight_decay p to the gradient (AdamW: shrinks p itself).
         amsgrad: Divide by the largest mean square so far (Reddi et al., 2018).
         maximize: Ascend.
+        foreach, fused: Choose among PyTorch's implementations; here there is one, with the same result.
+        capturable: For CUDA graphs; refused for parameters on the CPU.
+        differentiable: Record the step.
         decoupled_weight_decay: Decay as AdamW does.
+
+    Raises:
+        ValueError: An option is out of range.
 
     Source: torch.optim.Adam
 
@@ -38,7 +44,7 @@ class Adam(Optimizer):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
@@ -50,58 +56,52 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        checked("learning rate", float(lr))
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        checked_lr(lr, defaults)
         checked("epsilon value", eps)
-        checked("beta parameter at index 0", betas[0], 1.0)
-        checked("beta parameter at index 1", betas[1], 1.0)
+        checked_betas(betas)
         checked("weight_decay value", weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "foreach": foreach,
-                "capturable": capturable,
-                "differentiable": differentiable,
-                "fused": fused,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError("betas must be either both floats or both Tensors")
+        if isinstance(betas[0], Tensor) and foreach and not capturable:
+            raise ValueError(
+                "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        super().__init__(params, defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
-        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
-        for p, g in gradients(group):
-            value, state = p._array, self.state[p]
-            if not state:
-                self._start(p, state, group["amsgrad"])
-            state["step"]._array += 1
-            step = float(state["step"]._array)
-            if decay and group["decoupled_weight_decay"]:
-                value *= 1 - lr * decay
-            elif decay:
-                g = g + decay * value
-            mean, square = state["exp_avg"]._array, state["exp_avg_sq"]._array
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
+
+    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+        lr, eps = number(group["lr"], group["differentiable"]), group["eps"]
+        beta1, beta2 = (number(beta) for beta in group["betas"])
+
+        def change(
+            xp: Any, p: Any, g: Any, t: float, mean: Any, square: Any, largest: Any = None
+        ) -> None:
             mean += (1 - beta1) * (g - mean)
             square *= beta2
-            square += (1 - beta2) * (g * g.conj()).real
-            if group["amsgrad"]:
-                largest = state["max_exp_avg_sq"]._array
-                np.maximum(largest, square, out=largest)
-                square = largest
-            scale = np.sqrt(square)
-            scale /= math.sqrt(1 - beta2**step)
-            scale += group["eps"]
-            value -= (lr / (1 - beta1**step)) * (mean / scale)
-            p._cell[0] += 1
+            square += (1 - beta2) * (g * g)
+            if largest is not None:
+                largest[...] = square = xp.maximum(largest, square)
+            scale = xp.sqrt(square)
+            scale /= math.sqrt(1 - beta2**t)
+            scale += eps
+            p -= (lr / (1 - beta1**t)) * (mean / scale)
 
-    def _start(self, p: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        state["step"] = wrap_numpy(np.zeros((), np.float32))
-        for name in ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if amsgrad else ())):
-            state[name] = wrap(np.zeros_like(p._array), p._kind)
+        return change
 
 
 class AdamW(Adam):
@@ -114,7 +114,7 @@ class AdamW(Adam):
         self,
         params: Any,
         lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,

@@ -1,91 +1,192 @@
-"""Optimizer: parameter groups, state, and what all optimisers share."""
+"""Optimizer: parameter groups, the step that all algorithms share, and its hooks."""
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from copy import deepcopy
-from itertools import chain
 from typing import Any
 
-from ..autograd.mode import enable_grad, no_grad
+from ..autograd.mode import enable_grad, mode
 from ..autograd.node import Handle
+from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
+from .state import FLUSHED, Stateful, flush, handles, number, start_step
+
+_pre_hooks: OrderedDict = OrderedDict()
+_post_hooks: OrderedDict = OrderedDict()
 
 
-class Optimizer:
-    """Base class: subclasses write `update(group)`, which changes the group's parameters.
+def register_optimizer_step_pre_hook(hook: Callable) -> Handle:
+    """Call ``hook(optimizer, args, kwargs)`` before each step of every optimiser."""
+    return Handle(_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> Handle:
+    """Call ``hook(optimizer, args, kwargs)`` after each step of every optimiser."""
+    return Handle(_post_hooks, hook)
+
+
+def _watched(step: Callable) -> Callable:
+    """A step that runs the hooks around itself, where there are any."""
+
+    @functools.wraps(step)
+    def wrapped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True
+        if not (self._has_step_hooks or _pre_hooks or _post_hooks):
+            return step(self, *args, **kwargs)
+        args = (self, *args)
+        for hook in (*_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
+            result = hook(self, args, kwargs)
+            if result is None:
+                continue
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise RuntimeError(
+                    f"{type(self).__name__}.step pre hook must return None or a tuple of (new_args, "
+                    f"new_kwargs), but got {result}."
+                )
+            args, kwargs = result
+        out = step(*args, **kwargs)
+        for hook in (*self._optimizer_step_post_hooks.values(), *_post_hooks.values()):
+            hook(self, args, kwargs)
+        return out
+
+    wrapped.hooked = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+class Optimizer(Stateful):
+    """Base class of optimisers. Own ones override `step`, or write `rule` and `slots`.
 
     Args:
-        params: Parameters, or dicts of groups with their own options.
+        params: Parameters, ``(name, parameter)`` pairs, or dicts of groups with their own options.
         defaults: Options of groups that do not give them.
 
     Raises:
         TypeError: A parameter is no tensor.
         ValueError: There are none, one occurs twice, or one is no leaf.
 
+    An algorithm of this package is a formula in `rule`: it runs on bare arrays, or on tensors where
+    ``differentiable=True`` asks for a recorded step. There is one implementation, so ``foreach=`` and
+    ``fused=``, which choose among PyTorch's, give the same result whatever they are.
+
     Source: torch.optim.Optimizer
     """
+
+    _has_step_hooks = False
+    _opt_called = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("step")
+        if own is not None and not getattr(own, "hooked", False):
+            cls.step = _watched(own)
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got {type(params).__name__}: put it in a list"
+                f"but got {params.type()}: put it in a list"  # type: ignore[attr-defined]
             )
+        if defaults.get("fused"):
+            _check_fused(defaults)
         self.defaults = defaults
+        self._make_hooks()
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._step_pre_hooks: OrderedDict = OrderedDict()
-        self._step_post_hooks: OrderedDict = OrderedDict()
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
-            self.add_param_group(dict(group))
+            self.add_param_group(dict(group) if isinstance(group, dict) else group)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with options of their own."""
-        if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params = param_group["params"]
-        if isinstance(params, Tensor):
-            params = [params]
-        elif isinstance(params, set):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of "
-                "tensors in sets will change between runs. Please use a list instead."
-            )
-        names: list[str] = []
-        listed = list(params)
-        if listed and isinstance(listed[0], tuple):
-            names, listed = [n for n, _ in listed], [p for _, p in listed]
-            param_group["param_names"] = names
-        for p in listed:
-            if not isinstance(p, Tensor):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
-                )
-            if not p.is_leaf:
-                raise ValueError("can't optimize a non-leaf Tensor")
-        if len({id(p) for p in listed}) != len(listed):
-            raise ValueError("some parameters appear more than once in a parameter group")
-        known = {id(p) for group in self.param_groups for p in group["params"]}
-        if any(id(p) in known for p in listed):
-            raise ValueError("some parameters appear in more than one parameter group")
-        self.param_groups.append(
-            {
-                "params": listed,
-                **{
-                    key: deepcopy(value)
-                    for key, value in self.defaults.items()
-                    if key not in param_group
-                },
-                **{key: value for key, value in param_group.items() if key != "params"},
-            }
+    # ------------------------------------------------------------------------------- the step
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change the parameters by their gradients.
+
+        Args:
+            closure: Computes the loss (and the gradients) again; its result is given back.
+        """
+        if self._has_step_hooks or _pre_hooks or _post_hooks:
+            args = () if closure is None else (closure,)
+            return _watched(type(self)._step)(self, *args)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        self._opt_called = True
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        if self.defaults.get("differentiable"):
+            for group in self.param_groups:
+                self.update(group)
+            return loss
+        before = mode.recording
+        mode.recording = False
+        token = silence(silent)
+        try:
+            for group in self.param_groups:
+                self.update(group)
+        finally:
+            restore(token)
+            mode.recording = before
+        return loss
+
+    def update(self, group: dict[str, Any]) -> None:
+        """Change one group's parameters, each by the algorithm's `rule`."""
+        recorded = group.get("differentiable", False)
+        names, change = self.slots(group), self.rule(group)
+        decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
+        decoupled = group.get("decoupled_weight_decay", False)
+        if group.get("capturable"):
+            _check_capturable(group)
+        for p in group["params"]:
+            grad = p.grad
+            if grad is None:
+                continue
+            state = self.state[p]
+            if not state:
+                self.start(p, state, group)
+            step = state["step"]._array
+            step += 1
+            xp, value, g, *kept = handles(recorded, p, grad, [state[name] for name in names])
+            if maximize:
+                g = -g
+            if decay and decoupled:
+                value *= 1 - number(group["lr"], recorded) * decay
+            elif decay:
+                g = g + decay * value
+            t = step.item()
+            change(xp, value, g, t, *kept)
+            if not recorded:
+                p._cell[0] += 1
+                if t % FLUSHED == 0:
+                    flush(kept)
+
+    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+        """The algorithm, its options taken from the group: ``change(xp, p, g, t, *state)``.
+
+        It changes p and the state in place; xp has the functions (sqrt, maximum, ...), t counts steps
+        from 1, and the state's entries come in the order of `slots`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} defines no algorithm: override step(), or write rule() and slots()"
         )
+
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The names of what is kept for each parameter from step to step, beside the count."""
+        return ()
+
+    def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Fill the state before a parameter's first step: zeros, unless an algorithm says otherwise."""
+        start_step(p, state, self.slots(group))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the parameters' gradients, or set them to zero."""
@@ -94,85 +195,54 @@ class Optimizer:
                 if set_to_none:
                     p._grad = None
                 elif p.grad is not None:
-                    p.grad.detach_().zero_()
+                    if p.grad._node is not None:
+                        p.grad = p.grad.detach()
+                    p.grad.zero_()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change the parameters by their gradients.
+    # --------------------------------------------------------------------------------- groups
 
-        Args:
-            closure: Computes the loss (and the gradients) again; its result is given back.
-        """
-        for hook in tuple(self._step_pre_hooks.values()):
-            hook(self, (closure,), {})
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                self.update(group)
-        for hook in tuple(self._step_post_hooks.values()):
-            hook(self, (closure,), {})
-        return loss
-
-    def update(self, group: dict[str, Any]) -> None:
-        """Change one group's parameters; every subclass defines it."""
-        raise NotImplementedError(f"{type(self).__name__} has no update(group)")
-
-    def register_step_pre_hook(self, hook: Callable) -> Handle:
-        """Call ``hook(optimizer, args, kwargs)`` before each step."""
-        return Handle(self._step_pre_hooks, hook)
-
-    def register_step_post_hook(self, hook: Callable) -> Handle:
-        """Call ``hook(optimizer, args, kwargs)`` after each step."""
-        return Handle(self._step_post_hooks, hook)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State and options, parameters replaced by their numbers.
-
-        Source: torch.optim.Optimizer.state_dict
-        """
-        numbers: dict[int, int] = {}
-        groups = []
-        for group in self.param_groups:
-            for p in group["params"]:
-                numbers.setdefault(id(p), len(numbers))
-            packed = {key: value for key, value in group.items() if key != "params"}
-            groups.append({**packed, "params": [numbers[id(p)] for p in group["params"]]})
-        return {
-            "state": {numbers[id(p)]: dict(value) for p, value in self.state.items()},
-            "param_groups": groups,
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave; the parameters stay this optimiser's.
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own.
 
         Raises:
-            ValueError: The groups differ in number or size.
+            TypeError, ValueError: As for the constructor.
         """
-        saved = state_dict["param_groups"]
-        if len(saved) != len(self.param_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
-        if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, self.param_groups)):
-            raise ValueError(
-                "loaded state dict contains a parameter group that doesn't match the size of "
-                "optimizer's group"
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        names, listed = _parted(param_group["params"])
+        self._check_params(listed)
+        group = {"params": listed}
+        if names:
+            group["param_names"] = names
+        group |= {key: value for key, value in param_group.items() if key != "params"}
+        for key, value in self.defaults.items():
+            group.setdefault(key, value)
+        if len({id(p) for p in listed}) != len(listed):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters: each would be "
+                "changed twice a step; give every parameter once",
+                stacklevel=3,
             )
-        numbers = chain.from_iterable(group["params"] for group in saved)
-        by_number = dict(
-            zip(numbers, chain.from_iterable(group["params"] for group in self.param_groups))
-        )
-        self.state = defaultdict(dict)
-        for number, values in state_dict["state"].items():
-            p = by_number[number]
-            self.state[p] = {key: _fitted(key, value, p) for key, value in values.items()}
-        self.param_groups = [
-            {
-                "params": old["params"],
-                **{key: deepcopy(value) for key, value in new.items() if key != "params"},
-            }
-            for old, new in zip(self.param_groups, saved)
-        ]
+        for old in self.param_groups:
+            if ("param_names" in old) != ("param_names" in group):
+                which = "with" if names else "without"
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. cannot add param group "
+                    f"{which} names to the optimizer"
+                )
+        known = {id(p) for old in self.param_groups for p in old["params"]}
+        if any(id(p) in known for p in listed):
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append(group)
+
+    def _check_params(self, params: list[Any]) -> None:
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                )
+            if not (self.defaults.get("differentiable") or p.is_leaf):
+                raise ValueError("can't optimize a non-leaf Tensor")
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -182,25 +252,61 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _fitted(key: str, value: Any, p: Tensor) -> Any:
-    """A loaded state value in its parameter's dtype; step counts stay as they are."""
-    if not isinstance(value, Tensor):
-        return deepcopy(value)
-    value = value.detach().clone()  # type: ignore[attr-defined]
-    if key == "step" or not p.is_floating_point():
-        return value
-    return value.to(p.dtype)
+def _parted(params: Any) -> tuple[list[str], list[Any]]:
+    """A group's names, if it has any, and its parameters."""
+    if isinstance(params, Tensor):
+        params = [params]
+    elif isinstance(params, set):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of "
+            "tensors in sets will change between runs. Please use a list instead."
+        )
+    listed = list(params)
+    named = sum(isinstance(item, tuple) for item in listed)
+    if named and named < len(listed):
+        raise ValueError(
+            "all optimizer params should be with/without names. Some param names are missing"
+        )
+    if named:
+        return [name for name, _ in listed], [p for _, p in listed]
+    return [], listed
 
 
-def checked(name: str, value: float, high: float = float("inf")) -> None:
+def _check_fused(defaults: dict[str, Any]) -> None:
+    if defaults.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if defaults.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def _check_capturable(group: dict[str, Any]) -> None:
+    for p in group["params"]:
+        if p.device.type == "cpu":
+            raise AssertionError(
+                "If capturable=True, params and state_steps must be on supported devices: ['cuda']: it "
+                "is for steps recorded into a CUDA graph; leave it out for parameters on the CPU"
+            )
+
+
+def checked(name: str, value: Any, high: float = float("inf")) -> None:
     """Raises ValueError unless 0 <= value < high."""
     if not 0.0 <= value < high:
         raise ValueError(f"Invalid {name}: {value}")
 
 
-def gradients(group: dict[str, Any]) -> Iterable[tuple[Tensor, Any]]:
-    """The group's parameters that have a gradient, with its array (negated for maximize)."""
-    for p in group["params"]:
-        grad = p.grad
-        if grad is not None:
-            yield p, -grad._array if group.get("maximize") else grad._array
+def checked_lr(lr: Any, defaults: dict[str, Any] | None = None) -> None:
+    """Raises ValueError unless the step size is a number of at least 0, or a tensor of one."""
+    if isinstance(lr, Tensor):
+        if defaults and defaults.get("foreach") and not defaults.get("capturable"):
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        if lr.numel() != 1:
+            raise ValueError("Tensor lr must be 1-element")
+    checked("learning rate", lr)
+
+
+def checked_betas(betas: Iterable[Any]) -> None:
+    """Raises ValueError unless every beta is in [0, 1)."""
+    for i, beta in enumerate(betas):
+        checked(f"beta parameter at index {i}", beta, 1.0)

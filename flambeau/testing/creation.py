@@ -98,10 +98,10 @@ def make_tensor(
         )
     low, high = _limits(dtype, low, high)
     spread = noncontiguous and math.prod(sizes) > 1
-    x = _drawn(sizes, dtype, device, low, high)
+    wide = (*sizes[:-1], 2 * sizes[-1]) if spread else sizes
+    x = _drawn(wide, dtype, device, low, high)
     if spread:
-        pairs = x[..., None].expand(*sizes, 2)
-        x = pairs.reshape(*sizes[:-1], 2 * sizes[-1])[..., ::2]
+        x = x[..., 1::2]
     elif memory_format is not None:
         x = x.contiguous(memory_format=memory_format)
     if exclude_zero:

@@ -293,3 +293,27 @@ def test_writing_into_other_layouts_and_dtypes():
         native(fixed, values)
     with pytest.raises(ValueError, match="broadcast"):
         native(np.zeros((2, 4), np.float32), values)
+
+
+def test_several_results_are_written_in_one_pass():
+    p_, g, m = symbol("p"), symbol("g"), symbol("m")
+    rate = parameter("rate")
+    momentum = m * 0.9 + g
+    program = Program((p_, g, m), (p_ - rate * momentum, momentum), ("rate",))
+    interpreter = compile_program(program, np, F4, "step", False)
+    native = kernels.build(program, [F4] * 3, F4, [F4] * 2, "step", False, interpreter, into=True)
+    rng = np.random.default_rng(8)
+    for shape in [(7,), (33, 5), (300, 300)]:
+        weights, grads, state = (random(shape, F4, rng) for _ in range(3))
+        want_state = (state * np.float32(0.9) + grads).astype(np.float32)
+        want = weights - np.float32(0.1) * want_state
+        given = weights, state
+        assert native(weights, state, weights, grads, state, 0.1) == given
+        np.testing.assert_allclose(weights, want, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(state, want_state, rtol=1e-5, atol=1e-6)
+    # Targets that overlap are not written side by side.
+    block = random((40,), F4, rng)
+    a, b, c = block[:20].copy(), block[10:30].copy(), block[20:].copy()
+    zone = block.copy()
+    native(zone[:20], zone[10:30], a, b, c, 0.1)
+    np.testing.assert_allclose(zone[10:30], c * np.float32(0.9) + b, rtol=1e-5, atol=1e-6)

@@ -1,77 +1,39 @@
-"""Helpers for gradients and parameter vectors."""
+"""Helpers: gradients, parameter vectors, sequences, parametrizations, fusion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
-from ...autograd.mode import no_grad
-from ...core.tensor import Tensor
+from .clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
+from .convert_parameters import parameters_to_vector, vector_to_parameters
+
+_ELSEWHERE = {
+    "fuse_conv_bn_eval": "fusion",
+    "fuse_conv_bn_weights": "fusion",
+    "fuse_linear_bn_eval": "fusion",
+    "fuse_linear_bn_weights": "fusion",
+    "remove_weight_norm": "weight",
+    "skip_init": "skip",
+    "weight_norm": "weight",
+}
+_MODULES = frozenset(("rnn", "parametrize", "parametrizations", "fusion"))
 
 
-@no_grad()
-def clip_grad_norm_(
-    parameters: Any,
-    max_norm: float,
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
-    foreach: bool | None = None,
-) -> Tensor:
-    """Scale all gradients so that their joint norm is at most `max_norm`; gives the norm before.
-
-    Raises:
-        RuntimeError: The norm is inf or nan, and error_if_nonfinite.
-
-    Source: torch.nn.utils.clip_grad_norm_
-    """
-    from ... import isfinite, stack, tensor  # type: ignore[attr-defined]
-
-    grads = [p.grad for p in _listed(parameters) if p.grad is not None]
-    if not grads:
-        return tensor(0.0)
-    total = stack([g.norm(norm_type) for g in grads]).norm(norm_type)
-    if error_if_nonfinite and not isfinite(total):
-        raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so "
-            "it cannot be clipped."
-        )
-    factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-    for g in grads:
-        g.mul_(factor)
-    return total
+def __getattr__(name: str) -> Any:
+    """What is rarer loads when first asked for."""
+    if name in _ELSEWHERE:
+        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'torch.nn.utils' has no attribute '{name}'")
 
 
-@no_grad()
-def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
-    """Clamp every gradient to [-clip_value, clip_value].
-
-    Source: torch.nn.utils.clip_grad_value_
-    """
-    for p in _listed(parameters):
-        if p.grad is not None:
-            p.grad.clamp_(min=-clip_value, max=clip_value)
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters as one vector.
-
-    Source: torch.nn.utils.parameters_to_vector
-    """
-    from ... import cat  # type: ignore[attr-defined]
-
-    return cat([p.reshape(-1) for p in parameters])  # type: ignore[attr-defined]
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy a vector's parts into the parameters.
-
-    Source: torch.nn.utils.vector_to_parameters
-    """
-    start = 0
-    for p in parameters:
-        p.data = vec[start : start + p.numel()].view(p.shape).data  # type: ignore[attr-defined,index]
-        start += p.numel()
-
-
-def _listed(parameters: Any) -> list[Any]:
-    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ELSEWHERE, *_MODULES})

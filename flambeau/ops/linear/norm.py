@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ..reduction import vector_norm
+from ..norm import vector_norm
 from .check import exported, matrices, title
 from .spectrum import svdvals_
 

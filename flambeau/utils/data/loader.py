@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from ...core.tensor import Tensor
+from .collate import default_collate, default_convert
 from .dataset import IterableDataset
+from .pool import Pool
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
-
-
-def default_collate(batch: Sequence[Any]) -> Any:
-    """Samples joined into a batch: tensors and arrays are stacked, numbers become tensors,
-    containers are joined item by item.
-
-    Raises:
-        TypeError: A sample holds something else.
-
-    Source: torch.utils.data.default_collate
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.utils.data.default_collate([(1, 2.), (3, 4.)])
-        [tensor([1, 3]), tensor([2., 4.], dtype=torch.float64)]
-    """
-    from ... import as_tensor, float64, stack, tensor  # type: ignore[attr-defined]
-
-    first = batch[0]
-    if isinstance(first, Tensor):
-        return stack(list(batch))
-    if isinstance(first, np.ndarray):
-        return stack([as_tensor(item) for item in batch])
-    if isinstance(first, np.generic):
-        return as_tensor(np.asarray(batch))
-    if isinstance(first, float):
-        return tensor(batch, dtype=float64)
-    if isinstance(first, int):
-        return tensor(batch)
-    if isinstance(first, (str, bytes)):
-        return list(batch)
-    if isinstance(first, Mapping):
-        return type(first)({key: default_collate([item[key] for item in batch]) for key in first})  # type: ignore
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(column) for column in zip(*batch)))
-    if isinstance(first, Sequence):
-        if any(len(item) != len(first) for item in batch):
-            raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(column) for column in zip(*batch)]
-    raise TypeError(
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
-        f"{type(first)}: pass collate_fn= to join these samples yourself"
-    )
+from .worker import Fetcher, IterableFetcher
 
 
 class DataLoader:
@@ -63,10 +23,18 @@ class DataLoader:
         batch_size: Samples a batch; None gives single samples, not joined.
         shuffle: Take the samples in a new random order each time.
         sampler, batch_sampler: The order, or the batches, instead.
-        num_workers: Threads that fetch batches ahead; 0 fetches in the caller.
+        num_workers: Processes that make batches ahead; 0 makes them in this one.
         collate_fn: Joins a list of samples; default `default_collate`.
+        pin_memory, pin_memory_device: For transfers to a CUDA device; without one there is a warning, and
+            nothing is pinned.
         drop_last: Leave out a last batch that is too small.
-        generator: For shuffling.
+        timeout: Seconds to wait for a batch from a worker; 0 waits for ever.
+        worker_init_fn: Called in each worker with its number.
+        multiprocessing_context: How workers are started ("fork", "spawn", a context).
+        generator: For shuffling, and for the seed that workers begin with.
+        prefetch_factor: Batches that each worker makes ahead. Default: 2.
+        persistent_workers: Keep the workers from epoch to epoch.
+        in_order: False gives batches as they are ready.
 
     Raises:
         ValueError: Options exclude each other.
@@ -78,6 +46,8 @@ class DataLoader:
         >>> [len(batch) for batch in torch.utils.data.DataLoader(range(5), batch_size=2)]
         [2, 2, 1]
     """
+
+    _ready = False
 
     def __init__(
         self,
@@ -98,126 +68,202 @@ class DataLoader:
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
         pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
-        if num_workers < 0:
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        self.dataset, self.num_workers = dataset, num_workers
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
+        self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
+        self.timeout, self.worker_init_fn, self.in_order = timeout, worker_init_fn, in_order
+        self.multiprocessing_context = _context(multiprocessing_context, num_workers)
+        self.persistent_workers, self.generator = persistent_workers, generator
+        self._iterable = isinstance(dataset, IterableDataset)
+        if self._iterable:
+            _check_iterable(shuffle, sampler, batch_sampler)
+        _check_batches(batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
+        if batch_sampler is not None:
+            batch_size, drop_last = None, False
+        if sampler is None:
+            sampler = self._sampler(bool(shuffle))
+        if batch_size is not None and batch_sampler is None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.sampler, self.batch_sampler = sampler, batch_sampler
+        if collate_fn is None:
+            collate_fn = default_collate if batch_sampler is not None else default_convert
+        self.collate_fn = collate_fn
+        self._pool: Pool | None = None
+        self._ready = True
+
+    def _sampler(self, shuffle: bool) -> Any:
+        if self._iterable:
+            return _Endless()
+        if shuffle:
+            return RandomSampler(self.dataset, generator=self.generator)
+        return SequentialSampler(self.dataset)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fixed = (
+            "batch_size",
+            "batch_sampler",
+            "sampler",
+            "drop_last",
+            "dataset",
+            "persistent_workers",
+        )
+        if self._ready and name in fixed:
             raise ValueError(
-                "num_workers option should be non-negative; use num_workers=0 to disable "
-                "multiprocessing."
+                f"{name} attribute should not be set after {type(self).__name__} is initialized: make a "
+                "new one"
             )
-        if timeout < 0:
-            raise ValueError("timeout option should be non-negative")
-        if num_workers == 0 and prefetch_factor is not None:
+        super().__setattr__(name, value)
+
+    def __len__(self) -> int:
+        if not self._iterable:
+            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        count = len(self.dataset)
+        if self.batch_size is None:
+            return count
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.pin_memory:
+            _warn_pinned()
+        seed = self._base_seed()
+        if self.num_workers == 0:
+            return self._here()
+        return self._by_workers(seed)
+
+    def _base_seed(self) -> int:
+        from ... import empty, int64  # type: ignore[attr-defined]
+
+        return int(empty((), dtype=int64).random_(generator=self.generator).item())
+
+    def _make_fetcher(self) -> Callable[[], Fetcher]:
+        """What makes a fetcher; it can be sent to a worker."""
+        options: dict[str, Any] = {
+            "dataset": self.dataset,
+            "batched": self.batch_sampler is not None,
+            "collate": self.collate_fn,
+        }
+        if self._iterable:
+            return functools.partial(IterableFetcher, drop_last=self.drop_last, **options)
+        return functools.partial(Fetcher, **options)
+
+    def _indices(self) -> Any:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _here(self) -> Iterator[Any]:
+        fetcher = self._make_fetcher()()
+        for index in self._indices():
+            try:
+                batch = fetcher.fetch(index)
+            except StopIteration:
+                if self._iterable:
+                    return
+                raise
+            yield batch
+
+    def _by_workers(self, seed: int) -> Iterator[Any]:
+        indices = iter(self._indices())
+        if not self.persistent_workers:
+            pool = Pool(self, seed)
+            return self._closing(pool, indices)
+        if self._pool is None:
+            self._pool = Pool(self, seed)
+        else:
+            self._pool.restart()
+        return self._pool.batches(indices)
+
+    def _closing(self, pool: Pool, indices: Iterator[Any]) -> Iterator[Any]:
+        try:
+            yield from pool.batches(indices)
+        finally:
+            pool.close()
+
+
+class _Endless:
+    """The "indices" of an iterable dataset: as many as are asked for."""
+
+    def __iter__(self) -> Iterator[None]:
+        return itertools.repeat(None)
+
+
+def _check_workers(workers: int, timeout: float, prefetch: int | None, persistent: bool) -> None:
+    if workers < 0:
+        raise ValueError(
+            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
+        )
+    if timeout < 0:
+        raise ValueError("timeout option should be non-negative")
+    if workers == 0 and prefetch is not None:
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing."
+            "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+        )
+    if prefetch is not None and prefetch < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
+    if persistent and workers == 0:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_iterable(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
+    for name, value in (
+        ("shuffle", shuffle or None),
+        ("sampler", sampler),
+        ("batch_sampler", batch_sampler),
+    ):
+        if value is not None:
             raise ValueError(
-                "prefetch_factor option could only be specified in multiprocessing. "
-                "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+                f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
+                f"{name}={value}"
             )
-        if persistent_workers and num_workers == 0:
-            raise ValueError("persistent_workers option needs num_workers > 0")
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
-        if batch_sampler is not None and (
-            batch_size != 1 or shuffle or sampler is not None or drop_last
-        ):
+
+
+def _check_batches(
+    size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop_last: bool
+) -> None:
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if size != 1 or shuffle or sampler is not None or drop_last:
             raise ValueError(
                 "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
                 "drop_last"
             )
-        if batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-            )
-        iterable = isinstance(dataset, IterableDataset)
-        if iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ValueError(
-                "DataLoader with IterableDataset: expected unspecified shuffle, sampler and "
-                "batch_sampler options"
-            )
-        self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
-        self.num_workers, self.generator, self.iterable = num_workers, generator, iterable
-        self.prefetch_factor = prefetch_factor or 2
-        self.worker_init_fn, self.timeout = worker_init_fn, timeout
-        if sampler is None and not iterable:
-            sampler = (
-                RandomSampler(dataset, generator=generator)
-                if shuffle
-                else SequentialSampler(dataset)
-            )
-        self.sampler = sampler
-        if batch_sampler is None and batch_size is not None and not iterable:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
-        elif batch_sampler is not None:
-            self.batch_size = None
-        self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn or (
-            default_collate
-            if batch_size is not None or batch_sampler is not None
-            else lambda sample: sample
+    elif size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
         )
 
-    def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)
-        if self.iterable and self.batch_size:
-            count = len(self.dataset)
-            return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
-        return len(self.dataset if self.iterable else self.sampler)
 
-    def __iter__(self) -> Iterator[Any]:
-        jobs = self._jobs()
-        if self.num_workers == 0:
-            return (job() for job in jobs)
-        return self._ahead(jobs)
+def _context(given: Any, workers: int) -> Any:
+    if given is None:
+        return None
+    if workers == 0:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but "
+            f"got num_workers={workers}"
+        )
+    if not isinstance(given, str):
+        return given
+    import multiprocessing
 
-    def _jobs(self) -> Iterator[Callable[[], Any]]:
-        """What makes each batch."""
-        from ... import empty, int64  # type: ignore[attr-defined]
+    known = multiprocessing.get_all_start_methods()
+    if given not in known:
+        raise ValueError(
+            "multiprocessing_context option should specify a valid start method in "
+            f"{known!r}, but got multiprocessing_context={given!r}"
+        )
+    return multiprocessing.get_context(given)
 
-        empty((), dtype=int64).random_(
-            generator=self.generator
-        )  # the seed that workers would start from
-        if self.iterable:
-            return self._iterable_jobs()
-        return self._indexed_jobs()
 
-    def _indexed_jobs(self) -> Iterator[Callable[[], Any]]:
-        fetch_many = getattr(self.dataset, "__getitems__", None)
-        for chosen in self.batch_sampler if self.batch_sampler is not None else self.sampler:
-            if self.batch_sampler is None:
-                yield lambda i=chosen: self.collate_fn(self.dataset[i])
-            elif fetch_many is not None:
-                yield lambda chosen=chosen: self.collate_fn(fetch_many(chosen))
-            else:
-                yield lambda chosen=chosen: self.collate_fn([self.dataset[i] for i in chosen])
+def _warn_pinned() -> None:
+    from ... import cuda
 
-    def _iterable_jobs(self) -> Iterator[Callable[[], Any]]:
-        batch: list[Any] = []
-        for sample in self.dataset:
-            if self.batch_size is None:
-                yield lambda sample=sample: self.collate_fn(sample)
-                continue
-            batch.append(sample)
-            if len(batch) == self.batch_size:
-                yield lambda batch=batch: self.collate_fn(batch)
-                batch = []
-        if batch and not self.drop_last:
-            yield lambda: self.collate_fn(batch)
-
-    def _ahead(self, jobs: Iterator[Callable[[], Any]]) -> Iterator[Any]:
-        """Batches fetched by threads, in order, a few ahead of the caller."""
-        from collections import deque
-        from concurrent.futures import ThreadPoolExecutor
-
-        numbers = iter(range(self.num_workers))
-
-        def start() -> None:
-            if self.worker_init_fn is not None:
-                self.worker_init_fn(next(numbers))
-
-        with ThreadPoolExecutor(self.num_workers, "flambeau-loader", start) as pool:
-            waiting: Any = deque()
-            for job in jobs:
-                waiting.append(pool.submit(job))
-                if len(waiting) > self.num_workers * self.prefetch_factor:
-                    yield waiting.popleft().result(self.timeout or None)
-            while waiting:
-                yield waiting.popleft().result(self.timeout or None)
+    if not cuda.is_available():
+        warnings.warn(
+            "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory "
+            "won't be used.",
+            stacklevel=3,
+        )

@@ -47,6 +47,12 @@ class RandomSampler(Sampler[int]):
         num_samples: int | None = None,
         generator: Any = None,
     ) -> None:
+        if not isinstance(replacement, bool):
+            raise TypeError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        if num_samples is None and not len(data_source):
+            num_samples = 0
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
             raise ValueError(
                 f"num_samples should be a positive integer value, but got num_samples={num_samples}"
@@ -68,9 +74,9 @@ class RandomSampler(Sampler[int]):
         if self.replacement:
             for start in range(0, self.num_samples, 32):
                 count = min(32, self.num_samples - start)
-                yield from randint(
-                    high=n, size=(32,), dtype=_int64(), generator=generator
-                ).tolist()[:count]
+                yield from randint(0, n, (32,), dtype=_int64(), generator=generator).tolist()[
+                    :count
+                ]
             return
         for start in range(0, self.num_samples, n or 1):
             yield from randperm(n, generator=generator).tolist()[: self.num_samples - start]
@@ -103,6 +109,58 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """Indices drawn with probabilities in proportion to weights.
+
+    Args:
+        weights: Of each sample.
+        num_samples: How many to draw.
+        replacement: May one be drawn twice?
+        generator: For the draws.
+
+    Raises:
+        ValueError: The weights are no sequence of numbers, or another option is out of range.
+
+    Source: torch.utils.data.WeightedRandomSampler
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: Any = None,
+    ) -> None:
+        from ... import as_tensor, float64  # type: ignore[attr-defined]
+
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
+        if not isinstance(replacement, bool):
+            raise ValueError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        table = as_tensor(weights, dtype=float64)
+        if table.ndim != 1:
+            raise ValueError(
+                f"weights should be a 1d sequence but given weights have shape {tuple(table.shape)}"
+            )
+        self.weights, self.num_samples = table, num_samples
+        self.replacement, self.generator = replacement, generator
+
+    def __iter__(self) -> Iterator[int]:
+        from ... import multinomial  # type: ignore[attr-defined]
+
+        drawn = multinomial(
+            self.weights, self.num_samples, self.replacement, generator=self.generator
+        )
+        yield from drawn.tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
 
 
 class BatchSampler(Sampler[list[int]]):

@@ -1,0 +1,108 @@
+"""Gamma numbers by rejection: those of PyTorch's CPU kernel, one after the other; and how they move
+with the shape parameter."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .generator import Generator, default_generator
+
+THIRD = 0.3333333432674408
+"""One third as PyTorch's kernel has it: a float32."""
+
+NODES = 20
+PANELS = (0.0, 1.0, 4.0, 12.0, 40.0)
+"""Where the integral of the slope is cut, in units of the decay of what is integrated."""
+
+
+class _Stream:
+    """Uniform and normal float64 numbers one by one."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def uniform(self) -> float:
+        high, low = self.generator.take(2).tolist()
+        return ((high << 32 | low) & ((1 << 53) - 1)) * 2.0**-53
+
+    def normal(self) -> float:
+        waiting = self.generator.next_normal
+        if waiting is not None:
+            self.generator.next_normal = None
+            return waiting
+        u, v = self.uniform(), self.uniform()
+        radius = math.sqrt(-2.0 * math.log1p(-v))
+        self.generator.next_normal = radius * math.sin(2.0 * math.pi * u)
+        return radius * math.cos(2.0 * math.pi * u)
+
+
+def _gamma(shape: np.floating, stream: _Stream) -> float:
+    scale = 1.0
+    alpha = shape
+    if alpha < 1:
+        if alpha == 0:
+            return 0.0
+        scale = (1 - stream.uniform()) ** float(1 / alpha)
+        alpha = alpha + type(shape)(1)
+    d = float(alpha - type(shape)(THIRD))  # these few steps are in the tensor's own precision
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        x = stream.normal()
+        y = 1.0 + c * x
+        if y <= 0:
+            continue
+        v = y * y * y
+        u = 1 - stream.uniform()
+        if u < 1.0 - 0.0331 * x**4 or math.log(u) < 0.5 * x * x + d * (1.0 - v + math.log(v)):
+            return scale * d * v
+
+
+def standard_gamma(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarray:
+    """Gamma numbers of given shape parameters and scale one.
+
+    Source: torch._standard_gamma; Marsaglia and Tsang, ACM TOMS 26 (2000)
+    """
+    generator = generator or default_generator
+    tiny = np.finfo(alpha.dtype).tiny
+    with generator.lock:
+        stream = _Stream(generator)
+        values = [_gamma(a, stream) for a in alpha.ravel()]
+    return np.maximum(np.array(values).reshape(alpha.shape), tiny).astype(alpha.dtype)
+
+
+def gamma_slope(x: np.ndarray, alpha: np.ndarray, digamma: np.ndarray) -> np.ndarray:
+    """How gamma numbers x move with their shape parameter, the probability below them held.
+
+    That is -dF/dalpha / f(x) for the distribution function F and the density f. dF/dalpha is the
+    integral of f(t) (log t - digamma(alpha)) over t < x, or minus that over t > x, whichever tail is
+    the shorter one; t = x exp(-s) or x exp(s) makes what is integrated a decay in s.
+
+    Source: Figurnov, Mohamed and Mnih, Implicit reparameterization gradients (2018)
+    """
+    x, alpha, digamma = (a.astype(np.float64)[..., None] for a in (x, alpha, digamma))
+    below = x < alpha
+    sign = np.where(below, -1.0, 1.0)
+    decay = np.maximum(np.abs(alpha - x), np.sqrt(x))
+    decay = np.where(below, np.maximum(decay, np.minimum(alpha, 1.0)), decay)
+    node, weight = np.polynomial.legendre.leggauss(NODES)
+    edges = np.array(PANELS)
+    half = np.diff(edges) / 2
+    points = (edges[:-1, None] + half[:, None] * (node + 1)).ravel() / decay
+    weights = (half[:, None] * weight).ravel() / decay
+    with np.errstate(all="ignore"):
+        exponent = sign * alpha * points - x * np.expm1(sign * points)
+        inside = np.exp(exponent) * (np.log(x) + sign * points - digamma)
+        total = (weights * inside).sum(-1)
+    return sign[..., 0] * x[..., 0] * total
+
+
+def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarray:
+    """Points on the simplex: gamma numbers, divided by their sum.
+
+    Source: torch._sample_dirichlet
+    """
+    drawn = standard_gamma(alpha.astype(np.float64), generator)
+    values = (drawn / drawn.sum(-1, keepdims=True)).astype(alpha.dtype)
+    return np.maximum(values, np.finfo(alpha.dtype).tiny)

@@ -1,0 +1,204 @@
+"""Normalisation layers over a batch, with running statistics: BatchNorm, InstanceNorm."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .. import Tensor, int64, ones, tensor, zeros  # type: ignore[attr-defined]
+from . import functional as F
+from .normalization import _Affine
+from .parameter import is_lazy
+
+
+class _RunningNorm(_Affine):
+    """A normalisation that keeps a running mean and variance of each channel."""
+
+    _version = 2
+    dims: tuple[int, ...]
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def _setup(
+        self,
+        num_features: int,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        bias: bool,
+        track: bool,
+        device: Any,
+        dtype: Any,
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track
+        self._add("weight", affine, num_features, device, dtype)
+        self._add("bias", affine and bias, num_features, device, dtype)
+        where = {"device": device, "dtype": dtype}
+        self.register_buffer("running_mean", zeros(num_features, **where) if track else None)
+        self.register_buffer("running_var", ones(num_features, **where) if track else None)
+        count = tensor(0, dtype=int64, device=device) if track else None
+        self.register_buffer("num_batches_tracked", count)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Mean 0, variance 1, nothing counted."""
+        if self.track_running_stats:
+            self.running_mean.zero_()  # type: ignore[union-attr]
+            self.running_var.fill_(1)  # type: ignore[union-attr]
+            self.num_batches_tracked.zero_()  # type: ignore[union-attr]
+
+    def reset_parameters(self) -> None:
+        """Weight one, bias zero, and the running statistics as at first."""
+        self.reset_running_stats()
+        super().reset_parameters()
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim not in self.dims:
+            wanted = " or ".join(f"{n}D" for n in self.dims)
+            raise ValueError(f"expected {wanted} input (got {input.ndim}D input)")
+
+    def extra_repr(self) -> str:
+        has_bias = is_lazy(self.bias) or self.bias is not None
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+            f", bias={has_bias}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_RunningNorm):
+    """Each channel less its mean over the batch, by its standard deviation."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self._setup(num_features, eps, momentum, affine, bias, track_running_stats, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
+        share = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)  # type: ignore[attr-defined]
+            if self.momentum is None:  # the mean of all batches so far
+                share = 1.0 / float(self.num_batches_tracked)
+        own = self.training or (self.running_mean is None and self.running_var is None)
+        kept = not self.training or self.track_running_stats
+        return F.batch_norm(
+            input,
+            self.running_mean if kept else None,
+            self.running_var if kept else None,
+            self.weight,
+            self.bias,
+            own,
+            share,
+            self.eps,
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats:
+            # Saved before batches were counted.
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self._count())
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def _count(self) -> Tensor:
+        kept = self.num_batches_tracked
+        return tensor(0, dtype=int64) if kept is None else kept
+
+
+class _InstanceNorm(_RunningNorm):
+    """Each channel of each sample less its mean, by its standard deviation (Ulyanov et al., 2016)."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self._setup(num_features, eps, momentum, affine, bias, track_running_stats, device, dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
+        lone = min(self.dims)
+        channels = input.ndim - lone
+        if input.shape[channels] != self.num_features:
+            message = (
+                f"expected input's size at dim={channels} to match num_features "
+                f"({self.num_features}), but got: {input.shape[channels]}."
+            )
+            if self.affine:
+                raise ValueError(message)
+            warnings.warn(
+                f"input's size at dim={channels} does not match num_features: it is not used "
+                "because affine=False",
+                stacklevel=3,
+            )
+        batch = input.unsqueeze(0) if input.ndim == lone else input
+        result = F.instance_norm(
+            batch,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return result.squeeze(0) if input.ndim == lone else result
+
+
+_DOC = """{what}
+
+    Args:
+        num_features: The number of channels.
+        eps: Added to the variance.
+        momentum: What share a batch has of the running statistics{none}.
+        affine, bias: Have a weight, and a bias, a channel?
+        track_running_stats: Keep running statistics, and use them in evaluation mode?
+
+    Shape: {shape}.
+
+    Raises:
+        ValueError: The input has another number of dimensions.
+
+    Source: torch.nn.{name}
+    """
+_SHAPES = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
+
+
+def _layer(kind: str, base: type, n: int) -> Any:
+    name = f"{kind}{n}d"
+    batch = base is _BatchNorm
+    shape = _SHAPES[n] + (" or (N, C)" if batch and n == 1 else "" if batch else ", or without N")
+    doc = _DOC.format(
+        what=base.__doc__,
+        none="; None: all batches have the same" if batch else "",
+        shape=shape,
+        name=name,
+    )
+    dims = (2, 3) if batch and n == 1 else (n + 2,) if batch else (n + 1, n + 2)
+    return type(name, (base,), {"__module__": "flambeau.nn", "__doc__": doc, "dims": dims})
+
+
+BatchNorm1d, BatchNorm2d, BatchNorm3d = (_layer("BatchNorm", _BatchNorm, n) for n in (1, 2, 3))
+InstanceNorm1d, InstanceNorm2d, InstanceNorm3d = (
+    _layer("InstanceNorm", _InstanceNorm, n) for n in (1, 2, 3)
+)

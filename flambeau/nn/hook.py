@@ -1,0 +1,364 @@
+"""How a module is called: the hooks around forward and backward."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..autograd import Function
+from ..autograd.node import Handle
+from ..core.tensor import Tensor
+
+
+class GlobalHooks:
+    """Hooks on every module, by kind."""
+
+    forward_pre: OrderedDict = OrderedDict()
+    forward: OrderedDict = OrderedDict()
+    backward_pre: OrderedDict = OrderedDict()
+    backward: OrderedDict = OrderedDict()
+    with_kwargs: dict[int, bool] = {}
+    always: dict[int, bool] = {}
+
+
+class Hooked:
+    """The part of Module that is called and calls hooks.
+
+    `_hooked` says that there may be hooks. It is False on the class, so that a module without any
+    costs one look-up; the first hook of a module sets its own, the first global one the class's.
+    """
+
+    _hooked = False
+    _is_full_backward_hook: bool | None
+    _forward_hooks: OrderedDict
+    _forward_hooks_with_kwargs: OrderedDict
+    _forward_hooks_always_called: OrderedDict
+    _forward_pre_hooks: OrderedDict
+    _forward_pre_hooks_with_kwargs: OrderedDict
+    _backward_hooks: OrderedDict
+    _backward_pre_hooks: OrderedDict
+    forward: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooked:
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    # ------------------------------------------------------------------------------- register
+
+    def register_forward_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> Handle:
+        """Call ``hook(module, args, output)`` after forward; a result replaces the output.
+
+        Args:
+            prepend: Before the hooks that there are.
+            with_kwargs: Call ``hook(module, args, kwargs, output)``.
+            always_call: Also when forward raised, with None for the output.
+        """
+        handle = self._register(self._forward_hooks, hook, prepend)
+        if with_kwargs:
+            self._forward_hooks_with_kwargs[handle.id] = True
+        if always_call:
+            self._forward_hooks_always_called[handle.id] = True
+        return handle
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args)`` before forward; a result replaces the arguments.
+
+        Args:
+            prepend: Before the hooks that there are.
+            with_kwargs: Call ``hook(module, args, kwargs)``, which may give both anew.
+        """
+        handle = self._register(self._forward_pre_hooks, hook, prepend)
+        if with_kwargs:
+            self._forward_pre_hooks_with_kwargs[handle.id] = True
+        return handle
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
+
+        A result replaces grad_input.
+
+        Raises:
+            RuntimeError: There are hooks of the old kind.
+        """
+        self._backward_kind(True)
+        return self._register(self._backward_hooks, hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_output)`` when gradients arrive; a result replaces grad_output."""
+        return self._register(self._backward_pre_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Callable) -> Handle:
+        """The old kind: ``hook(module, grad_input, grad_output)`` of the last operation of forward.
+
+        Raises:
+            RuntimeError: There are hooks of the full kind.
+        """
+        self._backward_kind(False)
+        return self._register(self._backward_hooks, hook, False)
+
+    def _backward_kind(self, full: bool) -> None:
+        if self._is_full_backward_hook is (not full):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                "Please use only one of them."
+            )
+        self._is_full_backward_hook = full
+
+    def _register(self, hooks: OrderedDict, hook: Any, first: bool) -> Handle:
+        self._hooked = True
+        return registered(hooks, hook, first)
+
+    # ----------------------------------------------------------------------------------- call
+
+    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
+        called: set[int] = set()
+        try:
+            return self._call_in_order(args, kwargs, called)
+        except Exception:
+            self._call_always(args, kwargs, called)
+            raise
+
+    def _call_in_order(self, args: tuple, kwargs: dict, called: set[int]) -> Any:
+        args, kwargs = self._before_forward(args, kwargs)
+        full = self._is_full_backward_hook is not False
+        hooks = [*GlobalHooks.backward.values(), *(self._backward_hooks.values() if full else ())]
+        pre = [*GlobalHooks.backward_pre.values(), *self._backward_pre_hooks.values()]
+        gates = BackwardGates(self, hooks, pre) if hooks or pre else None
+        if gates is not None:
+            args = gates.inputs(args)
+        output = self.forward(*args, **kwargs)
+        for hooks_, flags in (
+            (GlobalHooks.forward, GlobalHooks.with_kwargs),
+            (self._forward_hooks, self._forward_hooks_with_kwargs),
+        ):
+            for number, hook in tuple(hooks_.items()):
+                called.add(number)
+                given = (args, kwargs, output) if number in flags else (args, output)
+                result = hook(self, *given)
+                output = output if result is None else result
+        if gates is not None:
+            output = gates.outputs(output)
+        if not full and self._backward_hooks:
+            watch_last_operation(self, tuple(self._backward_hooks.values()), args, output)
+        return output
+
+    def _before_forward(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        for number, hook in (*GlobalHooks.forward_pre.items(), *self._forward_pre_hooks.items()):
+            if number not in self._forward_pre_hooks_with_kwargs:
+                result = hook(self, args)
+                if result is not None:
+                    args = result if isinstance(result, tuple) else (result,)
+                continue
+            result = hook(self, args, kwargs)
+            if result is None:
+                continue
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise RuntimeError(
+                    "forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got "
+                    f"{result}."
+                )
+            args, kwargs = result
+        return args, kwargs
+
+    def _call_always(self, args: tuple, kwargs: dict, called: set[int]) -> None:
+        """After an error: the hooks that asked to be called in any case, and were not yet."""
+        for hooks, always, flags in (
+            (GlobalHooks.forward, GlobalHooks.always, GlobalHooks.with_kwargs),
+            (
+                self._forward_hooks,
+                self._forward_hooks_always_called,
+                self._forward_hooks_with_kwargs,
+            ),
+        ):
+            for number, hook in tuple(hooks.items()):
+                if number not in always or number in called:
+                    continue
+                try:
+                    hook(self, *((args, kwargs, None) if number in flags else (args, None)))
+                except Exception as error:
+                    warnings.warn(
+                        "module forward hook with ``always_call=True`` raised an exception that was "
+                        f"silenced as another error was raised in forward: {error}",
+                        stacklevel=4,
+                    )
+
+
+def registered(hooks: OrderedDict, hook: Any, first: bool = False) -> Handle:
+    handle = Handle(hooks, hook)
+    if first:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+class _Gate(Function):
+    """Passes tensors on; its node is where hooks see the gradients of all of them together."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Any) -> Any:
+        ctx.set_materialize_grads(False)
+        return tensors
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        return grad_outputs
+
+
+class BackwardGates:
+    """One call's gates around forward, and the hooks that wait at them."""
+
+    def __init__(self, module: Any, hooks: Sequence[Callable], pre: Sequence[Callable]) -> None:
+        self.module, self.hooks, self.pre = module, hooks, pre
+        self.grad_output: tuple | None = None
+        self.has_inputs = False
+        self.count = 0
+
+    def inputs(self, args: tuple) -> tuple:
+        """The arguments, through a gate."""
+        self.count = len(args)
+        passed, node, places = _through_gate(args)
+        if node is not None and self.hooks:
+            self.has_inputs = True
+
+            def left(gs: tuple, _: tuple) -> tuple:
+                result = self._run(_spread(gs, places, self.count))
+                return tuple(result[i] for i in places)
+
+            node.register_hook(left)
+        return passed
+
+    def outputs(self, output: Any) -> Any:
+        """The output, through a gate."""
+        if not isinstance(output, (Tensor, tuple)):
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of "
+                f"Tensors but received {type(output)}",
+                stacklevel=5,
+            )
+            return output
+        listed = output if isinstance(output, tuple) else (output,)
+        passed, node, places = _through_gate(listed)
+        if node is None:
+            return output
+        count = len(listed)
+
+        def arrived(gs: tuple) -> tuple:
+            grads = _spread(gs, places, count)
+            for hook in self.pre:
+                result = hook(self.module, grads)
+                if result is not None:
+                    grads = _same_length("Backward pre hook", result, count, "grad_output")
+            self.grad_output = grads
+            if self.hooks and not self.has_inputs:
+                warnings.warn(
+                    "Full backward hook is firing when gradients are computed with respect to module "
+                    "outputs since no inputs require gradients.",
+                    stacklevel=2,
+                )
+                self._run((None,) * self.count)
+            return tuple(grads[i] for i in places)
+
+        node.register_prehook(arrived)
+        return passed if isinstance(output, tuple) else passed[0]
+
+    def _run(self, grads: tuple) -> tuple:
+        """The hooks on the gradients of the inputs."""
+        for hook in self.hooks:
+            result = hook(self.module, grads, self.grad_output)
+            if result is not None:
+                grads = _same_length("Backward hook", result, len(grads), "grad_input")
+        self.grad_output = None
+        return grads
+
+
+def _same_length(what: str, result: Any, count: int, name: str) -> tuple:
+    listed = result if isinstance(result, tuple) else (result,)
+    if len(listed) != count:
+        raise RuntimeError(
+            f"{what} returned an invalid number of {name}, got {len(listed)}, but expected {count}"
+        )
+    return listed
+
+
+def _through_gate(values: tuple) -> tuple[tuple, Any, list[int]]:
+    """Values with those that require grad led through a gate; its node, and their places."""
+    places = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        return values, None, places
+    passed = list(values)
+    made = _Gate.apply(*(values[i] for i in places))
+    for i, tensor in zip(places, made):
+        passed[i] = tensor
+    node = made[0].grad_fn
+    return tuple(passed), node, places
+
+
+def _spread(grads: Sequence[Any], places: list[int], count: int) -> tuple:
+    """Gradients at the places of all values, None between."""
+    spread: list[Any] = [None] * count
+    for i, g in zip(places, grads):
+        spread[i] = g
+    return tuple(spread)
+
+
+def watch_last_operation(module: Any, hooks: Sequence[Callable], args: tuple, output: Any) -> None:
+    """Hooks of the old kind wait at the node that made the output."""
+    while not isinstance(output, Tensor):
+        output = next(iter(output.values() if isinstance(output, dict) else output))
+    node = output.grad_fn
+    if node is None:
+        return
+    own = {x.grad_fn or x._node for x in args if isinstance(x, Tensor) and x.requires_grad}
+    if {edge for edge, _ in node.next_functions if edge is not None} != own:
+        warnings.warn(
+            "Using a non-full backward hook when the forward contains multiple autograd Nodes is "
+            "deprecated and will be removed in future versions. This hook will be missing some "
+            "grad_input. Please use register_full_backward_hook to get the documented behavior.",
+            FutureWarning,
+            stacklevel=5,
+        )
+    for hook in hooks:
+        node.register_hook(lambda ins, outs, hook=hook: hook(module, ins, outs))
+
+
+def _globally(kind: str) -> OrderedDict:
+    Hooked._hooked = True
+    return getattr(GlobalHooks, kind)
+
+
+def register_module_forward_hook(
+    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+) -> Handle:
+    """Call ``hook(module, args, output)`` after the forward of every module."""
+    handle = registered(_globally("forward"), hook)
+    if with_kwargs:
+        GlobalHooks.with_kwargs[handle.id] = True
+    if always_call:
+        GlobalHooks.always[handle.id] = True
+    return handle
+
+
+def register_module_forward_pre_hook(hook: Callable) -> Handle:
+    """Call ``hook(module, args)`` before the forward of every module."""
+    return registered(_globally("forward_pre"), hook)
+
+
+def register_module_full_backward_hook(hook: Callable) -> Handle:
+    """Call ``hook(module, grad_input, grad_output)`` for every module."""
+    return registered(_globally("backward"), hook)
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> Handle:
+    """Call ``hook(module, grad_output)`` for every module."""
+    return registered(_globally("backward_pre"), hook)

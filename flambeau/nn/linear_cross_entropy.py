@@ -1,0 +1,90 @@
+"""LinearCrossEntropyLoss: a linear layer and cross entropy in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import functional as F
+from .linear import Linear
+from .module import Module
+
+
+@dataclass(frozen=True)
+class LinearCrossEntropyOptions:
+    """How PyTorch may compute the loss in chunks to save memory; the result is the same.
+
+    Source: torch.nn.LinearCrossEntropyOptions
+    """
+
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
+
+
+class LinearCrossEntropyLoss(Module):
+    """The cross entropy of a linear layer's outputs.
+
+    Args:
+        in_features, num_classes: Of the layer.
+        out_features: More sizes of the outputs, for targets of several dimensions.
+        bias: Has the layer a bias?
+        reduction, weight, ignore_index, label_smoothing, options: As for
+            nn.functional.linear_cross_entropy.
+
+    Source: torch.nn.LinearCrossEntropyLoss
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: LinearCrossEntropyOptions | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features, self.num_classes, self.out_features = (
+            in_features,
+            num_classes,
+            out_features,
+        )
+        rows = num_classes
+        for size in out_features:
+            rows *= size
+        self.linear = Linear(in_features, rows, bias=bias, device=device, dtype=dtype)
+        self.register_buffer("weight", weight)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+
+    def forward(self, input: Any, target: Any) -> Any:
+        sizes = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*sizes, self.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(*sizes),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, "
+            f"reduction={self.reduction}, ignore_index={self.ignore_index}, "
+            f"label_smoothing={self.label_smoothing}, options={self.options}"
+        )

@@ -1,0 +1,128 @@
+"""Gradients kept small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...autograd.mode import no_grad
+from ...core.tensor import Tensor
+
+
+def _listed(parameters: Any) -> list[Any]:
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+
+
+def _gradients(parameters: Any) -> list[Any]:
+    return [p.grad for p in _listed(parameters) if p.grad is not None]
+
+
+@no_grad()
+def get_total_norm(
+    tensors: Any,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors' elements together.
+
+    Args:
+        norm_type: The p of the p-norm; inf for the maximum.
+        error_if_nonfinite: Refuse a norm that is inf or nan.
+        foreach: Chooses among PyTorch's implementations; the result is the same.
+
+    Raises:
+        RuntimeError: The norm is inf or nan, and error_if_nonfinite.
+
+    Source: torch.nn.utils.get_total_norm
+    """
+    from ... import isfinite, linalg, stack, tensor  # type: ignore[attr-defined]
+
+    listed = _listed(tensors)
+    if not listed:
+        return tensor(0.0)
+    order = float(norm_type)
+    norms = [linalg.vector_norm(x, order) for x in listed]
+    total = linalg.vector_norm(stack(norms), order)
+    if error_if_nonfinite and not bool(isfinite(total)):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
+            "cannot be clipped. To disable this error and scale the gradients by the non-finite norm "
+            "anyway, set `error_if_nonfinite=False`"
+        )
+    return total
+
+
+@no_grad()
+def clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients by max_norm / total_norm, where that is less than 1.
+
+    Source: torch.nn.utils.clip_grads_with_norm_
+    """
+    factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    for g in _gradients(parameters):
+        g.mul_(factor.to(g.dtype))
+
+
+@no_grad()
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients so that their joint norm is at most `max_norm`; gives the norm before.
+
+    Args:
+        parameters: A parameter, or several.
+        norm_type: The p of the p-norm; inf for the maximum.
+        error_if_nonfinite: Refuse a norm that is inf or nan.
+        foreach: Chooses among PyTorch's implementations; the result is the same.
+
+    Raises:
+        RuntimeError: The norm is inf or nan, and error_if_nonfinite.
+
+    Source: torch.nn.utils.clip_grad_norm_
+
+    Example:
+        >>> import flambeau as torch
+        >>> p = torch.nn.Parameter(torch.zeros(2))
+        >>> p.grad = torch.tensor([3.0, 4.0])
+        >>> torch.nn.utils.clip_grad_norm_(p, max_norm=1.0)
+        tensor(5.)
+        >>> p.grad
+        tensor([0.6000, 0.8000])
+    """
+    listed = _listed(parameters)
+    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite, foreach)
+    clip_grads_with_norm_(listed, max_norm, total, foreach)
+    return total
+
+
+def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
+    """`clip_grad_norm_` under its old name.
+
+    Source: torch.nn.utils.clip_grad_norm
+    """
+    import warnings
+
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(*args, **kwargs)
+
+
+@no_grad()
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Clamp every gradient to [-clip_value, clip_value].
+
+    Source: torch.nn.utils.clip_grad_value_
+    """
+    bound = float(clip_value)
+    for g in _gradients(parameters):
+        g.clamp_(min=-bound, max=bound)

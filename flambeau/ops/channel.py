@@ -1,0 +1,238 @@
+"""Normalisation of channels: batch, instance, group and local response normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.mode import no_grad
+from ..core.tensor import Tensor
+from ..formula.expression import Expression
+from .division import div
+from .elementary import rsqrt
+from .formula import Operand as operand
+from .normalization import layer_norm_
+from .registry import public
+from .row import rowwise
+from .statistic import var_mean_
+from .structure import cat
+
+
+@rowwise(label="NativeBatchNorm", reduced="weight bias", refuses="bool int complex")
+def batch_norm_(
+    x: Expression,
+    weight: operand = None,  # type: ignore[assignment]
+    bias: operand = None,  # type: ignore[assignment]
+    eps: float = 1e-5,
+) -> Expression:
+    """A row less its mean, by its standard deviation, times weight plus bias, one of each a row."""
+    y = layer_norm_.formula(x, None, None, eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def _channels(value: Tensor | None, ndim: int) -> Tensor | None:
+    """A vector of channels, shaped to broadcast over the other dimensions."""
+    return None if value is None else value.reshape((1, -1) + (1,) * (ndim - 2))  # type: ignore[attr-defined]
+
+
+def _check_channels(input: Tensor, **values: Tensor | None) -> None:
+    """Raises RuntimeError where a vector has another length than there are channels."""
+    for name, value in values.items():
+        if value is not None and value._array.size != input.shape[1]:
+            raise RuntimeError(
+                f"{name} should contain {input.shape[1]} elements not {value._array.size}: one for "
+                f"each channel of an input of shape {list(input.shape)}"
+            )
+
+
+def _update(running: Tensor | None, statistic: Tensor, momentum: float) -> None:
+    """running = (1 - momentum) running + momentum statistic, in place."""
+    if running is not None:
+        with no_grad():
+            running.mul_(1 - momentum).add_(statistic.to(running.dtype), alpha=momentum)  # type: ignore[attr-defined]
+
+
+def _fixed(
+    input: Tensor,
+    mean: Tensor | None,
+    var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> Tensor:
+    """By statistics that are given."""
+    if mean is None or var is None:
+        name = "running_mean" if mean is None else "running_var"
+        raise RuntimeError(
+            f"{name} must be defined in evaluation mode: pass it, or training=True to use the batch's"
+        )
+    ndim = input.ndim
+    scale: Any = rsqrt(_channels(var, ndim) + eps)  # type: ignore[operator]
+    scale = scale if weight is None else scale * _channels(weight, ndim)
+    result = (input - _channels(mean, ndim)) * scale  # type: ignore[operator]
+    return result if bias is None else result + _channels(bias, ndim)
+
+
+@public("nn.functional.batch_norm")
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel (dimension 1) less its mean, by its standard deviation, times weight plus bias.
+
+    Args:
+        input: (N, C, ...).
+        running_mean, running_var: (C); used in evaluation, updated in training where given.
+        weight, bias: (C).
+        training: Take the batch's own mean and variance.
+        momentum: How much of the batch's statistics enters the running ones.
+        eps: Added to the variance.
+
+    Raises:
+        ValueError: In training, with one value a channel.
+        RuntimeError: In evaluation, without running statistics; or a vector has the wrong length.
+
+    Source: torch.nn.functional.batch_norm; Ioffe and Szegedy (2015)
+    """
+    _check_channels(
+        input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
+    if not training:
+        return _fixed(input, running_mean, running_var, weight, bias, eps)
+    ndim = input.ndim
+    if input._array.size == input.shape[1]:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}"
+        )
+    dims = (0, *range(2, ndim))
+    if running_mean is not None or running_var is not None:
+        var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
+        _update(running_mean, mean, momentum)
+        _update(running_var, var, momentum)
+    return batch_norm_(
+        input, _channels(weight, ndim), _channels(bias, ndim), dim=dims, parameters=(float(eps),)
+    )
+
+
+@public("nn.functional.instance_norm")
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`batch_norm` of each element of the batch for itself.
+
+    Args:
+        input: (N, C, ...).
+        use_input_stats: Take the input's own mean and variance, not the running ones.
+        running_mean, running_var, weight, bias, momentum, eps: As for `batch_norm`.
+
+    Raises:
+        ValueError: There is one value a channel.
+
+    Source: torch.nn.functional.instance_norm; Ulyanov, Vedaldi and Lempitsky (2016)
+    """
+    _check_channels(
+        input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
+    if not use_input_stats:
+        return _fixed(input, running_mean, running_var, weight, bias, eps)
+    ndim = input.ndim
+    if input._array.size == input.shape[0] * input.shape[1]:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
+        )
+    dims = tuple(range(2, ndim))
+    if running_mean is not None or running_var is not None:
+        var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
+        _update(running_mean, mean.mean(0), momentum)
+        _update(running_var, var.mean(0), momentum)
+    return batch_norm_(
+        input, _channels(weight, ndim), _channels(bias, ndim), dim=dims, parameters=(float(eps),)
+    )
+
+
+@public("group_norm", "nn.functional.group_norm")
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Groups of channels less their mean, by their standard deviation, times weight plus bias.
+
+    Args:
+        input: (N, C, ...).
+        num_groups: How many groups the channels form.
+        weight, bias: (C).
+        eps: Added to the variance.
+
+    Raises:
+        RuntimeError: The channels cannot be divided so.
+
+    Source: torch.nn.functional.group_norm; Wu and He (2018)
+    """
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {input.ndim}"
+        )
+    shape = input.shape
+    if num_groups <= 0 or shape[1] % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of "
+            f"shape {list(shape)} and num_groups={num_groups}"
+        )
+    _check_channels(input, weight=weight, bias=bias)
+    if not input._array.size:
+        return input.clone()  # type: ignore[attr-defined]
+    groups = input.reshape(shape[0], num_groups, -1)  # type: ignore[attr-defined]
+    result = layer_norm_(groups, None, None, dim=-1, parameters=(float(eps),)).reshape(shape)
+    if weight is not None:
+        result = result * _channels(weight, input.ndim)
+    return result if bias is None else result + _channels(bias, input.ndim)
+
+
+@public("nn.functional.local_response_norm")
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """input / (k + alpha times the mean square of `size` neighbouring channels) ^ beta.
+
+    Args:
+        input: (N, C, ...), three dimensions or more.
+        size: How many channels, zeros beyond the first and last included.
+        alpha, beta, k: As in the formula.
+
+    Raises:
+        ValueError: There are fewer than three dimensions.
+
+    Source: torch.nn.functional.local_response_norm; Krizhevsky, Sutskever and Hinton (2012)
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        )
+    if not input._array.size:
+        return input
+    squares = input * input  # type: ignore[operator]
+    channels = input.shape[1]
+    edge = squares.detach()[:, :1] * 0
+    padded = cat([edge] * (size // 2) + [squares] + [edge] * ((size - 1) // 2), 1)
+    total = padded.narrow(1, 0, channels)  # type: ignore[attr-defined]
+    for i in range(1, size):
+        total = total + padded.narrow(1, i, channels)  # type: ignore[attr-defined]
+    if input.dtype.category < 2:  # the mean of integers is an integer
+        total = div(total, size, rounding_mode="trunc") * size  # type: ignore[operator]
+    return input / (total * (alpha / size) + k) ** beta

@@ -1,0 +1,206 @@
+"""Losses of classes: nll_loss and cross_entropy."""
+
+from __future__ import annotations
+
+from ..core.tensor import Tensor
+from ..formula import primitive as p
+from ..formula.expression import Expression, position
+from .loss_head import loss, reduced
+from .normalization import log_softmax
+from .reduction import sum
+from .row import rowwise
+
+
+@rowwise(label="NllLoss", aside="target", reduced="target", names="input target")
+def index_cross_entropy(x: Expression, target: Expression) -> Expression:
+    """log(sum(exp(x))) - x[target] of a row."""
+    c = x - p.held(p.amax(x))
+    picked = p.sum(p.where(p.equal(position(), target), c, 0.0))
+    return p.log(p.sum(p.exp(c))) - picked
+
+
+@index_cross_entropy.gradient
+def _(g: Expression, x: Expression, target: Expression, y: Expression) -> tuple:
+    e = p.exp(x - p.held(p.amax(x)))
+    share = e / p.sum(e)
+    return g * (share - p.where(p.equal(position(), target), 1.0, 0.0)), None
+
+
+@rowwise(label="NllLoss", aside="target", reduced="target", names="input target")
+def minus_picked(x: Expression, target: Expression) -> Expression:
+    """-x[target] of a row."""
+    return -p.sum(p.where(p.equal(position(), target), x, 0.0))
+
+
+def _class_dim(input: Tensor) -> int:
+    if input.ndim == 0:
+        raise ValueError(
+            "Expected 1 or more dimensions (got 0): an input is (C), (N, C) or (N, C, ...)"
+        )
+    return 0 if input.ndim == 1 else 1
+
+
+def _check_target(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> int:
+    """Check class indices; gives the class dimension."""
+    dim = _class_dim(input)
+    wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
+    if tuple(target.shape) != tuple(wanted):
+        if input.ndim > 1 and target.ndim and input.shape[0] != target.shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+                f"({target.shape[0]})."
+            )
+        raise RuntimeError(
+            f"{name}: expected a target of shape {list(wanted)}, got {list(target.shape)}"
+        )
+    if target.dtype.name not in ("int64", "uint8"):
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
+            "target with .long()"
+        )
+    array, classes = target._array, input.shape[dim]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but "
+            f"got weight tensor of shape: {list(weight.shape)}"
+        )
+    if array.size:
+        bad = (array < 0) | (array >= classes)
+        if bad.any() and (bad & (array != ignore_index)).any():
+            raise IndexError(
+                f"Target {int(array[bad & (array != ignore_index)][0])} is out of bounds."
+            )
+    return dim
+
+
+def _mean_of_classes(
+    losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> Tensor:
+    """Losses of classes by their weights, without the ignored ones, reduced."""
+    ignored = target == ignore_index
+    has_ignored = bool(ignored._array.any())  # type: ignore[union-attr]
+    if weight is None and not has_ignored:
+        return reduced(losses, reduction, "NllLoss")
+    if weight is None:
+        scale = (~ignored).to(losses.dtype)  # type: ignore[operator]
+    else:
+        safe = target.masked_fill(ignored, 0)  # type: ignore[attr-defined]
+        scale = weight[safe].masked_fill(ignored, 0.0)  # type: ignore[index]
+    losses = (losses * scale).masked_fill(ignored, 0.0)  # type: ignore[operator]
+    if reduction == "mean":
+        return sum(losses) / sum(scale)
+    return reduced(losses, reduction, "NllLoss")
+
+
+@loss("input target weight size_average ignore_index reduce reduction")
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log probability of the target's class.
+
+    Args:
+        input: Log probabilities (N, C, ...) or (C).
+        target: Classes (N, ...) or ().
+        weight: (C), how much a class counts.
+        ignore_index: A target that does not count.
+
+    Source: torch.nn.functional.nll_loss
+    """
+    dim = _check_target("nll_loss", input, target, weight, ignore_index)
+    losses = minus_picked(input, target.unsqueeze(dim), dim=dim)  # type: ignore[attr-defined]
+    return _mean_of_classes(losses, target, weight, ignore_index, reduction)
+
+
+@loss("input target weight size_average ignore_index reduce reduction label_smoothing")
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross entropy of softmax(input) and the target.
+
+    Args:
+        input: Scores (N, C, ...) or (C).
+        target: Classes (N, ...) or (), or probabilities in the input's shape.
+        weight: (C), how much a class counts.
+        ignore_index: A class that does not count.
+        label_smoothing: How much of the target is spread over all classes.
+
+    Raises:
+        IndexError: A class is out of bounds.
+        RuntimeError, ValueError: The shapes or dtypes do not fit.
+
+    Source: torch.nn.functional.cross_entropy
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nn.functional.cross_entropy(torch.zeros(1, 4), torch.tensor([2]))
+        tensor(1.3863)
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if target.shape == input.shape and target.dtype.category >= 2:
+        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
+    dim = _check_target("cross_entropy", input, target, weight, ignore_index)
+    if label_smoothing:
+        return _cross_entropy_smoothed(
+            input, target, weight, ignore_index, reduction, label_smoothing, dim
+        )
+    losses = index_cross_entropy(input, target.unsqueeze(dim), dim=dim)  # type: ignore[attr-defined]
+    return _mean_of_classes(losses, target, weight, ignore_index, reduction)
+
+
+def _cross_entropy_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
+    dim = _class_dim(input)
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / input.shape[dim]  # type: ignore[operator]
+    scores = log_softmax(input, dim)
+    if weight is not None:
+        scores = scores * _along(weight, dim, input.ndim)
+    loss = -sum(scores * target, dim)  # type: ignore[operator]
+    if reduction == "mean":
+        return sum(loss) / max(1, loss.numel())  # type: ignore[operator]
+    return reduced(loss, reduction)
+
+
+def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
+    return weight.reshape([-1 if i == dim else 1 for i in range(ndim)])  # type: ignore[attr-defined]
+
+
+def _cross_entropy_smoothed(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    dim: int,
+) -> Tensor:
+    scores = log_softmax(input, dim)
+    own = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
+    spread = -sum(scores if weight is None else scores * _along(weight, dim, input.ndim), dim)  # type: ignore
+    ignored = target == ignore_index
+    spread = spread.masked_fill(ignored, 0.0)
+    if reduction == "mean":
+        counted = (
+            (~ignored).to(input.dtype)
+            if weight is None
+            else weight[  # type: ignore
+                target.masked_fill(ignored, 0)
+            ].masked_fill(ignored, 0.0)
+        )  # type: ignore[attr-defined]
+        spread = sum(spread) / sum(counted)
+    else:
+        spread = reduced(spread, reduction)
+    return own * (1 - smoothing) + spread * (smoothing / input.shape[dim])  # type: ignore[operator]

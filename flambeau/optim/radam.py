@@ -1,0 +1,84 @@
+"""RAdam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.tensor import Tensor
+from .optimizer import Optimizer, checked, checked_betas, checked_lr
+from .state import number
+
+
+class RAdam(Optimizer):
+    """Adam that waits until its mean square can be trusted (Liu et al., 2020).
+
+    Args:
+        lr: Step size.
+        betas: How much of the running means a step keeps.
+        eps: Added to the root of the mean square.
+        weight_decay: Adds weight_decay p to the gradient, or (decoupled) shrinks p.
+        decoupled_weight_decay: Decay as AdamW does.
+        maximize: Ascend.
+        foreach: Chooses among PyTorch's implementations; here there is one, with the same result.
+        capturable: For CUDA graphs; refused for parameters on the CPU.
+        differentiable: Record the step.
+
+    Raises:
+        ValueError: An option is out of range.
+
+    Source: torch.optim.RAdam
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
+        }
+        checked_lr(lr, defaults)
+        checked("epsilon value", eps)
+        checked_betas(betas)
+        checked("weight_decay value", weight_decay)
+        super().__init__(params, defaults)
+
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return "exp_avg", "exp_avg_sq"
+
+    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+        lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
+        eps = group["eps"]
+        limit = 2 / (1 - beta2) - 1
+
+        def change(xp: Any, p: Any, g: Any, t: float, mean: Any, square: Any) -> None:
+            mean += (1 - beta1) * (g - mean)
+            square *= beta2
+            square += (1 - beta2) * (g * g)
+            left1, left2 = 1 - beta1**t, 1 - beta2**t
+            length = limit - 2 * t * beta2**t / left2  # of the average that the mean square is
+            step = mean * (lr / left1)
+            if length > 5:
+                trust = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
+                step = step * ((trust * left2) ** 0.5) / (xp.sqrt(square) + eps)
+            p -= step
+
+        return change

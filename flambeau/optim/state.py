@@ -1,0 +1,240 @@
+"""What optimisers keep: state of the parameters, saving and loading it, and what rules compute with."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from copy import deepcopy
+from itertools import chain
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..autograd.node import Handle
+from ..core.device import CPU
+from ..core.dtype import float32, float64, get_default_dtype
+from ..core.kind import kind_of
+from ..core.tensor import Tensor, wrap
+
+_HOOKS = (
+    "_optimizer_step_pre_hooks",
+    "_optimizer_step_post_hooks",
+    "_optimizer_state_dict_pre_hooks",
+    "_optimizer_state_dict_post_hooks",
+    "_optimizer_load_state_dict_pre_hooks",
+    "_optimizer_load_state_dict_post_hooks",
+)
+
+
+class Stateful:
+    """The half of Optimizer that saves, loads and calls hooks."""
+
+    defaults: dict[str, Any]
+    state: defaultdict[Any, dict[str, Any]]
+    param_groups: list[dict[str, Any]]
+    _optimizer_step_pre_hooks: OrderedDict
+    _optimizer_step_post_hooks: OrderedDict
+    _optimizer_state_dict_pre_hooks: OrderedDict
+    _optimizer_state_dict_post_hooks: OrderedDict
+    _optimizer_load_state_dict_pre_hooks: OrderedDict
+    _optimizer_load_state_dict_post_hooks: OrderedDict
+
+    def _make_hooks(self) -> None:
+        for name in _HOOKS:
+            self.__dict__.setdefault(name, OrderedDict())
+
+    def register_step_pre_hook(self, hook: Callable) -> Handle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may give new arguments."""
+        self._has_step_hooks = True
+        return Handle(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> Handle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        self._has_step_hooks = True
+        return Handle(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(optimizer)`` before `state_dict`."""
+        return _registered(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(optimizer, state_dict)`` after `state_dict`; a result replaces it."""
+        return _registered(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(optimizer, state_dict)`` before loading; a result replaces what is loaded."""
+        return _registered(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(optimizer)`` after loading."""
+        return _registered(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and options, parameters replaced by their numbers.
+
+        Source: torch.optim.Optimizer.state_dict
+
+        Example:
+            >>> import flambeau as torch
+            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+            >>> optimizer.state_dict()["param_groups"][0]["lr"]
+            0.1
+        """
+        for hook in tuple(self._optimizer_state_dict_pre_hooks.values()):
+            hook(self)
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                numbers.setdefault(id(p), len(numbers))
+            packed = {key: value for key, value in group.items() if key != "params"}
+            groups.append({**packed, "params": [numbers[id(p)] for p in group["params"]]})
+        result: dict[str, Any] = {
+            "state": {
+                numbers[id(p)] if isinstance(p, Tensor) else p: value
+                for p, value in self.state.items()
+            },
+            "param_groups": groups,
+        }
+        for hook in tuple(self._optimizer_state_dict_post_hooks.values()):
+            result = hook(self, result) or result
+        return result
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave; the parameters stay this optimiser's.
+
+        Raises:
+            ValueError: The groups differ in number or size.
+        """
+        state_dict = dict(state_dict)
+        for hook in tuple(self._optimizer_load_state_dict_pre_hooks.values()):
+            state_dict = hook(self, state_dict) or state_dict
+        saved = deepcopy(state_dict["param_groups"])
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, self.param_groups)):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of "
+                "optimizer's group"
+            )
+        numbers = chain.from_iterable(group["params"] for group in saved)
+        by_number: dict[Hashable, Tensor] = dict(
+            zip(numbers, chain.from_iterable(group["params"] for group in self.param_groups))
+        )
+        self.state = defaultdict(dict)
+        for number_, values in state_dict["state"].items():
+            if number_ in by_number:
+                p = by_number[number_]
+                self.state[p] = _fitted(values, p)
+            else:
+                self.state[number_] = values
+        self.param_groups = [_merged(old, new) for old, new in zip(self.param_groups, saved)]
+        for hook in tuple(self._optimizer_load_state_dict_post_hooks.values()):
+            hook(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "defaults": self.defaults,
+            "state": self.state,
+            "param_groups": self.param_groups,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._make_hooks()
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """A loaded group with this optimiser's parameters, and its names where none were saved."""
+    merged = {**new, "params": old["params"]}
+    if "param_names" in old and "param_names" not in new:
+        merged["param_names"] = old["param_names"]
+    return merged
+
+
+def _registered(hooks: OrderedDict, hook: Any, first: bool) -> Handle:
+    handle = Handle(hooks, hook)
+    if first:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _fitted(value: Any, p: Tensor, key: Any = None) -> Any:
+    """A loaded state value in its parameter's dtype and place; step counts stay as they are."""
+    if isinstance(value, Tensor):
+        if key == "step":
+            return value.detach().clone()  # type: ignore[attr-defined]
+        wanted = p.dtype if p.is_floating_point() else value.dtype
+        return value.detach().clone().to(p.device, wanted)  # type: ignore[attr-defined]
+    if isinstance(value, dict):
+        return {k: _fitted(v, p, k) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_fitted(v, p) for v in value)
+    return deepcopy(value)
+
+
+def scalar(value: float) -> Tensor:
+    """A count or a factor as state keeps it: 0-d, float32 (float64 where that is the default)."""
+    dtype = float64 if get_default_dtype() is float64 else float32
+    return wrap(np.asarray(value, dtype.numpy), kind_of(dtype, CPU))
+
+
+def start_step(p: Tensor, state: dict[str, Any], names: Sequence[str]) -> None:
+    """A count of 0, and zeros in the parameter's shape for every name."""
+    state["step"] = scalar(0.0)
+    for name in names:
+        state[name] = zeros_like(p)
+
+
+def zeros_like(p: Tensor, value: complex = 0) -> Tensor:
+    """A tensor in the parameter's shape, dtype and layout in memory."""
+    return wrap(p._kind.xp.full_like(p._array, value), p._kind)
+
+
+def number(value: Any, recorded: bool = False) -> Any:
+    """An option that may be a tensor of one element, as a number (as it is in a recorded step)."""
+    return value if recorded or not isinstance(value, Tensor) else value.item()
+
+
+def handles(recorded: bool, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:
+    """What a rule computes with: the module of functions, then p, its gradient and state, as arrays.
+
+    In a recorded step they are tensors. Complex values are seen as pairs of real ones.
+    """
+    if recorded:
+        return _recorded_handles(p, grad, state)
+    kind = p._kind
+    if kind.dtype.is_complex:
+        tensors = [_real(x) for x in (p, grad, *state)]
+        return [kind.xp, *(x._array for x in tensors)]
+    return [kind.xp, p._array, grad._array, *[x._array for x in state]]
+
+
+FLUSHED = 64
+"""Every how many steps `flush` looks at the state."""
+
+
+def flush(arrays: Sequence[Any]) -> None:
+    """Set to 0 what has become subnormal.
+
+    Where gradients have stopped, running means shrink by a factor a step until they are subnormal, stay
+    so for ever, and arithmetic on such numbers is some thirty times as slow.
+    """
+    for x in arrays:
+        if x.dtype.kind == "f" and x.ndim:
+            x[np.abs(x) < np.finfo(x.dtype).tiny] = 0
+
+
+def _recorded_handles(p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:
+    import flambeau
+
+    functions: ModuleType = flambeau
+    tensors = (p, grad, *state)
+    if p._kind.dtype.is_complex:
+        return [functions, *(_real(x) for x in tensors)]
+    return [functions, *tensors]
+
+
+def _real(x: Tensor) -> Tensor:
+    return x.view_as_real() if x._kind.dtype.is_complex else x  # type: ignore[attr-defined]

@@ -1,0 +1,279 @@
+"""Sample calls for the generic tests.
+
+A formula is called with arrays between 0.2 and 0.8, one for each operand, unless `RANGES` says
+otherwise; what cannot be called so has a program. A program is a call of public functions and the shapes
+(or arrays) of its inputs; which operations it records is found by running it, and an operation that
+no program reaches fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import flambeau as torch
+from flambeau.nn import functional as F
+
+RANGES = {
+    "acosh": (1.2, 3.0),
+    "hardshrink": (0.6, 0.9),
+    "softshrink": (0.6, 0.9),
+    "lgamma": (1.2, 3.0),
+    "ndtri": (0.2, 0.8),
+    "threshold": (0.6, 0.9),
+}
+"""Where to sample an operation that has no derivative, or a kink, between 0.2 and 0.8."""
+
+UNREAL = {
+    "gcd": "integers only",
+    "lcm": "integers only",
+    "bitwise_and": "integers only",
+    "bitwise_or": "integers only",
+    "bitwise_xor": "integers only",
+    "bitwise_not": "integers only",
+    "bitwise_left_shift": "integers only",
+    "bitwise_right_shift": "integers only",
+    "nextafter": "it steps",
+    "real_part": "complex numbers only",
+    "imag_part": "complex numbers only",
+}
+"""Formulas that cannot be differentiated at real numbers, each with its reason."""
+
+UNDERIVED = {"igamma": 1, "igammac": 1, "step_at_zero": 2}
+"""Formulas without a derivative by their first operands, and by how many: asking for it raises."""
+
+
+def _classes(*shape: int, count: int = 3) -> torch.Tensor:
+    return torch.from_numpy(np.arange(int(np.prod(shape))).reshape(shape) % count)
+
+
+def _spd(x: torch.Tensor) -> torch.Tensor:
+    return x @ x.mT + 2 * torch.eye(x.shape[-1], dtype=x.dtype)
+
+
+def _distinct(*shape: int) -> np.ndarray:
+    """Numbers far enough apart that a small step changes no order."""
+    size = int(np.prod(shape))
+    return ((np.arange(size) * 7 % size + 1) / size).reshape(shape)
+
+
+APART = torch.arange(3.0, dtype=torch.float64) * 4 * torch.eye(3, dtype=torch.float64)
+WEIGHT = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+
+Program = tuple[Callable[..., Any], tuple]
+
+
+class Tagged(torch.Tensor):
+    """A subclass, which becomes a plain tensor again."""
+
+
+PROGRAMS: dict[str, Program] = {
+    "as_subclass": (lambda x: (x * x).as_subclass(Tagged).as_subclass(torch.Tensor), ((2, 3),)),
+    "where": (lambda x, y: torch.where(_classes(2, 3) > 0, x, y), ((2, 3), (3,))),
+    "clamp by tensors": (lambda x, a, b: torch.clamp(x, a, b + 1), ((2, 3), (3,), (2, 1))),
+    "clamp_min": (lambda x, a: torch.clamp(x, min=a), ((2, 3), (3,))),
+    "cross_entropy": (lambda x: F.cross_entropy(x, _classes(2)), ((2, 3),)),
+    "cross_entropy of images": (
+        lambda x: F.cross_entropy(x, _classes(2, 2), reduction="none"),
+        ((2, 3, 2),),
+    ),
+    "cross_entropy smoothed": (
+        lambda x: F.cross_entropy(x, _classes(2), weight=WEIGHT, label_smoothing=0.1),
+        ((2, 3),),
+    ),
+    "cross_entropy of probabilities": (lambda x, y: F.cross_entropy(x, y), ((2, 3), (2, 3))),
+    "nll_loss": (
+        lambda x, w: F.nll_loss(x, _classes(4), w, ignore_index=1, reduction="sum"),
+        ((4, 3), (3,)),
+    ),
+    "multi_margin_loss": (lambda x: F.multi_margin_loss(x, _classes(2), p=2), (_distinct(2, 3),)),
+    "multilabel_margin_loss": (
+        lambda x: F.multilabel_margin_loss(x, torch.tensor([[2, 0, -1], [1, -1, 0]])),
+        (_distinct(2, 3),),
+    ),
+    "batch_norm": (
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        ((2, 3, 2), (3,), (3,)),
+    ),
+    "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b), ((2, 4, 2), (4,), (4,))),
+    "instance_norm": (lambda x, w: F.instance_norm(x, weight=w), ((2, 2, 3), (2,))),
+    "layer_norm plain": (lambda x: F.layer_norm(x, (3,)), ((2, 3),)),
+    "layer_norm of two dims": (
+        lambda x, w: F.layer_norm(x, (3, 2), w),
+        ((2, 3, 2), (3, 2)),
+    ),
+    "local_response_norm": (lambda x: F.local_response_norm(x, 2, alpha=0.5), ((2, 3, 2),)),
+    "gelu tanh": (lambda x: F.gelu(x, approximate="tanh"), ((4,),)),
+    "poisson": (lambda x, y: F.poisson_nll_loss(x, y, full=True, log_input=False), ((3,), (3,))),
+    "gaussian": (lambda x, y, v: F.gaussian_nll_loss(x, y, v, full=True), ((3,), (3,), (3,))),
+    "kl_div": (lambda x, y: F.kl_div(x, y, reduction="batchmean", log_target=True), ((3,), (3,))),
+    "cosine_embedding_loss": (
+        lambda x, y: F.cosine_embedding_loss(x, y, torch.tensor([1, -1]), margin=-1.0),
+        ((2, 3), (2, 3)),
+    ),
+    "triplet_margin_loss": (
+        lambda a, p, n: F.triplet_margin_loss(a, p, n, margin=5.0),
+        ((2, 3), (2, 3), (2, 3)),
+    ),
+    "cosine_similarity": (lambda x, y: torch.cosine_similarity(x, y), ((2, 3), (1, 3))),
+    "normalize": (lambda x: F.normalize(x), ((2, 3),)),
+    "norms": (
+        lambda x: [torch.linalg.vector_norm(x, p, 1) for p in (0.5, 1, 2, 3, -1, np.inf, -np.inf)],
+        (_distinct(2, 3),),
+    ),
+    "prod at one zero": (lambda x: torch.prod(x, 1), (np.array([[2.0, 0.0, 3.0], [1, 2, 4]]),)),
+    "prod at two zeros": (lambda x: torch.prod(x, 0), (np.array([2.0, 0.0, 0.0, 5.0]),)),
+    "sum over dims": (lambda x: torch.sum(x, (0, 2), keepdim=True) ** 2, ((2, 3, 2),)),
+    "mean of all": (lambda x: torch.mean(x) ** 2, ((2, 3),)),
+    "var_mean": (lambda x: torch.var_mean(x, 1), ((2, 3),)),
+    "aminmax": (lambda x: torch.aminmax(x, dim=0), (_distinct(2, 3),)),
+    "max of all": (lambda x: torch.max(x) ** 2, (_distinct(2, 3),)),
+    "max along": (lambda x: torch.max(x, 1)[0] ** 2, (_distinct(2, 3),)),
+    "logsumexp of dims": (lambda x: torch.logsumexp(x, (0, 1)), ((2, 3),)),
+    "frexp": (lambda x: torch.frexp(x)[0] ** 2, ((3,),)),
+    "views": (
+        lambda x: (
+            x.view(6),
+            x.permute(1, 0),
+            x.transpose(0, 1),
+            x.t(),
+            x.unsqueeze(0).squeeze(0),
+            x.expand(2, 2, 3),
+            x[1:, ::2],
+            x.select(0, 1),
+            x.diagonal(),
+            x.flip(0),
+        ),
+        ((2, 3),),
+    ),
+    "view then square": (
+        lambda x: sum(
+            (y * y).sum()
+            for y in (
+                x.view(6),
+                x.t(),
+                x.unsqueeze(0).squeeze(0),
+                x.expand(2, 2, 3),
+                x[1:, ::2],
+                x.select(0, 1),
+                x.diagonal(),
+                x.flip(0),
+                x.roll(1, 1),
+                x.t().reshape(6),
+                x.t().contiguous(),
+                x.permute(1, 0),
+                x.as_strided((2, 2), (1, 2)),
+                x.unfold(1, 2, 1),
+                x.clone(),
+                x.tril(),
+                x.triu(),
+                x.cumsum(1),
+                *x.unbind(0),
+                *x.split(2, 1),
+                torch.stack([x, x * x]),
+                torch.cat([x, x * x], 1),
+            )
+        ),
+        ((2, 3),),
+    ),
+    "complex views": (
+        lambda x: torch.view_as_real(torch.view_as_complex(x) ** 2),
+        ((3, 2),),
+    ),
+    "indexing": (
+        lambda x: x[torch.tensor([0, 1, 1])] ** 2 + x[_classes(2, 3) > 2].sum() ** 2,
+        ((2, 3),),
+    ),
+    "writing": (lambda x, y: _written(x, y), ((2, 3), (3,))),
+    "index_put": (
+        lambda x, v: x.index_put((torch.tensor([0, 1, 0]),), v, accumulate=True) ** 2,
+        ((2, 3), (3, 3)),
+    ),
+    "gather": (lambda x: x.gather(1, _classes(2, 2)) ** 2, ((2, 3),)),
+    "embedding": (lambda w: F.embedding(_classes(4), w) ** 2, ((3, 2),)),
+    "products": (
+        lambda a, b, v: (a @ b, a @ v, v @ b, v @ v, (a @ b)[None] @ b[None]),
+        ((3, 3), (3, 3), (3,)),
+    ),
+    "linear": (lambda x, w, b: F.linear(x, w, b), ((2, 3), (4, 3), (4,))),
+    "einsum": (lambda x, y: torch.einsum("bij,jk->bik", x, y), ((2, 2, 3), (3, 2))),
+    "cast": (lambda x: x.to(torch.complex128).real ** 2, ((3,),)),
+    "drawn": (lambda x: x + _random(x), ((3,),)),
+    "copy_": (lambda x, y: (x * 1).copy_(y) * x, ((2, 3), (3,))),
+    "fourier": (
+        lambda x: (
+            torch.fft.fft(x) * torch.fft.ifft(x * x),
+            torch.fft.irfft(torch.fft.rfft(x * x), 4) * x,
+        ),
+        ((2, 4),),
+    ),
+    "cdist": (lambda x, y: torch.cdist(x, y), ((2, 3), (3, 3))),
+    "triangular": (
+        lambda a, b: torch.linalg.solve_triangular(
+            a.tril() + torch.eye(3, dtype=torch.float64), b, upper=False
+        ),
+        ((3, 3), (3, 2)),
+    ),
+    "cholesky": (
+        lambda a, b: (
+            torch.linalg.cholesky(_spd(a)),
+            torch.cholesky_solve(b, a.tril() + torch.eye(3, dtype=torch.float64)),
+            torch.cholesky_inverse(a.tril() + torch.eye(3, dtype=torch.float64)),
+        ),
+        ((3, 3), (3, 2)),
+    ),
+    "inverse": (
+        lambda a, b: (
+            torch.linalg.inv(_spd(a)),
+            torch.linalg.solve(_spd(a), b),
+            torch.linalg.det(a),
+            torch.linalg.slogdet(_spd(a))[1],
+            torch.matrix_exp(a),
+        ),
+        ((3, 3), (3, 2)),
+    ),
+    "lu": (lambda a: torch.linalg.lu_factor(_spd(a))[0], ((3, 3),)),
+    "qr": (lambda a: torch.linalg.qr(a), (_distinct(4, 3) + np.eye(4, 3),)),
+    "symmetric": (
+        lambda a: torch.linalg.eigvalsh(a + a.mT + APART),
+        ((3, 3),),
+    ),
+    "eig": (lambda a: torch.linalg.eigvals(a + APART).real, ((3, 3),)),
+    "svd": (
+        lambda a: (torch.linalg.svdvals(a), torch.linalg.svd(a, full_matrices=False)[1]),
+        (_distinct(3, 2) + np.eye(3, 2),),
+    ),
+    "pinv": (lambda a: torch.linalg.pinv(a), (_distinct(3, 2) + np.eye(3, 2),)),
+    "lstsq": (
+        lambda a, b: torch.linalg.lstsq(a, b)[0],
+        (_distinct(3, 2) + np.eye(3, 2), (3, 1)),
+    ),
+}
+"""Calls of public functions whose derivatives are checked to second order."""
+
+
+def _random(x: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(0)
+    return (x * 1).uniform_()
+
+
+def _written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Writes of every kind into a copy."""
+    z = x * x
+    z[0] = y
+    z[:, 1:] *= 2
+    z[torch.tensor([1])] = y * y
+    z.t()[2].mul_(3)
+    return z * z
+
+
+def arrays_of(program: str) -> list[np.ndarray]:
+    rng = np.random.default_rng(len(program))
+    return [
+        np.asarray(each, np.float64)
+        if isinstance(each, np.ndarray)
+        else rng.uniform(0.2, 0.8, each)
+        for each in PROGRAMS[program][1]
+    ]
