@@ -266,14 +266,14 @@ def _weight_plan(
     part = slab(*facts, (chunk, *places[1:]))
     step = len(part.planes) * part.plane
     offsets = (np.arange(channels, dtype=np.int64)[:, None] * step + part.offsets).reshape(-1)
-    shape = convolution_weight.form(element, machine().bits, rows // groups)
+    shape = convolution_weight.form(element, machine().bits, rows // groups, offsets.size)
     panels = -(-offsets.size // shape.vectors)
     offsets = np.pad(offsets, (0, panels * shape.vectors - offsets.size), mode="edge")
     seen = np.zeros((chunk, *part.extents[1:]), bool)
     seen[:, : places[1], : places[2]] = True
     seen = np.pad(seen.reshape(-1), (0, -seen.size % shape.lanes)).reshape(-1, shape.lanes)
     masks = (seen * (1 << np.arange(shape.lanes))).sum(1).astype(np.int32)
-    flat = np.array([(0, 0, 0, 0, places[2])], np.int64)
+    flat = np.array([(0, 0, 0, 0, places[0], 0, places[1], 0, places[2])], np.int64)
     return WeightPlan(shape, part, places, chunk, flat, offsets, masks, panels)
 
 
@@ -289,7 +289,9 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     blocks = -(-rows // form.rows)
     share = -(-n // min(n, max(1, ITEMS // groups)))
     shares = -(-n // share)
-    parts = np.zeros((shares, groups, plan.panels, blocks, form.rows, form.vectors), x.dtype)
+    parts = np.zeros(
+        (shares, groups, plan.panels, blocks, convolution_weight.sums_of(form)), x.dtype
+    )
     words = [
         id(x), id(y), id(parts), id(part.planes), id(plan.flat), id(plan.offsets), id(plan.masks),
         n, share, groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
@@ -298,6 +300,8 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     ]  # fmt: skip
     work = n * y.shape[1] * inner * math.prod(plan.places)
     convolution_weight.job(form)(words, shares * groups, work // form.lanes)
-    total = parts.sum(0).transpose(0, 2, 3, 1, 4)
+    total = parts.sum(0)[..., : form.rows * form.vectors]
+    total = total.reshape(groups, plan.panels, blocks, form.rows, form.vectors)
+    total = total.transpose(0, 2, 3, 1, 4)
     total = total.reshape(groups, blocks * form.rows, plan.panels * form.vectors)
     return np.ascontiguousarray(total[:, :rows, :inner]).reshape(shape)

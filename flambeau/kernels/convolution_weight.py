@@ -22,13 +22,19 @@ FRAME = Frame(
 )  # fmt: skip
 
 
-def form(element: str, bits: int, rows: int) -> Shape:
-    """A tile of `rows` results by `vectors` taps; as many sums as whole vectors hold."""
+def form(element: str, bits: int, rows: int, inner: int) -> Shape:
+    """A tile of a few results by a few taps. One result takes many taps, evenly shared out."""
     many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
     lanes = bits // BITS[element]
     if rows == 1:
-        return Shape(element, lanes, 1, 16 if many else 8)
-    return Shape(element, lanes, 4, 4) if many else Shape(element, lanes, 2, 4)
+        panels = -(-inner // (16 if many else 8))
+        return Shape(element, lanes, 1, -(-inner // panels))
+    return Shape(element, lanes, 4, 6) if many else Shape(element, lanes, 2, 4)
+
+
+def sums_of(shape: Shape) -> int:
+    """Elements that a tile's sums take: whole vectors."""
+    return -(-shape.rows * shape.vectors // shape.lanes) * shape.lanes
 
 
 @cache
@@ -61,8 +67,9 @@ class Item:
         code, words = self.code, self.words
         part, group = quotient(row, words.groups), remainder(row, words.groups)
         blocks = words.panels * quotient(words.rows + (self.shape.rows - 1), self.shape.rows)
-        size = self.shape.rows * self.shape.vectors
-        self.parts = code.at(words.array("parts"), self.shape.element, row * blocks * size)
+        self.parts = code.at(
+            words.array("parts"), self.shape.element, row * blocks * sums_of(self.shape)
+        )
         first = part * words.share
         last = smaller(first + words.share, words.images)
         with (
@@ -109,7 +116,7 @@ class Item:
                 f"i64 {(words.rows - row).name}, ptr {self.slab.name}, ptr {offsets.name}, "
                 f"ptr {words.array('masks').name}, i64 {end.name}, ptr {target.name})"
             )
-            code.store(at + shape.rows * shape.vectors, place)
+            code.store(at + sums_of(shape), place)
 
 
 def products(shape: Shape, declarations: set[str]) -> str:
@@ -142,6 +149,7 @@ def products(shape: Shape, declarations: set[str]) -> str:
             for factor, total in zip(xs, row):
                 code.store(value.fma(factor, code.load(total, kind)), total)
     flat = [code.load(total, kind) for row in sums for total in row]
+    flat += [zero] * (sums_of(shape) - len(flat))
     for i in range(0, len(flat), lanes):
         at = code.at(target, element, end.like(i))
         code.store(code.load(at, kind) + gathered_sums(code, flat[i : i + lanes]), at)

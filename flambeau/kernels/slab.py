@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .code import Code, Value
-from .tile import bounded, shifted
+from .code import BITS, Code, Value
+from .job import larger, smaller
+from .tile import within
 
-PLANE = 5
-"""Numbers that describe a plane: remainders of the outer dimensions, then, for rows, where they begin in
-the image, and which part of them the image fills."""
+PLANE = 9
+"""Numbers that describe a plane: the place of its first element in the image, in three dimensions, then for each
+dimension which part of the slab the image fills; that of the outermost is counted from place 0."""
 
 
 class Slab(NamedTuple):
@@ -57,11 +58,12 @@ def slab(
     most = [max((a[i] for a in along), default=0) for i in range(3)]
     extents = tuple(n + m for n, m in zip(places, most))
     planes: list[tuple[int, ...]] = []
-    for a in order:
-        start = a[2] - before[2]
-        low = max(0, -(start // stride[2]))
-        high = min(extents[2], max(low, -((start - sizes[2]) // stride[2])))
-        planes.append((a[0] - before[0], a[1] - before[1], start, low, high))
+    for remains in order:
+        start = [a - p for a, p in zip(remains, before)]
+        low = [max(0, -(a // s)) for a, s in zip(start, stride)]
+        high = [-((a - n) // s) for a, s, n in zip(start, stride, sizes)]
+        high[1:] = [min(e, h) for e, h in zip(extents[1:], high[1:])]
+        planes.append((*start, low[0], high[0], low[1], high[1], low[2], max(low[2], high[2])))
     plane = extents[0] * extents[1] * extents[2]
     offsets = [
         order.index(a) * plane + (q[0] * extents[1] + q[1]) * extents[2] + q[2]
@@ -98,23 +100,23 @@ def build(element: str, lanes: int, declarations: set[str]) -> str:
     target, image, planes = (Value(code, f"%{n}", "ptr") for n in ("target", "image", "planes"))
     f = {n: Value(code, f"%{n}", "i64") for n in _NUMBERS}
     zero = code.constant(0, "i64")
-    done = code.slot("i64", zero)
+    size = f["e0"] * f["e1"] * f["e2"]
+    fill = code.declare("void", "llvm.memset.p0.i64", "ptr", "i8", "i64", "i1")
+    total = f["channels"] * f["count"] * size * (BITS[element] // 8)
+    code.line(f"call void @{fill}(ptr {target.name}, i8 0, i64 {total.name}, i1 false)")
     with code.loop(zero, f["channels"]) as c, code.loop(zero, f["count"]) as plane:
         facts = [code.load(code.at(planes, "i64", plane * PLANE + i), "i64") for i in range(PLANE)]
-        with code.loop(zero, f["e0"]) as q0, code.loop(zero, f["e1"]) as q1:
+        low = larger(facts[3] - f["first"], 0)
+        high = smaller(facts[4] - f["first"], f["e0"])
+        part = code.at(target, element, (c * f["count"] + plane) * size + facts[7])
+        start = facts[2] + facts[7] * f["step2"]
+        with code.loop(low, high) as q0, code.loop(facts[5], facts[6]) as q1:
             i0, i1 = (f["first"] + q0) * f["step0"] + facts[0], q1 * f["step1"] + facts[1]
-            inside = (i0 >= 0) & (i0 < f["x0"]) & (i1 >= 0) & (i1 < f["x1"])
-            line = ((c * f["x0"] + i0) * f["x1"] + i1) * f["x2"] + facts[2]
-            at = code.load(done, "i64")
-            place = code.at(target, element, at)
+            line = ((c * f["x0"] + i0) * f["x1"] + i1) * f["x2"] + start
+            place = code.at(part, element, (q0 * f["e1"] + q1) * f["e2"])
             row(
-                code,
-                element,
-                (place, image, line),
-                (f["step2"], f["e2"]),
-                (inside, facts[3], facts[4]),
+                code, element, place, code.at(image, element, line), facts[8] - facts[7], f["step2"]
             )
-            code.store(at + f["e2"], done)
     code.line("ret void")
     numbers = ", ".join(f"i64 %{n}" for n in _NUMBERS)
     return code.function(
@@ -122,25 +124,21 @@ def build(element: str, lanes: int, declarations: set[str]) -> str:
     )
 
 
-def row(
-    code: Code, element: str, memory: tuple[Value, Value, Value], walk: tuple[Value, Value],
-    part: tuple[Value, Value, Value],
-) -> None:  # fmt: skip
-    """One row of a slab: zeros but for the part from low to high, which the image has, if the row is inside."""
-    place, image, line = memory
-    step, length = walk
-    inside, low, high = part
+def row(code: Code, element: str, place: Value, image: Value, length: Value, step: Value) -> None:
+    """The part of a slab's row that the image has. Up to a vector of zeros is written behind it, where nothing is yet."""
     kind, zero = code.vector(element), length.like(0)
-    end = code.emit(f"select i1 {inside.name}, i64 {high.name}, i64 0", "i64")
+    whole = length & -code.lanes
+    rest = within(code, length - whole)
     near = step.equals(1)
-    for wanted in (near, near ^ 1):
-        with code.when(wanted), code.loop(zero, length, code.lanes) as q:
-            mask = bounded(code, q, low, end)
-            if wanted is near:
-                value = code.masked_load(shifted(code, image, element, line + q), kind, mask)
-            else:
-                value = gathered(code, image, element, line + q * step, step, mask)
-            code.store(value, code.at(place, element, q))
+    with code.when(near):
+        with code.loop(zero, whole, code.lanes) as q:
+            code.store(code.load(code.at(image, element, q), kind), code.at(place, element, q))
+        with code.when(whole < length):
+            value = code.masked_load(code.at(image, element, whole), kind, rest)
+            code.store(value, code.at(place, element, whole))
+    with code.when(near ^ 1), code.loop(zero, length, code.lanes) as q:
+        value = gathered(code, image, element, q * step, step, within(code, length - q))
+        code.store(value, code.at(place, element, q))
 
 
 def gathered(

@@ -286,13 +286,3 @@ def shuffled(code: Code, x: Value, y: Value, order: list[int]) -> Value:
         f"shufflevector {x.type} {x.name}, {x.type} {y.name}, <{len(order)} x i32> <{listed}>",
         x.type,
     )
-
-
-def bounded(code: Code, start: Value, low: Value, high: Value) -> Value:
-    """A mask of the lanes, numbered from start on, that lie from low to below high."""
-    return within(code, high - start) & ~within(code, low - start)
-
-
-def shifted(code: Code, pointer: Value, element: str, index: Value) -> Value:
-    """An address that may lie outside of its array, for masked loads."""
-    return code.emit(f"getelementptr {element}, ptr {pointer.name}, i64 {index.name}", "ptr")
