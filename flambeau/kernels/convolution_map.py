@@ -87,7 +87,7 @@ class Item:
             call_multiply(
                 code, (left, at.like(1), at.like(1)), (right, words.array("offsets")), words.inner,
                 (self.sums, at.like(shape.columns), at.like(shape.rows), at.like(shape.columns)),
-                add=True,
+                at.like(1),
             )  # fmt: skip
             first = panel * shape.rows
             target = code.at(self.result, shape.element, first * self.area)

@@ -20,7 +20,8 @@ from .tile import Shape, call_multiply, fitting, multiply, pack
 BLOCK = 128
 """Rows of the left operand that are packed together: a whole number of tiles of every form."""
 FRAME = Frame(
-    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets", "m", "n", "k", "block", "blocks",
+    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets",
+    "m", "n", "k", "block", "blocks", "col_block", "col_blocks", "packs", "add",
     "a_across", "a_along", "b_across", "b_along",
 )  # fmt: skip
 
@@ -49,18 +50,21 @@ def block_of(code: Code, shape: Shape, words: Any, row: Value, panel: Value) -> 
     """One block of rows of one matrix: the columns of the right operand are used from where they lie,
     unless they are too few or not side by side."""
     element, zero = shape.element, row.like(0)
-    item, top = quotient(row, words.blocks), remainder(row, words.blocks) * words.block
+    single = words.blocks * words.col_blocks
+    item, part = quotient(row, single), remainder(row, single)
+    top = quotient(part, words.col_blocks) * words.block
+    begin = remainder(part, words.col_blocks) * words.col_block
     height = smaller(words.m - top, words.block)
     a = code.at(words.array("a"), element, starting(code, words, "a_starts", item))
     b = code.at(words.array("b"), element, starting(code, words, "b_starts", item))
     c = code.at(words.array("c"), element, (item * words.m + top) * words.n)
     right, offsets = code.slot("ptr"), code.slot("ptr")
-    with code.loop(zero, words.n, shape.columns) as j:
+    with code.loop(begin, smaller(begin + words.col_block, words.n), shape.columns) as j:
         wide = smaller(words.n - j, shape.columns)
         there = code.at(b, element, j * words.b_across)
         code.store(there, right)
         code.store(words.array("offsets"), offsets)
-        with code.when((words.b_across.differs(1)) | (wide < shape.columns)):
+        with code.when(words.packs.differs(0) | (wide < shape.columns)):
             code.line(
                 f"call void @pack(ptr {panel.name}, ptr {there.name}, i64 {wide.name}, "
                 f"i64 {words.k.name}, i64 {words.b_across.name}, i64 {words.b_along.name})"
@@ -77,7 +81,7 @@ def block_of(code: Code, shape: Shape, words: Any, row: Value, panel: Value) -> 
                     code.at(c, element, i * words.n + j), words.n,
                     smaller(height - i, shape.rows), wide,
                 ),
-                add=False,
+                words.add,
             )  # fmt: skip
 
 
@@ -85,7 +89,7 @@ def starting(code: Code, words: Any, name: str, item: Value) -> Value:
     return code.load(code.at(words.array(name), "i64", item), "i64")
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _starts(lead: tuple[int, ...], strides: tuple[int, ...], item: int) -> Any:
     """Where each matrix of a batch begins, in elements."""
     starts = np.zeros(lead, np.int64)
@@ -95,19 +99,27 @@ def _starts(lead: tuple[int, ...], strides: tuple[int, ...], item: int) -> Any:
     return starts.reshape(-1)
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _offsets(inner: int, step: int) -> Any:
     return np.arange(inner, dtype=np.int64) * step
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, MOST = 1 << 14, 1 << 22
-"""Multiplications: fewer in all are quicker through NumPy, more for one matrix are BLAS's own field."""
-DEEPEST = 2048
+LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 27
+"""Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one matrix
+are BLAS's own field."""
+DEEPEST = 1 << 14
+FAR = 1024
+"""Bytes between the rows of a right operand from which on each costs a page: they are packed."""
+ITEMS = 16
+"""Blocks that are wanted, so that threads have something to share."""
 
 
-def product(x: Any, y: Any) -> Any:
-    """x @ y for stacks of matrices whose leading dimensions broadcast; NotImplemented if NumPy is faster."""
+def product(x: Any, y: Any, bias: Any = None) -> Any:
+    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions broadcast.
+
+    NotImplemented where NumPy is faster.
+    """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype not in ELEMENTS:
         return NotImplemented
     (m, k), n = x.shape[-2:], y.shape[-1]
@@ -119,13 +131,18 @@ def product(x: Any, y: Any) -> Any:
         lead = np.broadcast_shapes(lead, y.shape[:-2])
         x, y = np.broadcast_to(x, (*lead, m, k)), np.broadcast_to(y, (*lead, k, n))
     few = 2 * n < machine().bits // 8 // x.itemsize
-    if few or one * math.prod(lead) < LEAST:
+    if few or one * math.prod(lead) < (LEAST if lead else LEAST_ALONE):
         return NotImplemented
-    return multiplied(x, y, np.empty((*lead, m, n), x.dtype))
+    result = np.empty((*lead, m, n), x.dtype)
+    if bias is not None:
+        if type(bias) is not np.ndarray or bias.dtype is not x.dtype:
+            return NotImplemented
+        result[:] = bias
+    return multiplied(x, y, result, bias is not None)
 
 
-def multiplied(x: Any, y: Any, result: Any) -> Any:
-    """Write x @ y into the result: C-contiguous, with the leading dimensions of both; none of the sizes is 0."""
+def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
+    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no size is 0."""
     *lead, m, n = result.shape
     k = x.shape[-1]
     x, y = _in_elements(x, False), _in_elements(y, True)
@@ -135,15 +152,33 @@ def multiplied(x: Any, y: Any, result: Any) -> Any:
     a_across, a_along = x.strides[-2] // item, x.strides[-1] // item
     b_along, b_across = y.strides[-2] // item, y.strides[-1] // item
     offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
-    blocks = -(-m // BLOCK)
-    block = -(-m // blocks // shape.rows) * shape.rows
+    packs = b_across != 1 or (abs(b_along * item) >= FAR and m >= BLOCK // 2)
+    (block, blocks), (col_block, col_blocks) = parts(shape, m, n, a_starts.size, packs)
     words = [
         id(x), id(y), id(result), id(a_starts), id(b_starts), id(offsets), id(packed),
-        m, n, k, block, blocks, a_across, a_along, b_across, b_along,
+        m, n, k, block, blocks, col_block, col_blocks, packs, add,
+        a_across, a_along, b_across, b_along,
     ]  # fmt: skip
-    rows = a_starts.size * blocks
-    job(shape)(words, rows, rows * block * n * k // shape.lanes)
+    job(shape)(words, a_starts.size * blocks * col_blocks, a_starts.size * m * n * k // shape.lanes)
     return result
+
+
+def parts(shape: Shape, m: int, n: int, count: int, packs: bool) -> tuple[tuple, tuple]:
+    """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
+
+    A right operand that is packed is packed for each block of rows, so it is cut along its columns first.
+    """
+    wanted = -(-ITEMS // count)
+    panels = -(-n // shape.columns)
+    if packs:
+        across = min(panels, wanted)
+        down = min(-(-m // (BLOCK // 2)), -(-wanted // across))
+    else:
+        down = max(-(-m // BLOCK), min(wanted, m // (4 * shape.rows)))
+        across = min(panels, -(-wanted // down))
+    block = -(-m // max(down, 1) // shape.rows) * shape.rows
+    col_block = -(-panels // across) * shape.columns
+    return (block, -(-m // block)), (col_block, -(-n // col_block))
 
 
 def _in_elements(x: Any, right: bool) -> Any:

@@ -144,7 +144,7 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
 
 def call_multiply(
     code: Code, left: tuple[Value, Value, Value], right: tuple[Value, Value], inner: Value,
-    target: tuple[Value, Value, Value, Value], add: bool,
+    target: tuple[Value, Value, Value, Value], add: Value,
 ) -> None:  # fmt: skip
     """The whole inner dimension, in stretches of `INNER`.
 
@@ -152,14 +152,14 @@ def call_multiply(
         left: The left operand, and its steps across and along.
         right: The right operand, and the offsets of its rows.
         target: Where to, its stride, and how many rows and columns.
-        add: Is the first stretch added to what the target holds?
+        add: Not zero if the first stretch too is added to what the target holds.
     """
     a, across, along = (x.name for x in left)
     b, offsets = (x.name for x in right)
     place, stride, rows, count = (x.name for x in target)
     with code.loop(inner.like(0), inner, INNER) as first:
         last = smaller(first + INNER, inner)
-        more = inner.like(1) if add else (first > 0).convert("i64")
+        more = first | add
         code.line(
             f"call void @multiply(ptr {a}, i64 {across}, i64 {along}, ptr {b}, ptr {offsets}, "
             f"i64 {first.name}, i64 {last.name}, ptr {place}, i64 {stride}, i64 {rows}, "

@@ -108,9 +108,10 @@ def test_the_same_bits_on_any_number_of_threads():
 def test_what_is_left_to_numpy():
     from flambeau.kernels.product import product
 
-    small, large = np.ones((2, 4, 4), "f4"), np.ones((2, 512, 512), "f4")
+    small, large = np.ones((2, 4, 4), "f4"), np.broadcast_to(np.float32(1), (2, 1024, 1024))
     for x, y in (
-        (small, small), (large, large), (large.astype("i4"), large.astype("i4")),
+        (small, small), (large, large), (np.ones((9, 50, 50), "i4"), np.ones((9, 50, 50), "i4")),
+        (np.ones((50, 50), "f4"), np.ones((50, 50), "f4")),
         (np.ones((2, 300, 64), "f4"), np.ones((2, 64, 1), "f4")),
         (np.ones((9, 50, 0), "f4"), np.ones((9, 0, 50), "f4")),
         (np.ones((9, 50, 50), ">f4"), np.ones((9, 50, 50), ">f4")),
@@ -118,3 +119,20 @@ def test_what_is_left_to_numpy():
     ):  # fmt: skip
         assert product(x, y) is NotImplemented
     assert product(np.ones((9, 50, 50)), np.ones((50, 50))).shape == (9, 50, 50)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(130, 257, 40), (64, 100, 700), (33, 1000, 90), (1, 900, 700)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_product_and_its_bias(shape, dtype, turned):
+    from flambeau.kernels.product import product
+
+    m, k, n = shape
+    rng = np.random.default_rng(k)
+    x, bias = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal(n).astype(dtype)
+    y = rng.standard_normal((n, k) if turned else (k, n)).astype(dtype)
+    y = y.T if turned else y
+    assert_near(product(x, y), x, y, dtype)
+    wide = np.concatenate([x, np.ones((m, 1), dtype)], 1), np.concatenate([y, bias[None]])
+    assert_near(product(x, y, bias), *wide, dtype)
+    assert product(x, y, bias.astype("i4")) is NotImplemented
