@@ -35,7 +35,8 @@ shared:
 """
 SIGNATURE = "@kernel(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)"
 FAILED = 0
-"""The frame's first word: not zero after a call in which memory was not to be had."""
+"""The frame's first word: not zero after a call that found no memory or an index outside of its array."""
+NO_MEMORY, OUTSIDE = 1, 2
 
 
 class Job:
@@ -54,19 +55,23 @@ class Job:
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         self.function = kind(address)
 
-    def __call__(self, words: Sequence[int], rows: int, weight: int) -> None:
+    def __call__(self, words: Sequence[int], rows: int, weight: int) -> bool:
         """Compute `rows` rows that take about `weight` elementary steps in all.
 
         Args:
             words: The frame after its first word: numbers, and the `id` of arrays that the caller keeps.
+
+        Returns:
+            Did it meet an index outside of its array? Then the result is not whole.
 
         Raises:
             MemoryError: The kernel found no memory to work in.
         """
         frame = (ctypes.c_int64 * (len(words) + 1))(0, *words)
         self.function(ctypes.addressof(frame), rows, weight)
-        if frame[FAILED]:
+        if frame[FAILED] == NO_MEMORY:
             raise MemoryError("a kernel found no memory for its working space")
+        return bool(frame[FAILED])
 
 
 class Frame:
@@ -112,7 +117,7 @@ def working_space(code: Code, size: Value) -> Iterator[Value]:
     given = code.emit(f"call ptr @malloc(i64 {(size + 64).name})", "ptr")
     missing = given.equals_pointer(Value(code, "null", "ptr"))
     with code.when(missing):
-        code.store(code.constant(1, "i64"), Value(code, "%frame", "ptr"))
+        code.store(code.constant(NO_MEMORY, "i64"), Value(code, "%frame", "ptr"))
     with code.when(missing ^ 1):
         number = code.emit(f"ptrtoint ptr {given.name} to i64", "i64")
         gap = (code.constant(0, "i64") - number) & 63

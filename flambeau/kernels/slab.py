@@ -146,9 +146,10 @@ def gathered(
 ) -> Value:
     """Elements that lie `step` apart, where the mask says so, and zeros."""
     kind, many = code.vector(element), code.vector("ptr")
-    index = code.splat(start) + code.iota() * code.splat(step)
+    first = code.emit(f"getelementptr {element}, ptr {image.name}, i64 {start.name}", "ptr")
+    index = code.iota("i32") * code.splat(step.convert("i32"))
     places = code.emit(
-        f"getelementptr {element}, ptr {image.name}, {index.type} {index.name}", many
+        f"getelementptr {element}, ptr {first.name}, {index.type} {index.name}", many
     )
     short = {"float": "f32", "double": "f64"}[element]
     name = code.declare(
