@@ -105,14 +105,14 @@ def _offsets(inner: int, step: int) -> Any:
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 27
+LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 28
 """Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one matrix
 are BLAS's own field."""
 DEEPEST = 1 << 14
 FAR = 1024
 """Bytes between the rows of a right operand from which on each costs a page: they are packed."""
-ITEMS = 16
-"""Blocks that are wanted, so that threads have something to share."""
+ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
+"""Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
 
 
 def product(x: Any, y: Any, bias: Any = None) -> Any:
@@ -153,7 +153,7 @@ def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
     b_along, b_across = y.strides[-2] // item, y.strides[-1] // item
     offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
     packs = b_across != 1 or (abs(b_along * item) >= FAR and m >= BLOCK // 2)
-    (block, blocks), (col_block, col_blocks) = parts(shape, m, n, a_starts.size, packs)
+    (block, blocks), (col_block, col_blocks) = parts(shape, (m, n, k), a_starts.size, packs)
     words = [
         id(x), id(y), id(result), id(a_starts), id(b_starts), id(offsets), id(packed),
         m, n, k, block, blocks, col_block, col_blocks, packs, add,
@@ -163,12 +163,15 @@ def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
     return result
 
 
-def parts(shape: Shape, m: int, n: int, count: int, packs: bool) -> tuple[tuple, tuple]:
+def parts(
+    shape: Shape, sizes: tuple[int, int, int], count: int, packs: bool
+) -> tuple[tuple, tuple]:
     """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
 
     A right operand that is packed is packed for each block of rows, so it is cut along its columns first.
     """
-    wanted = -(-ITEMS // count)
+    m, n, k = sizes
+    wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
     panels = -(-n // shape.columns)
     if packs:
         across = min(panels, wanted)
