@@ -10,7 +10,7 @@ from typing import Any
 from .code import BITS, Code, Value, choose
 from .job import OUTSIDE, SIGNATURE, Frame, Job, larger, quotient, smaller
 from .slab import gathered
-from .tile import within
+from .tile import clear, within
 
 _WINDOW = tuple(f"{name}{i}" for name in "xunsdp" for i in range(3))
 """Sizes of the image, numbers of places, sizes of the window, its strides, dilations and padding."""
@@ -173,13 +173,6 @@ def scatter(
 def ceiling(x: Value, y: Value) -> Value:
     """x / y rounded up, 0 for what is negative."""
     return quotient(larger(x, 0) + (y - 1), y)
-
-
-def clear(code: Code, target: Value, count: Value, element: str) -> None:
-    """Set elements to zero."""
-    name = code.declare("void", "llvm.memset.p0.i64", "ptr", "i8", "i64", "i1")
-    size = count * (BITS[element] // 8)
-    code.line(f"call void @{name}(ptr {target.name}, i8 0, i64 {size.name}, i1 false)")
 
 
 @contextmanager

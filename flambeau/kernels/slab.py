@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .code import BITS, Code, Value
+from .code import Code, Value
 from .job import larger, smaller
-from .tile import within
+from .tile import clear, within
 
 PLANE = 9
 """Numbers that describe a plane: the place of its first element in the image, in three dimensions, then for each
@@ -101,9 +101,7 @@ def build(element: str, lanes: int, declarations: set[str]) -> str:
     f = {n: Value(code, f"%{n}", "i64") for n in _NUMBERS}
     zero = code.constant(0, "i64")
     size = f["e0"] * f["e1"] * f["e2"]
-    fill = code.declare("void", "llvm.memset.p0.i64", "ptr", "i8", "i64", "i1")
-    total = f["channels"] * f["count"] * size * (BITS[element] // 8)
-    code.line(f"call void @{fill}(ptr {target.name}, i8 0, i64 {total.name}, i1 false)")
+    clear(code, target, f["channels"] * f["count"] * size, element)
     with code.loop(zero, f["channels"]) as c, code.loop(zero, f["count"]) as plane:
         facts = [code.load(code.at(planes, "i64", plane * PLANE + i), "i64") for i in range(PLANE)]
         low = larger(facts[3] - f["first"], 0)

@@ -286,3 +286,10 @@ def shuffled(code: Code, x: Value, y: Value, order: list[int]) -> Value:
         f"shufflevector {x.type} {x.name}, {x.type} {y.name}, <{len(order)} x i32> <{listed}>",
         x.type,
     )
+
+
+def clear(code: Code, target: Value, count: Value, element: str) -> None:
+    """Set elements to zero."""
+    name = code.declare("void", "llvm.memset.p0.i64", "ptr", "i8", "i64", "i1")
+    size = count * (BITS[element] // 8)
+    code.line(f"call void @{name}(ptr {target.name}, i8 0, i64 {size.name}, i1 false)")
