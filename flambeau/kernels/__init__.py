@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from ..formula.program import Program
@@ -96,6 +97,37 @@ def build(
     from .dispatch import build_native  # the compiler loads with the first operation
 
     return build_native(program, inputs, compute, results, name, rows, interpreter, drop, into)
+
+
+def module(name: str) -> Any:
+    """A module of this package that loads with its first use."""
+    return import_module(f"{__name__}.{name}")
+
+
+class Native:
+    """A function of arrays that has a kernel: its module loads with the first call.
+
+    Args:
+        module, name: Where the kernel's function is in this package; it gives NotImplemented for what
+            it is not made for.
+        plain: Computes the same with NumPy.
+    """
+
+    def __init__(self, module: str, name: str, plain: Callable):
+        self.module, self.name, self.plain = module, name, plain
+        self.known = False
+        self.function: Callable | None = None
+
+    def __call__(self, *given: Any) -> Any:
+        if not self.known:
+            if enabled():
+                self.function = getattr(module(self.module), self.name)
+            self.known = True
+        if self.function is not None:
+            value = self.function(*given)
+            if value is not NotImplemented:
+                return value
+        return self.plain(*given)
 
 
 def set_num_threads(threads: int) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .. import kernels
+from ..autograd.mode import mode
 from ..core.tensor import Tensor
 from .registry import NAMESPACES, public
+from .rule import operation
 
 _F, _T = NAMESPACES["nn.functional"], NAMESPACES["torch"]
 
@@ -47,11 +50,71 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if not dropout_p and _in_one_pass(query, key, value, attn_mask):
+        return attention_(query, key, value, attn_mask, float(factor), is_causal)[0]
     scores = (query * factor) @ key.mT
     weights = _weights(scores, attn_mask, is_causal)
     if dropout_p:
         weights = _F["dropout"](weights, dropout_p)
     return weights @ value
+
+
+_fits = kernels.Native("attention", "fits", lambda *arrays: False)
+
+
+def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+    """Is there a kernel for these? It gives no gradient to the mask."""
+    kind = query._kind
+    if kind.compute is not kind.numpy or kind.overridden or query.shape[-1] != key.shape[-1]:
+        return False
+    if mask is not None and (mask._node is not None or not _spans(mask, query, key)):
+        return False
+    return key.shape[-2] == value.shape[-2] and _fits(query._array, key._array, value._array)
+
+
+def _spans(mask: Tensor, query: Tensor, key: Tensor) -> bool:
+    """Does the mask broadcast to the scores, and not the scores to the mask?"""
+    whole = (*query.shape[:-1], key.shape[-2])
+    return mask.ndim <= len(whole) and all(
+        n in (1, m) for n, m in zip(reversed(mask.shape), reversed(whole))
+    )
+
+
+@operation(
+    operands="q k v mask", label="ScaledDotProductFlashAttentionForCpu", outputs="out logs",
+    differentiable=[0],
+)  # fmt: skip
+def attention_(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple:
+    """softmax(scale q k^T + mask) v in one pass, and the logarithms of the softmax's sums."""
+    return kernels.module("attention").forward(q, k, v, mask, scale, causal)
+
+
+@attention_.gradient
+def _(
+    g_out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    out: Tensor,
+    logs: Tensor,
+    scale: float,
+    causal: bool,
+) -> tuple:
+    if not mode.recording:
+        return (*attention_gradient(g_out, q, k, v, out, logs, mask, scale, causal), None)
+    weights = _weights((q * scale) @ k.mT, mask, causal)
+    slopes = g_out @ v.mT
+    slopes = weights * (slopes - (weights * slopes).sum(-1, keepdim=True)) * scale
+    return slopes @ k, slopes.mT @ q, weights.mT @ g_out, None
+
+
+@operation(operands="g q k v out logs mask", label="ScaledDotProductAttentionBackward")
+def attention_gradient(
+    g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
+) -> tuple:
+    """The gradients of `attention_`; where these are to be differentiated, they are a composite."""
+    return kernels.module("attention").backward(g, q, k, v, out, logs, mask, scale, causal)
 
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
