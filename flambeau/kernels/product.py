@@ -105,7 +105,7 @@ def _offsets(inner: int, step: int) -> Any:
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 28
+LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 18, 1 << 28
 """Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one matrix
 are BLAS's own field."""
 DEEPEST = 1 << 14

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
@@ -35,22 +36,12 @@ def along(index: Any, dim: int) -> tuple:
 
 def taken(x: Any, key: tuple) -> Any:
     """The elements at index arrays, in row-major order."""
-    found = x[key]
-    return found if found.flags.c_contiguous else np.ascontiguousarray(found)
+    return kernels.indexed.take(x, key)
 
 
 def add_at(whole: Any, key: tuple, values: Any) -> None:
     """Add values at index arrays, again and again where an index repeats."""
-    if len(key) == 1 and whole.ndim == 1:
-        np.add.at(whole, key[0], values)
-    elif values.size > 300 and values.size * 4 > whole.size and whole.flags.c_contiguous:
-        # NumPy adds several times faster by positions in one dimension.
-        places = np.arange(whole.size).reshape(whole.shape)[key]
-        np.add.at(
-            whole.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1)
-        )
-    else:
-        np.add.at(whole, key, values)
+    kernels.indexed.add_at(whole, key, values)
 
 
 def put_at(whole: Any, key: tuple, values: Any, accumulate: bool) -> None:
@@ -58,7 +49,7 @@ def put_at(whole: Any, key: tuple, values: Any, accumulate: bool) -> None:
     if accumulate:
         add_at(whole, key, values)
     else:
-        whole[key] = values
+        kernels.indexed.put_at(whole, key, values)
 
 
 @operation(operands="x", label="Index")

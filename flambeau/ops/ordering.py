@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
@@ -23,7 +24,7 @@ Sorted, TopK = named("sort", "values indices"), named("topk", "values indices")
 @operation(operands="x index", label="Gather")
 def take_along(x: Any, index: Any, dim: int) -> Any:
     """The elements of x at the indices along a dimension, of which each is taken at most once."""
-    return x[along(index, dim)]
+    return kernels.indexed.take(x, along(index, dim))
 
 
 @take_along.gradient
@@ -54,12 +55,7 @@ def sortable(array: Any) -> Any:
 
 def order(array: Any, dim: int, descending: bool = False) -> Any:
     """Indices that sort a dimension, equal elements in their order."""
-    array = sortable(array)
-    if not descending:
-        return np.argsort(array, dim, kind="stable")
-    # Reversing twice keeps equal elements in their order.
-    back = np.flip(np.argsort(np.flip(array, dim), dim, kind="stable"), dim)
-    return array.shape[dim] - 1 - back
+    return kernels.sorting.order(array, dim, descending)
 
 
 def nan_count(array: Any, dim: int) -> Any:
@@ -158,21 +154,6 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return sort(input.detach(), dim, descending, stable).indices
 
 
-def _largest(array: Any, k: int, dim: int, largest: bool) -> Any:
-    """Indices of the k largest or smallest, in order; long rows are not sorted as a whole."""
-    n = array.shape[dim]
-    if n <= 64 or 4 * k > n:
-        return order(array, dim, largest)[(*(slice(None),) * dim, slice(k))]
-    array = sortable(array)
-    if largest:
-        part = np.take(np.argpartition(array, n - k, dim), np.arange(n - k, n), dim)
-    else:
-        part = np.take(np.argpartition(array, max(k - 1, 0), dim), np.arange(k), dim)
-    part = np.sort(part, dim)
-    inner = order(np.take_along_axis(array, part, dim), dim, largest)
-    return part[along(inner, dim)]
-
-
 @public(method=True)
 def topk(
     input: Tensor,
@@ -216,7 +197,7 @@ def topk(
         index = wrap(np.zeros((), np.int64), kind_of(int64, input.device))
         result = TopK(input.clone(), index)
     else:
-        places = np.ascontiguousarray(_largest(x._array, k, at, bool(largest)), np.int64)
+        places = kernels.sorting.first(x._array, k, at, bool(largest))
         index = wrap(places, kind_of(int64, input.device))
         result = TopK(_topk(x, index, at), index)
     return result if out is None else into(out, result, "topk")
@@ -247,7 +228,7 @@ def kthvalue(
     if not 1 <= k <= x._array.shape[at]:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {at}")
     _numbers("kthvalue", input)
-    index = np.take(np.argpartition(sortable(x._array), k - 1, at), [k - 1], at)
+    index = np.take(order(x._array, at), [k - 1], at)
     result = chosen(_KthValue, input, x, at, index, keepdim)
     return result if out is None else into(out, result, "kthvalue")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.dtype import bool_, int64
-from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .axis import flip_
 from .comparison import where
@@ -21,25 +21,10 @@ from .write import write_out
 CumMax, CumMin = named("cummax", "values indices"), named("cummin", "values indices")
 
 
-def _wide(dtype: Any) -> Any:
-    """The dtype in which a running sum adds: one rounding at the end, as in torch."""
-    if dtype.kind == "f" or dtype.kind == "V":
-        return np.float64
-    return np.complex128 if dtype.kind == "c" else np.int64
-
-
-def _narrow(dtype: Any) -> Any:
-    return dtype if dtype.kind in "fcV" else np.int64
-
-
 @operation(label="Cumsum")
 def cumsum_(x: Any, dim: int) -> Any:
     """Running sums."""
-    return _ordered(np.cumsum(x, dim, dtype=_wide(x.dtype)).astype(_narrow(x.dtype), copy=False))
-
-
-def _ordered(array: Any) -> Any:
-    return np.ascontiguousarray(array)
+    return kernels.scan.running_sum(x, dim)
 
 
 @cumsum_.gradient
@@ -55,7 +40,7 @@ def backwards(g: Tensor, dim: int) -> Tensor:
 @operation(label="Cumprod")
 def cumprod_(x: Any, dim: int) -> Any:
     """Running products."""
-    return _ordered(np.cumprod(x, dim, dtype=_wide(x.dtype)).astype(_narrow(x.dtype), copy=False))
+    return kernels.scan.running_product(x, dim)
 
 
 @cumprod_.gradient
@@ -82,13 +67,12 @@ def _complex_logaddexp(a: Any, b: Any) -> Any:
 def logcumsumexp_(x: Any, dim: int) -> Any:
     """log of the running sum of exp, without overflow."""
     if x.dtype.kind != "c":
-        wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
-        return _ordered(np.logaddexp.accumulate(wide, dim).astype(x.dtype, copy=False))
+        return kernels.scan.running_logsumexp(x, dim)
     result = x.copy()
     rows = np.moveaxis(result, dim, 0)
     for i in range(1, len(rows)):
         rows[i] = _complex_logaddexp(rows[i - 1], rows[i])
-    return _ordered(result)
+    return np.ascontiguousarray(result)
 
 
 @logcumsumexp_.gradient
@@ -186,7 +170,7 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
     return result if out is None else write_out(out, result, "logcumsumexp")
 
 
-def _extreme(name: str, keep: Any, made: Any) -> None:
+def _extreme(name: str, largest: bool, made: Any) -> None:
     node = sibling(index_advanced, name.capitalize())
 
     def function(input: Tensor, dim: int, *, out: Any = None) -> Any:
@@ -194,15 +178,9 @@ def _extreme(name: str, keep: Any, made: Any) -> None:
             raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
         at = wrap_dim(dim, input._array.ndim)
         x = input if input._array.ndim else input.reshape(1)
-        array = x._array
-        with quiet():
-            best = keep.accumulate(array, at)
-            here = (array == best) | ((array != array) & (best != best))
-        shape = [1] * array.ndim
-        shape[at] = -1
-        places = np.arange(array.shape[at]).reshape(shape)
-        index = _ordered(np.maximum.accumulate(np.where(here, places, 0), at))
-        values = gathered(x, along(index, at), node)
+        found, index = kernels.scan.running_extreme(x._array, at, largest)
+        plain = x._node is None
+        values = wrap(found, x._kind) if plain else gathered(x, along(index, at), node)
         result = made(values, wrap(index, x._kind.with_dtype(int64)))
         if not input._array.ndim:
             result = made(*(part.reshape(()) for part in result))
@@ -220,5 +198,5 @@ def _extreme(name: str, keep: Any, made: Any) -> None:
     public(method=True)(function)
 
 
-_extreme("cummax", np.maximum, CumMax)
-_extreme("cummin", np.minimum, CumMin)
+_extreme("cummax", True, CumMax)
+_extreme("cummin", False, CumMin)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ..core.layout import is_contiguous as is_laid_out
 from ..core.tensor import Tensor, element_strides, wrap
@@ -102,7 +103,8 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
 @operation(label="Clone")
 def contiguous_(x: Any, format: Any = contiguous_format) -> Any:
     """A copy in row-major order, or with the channels last."""
-    return np.array(x, order="C") if format is contiguous_format else copy_of(x, x.dtype, format)
+    plain = format is contiguous_format
+    return kernels.copying.contiguous(x) if plain else copy_of(x, x.dtype, format)
 
 
 @contiguous_.gradient

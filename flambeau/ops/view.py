@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .. import kernels
 from ..core.dtype import dtype as DType
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, element_strides, wrap, wrap_dim, wrap_view
@@ -60,7 +61,7 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
 @operation(label="UnsafeView")
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     """Another shape, by a copy."""
-    return x.reshape(shape)
+    return kernels.copying.in_order(x).reshape(shape)
 
 
 @reshaped.gradient
@@ -183,6 +184,8 @@ def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
     if named:
         return reshape(self, *shape, **named)
     array = self._array
+    if array.size > _LARGE and not array.flags.c_contiguous:
+        return _reshape_large(self, infer(sizes_of(shape, "reshape()"), array.size))
     try:
         result = array.reshape(*shape)
         if result.shape != shape and not _plain(shape):
@@ -192,6 +195,24 @@ def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
     if self._node is None:
         return wrap_view(result, self) if is_shared(result, array) else wrap(result, self._kind)
     return (view_ if is_shared(result, array) else reshaped)(self, result.shape)
+
+
+_LARGE = 2048
+"""Elements of an array not in order above which NumPy is not left to find out by copying."""
+
+
+def _reshape_large(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    array = x._array
+    try:
+        view = array.reshape(shape, copy=False)
+    except ValueError:
+        view = None
+    except TypeError:  # NumPy 2.0 and CuPy cannot be asked
+        view = array.reshape(shape)
+        view = view if is_shared(view, array) else None
+    if view is None:
+        return reshaped(x, shape)
+    return view_(x, shape) if x._node is not None else wrap_view(view, x)
 
 
 @method()

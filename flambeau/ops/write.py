@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
@@ -142,10 +143,17 @@ def check_history(target: Tensor, recorded: bool) -> None:
         )
 
 
+_SMALL = 2048
+"""Elements up to which a copy is NumPy's without further question."""
+
+
 def store(target: Tensor, values: Any) -> None:
     """Copy values into a tensor's memory; overlapping memory is safe."""
     with quiet():
-        np.copyto(target._array, values, casting="unsafe")
+        if values.__class__ is np.ndarray and values.size > _SMALL:
+            kernels.copying.copy_into(target._array, values)
+        else:
+            np.copyto(target._array, values, casting="unsafe")
 
 
 UNSAVED = 3
