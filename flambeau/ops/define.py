@@ -12,7 +12,8 @@ from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
-from .formula import FormulaOperation, record_binary, record_unary
+from .formula import FormulaOperation
+from .recorded import record_binary, record_unary
 from .registry import public
 
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
