@@ -12,13 +12,15 @@ from functools import partial
 
 import numpy as np
 
-from .box_muller import PAIR, box_muller
+from .. import kernels
+from .box_muller import CONSTANTS, PAIR, box_muller
 from .fma import fused
 from .generator import Generator, default_generator
 from .libm import cos_sin, each
 from .words import (
     CHUNK,
     LARGEST,
+    NATIVE,
     UNSIGNED,
     bits53,
     check_continuous,
@@ -186,6 +188,8 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
+    if words.size > NATIVE and kernels.enabled():
+        return kernels.drawing.normal(words, mean, std, CONSTANTS)
     return box_muller(uniform32(words), mean, std)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from .device import device as Device
 from .tensor import Tensor, wrap_numpy
 
@@ -38,12 +40,15 @@ class _WordStream:
     would export, and `used` counts the words of `block` that were handed out.
     """
 
-    __slots__ = ("_bits", "_source", "block", "fresh", "used")
+    __slots__ = ("_bits", "_key", "_source", "block", "fresh", "used")
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.MT19937()
         self._source = np.random.RandomState(self._bits)
         self._source.seed(seed & 0xFFFFFFFF)
+        # NumPy's own key, which machine code steps as NumPy does.
+        memory = (ctypes.c_uint32 * BLOCK).from_address(self._bits.ctypes.state_address)
+        self._key = np.asarray(memory)
         self.block = np.empty(0, np.uint32)
         self.used = BLOCK
         self.fresh = True  # the key has not been stepped since it was seeded
@@ -60,7 +65,10 @@ class _WordStream:
     def _take_new_blocks(self, count: int) -> np.ndarray:
         rest = self.block[self.used :]
         blocks = -(-(count - rest.size) // BLOCK)
-        words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)
+        if blocks > 1 and kernels.enabled():
+            words = kernels.drawing.words(self._key, blocks)
+        else:
+            words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)
         self.fresh = False
         self.block = words[-BLOCK:].copy() if blocks > 1 else words
         self.used = BLOCK - (blocks * BLOCK + rest.size - count)

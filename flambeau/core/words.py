@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .. import kernels
 from .generator import BLOCK, Generator, default_generator
 
+NATIVE = BLOCK  # words above which machine code makes and transforms them
 CHUNK = 48 * BLOCK  # words transformed at once: they and the scratch arrays stay in cache
 
 # Bits of the significand, by the name of a floating dtype (bfloat16 is not NumPy's own).
@@ -38,6 +40,8 @@ def words64(words: np.ndarray) -> np.ndarray:
 
 def uniform32(words: np.ndarray) -> np.ndarray:
     """float32 in [0, 1): the low 24 bits of each word."""
+    if words.size > NATIVE and kernels.enabled():
+        return kernels.drawing.uniform(words)
     result = (words & 0xFFFFFF).astype(np.float32)
     result *= np.float32(2**-24)
     return result

@@ -83,8 +83,9 @@ def _run(target: Any, source: Any, dims: list[tuple[int, int, int]], size: int) 
     if len(dims) == 1:
         dims = [(1, size, size), *dims]
     length, _, step = dims.pop()
-    if step == size:
-        kind, at = "runs", len(dims) - 1
+    if step in (size, 0, -size):
+        kind = "runs" if step > 0 else "backwards" if step else "fills"
+        at = len(dims) - 1
     else:
         dense = [i for i, d in enumerate(dims) if d[2] == size]
         at = max(dense, key=lambda i: dims[i][0]) if dense else _nearest(dims)
@@ -94,7 +95,7 @@ def _run(target: Any, source: Any, dims: list[tuple[int, int, int]], size: int) 
     outer = np.array(dims, np.int64).reshape(-1, 3)
     rows = -(-across // REACH) * int(outer[:, 0].prod())
     _copier(ELEMENTS[size], kind)(
-        target, source, outer, rows, length, target.size, 0,
+        target, source, outer, rows, length, target.size, int(kind not in ("tiles", "places")),
         step, across, target_step, source_step, len(dims),
     )  # fmt: skip
 
@@ -163,17 +164,46 @@ class Copier:
 
     def runs(self, target: Value, source: Value, first: Value, last: Value) -> None:
         """Both are dense along p."""
-        code, n, length = self.code, self.code.n, self.code.n["length"]
+        code, n = self.code, self.code.n
         kind = code.vector(self.element)
-        whole = length & -self.lanes
         with code.loop(first, last) as q:
             to = code.at(target, "i8", q * n["target_step"])
             there = code.at(source, "i8", q * n["source_step"])
-            with code.loop(code.zero, whole, self.lanes) as p:
+            with code.loop(code.begin, self.whole(), self.lanes) as p:
                 value = code.load(code.at(there, self.element, p), kind)
                 code.store(value, code.at(to, self.element, p))
-            with code.loop(whole, length) as p:
+            with code.loop(self.whole(), code.end) as p:
                 code.put(code.get(there, self.element, p), to, p)
+
+    def backwards(self, target: Value, source: Value, first: Value, last: Value) -> None:
+        """The source is dense along p, from its end."""
+        code, n, lanes = self.code, self.code.n, self.lanes
+        kind, order = code.vector(self.element), range(lanes - 1, -1, -1)
+        with code.loop(first, last) as q:
+            to = code.at(target, "i8", q * n["target_step"])
+            there = code.at(source, "i8", q * n["source_step"])
+            with code.loop(code.begin, self.whole(), lanes) as p:
+                value = code.load(code.at(there, self.element, -p - (lanes - 1)), kind)
+                code.store(value.shuffled(value, order), code.at(to, self.element, p))
+            with code.loop(self.whole(), code.end) as p:
+                code.put(code.get(there, self.element, -p), to, p)
+
+    def fills(self, target: Value, source: Value, first: Value, last: Value) -> None:
+        """The source has one element for all of p."""
+        code, n = self.code, self.code.n
+        with code.loop(first, last) as q:
+            to = code.at(target, "i8", q * n["target_step"])
+            value = code.load(code.at(source, "i8", q * n["source_step"]), self.element)
+            many = code.splat(value)
+            with code.loop(code.begin, self.whole(), self.lanes) as p:
+                code.store(many, code.at(to, self.element, p))
+            with code.loop(self.whole(), code.end) as p:
+                code.put(value, to, p)
+
+    def whole(self) -> Value:
+        """Where the whole vectors of this piece of p end."""
+        code = self.code
+        return code.begin + ((code.end - code.begin) & -self.lanes)
 
     def places(self, target: Value, source: Value, first: Value, last: Value) -> None:
         """One by one."""

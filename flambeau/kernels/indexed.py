@@ -44,9 +44,9 @@ def take(x: Any, key: tuple) -> Any:
     if walk is None:
         found = x[key]
         return found if found.flags.c_contiguous else found.copy(order="C")
+    walk.check()
     made = np.empty(walk.shape, x.dtype)
-    if walk.run("take", _SIZES[x.itemsize], x, made):
-        raise IndexError("an index is out of range")
+    walk.run("take", _SIZES[x.itemsize], x, made)
     return made
 
 
@@ -98,9 +98,7 @@ def _add_by_numpy(x: Any, key: tuple, values: Any) -> None:
 def _write(walk: Walk, how: str, element: str, x: Any, values: Any) -> bool:
     if not x.flags.writeable or np.may_share_memory(x, values):
         return False
-    for array, size in zip(walk.indices, walk.sizes):
-        if not within(array, -size, size):
-            raise IndexError(f"an index is out of range for a dimension of size {size}")
+    walk.check()
     walk.run(how, element, x, in_order(np.broadcast_to(values, walk.shape)))
     return True
 
@@ -125,6 +123,7 @@ class Walk:
         indices, sizes, steps: The index arrays, and the size and step of the dimension of x that each is for.
         start: The place in x where counting arrays begin.
         length: Elements of a run.
+        wraps: Are there negative indices, which count from the end?
     """
 
     def __init__(self, space: tuple[int, ...], rest: tuple[int, ...]):
@@ -135,6 +134,7 @@ class Walk:
         self.steps: list[int] = []
         self.start = 0
         self.length = math.prod(rest)
+        self.wraps = False
 
     def add(self, array: Any, size: int, step: int) -> None:
         """An index array for a dimension of x of this size and step."""
@@ -149,6 +149,14 @@ class Walk:
             if at is not None:
                 self.affine[at] += by * step
 
+    def check(self) -> None:
+        """Raises IndexError where an index is out of range."""
+        for array, size in zip(self.indices, self.sizes):
+            if not within(array, 0, size):
+                self.wraps = True
+                if not within(array, -size, size):
+                    raise IndexError(f"an index is out of range for a dimension of size {size}")
+
     def run(self, how: str, element: str, x: Any, other: Any) -> int:
         space = self.space or (1,)
         affine = self.affine or [0]
@@ -157,7 +165,12 @@ class Walk:
         table = np.array([*dims[:-1], dims[-1]], np.int64)
         inner, outer = space[-1], math.prod(space[:-1])
         rows, each, length, divisible, by_run = self.share(how, inner, outer)
-        function = _walker(how, element, len(self.indices), self.length > 1, by_run)
+        known = None
+        if all(s[-1] == 1 for s in steps) and affine[-1] in (0, 1) and self.indices:
+            known = affine[-1], 1 if self.steps == [1] else None
+        function = _walker(
+            how, element, len(self.indices), self.wraps, self.length > 1, by_run, known
+        )
         facts = [*self.sizes, *self.steps]
         return function(
             x, other, table, *self.indices, rows, length, other.size, divisible,
@@ -275,7 +288,15 @@ def _range() -> Callable[..., int]:
 
 
 @cache
-def _walker(how: str, element: str, indices: int, runs: bool, by_run: bool) -> Callable[..., int]:
+def _walker(
+    how: str,
+    element: str,
+    indices: int,
+    wraps: bool,
+    runs: bool,
+    by_run: bool,
+    known: tuple[int, int | None] | None,
+) -> Callable[..., int]:
     from .machine import machine
 
     arrays = ("x", "other", "dims", *(f"index{k}" for k in range(indices)))
@@ -286,32 +307,50 @@ def _walker(how: str, element: str, indices: int, runs: bool, by_run: bool) -> C
     lanes = max(1, machine().bits // BITS[element])
     return kernel(
         f"{how}_at", arrays, numbers,
-        lambda code: Walker(code, how, element, indices, runs, by_run).write(), lanes,
+        lambda code: Walker(code, how, element, indices, wraps, runs, by_run, known).write(),
+        lanes,
     )  # fmt: skip
 
 
 class Walker:
-    """Writes the walk of one piece."""
+    """Writes the walk of one piece.
 
-    def __init__(self, code: Body, how: str, element: str, indices: int, runs: bool, by_run: bool):
+    `known` are facts of the innermost dimension that spare multiplications: its step in x, with each
+    index array in order, and 1 where that is the step of the one index, too.
+    """
+
+    def __init__(
+        self, code: Body, how: str, element: str, indices: int, wraps: bool, runs: bool,
+        by_run: bool, known: tuple[int, int | None] | None,
+    ):  # fmt: skip
         self.code, self.how, self.element, self.indices = code, how, element, indices
-        self.runs, self.by_run = runs, by_run
+        self.wraps, self.runs, self.by_run, self.known = wraps, runs, by_run, known
 
     def write(self) -> None:
         code, n = self.code, self.code.n
-        self.bad = code.slot("i64", code.zero)
         first, last = code.row_begin * n["each"], code.row_end * n["each"]
         inner = [self.inner(1 + k) for k in range(1 + self.indices)]
+        self.by = [n[f"step{k}"] for k in range(self.indices)]
+        if self.known is not None:
+            inner = [code.number(self.known[0]), *[code.number(1)] * self.indices]
+            self.by = self.by if self.known[1] is None else [code.number(1)]
         with code.loop(first, last) as row:
             place, starts = self.row_places(row)
             begin, end = (code.zero, n["inner"]) if self.by_run else (code.begin, code.end)
-            with code.loop(begin, end) as i:
-                at = place + i * inner[0]
-                for k, start in enumerate(starts):
-                    at = at + self.index(k, start + i * inner[1 + k]) * n[f"step{k}"]
-                self.step(at, (row * n["inner"] + i) * n["run"])
-        if self.how == "take":
-            code.report(code.load(self.bad, "i64"))
+            unroll = 1 if self.runs else 4
+            whole = begin + ((end - begin) & -unroll)
+            for first_place, stop, step in ((begin, whole, unroll), (whole, end, 1)):
+                with code.loop(first_place, stop, step) as i:
+                    for u in range(step):
+                        self.place(row, i + u, place, starts, inner)
+
+    def place(self, row: Value, i: Value, place: Value, starts: list[Value], inner: list) -> None:
+        """One step of the walk: element i of a row."""
+        at = place + i * inner[0]
+        for k, start in enumerate(starts):
+            at = at + self.index(k, start + i * inner[1 + k]) * self.by[k]
+        other = row * self.code.n["inner"] + i
+        self.step(at, other * self.code.n["run"] if self.runs else other)
 
     def inner(self, which: int) -> Value:
         """A fact of the innermost dimension."""
@@ -337,15 +376,9 @@ class Walker:
         return found[0], found[1:]
 
     def index(self, k: int, at: Value) -> Value:
-        """An index, counted from the front; 0 for one out of range, of which the caller hears."""
-        code, size = self.code, self.code.n[f"size{k}"]
-        value = code.get(code.p[f"index{k}"], "i64", at)
-        value = value + choose(value < 0, size, 0)
-        fits = value.below(size)
-        if self.how == "take":
-            bad = (fits ^ 1).widen("i64")
-            code.store(code.load(self.bad, "i64") | bad, self.bad)
-        return choose(fits, value, 0)
+        """An index, counted from the front; all were found to be in range."""
+        value = self.code.get(self.code.p[f"index{k}"], "i64", at)
+        return value + choose(value < 0, self.code.n[f"size{k}"], 0) if self.wraps else value
 
     def step(self, at: Value, other: Value) -> None:
         code = self.code

@@ -28,7 +28,7 @@ ELEMENTS = {
     "f4": "float", "f8": "double", "b1": "i8", "u1": "i8", "i1": "i8", "i2": "i16", "u2": "i16",
     "i4": "i32", "u4": "i32", "i8": "i64",
 }  # fmt: skip
-_UNSIGNED = frozenset("bu")
+UNSIGNED = frozenset("bu")
 
 
 def running_sum(x: Any, dim: int) -> Any:
@@ -76,9 +76,12 @@ def _native(x: Any) -> bool:
 
 
 def _seen(x: Any, dim: int) -> tuple[Any, tuple[int, int, int]]:
-    """The array in order, and its sizes A, R and B."""
-    sizes = math.prod(x.shape[:dim]), x.shape[dim], math.prod(x.shape[dim + 1 :])
-    return in_order(x), sizes
+    return in_order(x), sizes_of(x.shape, dim)
+
+
+def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
+    """The sizes A, R and B."""
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 
 def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
@@ -96,7 +99,7 @@ def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
 def _run(how: str, x: Any, made: tuple, sizes: tuple[int, int, int]) -> None:
     blocks, length, breadth = sizes
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
-    function, columns = _scan(how, ELEMENTS[code], code[0] in _UNSIGNED, breadth > 1)
+    function, columns = _scan(how, ELEMENTS[code], code[0] in UNSIGNED, breadth > 1)
     chunks = -(-breadth // columns)
     function(x, *made, blocks * chunks, length, x.size, 0, breadth, chunks)
 
@@ -250,21 +253,21 @@ class Scan:
         code, n = self.code, self.code.n
         block = code.emit(f"sdiv i64 {row.name}, {n['chunks'].name}", "i64")
         first = (row - block * n["chunks"]) * (self.wide * self.lanes)
-        start = block * n["length"] * n["breadth"]
         whole, part, done = code.name("whole"), code.name("part"), code.name("chunk")
         code.branch(first + self.wide * self.lanes <= n["breadth"], whole, part)
         code.label(whole)
-        self.columns(start + first, self.wide, None)
+        self.columns(block, first, self.wide, None)
         code.jump(done)
         code.label(part)
         with code.loop(first, n["breadth"], self.lanes) as column:
             mask = code.iota() < code.splat(n["breadth"] - column)
-            self.columns(start + column, 1, mask)
+            self.columns(block, column, 1, mask)
         code.jump(done)
         code.label(done)
 
-    def columns(self, start: Value, wide: int, mask: Value | None) -> None:
+    def columns(self, block: Value, column: Value, wide: int, mask: Value | None) -> None:
         code = self.code
+        start = block * code.n["length"] * code.n["breadth"] + column
         groups = [self.first(self.load(start + u * self.lanes, mask)) for u in range(wide)]
         with code.loop(code.zero, code.n["length"]) as r:
             for u, before in enumerate(groups):

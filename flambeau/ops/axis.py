@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap_dim
 from .registry import public
 from .row import wrap_dims
@@ -247,7 +248,8 @@ _FULL, _BACK = slice(None), slice(None, None, -1)
 @operation(label="Flip")
 def flip_(x: Any, dims: tuple[int, ...]) -> Any:
     """The order of dimensions' elements reversed."""
-    return x[tuple([_BACK if i in dims else _FULL for i in range(x.ndim)])].copy("K")
+    view = x[tuple([_BACK if i in dims else _FULL for i in range(x.ndim)])]
+    return kernels.copying.contiguous(view) if x.flags.c_contiguous else view.copy("K")
 
 
 @flip_.gradient

@@ -123,11 +123,16 @@ def put_into(
         with quiet():
             put_at(whole, key, values._array, accumulate)
         return wrap(whole, x._kind)
-    return by(x, values, key, accumulate)
+    return by(x, values, own_key(key), accumulate)
+
+
+def own_key(key: tuple) -> tuple:
+    """A key of arrays that may be the user's, as a recorded operation keeps it."""
+    return snapshot(key) if mode.recording else key
 
 
 def gathered(x: Tensor, key: tuple, by: Operation = index_advanced) -> Tensor:
     """`index_advanced` by arrays that may be the user's: a recorded one keeps its own copies."""
     if x._node is None:
         return wrap(taken(x._array, key), x._kind)
-    return by(x, snapshot(key) if mode.recording else key)
+    return by(x, own_key(key))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
@@ -40,7 +41,7 @@ def _mask_value(input: Tensor, value: Any) -> Tensor:
 @operation(operands="x value", label="MaskedFill")
 def filled(x: Any, value: Any, mask: Any) -> Any:
     """The value where the mask is true."""
-    return np.where(mask, value, x)
+    return kernels.masking.filled(x, mask, value)
 
 
 @filled.gradient
@@ -91,7 +92,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         and kind.numpy is kind.compute
     ):
         try:
-            return wrap(np.where(mask._array, kind.scalar(value), input._array), kind)
+            return wrap(kernels.masking.filled(input._array, mask._array, kind.scalar(value)), kind)
         except (ValueError, OverflowError):
             pass  # said below in PyTorch's words
     broadcast([mask._array.shape, input._array.shape])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .flat_index import _vector
-from .index_rule import along, gathered, index_advanced, put_advanced, put_into, sibling
+from .index_rule import along, gathered, index_advanced, own_key, put_advanced, put_into, sibling
 from .inplace import inplace_form, number_for
 from .part import index_basic
 from .registry import public
@@ -136,7 +136,7 @@ def scatter_place(
     else:
         values = src
     _check_range(array, at, size)
-    return x, along(array.copy(), at), values
+    return x, along(array, at), values
 
 
 def _finished(
@@ -206,7 +206,7 @@ def scatter(
         from .scatter_reduce import reduce_at
 
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
-        result = reduce_at(x, spread, key, "prod", True)
+        result = reduce_at(x, spread, own_key(key), "prod", True)
     else:
         result = put_into(x, values, key, reduce == "add", _scatter)
     return _finished(result, input, out, "scatter", (input, index, values))

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap_dim
 from .comparison import where
 from .flat_index import _vector
-from .index_rule import add_at, index_advanced, put_advanced, put_into, sibling
+from .index_rule import add_at, index_advanced, own_key, put_advanced, put_into, sibling
 from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
@@ -149,7 +149,7 @@ def scatter_reduce(
     x, key, values = scatter_place("scatter_reduce", input, dim, index, src)
     if values._array.ndim == 0 and index._array.ndim:
         values = values.expand(index._array.shape)
-    result = reduce_at(x, values, key, reduce, include_self)
+    result = reduce_at(x, values, own_key(key), reduce, include_self)
     return _finished(result, input, out, "scatter_reduce")
 
 
@@ -190,7 +190,7 @@ def _vectors(
             f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
         )
     _check_range(array, at, own[at])
-    return x, (*(_FULL,) * at, array.copy()), values, at
+    return x, (*(_FULL,) * at, array), values, at
 
 
 @inplace_form
@@ -259,7 +259,7 @@ def index_reduce(
         "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
     )
     x, key, values, _ = _vectors("index_reduce", input, dim, index, source)
-    result = _index_reduce(x, values, key, reduce, include_self)
+    result = _index_reduce(x, values, own_key(key), reduce, include_self)
     return _finished(result, input, out, "index_reduce")
 
 
@@ -275,7 +275,7 @@ def _slices(name: str, input: Tensor, at: int, index: Tensor) -> tuple:
         bad = int(array.max() if array.max() >= size else array.min())
         start = "" if name == "index_fill_" else f"{name}(): "
         raise IndexError(f"{start}index {bad} is out of bounds for dimension {at} with size {size}")
-    return (*(_FULL,) * at, array.copy())
+    return (*(_FULL,) * at, array)
 
 
 @inplace_form

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap_dim
 from .index_rule import sibling
 from .inplace import inplace_form
@@ -29,9 +30,10 @@ def _triangle(name: str, side: str) -> Any:
 
     def compute(x: Any, diagonal: int) -> Any:
         n, m = x.shape[-2:]
-        mask = (_mask if n * m <= 1 << 16 else np.tri)(n, m, diagonal - shift)
+        make = _mask if n * m <= 1 << 16 else _mask.__wrapped__
+        mask = make(n, m, diagonal - shift)
         nothing = np.zeros((), x.dtype)
-        kept = np.where(mask, nothing, x) if shift else np.where(mask, x, nothing)
+        kept = kernels.masking.filled(x, mask if shift else ~mask, nothing)
         return np.ascontiguousarray(kept)
 
     compute.__name__ = f"{name}_"

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.dtype import bool_, int64
 from ..core.kind import kind_of
 from ..core.promotion import promote_types
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .ordering import sortable
+from .ordering import order, sortable
 from .registry import public
 from .write import write_out
 
@@ -68,21 +69,25 @@ def unique(
     if input.dtype.is_complex:
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
     if dim is None:
-        values, inverse, counts = np.unique(
-            sortable(input._array).reshape(-1),
-            return_inverse=True,
-            return_counts=True,
-            equal_nan=False,
-        )
-        return _results(values, inverse.reshape(input._array.shape), counts, input, wants)
+        flat = input._array.reshape(-1)
+        ranks = order(flat, 0)
+        ordered = kernels.indexed.take(flat, (ranks,))
+        begins = _begins(ordered)
+        inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
+        return _results(ordered[begins], inverse, _lengths(begins), input, wants)
     rows, at = _rows_of(input, dim)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
     begins = _begins(flat[ranks])
-    inverse = np.empty(len(rows), np.int64)
-    inverse[ranks] = np.cumsum(begins) - 1
     values = np.moveaxis(rows[ranks[begins]], 0, at)
-    return _results(values, inverse, _lengths(begins), input, wants)
+    return _results(values, _inverse(ranks, begins), _lengths(begins), input, wants)
+
+
+def _inverse(ranks: Any, begins: Any) -> Any:
+    """Which of the different ones each element is."""
+    inverse = np.empty(len(ranks), np.int64)
+    inverse[ranks] = np.cumsum(begins) - 1
+    return inverse
 
 
 def _begins(rows: Any) -> Any:

@@ -86,6 +86,15 @@ def test_broadcast_sources():
             assert np.array_equal(copying.contiguous(y), y)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_backwards(dtype):
+    rng = np.random.default_rng(4)
+    for shape in ((1,), (15,), (64,), (130,), (5, 70), (70, 5), (3, 4, 33)):
+        x = values(shape, dtype, rng)
+        for dims in ((0,), (-1,), tuple(range(x.ndim))):
+            assert copying.contiguous(np.flip(x, dims)).tobytes() == np.flip(x, dims).tobytes()
+
+
 def test_what_the_code_is_not_made_for_is_numpys():
     x = np.arange(120.0).reshape(10, 12)
     for target, source in (
