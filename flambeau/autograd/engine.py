@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap
+from ..formula.numeric import row_sum
 from .mode import mode
 from .node import Leaf, Node, Port
 
@@ -368,14 +369,14 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
         return _spread(part, shape)
     extra = part.ndim - len(shape)
     if extra > 0:
-        part = part.sum(axis=tuple(range(extra)))
+        part = row_sum(part, tuple(range(extra)))
     axes = tuple(
         i - part.ndim
         for i, size in enumerate(part.shape)
         if size != 1 and shape[i - part.ndim] == 1
     )
     if axes:
-        part = part.sum(axis=axes, keepdims=True)
+        part = row_sum(part, axes, keepdims=True)
     return part if part.shape == shape else _spread(part, shape)
 
 

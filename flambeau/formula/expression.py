@@ -165,7 +165,7 @@ LEAVES = frozenset((CONSTANT, INPUT, PARAMETER, LENGTH, POSITION))
 def _intern(
     primitive: Primitive, args: tuple[Expression, ...], value: object, full: bool, domain: Domain
 ) -> Expression:
-    key = (primitive.name, type(value), repr(value), *map(id, args))
+    key = (primitive.name, domain, type(value), repr(value), *map(id, args))
     found = _table.get(key)
     if found is None:
         found = object.__new__(Expression)

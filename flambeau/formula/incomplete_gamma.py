@@ -85,5 +85,6 @@ def _scale(a: Any, x: Any) -> Any:
     for coefficient in reversed(STIRLING):
         stirling = stirling / (big * big) + coefficient
     large = np.exp(-a * distance - stirling / big) / np.sqrt(2 * math.pi * a)
-    log_gamma = np.array([math.lgamma(v + 1) for v in np.where(a > 10, 1.0, a)])
-    return np.where(a > 10, large, np.exp(a * np.log(x) - x - log_gamma))
+    low, at = np.where(a > 10, 1.0, a), np.where(a > 10, 1.0, x)
+    log_gamma = np.array([math.lgamma(v + 1) for v in low])
+    return np.where(a > 10, large, np.exp(low * np.log(at) - at - log_gamma))

@@ -7,6 +7,8 @@ from typing import Any
 from ..ops import late
 from ..ops.registry import NAMESPACES
 
+for _family in late.NEURAL:
+    late.load(_family)
 globals().update(NAMESPACES["nn.functional"])
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import Tensor, empty  # type: ignore[attr-defined]
+from ..ops.pooling_adaptive import along
 from . import functional as F
 from . import init
 from .module import Module
@@ -174,7 +177,7 @@ LocalResponseNorm = layer(
 
 
 class CrossMapLRN2d(Module):
-    """The same as LocalResponseNorm, under its old name.
+    """LocalResponseNorm as it was in Torch, with the neighbours counted a little differently.
 
     Source: torch.nn.CrossMapLRN2d
     """
@@ -184,9 +187,12 @@ class CrossMapLRN2d(Module):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, input: Tensor) -> Tensor:
-        window = 2 * int((self.size - 1) / 2) + 1  # centred, so one less where size is even
-        alpha = self.alpha * window / self.size
-        return F.local_response_norm(input, window, alpha, self.beta, self.k)
+        reach, channels = int((self.size - 1) / 2), input.shape[1]
+        distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
+        near = distance <= reach
+        near[reach + 1 :, 0] = True  # PyTorch's running sum never lets go of the first channel
+        total = along(input * input, 1, near.astype(np.float64))
+        return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

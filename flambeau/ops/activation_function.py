@@ -126,7 +126,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 @public("nn.functional.softshrink")
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """input pulled towards 0 by lambd, 0 between -lambd and lambd.
 
     Raises:
@@ -138,7 +138,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise RuntimeError(
             f"lambda must be greater or equal to 0, but found to be {lambd}; pass its magnitude"
         )
-    return a.shrink(input, lambd)
+    return a.shrink(input, lambd, out=out)
 
 
 @public("threshold", "nn.functional.threshold")

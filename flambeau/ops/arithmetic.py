@@ -25,13 +25,13 @@ def minus(x: Expression, y: Expression) -> Expression:
 
 
 @pointwise(label="Add", method=False, inplace=False, numbers="*")
-def add_scaled(x: Expression, y: Expression, alpha: float = 1) -> Expression:
+def add_scaled(x: Expression, y: Expression, alpha: complex = 1) -> Expression:
     """x + alpha y."""
     return x + y * alpha
 
 
 @pointwise(label="Sub", method=False, inplace=False, numbers="*")
-def sub_scaled(x: Expression, y: Expression, alpha: float = 1) -> Expression:
+def sub_scaled(x: Expression, y: Expression, alpha: complex = 1) -> Expression:
     """x - alpha y."""
     return x - y * alpha
 
@@ -165,7 +165,7 @@ def positive(input: Tensor) -> Tensor:
 
 
 @pointwise(names="input tensor1 tensor2", numbers="")
-def addcmul(x: Expression, y: Expression, z: Expression, value: float = 1) -> Expression:
+def addcmul(x: Expression, y: Expression, z: Expression, value: complex = 1) -> Expression:
     """input + value tensor1 tensor2.
 
     Source: torch.addcmul
@@ -174,7 +174,7 @@ def addcmul(x: Expression, y: Expression, z: Expression, value: float = 1) -> Ex
 
 
 @pointwise(names="input tensor1 tensor2", numbers="")
-def addcdiv(x: Expression, y: Expression, z: Expression, value: float = 1) -> Expression:
+def addcdiv(x: Expression, y: Expression, z: Expression, value: complex = 1) -> Expression:
     """input + value tensor1 / tensor2.
 
     Source: torch.addcdiv

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.dtype import int64
+from ..core.result import named_result
 from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
@@ -108,11 +109,7 @@ def amin(
     return amin_(input, dim=dim, keepdim=keepdim, out=out)
 
 
-class MinMax(NamedTuple):
-    """The smallest and the largest."""
-
-    min: Tensor
-    max: Tensor
+MinMax: Any = named_result("aminmax", "min max")
 
 
 @public(method=True)
@@ -138,7 +135,7 @@ def aminmax(
         )
     not_empty("aminmax", input, dim)
     result = aminmax_(input, dim=dim, keepdim=keepdim)
-    return MinMax(*(result if out is None else write_out(out, result, "aminmax")))
+    return MinMax(result if out is None else write_out(out, result, "aminmax"))
 
 
 def _extreme(name: str, find: Any) -> Any:

@@ -639,6 +639,7 @@ class FormulaOperation:
             for n, v in self.defaults.items()
             if n not in statics and isinstance(v, (int, float)) and not isinstance(v, bool)
         )
+        self.complex = frozenset(n for n in self.parameters if notes.get(n) in ("complex", complex))
         self.statics = tuple(n for n in self.defaults if n not in self.parameters)
         public = names.split() if names else []
         usual = {"x": "input", "y": "other"}
@@ -687,7 +688,7 @@ class FormulaOperation:
                 domain if name not in self.aside or kind is None else _DOMAINS[kind.dtype.category]
             )
             symbols[name] = None if kind is None else symbol(name, own, name not in self.reduced)
-        numbers = {name: parameter(name) for name in self.parameters}
+        numbers = {name: self.number(name, domain) for name in self.parameters}
         root = self.formula(**symbols, **numbers, **dict(zip(self.statics, statics)))
         roots = root if isinstance(root, tuple) else (root,)
         for each in roots:
@@ -697,7 +698,7 @@ class FormulaOperation:
                     "computed from its symbols, or a tuple of such"
                 )
         present = tuple(x for x in symbols.values() if x is not None)
-        program = Program(present, roots, self.parameters, self.bound_gradient(statics))
+        program = Program(present, roots, self.parameters, self.bound_gradient(statics, domain))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
         aside = frozenset(
             i
@@ -727,12 +728,18 @@ class FormulaOperation:
             f"{' or '.join(taken)} tensors; convert with .to(dtype)"
         )
 
-    def bound_gradient(self, statics: tuple) -> Callable | None:
+    def number(self, name: str, domain: Domain) -> Expression:
+        """A parameter; one that is annotated so is complex where the operands are."""
+        return parameter(
+            name, domain if name in self.complex and domain == Domain.COMPLEX else Domain.REAL
+        )
+
+    def bound_gradient(self, statics: tuple, domain: Domain) -> Callable | None:
         if self.explicit is None:
             return None
         accepted = arguments(self.explicit)
         extra = {n: v for n, v in zip(self.statics, statics) if n in accepted}
-        extra.update({n: parameter(n) for n in self.parameters if n in accepted})
+        extra.update({n: self.number(n, domain) for n in self.parameters if n in accepted})
         rule = self.explicit
         return lambda *symbols: rule(*symbols, **extra)
 
@@ -745,8 +752,30 @@ class FormulaOperation:
             return result.to_real()
         return result
 
+    def agreed_kind(self, operands: Sequence[Any]) -> Kind | None:
+        """The kind of all operands where they have one, and numbers do not change it: the usual case."""
+        kind: Kind | None = None
+        for name, x in zip(self.operands, operands):
+            if x is None or name in self.aside:
+                continue
+            if isinstance(x, Tensor):
+                if kind is None:
+                    kind = x._kind
+                elif x._kind is not kind:
+                    return None
+            elif kind is None or x.__class__ not in kind.numbers:
+                return None
+        if kind is not None and self.aside:
+            for x in operands:
+                if isinstance(x, Tensor) and x._kind.device is not kind.device:
+                    return None
+        return kind
+
     def common_kind(self, operands: Sequence[Any]) -> Kind:
         """The kind that the operands are computed in, by promotion; checks that devices agree."""
+        agreed = self.agreed_kind(operands)
+        if agreed is not None:
+            return agreed
         tensors = [x for x in operands if isinstance(x, Tensor)]
         voters = [
             x for n, x in zip(self.operands, operands) if n not in self.aside and x is not None

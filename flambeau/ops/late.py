@@ -28,8 +28,41 @@ LATE = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
     ),
+    "alpha_dropout": ("alpha_dropout feature_alpha_dropout", ""),
+    "attention": ("", ""),
+    "connectionist": ("ctc_loss", ""),
+    "convolution": (
+        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "",
+    ),
+    "embedding": ("embedding", ""),
+    "grid": ("affine_grid_generator", ""),
+    "linear_cross_entropy": ("", ""),
+    "padding": ("", ""),
+    "pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
+    "pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
+    "pooling_fractional": ("", ""),
+    "resize": ("", ""),
+    "shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
+
+NEURAL = (
+    "alpha_dropout",
+    "attention",
+    "connectionist",
+    "convolution",
+    "embedding",
+    "grid",
+    "linear_cross_entropy",
+    "padding",
+    "pooling",
+    "pooling_adaptive",
+    "pooling_fractional",
+    "resize",
+    "shuffle",
+)
+"""Families whose functions are in nn.functional, which loads them."""
 
 FUNCTIONS = {name: family for family, (names, _) in LATE.items() for name in names.split()}
 METHODS = {name: family for family, (_, names) in LATE.items() for name in names.split()}

@@ -17,13 +17,13 @@ from .reduction import sum
 from .registry import public
 
 
-@pointwise(label="MseLoss", names="input target", method=False, inplace=False)
+@pointwise(label="MseLoss", method=False, inplace=False)
 def squared_error(x: Expression, y: Expression) -> Expression:
     """(x - y)^2."""
     return p.square(x - y)
 
 
-@pointwise(label="L1Loss", names="input target", method=False, inplace=False)
+@pointwise(label="L1Loss", method=False, inplace=False)
 def absolute_error(x: Expression, y: Expression) -> Expression:
     """|x - y|."""
     return p.absolute(x - y)
@@ -153,7 +153,6 @@ def huber_loss(
 
 @pointwise(
     label="BinaryCrossEntropy",
-    names="input target",
     method=False,
     inplace=False,
     refuses="bool int complex",
@@ -171,7 +170,6 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
 
 @pointwise(
     label="BinaryCrossEntropyWithLogits",
-    names="input target",
     method=False,
     inplace=False,
     refuses="complex",
@@ -259,13 +257,13 @@ def _times_log(y: Expression) -> Expression:
     return p.where(p.isnan(y), y, p.where(zero, 0.0, y * p.log(p.where(zero, 1.0, y))))
 
 
-@pointwise(label="Sub", names="input target", method=False, inplace=False)
+@pointwise(label="Sub", method=False, inplace=False)
 def divergence(x: Expression, y: Expression) -> Expression:
     """y (log y - x), the first term 0 where y is not positive."""
     return _times_log(y) - y * x
 
 
-@pointwise(label="Mul", names="input target", method=False, inplace=False)
+@pointwise(label="Mul", method=False, inplace=False)
 def log_divergence(x: Expression, y: Expression) -> Expression:
     """exp(y) (y - x)."""
     return p.exp(y) * (y - x)

@@ -28,7 +28,7 @@ def loss(order: str = "") -> Callable:
         names = order.split() or [
             n
             for name in own
-            for n in (("size_average", "reduce", "reduction") if name == "reduction" else (name,))
+            for n in (("size_average", "reduce", name) if name == "reduction" else (name,))
         ]
         function = _with_head(body, {n: own.get(n) for n in names}, tuple(own))
         return public(f"nn.functional.{body.__name__}")(function)
@@ -53,10 +53,9 @@ def _with_head(body: Callable, defaults: dict[str, Any], own: tuple[str, ...]) -
         f"    return body({', '.join(own)})\n"
     )
     exec(compile(source, f"<flambeau {body.__name__}>", "exec"), scope)
-    function = functools.update_wrapper(scope[body.__name__], body)
-    del function.__wrapped__  # its signature is its own
-    notes = {**body.__annotations__, "size_average": "bool | None", "reduce": "bool | None"}
-    function.__annotations__ = {n: notes[n] for n in (*defaults, "return") if n in notes}
+    function = scope[body.__name__]
+    function.__doc__, function.__module__ = body.__doc__, body.__module__
+    function.__annotations__ = body.__annotations__
     return function
 
 

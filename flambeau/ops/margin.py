@@ -72,9 +72,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)  # type: ignore
 
 
-@pointwise(
-    label="SoftMarginLoss", names="input target", method=False, inplace=False, refuses="complex"
-)
+@pointwise(label="SoftMarginLoss", method=False, inplace=False, refuses="complex")
 def logistic_loss(x: Expression, y: Expression) -> Expression:
     """log(1 + exp(-y x)), without overflow."""
     z = -y * x

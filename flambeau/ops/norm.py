@@ -56,6 +56,15 @@ def normp_(x: Expression, order: float = 2.0) -> Expression:
     return p.power(p.sum(p.power(p.absolute(x), order)), p.reciprocal(order))
 
 
+@normp_.gradient
+def _(g: Expression, x: Expression, y: Expression, order: Expression) -> Expression:
+    """0 at zeros, where |x|^order has no slope or an infinite one."""
+    zero, nothing = p.equal(x, 0), p.equal(y, 0)
+    slope = p.sgn(x) * p.power(p.where(zero, 1.0, p.absolute(x)), order - 1)
+    scale = g * p.power(p.where(nothing, 1.0, y), 1 - order)
+    return p.where(p.logical_or(zero, nothing), 0.0, slope * scale)
+
+
 def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:
     """Raises RuntimeError for integers, and for norms that have no value for no elements."""
     wanted = x.dtype if dtype is None else dtype

@@ -72,6 +72,8 @@ def _adaptive_avg(n: int) -> None:
         return input
 
     _published(name, function, f"The means of the parts that {n} dimensions are cut into.")
+    if n == 1:
+        public(name)(function)
 
 
 def _published(name: str, function: Any, doc: str) -> None:
@@ -86,7 +88,7 @@ def _published(name: str, function: Any, doc: str) -> None:
 
     Source: torch.nn.functional.{name}
     """
-    public(f"nn.functional.{name}", *((name,) if name.endswith("1d") else ()))(function)
+    public(f"nn.functional.{name}")(function)
 
 
 def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
@@ -123,6 +125,8 @@ def _adaptive_max(n: int) -> None:
 
     _published(name, function, f"The maxima of the parts that {n} dimensions are cut into.")
     _published(f"{name}_with_indices", with_indices, f"`{name}` and where the maxima are.")
+    if n == 1:  # the torch namespace's gives the places without being asked
+        public(name)(with_indices)
 
 
 def _unpool(n: int) -> None:

@@ -10,7 +10,7 @@ from ..formula import primitive as p
 from ..formula.expression import Expression
 from .arithmetic import mul
 from .define import pointwise
-from .registry import method, public
+from .registry import NAMESPACES, method, public
 
 
 @pointwise(kind=PromotionKind.INT_TO_FLOAT, method="reciprocal")
@@ -37,12 +37,6 @@ def power(x: Expression, y: Expression) -> Expression:
     return p.power(x, y)
 
 
-@pointwise(label="Pow", method=False, inplace=False, static="exponent")
-def power_static(x: Expression, exponent: float = 2) -> Expression:
-    """x to the power of a number that cheaper functions compute."""
-    return p.power(x, exponent)
-
-
 def check_exponent(x: Any, exponent: Any) -> None:
     """Raises RuntimeError for integers to a negative number."""
     whole = isinstance(x, Tensor) and x.dtype.category < 2
@@ -52,7 +46,19 @@ def check_exponent(x: Any, exponent: Any) -> None:
         )
 
 
-CHEAP = frozenset((2, 3, 0.5, 1, -1, -0.5, -2))
+def _to_the_power(exponent: float) -> Any:
+    def formula(x: Expression) -> Expression:
+        return p.power(x, exponent)
+
+    formula.__name__ = f"power_{exponent:g}".replace("-", "minus_").replace(".", "_point_")
+    formula.__doc__ = f"x to the power of {exponent:g}."
+    return pointwise(formula, label="Pow", method=False, inplace=False, namespace="special")
+
+
+CHEAP = {exponent: _to_the_power(exponent) for exponent in (2, 3, 0.5, 1, -1, -0.5, -2)}
+"""Operations for exponents that cheaper functions compute, each of one operand."""
+for _operation in CHEAP.values():
+    del NAMESPACES["special"][_operation.__name__]
 
 
 @public(method="pow __pow__")
@@ -65,13 +71,11 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     Source: torch.pow
     """
     if exponent.__class__ in (int, float):
-        if (
-            exponent in CHEAP
-            and isinstance(input, Tensor)
-            and input.dtype.category >= 2
-            and not (input._kind.overridden)
-        ):
-            return power_static.operation.general((input,), (exponent,), (), out)
+        cheap = CHEAP.get(exponent)
+        if cheap is not None and isinstance(input, Tensor):
+            kind = input._kind
+            if kind.dtype.category >= 2 and not kind.overridden:
+                return cheap(input) if out is None else cheap(input, out=out)
         check_exponent(input, exponent)
     return power(input, exponent, out=out)
 

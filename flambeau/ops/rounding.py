@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..core.dtype import finfo
 from ..core.promotion import PromotionKind
+from ..core.result import named_result
 from ..core.tensor import Tensor
 from ..formula import primitive as p
 from ..formula.expression import Domain, Expression
@@ -284,11 +285,7 @@ def nan_to_num_(
     return replaced.operation.general((input,), (), numbers, None, True)
 
 
-class MantissaExponent(NamedTuple):
-    """A number as mantissa * 2 ** exponent."""
-
-    mantissa: Tensor
-    exponent: Tensor
+MantissaExponent: Any = named_result("frexp", "mantissa exponent")
 
 
 @operation(label="Frexp", differentiable=(0,))
@@ -323,5 +320,5 @@ def frexp(input: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> Mantiss
             f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: convert with "
             ".to(torch.float32)"
         )
-    result = MantissaExponent(*frexp_(input))
-    return result if out is None else MantissaExponent(*write_out(out, result, "frexp"))
+    result = MantissaExponent(frexp_(input))
+    return result if out is None else MantissaExponent(write_out(out, result, "frexp"))

@@ -201,6 +201,7 @@ PROGRAMS: dict[str, Program] = {
     "einsum": (lambda x, y: torch.einsum("bij,jk->bik", x, y), ((2, 2, 3), (3, 2))),
     "cast": (lambda x: x.to(torch.complex128).real ** 2, ((3,),)),
     "drawn": (lambda x: x + _random(x), ((3,),)),
+    "fill_": (lambda x: (x * 1).fill_(2.0) * x + (x * 1).zero_() * x, ((3,),)),
     "copy_": (lambda x, y: (x * 1).copy_(y) * x, ((2, 3), (3,))),
     "fourier": (
         lambda x: (
@@ -254,9 +255,91 @@ PROGRAMS: dict[str, Program] = {
 """Calls of public functions whose derivatives are checked to second order."""
 
 
-def _random(x: torch.Tensor) -> torch.Tensor:
+INDEX = torch.tensor([2, 0, 1])
+MASK = torch.tensor([[True, False, True], [False, True, True]])
+
+OPTIONAL: dict[str, Program] = {
+    "cumprod": (lambda x: x.cumprod(1) ** 2, ((2, 3),)),
+    "cumprod at zeros": (lambda x: x.cumprod(0), (np.array([2.0, 0.0, 3.0, 4.0]),)),
+    "logcumsumexp": (lambda x: x.logcumsumexp(1) ** 2, ((2, 3),)),
+    "cummax": (lambda x: x.cummax(1)[0] ** 2, (_distinct(2, 3),)),
+    "cummin": (lambda x: x.cummin(1)[0] ** 2, (_distinct(2, 3),)),
+    "sort": (lambda x: torch.sort(x, 1)[0] ** 2, (_distinct(2, 3),)),
+    "topk": (lambda x: torch.topk(x, 2, 1)[0] ** 2, (_distinct(2, 3),)),
+    "median": (lambda x: (torch.median(x) ** 2, torch.median(x, 1)[0] ** 2), (_distinct(2, 3),)),
+    "diag_embed": (lambda x: torch.diag_embed(x) ** 2, ((2, 3),)),
+    "index_select": (lambda x: x.index_select(1, INDEX) ** 2, ((2, 3),)),
+    "index_add": (lambda x, y: x.index_add(1, INDEX, y, alpha=2) ** 2, ((2, 3), (2, 3))),
+    "index_copy": (lambda x, y: x.index_copy(1, INDEX, y) ** 2, ((2, 3), (2, 3))),
+    "index_fill": (lambda x: x.index_fill(1, INDEX[:1], 2.0) ** 2, ((2, 3),)),
+    "index_reduce": (lambda x, y: x.index_reduce(1, INDEX, y, "prod") ** 2, ((2, 3), (2, 3))),
+    "masked_fill": (lambda x: x.masked_fill(MASK, 2.0) ** 2, ((2, 3),)),
+    "masked_select": (lambda x: x.masked_select(MASK) ** 2, ((2, 3),)),
+    "masked_scatter": (lambda x, y: x.masked_scatter(MASK, y) ** 2, ((2, 3), (4,))),
+    "take": (lambda x: x.take(INDEX) ** 2, ((2, 3),)),
+    "put": (lambda x, y: x.put(INDEX, y, accumulate=True) ** 2, ((2, 3), (3,))),
+    "scatter": (lambda x, y: x.scatter(1, INDEX[None], y) ** 2, ((2, 3), (1, 3))),
+    "scatter_add": (lambda x, y: x.scatter_add(1, INDEX[None], y) ** 2, ((2, 3), (1, 3))),
+    "scatter_reduce": (
+        lambda x, y: [
+            x.scatter_reduce(1, INDEX[None], y, reduce) ** 2
+            for reduce in ("sum", "prod", "mean", "amax", "amin")
+        ],
+        (_distinct(2, 3), _distinct(1, 3) + 0.01),
+    ),
+    "alias_copy": (lambda x: torch.alias_copy(x) ** 2, ((2, 3),)),
+    "repeat": (lambda x: x.repeat(2, 1, 2) ** 2, ((2, 3),)),
+    "complex": (lambda x, y: torch.view_as_real(torch.complex(x, y) ** 2), ((3,), (3,))),
+    "nn.functional.conv2d": (
+        lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
+        ((1, 2, 3, 3), (2, 2, 2, 2), (2,)),
+    ),
+    "nn.functional.conv_transpose2d": (
+        lambda x, w: F.conv_transpose2d(x, w, stride=2),
+        ((1, 2, 2, 2), (2, 1, 2, 2)),
+    ),
+    "nn.functional.avg_pool2d": (lambda x: F.avg_pool2d(x, 2, 1) ** 2, ((1, 1, 3, 3),)),
+    "nn.functional.adaptive_avg_pool2d": (
+        lambda x: F.adaptive_avg_pool2d(x, 2) ** 2,
+        ((1, 1, 3, 3),),
+    ),
+    "nn.functional.max_pool2d": (lambda x: F.max_pool2d(x, 2, 1) ** 2, (_distinct(1, 1, 3, 3),)),
+    "nn.functional.max_unpool2d": (
+        lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2) ** 2,
+        (_distinct(1, 1, 4, 4),),
+    ),
+    "nn.functional.unfold": (lambda x: F.unfold(x, 2) ** 2, ((1, 1, 3, 3),)),
+    "nn.functional.fold": (lambda x: F.fold(x, (3, 3), 2) ** 2, ((1, 4, 4),)),
+    "nn.functional.pad": (
+        lambda x: [
+            F.pad(x, (1, 1), mode=mode) ** 2
+            for mode in ("constant", "reflect", "replicate", "circular")
+        ],
+        ((1, 2, 3),),
+    ),
+}
+"""Programs of functions that a build may lack: they run where the function, or Tensor method, exists."""
+
+
+def _exists(name: str) -> bool:
+    place: Any = torch
+    for part in name.split(" ")[0].split("."):
+        if not hasattr(place, part):
+            return "." not in name and hasattr(torch.Tensor, name.split(" ")[0])
+        place = getattr(place, part)
+    return True
+
+
+PROGRAMS.update({name: program for name, program in OPTIONAL.items() if _exists(name)})
+
+
+def _random(x: torch.Tensor) -> Any:
+    """Draws of every kind in the place of x: constants, since the seed is."""
+    draws = {"uniform_": (), "normal_": (), "bernoulli_": (0.5,), "cauchy_": (), "exponential_": ()}
+    draws |= {"geometric_": (0.5,), "log_normal_": (), "random_": (5,)}
     torch.manual_seed(0)
-    return (x * 1).uniform_()
+    drawn = [getattr(x * 1, name)(*args) for name, args in draws.items() if hasattr(x, name)]
+    return sum(drawn) + torch.poisson(x * 0 + 2) if hasattr(torch, "poisson") else sum(drawn)
 
 
 def _written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
+from tests.ops.checker import assert_gradients
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,55 @@ def test_shapes_that_do_not_fit() -> None:
         torch.ones(2, 3) @ torch.ones(4, 5)
     with pytest.raises(RuntimeError, match="dtype"):
         torch.ones(2, 2) @ torch.ones(2, 2).double()
+
+
+NAMES = {
+    "addmm": ((2, 3), (2, 4), (4, 3)),
+    "addmv": ((2,), (2, 4), (4,)),
+    "addr": ((2, 3), (2,), (3,)),
+    "baddbmm": ((2, 2, 3), (2, 2, 4), (2, 4, 3)),
+    "addbmm": ((2, 3), (2, 2, 4), (2, 4, 3)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_products_that_are_added(name: str) -> None:
+    """By factors, with gradients to second order, of complex numbers too, in place and with out=."""
+    arrays = [np.random.default_rng(4).normal(size=s) for s in NAMES[name]]
+    function = getattr(torch, name)
+    assert_gradients(lambda *x: function(*x, beta=0.5, alpha=-2.0), arrays)
+    assert function(
+        torch.from_numpy(arrays[0]).requires_grad_(), *map(torch.from_numpy, arrays[1:])
+    ).grad_fn.name() == (f"{name.capitalize()}Backward0")
+    pairs = [np.stack([a, a[::-1]], -1) for a in arrays]
+    assert_gradients(
+        lambda *x: function(*map(torch.view_as_complex, x), beta=0.5 - 1j, alpha=1j), pairs
+    )
+    x, *factors = map(torch.from_numpy, arrays)
+    want = function(x, *factors, beta=0.5, alpha=2)
+    assert torch.equal(getattr(x.clone(), f"{name}_")(*factors, beta=0.5, alpha=2), want)
+    out = torch.empty(0, dtype=torch.float64)
+    assert function(x, *factors, beta=0.5, alpha=2, out=out) is out
+    assert torch.equal(out, want)
+    nothing = function(x * float("nan"), *factors, beta=0)
+    assert torch.equal(nothing, function(x * 0, *factors))
+
+
+def test_products_of_integers_take_the_whole_part_of_factors() -> None:
+    """Recorded from PyTorch."""
+    one = torch.ones(2, 2, dtype=torch.int64)
+    assert torch.addmm(one, one, one, beta=0.5, alpha=2.5).tolist() == [[4, 4], [4, 4]]
+    with pytest.raises(RuntimeError, match="argument beta must not be a floating point"):
+        torch.addr(one, one[0], one[0], beta=0.5)
+    with pytest.raises(RuntimeError, match="must have the same dtype"):
+        torch.addmm(one, one.double(), one.double())
+    with pytest.raises(NotImplementedError, match="Bool"):
+        torch.addmm(one.bool(), one.bool(), one.bool())
+
+
+def test_complex_factors_reach_the_gradient_conjugated() -> None:
+    """A factor that was traced as real first is not taken for the complex one."""
+    for alpha in (2.0, 2.0 - 1j):
+        x = torch.tensor([1 + 1j], dtype=torch.complex128, requires_grad=True)
+        torch.add(torch.zeros_like(x), x, alpha=alpha).backward(torch.ones_like(x))
+        assert x.grad.item() == np.conj(alpha)

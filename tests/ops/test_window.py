@@ -266,3 +266,26 @@ def test_wrong_arguments(act: Any, error: type[Exception], message: str) -> None
     with pytest.raises(error) as caught:
         act(torch.ones(1, 2, 4, 4), torch.ones(3, 2, 2, 2))
     assert message in str(caught.value)
+
+
+def test_connectionist_losses_are_pytorchs() -> None:
+    scores = torch.from_numpy(np.cos(np.arange(40.0)).reshape(5, 2, 4)).requires_grad_()
+    logs = F.log_softmax(scores, 2)
+    targets, sizes = torch.tensor([[1, 1, 2], [3, 2, 0]]), torch.tensor([3, 2])
+    losses = F.ctc_loss(logs, targets, torch.tensor([5, 4]), sizes, reduction="none")
+    np.testing.assert_allclose(losses.detach().numpy(), [5.55347767, 3.42755552], rtol=1e-8)
+    losses.sum().backward()
+    want = [0.445634, -0.634285, 0.120671, 0.0679805, -0.003903, 0.201651, 0.396647, -0.594396]
+    assert scores.grad is not None
+    np.testing.assert_allclose(scores.grad.numpy().ravel()[:8], want, rtol=1e-5)
+    flat = torch.tensor([1, 1, 2, 3, 2])
+    mean = F.ctc_loss(logs.detach(), flat, (5, 4), (3, 2))
+    assert mean.item() == pytest.approx(1.7824684907285668)
+    short = F.ctc_loss(logs.detach()[:2], flat, (2, 2), (3, 2), zero_infinity=True)
+    assert short.item() == pytest.approx(0.7133221314395447)
+    loss = F.ctc_loss(F.log_softmax(scores, 2), targets, (5, 4), (3, 2))
+    (first,) = torch.autograd.grad(loss, scores, create_graph=True)
+    with pytest.raises(RuntimeError, match="not implemented"):
+        first.sum().backward()
+    with pytest.raises(RuntimeError, match="input_lengths to have value at most 5"):
+        F.ctc_loss(logs, flat, (6, 4), (3, 2))
