@@ -116,7 +116,7 @@ def run(plan: Phase, x: Any, w: Any, bias: Any, y: Any, groups: int) -> None:
     words = [
         id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets),
         groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
-        inner, panels, rows, *plan.places, plan.chunk, chunks,
+        inner, panels, rows, bias is not None or not inner, *plan.places, plan.chunk, chunks,
         *y_sizes, *plan.step, *plan.begin, size,
     ]  # fmt: skip
     items = x.shape[0] * groups * chunks
@@ -296,11 +296,17 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
         id(x), id(y), id(parts), id(part.planes), id(plan.flat), id(plan.offsets), id(plan.masks),
         n, share, groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
         inner, plan.panels, rows, *plan.places, plan.chunk,
-        channels * len(part.planes) * part.plane, plan.chunk * part.extents[1] * part.extents[2],
+        channels * len(part.planes) * part.plane, plan.masks.size * form.lanes,
     ]  # fmt: skip
     work = n * y.shape[1] * inner * math.prod(plan.places)
-    convolution_weight.job(form)(words, shares * groups, work // form.lanes)
-    total = parts.sum(0)[..., : form.rows * form.vectors]
+    work = work // form.lanes
+    convolution_weight.job(form, False)(words, shares * groups, work)
+    total = parts.sum(0)
+    if np.isnan(total).any():
+        parts.fill(0)
+        convolution_weight.job(form, True)(words, shares * groups, work)
+        total = parts.sum(0)
+    total = total[..., : form.rows * form.vectors]
     total = total.reshape(groups, plan.panels, blocks, form.rows, form.vectors)
     total = total.transpose(0, 2, 3, 1, 4)
     total = total.reshape(groups, blocks * form.rows, plan.panels * form.vectors)

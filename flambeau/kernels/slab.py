@@ -78,6 +78,7 @@ def slab(
 _NUMBERS = (
     "channels",
     "count",
+    "pitch",
     "x0",
     "x1",
     "x2",
@@ -92,21 +93,21 @@ _NUMBERS = (
 
 
 def build(element: str, lanes: int, declarations: set[str]) -> str:
-    """``void @build(target, image, planes, channels, count, sizes, stride, first, extents)``: fill a slab.
+    """``void @build(target, image, planes, channels, count, pitch, sizes, stride, first, extents)``: fill a slab.
 
-    first: the outermost place of the window that it begins with. The target needs `lanes` elements more.
+    pitch: from plane to plane, at least the product of the extents; first: the outermost place of the window
+    that it begins with. The target needs `lanes` elements more.
     """
     code = Code(lanes, declarations)
     target, image, planes = (Value(code, f"%{n}", "ptr") for n in ("target", "image", "planes"))
     f = {n: Value(code, f"%{n}", "i64") for n in _NUMBERS}
     zero = code.constant(0, "i64")
-    size = f["e0"] * f["e1"] * f["e2"]
-    clear(code, target, f["channels"] * f["count"] * size, element)
+    clear(code, target, f["channels"] * f["count"] * f["pitch"], element)
     with code.loop(zero, f["channels"]) as c, code.loop(zero, f["count"]) as plane:
         facts = [code.load(code.at(planes, "i64", plane * PLANE + i), "i64") for i in range(PLANE)]
         low = larger(facts[3] - f["first"], 0)
         high = smaller(facts[4] - f["first"], f["e0"])
-        part = code.at(target, element, (c * f["count"] + plane) * size + facts[7])
+        part = code.at(target, element, (c * f["count"] + plane) * f["pitch"] + facts[7])
         start = facts[2] + facts[7] * f["step2"]
         with code.loop(low, high) as q0, code.loop(facts[5], facts[6]) as q1:
             i0, i1 = (f["first"] + q0) * f["step0"] + facts[0], q1 * f["step1"] + facts[1]
@@ -164,6 +165,6 @@ def gathered(
 def call_build(
     code: Code, target: Value, image: Value, planes: Value, numbers: Sequence[Value]
 ) -> None:
-    """numbers: channels, count of planes, sizes (3), stride (3), first, extents (3)."""
+    """numbers: channels, count of planes, pitch, sizes (3), stride (3), first, extents (3)."""
     listed = ", ".join(f"i64 {x.name}" for x in numbers)
     code.line(f"call void @build(ptr {target.name}, ptr {image.name}, ptr {planes.name}, {listed})")
