@@ -1,4 +1,5 @@
-"""Scaled dot-product attention of arrays in one pass, and its gradient, without the matrix of all scores."""
+"""Scaled dot-product attention of arrays in one pass, and its gradient, without the matrix of
+all scores."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def _facts(
 
 
 def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
-    """softmax(scale q k^T + mask) v, and the logarithms of the softmax's sums; NotImplemented unless they fit.
+    """softmax(scale q k^T + mask) v, and the logarithms of the softmax's sums; NotImplemented
+    unless they fit.
 
     Args:
         q, k, v: (..., L, E), (..., S, E), (..., S, V).

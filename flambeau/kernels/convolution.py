@@ -1,7 +1,8 @@
-"""Convolution over one to three dimensions, its transpose and its gradient towards the weight, of arrays.
+"""Convolution over one to three dimensions, its transpose and its gradient towards the weight, of
+arrays.
 
-Each takes a window, five tuples with one number a spatial dimension (size, stride, dilation, padding before and
-after), and gives NotImplemented for arrays that it is not made for.
+Each takes a window, five tuples with one number a spatial dimension (size, stride, dilation,
+padding before and after), and gives NotImplemented for arrays that it is not made for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ Three = tuple[int, ...]
 
 
 def three(values: Sequence[int], missing: int) -> Three:
-    """Numbers of one, two or three dimensions as those of three; the outermost is what work is cut along."""
+    """Numbers of one, two or three dimensions as those of three; the outermost is what work is
+    cut along."""
     middle = (missing,) * (3 - len(values))
     if len(values) == 1:
         return (*middle, *values)
@@ -79,9 +81,11 @@ class Phase(NamedTuple):
 
 def phase(
     element: str, sizes: Three, stride: Three, before: Three, taps: list[Three],
-    which: Sequence[int], places: Three, target: tuple[Three, Three], channels: int, rows: int, items: int,
+    which: Sequence[int], places: Three, target: tuple[Three, Three],
+    channels: int, rows: int, items: int,
 ) -> Phase:  # fmt: skip
-    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its results."""
+    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its
+    results."""
     whole = slab(sizes, stride, before, taps, places)
     planes = len(whole.planes)
     width = np.dtype(np.float32 if element == "float" else np.float64).itemsize
@@ -157,7 +161,8 @@ def _forward_plan(
 
 
 def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
-    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes), plus a bias (O)."""
+    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
+    plus a bias (O)."""
     if not usable(x, w, bias) or min(counts(window, x.shape[2:])) < 1:
         return NotImplemented
     x = ordered(x)
@@ -177,7 +182,8 @@ def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) ->
 def _transposed_plan(
     element: str, y_shape: tuple[int, ...], channels: int, window: Window, groups: int, sizes: Any
 ) -> tuple[Phase, ...]:
-    """The elements of the image with equal remainders modulo the stride see the same taps: a pass each."""
+    """The elements of the image with equal remainders modulo the stride see the same taps: a
+    pass each."""
     size, stride, dilation, before, _ = (three(v, i < 3) for i, v in enumerate(window))
     image, places = three(sizes, 1), three(y_shape[2:], 1)
     every = taps_of(size, dilation)
@@ -207,7 +213,8 @@ def _transposed_plan(
 
 
 def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
-    """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in `forward`."""
+    """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
+    `forward`."""
     if not usable(y, w, bias) or min(sizes) < 1:
         return NotImplemented
     y = ordered(y)
@@ -278,7 +285,8 @@ def _weight_plan(
 
 
 def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
-    """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the weight's shape."""
+    """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
+    weight's shape."""
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     x, y = ordered(x), ordered(y)

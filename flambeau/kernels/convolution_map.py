@@ -1,8 +1,8 @@
 """The kernel of a convolution and of its transpose: slabs times packed weights.
 
-A row of the job is one group of one image, over a range of its outermost places. Positions run over the
-slab's own rows, so a tile of neighbouring positions reads neighbouring elements for every tap; sums that
-lie beyond a row of the result are left out when tiles are written.
+A row of the job is one group of one image, over a range of its outermost places. Positions run
+over the slab's own rows, so a tile of neighbouring positions reads neighbouring elements for
+every tap; sums that lie beyond a row of the result are left out when tiles are written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The kernel of a convolution's gradient towards its weight: rows of slabs times rows of the result's gradient.
+"""The kernel of a convolution's gradient towards its weight: rows of slabs times rows of the
+result's gradient.
 
-A row of the job is a range of images, for one group. Both operands are laid out alike, so each entry of the
-gradient is one long dot product; a tile is a few results by a few taps, summed in vectors.
+A row of the job is a range of images, for one group. Both operands are laid out alike, so each
+entry of the gradient is one long dot product; a tile is a few results by a few taps, summed in
+vectors.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def sums_of(shape: Shape) -> int:
 
 @cache
 def job(shape: Shape, masked: bool) -> Job:
-    """masked: leave out what lies between the rows, where zeros of one operand meet any value of the other.
+    """masked: leave out what lies between the rows, where zeros of one operand meet any value of
+    the other.
 
     Without, the result has a nan where such a value is not finite.
     """
@@ -56,7 +59,9 @@ def job(shape: Shape, masked: bool) -> Job:
     code.line("ret void")
     kernel = code.function(SIGNATURE, "internal void")
     functions = [
-        products(shape, declarations, masked), build(shape.element, shape.lanes, declarations), kernel
+        products(shape, declarations, masked),
+        build(shape.element, shape.lanes, declarations),
+        kernel,
     ]  # fmt: skip
     return Job(functions, declarations)
 
@@ -130,7 +135,8 @@ class Item:
 
 
 def products(shape: Shape, declarations: set[str], masked: bool) -> str:
-    """``void @products(g, pitch, rows, x, offsets, masks, end, target)``: target += the dot products of a tile."""
+    """``void @products(g, pitch, rows, x, offsets, masks, end, target)``: target += the dot
+    products of a tile."""
     code = Code(shape.lanes, declarations)
     element, kind, lanes = shape.element, code.vector(shape.element), shape.lanes
     g, x, offsets, masks, target = (

@@ -1,6 +1,8 @@
-"""Pooling of arrays: where the largest element of each window is, means of windows, and their transposes.
+"""Pooling of arrays: where the largest element of each window is, means of windows, and their
+transposes.
 
-Windows are as in `convolution`. Each function gives NotImplemented for arrays that it is not made for.
+Windows are as in `convolution`. Each function gives NotImplemented for arrays that it is not
+made for.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def _window_words(sizes: Sequence[int], counts: Sequence[int], window: Any) -> l
 
 
 def places_of_maxima(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
-    """Where the maximum of each window is, in the flattened spatial dimensions; of several nan, the last one."""
+    """Where the maximum of each window is, in the flattened spatial dimensions; of several nan,
+    the last one."""
     element, n = _element(x), len(counts)
     sizes = x.shape[x.ndim - n :]
     if element is None or not _fits(sizes, counts):

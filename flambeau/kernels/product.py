@@ -1,7 +1,8 @@
 """Products of many small matrices.
 
-A row of the job is a block of rows of one matrix. The left operand is read where it lies, whatever its strides; of the right
-one, groups of columns are packed where its columns are not side by side (a transposed matrix), and at its end.
+A row of the job is a block of rows of one matrix. The left operand is read where it lies,
+whatever its strides; of the right one, groups of columns are packed where its columns are not
+side by side (a transposed matrix), and at its end.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def job(shape: Shape) -> Job:
 
 
 def block_of(code: Code, shape: Shape, words: Any, row: Value, panel: Value) -> None:
-    """One block of rows of one matrix: the columns of the right operand are used from where they lie,
-    unless they are too few or not side by side."""
+    """One block of rows of one matrix: the columns of the right operand are used from where they
+    lie, unless they are too few or not side by side."""
     element, zero = shape.element, row.like(0)
     single = words.blocks * words.col_blocks
     item, part = quotient(row, single), remainder(row, single)
@@ -106,17 +107,19 @@ def _offsets(inner: int, step: int) -> Any:
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 28
-"""Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one matrix
-are BLAS's own field."""
+"""Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one
+matrix are BLAS's own field."""
 DEEPEST = 1 << 14
 FAR = 1024
 """Bytes between the rows of a right operand from which on each costs a page: they are packed."""
 ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
-"""Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
+"""Blocks that are wanted, so that threads have something to share: at least, at most, and the
+multiplications of each."""
 
 
 def product(x: Any, y: Any, bias: Any = None) -> Any:
-    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions broadcast.
+    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions
+    broadcast.
 
     NotImplemented where NumPy is faster.
     """
@@ -142,7 +145,8 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
 
 
 def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
-    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no size is 0."""
+    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
+    size is 0."""
     *lead, m, n = result.shape
     k = x.shape[-1]
     x, y = _in_elements(x, False), _in_elements(y, True)
@@ -168,7 +172,8 @@ def parts(
 ) -> tuple[tuple, tuple]:
     """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
 
-    A right operand that is packed is packed for each block of rows, so it is cut along its columns first.
+    A right operand that is packed is packed for each block of rows, so it is cut along its
+    columns first.
     """
     m, n, k = sizes
     wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
@@ -185,7 +190,8 @@ def parts(
 
 
 def _in_elements(x: Any, right: bool) -> Any:
-    """The stack, or a copy: strides count whole elements, and a right operand has no gaps in one dimension."""
+    """The stack, or a copy: strides count whole elements, and a right operand has no gaps in
+    one dimension."""
     item = x.itemsize
     fits = x.flags.aligned and not any(stride % item for stride in x.strides)
     if right and item not in x.strides[-2:]:

@@ -63,7 +63,8 @@ def rows_at_once(code: Code, words: Any, element: str, i: Value) -> None:
 
 
 def matrix_vector(a: Any, x: Any) -> Any:
-    """a @ x for a matrix whose rows are side by side; NotImplemented for others, and where NumPy is faster."""
+    """a @ x for a matrix whose rows are side by side; NotImplemented for others, and where
+    NumPy is faster."""
     if type(a) is not np.ndarray or type(x) is not np.ndarray or a.size < LEAST:
         return NotImplemented
     if a.dtype not in ELEMENTS or a.dtype is not x.dtype or a.shape[1] != x.shape[0]:

@@ -53,7 +53,7 @@ def scaled_dot_product_attention(
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     if not dropout_p and _in_one_pass(query, key, value, attn_mask):
-        return attention_(query, key, value, attn_mask, float(factor), is_causal)[0]
+        return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
     weights = _weights(scores, attn_mask, is_causal)
     if dropout_p:
