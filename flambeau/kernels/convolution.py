@@ -10,12 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import convolution_map, convolution_weight
+from .job import Job
 from .machine import machine
 from .product import ELEMENTS
 from .slab import Slab, slab
@@ -47,6 +49,9 @@ def counts(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:
     )
 
 
+_counts = lru_cache(1024)(counts)
+
+
 def is_point(window: Window) -> bool:
     """Does the window see each element once, alone?"""
     size, stride, _, before, after = window
@@ -66,7 +71,8 @@ def rows_together(places: Three, item_bytes: int, items: int) -> int:
     return -(-places[0] // max(1, pieces))
 
 
-class Phase(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Phase:
     """One pass of a map: which taps it uses, its slab, and where its results go."""
 
     shape: Shape
@@ -104,28 +110,41 @@ def phase(
 def run(plan: Phase, x: Any, w: Any, bias: Any, y: Any, groups: int) -> None:
     """Compute one pass. w: (groups, results of a group, inner)."""
     rows, inner = w.shape[1:]
-    panels = -(-rows // plan.shape.rows)
-    packed = np.zeros((groups, panels * plan.shape.rows, inner), x.dtype)
-    packed[:, :rows] = w
-    packed = packed.reshape(groups, panels, plan.shape.rows, inner)
-    packed = np.ascontiguousarray(packed.swapaxes(2, 3))
-    starts = np.zeros((groups, panels * plan.shape.rows), x.dtype)
+    begun = bias is not None or not inner
+    found, numbers, items, work = _call(plan, x.shape, rows, inner, groups, y.shape)
+    height = plan.shape.rows
+    if rows % height:
+        w = np.concatenate([w, np.zeros((groups, -rows % height, inner), x.dtype)], 1)
+    packed = np.ascontiguousarray(
+        w.reshape(groups, w.shape[1] // height, height, inner).swapaxes(2, 3)
+    )
+    starts = packed  # not looked at unless it is begun with them
+    if begun:
+        starts = np.zeros((groups, packed.shape[1] * height), x.dtype)
     if bias is not None:
         starts[:, :rows] = bias.reshape(groups, rows)
     part = plan.slab
-    channels = x.shape[1] // groups
-    size = channels * len(part.planes) * part.plane
-    chunks = -(-plan.places[0] // plan.chunk)
-    y_sizes = three(y.shape[2:], 1)
-    words = [
-        id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets),
+    arrays = [id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets)]
+    found([*arrays, begun, *numbers], items, work)
+
+
+@lru_cache(1024)
+def _call(
+    plan: Phase, x_shape: tuple[int, ...], rows: int, inner: int, groups: int,
+    y_shape: tuple[int, ...],
+) -> tuple[Job, tuple[int, ...], int, int]:  # fmt: skip
+    """The kernel of a pass, the numbers that it takes, how many rows its job has and its work."""
+    part, channels = plan.slab, x_shape[1] // groups
+    panels, chunks = -(-rows // plan.shape.rows), -(-plan.places[0] // plan.chunk)
+    numbers = (
         groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
-        inner, panels, rows, bias is not None or not inner, *plan.places, plan.chunk, chunks,
-        *y_sizes, *plan.step, *plan.begin, size,
-    ]  # fmt: skip
-    items = x.shape[0] * groups * chunks
-    work = x.shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
-    convolution_map.job(plan.shape)(words, items, work // plan.shape.lanes)
+        inner, panels, rows, *plan.places, plan.chunk, chunks,
+        *three(y_shape[2:], 1), *plan.step, *plan.begin,
+        channels * len(part.planes) * part.plane,
+    )  # fmt: skip
+    work = x_shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
+    items = x_shape[0] * groups * chunks
+    return convolution_map.job(plan.shape), numbers, items, work // plan.shape.lanes
 
 
 def usable(*arrays: Any) -> bool:
@@ -163,11 +182,11 @@ def _forward_plan(
 def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
     plus a bias (O)."""
-    if not usable(x, w, bias) or min(counts(window, x.shape[2:])) < 1:
+    places = _counts(window, x.shape[2:])
+    if not usable(x, w, bias) or min(places) < 1:
         return NotImplemented
-    x = ordered(x)
-    y = np.empty((x.shape[0], w.shape[0], *counts(window, x.shape[2:])), x.dtype)
-    return convolved(x, w, bias, window, groups, y)
+    y = np.empty((x.shape[0], w.shape[0], *places), x.dtype)
+    return convolved(ordered(x), w, bias, window, groups, y)
 
 
 def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) -> Any:

@@ -16,9 +16,9 @@ from .slab import build, call_build
 from .tile import Shape, call_multiply, fill, multiply, write
 
 FRAME = Frame(
-    "x", "w", "bias", "y", "planes", "offsets",
+    "x", "w", "bias", "y", "planes", "offsets", "begun",
     "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2", "e0", "e1", "e2",
-    "inner", "panels", "rows", "begun", "u0", "u1", "u2", "chunk", "chunks",
+    "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "chunks",
     "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "size",
 )  # fmt: skip
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .code import Code, Value
+from .code import BITS, Code, Value
 from .job import SIGNATURE, Frame, Job, quotient, remainder, smaller, working_space
 from .machine import machine
 from .tile import Shape, call_multiply, fitting, multiply, pack
@@ -21,8 +21,8 @@ from .tile import Shape, call_multiply, fitting, multiply, pack
 BLOCK = 128
 """Rows of the left operand that are packed together: a whole number of tiles of every form."""
 FRAME = Frame(
-    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets",
-    "m", "n", "k", "block", "blocks", "col_block", "col_blocks", "packs", "add",
+    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets", "add",
+    "m", "n", "k", "block", "blocks", "col_block", "col_blocks", "packs",
     "a_across", "a_along", "b_across", "b_along",
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def _offsets(inner: int, step: int) -> Any:
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 19, 1 << 28
+LEAST, LEAST_ALONE, MOST = 1 << 18, 1 << 19, 1 << 28
 """Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one
 matrix are BLAS's own field."""
 DEEPEST = 1 << 14
@@ -147,24 +147,47 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
 def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
     """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
     size is 0."""
-    *lead, m, n = result.shape
-    k = x.shape[-1]
     x, y = _in_elements(x, False), _in_elements(y, True)
-    item = x.itemsize
-    shape = fitting(ELEMENTS[x.dtype], machine().bits, min(m, BLOCK), n)
-    a_starts, b_starts = (_starts(tuple(lead), v.strides[:-2], item) for v in (x, y))
-    a_across, a_along = x.strides[-2] // item, x.strides[-1] // item
-    b_along, b_across = y.strides[-2] // item, y.strides[-1] // item
-    offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
-    packs = b_across != 1 or (abs(b_along * item) >= FAR and m >= BLOCK // 2)
-    (block, blocks), (col_block, col_blocks) = parts(shape, (m, n, k), a_starts.size, packs)
-    words = [
-        id(x), id(y), id(result), id(a_starts), id(b_starts), id(offsets), id(packed),
-        m, n, k, block, blocks, col_block, col_blocks, packs, add,
-        a_across, a_along, b_across, b_along,
-    ]  # fmt: skip
-    job(shape)(words, a_starts.size * blocks * col_blocks, a_starts.size * m * n * k // shape.lanes)
+    found = plan(ELEMENTS[x.dtype], x.shape, x.strides, y.shape, y.strides)
+    found.job(
+        [id(x), id(y), id(result), *found.tables, add, *found.numbers], found.rows, found.work
+    )
     return result
+
+
+class Plan(NamedTuple):
+    """All that a product needs to know besides its arrays."""
+
+    job: Job
+    tables: tuple[int, ...]
+    numbers: tuple[int, ...]
+    rows: int
+    work: int
+    kept: tuple[Any, ...]
+
+
+@lru_cache(4096)
+def plan(
+    element: str, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+) -> Plan:  # fmt: skip
+    """How stacks of such shapes and strides are multiplied."""
+    (*lead, m, k), n = x_shape, y_shape[-1]
+    item = BITS[element] // 8
+    shape = fitting(element, machine().bits, min(m, BLOCK), n)
+    a_starts, b_starts = (_starts(tuple(lead), v[:-2], item) for v in (x_strides, y_strides))
+    b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
+    offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
+    packs = b_across != 1 or (abs(y_strides[-2]) >= FAR and m >= BLOCK // 2)
+    (block, blocks), (col_block, col_blocks) = parts(shape, (m, n, k), a_starts.size, packs)
+    kept = a_starts, b_starts, offsets, packed
+    numbers = (
+        m, n, k, block, blocks, col_block, col_blocks, packs,
+        x_strides[-2] // item, x_strides[-1] // item, b_across, b_along,
+    )  # fmt: skip
+    work = a_starts.size * m * n * k // shape.lanes
+    rows = a_starts.size * blocks * col_blocks
+    return Plan(job(shape), tuple(map(id, kept)), numbers, rows, work, kept)
 
 
 def parts(

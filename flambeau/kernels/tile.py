@@ -40,8 +40,8 @@ class Shape(NamedTuple):
 def shapes(element: str, bits: int) -> list[Shape]:
     """The forms worth trying: their sums and operands fit the machine's registers."""
     many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
-    forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8)) if many else (
-        (6, 2), (4, 2), (4, 3), (2, 4), (1, 6),
+    forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8), (16, 1)) if many else (
+        (6, 2), (4, 2), (4, 3), (2, 4), (1, 6), (12, 1),
     )  # fmt: skip
     return [Shape(element, bits // BITS[element], *form) for form in forms]
 
