@@ -109,11 +109,6 @@ def build(
     return build_native(program, inputs, compute, results, name, rows, interpreter, drop, into)
 
 
-def module(name: str) -> Any:
-    """A module of this package that loads with its first use."""
-    return import_module(f"{__name__}.{name}")
-
-
 class Native:
     """A function of arrays that has a kernel: its module loads with the first call.
 
@@ -131,7 +126,7 @@ class Native:
     def __call__(self, *given: Any) -> Any:
         if not self.known:
             if enabled():
-                self.function = getattr(module(self.module), self.name)
+                self.function = getattr(import_module(f"{__name__}.{self.module}"), self.name)
             self.known = True
         if self.function is not None:
             value = self.function(*given)

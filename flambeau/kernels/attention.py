@@ -1,4 +1,5 @@
-"""Scaled dot-product attention of arrays in one pass, and its gradient, without the matrix of all scores."""
+"""Scaled dot-product attention of arrays in one pass, and its gradient, without the matrix of
+all scores."""
 
 from __future__ import annotations
 
@@ -74,14 +75,17 @@ def _facts(
     return words, arrays
 
 
-def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
-    """softmax(scale q k^T + mask) v, and the logarithms of the softmax's sums, for arrays that fit.
+def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """softmax(scale q k^T + mask) v, and the logarithms of the softmax's sums; NotImplemented
+    unless they fit.
 
     Args:
-        q, k, v: (..., L, E), (..., S, E), (..., S, V), for which `fits` holds.
+        q, k, v: (..., L, E), (..., S, E), (..., S, V).
         mask: None, bool (True takes part) or added to the scores; broadcasts to (..., L, S).
         causal: Query i looks at keys up to i.
     """
+    if not fits(q, k, v):
+        return NotImplemented
     out = np.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
 
@@ -105,8 +109,10 @@ def attended(
 
 def backward(
     g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
-) -> tuple[Any, Any, Any]:
+) -> Any:
     """The gradients towards q, k and v, given what `forward` gave."""
+    if not fits(q, k, v):
+        return NotImplemented
     gradients = (
         np.empty_like(q, order="C"),
         np.empty_like(k, order="C"),

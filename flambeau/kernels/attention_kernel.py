@@ -1,8 +1,9 @@
-"""The kernels of `attention`: blocks of queries meet blocks of keys, and no more than a block of scores is kept.
+"""The kernels of `attention`: blocks of queries meet blocks of keys, and no more than a block of
+scores is kept.
 
-A row of the forward job is a block of queries of one head, and of the backward job one head. The softmax
-is kept as a running maximum and a running sum, by which earlier blocks are rescaled (Milakov and
-Gimelshein, 2018; Dao et al., 2022).
+A row of the forward job is a block of queries of one head, and of the backward job one head. The
+softmax is kept as a running maximum and a running sum, by which earlier blocks are rescaled
+(Milakov and Gimelshein, 2018; Dao et al., 2022).
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Writer:
         self, left: tuple[Value, Value, Value], right: Value, inner: Value,
         target: tuple[Value, Value], sizes: tuple[Value, Value], add: int,
     ) -> None:  # fmt: skip
-        """A left operand (with its steps across and along) times packed panels, to a target with its stride."""
+        """A left operand (with its steps across and along) times packed panels, to a target
+        with its stride."""
         code, shape = self.code, self.shape
         a, across, along = left
         c, stride = target
@@ -76,8 +78,8 @@ class Writer:
         ):
             code.line(
                 f"call void @multiply(ptr {self.at(a, i * across).name}, i64 {across.name}, "
-                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, i64 0, "
-                f"i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
+                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, "
+                f"i64 0, i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
                 f"i64 {smaller(rows - i, shape.rows).name}, "
                 f"i64 {smaller(columns - j, shape.columns).name}, i64 {add})"
             )
@@ -200,7 +202,8 @@ class Forward(Writer):
         self, scores: Value, place: tuple[Value, Value, Value], head: Value, count: Value,
         known: tuple[Value, Value], sums: tuple[Value, Value],
     ) -> None:  # fmt: skip
-        """Turn a row of scores into weights relative to the running maximum, and rescale what is summed."""
+        """Turn a row of scores into weights relative to the running maximum, and rescale what
+        is summed."""
         code, kind, element = self.code, self.kind, self.element
         i = place[0]
         most, total = (self.at(x, i) for x in known)

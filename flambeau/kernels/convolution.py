@@ -1,7 +1,8 @@
-"""Convolution over one to three dimensions, its transpose and its gradient towards the weight, of arrays.
+"""Convolution over one to three dimensions, its transpose and its gradient towards the weight, of
+arrays.
 
-Each takes a window, five tuples with one number a spatial dimension (size, stride, dilation, padding before and
-after), and gives NotImplemented for arrays that it is not made for.
+Each takes a window, five tuples with one number a spatial dimension (size, stride, dilation,
+padding before and after), and gives NotImplemented for arrays that it is not made for.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import convolution_map, convolution_weight
+from .job import Job
 from .machine import machine
 from .product import ELEMENTS
 from .slab import Slab, slab
@@ -31,7 +34,8 @@ Three = tuple[int, ...]
 
 
 def three(values: Sequence[int], missing: int) -> Three:
-    """Numbers of one, two or three dimensions as those of three; the outermost is what work is cut along."""
+    """Numbers of one, two or three dimensions as those of three; the outermost is what work is
+    cut along."""
     middle = (missing,) * (3 - len(values))
     if len(values) == 1:
         return (*middle, *values)
@@ -43,6 +47,9 @@ def counts(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(
         (n + low + high - d * (k - 1) - 1) // s + 1 for n, k, s, d, low, high in zip(sizes, *window)
     )
+
+
+_counts = lru_cache(1024)(counts)
 
 
 def is_point(window: Window) -> bool:
@@ -64,7 +71,8 @@ def rows_together(places: Three, item_bytes: int, items: int) -> int:
     return -(-places[0] // max(1, pieces))
 
 
-class Phase(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Phase:
     """One pass of a map: which taps it uses, its slab, and where its results go."""
 
     shape: Shape
@@ -79,9 +87,11 @@ class Phase(NamedTuple):
 
 def phase(
     element: str, sizes: Three, stride: Three, before: Three, taps: list[Three],
-    which: Sequence[int], places: Three, target: tuple[Three, Three], channels: int, rows: int, items: int,
+    which: Sequence[int], places: Three, target: tuple[Three, Three],
+    channels: int, rows: int, items: int,
 ) -> Phase:  # fmt: skip
-    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its results."""
+    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its
+    results."""
     whole = slab(sizes, stride, before, taps, places)
     planes = len(whole.planes)
     width = np.dtype(np.float32 if element == "float" else np.float64).itemsize
@@ -100,28 +110,41 @@ def phase(
 def run(plan: Phase, x: Any, w: Any, bias: Any, y: Any, groups: int) -> None:
     """Compute one pass. w: (groups, results of a group, inner)."""
     rows, inner = w.shape[1:]
-    panels = -(-rows // plan.shape.rows)
-    packed = np.zeros((groups, panels * plan.shape.rows, inner), x.dtype)
-    packed[:, :rows] = w
-    packed = packed.reshape(groups, panels, plan.shape.rows, inner)
-    packed = np.ascontiguousarray(packed.swapaxes(2, 3))
-    starts = np.zeros((groups, panels * plan.shape.rows), x.dtype)
+    begun = bias is not None or not inner
+    found, numbers, items, work = _call(plan, x.shape, rows, inner, groups, y.shape)
+    height = plan.shape.rows
+    if rows % height:
+        w = np.concatenate([w, np.zeros((groups, -rows % height, inner), x.dtype)], 1)
+    packed = np.ascontiguousarray(
+        w.reshape(groups, w.shape[1] // height, height, inner).swapaxes(2, 3)
+    )
+    starts = packed  # not looked at unless it is begun with them
+    if begun:
+        starts = np.zeros((groups, packed.shape[1] * height), x.dtype)
     if bias is not None:
         starts[:, :rows] = bias.reshape(groups, rows)
     part = plan.slab
-    channels = x.shape[1] // groups
-    size = channels * len(part.planes) * part.plane
-    chunks = -(-plan.places[0] // plan.chunk)
-    y_sizes = three(y.shape[2:], 1)
-    words = [
-        id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets),
+    arrays = [id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets)]
+    found([*arrays, begun, *numbers], items, work)
+
+
+@lru_cache(1024)
+def _call(
+    plan: Phase, x_shape: tuple[int, ...], rows: int, inner: int, groups: int,
+    y_shape: tuple[int, ...],
+) -> tuple[Job, tuple[int, ...], int, int]:  # fmt: skip
+    """The kernel of a pass, the numbers that it takes, how many rows its job has and its work."""
+    part, channels = plan.slab, x_shape[1] // groups
+    panels, chunks = -(-rows // plan.shape.rows), -(-plan.places[0] // plan.chunk)
+    numbers = (
         groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
         inner, panels, rows, *plan.places, plan.chunk, chunks,
-        *y_sizes, *plan.step, *plan.begin, size,
-    ]  # fmt: skip
-    items = x.shape[0] * groups * chunks
-    work = x.shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
-    convolution_map.job(plan.shape)(words, items, work // plan.shape.lanes)
+        *three(y_shape[2:], 1), *plan.step, *plan.begin,
+        channels * len(part.planes) * part.plane,
+    )  # fmt: skip
+    work = x_shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
+    items = x_shape[0] * groups * chunks
+    return convolution_map.job(plan.shape), numbers, items, work // plan.shape.lanes
 
 
 def usable(*arrays: Any) -> bool:
@@ -157,12 +180,13 @@ def _forward_plan(
 
 
 def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
-    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes), plus a bias (O)."""
-    if not usable(x, w, bias) or min(counts(window, x.shape[2:])) < 1:
+    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
+    plus a bias (O)."""
+    places = _counts(window, x.shape[2:])
+    if not usable(x, w, bias) or min(places) < 1:
         return NotImplemented
-    x = ordered(x)
-    y = np.empty((x.shape[0], w.shape[0], *counts(window, x.shape[2:])), x.dtype)
-    return convolved(x, w, bias, window, groups, y)
+    y = np.empty((x.shape[0], w.shape[0], *places), x.dtype)
+    return convolved(ordered(x), w, bias, window, groups, y)
 
 
 def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) -> Any:
@@ -177,7 +201,8 @@ def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) ->
 def _transposed_plan(
     element: str, y_shape: tuple[int, ...], channels: int, window: Window, groups: int, sizes: Any
 ) -> tuple[Phase, ...]:
-    """The elements of the image with equal remainders modulo the stride see the same taps: a pass each."""
+    """The elements of the image with equal remainders modulo the stride see the same taps: a
+    pass each."""
     size, stride, dilation, before, _ = (three(v, i < 3) for i, v in enumerate(window))
     image, places = three(sizes, 1), three(y_shape[2:], 1)
     every = taps_of(size, dilation)
@@ -207,7 +232,8 @@ def _transposed_plan(
 
 
 def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
-    """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in `forward`."""
+    """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
+    `forward`."""
     if not usable(y, w, bias) or min(sizes) < 1:
         return NotImplemented
     y = ordered(y)
@@ -278,7 +304,8 @@ def _weight_plan(
 
 
 def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
-    """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the weight's shape."""
+    """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
+    weight's shape."""
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     x, y = ordered(x), ordered(y)
@@ -296,11 +323,17 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
         id(x), id(y), id(parts), id(part.planes), id(plan.flat), id(plan.offsets), id(plan.masks),
         n, share, groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
         inner, plan.panels, rows, *plan.places, plan.chunk,
-        channels * len(part.planes) * part.plane, plan.chunk * part.extents[1] * part.extents[2],
+        channels * len(part.planes) * part.plane, plan.masks.size * form.lanes,
     ]  # fmt: skip
     work = n * y.shape[1] * inner * math.prod(plan.places)
-    convolution_weight.job(form)(words, shares * groups, work // form.lanes)
-    total = parts.sum(0)[..., : form.rows * form.vectors]
+    work = work // form.lanes
+    convolution_weight.job(form, False)(words, shares * groups, work)
+    total = parts.sum(0)
+    if np.isnan(total).any():
+        parts.fill(0)
+        convolution_weight.job(form, True)(words, shares * groups, work)
+        total = parts.sum(0)
+    total = total[..., : form.rows * form.vectors]
     total = total.reshape(groups, plan.panels, blocks, form.rows, form.vectors)
     total = total.transpose(0, 2, 3, 1, 4)
     total = total.reshape(groups, blocks * form.rows, plan.panels * form.vectors)

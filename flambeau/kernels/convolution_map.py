@@ -1,8 +1,8 @@
 """The kernel of a convolution and of its transpose: slabs times packed weights.
 
-A row of the job is one group of one image, over a range of its outermost places. Positions run over the
-slab's own rows, so a tile of neighbouring positions reads neighbouring elements for every tap; sums that
-lie beyond a row of the result are left out when tiles are written.
+A row of the job is one group of one image, over a range of its outermost places. Positions run
+over the slab's own rows, so a tile of neighbouring positions reads neighbouring elements for
+every tap; sums that lie beyond a row of the result are left out when tiles are written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .slab import build, call_build
 from .tile import Shape, call_multiply, fill, multiply, write
 
 FRAME = Frame(
-    "x", "w", "bias", "y", "planes", "offsets",
+    "x", "w", "bias", "y", "planes", "offsets", "begun",
     "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2", "e0", "e1", "e2",
     "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "chunks",
     "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "size",
@@ -59,11 +59,12 @@ class Item:
         self.begin = part * words.chunk
         height = smaller(words.u0 - self.begin, words.chunk)
         image = whole * (words.channels * words.x0 * words.x1 * words.x2)
+        extents = words.e0, words.e1, words.e2
         call_build(
             code, self.slab, code.at(words.array("x"), element, image), words.array("planes"),
             [
-                words.channels, words.count, words.x0, words.x1, words.x2, words.s0, words.s1,
-                words.s2, self.begin, words.e0, words.e1, words.e2,
+                words.channels, words.count, words.e0 * words.e1 * words.e2, words.x0, words.x1,
+                words.x2, words.s0, words.s1, words.s2, self.begin, *extents,
             ],
         )  # fmt: skip
         self.area = words.y0 * words.y1 * words.y2
@@ -80,14 +81,14 @@ class Item:
         right = code.at(self.slab, shape.element, position)
         with code.loop(position.like(0), words.panels) as panel:
             at = self.group * words.panels + panel
-            fill(
-                code, shape, self.sums, code.at(words.array("bias"), shape.element, at * shape.rows)
-            )
+            with code.when(words.begun.differs(0)):  # with a bias, or where there is nothing to add
+                starts = code.at(words.array("bias"), shape.element, at * shape.rows)
+                fill(code, shape, self.sums, starts)
             left = code.at(words.array("w"), shape.element, at * words.inner * shape.rows)
             call_multiply(
                 code, (left, at.like(1), at.like(1)), (right, words.array("offsets")), words.inner,
                 (self.sums, at.like(shape.columns), at.like(shape.rows), at.like(shape.columns)),
-                at.like(1),
+                words.begun,
             )  # fmt: skip
             first = panel * shape.rows
             target = code.at(self.result, shape.element, first * self.area)

@@ -1,7 +1,9 @@
-"""The kernel of a convolution's gradient towards its weight: rows of slabs times rows of the result's gradient.
+"""The kernel of a convolution's gradient towards its weight: rows of slabs times rows of the
+result's gradient.
 
-A row of the job is a range of images, for one group. Both operands are laid out alike, so each entry of the
-gradient is one long dot product; a tile is a few results by a few taps, summed in vectors.
+A row of the job is a range of images, for one group. Both operands are laid out alike, so each
+entry of the gradient is one long dot product; a tile is a few results by a few taps, summed in
+vectors.
 """
 
 from __future__ import annotations
@@ -38,7 +40,12 @@ def sums_of(shape: Shape) -> int:
 
 
 @cache
-def job(shape: Shape) -> Job:
+def job(shape: Shape, masked: bool) -> Job:
+    """masked: leave out what lies between the rows, where zeros of one operand meet any value of
+    the other.
+
+    Without, the result has a nan where such a value is not finite.
+    """
     declarations: set[str] = set()
     code = Code(shape.lanes, declarations)
     words = FRAME.load(code)
@@ -52,7 +59,9 @@ def job(shape: Shape) -> Job:
     code.line("ret void")
     kernel = code.function(SIGNATURE, "internal void")
     functions = [
-        products(shape, declarations), build(shape.element, shape.lanes, declarations), kernel
+        products(shape, declarations, masked),
+        build(shape.element, shape.lanes, declarations),
+        kernel,
     ]  # fmt: skip
     return Job(functions, declarations)
 
@@ -90,8 +99,14 @@ class Item:
         extents = [words.e0, words.e1, words.e2]
         call_build(
             code, self.slab, x, words.array("planes"),
-            [words.channels, words.count, *sizes, begin, *extents],
+            [
+                words.channels, words.count, words.e0 * words.e1 * words.e2, *sizes, begin,
+                *extents,
+            ],
         )  # fmt: skip
+        for i in range(2):  # tiles read on to the end of their last vector
+            tail = code.at(self.slab, element, words.size + i * self.shape.lanes)
+            code.store(code.constant(0.0, code.vector(element)), tail)
         one = begin.like(1)
         g = code.at(
             words.array("g"), element, image * words.rows * (words.u0 * words.u1 * words.u2)
@@ -99,7 +114,7 @@ class Item:
         places = [words.u0, words.u1, words.u2, one, one, one]
         call_build(
             code, self.flat, g, words.array("flat"),
-            [words.rows, one, *places, begin, words.chunk, words.e1, words.e2],
+            [words.rows, one, words.pitch, *places, begin, words.chunk, words.e1, words.e2],
         )  # fmt: skip
 
     def multiply(self, end: Value) -> None:
@@ -119,8 +134,9 @@ class Item:
             code.store(at + sums_of(shape), place)
 
 
-def products(shape: Shape, declarations: set[str]) -> str:
-    """``void @products(g, pitch, rows, x, offsets, masks, end, target)``: target += the dot products of a tile."""
+def products(shape: Shape, declarations: set[str], masked: bool) -> str:
+    """``void @products(g, pitch, rows, x, offsets, masks, end, target)``: target += the dot
+    products of a tile."""
     code = Code(shape.lanes, declarations)
     element, kind, lanes = shape.element, code.vector(shape.element), shape.lanes
     g, x, offsets, masks, target = (
@@ -135,17 +151,15 @@ def products(shape: Shape, declarations: set[str]) -> str:
         for v in range(shape.vectors)
     ]
     with code.loop(end.like(0), end, lanes) as p:
-        # Between the rows nothing is looked at: zero times infinity would be nan.
-        word = code.load(code.at(masks, "i32", quotient(p, lanes)), "i32")
-        if lanes < 32:
-            word = code.emit(f"trunc i32 {word.name} to i{lanes}", f"i{lanes}")
-        mask = code.emit(
-            f"bitcast {word.type} {word.name} to {code.vector('i1')}", code.vector("i1")
-        )
-        mask = mask & within(code, end - p)
-        xs = [code.masked_load(code.at(place, element, p), kind, mask) for place in right]
+        mask = seen(code, masks, p, end) if masked else None
+
+        def read(place: Value, p: Value = p, mask: Value | None = mask) -> Value:
+            at = code.at(place, element, p)
+            return code.load(at, kind) if mask is None else code.masked_load(at, kind, mask)
+
+        xs = [read(place) for place in right]
         for place, row in zip(left, sums):
-            value = code.masked_load(code.at(place, element, p), kind, mask)
+            value = read(place)
             for factor, total in zip(xs, row):
                 code.store(value.fma(factor, code.load(total, kind)), total)
     flat = [code.load(total, kind) for row in sums for total in row]
@@ -160,6 +174,16 @@ def products(shape: Shape, declarations: set[str]) -> str:
         "internal void",
         "noinline",
     )
+
+
+def seen(code: Code, masks: Value, p: Value, end: Value) -> Value:
+    """The lanes from position p on that are places of the window."""
+    lanes = code.lanes
+    word = code.load(code.at(masks, "i32", quotient(p, lanes)), "i32")
+    if lanes < 32:
+        word = code.emit(f"trunc i32 {word.name} to i{lanes}", f"i{lanes}")
+    kind = code.vector("i1")
+    return code.emit(f"bitcast {word.type} {word.name} to {kind}", kind) & within(code, end - p)
 
 
 def gathered_sums(code: Code, vectors: list[Value]) -> Value:

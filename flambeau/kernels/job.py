@@ -1,8 +1,8 @@
 """Heavy kernels called from Python: a frame of words, and rows of work that threads share.
 
-A kernel is ``void @kernel(ptr frame, i64 first, i64 last, i64, i64)``: it computes the rows from `first` to `last`. What
-a row is, its own text says; rows do not depend on each other, nor on how they are shared out. A call costs
-about two microseconds, so this is for work of tens of them.
+A kernel is ``void @kernel(ptr frame, i64 first, i64 last, i64, i64)``: it computes the rows from
+`first` to `last`. What a row is, its own text says; rows do not depend on each other, nor on how
+they are shared out. A call costs about two microseconds, so this is for work of tens of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ shared:
 """
 SIGNATURE = "@kernel(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)"
 FAILED = 0
-"""The frame's first word: not zero after a call that found no memory or an index outside of its array."""
+"""The frame's first word: not zero after a call that found no memory or an index outside of its
+array."""
 NO_MEMORY, OUTSIDE = 1, 2
 
 
@@ -59,7 +60,8 @@ class Job:
         """Compute `rows` rows that take about `weight` elementary steps in all.
 
         Args:
-            words: The frame after its first word: numbers, and the `id` of arrays that the caller keeps.
+            words: The frame after its first word: numbers, and the `id` of arrays that the
+                caller keeps.
 
         Returns:
             Did it meet an index outside of its array? Then the result is not whole.

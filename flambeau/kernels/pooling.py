@@ -1,12 +1,15 @@
-"""Pooling of arrays: where the largest element of each window is, means of windows, and their transposes.
+"""Pooling of arrays: where the largest element of each window is, means of windows, and their
+transposes.
 
-Windows are as in `convolution`. Each function gives NotImplemented for arrays that it is not made for.
+Windows are as in `convolution`. Each function gives NotImplemented for arrays that it is not
+made for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ def _fits(sizes: Sequence[int], counts: Sequence[int]) -> bool:
     return 0 < math.prod(sizes) < LARGEST and 0 < math.prod(counts) < LARGEST
 
 
+@lru_cache(1024)
 def _window_words(sizes: Sequence[int], counts: Sequence[int], window: Any) -> list[int]:
     size, stride, dilation, before, _ = window
     facts = (sizes, 1), (counts, 1), (size, 1), (stride, 1), (dilation, 1), (before, 0)
@@ -35,7 +39,8 @@ def _window_words(sizes: Sequence[int], counts: Sequence[int], window: Any) -> l
 
 
 def places_of_maxima(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
-    """Where the maximum of each window is, in the flattened spatial dimensions; of several nan, the last one."""
+    """Where the maximum of each window is, in the flattened spatial dimensions; of several nan,
+    the last one."""
     element, n = _element(x), len(counts)
     sizes = x.shape[x.ndim - n :]
     if element is None or not _fits(sizes, counts):
@@ -43,7 +48,7 @@ def places_of_maxima(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
     x = ordered(x)
     places = np.empty((*x.shape[: x.ndim - n], *counts), np.int64)
     planes = x.size // math.prod(sizes)
-    words = [id(x), id(places), *_window_words(sizes, counts, window)]
+    words = [id(x), id(places), *_window_words(tuple(sizes), counts, window)]
     work = places.size * math.prod(window[0])
     pooling_kernel.maxima(element, machine().bits)(words, planes, work)
     return places
@@ -94,7 +99,7 @@ def averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any:
     x = ordered(x)
     y = np.empty((*x.shape[: x.ndim - n], *counts), x.dtype)
     divisors = _divisors(divisor, counts, x.dtype)
-    words = [id(x), id(y), id(divisors), *_window_words(sizes, counts, window)]
+    words = [id(x), id(y), id(divisors), *_window_words(tuple(sizes), counts, window)]
     work = y.size * math.prod(window[0])
     pooling_kernel.means(element, machine().bits)(words, x.size // math.prod(sizes), work)
     return y
@@ -108,7 +113,7 @@ def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: An
     g = ordered(g)
     x = np.empty((*g.shape[: g.ndim - n], *sizes), g.dtype)
     divisors = _divisors(divisor, counts, g.dtype)
-    words = [id(x), id(g), id(divisors), *_window_words(sizes, counts, window)]
+    words = [id(x), id(g), id(divisors), *_window_words(tuple(sizes), counts, window)]
     work = g.size * math.prod(window[0]) + x.size // 8
     pooling_kernel.shares(element, machine().bits)(words, x.size // math.prod(sizes), work)
     return x

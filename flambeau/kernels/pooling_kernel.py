@@ -13,7 +13,8 @@ from .slab import gathered
 from .tile import clear, within
 
 _WINDOW = tuple(f"{name}{i}" for name in "xunsdp" for i in range(3))
-"""Sizes of the image, numbers of places, sizes of the window, its strides, dilations and padding."""
+"""Sizes of the image, numbers of places, sizes of the window, its strides, dilations and
+padding."""
 MAXIMA = Frame("x", "places", *_WINDOW)
 MEANS = Frame("x", "y", "divisors", *_WINDOW)
 ROWS = Frame("x", "places", "result", "size", "count")
@@ -44,8 +45,8 @@ def places(code: Code, words: Any) -> Iterator[tuple[Value, Value, Value, Value]
 def taps(code: Code, words: Any, u0: Value, u1: Value, u2: Value) -> Iterator[tuple[Value, ...]]:
     """A loop over what the window sees from a vector of places.
 
-    Gives where in the plane its first lane's element is, the lanes whose elements are in the image, and
-    where in its line the first lane's element is.
+    Gives where in the plane its first lane's element is, the lanes whose elements are in the
+    image, and where in its line the first lane's element is.
     """
     zero = u0.like(0)
     rest = within(code, words.u2 - u2)
@@ -177,7 +178,8 @@ def ceiling(x: Value, y: Value) -> Value:
 
 @contextmanager
 def listed(code: Code, words: Any, row: Value) -> Iterator[tuple[Value, Value]]:
-    """A loop over a row's places: (which, place). One that lies outside sets the frame's first word."""
+    """A loop over a row's places: (which, place). One that lies outside sets the frame's first
+    word."""
     start = row * words.count
     with code.loop(row.like(0), words.count) as i:
         place = code.load(code.at(words.array("places"), "i64", start + i), "i64")

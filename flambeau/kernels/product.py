@@ -1,18 +1,19 @@
 """Products of many small matrices.
 
-A row of the job is a block of rows of one matrix. The left operand is read where it lies, whatever its strides; of the right
-one, groups of columns are packed where its columns are not side by side (a transposed matrix), and at its end.
+A row of the job is a block of rows of one matrix. The left operand is read where it lies,
+whatever its strides; of the right one, groups of columns are packed where its columns are not
+side by side (a transposed matrix), and at its end.
 """
 
 from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .code import Code, Value
+from .code import BITS, Code, Value
 from .job import SIGNATURE, Frame, Job, quotient, remainder, smaller, working_space
 from .machine import machine
 from .tile import Shape, call_multiply, fitting, multiply, pack
@@ -20,8 +21,8 @@ from .tile import Shape, call_multiply, fitting, multiply, pack
 BLOCK = 128
 """Rows of the left operand that are packed together: a whole number of tiles of every form."""
 FRAME = Frame(
-    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets",
-    "m", "n", "k", "block", "blocks", "col_block", "col_blocks", "packs", "add",
+    "a", "b", "c", "a_starts", "b_starts", "offsets", "packed_offsets", "add",
+    "m", "n", "k", "block", "blocks", "col_block", "col_blocks", "packs",
     "a_across", "a_along", "b_across", "b_along",
 )  # fmt: skip
 
@@ -47,8 +48,8 @@ def job(shape: Shape) -> Job:
 
 
 def block_of(code: Code, shape: Shape, words: Any, row: Value, panel: Value) -> None:
-    """One block of rows of one matrix: the columns of the right operand are used from where they lie,
-    unless they are too few or not side by side."""
+    """One block of rows of one matrix: the columns of the right operand are used from where they
+    lie, unless they are too few or not side by side."""
     element, zero = shape.element, row.like(0)
     single = words.blocks * words.col_blocks
     item, part = quotient(row, single), remainder(row, single)
@@ -105,18 +106,20 @@ def _offsets(inner: int, step: int) -> Any:
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, LEAST_ALONE, MOST = 1 << 14, 1 << 18, 1 << 28
-"""Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one matrix
-are BLAS's own field."""
+LEAST, MOST = 1 << 18, 1 << 28
+"""Multiplications: fewer are quicker through NumPy; more for one matrix are BLAS's own field. From LEAST on
+OpenBLAS would use its threads, which stall each other where a core is busy with something else."""
 DEEPEST = 1 << 14
 FAR = 1024
 """Bytes between the rows of a right operand from which on each costs a page: they are packed."""
 ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
-"""Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
+"""Blocks that are wanted, so that threads have something to share: at least, at most, and the
+multiplications of each."""
 
 
 def product(x: Any, y: Any, bias: Any = None) -> Any:
-    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions broadcast.
+    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions
+    broadcast.
 
     NotImplemented where NumPy is faster.
     """
@@ -131,7 +134,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
         lead = np.broadcast_shapes(lead, y.shape[:-2])
         x, y = np.broadcast_to(x, (*lead, m, k)), np.broadcast_to(y, (*lead, k, n))
     few = 2 * n < machine().bits // 8 // x.itemsize
-    if few or one * math.prod(lead) < (LEAST if lead else LEAST_ALONE):
+    if few or one * math.prod(lead) < LEAST:
         return NotImplemented
     result = np.empty((*lead, m, n), x.dtype)
     if bias is not None:
@@ -142,25 +145,49 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
 
 
 def multiplied(x: Any, y: Any, result: Any, add: bool = False) -> Any:
-    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no size is 0."""
-    *lead, m, n = result.shape
-    k = x.shape[-1]
+    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
+    size is 0."""
     x, y = _in_elements(x, False), _in_elements(y, True)
-    item = x.itemsize
-    shape = fitting(ELEMENTS[x.dtype], machine().bits, min(m, BLOCK), n)
-    a_starts, b_starts = (_starts(tuple(lead), v.strides[:-2], item) for v in (x, y))
-    a_across, a_along = x.strides[-2] // item, x.strides[-1] // item
-    b_along, b_across = y.strides[-2] // item, y.strides[-1] // item
-    offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
-    packs = b_across != 1 or (abs(b_along * item) >= FAR and m >= BLOCK // 2)
-    (block, blocks), (col_block, col_blocks) = parts(shape, (m, n, k), a_starts.size, packs)
-    words = [
-        id(x), id(y), id(result), id(a_starts), id(b_starts), id(offsets), id(packed),
-        m, n, k, block, blocks, col_block, col_blocks, packs, add,
-        a_across, a_along, b_across, b_along,
-    ]  # fmt: skip
-    job(shape)(words, a_starts.size * blocks * col_blocks, a_starts.size * m * n * k // shape.lanes)
+    found = plan(ELEMENTS[x.dtype], x.shape, x.strides, y.shape, y.strides)
+    found.job(
+        [id(x), id(y), id(result), *found.tables, add, *found.numbers], found.rows, found.work
+    )
     return result
+
+
+class Plan(NamedTuple):
+    """All that a product needs to know besides its arrays."""
+
+    job: Job
+    tables: tuple[int, ...]
+    numbers: tuple[int, ...]
+    rows: int
+    work: int
+    kept: tuple[Any, ...]
+
+
+@lru_cache(4096)
+def plan(
+    element: str, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+) -> Plan:  # fmt: skip
+    """How stacks of such shapes and strides are multiplied."""
+    (*lead, m, k), n = x_shape, y_shape[-1]
+    item = BITS[element] // 8
+    shape = fitting(element, machine().bits, min(m, BLOCK), n)
+    a_starts, b_starts = (_starts(tuple(lead), v[:-2], item) for v in (x_strides, y_strides))
+    b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
+    offsets, packed = _offsets(k, b_along), _offsets(k, shape.columns)
+    packs = b_across != 1 or (abs(y_strides[-2]) >= FAR and m >= BLOCK // 2)
+    (block, blocks), (col_block, col_blocks) = parts(shape, (m, n, k), a_starts.size, packs)
+    kept = a_starts, b_starts, offsets, packed
+    numbers = (
+        m, n, k, block, blocks, col_block, col_blocks, packs,
+        x_strides[-2] // item, x_strides[-1] // item, b_across, b_along,
+    )  # fmt: skip
+    work = a_starts.size * m * n * k // shape.lanes
+    rows = a_starts.size * blocks * col_blocks
+    return Plan(job(shape), tuple(map(id, kept)), numbers, rows, work, kept)
 
 
 def parts(
@@ -168,7 +195,8 @@ def parts(
 ) -> tuple[tuple, tuple]:
     """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
 
-    A right operand that is packed is packed for each block of rows, so it is cut along its columns first.
+    A right operand that is packed is packed for each block of rows, so it is cut along its
+    columns first.
     """
     m, n, k = sizes
     wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
@@ -185,7 +213,8 @@ def parts(
 
 
 def _in_elements(x: Any, right: bool) -> Any:
-    """The stack, or a copy: strides count whole elements, and a right operand has no gaps in one dimension."""
+    """The stack, or a copy: strides count whole elements, and a right operand has no gaps in
+    one dimension."""
     item = x.itemsize
     fits = x.flags.aligned and not any(stride % item for stride in x.strides)
     if right and item not in x.strides[-2:]:

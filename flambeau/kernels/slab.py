@@ -1,10 +1,11 @@
-"""Slabs: a part of an image as convolutions read it, with its padding, and apart by the remainders of a stride.
+"""Slabs: a part of an image as convolutions read it, with its padding, and apart by the remainders
+of a stride.
 
-An image has three spatial dimensions here. A window with strides s meets element ``u s + d i - p`` at
-its place u. Of the padded image, the elements with equal remainders modulo s form a plane, and in its plane
-each element of the window (a tap) sees the places' elements side by side. So a tap is an offset into the
-slab, whatever the stride and the dilation are, and a slab is as large as the image and not as large as
-all windows together.
+An image has three spatial dimensions here. A window with strides s meets element ``u s + d i -
+p`` at its place u. Of the padded image, the elements with equal remainders modulo s form a
+plane, and in its plane each element of the window (a tap) sees the places' elements side by
+side. So a tap is an offset into the slab, whatever the stride and the dilation are, and a slab
+is as large as the image and not as large as all windows together.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from .job import larger, smaller
 from .tile import clear, within
 
 PLANE = 9
-"""Numbers that describe a plane: the place of its first element in the image, in three dimensions, then for each
-dimension which part of the slab the image fills; that of the outermost is counted from place 0."""
+"""Numbers that describe a plane: the place of its first element in the image, in three dimensions,
+then for each dimension which part of the slab the image fills; that of the outermost is counted
+from place 0."""
 
 
 class Slab(NamedTuple):
@@ -43,7 +45,8 @@ def slab(
     sizes: Sequence[int], stride: Sequence[int], before: Sequence[int],
     taps: Sequence[tuple[int, ...]], places: Sequence[int],
 ) -> Slab:  # fmt: skip
-    """The slab in which the taps (places in the padded image that the first place meets) are offsets.
+    """The slab in which the taps (places in the padded image that the first place meets) are
+    offsets.
 
     Args:
         sizes: Of the image.
@@ -78,6 +81,7 @@ def slab(
 _NUMBERS = (
     "channels",
     "count",
+    "pitch",
     "x0",
     "x1",
     "x2",
@@ -92,21 +96,22 @@ _NUMBERS = (
 
 
 def build(element: str, lanes: int, declarations: set[str]) -> str:
-    """``void @build(target, image, planes, channels, count, sizes, stride, first, extents)``: fill a slab.
+    """``void @build(target, image, planes, channels, count, pitch, sizes, stride, first,
+    extents)``: fill a slab.
 
-    first: the outermost place of the window that it begins with. The target needs `lanes` elements more.
+    pitch: from plane to plane, at least the product of the extents; first: the outermost place
+    of the window that it begins with. The target needs `lanes` elements more.
     """
     code = Code(lanes, declarations)
     target, image, planes = (Value(code, f"%{n}", "ptr") for n in ("target", "image", "planes"))
     f = {n: Value(code, f"%{n}", "i64") for n in _NUMBERS}
     zero = code.constant(0, "i64")
-    size = f["e0"] * f["e1"] * f["e2"]
-    clear(code, target, f["channels"] * f["count"] * size, element)
+    clear(code, target, f["channels"] * f["count"] * f["pitch"], element)
     with code.loop(zero, f["channels"]) as c, code.loop(zero, f["count"]) as plane:
         facts = [code.load(code.at(planes, "i64", plane * PLANE + i), "i64") for i in range(PLANE)]
         low = larger(facts[3] - f["first"], 0)
         high = smaller(facts[4] - f["first"], f["e0"])
-        part = code.at(target, element, (c * f["count"] + plane) * size + facts[7])
+        part = code.at(target, element, (c * f["count"] + plane) * f["pitch"] + facts[7])
         start = facts[2] + facts[7] * f["step2"]
         with code.loop(low, high) as q0, code.loop(facts[5], facts[6]) as q1:
             i0, i1 = (f["first"] + q0) * f["step0"] + facts[0], q1 * f["step1"] + facts[1]
@@ -123,7 +128,8 @@ def build(element: str, lanes: int, declarations: set[str]) -> str:
 
 
 def row(code: Code, element: str, place: Value, image: Value, length: Value, step: Value) -> None:
-    """The part of a slab's row that the image has. Up to a vector of zeros is written behind it, where nothing is yet."""
+    """The part of a slab's row that the image has. Up to a vector of zeros is written behind
+    it, where nothing is yet."""
     kind, zero = code.vector(element), length.like(0)
     whole = length & -code.lanes
     rest = within(code, length - whole)
@@ -164,6 +170,6 @@ def gathered(
 def call_build(
     code: Code, target: Value, image: Value, planes: Value, numbers: Sequence[Value]
 ) -> None:
-    """numbers: channels, count of planes, sizes (3), stride (3), first, extents (3)."""
+    """numbers: channels, count of planes, pitch, sizes (3), stride (3), first, extents (3)."""
     listed = ", ".join(f"i64 {x.name}" for x in numbers)
     code.line(f"call void @build(ptr {target.name}, ptr {image.name}, ptr {planes.name}, {listed})")

@@ -1,9 +1,10 @@
 """Tiles of matrix products: what products, convolutions and attention compute in registers.
 
-A tile is a few rows of the result by a few vectors of neighbouring columns; its sums stay in registers while a
-loop walks the inner dimension. Left operands are packed into panels, `rows` values an inner step, and right operands
-are read through a table of offsets: row k of the right operand begins at ``b + offsets[k]``. A table makes a
-convolution a matrix product: the rows are the image itself, shifted.
+A tile is a few rows of the result by a few vectors of neighbouring columns; its sums stay in
+registers while a loop walks the inner dimension. Left operands are packed into panels, `rows`
+values an inner step, and right operands are read through a table of offsets: row k of the right
+operand begins at ``b + offsets[k]``. A table makes a convolution a matrix product: the rows are
+the image itself, shifted.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Shape(NamedTuple):
 def shapes(element: str, bits: int) -> list[Shape]:
     """The forms worth trying: their sums and operands fit the machine's registers."""
     many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
-    forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8)) if many else (
-        (6, 2), (4, 2), (4, 3), (2, 4), (1, 6),
+    forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8), (16, 1)) if many else (
+        (6, 2), (4, 2), (4, 3), (2, 4), (1, 6), (12, 1),
     )  # fmt: skip
     return [Shape(element, bits // BITS[element], *form) for form in forms]
 
@@ -63,11 +64,12 @@ def within(code: Code, count: Value) -> Value:
 
 
 def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
-    """``void @multiply(a, across, along, b, offsets, first, last, target, stride, rows, count, add)``.
+    """``void @multiply(a, across, along, b, offsets, first, last, target, stride, rows, count,
+    add)``.
 
-    Inner steps from first to last of a times b, into `rows` rows and `count` columns of the target, whose rows are
-    `stride` apart; added to what is there if `add`. With `packed` the left operand is a panel, and across and
-    along are not looked at.
+    Inner steps from first to last of a times b, into `rows` rows and `count` columns of the
+    target, whose rows are `stride` apart; added to what is there if `add`. With `packed` the
+    left operand is a panel, and across and along are not looked at.
     """
     code = Code(shape.lanes, declarations)
     element, kind = shape.element, code.vector(shape.element)
@@ -181,7 +183,8 @@ def fill(code: Code, shape: Shape, sums: Value, starts: Value | None) -> None:
 
 
 def write(shape: Shape, declarations: set[str]) -> str:
-    """``void @write(sums, target, rows, stride, count, step)``: a run of columns of a tile to its place.
+    """``void @write(sums, target, rows, stride, count, step)``: a run of columns of a tile to its
+    place.
 
     stride: elements of the target between rows; step: between the columns of the run.
     """
@@ -215,17 +218,19 @@ def write(shape: Shape, declarations: set[str]) -> str:
             )
     code.line("ret void")
     return code.function(
-        "@write(ptr noalias %sums, ptr noalias %target, i64 %rows, i64 %stride, i64 %count, i64 %step)",
+        "@write(ptr noalias %sums, ptr noalias %target, i64 %rows, i64 %stride, i64 %count, "
+        "i64 %step)",
         "internal void",
         "noinline",
     )
 
 
 def pack(name: str, width: int, element: str, lanes: int, declarations: set[str]) -> str:
-    """``void @name(target, source, count, inner, across, along)``: a panel, its inner dimension outermost.
+    """``void @name(target, source, count, inner, across, along)``: a panel, its inner dimension
+    outermost.
 
-    target[k * width + i] = source[i * across + k * along] for i < count, and 0 up to the width, where across or along
-    is 1. The target needs `lanes` more elements behind the panel.
+    target[k * width + i] = source[i * across + k * along] for i < count, and 0 up to the width,
+    where across or along is 1. The target needs `lanes` more elements behind the panel.
     """
     code = Code(lanes, declarations)
     target, source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")

@@ -24,6 +24,7 @@ def _widened(product: Callable, *arrays: Any) -> Any:
 
 
 _matrices = kernels.Native("product", "product", lambda a, b: a.dot(b))
+_matrix_vector = kernels.Native("vector", "matrix_vector", lambda a, b: a.dot(b))
 _stacked = kernels.Native("product", "product", np.matmul)
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
@@ -43,7 +44,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(operands="x y", label="Mv")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
-    return _widened(lambda a, b: a.dot(b), x, y)
+    return _widened(_matrix_vector, x, y)
 
 
 @mv_.gradient

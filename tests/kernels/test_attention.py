@@ -1,4 +1,5 @@
-"""Attention in one pass against its definition in float64: shapes, layouts, masks, guard zones, threads."""
+"""Attention in one pass against its definition in float64: shapes, layouts, masks, guard zones,
+threads."""
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ class Case:
             self.mask = draws[rng.integers(3)]
 
     def draw(self, lead, rows, columns):
-        """Values within nan, as a whole or as the middle of three (as projections of one product are)."""
+        """Values within nan, as a whole or as the middle of three (as projections of one
+        product are)."""
         if lead and self.rng.random() < 0.3:
             whole = np.full((*lead[:-1], rows, lead[-1], 3 * columns), np.nan, self.dtype)
             inside = whole[..., columns : 2 * columns].swapaxes(-2, -3)

@@ -1,4 +1,5 @@
-"""Convolution, its transpose and its weight's gradient against sums over taps in float64, with guard zones."""
+"""Convolution, its transpose and its weight's gradient against sums over taps in float64, with
+guard zones."""
 
 import itertools
 
@@ -151,7 +152,7 @@ def test_infinity_stays_where_it_is_seen():
     assert np.isfinite(convolution.weight(g, np.where(x > 2, 1, x), WINDOW, 1, w.shape)).all()
     x[0, 0, 4, 8], x[0, 0, 0, 0] = 1, np.inf
     found = convolution.weight(np.ones_like(g), x, WINDOW, 1, w.shape)
-    # The first element is met by the taps that reach up and left of a place, or by the place itself.
+    # The first element is met by the taps that reach up or left of a place, and by its own.
     assert np.isinf(found[0, 0]).tolist() == [[True] * 2 + [False]] * 2 + [[False] * 3]
 
 

@@ -1,4 +1,5 @@
-"""Pooling against loops over windows in plain Python and against transposes by definition, with guard zones."""
+"""Pooling against loops over windows in plain Python and against transposes by definition, with
+guard zones."""
 
 import itertools
 import math

@@ -1,4 +1,5 @@
-"""Stacks of matrix products against float64 ones of NumPy: shapes, strides, offsets, guard zones, threads."""
+"""Stacks of matrix products against float64 ones of NumPy: shapes, strides, offsets, guard
+zones, threads."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ SEED = np.random.SeedSequence(20261)
 
 
 def stack(rng, lead, rows, columns, dtype):
-    """A stack that may lie transposed, reversed, with gaps, off the start of its memory, or broadcast."""
+    """A stack that may lie transposed, reversed, with gaps, off the start of its memory, or
+    broadcast."""
     kind = rng.integers(6)
     shape = (*lead, columns, rows) if kind == 1 else (*lead, rows, columns)
     if kind == 2:
