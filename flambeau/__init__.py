@@ -47,7 +47,6 @@ _LAZY = {
     "distributions",
     "fft",
     "func",
-    "jit",
     "linalg",
     "masked",
     "nn",

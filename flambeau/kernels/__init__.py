@@ -109,6 +109,32 @@ def build(
     return build_native(program, inputs, compute, results, name, rows, interpreter, drop, into)
 
 
+class Native:
+    """A function of arrays that has a kernel: its module loads with the first call.
+
+    Args:
+        module, name: Where the kernel's function is in this package; it gives NotImplemented for what
+            it is not made for.
+        plain: Computes the same with NumPy.
+    """
+
+    def __init__(self, module: str, name: str, plain: Callable):
+        self.module, self.name, self.plain = module, name, plain
+        self.known = False
+        self.function: Callable | None = None
+
+    def __call__(self, *given: Any) -> Any:
+        if not self.known:
+            if enabled():
+                self.function = getattr(import_module(f"{__name__}.{self.module}"), self.name)
+            self.known = True
+        if self.function is not None:
+            value = self.function(*given)
+            if value is not NotImplemented:
+                return value
+        return self.plain(*given)
+
+
 def set_num_threads(threads: int) -> None:
     """Let so many threads compute: those of machine code and those of NumPy's matrix products."""
     from . import threads as module

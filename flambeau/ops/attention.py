@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from .. import kernels
+from ..autograd.mode import mode
 from ..core.tensor import Tensor
 from .registry import NAMESPACES, public
+from .rule import operation
 
 _F, _T = NAMESPACES["nn.functional"], NAMESPACES["torch"]
 
@@ -47,11 +52,113 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if not dropout_p and _in_one_pass(query, key, value, attn_mask):
+        return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
     weights = _weights(scores, attn_mask, is_causal)
     if dropout_p:
         weights = _F["dropout"](weights, dropout_p)
     return weights @ value
+
+
+def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+    """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
+    kind = query._kind
+    q, k, v = query._array, key._array, value._array
+    if kind.compute is not kind.numpy or kind.overridden or q.dtype.kind != "f":
+        return False
+    if mask is not None and (mask._node is not None or not _spans(mask, query, key)):
+        return False
+    lead = q.shape[:-2]
+    return (
+        lead == k.shape[:-2] == v.shape[:-2]
+        and q.shape[-1] == k.shape[-1]
+        and k.shape[-2] == v.shape[-2]
+        and 0 not in (*q.shape, *v.shape)
+    )
+
+
+def _shares(q: Any, k: Any, mask: Any, scale: float, causal: bool, logs: Any = None) -> Any:
+    """The weights with NumPy, and the logarithms of the sums that they were divided by, if not given."""
+    scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+    if causal:
+        mask = np.tri(*scores.shape[-2:], dtype=bool)
+    if mask is not None:
+        added = np.where(mask, 0, -np.inf) if mask.dtype == np.bool_ else mask
+        scores += added.astype(scores.dtype, copy=False)
+    if logs is None:
+        most = scores.max(-1, keepdims=True)
+        most[np.isneginf(most)] = 0
+        total = np.exp(scores - most).sum(-1, keepdims=True)
+        logs = (np.where(total == 0, np.inf, np.log(total)) + most)[..., 0]
+    return np.exp(scores - logs[..., None]), logs
+
+
+def _attended(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple:
+    """`attention_` with NumPy."""
+    weights, logs = _shares(q, k, mask, scale, causal)
+    return np.matmul(weights, v), logs
+
+
+def _attended_back(
+    g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
+) -> tuple:
+    """`attention_gradient` with NumPy."""
+    weights, _ = _shares(q, k, mask, scale, causal, logs)
+    slopes = np.matmul(g, v.swapaxes(-1, -2)) - (g * out).sum(-1, keepdims=True)
+    slopes *= weights
+    slopes *= slopes.dtype.type(scale)
+    turned = slopes.swapaxes(-1, -2), weights.swapaxes(-1, -2)
+    return np.matmul(slopes, k), np.matmul(turned[0], q), np.matmul(turned[1], g)
+
+
+_forward_map = kernels.Native("attention", "forward", _attended)
+_backward_map = kernels.Native("attention", "backward", _attended_back)
+
+
+def _spans(mask: Tensor, query: Tensor, key: Tensor) -> bool:
+    """Does the mask broadcast to the scores, and not the scores to the mask?"""
+    whole = (*query.shape[:-1], key.shape[-2])
+    return mask.ndim <= len(whole) and all(
+        n in (1, m) for n, m in zip(reversed(mask.shape), reversed(whole))
+    )
+
+
+@operation(
+    operands="q k v mask", label="ScaledDotProductFlashAttentionForCpu", outputs="out logs",
+    differentiable=[0],
+)  # fmt: skip
+def attention_(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple:
+    """softmax(scale q k^T + mask) v in one pass, and the logarithms of the softmax's sums."""
+    return _forward_map(q, k, v, mask, scale, causal)
+
+
+@attention_.gradient
+def _(
+    g_out: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    out: Tensor,
+    logs: Tensor,
+    scale: float,
+    causal: bool,
+) -> tuple:
+    if not mode.recording:
+        return (*attention_gradient(g_out, q, k, v, out, logs, mask, scale, causal), None)
+    weights = _weights((q * scale) @ k.mT, mask, causal)
+    slopes = g_out @ v.mT
+    slopes = weights * (slopes - (weights * slopes).sum(-1, keepdim=True)) * scale
+    return slopes @ k, slopes.mT @ q, weights.mT @ g_out, None
+
+
+@operation(operands="g q k v out logs mask", label="ScaledDotProductAttentionBackward")
+def attention_gradient(
+    g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
+) -> tuple:
+    """The gradients of `attention_`; where these are to be differentiated, they are a composite."""
+    return _backward_map(g, q, k, v, out, logs, mask, scale, causal)
 
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:

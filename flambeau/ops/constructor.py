@@ -11,8 +11,8 @@ from ..core.dtype import DTYPES, state
 from ..core.kind import Kind, kind_of
 from ..core.size import Size
 from ..core.tensor import Tensor, become, wrap
-from .handle import alias
 from .registry import NAMESPACES, method
+from .view_form import alias_
 
 _OLD = [
     "float32",
@@ -65,7 +65,7 @@ def _of_data(kind: Kind, data: Any, same_kind: bool) -> Tensor:
                 f"expected a tensor of {kind.dtype} on {kind.device} (got one of {data.dtype} on "
                 f"{data.device}): convert it with .to() instead"
             )
-        return alias(data)
+        return alias_(data)
     if hasattr(data, "untyped"):
         return wrap(kind.xp.empty(0, kind.numpy), kind).set_(data)
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):

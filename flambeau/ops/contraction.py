@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import tensor as handle
 from ..core.tensor import Tensor
 from .formula import common_device
@@ -22,10 +23,17 @@ def _widened(product: Callable, *arrays: Any) -> Any:
     return product(*arrays)
 
 
+_matrices = kernels.Native("product", "product", lambda a, b: a.dot(b))
+_matrix_vector = kernels.Native("vector", "matrix_vector", lambda a, b: a.dot(b))
+_stacked = kernels.Native("product", "product", np.matmul)
+SMALL = 4096
+"""Elements of a matrix up to which NumPy is asked at once."""
+
+
 @operation(operands="x y", label="Mm")
 def mm_(x: Any, y: Any) -> Any:
     """The product of two matrices, shapes (n, k) and (k, m)."""
-    return _widened(lambda a, b: a.dot(b), x, y)
+    return _widened(_matrices, x, y)
 
 
 @mm_.gradient
@@ -36,7 +44,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(operands="x y", label="Mv")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
-    return _widened(lambda a, b: a.dot(b), x, y)
+    return _widened(_matrix_vector, x, y)
 
 
 @mv_.gradient
@@ -61,7 +69,7 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
 @operation(operands="x y", label="Bmm")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _widened(np.matmul, x, y)
+    return _widened(_stacked, x, y)
 
 
 @bmm_.gradient
@@ -69,16 +77,20 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     return (bmm_(g, y.mH) if needs[0] else None, bmm_(x.mH, g) if needs[1] else None)
 
 
+def _with_bias(x: Any, y: Any, bias: Any) -> Any:
+    result = x.dot(y)
+    result += bias
+    return result
+
+
+_affine = kernels.Native("product", "product", _with_bias)
+
+
 @operation(operands="bias x w", label="Addmm")
 def affine(bias: Any, x: Any, w: Any) -> Any:
     """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
 
-    def product(bias: Any, x: Any, w: Any) -> Any:
-        y = x.dot(w.T)
-        y += bias
-        return y
-
-    return _widened(product, bias, x, w)
+    return _widened(lambda bias, x, w: _affine(x, w.T, bias), bias, x, w)
 
 
 @affine.gradient
@@ -146,7 +158,8 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
             and input._node is None
             and other._node is None
         ):
-            return handle.make(a.dot(b), kind, None, [0], None)  # dot raises no flags
+            array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+            return handle.make(array, kind, None, [0], None)
     except (AttributeError, ValueError):
         pass
     return _matmul(input, other, out)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor
 from .convolution_check import check_convolution, resolved_padding
 from .padding import constant_pad_
@@ -34,16 +35,48 @@ def _grouped(w: Any, groups: int) -> Any:
     return w.reshape(groups, w.shape[0] // groups, -1)
 
 
-@operation(operands="x w bias", label="Convolution")
-def convolution_(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
-    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes)."""
-    narrow, (x, w, bias) = _wide(x, w, bias)
+def _by_columns(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
+    """The convolution with NumPy."""
     n, places = x.shape[0], window.places(x.shape[2:])
     cols = columns(x, window)
     cols = cols.reshape(n, groups, cols.shape[1] // groups, cols.shape[2])
     y = np.matmul(_grouped(w, groups), cols).reshape(n, w.shape[0], *places)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(places))
+    return y
+
+
+def _back_by_columns(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
+    """The transpose with NumPy."""
+    n = y.shape[0]
+    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
+    cols = np.matmul(_grouped(w, groups).swapaxes(1, 2), flat)
+    cols = cols.reshape(n, groups * cols.shape[2], cols.shape[3])
+    x = uncolumned(cols, window, sizes)
+    if bias is not None:
+        x = x + bias.reshape(-1, *(1,) * len(sizes))
+    return np.ascontiguousarray(x)
+
+
+def _weight_by_columns(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """The map to the weight with NumPy."""
+    n = y.shape[0]
+    cols = columns(x, window)
+    cols = cols.reshape(n, groups, cols.shape[1] // groups, cols.shape[2])
+    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
+    return np.matmul(flat, cols.swapaxes(2, 3)).sum(0).reshape(shape)
+
+
+_forward_map = kernels.Native("convolution", "forward", _by_columns)
+_backward_map = kernels.Native("convolution", "transposed", _back_by_columns)
+_weight_map = kernels.Native("convolution", "weight", _weight_by_columns)
+
+
+@operation(operands="x w bias", label="Convolution")
+def convolution_(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
+    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes)."""
+    narrow, (x, w, bias) = _wide(x, w, bias)
+    y = _forward_map(x, w, bias, window, groups)
     return y if narrow is None else y.astype(narrow)
 
 
@@ -69,14 +102,8 @@ def _(
 def transposed_(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """From the output's side (N, O, places) back to the input's (N, C, sizes)."""
     narrow, (y, w, bias) = _wide(y, w, bias)
-    n = y.shape[0]
-    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
-    cols = np.matmul(_grouped(w, groups).swapaxes(1, 2), flat)
-    cols = cols.reshape(n, groups * cols.shape[2], cols.shape[3])
-    x = uncolumned(cols, window, sizes)
-    if bias is not None:
-        x = x + bias.reshape(-1, *(1,) * len(sizes))
-    return np.ascontiguousarray(x) if narrow is None else x.astype(narrow)
+    x = _backward_map(y, w, bias, window, groups, sizes)
+    return x if narrow is None else x.astype(narrow)
 
 
 @transposed_.gradient
@@ -100,11 +127,7 @@ def _(
 def weight_(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of outputs (N, O, places) with the windows of x, in the weight's shape."""
     narrow, (y, x) = _wide(y, x)
-    n = y.shape[0]
-    cols = columns(x, window)
-    cols = cols.reshape(n, groups, cols.shape[1] // groups, cols.shape[2])
-    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
-    w = np.matmul(flat, cols.swapaxes(2, 3)).sum(0).reshape(shape)
+    w = _weight_map(y, x, window, groups, shape)
     return w if narrow is None else w.astype(narrow)
 
 

@@ -33,7 +33,8 @@ def _(
 def put_rows(
     g: Any, index: Any, padding: int | None, by_count: bool, shape: tuple[int, ...]
 ) -> Any:
-    """A table with `g` added at its rows; nothing at the padding row."""
+    """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
+    padding row."""
     table = np.zeros(shape, g.dtype)
     kernels.indexed.add_at(table, (index,), g)
     if by_count:

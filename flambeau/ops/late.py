@@ -48,10 +48,36 @@ LATE = {
     "pooling_fractional": ("", ""),
     "resize": ("", ""),
     "shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
+    "activation_function": ("celu_ prelu relu_ rrelu rrelu_ selu_ threshold threshold_", "prelu"),
+    "channel": ("group_norm", ""),
+    "classification": ("", ""),
+    "counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "histogram": ("histc histogram histogramdd", "histc histogram"),
+    "loss": ("", ""),
+    "margin": ("", ""),
+    "polynomial": ("", ""),
+    "quantile": ("nanquantile quantile", "nanquantile quantile"),
+    "sampling": (
+        "bernoulli binomial multinomial normal poisson",
+        "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_ uniform_",
+    ),
+    "similarity": ("cosine_similarity pairwise_distance", ""),
+    "unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "scatter_reduce": (
+        "index_add index_copy index_fill index_reduce scatter_reduce",
+        "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
+        "index_reduce_ scatter_reduce scatter_reduce_",
+    ),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
 
 NEURAL = (
+    "activation_function",
+    "channel",
+    "classification",
+    "loss",
+    "margin",
+    "similarity",
     "attention",
     "connectionist",
     "convolution",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap_numpy
 from .registry import NAMESPACES, public
 from .rule import operation
@@ -20,10 +21,13 @@ _ONE = ("1d", "2d", "3d")
 # -------------------------------------------------------------------------------------- maxima
 
 
+_taken = kernels.Native("pooling", "taken", lambda x, places: np.take_along_axis(x, places, -1))
+
+
 @operation(label="MaxPool")
 def picked(x: Any, places: Any) -> Any:
     """The elements of rows at the given places."""
-    return np.take_along_axis(x, places, -1)
+    return _taken(x, places)
 
 
 @picked.gradient
@@ -31,15 +35,23 @@ def _(g: Tensor, places: Any, shape_x: tuple[int, ...]) -> Tensor:
     return spread(g, places, shape_x[-1])
 
 
-@operation(label="MaxPoolBackward")
-def spread(g: Any, places: Any, size: int) -> Any:
-    """Rows of the given size with the elements of g added at the places."""
+def _counted(g: Any, places: Any, size: int) -> Any:
+    """`spread` with NumPy."""
     lead = g.shape[:-1]
     rows = math.prod(lead)
     starts = np.arange(rows)[:, None] * size
     at = (places.reshape(rows, places.shape[-1]) + starts).ravel()
     sums = np.bincount(at, g.ravel(), rows * size)
     return sums.astype(g.dtype).reshape(*lead, size)
+
+
+_spread = kernels.Native("pooling", "spread", _counted)
+
+
+@operation(label="MaxPoolBackward")
+def spread(g: Any, places: Any, size: int) -> Any:
+    """Rows of the given size with the elements of g added at the places."""
+    return _spread(g, places, size)
 
 
 @spread.gradient
@@ -65,7 +77,7 @@ def lowest(dtype: Any) -> Any:
     return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
 
 
-def places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
+def _places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
     """For each place of the window, where its maximum is, in the flattened spatial dimensions."""
     n = len(window.size)
     sizes = x.shape[-n:]
@@ -78,6 +90,9 @@ def places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
         start = start.reshape([-1 if j == i else 1 for j in range(n)])
         place = place * size + np.clip(start + best[i] * window.dilation[i], 0, size - 1)
     return place
+
+
+places_of_maxima = kernels.Native("pooling", "places_of_maxima", _places_of_maxima)
 
 
 def take_places(x: Tensor, places: Any, n: int) -> Tensor:
@@ -217,15 +232,23 @@ for _n in (1, 2, 3):
 # --------------------------------------------------------------------------------------- means
 
 
-@operation(label="AvgPool")
-def averaged(x: Any, window: Window, counts: tuple[int, ...], divisor: Any) -> Any:
-    """The sums over the windows, divided."""
+def _averaged(x: Any, window: Window, counts: tuple[int, ...], divisor: Any) -> Any:
+    """`averaged` with NumPy."""
     whole, wide = padded(x, window), widened(x.dtype)
     total = np.zeros((*x.shape[: -len(counts)], *counts), wide)
     for _, met in offsets(window, counts):
         total += whole[met]
     mean = total / divisor.astype(wide) if wide.kind in "fc" else np.trunc(total / divisor)
     return mean.astype(x.dtype, copy=False)
+
+
+_mean_map = kernels.Native("pooling", "averaged", _averaged)
+
+
+@operation(label="AvgPool")
+def averaged(x: Any, window: Window, counts: tuple[int, ...], divisor: Any) -> Any:
+    """The sums over the windows, divided."""
+    return _mean_map(x, window, counts, divisor)
 
 
 def widened(dtype: Any) -> Any:
@@ -238,15 +261,23 @@ def _(g: Tensor, window: Window, counts: Any, divisor: Any, shape_x: tuple[int, 
     return shared(g, window, counts, divisor, shape_x[-len(counts) :])
 
 
-@operation(label="AvgPoolBackward")
-def shared(g: Any, window: Window, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
-    """Each window's value, divided, added to what it saw."""
+def _shared(g: Any, window: Window, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
+    """`shared` with NumPy."""
     wide = widened(g.dtype)
     share = g.astype(wide, copy=False) / divisor.astype(wide)
     whole = np.zeros((*g.shape[: -len(counts)], *grown(window, sizes)), wide)
     for _, met in offsets(window, counts):
         whole[met] += share
     return np.ascontiguousarray(unpadded(whole, window, sizes), g.dtype)
+
+
+_share_map = kernels.Native("pooling", "shared", _shared)
+
+
+@operation(label="AvgPoolBackward")
+def shared(g: Any, window: Window, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
+    """Each window's value, divided, added to what it saw."""
+    return _share_map(g, window, counts, divisor, sizes)
 
 
 @shared.gradient

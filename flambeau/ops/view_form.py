@@ -31,12 +31,6 @@ def _(g: Tensor) -> Tensor:
     return g
 
 
-@public()
-def alias(input: Tensor) -> Tensor:
-    """The same elements, as another tensor."""
-    return alias_(input)
-
-
 def _copy_form(function: Callable, name: str = "") -> None:
     """Register the form of a view that copies what it shows."""
     base = name or function.__name__
@@ -67,7 +61,8 @@ def slice_view(
     return index_basic(input, (*(slice(None),) * at, slice(start, end, step)))
 
 
-for _form in (alias, as_strided, diagonal, narrow, permute, select, squeeze, t, transpose):
+_copy_form(alias_, "alias")
+for _form in (as_strided, diagonal, narrow, permute, select, squeeze, t, transpose):
     _copy_form(_form)
 for _form in (unbind, unsqueeze, view_as_complex, view_as_real, split, split_with_sizes):
     _copy_form(_form)

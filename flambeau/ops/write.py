@@ -61,7 +61,7 @@ def write_into(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape "
             f"{list(shape)}"
         )
-    from .formula import apply
+    from .recorded import apply
 
     check_writable(target, operands)
     recording = mode.recording and any(

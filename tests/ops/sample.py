@@ -346,6 +346,10 @@ OPTIONAL: dict[str, Program] = {
         lambda x, w: F.conv_transpose2d(x, w, stride=2),
         ((1, 2, 2, 2), (2, 1, 2, 2)),
     ),
+    "nn.functional.scaled_dot_product_attention": (
+        F.scaled_dot_product_attention,
+        ((2, 3, 2), (2, 4, 2), (2, 4, 3)),
+    ),
     "nn.functional.avg_pool2d": (lambda x: F.avg_pool2d(x, 2, 1) ** 2, ((1, 1, 3, 3),)),
     "nn.functional.adaptive_avg_pool2d": (
         lambda x: F.adaptive_avg_pool2d(x, 2) ** 2,

@@ -22,6 +22,7 @@ late.load_all()
 pytestmark = pytest.mark.filterwarnings("ignore:index_reduce.. is in beta:UserWarning")
 
 UNREACHED = {
+    "attention": "it is recorded with kernels only: test_attention_gradient.py checks both ways",
     "ctc": "its gradient is PyTorch's, right behind a softmax only: test_window compares it",
     "standard_gamma": "its gradient is that of a drawn number: tests/distributions compare it with samples",
     "standard_gamma_slope": "its rule says that it has no derivative",

@@ -1,0 +1,340 @@
+"""Convolution over one to three dimensions, its transpose and its gradient towards the weight, of
+arrays.
+
+Each takes a window, five tuples with one number a spatial dimension (size, stride, dilation,
+padding before and after), and gives NotImplemented for arrays that it is not made for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import convolution_map, convolution_weight
+from .job import Job
+from .machine import machine
+from .product import ELEMENTS
+from .slab import Slab, slab
+from .tile import Shape, fitting
+
+ROOM = 1 << 18
+"""Bytes of a slab, about: it should stay in a core's second cache."""
+ITEMS = 16
+"""Rows of a job that are wanted, so that threads have something to share."""
+
+Window = Sequence[Sequence[int]]
+Three = tuple[int, ...]
+"""Numbers of the three dimensions that kernels know."""
+
+
+def three(values: Sequence[int], missing: int) -> Three:
+    """Numbers of one, two or three dimensions as those of three; the outermost is what work is
+    cut along."""
+    middle = (missing,) * (3 - len(values))
+    if len(values) == 1:
+        return (*middle, *values)
+    return (values[0], *middle, *values[1:])
+
+
+def counts(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:
+    """How many places the window takes."""
+    return tuple(
+        (n + low + high - d * (k - 1) - 1) // s + 1 for n, k, s, d, low, high in zip(sizes, *window)
+    )
+
+
+_counts = lru_cache(1024)(counts)
+
+
+def is_point(window: Window) -> bool:
+    """Does the window see each element once, alone?"""
+    size, stride, _, before, after = window
+    return set(size) | set(stride) == {1} and not any((*before, *after))
+
+
+def taps_of(size: Three, dilation: Three) -> list[Three]:
+    return [
+        tuple(i * d for i, d in zip(at, dilation)) for at in itertools.product(*map(range, size))
+    ]
+
+
+def rows_together(places: Three, item_bytes: int, items: int) -> int:
+    """How many of the outermost places share a slab; depends on sizes alone."""
+    by_room = max(1, ROOM // max(1, item_bytes))
+    pieces = max(-(-places[0] // by_room), min(-(-ITEMS // max(1, items)), places[0] // 4, ITEMS))
+    return -(-places[0] // max(1, pieces))
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """One pass of a map: which taps it uses, its slab, and where its results go."""
+
+    shape: Shape
+    slab: Slab
+    taps: tuple[int, ...]
+    places: Three
+    chunk: int
+    step: Three
+    begin: Three
+    offsets: Any
+
+
+def phase(
+    element: str, sizes: Three, stride: Three, before: Three, taps: list[Three],
+    which: Sequence[int], places: Three, target: tuple[Three, Three],
+    channels: int, rows: int, items: int,
+) -> Phase:  # fmt: skip
+    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its
+    results."""
+    whole = slab(sizes, stride, before, taps, places)
+    planes = len(whole.planes)
+    width = np.dtype(np.float32 if element == "float" else np.float64).itemsize
+    line = channels * planes * whole.extents[1] * whole.extents[2] * width
+    chunk = rows_together(places, line, items)
+    part = slab(sizes, stride, before, taps, (chunk, *places[1:]))
+    size = planes * part.plane
+    offsets = np.arange(channels, dtype=np.int64)[:, None] * size + part.offsets
+    flat = (chunk * part.extents[1] - part.extents[1] + places[1]) * part.extents[2]
+    shape = fitting(element, machine().bits, rows, flat)
+    return Phase(
+        shape, part, tuple(which), places, chunk, *target, np.ascontiguousarray(offsets).reshape(-1)
+    )
+
+
+def run(plan: Phase, x: Any, w: Any, bias: Any, y: Any, groups: int) -> None:
+    """Compute one pass. w: (groups, results of a group, inner)."""
+    rows, inner = w.shape[1:]
+    begun = bias is not None or not inner
+    found, numbers, items, work = _call(plan, x.shape, rows, inner, groups, y.shape)
+    height = plan.shape.rows
+    if rows % height:
+        w = np.concatenate([w, np.zeros((groups, -rows % height, inner), x.dtype)], 1)
+    packed = np.ascontiguousarray(
+        w.reshape(groups, w.shape[1] // height, height, inner).swapaxes(2, 3)
+    )
+    starts = packed  # not looked at unless it is begun with them
+    if begun:
+        starts = np.zeros((groups, packed.shape[1] * height), x.dtype)
+    if bias is not None:
+        starts[:, :rows] = bias.reshape(groups, rows)
+    part = plan.slab
+    arrays = [id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets)]
+    found([*arrays, begun, *numbers], items, work)
+
+
+@lru_cache(1024)
+def _call(
+    plan: Phase, x_shape: tuple[int, ...], rows: int, inner: int, groups: int,
+    y_shape: tuple[int, ...],
+) -> tuple[Job, tuple[int, ...], int, int]:  # fmt: skip
+    """The kernel of a pass, the numbers that it takes, how many rows its job has and its work."""
+    part, channels = plan.slab, x_shape[1] // groups
+    panels, chunks = -(-rows // plan.shape.rows), -(-plan.places[0] // plan.chunk)
+    numbers = (
+        groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
+        inner, panels, rows, *plan.places, plan.chunk, chunks,
+        *three(y_shape[2:], 1), *plan.step, *plan.begin,
+        channels * len(part.planes) * part.plane,
+    )  # fmt: skip
+    work = x_shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
+    items = x_shape[0] * groups * chunks
+    return convolution_map.job(plan.shape), numbers, items, work // plan.shape.lanes
+
+
+def usable(*arrays: Any) -> bool:
+    """Are all of them arrays of the same float type, without anything empty?"""
+    first = arrays[0]
+    return first.dtype in ELEMENTS and all(
+        a is None or (type(a) is np.ndarray and a.dtype == first.dtype and a.size) for a in arrays
+    )
+
+
+def ordered(x: Any) -> Any:
+    """The array, or a copy that lies in order."""
+    plain = x.flags.c_contiguous and x.flags.aligned
+    return x if plain else np.array(x, order="C", subok=False)
+
+
+@lru_cache(1024)
+def _forward_plan(
+    element: str, x_shape: tuple[int, ...], rows: int, window: Window, groups: int
+) -> Phase:
+    size, stride, dilation, before, _ = window
+    sizes, places = x_shape[2:], counts(window, x_shape[2:])
+    if is_point(window):
+        sizes = places = (math.prod(sizes),)
+        size = stride = dilation = (1,)
+        before = (0,)
+    taps = taps_of(three(size, 1), three(dilation, 1))
+    return phase(
+        element, three(sizes, 1), three(stride, 1), three(before, 0), taps, range(len(taps)),
+        three(places, 1), ((1, 1, 1), (0, 0, 0)), x_shape[1] // groups, rows // groups,
+        x_shape[0] * groups,
+    )  # fmt: skip
+
+
+def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
+    """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
+    plus a bias (O)."""
+    places = _counts(window, x.shape[2:])
+    if not usable(x, w, bias) or min(places) < 1:
+        return NotImplemented
+    y = np.empty((x.shape[0], w.shape[0], *places), x.dtype)
+    return convolved(ordered(x), w, bias, window, groups, y)
+
+
+def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) -> Any:
+    """Write a convolution into y."""
+    plan = _forward_plan(ELEMENTS[x.dtype], x.shape, w.shape[0], window, groups)
+    flat = y.reshape(*y.shape[:2], -1) if is_point(window) else y
+    run(plan, x, w.reshape(groups, w.shape[0] // groups, -1), bias, flat, groups)
+    return y
+
+
+@lru_cache(1024)
+def _transposed_plan(
+    element: str, y_shape: tuple[int, ...], channels: int, window: Window, groups: int, sizes: Any
+) -> tuple[Phase, ...]:
+    """The elements of the image with equal remainders modulo the stride see the same taps: a
+    pass each."""
+    size, stride, dilation, before, _ = (three(v, i < 3) for i, v in enumerate(window))
+    image, places = three(sizes, 1), three(y_shape[2:], 1)
+    every = taps_of(size, dilation)
+    passes = []
+    for remains in itertools.product(*map(range, stride)):
+        begin = tuple((a - b) % s for a, b, s in zip(remains, before, stride))
+        count = tuple(-((b - n) // s) for n, b, s in zip(image, begin, stride))
+        if min(count) < 1:
+            continue
+        which = [
+            k for k, tap in enumerate(every)
+            if all(t % s == a for t, s, a in zip(tap, stride, remains))
+        ]  # fmt: skip
+        back = [tuple(t // s for t, s in zip(every[k], stride)) for k in which]
+        most = tuple(max((b[i] for b in back), default=0) for i in range(3))
+        taps = [tuple(m - b for m, b in zip(most, tap)) for tap in back]
+        first = [(b + p) // s for b, p, s in zip(begin, before, stride)]
+        pads = tuple(m - f for m, f in zip(most, first))
+        target = stride, begin
+        passes.append(
+            phase(
+                element, places, (1, 1, 1), pads, taps, which, count,
+                target, y_shape[1] // groups, channels // groups, y_shape[0] * groups,
+            )
+        )  # fmt: skip
+    return tuple(passes)
+
+
+def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
+    """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
+    `forward`."""
+    if not usable(y, w, bias) or min(sizes) < 1:
+        return NotImplemented
+    y = ordered(y)
+    x = np.empty((y.shape[0], w.shape[1] * groups, *sizes), y.dtype)
+    return returned(y, w, bias, window, groups, x)
+
+
+def returned(y: Any, w: Any, bias: Any, window: Window, groups: int, x: Any) -> Any:
+    """Write the transpose of a convolution into x."""
+    element, sizes = ELEMENTS[y.dtype], x.shape[2:]
+    if is_point(window):
+        n = math.prod(sizes)
+        y, sizes, flat = y.reshape(*y.shape[:2], n), (n,), x.reshape(*x.shape[:2], n)
+        window = ((1,), (1,), (1,), (0,), (0,))
+    else:
+        flat = x
+    o, c = w.shape[:2]
+    grouped = w.reshape(groups, o // groups, c, -1)
+    for plan in _transposed_plan(element, y.shape, c * groups, window, groups, tuple(sizes)):
+        part = grouped if len(plan.taps) == grouped.shape[3] else grouped[..., list(plan.taps)]
+        turned = part.transpose(0, 2, 1, 3).reshape(groups, c, -1)
+        run(plan, y, turned, bias, flat, groups)
+    return x
+
+
+class WeightPlan(NamedTuple):
+    """How the gradient towards a weight is computed."""
+
+    shape: Shape
+    slab: Slab
+    places: Three
+    chunk: int
+    flat: Any
+    offsets: Any
+    masks: Any
+    panels: int
+
+
+@lru_cache(1024)
+def _weight_plan(
+    element: str, x_shape: tuple[int, ...], rows: int, window: Window, groups: int
+) -> WeightPlan:
+    size, stride, dilation, before, _ = window
+    sizes, places = x_shape[2:], counts(window, x_shape[2:])
+    if is_point(window):
+        sizes = places = (math.prod(sizes),)
+        size = stride = dilation = (1,)
+        before = (0,)
+    taps = taps_of(three(size, 1), three(dilation, 1))
+    places = three(places, 1)
+    channels = x_shape[1] // groups
+    facts = three(sizes, 1), three(stride, 1), three(before, 0), taps
+    whole = slab(*facts, places)
+    line = (channels * len(whole.planes) + rows // groups) * whole.extents[1] * whole.extents[2]
+    chunk = rows_together(places, line * (4 if element == "float" else 8), ITEMS)
+    part = slab(*facts, (chunk, *places[1:]))
+    step = len(part.planes) * part.plane
+    offsets = (np.arange(channels, dtype=np.int64)[:, None] * step + part.offsets).reshape(-1)
+    shape = convolution_weight.form(element, machine().bits, rows // groups, offsets.size)
+    panels = -(-offsets.size // shape.vectors)
+    offsets = np.pad(offsets, (0, panels * shape.vectors - offsets.size), mode="edge")
+    seen = np.zeros((chunk, *part.extents[1:]), bool)
+    seen[:, : places[1], : places[2]] = True
+    seen = np.pad(seen.reshape(-1), (0, -seen.size % shape.lanes)).reshape(-1, shape.lanes)
+    masks = (seen * (1 << np.arange(shape.lanes))).sum(1).astype(np.int32)
+    flat = np.array([(0, 0, 0, 0, places[0], 0, places[1], 0, places[2])], np.int64)
+    return WeightPlan(shape, part, places, chunk, flat, offsets, masks, panels)
+
+
+def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
+    weight's shape."""
+    if not usable(y, x) or 0 in shape:
+        return NotImplemented
+    x, y = ordered(x), ordered(y)
+    plan = _weight_plan(ELEMENTS[x.dtype], x.shape, y.shape[1], window, groups)
+    form, part = plan.shape, plan.slab
+    n, rows, channels = x.shape[0], y.shape[1] // groups, x.shape[1] // groups
+    inner = channels * len(part.offsets)
+    blocks = -(-rows // form.rows)
+    share = -(-n // min(n, max(1, ITEMS // groups)))
+    shares = -(-n // share)
+    parts = np.zeros(
+        (shares, groups, plan.panels, blocks, convolution_weight.sums_of(form)), x.dtype
+    )
+    words = [
+        id(x), id(y), id(parts), id(part.planes), id(plan.flat), id(plan.offsets), id(plan.masks),
+        n, share, groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
+        inner, plan.panels, rows, *plan.places, plan.chunk,
+        channels * len(part.planes) * part.plane, plan.masks.size * form.lanes,
+    ]  # fmt: skip
+    work = n * y.shape[1] * inner * math.prod(plan.places)
+    work = work // form.lanes
+    convolution_weight.job(form, False)(words, shares * groups, work)
+    total = parts.sum(0)
+    if np.isnan(total).any():
+        parts.fill(0)
+        convolution_weight.job(form, True)(words, shares * groups, work)
+        total = parts.sum(0)
+    total = total[..., : form.rows * form.vectors]
+    total = total.reshape(groups, plan.panels, blocks, form.rows, form.vectors)
+    total = total.transpose(0, 2, 3, 1, 4)
+    total = total.reshape(groups, blocks * form.rows, plan.panels * form.vectors)
+    return np.ascontiguousarray(total[:, :rows, :inner]).reshape(shape)

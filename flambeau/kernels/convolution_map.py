@@ -1,0 +1,135 @@
+"""The kernel of a convolution and of its transpose: slabs times packed weights.
+
+A row of the job is one group of one image, over a range of its outermost places. Positions run
+over the slab's own rows, so a tile of neighbouring positions reads neighbouring elements for
+every tap; sums that lie beyond a row of the result are left out when tiles are written.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from .code import Code, Value
+from .job import SIGNATURE, Frame, Job, larger, quotient, remainder, smaller, working_space
+from .slab import build, call_build
+from .tile import Shape, call_multiply, fill, multiply, write
+
+FRAME = Frame(
+    "x", "w", "bias", "y", "planes", "offsets", "begun",
+    "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2", "e0", "e1", "e2",
+    "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "chunks",
+    "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "size",
+)  # fmt: skip
+
+
+@cache
+def job(shape: Shape) -> Job:
+    declarations: set[str] = set()
+    code = Code(shape.lanes, declarations)
+    words = FRAME.load(code)
+    tile_size = shape.rows * shape.columns * shape.item
+    size = (words.size + (shape.columns + shape.lanes)) * shape.item + tile_size
+    with working_space(code, size) as space:
+        slab = code.at(space, "i8", size.like(tile_size))
+        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
+        with code.loop(first, last) as item:
+            Item(code, shape, words, slab, space).compute(item)
+    code.line("ret void")
+    kernel = code.function(SIGNATURE, "internal void")
+    functions = [
+        multiply(shape, declarations, packed=True),
+        write(shape, declarations),
+        build(shape.element, shape.lanes, declarations),
+        kernel,
+    ]
+    return Job(functions, declarations)
+
+
+class Item:
+    """Writes what one row of the job does."""
+
+    def __init__(self, code: Code, shape: Shape, words: Any, slab: Value, sums: Value):
+        self.code, self.shape, self.words, self.slab, self.sums = code, shape, words, slab, sums
+
+    def compute(self, item: Value) -> None:
+        code, words, element = self.code, self.words, self.shape.element
+        whole, part = quotient(item, words.chunks), remainder(item, words.chunks)
+        self.group = remainder(whole, words.groups)
+        self.begin = part * words.chunk
+        height = smaller(words.u0 - self.begin, words.chunk)
+        image = whole * (words.channels * words.x0 * words.x1 * words.x2)
+        extents = words.e0, words.e1, words.e2
+        call_build(
+            code, self.slab, code.at(words.array("x"), element, image), words.array("planes"),
+            [
+                words.channels, words.count, words.e0 * words.e1 * words.e2, words.x0, words.x1,
+                words.x2, words.s0, words.s1, words.s2, self.begin, *extents,
+            ],
+        )  # fmt: skip
+        self.area = words.y0 * words.y1 * words.y2
+        self.result = code.at(words.array("y"), element, whole * words.rows * self.area)
+        self.end = ((height - 1) * words.e1 + words.u1 - 1) * words.e2 + words.u2
+        with code.loop(height.like(0), self.end, self.shape.columns) as position:
+            self.columns(position)
+
+    def columns(self, position: Value) -> None:
+        """All rows of the result at the positions of one tile."""
+        code, words, shape = self.code, self.words, self.shape
+        line = quotient(position, words.e2)
+        start = quotient(line, words.e1), remainder(line, words.e1), remainder(position, words.e2)
+        right = code.at(self.slab, shape.element, position)
+        with code.loop(position.like(0), words.panels) as panel:
+            at = self.group * words.panels + panel
+            with code.when(words.begun.differs(0)):  # with a bias, or where there is nothing to add
+                starts = code.at(words.array("bias"), shape.element, at * shape.rows)
+                fill(code, shape, self.sums, starts)
+            left = code.at(words.array("w"), shape.element, at * words.inner * shape.rows)
+            call_multiply(
+                code, (left, at.like(1), at.like(1)), (right, words.array("offsets")), words.inner,
+                (self.sums, at.like(shape.columns), at.like(shape.rows), at.like(shape.columns)),
+                words.begun,
+            )  # fmt: skip
+            first = panel * shape.rows
+            target = code.at(self.result, shape.element, first * self.area)
+            self.deliver(target, smaller(words.rows - first, shape.rows), position, start)
+
+    def deliver(
+        self, target: Value, rows: Value, position: Value, start: tuple[Value, ...]
+    ) -> None:
+        """Write a tile's runs: the parts of it that lie in one row of the result."""
+        code, words, shape = self.code, self.words, self.shape
+        zero = position.like(0)
+        places = [code.slot("i64", value) for value in start]
+        done = code.slot("i64", zero)
+        wanted = smaller(self.end - position, shape.columns)
+        head, body, left = (code.name(n) for n in ("runs", "run", "delivered"))
+        code.jump(head)
+        code.label(head)
+        j = code.load(done, "i64")
+        code.branch(j < wanted, body, left)
+        code.label(body)
+        u0, u1, u2 = (code.load(place, "i64") for place in places)
+        length = smaller(words.e2 - u2, wanted - j)
+        seen = larger(smaller(words.u2 - u2, length), 0)
+        seen = code.emit(f"select i1 {(u1 < words.u1).name}, i64 {seen.name}, i64 0", "i64")
+        y0 = (self.begin + u0) * words.t0 + words.b0
+        line = (y0 * words.y1 + u1 * words.t1 + words.b1) * words.y2
+        place = code.at(target, shape.element, line + u2 * words.t2 + words.b2)
+        sums = code.at(self.sums, shape.element, j)
+        with code.when(seen > 0):
+            code.line(
+                f"call void @write(ptr {sums.name}, ptr {place.name}, i64 {rows.name}, "
+                f"i64 {self.area.name}, i64 {seen.name}, i64 {words.t2.name})"
+            )
+        ended = (u1 + 1).equals(words.e1)
+        nexts = (
+            code.emit(f"select i1 {ended.name}, i64 {(u0 + 1).name}, i64 {u0.name}", "i64"),
+            code.emit(f"select i1 {ended.name}, i64 0, i64 {(u1 + 1).name}", "i64"),
+            zero,
+        )
+        for slot, value in zip(places, nexts):
+            code.store(value, slot)
+        code.store(j + length, done)
+        code.jump(head)
+        code.label(left)

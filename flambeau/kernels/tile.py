@@ -1,0 +1,300 @@
+"""Tiles of matrix products: what products, convolutions and attention compute in registers.
+
+A tile is a few rows of the result by a few vectors of neighbouring columns; its sums stay in
+registers while a loop walks the inner dimension. Left operands are packed into panels, `rows`
+values an inner step, and right operands are read through a table of offsets: row k of the right
+operand begins at ``b + offsets[k]``. A table makes a convolution a matrix product: the rows are
+the image itself, shifted.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import NamedTuple
+
+from .code import BITS, Code, Value
+from .job import larger, smaller
+
+INNER = 256
+"""Products summed in a register before the sum goes to memory: keeps float32 accurate."""
+
+
+class Shape(NamedTuple):
+    """The form of a tile for a machine and an element type."""
+
+    element: str
+    lanes: int
+    rows: int
+    vectors: int
+
+    @property
+    def columns(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def item(self) -> int:
+        """Bytes of an element."""
+        return BITS[self.element] // 8
+
+
+def shapes(element: str, bits: int) -> list[Shape]:
+    """The forms worth trying: their sums and operands fit the machine's registers."""
+    many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
+    forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8), (16, 1)) if many else (
+        (6, 2), (4, 2), (4, 3), (2, 4), (1, 6), (12, 1),
+    )  # fmt: skip
+    return [Shape(element, bits // BITS[element], *form) for form in forms]
+
+
+def fitting(element: str, bits: int, rows: int, columns: int) -> Shape:
+    """The form that takes the fewest steps for a result of this size."""
+
+    def steps(shape: Shape) -> int:
+        tiles = -(-rows // shape.rows) * -(-columns // shape.columns)
+        reads = shape.rows + 2 * shape.vectors
+        return tiles * (max(shape.rows * shape.vectors, reads) + 2)
+
+    return min(shapes(element, bits), key=steps)
+
+
+def within(code: Code, count: Value) -> Value:
+    """A mask of the first `count` lanes; all for more, none for less than one."""
+    few = larger(smaller(count, code.lanes), 0).convert("i32")
+    return code.iota("i32") < code.splat(few)
+
+
+def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
+    """``void @multiply(a, across, along, b, offsets, first, last, target, stride, rows, count,
+    add)``.
+
+    Inner steps from first to last of a times b, into `rows` rows and `count` columns of the
+    target, whose rows are `stride` apart; added to what is there if `add`. With `packed` the
+    left operand is a panel, and across and along are not looked at.
+    """
+    code = Code(shape.lanes, declarations)
+    element, kind = shape.element, code.vector(shape.element)
+    a, b, offsets = (Value(code, f"%{n}", "ptr") for n in ("a", "b", "offsets"))
+    first, last, across, along, rows = (
+        Value(code, f"%{n}", "i64") for n in ("first", "last", "across", "along", "rows")
+    )
+    zero = code.constant(0.0, kind)
+    parts = [[code.slot(kind, zero) for _ in range(shape.vectors)] for _ in range(shape.rows)]
+    if not packed:  # rows that are not there are read from the last one that is
+        starts = [code.at(a, element, smaller(rows - 1, i) * across) for i in range(shape.rows)]
+    with code.loop(first, last) as k:
+        start = code.load(code.at(offsets, "i64", k), "i64")
+        right = [
+            code.load(code.at(b, element, start + v * shape.lanes), kind)
+            for v in range(shape.vectors)
+        ]
+        step = k * (shape.rows if packed else along)
+        for i, row in enumerate(parts):
+            at = code.at(a, element, step + i) if packed else code.at(starts[i], element, step)
+            left = code.splat(code.load(at, element))
+            for value, place in zip(right, row):
+                code.store(left.fma(value, code.load(place, kind)), place)
+    deliver(code, shape, [[code.load(place, kind) for place in row] for row in parts])
+    code.line("ret void")
+    return code.function(
+        "@multiply(ptr %a, i64 %across, i64 %along, ptr %b, ptr %offsets, i64 %first, i64 %last, "
+        "ptr %target, i64 %stride, i64 %rows, i64 %count, i64 %add)",
+        "internal void",
+        "noinline",
+    )
+
+
+def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
+    """Store a tile or the part of it that lies in the target."""
+    kind = code.vector(shape.element)
+    target = Value(code, "%target", "ptr")
+    stride, rows, count, add = (
+        Value(code, f"%{n}", "i64") for n in ("stride", "rows", "count", "add")
+    )
+    whole = rows.equals(shape.rows) & count.equals(shape.columns)
+    adds = add.differs(0)
+
+    def each(masks: list[Value] | None) -> None:
+        for i, row in enumerate(parts):
+            place = code.at(target, shape.element, stride * i)
+            for v, value in enumerate(row):
+                at = code.at(place, shape.element, stride.like(v * shape.lanes))
+                if masks is None:
+                    code.store(value, at)
+                    continue
+                with code.when(rows > i):
+                    code.masked_store(value, at, masks[v])
+
+    def increase() -> None:
+        masks = [within(code, count - v * shape.lanes) for v in range(shape.vectors)]
+        for i, row in enumerate(parts):
+            place = code.at(target, shape.element, stride * i)
+            there = code.splat(rows > i)
+            for v, value in enumerate(row):
+                at = code.at(place, shape.element, stride.like(v * shape.lanes))
+                old = code.masked_load(at, kind, masks[v] & there)
+                code.store(value + old, sums[i][v])
+
+    sums = [[code.slot(kind, value) for value in row] for row in parts]
+    with code.when(adds):
+        increase()
+    parts = [[code.load(place, kind) for place in row] for row in sums]
+    with code.when(whole):
+        each(None)
+    with code.when(whole ^ 1):
+        each([within(code, count - v * shape.lanes) for v in range(shape.vectors)])
+
+
+def call_multiply(
+    code: Code, left: tuple[Value, Value, Value], right: tuple[Value, Value], inner: Value,
+    target: tuple[Value, Value, Value, Value], add: Value,
+) -> None:  # fmt: skip
+    """The whole inner dimension, in stretches of `INNER`.
+
+    Args:
+        left: The left operand, and its steps across and along.
+        right: The right operand, and the offsets of its rows.
+        target: Where to, its stride, and how many rows and columns.
+        add: Not zero if the first stretch too is added to what the target holds.
+    """
+    a, across, along = (x.name for x in left)
+    b, offsets = (x.name for x in right)
+    place, stride, rows, count = (x.name for x in target)
+    with code.loop(inner.like(0), inner, INNER) as first:
+        last = smaller(first + INNER, inner)
+        more = first | add
+        code.line(
+            f"call void @multiply(ptr {a}, i64 {across}, i64 {along}, ptr {b}, ptr {offsets}, "
+            f"i64 {first.name}, i64 {last.name}, ptr {place}, i64 {stride}, i64 {rows}, "
+            f"i64 {count}, i64 {more.name})"
+        )
+
+
+def fill(code: Code, shape: Shape, sums: Value, starts: Value | None) -> None:
+    """Set a tile's sums: each row to its start (a bias), or all to zero."""
+    kind = code.vector(shape.element)
+    for i in range(shape.rows):
+        value = code.constant(0.0, kind)
+        if starts is not None:
+            at = code.at(starts, shape.element, code.constant(i, "i64"))
+            value = code.splat(code.load(at, shape.element))
+        for v in range(shape.vectors):
+            index = code.constant(i * shape.columns + v * shape.lanes, "i64")
+            code.store(value, code.at(sums, shape.element, index))
+
+
+def write(shape: Shape, declarations: set[str]) -> str:
+    """``void @write(sums, target, rows, stride, count, step)``: a run of columns of a tile to its
+    place.
+
+    stride: elements of the target between rows; step: between the columns of the run.
+    """
+    code = Code(shape.lanes, declarations)
+    element, kind = shape.element, code.vector(shape.element)
+    sums, target = Value(code, "%sums", "ptr"), Value(code, "%target", "ptr")
+    rows, stride, count, step = (
+        Value(code, f"%{n}", "i64") for n in ("rows", "stride", "count", "step")
+    )
+    zero = rows.like(0)
+    near = step.equals(1)
+    with code.when(near), code.loop(zero, rows) as i:
+        source, place = (
+            code.at(sums, element, i * shape.columns),
+            code.at(target, element, i * stride),
+        )
+        whole = count & -shape.lanes
+        with code.loop(zero, whole, shape.lanes) as j:
+            code.store(code.load(code.at(source, element, j), kind), code.at(place, element, j))
+        with code.when(whole < count):
+            value = code.load(code.at(source, element, whole), kind)  # tiles are whole vectors
+            code.masked_store(value, code.at(place, element, whole), within(code, count - whole))
+    with code.when(near ^ 1), code.loop(zero, rows) as i:
+        source, place = (
+            code.at(sums, element, i * shape.columns),
+            code.at(target, element, i * stride),
+        )
+        with code.loop(zero, count) as j:
+            code.store(
+                code.load(code.at(source, element, j), element), code.at(place, element, j * step)
+            )
+    code.line("ret void")
+    return code.function(
+        "@write(ptr noalias %sums, ptr noalias %target, i64 %rows, i64 %stride, i64 %count, "
+        "i64 %step)",
+        "internal void",
+        "noinline",
+    )
+
+
+def pack(name: str, width: int, element: str, lanes: int, declarations: set[str]) -> str:
+    """``void @name(target, source, count, inner, across, along)``: a panel, its inner dimension
+    outermost.
+
+    target[k * width + i] = source[i * across + k * along] for i < count, and 0 up to the width,
+    where across or along is 1. The target needs `lanes` more elements behind the panel.
+    """
+    code = Code(lanes, declarations)
+    target, source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
+    count, inner, across, along = (
+        Value(code, f"%{n}", "i64") for n in ("count", "inner", "across", "along")
+    )
+    zero, kind = count.like(0), code.vector(element)
+    copied = across.equals(1)
+    with code.when(copied), code.loop(zero, inner) as k:
+        row, place = code.at(source, element, k * along), code.at(target, element, k * width)
+        for i in range(0, width, lanes):
+            index = zero + i
+            value = code.masked_load(code.at(row, element, index), kind, within(code, count - i))
+            code.store(value, code.at(place, element, index))
+    with code.when(copied ^ 1), code.loop(zero, inner, lanes) as k:
+        here = within(code, inner - k)
+        groups = []
+        for i in range(0, width, lanes):
+            values = []
+            for row in range(i, min(i + lanes, width)):
+                there = code.splat(count > row)
+                at = code.at(source, element, (across * row) + k)
+                values.append(code.masked_load(at, kind, here & there))
+            values += [code.constant(0.0, kind)] * (lanes - len(values))
+            groups.append(transposed(code, values))
+        for j in range(lanes):  # in order: what a store writes too much, the next one sets right
+            with code.when(inner > k + j):
+                for i, group in enumerate(groups):
+                    place = code.at(target, element, (k + j) * width + i * lanes)
+                    code.store(group[j], place)
+    code.line("ret void")
+    return code.function(
+        f"@{name}(ptr noalias %target, ptr noalias %source, i64 %count, i64 %inner, i64 %across, "
+        "i64 %along)",
+        "internal void",
+        "noinline",
+    )
+
+
+def transposed(code: Code, rows: list[Value]) -> list[Value]:
+    """A square of as many vectors as lanes, turned: each round shuffles the two halves together."""
+    n = len(rows)
+    low = [x for i in range(n // 2) for x in (i, n + i)]
+    high = [x for i in range(n // 2, n) for x in (i, n + i)]
+    for _ in range(n.bit_length() - 1):
+        rows = [
+            shuffled(code, rows[i], rows[i + n // 2], order)
+            for i in range(n // 2)
+            for order in (low, high)
+        ]
+    return rows
+
+
+def shuffled(code: Code, x: Value, y: Value, order: list[int]) -> Value:
+    """Lanes of x (below the number of lanes) and y (from there)."""
+    listed = ", ".join(f"i32 {i}" for i in order)
+    return code.emit(
+        f"shufflevector {x.type} {x.name}, {x.type} {y.name}, <{len(order)} x i32> <{listed}>",
+        x.type,
+    )
+
+
+def clear(code: Code, target: Value, count: Value, element: str) -> None:
+    """Set elements to zero."""
+    name = code.declare("void", "llvm.memset.p0.i64", "ptr", "i8", "i64", "i1")
+    size = count * (BITS[element] // 8)
+    code.line(f"call void @{name}(ptr {target.name}, i8 0, i64 {size.name}, i1 false)")
