@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from .. import kernels
 from .draws import exponential_
 from .generator import Generator, default_generator
 from .words import (
@@ -268,6 +269,8 @@ def _swapped(offset: np.ndarray) -> np.ndarray:
     count = offset.size
     if count < 200:
         return _swapped_in_turn(offset.tolist())
+    if kernels.enabled():
+        return kernels.drawing.swapped(offset)
     target, time = _sorted_with_index(offset + np.arange(count))
     moved = time < target
     origin = np.arange(count + 1)

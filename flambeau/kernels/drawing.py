@@ -45,6 +45,15 @@ def normal(given: Any, mean: float, std: float, constants: tuple[tuple[str, Any]
     return made
 
 
+def swapped(offset: Any) -> Any:
+    """0 .. n-1 after swapping position i with position i + offset[i], for i = 0 .. n-2 in turn."""
+    offset = np.ascontiguousarray(offset, np.int64)
+    made = np.arange(offset.size + 1)
+    if _swapper()(offset, made, 1, offset.size, 1, 0):
+        raise IndexError("a position to swap with is out of range")
+    return made
+
+
 def _lanes() -> int:
     from .machine import machine
 
@@ -98,6 +107,24 @@ class Twister:
         value = value ^ ((value << 7) & 0x9D2C_5680)
         value = value ^ ((value << 15) & 0xEFC6_0000)
         code.store(value ^ value.down(18), code.at(self.out, "i32", i))
+
+
+@cache
+def _swapper() -> Callable[..., int]:
+    def write(code: Body) -> None:
+        made, count = code.p["made"], code.n["length"]
+        bad = code.slot("i64", code.zero)
+        with code.loop(code.zero, count) as i:
+            step = code.get(code.p["offset"], "i64", i)
+            fits = step.below(count - i + 1)
+            code.store(code.load(bad, "i64") | (fits ^ 1).widen("i64"), bad)
+            j = i + choose(fits, step, 0)
+            here, there = code.get(made, "i64", i), code.get(made, "i64", j)
+            code.put(there, made, i)
+            code.put(here, made, j)
+        code.report(code.load(bad, "i64"))
+
+    return kernel("swapped", ("offset", "made"), (), write, 1)
 
 
 # ------------------------------------------------------------------------------------- uniform

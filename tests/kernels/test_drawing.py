@@ -60,3 +60,18 @@ def test_normal(mean, std, each_number_of_threads):
     for _ in each_number_of_threads:
         made = drawing.normal(words, mean, std, CONSTANTS)
         assert made.tobytes() == expected.tobytes()
+
+
+def test_swaps():
+    rng = np.random.default_rng(2)
+    for count in (0, 1, 2, 500, 4000):
+        offset = rng.integers(0, np.arange(count + 1, 1, -1))
+        expected = np.arange(count + 1)
+        for i, step in enumerate(offset.tolist()):
+            expected[[i, i + step]] = expected[[i + step, i]]
+        assert np.array_equal(drawing.swapped(offset), expected)
+    for bad in (-1, 11, 1 << 62):
+        offset = np.zeros(10, np.int64)
+        offset[0] = bad
+        with pytest.raises(IndexError):
+            drawing.swapped(offset)
