@@ -20,6 +20,8 @@ from .code import BITS, Value
 
 SMALL = 2048
 """Elements up to which NumPy's copy takes less time than the preparation here."""
+SHARED = 1 << 20
+"""Bytes of one run from which threads together are faster than memcpy."""
 ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 REACH = 64
 """Elements of q in a row of the kernel's work."""
@@ -64,6 +66,8 @@ def _copied(target: Any, source: Any) -> bool:
     dims = merged([*zip(target.shape, target.strides, source.strides), *extra])
     if not dims or dims[-1][1] != size or any(step <= 0 for _, step, _ in dims):
         return False
+    if len(dims) == 1 and dims[0][2] == size and target.nbytes < SHARED:
+        return False  # one run, which NumPy leaves to memcpy
     _run(target, source, dims, size)
     return True
 

@@ -14,6 +14,7 @@ DTYPES = ["?", "i1", "u2", "f2", "f4", "i8", "f8", "c8", "c16"]
 def _any_size(monkeypatch):
     """Small arrays too, and a refusal of an array that the code is made for is an error."""
     monkeypatch.setattr(copying, "SMALL", 0)
+    monkeypatch.setattr(copying, "SHARED", 0)
 
 
 def values(shape, dtype, rng):
