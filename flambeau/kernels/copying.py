@@ -47,6 +47,39 @@ def copy_into(target: Any, source: Any) -> None:
         np.copyto(target, source, casting="unsafe")
 
 
+def concatenate(arrays: Sequence[Any], dim: int) -> Any:
+    """np.concatenate; large parts are copied by all threads."""
+    first = arrays[0]
+    if first.nbytes * len(arrays) < SHARED or not _alike(arrays, dim):
+        return np.concatenate(arrays, dim)
+    shape = list(first.shape)
+    shape[dim] = sum([array.shape[dim] for array in arrays])
+    made = np.empty(shape, first.dtype)
+    ahead, at = (slice(None),) * (dim % first.ndim), 0
+    for array in arrays:
+        after = at + array.shape[dim]
+        copy_into(made[(*ahead, slice(at, after))], array)
+        at = after
+    return made
+
+
+def _alike(arrays: Sequence[Any], dim: int) -> bool:
+    """Arrays of one dtype in order that fit together: of others NumPy chooses dtype and order, or complains."""
+    first = arrays[0]
+    if not enabled() or not -first.ndim <= dim < first.ndim:
+        return False
+    shape, at = list(first.shape), dim % first.ndim
+    for array in arrays:
+        if array.__class__ is not np.ndarray or array.dtype is not first.dtype:
+            return False
+        if array.ndim != first.ndim or not array.flags.c_contiguous:
+            return False
+        shape[at] = array.shape[at]
+        if array.shape != tuple(shape):
+            return False
+    return True
+
+
 def _copied(target: Any, source: Any) -> bool:
     """Copy by machine code; False for arrays that it is not made for."""
     if (
