@@ -13,7 +13,7 @@ from typing import Any
 
 from ..formula.program import Program
 
-_LAZY = {"copying", "drawing", "extreme", "indexed", "masking", "scan", "sorting"}
+_LAZY = {"copying", "drawing", "extreme", "indexed", "joining", "masking", "scan", "sorting"}
 """Modules of functions of arrays, which load when first asked for: ``kernels.sorting.order(x, 0)``."""
 
 

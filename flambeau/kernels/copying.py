@@ -23,6 +23,8 @@ SMALL = 2048
 SHARED = 1 << 20
 """Bytes of one run from which threads together are faster than memcpy."""
 ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+LONG = 512
+"""Bytes of a run from which memcpy is called for it."""
 REACH = 64
 """Elements of q in a row of the kernel's work."""
 
@@ -45,39 +47,6 @@ def copy_into(target: Any, source: Any) -> None:
     """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
     if target.size <= SMALL or not enabled() or not _copied(target, source):
         np.copyto(target, source, casting="unsafe")
-
-
-def concatenate(arrays: Sequence[Any], dim: int) -> Any:
-    """np.concatenate; large parts are copied by all threads."""
-    first = arrays[0]
-    if first.nbytes * len(arrays) < SHARED or not _alike(arrays, dim):
-        return np.concatenate(arrays, dim)
-    shape = list(first.shape)
-    shape[dim] = sum([array.shape[dim] for array in arrays])
-    made = np.empty(shape, first.dtype)
-    ahead, at = (slice(None),) * (dim % first.ndim), 0
-    for array in arrays:
-        after = at + array.shape[dim]
-        copy_into(made[(*ahead, slice(at, after))], array)
-        at = after
-    return made
-
-
-def _alike(arrays: Sequence[Any], dim: int) -> bool:
-    """Arrays of one dtype in order that fit together: of others NumPy chooses dtype and order, or complains."""
-    first = arrays[0]
-    if not enabled() or not -first.ndim <= dim < first.ndim:
-        return False
-    shape, at = list(first.shape), dim % first.ndim
-    for array in arrays:
-        if array.__class__ is not np.ndarray or array.dtype is not first.dtype:
-            return False
-        if array.ndim != first.ndim or not array.flags.c_contiguous:
-            return False
-        shape[at] = array.shape[at]
-        if array.shape != tuple(shape):
-            return False
-    return True
 
 
 def _copied(target: Any, source: Any) -> bool:
@@ -200,17 +169,28 @@ class Copier:
         )
 
     def runs(self, target: Value, source: Value, first: Value, last: Value) -> None:
-        """Both are dense along p."""
+        """Both are dense along p: the C library knows best how to copy long ones."""
         code, n = self.code, self.code.n
         kind = code.vector(self.element)
+        size = (code.end - code.begin) * self.size
         with code.loop(first, last) as q:
             to = code.at(target, "i8", q * n["target_step"])
             there = code.at(source, "i8", q * n["source_step"])
+            short = code.name("short")
+            long, done = code.name("long"), code.name("copied")
+            code.branch(size < LONG, short, long)
+            code.label(long)
+            begin, start = (code.at(x, self.element, code.begin) for x in (to, there))
+            code.copy_bytes(begin, start, size)
+            code.jump(done)
+            code.label(short)
             with code.loop(code.begin, self.whole(), self.lanes) as p:
                 value = code.load(code.at(there, self.element, p), kind)
                 code.store(value, code.at(to, self.element, p))
             with code.loop(self.whole(), code.end) as p:
                 code.put(code.get(there, self.element, p), to, p)
+            code.jump(done)
+            code.label(done)
 
     def backwards(self, target: Value, source: Value, first: Value, last: Value) -> None:
         """The source is dense along p, from its end."""

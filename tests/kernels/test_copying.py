@@ -124,28 +124,6 @@ def test_large_copies_on_any_number_of_threads(threads):
         kernels.set_num_threads(before)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "i1", "c16"])
-def test_concatenation(dtype):
-    rng = np.random.default_rng(5)
-    for ndim in (1, 2, 3):
-        for dim in range(-ndim, ndim):
-            shape = list(rng.integers(1, 30, ndim))
-            parts = []
-            for n in (3, 1, 0, 40):
-                shape[dim] = n
-                parts.append(values(shape, dtype, rng))
-            for given in (parts, parts[:1], [np.asfortranarray(p) for p in parts]):
-                made, expected = copying.concatenate(given, dim), np.concatenate(given, dim)
-                assert made.tobytes() == expected.tobytes()
-                assert made.strides == expected.strides
-    for shape in ((4, 5), (1, 1), (4,), (1, 3, 4)):
-        with pytest.raises(ValueError, match="dimension"):
-            copying.concatenate([np.zeros((3, 4)), np.zeros(shape)], 0)
-    with pytest.raises(ValueError, match="axis 2 is out of bounds"):
-        copying.concatenate([np.zeros((3, 4))], 2)
-    assert copying.concatenate([np.zeros(2, "f4"), np.zeros(2)], 0).dtype == np.float64
-
-
 def test_empty_and_single_elements():
     for shape in ((0, 3), (3, 0, 2), (), (1,), (1, 1)):
         x = np.ones(shape)
