@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.promotion import can_cast, promote_types
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .convert import result_type
@@ -17,10 +18,14 @@ from .view import reshape, unsqueeze
 from .write import write_out
 
 
+_FEW = 4096
+"""Elements of the first part below which NumPy joins without further question."""
+
+
 @operation(operands="*tensors", label="Cat")
 def cat_(tensors: list[Any], dim: int) -> Any:
     """Arrays one after the other."""
-    return np.concatenate(tensors, dim)
+    return kernels.joining.concatenate(tensors, dim)
 
 
 @cat_.gradient
@@ -114,7 +119,8 @@ def cat(
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:
-            return wrap(np.concatenate(arrays, dim), tensors[0]._kind)
+            join = np.concatenate if arrays[0].size < _FEW else kernels.joining.concatenate
+            return wrap(join(arrays, dim), tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)
