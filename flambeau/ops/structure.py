@@ -17,7 +17,6 @@ from .rule import operation
 from .view import reshape, unsqueeze
 from .write import write_out
 
-
 _FEW = 4096
 """Elements of the first part below which NumPy joins without further question."""
 
