@@ -280,11 +280,3 @@ def multi_head_attention_forward(
         output = output.squeeze(1)
         shares = None if shares is None else shares.squeeze(0)
     return output, shares
-
-
-def additive(mask: Any, dtype: Any) -> Any:
-    """A mask as what is added to scores: -inf where a bool one is True."""
-    if mask is None or mask.dtype.name != "bool":
-        return mask
-    zeros = _T["zeros"](mask.shape, dtype=dtype, device=mask.device)
-    return zeros.masked_fill(mask, -math.inf)
