@@ -21,13 +21,6 @@ _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanc
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
 
-def _check_dtype(name: str, index: Tensor) -> None:
-    if index._array.dtype != np.int64 and index._array.dtype != np.int32:
-        raise RuntimeError(
-            f"{name}(): Expected dtype int32/int64 for index but got: {index.dtype.legacy}"
-        )
-
-
 @public(method=True)
 def gather(
     input: Tensor,

@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap_dim
 from .flat_index import _vector
-from .index_rule import along, index_advanced, put_advanced, sibling
+from .index_rule import along
 from .part import index_basic
 from .write import write_out
 
-_FULL = slice(None)
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
-_gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
-_scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
 
 def check_range(index: Any, dim: int, size: int) -> None:
@@ -75,7 +72,7 @@ def finished(
 def located(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, Any, int]:
     """The input and index with at least one dimension, and the dimension counted from the front."""
     at = wrap_dim(dim, input._array.ndim)
-    _check_dtype(name, index)
+    check_dtype(name, index)
     array = index._array
     if array.size and max(array.ndim, 1) != max(input._array.ndim, 1):
         raise RuntimeError(
@@ -86,3 +83,10 @@ def located(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, 
     if array.ndim != x._array.ndim:
         array = array.reshape((1,) if array.size else (0,) * x._array.ndim)
     return x, array, at
+
+
+def check_dtype(name: str, index: Tensor) -> None:
+    if index._array.dtype != np.int64 and index._array.dtype != np.int32:
+        raise RuntimeError(
+            f"{name}(): Expected dtype int32/int64 for index but got: {index.dtype.legacy}"
+        )
