@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 from .autograd import variable as _variable
-from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd.inference import is_inference
 from .autograd.mode import (
     enable_grad,
@@ -48,7 +47,6 @@ _LAZY = {
     "distributions",
     "fft",
     "func",
-    "jit",
     "linalg",
     "masked",
     "nn",
@@ -68,7 +66,8 @@ _LAZY = {
 _ELSEWHERE = {
     "save": "serialization",
     "load": "serialization",
-    "Generator": "random",
+    "Generator": "core.generator",
+    "default_generator": "core.generator",
     "vmap": "func",
     "get_num_threads": "kernels",
     "set_num_threads": "kernels",
@@ -78,6 +77,8 @@ _ELSEWHERE = {
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
 }
 
 

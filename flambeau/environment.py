@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy
 
 from flambeau import _version
+from flambeau.core.device import backends
 
 __all__ = ["report"]
 
@@ -105,7 +106,9 @@ def _kernels() -> Rows:
 
 
 def _cuda() -> Rows:
-    yield "flambeau", 'no device "cuda" yet'
+    backend = backends.find("cuda")
+    count = 0 if backend is None or not backend.is_available() else backend.device_count()
+    yield "flambeau", f'{count} device(s) "cuda"' if count else 'no device "cuda"'
     wheels = (f"{name} {_installed(name)}" for name in _CUPY_WHEELS if _installed(name))
     yield "CuPy", next(wheels, "not installed")
     yield "driver", _cuda_driver()

@@ -1,6 +1,6 @@
 """Linear algebra under torch.linalg's names: computed from the registry."""
 
-from .ops.linear import LinAlgError
+from .ops.linear.check import LinAlgError
 from .ops.registry import NAMESPACES
 
 globals().update(NAMESPACES["linalg"])

@@ -1,41 +1,58 @@
-"""Random numbers under torch.random's names, and the generator that users see."""
+"""Random numbers under torch.random's names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from .core import generator as _core
+from .core.device import device
 from .core.generator import default_generator
-from .core.tensor import Tensor, wrap_numpy
 from .ops.randomness import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
-
-class Generator(_core.Generator):
-    """A stream of random numbers of its own.
-
-    Source: torch.Generator
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.rand(1, generator=torch.Generator().manual_seed(0))
-        tensor([0.4963])
-    """
-
-    def get_state(self) -> Any:
-        """The state as a uint8 tensor."""
-        return wrap_numpy(super().get_state())
-
-    def set_state(self, new_state: Any) -> Any:
-        """Put back a state that `get_state` gave."""
-        return super().set_state(new_state._array if isinstance(new_state, Tensor) else new_state)
-
-
 __all__ = [
-    "Generator",
-    "default_generator",
+    "fork_rng",
     "get_rng_state",
     "initial_seed",
     "manual_seed",
     "seed",
     "set_rng_state",
 ]
+
+
+@contextmanager
+def fork_rng(
+    devices: Iterable[Any] | None = None, enabled: bool = True, device_type: str | None = None
+) -> Iterator[None]:
+    """Put the default generator's state back at the end of a ``with`` block.
+
+    Args:
+        devices: Accelerators whose state is to be put back too; theirs is the CPU's generator.
+        enabled: False does nothing.
+        device_type: The type of those devices.
+
+    Raises:
+        RuntimeError: There is no such device.
+
+    Source: torch.random.fork_rng
+
+    Example:
+        >>> import flambeau as torch
+        >>> before = torch.get_rng_state()
+        >>> with torch.random.fork_rng():
+        ...     _ = torch.rand(10)
+        >>> torch.equal(before, torch.get_rng_state())
+        True
+    """
+    for index in devices or ():
+        device(
+            index if device_type is None or isinstance(index, device) else f"{device_type}:{index}"
+        )
+    if not enabled:
+        yield
+        return
+    before = default_generator.raw_state()
+    try:
+        yield
+    finally:
+        default_generator.restore(before)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import hypothesis
+import numpy as np
 import pytest
 
 import flambeau as torch
@@ -61,3 +65,44 @@ def _sealed_global_state() -> Iterator[None]:
 def global_state_seal() -> Callable[[], AbstractContextManager[None]]:
     """The seal itself, for the test that proves it goes red."""
     return assert_global_state_unchanged
+
+
+Answer = dict[str, Any]
+
+
+def recorded_answers(name: str) -> list[Answer]:
+    """What PyTorch answered to the calls of a file in tests/data."""
+    return json.loads((Path(__file__).parent / "data" / f"{name}.json").read_text())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `answer` runs for each answer in the file that its module names."""
+    if "answer" in metafunc.fixturenames:
+        answers = recorded_answers(metafunc.module.ANSWERS)
+        metafunc.parametrize("answer", answers, ids=[answer["code"] for answer in answers])
+
+
+@pytest.fixture
+def assert_answered() -> Callable[[Answer], None]:
+    """Make a recorded call again and compare: the text, dtype and strides, or the error, and warnings."""
+    return _assert_answered
+
+
+def _assert_answered(answer: Answer) -> None:
+    torch.manual_seed(0)
+    found: Answer = {"code": answer["code"]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            value = eval(answer["code"], {"torch": torch, "np": np})
+        except Exception as error:
+            found["error"] = type(error).__name__
+        else:
+            found["text"] = repr(value)
+            if isinstance(value, torch.Tensor):
+                found["dtype"] = str(value.dtype)
+                if "stride" in answer:
+                    found["stride"] = list(value.stride())
+    if caught:
+        found["warning"] = sorted({warning.category.__name__ for warning in caught})
+    assert found == answer

@@ -6,14 +6,18 @@ from importlib import import_module
 from typing import Any
 
 from . import hook
-from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .gradient import backward, grad
 from .mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .variable import Variable
 
 _LAZY = {"anomaly_mode", "functional", "grad_mode", "gradcheck", "graph"}
-_ELSEWHERE = {"gradgradcheck": "gradcheck", "GradcheckError": "gradcheck"}
+_ELSEWHERE = {
+    "GradcheckError": "gradcheck",
+    "detect_anomaly": "anomaly_mode",
+    "gradgradcheck": "gradcheck",
+    "set_detect_anomaly": "anomaly_mode",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -21,20 +25,23 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"{__name__}.{name}")
     if name in _ELSEWHERE:
-        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
+        return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE})
 
 
 __all__ = [
     "Function",
     "Variable",
     "backward",
-    "detect_anomaly",
     "enable_grad",
     "grad",
     "hook",
     "inference_mode",
     "no_grad",
-    "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -21,18 +21,21 @@ class Context:
         needs_input_grad: For each argument of forward: is its gradient wanted?
     """
 
+    materialize_grads = True
+    _saved: tuple[Any, ...] | None = ()
+    _versions: tuple[Any, ...] | None = None
+    _cells: tuple[Any, ...] = ()
+    _fixed: tuple[Any, ...] = ()
+    _dirty: tuple[Any, ...] = ()
+    _node: Any = None
+    _unpack: Any = None
+    _own: dict[int, int]
+    """For each saved output, which one it is."""
+    _edges: dict[int, Any]
+    """The history of each saved tensor that is no output."""
+
     def __init__(self, needs: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs
-        self.materialize_grads = True
-        self._saved: tuple[Any, ...] | None = ()
-        self._versions: tuple[Any, ...] | None = None
-        self._cells: tuple[Any, ...] = ()
-        self._fixed: tuple[Any, ...] = ()
-        self._dirty: tuple[Any, ...] = ()
-        self._node: Any = None
-        self._own: dict[int, int] = {}
-        self._unpack: Any = None
-        self._edges: dict[int, Any] = {}
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for backward; call it once, in forward or setup_context.
@@ -66,7 +69,9 @@ class Context:
         node = self._node()
         if self._unpack is not None:
             saved = tuple(
-                None if i not in self._edges else connected(self._unpack(item), self._edges[i])
+                connected(self._unpack(item), self._edges.get(i))
+                if i in self._edges or i in self._own
+                else None
                 for i, item in enumerate(saved)
             )
         else:
@@ -95,18 +100,16 @@ class Context:
         places: For each output that forward made, by its id, which one it is.
         """
         self._node = weakref.ref(node)
-        kept = []
-        for i, x in enumerate(self._saved or ()):
+        saved, own, edges = list(self._saved or ()), {}, {}
+        for i, x in enumerate(saved):
             if id(x) in places:
-                self._own[i] = places[id(x)]
-                x = alias(x)
-            kept.append(x)
-        self._saved = tuple(kept)
-        self._cells = tuple([None if x is None else x._cell for x in kept])
-        self._versions = tuple([None if x is None else x._cell[0] for x in kept])
-        self._edges = {
-            i: None if i in self._own else x._node for i, x in enumerate(kept) if x is not None
-        }
+                own[i] = places[id(x)]
+                saved[i] = alias(x)
+            elif x is not None:
+                edges[i] = x._node
+        self._saved, self._own, self._edges = tuple(saved), own, edges
+        self._cells = tuple([None if x is None else x._cell for x in saved])
+        self._versions = tuple([None if x is None else x._cell[0] for x in saved])
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Say which inputs forward changed in place (and returns).

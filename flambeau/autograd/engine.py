@@ -154,6 +154,12 @@ def will_execute(node: Node) -> bool:
     return node in (reachable(roots) if allowed is None else allowed)
 
 
+def will_run(node: Node) -> bool:
+    """Does the backward that runs run this node, and not only catch what arrives at it?"""
+    allowed = None if mode.task is None else mode.task[2]
+    return allowed is None or any(edge is not None and edge.node in allowed for edge in node.edges)
+
+
 def reachable(roots: Sequence[Any]) -> set[Node]:
     """All nodes of a graph."""
     seen = {root.node for root in roots}
@@ -217,6 +223,8 @@ class Bare:
                 tensor._grad = old + wrap(g, leaf.kind)
             for hook in tuple(hooks.values()) if hooks else ():
                 hook(tensor)
+        if leaf.hooks:
+            self.after(leaf, (), g)
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on the gradient that arrives: of the tensors, retain_grad, of the node."""
@@ -234,7 +242,7 @@ class Bare:
                 kept = self.finish(part, node, index)
                 old = getattr(alive, "_grad", None)
                 alive._grad = kept if old is None else old + kept
-        if notes.get("before"):
+        if notes.get("before") and will_run(node):
             for hook in tuple(notes["before"].values()):
                 gs = self._all_changed(hook, hook(self._seen(node, gs)), gs)
         return gs if node.outputs > 1 else gs[0]
@@ -341,6 +349,8 @@ class Recorded(Bare):
             tensor._grad = g if old is None else old + g
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):
                 hook(tensor)
+        if leaf.hooks:
+            self.after(leaf, (), g)
 
     def tensor(self, node: Any, index: int, g: Any) -> Any:
         return g

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap, wrap_view
 from .context import Context, alias
 from .history import rebase
@@ -23,7 +24,7 @@ class FunctionNode(Node):
     """Which arguments the edges belong to."""
     count: int
     """How many arguments there were."""
-    gone: frozenset[int]
+    gone: list[int]
     """Which arguments were no tensors."""
 
     def __getattr__(self, name: str) -> Any:
@@ -214,16 +215,25 @@ class Function:
             )
         needs = tuple([isinstance(x, Tensor) and x._node is not None for x in args])
         context = Context(needs)
-        with no_grad():
+        recording, mode.recording = mode.recording, False
+        try:
             if apart:
                 outputs = cls.forward(*args)
                 cls.setup_context(context, args, outputs)
             else:
                 outputs = cls.forward(context, *args)
+        finally:
+            mode.recording = recording
+        node = None
         several = isinstance(outputs, tuple)
         listed = list(outputs) if several else [outputs]
-        listed = wrap_outputs(cls, context, args, listed, needs)
-        return tuple(listed) if several else listed[0]
+        if recording and True in needs:
+            node = new_node(cls, context, args, listed, needs)
+        made = wrap_outputs(node, context, args, listed)
+        if node is not None:
+            for watch in mode.watchers:
+                watch(node, made)
+        return tuple(made) if several else made[0]
 
 
 def bind_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:
@@ -236,21 +246,12 @@ def bind_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:
 
 
 def wrap_outputs(
-    cls: type[Function], context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
+    node: FunctionNode | None, context: Context, args: tuple, outputs: list[Any]
 ) -> list[Any]:
     """What apply gives: the outputs with their history, and inputs that pass through as views."""
     inputs = {id(x) for x in args if isinstance(x, Tensor)}
-    dirty = {id(x) for x in context._dirty}
-    if dirty - {id(x) for x in outputs}:
-        raise RuntimeError(
-            "Some elements marked as dirty during the forward method were not returned as output. The "
-            "inputs that are modified inplace must all be outputs of the Function."
-        )
-    for x in context._dirty:
-        x._cell[0] += 1
-    fixed = {id(x) for x in context._fixed}
-    recorded = mode.recording and any(needs)
-    node = new_node(cls, context, args, outputs, needs) if recorded else None
+    dirty: Any = context._dirty and check_dirty(context, outputs)
+    fixed = context._fixed and {id(x) for x in context._fixed}
     made = []
     for index, output in enumerate(outputs):
         if isinstance(output, Tensor):
@@ -264,13 +265,28 @@ def wrap_outputs(
                 if node is not None and differentiable:
                     output._node = node.port(index)
         made.append(output)
-    if node is not None:
-        kept = (inputs - dirty) | fixed
-        context._keep(node, {id(x): i for i, x in enumerate(outputs) if id(x) not in kept})
-        node.saved = (context,) if context._saved else ()
-        for watch in mode.watchers:
-            watch(node, made)
+    if node is not None and context._saved:
+        passed = inputs.difference(dirty).union(fixed)
+        context._keep(node, {id(x): i for i, x in enumerate(outputs) if id(x) not in passed})
+        node.saved = (context,)
     return made
+
+
+def check_dirty(context: Context, outputs: list[Any]) -> set[int]:
+    """Count the versions of what forward says it changed; gives the ids.
+
+    Raises:
+        RuntimeError: One of them is no output.
+    """
+    dirty = {id(x) for x in context._dirty}
+    if dirty - {id(x) for x in outputs}:
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. The "
+            "inputs that are modified inplace must all be outputs of the Function."
+        )
+    for x in context._dirty:
+        x._cell[0] += 1
+    return dirty
 
 
 def written(output: Tensor, history: Any) -> None:
@@ -283,35 +299,33 @@ def written(output: Tensor, history: Any) -> None:
 
 
 def new_node(
-    cls: type[Function], context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
+    cls: Any, context: Context, args: tuple, outputs: list[Any], needs: tuple[bool, ...]
 ) -> FunctionNode:
     """The node of a call."""
-    node: FunctionNode = object.__new__(_node_class(cls))
-    node.places = tuple([i for i, on in enumerate(needs) if on])
-    node.edges = tuple([args[i]._node for i in node.places])
-    node.gone = frozenset([i for i, x in enumerate(args) if not isinstance(x, Tensor)])
-    node.context, node.function, node.count = context, cls, len(args)
-    node.cells = node.versions = ()
-    node.sequence, node.hooks, node.notes = next_sequence(), None, None
-    node.outputs = max(1, len(outputs))
-    shapes = tuple(
-        [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
-    )
-    node.kind = next((kind for _, kind in shapes if kind is not None), None)
-    node.shape = shapes[0][0] if len(shapes) == 1 else shapes
-    return node
+    make = cls.__dict__.get("_node_constructor") or node_constructor(cls)
+    places = tuple([i for i, on in enumerate(needs) if on])
+    shapes = [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    shape: Any
+    if len(shapes) == 1:
+        shape, kind = shapes[0]
+    else:
+        shape, kind = tuple(shapes), next((kind for _, kind in shapes if kind is not None), None)
+    return make(
+        tuple([args[i]._node for i in places]), (), (), (), next_sequence(), shape, kind, None, None,
+        context, cls, len(args), [i for i, x in enumerate(args) if not isinstance(x, Tensor)],
+        max(1, len(outputs)), places,
+    )  # fmt: skip
 
 
-_classes: dict[type, type] = {}
-
-
-def _node_class(function: type) -> type:
-    found = _classes.get(function)
-    if found is None:
-        found = _classes[function] = type(
-            f"{function.__name__}Backward", (FunctionNode,), {"__slots__": ()}
-        )
-    return found
+def node_constructor(function: Any) -> Callable[..., FunctionNode]:
+    """What makes the nodes of a Function, kept with it."""
+    cls = type(f"{function.__name__}Backward", (FunctionNode,), {"__slots__": ()})
+    made = kernels.constructor(
+        cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes",
+        "context", "function", "count", "gone", "outputs", "places",
+    )  # fmt: skip
+    function._node_constructor = staticmethod(made)
+    return made
 
 
 def once_differentiable(backward: Callable) -> Callable:

@@ -37,6 +37,12 @@ _SQRT_HALF, _FOUR_OVER_PI, _TWO_PI = _coefficients(0.5**0.5, 1.27323954473516, 2
 _MINUS_PI_4 = _coefficients(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
 _COS = _coefficients(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _SIN = _coefficients(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+CONSTANTS = (
+    ("LOG", _LOG), ("LN2_LOW", _LN2_LOW), ("LN2_HIGH", _LN2_HIGH), ("SQRT_HALF", _SQRT_HALF),
+    ("FOUR_OVER_PI", _FOUR_OVER_PI), ("TWO_PI", _TWO_PI), ("MINUS_PI_4", _MINUS_PI_4),
+    ("COS", _COS), ("SIN", _SIN),
+)  # fmt: skip
+"""All of them, for machine code that computes the same."""
 
 
 def _rounded(x: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from .dtype import LEGACY, parse_legacy_name, set_default_dtype
+from .dtype import LEGACY, parse_legacy_name, set_default_dtype, state
 
 # -- Backends --------------------------------------------------------------------------------------
 
@@ -186,8 +186,8 @@ class device:
         raise TypeError("type 'torch.device' is not an acceptable base type")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        state = "is not writable" if name in self.__slots__ else "does not exist"
-        raise AttributeError(f"attribute {name!r} of 'torch.device' objects {state}")
+        verdict = "is not writable" if name in self.__slots__ else "does not exist"
+        raise AttributeError(f"attribute {name!r} of 'torch.device' objects {verdict}")
 
     def __delattr__(self, name: str) -> NoReturn:
         self.__setattr__(name, None)
@@ -214,6 +214,7 @@ class device:
         return self
 
     def __enter__(self) -> device:
+        state.devices_differ()
         defaults.outer.append(defaults.current)
         defaults.current = self
         return self
@@ -386,6 +387,7 @@ def set_default_device(device: Any) -> None:
         >>> torch.set_default_device("cpu")
     """
     chosen = CPU if device is None else _make(device, None)
+    state.devices_differ()
     if defaults.outer:
         defaults.outer[0] = chosen
     else:

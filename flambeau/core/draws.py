@@ -6,148 +6,53 @@ one by one in the order of memory, whatever the strides. An empty array draws no
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from .box_muller import PAIR, box_muller
-from .generator import BLOCK, Generator, default_generator
+from .. import kernels
+from .box_muller import CONSTANTS, PAIR, box_muller
+from .fma import fused
+from .generator import Generator, default_generator
+from .libm import cos_sin, each
+from .words import (
+    CHUNK,
+    LARGEST,
+    NATIVE,
+    UNSIGNED,
+    bits53,
+    check_continuous,
+    check_floating,
+    fill,
+    memory_dims,
+    name_of,
+    not_implemented,
+    real_view,
+    store,
+    uniform32,
+    uniform64,
+)
 
 _GROUP = 2 * PAIR  # normals are made sixteen at a time
-_CHUNK = 48 * BLOCK  # words transformed at once: they and the scratch arrays stay in cache
-
-# Bits of the significand, by the name of a floating dtype (bfloat16 is not NumPy's own).
-_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
-_LARGEST |= {name: float(np.finfo(name).max) for name in ("float32", "float64")}
-_UNSIGNED = ("uint16", "uint32", "uint64")  # PyTorch fills these from bounds only
-
-Transform = Callable[[np.ndarray], np.ndarray]
 
 
-@functools.cache  # NumPy puts the name together on each reading, which takes longer than a draw
-def _name(dtype: np.dtype) -> str:
-    return dtype.name
+def _fused(x: np.ndarray, y: float, z: float) -> np.ndarray:
+    """x * y + z with one rounding, which is no question where nothing is added or multiplied."""
+    return x * y + z if z == 0 or y == 1 else fused(x, y, z)
 
 
-# ---- from words to numbers -------------------------------------------------------------------
+def _double(fast: Callable, exact: Callable[[float], float], dtype: np.dtype) -> Callable:
+    """The C library's function for float64, whose last bit shows; NumPy's for narrower types."""
+    return partial(each, exact) if dtype.itemsize == 8 else fast
 
 
-def _words64(words: np.ndarray) -> np.ndarray:
-    """64-bit numbers of which each has its high word first."""
-    result = words[0::2].astype(np.uint64)
-    result <<= np.uint64(32)
-    result |= words[1::2]
-    return result
-
-
-def _uniform32(words: np.ndarray) -> np.ndarray:
-    """float32 in [0, 1): the low 24 bits of each word."""
-    result = (words & 0xFFFFFF).astype(np.float32)
-    result *= np.float32(2**-24)
-    return result
-
-
-def _bits53(words: np.ndarray) -> np.ndarray:
-    result = _words64(words)
-    result &= np.uint64(2**53 - 1)
-    return result.view(np.int64)
-
-
-def _uniform64(words: np.ndarray) -> np.ndarray:
-    """float64 in [0, 1): the low 53 bits of each pair of words."""
-    return _bits53(words) * 2.0**-53
-
-
-def _split(x):
-    high = x * 134217729.0  # 2**27 + 1 (Veltkamp)
-    high = high - (high - x)
-    return high, x - high
-
-
-def _fused(x, y: float, z: float):  # type: ignore[no-untyped-def]
-    """x * y + z in float64 with one rounding: PyTorch's kernels are compiled to fuse the two.
-
-    Source: Dekker's product and Knuth's sum, each with its error.
-    """
-    if z == 0 or y == 1:
-        return x * y + z
-    product = x * y
-    (x_high, x_low), (y_high, y_low) = _split(x), _split(y)
-    product_error = x_high * y_high - product + x_high * y_low + x_low * y_high + x_low * y_low
-    total = product + z
-    part = total - product
-    total_error = (product - (total - part)) + (z - part)
-    return total + (product_error + total_error)
-
-
-# ---- filling an array ------------------------------------------------------------------------
-
-
-def _memory_order(out: np.ndarray) -> np.ndarray:
-    """A view of `out` whose C order walks through memory upwards."""
-    return out if out.flags.c_contiguous else out.transpose(_memory_dims(out))
-
-
-def _memory_dims(out: np.ndarray) -> list[int]:
-    return sorted(range(out.ndim), key=lambda dim: -abs(out.strides[dim]))
-
-
-def _narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """`values` ready to be stored as `dtype`: PyTorch rounds to 16 bits by way of float32."""
-    if dtype.itemsize == 2 and values.dtype == np.float64 and _name(dtype) in _DIGITS:
-        return values.astype(np.float32)
-    return values
-
-
-def _fill(
-    out: np.ndarray, generator: Generator | None, words_each: int, transform: Transform
-) -> np.ndarray:
-    """Store transform(words) in `out`, which takes `words_each` words for each value."""
-    generator = generator or default_generator
-    target = _memory_order(out)
-    size = out.size
-    with generator.lock:
-        if size * words_each <= _CHUNK:
-            values = transform(generator.take(size * words_each))
-            target[...] = _narrow(values, out.dtype).reshape(target.shape)
-            return out
-        contiguous = target.flags.c_contiguous
-        flat = target.reshape(-1) if contiguous else np.empty(size, out.dtype)
-        step = _CHUNK // words_each
-        for start in range(0, size, step):
-            stop = min(start + step, size)
-            values = transform(generator.take((stop - start) * words_each))
-            flat[start:stop] = _narrow(values, out.dtype)
-    if not contiguous:
-        target[...] = flat.reshape(target.shape)
-    return out
-
-
-def _real_view(out: np.ndarray) -> np.ndarray:
-    """The real and imaginary parts of a complex array along a new last dimension."""
-    return out[..., None].view(out.real.dtype)
-
-
-def _not_implemented(kernel: str, dtype: np.dtype) -> NotImplementedError:
-    return NotImplementedError(
-        f'"{kernel}" not implemented for {_name(dtype)}; draw in a supported dtype and convert'
-    )
-
-
-def _check_floating(dtype: np.dtype, kernel: str) -> None:
-    if _name(dtype) not in _DIGITS:
-        raise _not_implemented(kernel, dtype)
-
-
-def _check_continuous(dtype: np.dtype, name: str) -> None:
-    if _name(dtype) not in _DIGITS:
-        raise RuntimeError(
-            f"{name} distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {_name(dtype)}"
-        )
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
 
 
 # ---- continuous distributions ----------------------------------------------------------------
@@ -171,36 +76,44 @@ def uniform_(
     Source: torch.Tensor.uniform_.
     """
     if out.dtype.kind == "c":
-        uniform_(_real_view(out), low, high, generator)
+        uniform_(real_view(out), low, high, generator)
         return out
-    name = _name(out.dtype)
+    name = name_of(out.dtype)
     if name == "float32" and low == 0 and high == 1:
-        return _fill(out, generator, 1, _uniform32)
+        return fill(out, generator, 1, uniform32)
     _check_uniform(out.dtype, low, high)
     if name == "float64":
-        return _fill(out, generator, 2, lambda words: _scaled64(words, low, high))
-    return _fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
+        return fill(out, generator, 2, lambda words: _scaled64(words, low, high))
+    return fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
+
+
+def uniform_new(shape: tuple[int, ...], size: int) -> np.ndarray:
+    """A new float32 array, as `uniform_` would fill it."""
+    if size > CHUNK:
+        return uniform_(np.empty(shape, np.float32))
+    with default_generator.lock:
+        return uniform32(default_generator.take(size)).reshape(shape)
 
 
 def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
-    _check_floating(dtype, "check_uniform_bounds")
-    largest = _LARGEST[_name(dtype)]
+    check_floating(dtype, "check_uniform_bounds")
+    largest = LARGEST[name_of(dtype)]
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {_name(dtype)}: {value}")
+            raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
     if low > high:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
         )
     if high - low > largest:
         raise RuntimeError(
-            f"uniform_ expects to-from <= {largest}, the largest {_name(dtype)}, but found to={high} "
+            f"uniform_ expects to-from <= {largest}, the largest {name_of(dtype)}, but found to={high} "
             f"and from={low} which result in to-from to exceed the limit"
         )
 
 
 def _scaled64(words: np.ndarray, low: float, high: float) -> np.ndarray:
-    values = _fused(_uniform64(words), high - low, low)
+    values = _fused(uniform64(words), high - low, low)
     values[values == high] = low
     return values
 
@@ -208,7 +121,7 @@ def _scaled64(words: np.ndarray, low: float, high: float) -> np.ndarray:
 def _scaled32(words: np.ndarray, low: float, high: float, dtype: np.dtype) -> np.ndarray:
     start, stop = np.float32(low), np.float32(high)
     # In float64 the product is exact, so that rounding the sum to float32 is a fused step.
-    values = _uniform32(words).astype(np.float64)
+    values = uniform32(words).astype(np.float64)
     values *= float(stop - start)
     values += float(start)
     values = values.astype(np.float32).astype(dtype)
@@ -241,35 +154,30 @@ def normal_(
     if out.size == 0:
         return out
     if out.dtype.kind == "c":
-        normal_(_real_view(out), mean, std / math.sqrt(2), generator)
+        normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
-    _check_floating(out.dtype, "normal_kernel_cpu")
+    check_floating(out.dtype, "normal_kernel_cpu")
     generator = generator or default_generator
     with generator.lock:
         if out.size >= _GROUP and out.flags.c_contiguous:
             _normal_groups(out.reshape(-1), mean, std, generator)
         else:
-            _store(out, _fused(_normal_values(out.size, generator), std, mean))
+            store(out, _fused(_normal_values(out.size, generator), std, mean))
     return out
-
-
-def _store(out: np.ndarray, values: np.ndarray) -> None:
-    target = _memory_order(out)
-    target[...] = _narrow(values, out.dtype).reshape(target.shape)
 
 
 def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generator) -> None:
     """Fill in groups of 16; what is left over is covered by a last group that ends the array."""
     size = flat.size
     whole = size // _GROUP * _GROUP
-    group, words_each = (_group64, 2) if _name(flat.dtype) == "float64" else (_group32, 1)
+    group, words_each = (_group64, 2) if name_of(flat.dtype) == "float64" else (_group32, 1)
     if whole == size:
-        _fill(flat, generator, words_each, lambda words: group(words, mean, std))
+        fill(flat, generator, words_each, lambda words: group(words, mean, std))
         return
     alone = 0
-    if size * words_each > _CHUNK:  # otherwise the last group is made together with the others
+    if size * words_each > CHUNK:  # otherwise the last group is made together with the others
         alone = whole
-        _fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
+        fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
     # PyTorch draws the left-over uniforms too before it redraws, except in 16-bit dtypes.
     drawn = size if flat.dtype.itemsize > 2 else whole
     words = generator.take((drawn - alone + _GROUP) * words_each)
@@ -280,14 +188,16 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
-    return box_muller(_uniform32(words), mean, std)
+    if words.size > NATIVE and kernels.enabled():
+        return kernels.drawing.normal(words, mean, std, CONSTANTS)
+    return box_muller(uniform32(words), mean, std)
 
 
 def _group64(words: np.ndarray, mean: float, std: float) -> np.ndarray:
-    pairs = _uniform64(words).reshape(-1, 2, PAIR)
-    radius = np.sqrt(-2.0 * np.log(1.0 - pairs[:, 0]))
-    angle = 2.0 * np.pi * pairs[:, 1]
-    normal = np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1)
+    pairs = uniform64(words).reshape(-1, 2, PAIR)
+    radius = np.sqrt(-2.0 * each(math.log, 1.0 - pairs[:, 0]))
+    cos, sin = cos_sin(2.0 * np.pi * pairs[:, 1])
+    normal = np.stack((radius * cos, radius * sin), axis=1)
     return _fused(normal.reshape(-1), std, mean)
 
 
@@ -295,14 +205,14 @@ def _normal_values(size: int, generator: Generator) -> np.ndarray:
     """`size` standard normals in float64, the waiting one first if there is one."""
     waiting = [] if generator.next_normal is None else [generator.next_normal]
     pairs = (size - len(waiting) + 1) // 2
-    uniform = _uniform64(generator.take(4 * pairs)).reshape(-1, 2)
-    if pairs < _GROUP:  # the C library's functions, as in PyTorch, and faster on few numbers
+    uniform = uniform64(generator.take(4 * pairs)).reshape(-1, 2)
+    if pairs < _GROUP:  # faster on few numbers
         drawn = [value for u, v in uniform.tolist() for value in _normal_pair(u, v)]
         values = np.array(waiting + drawn)
     else:
-        radius = np.sqrt(-2.0 * np.log1p(-uniform[:, 1]))
-        angle = 2.0 * np.pi * uniform[:, 0]
-        drawn = np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1)
+        radius = np.sqrt(-2.0 * each(math.log1p, -uniform[:, 1]))
+        cos, sin = cos_sin(2.0 * np.pi * uniform[:, 0])
+        drawn = np.stack((radius * cos, radius * sin), axis=1)
         values = np.concatenate((waiting, drawn.reshape(-1)))  # type: ignore[arg-type]
     generator.next_normal = float(values[size]) if values.size > size else None
     return values[:size]
@@ -329,10 +239,11 @@ def log_normal_(
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     if out.size == 0:
         return out
-    _check_floating(out.dtype, "log_normal_cpu")
+    check_floating(out.dtype, "log_normal_cpu")
     generator = generator or default_generator
     with generator.lock, np.errstate(over="ignore"):
-        _store(out, np.exp(_fused(_normal_values(out.size, generator), std, mean)))
+        values = _fused(_normal_values(out.size, generator), std, mean)
+        store(out, _double(np.exp, _exp, out.dtype)(values))
     return out
 
 
@@ -348,8 +259,9 @@ def exponential_(
     """
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    _check_continuous(out.dtype, "Exponential")
-    return _fill(out, generator, 2, lambda words: -1.0 / lambd * np.log1p(-_uniform64(words)))
+    check_continuous(out.dtype, "Exponential")
+    log1p = _double(np.log1p, math.log1p, out.dtype)
+    return fill(out, generator, 2, lambda words: -1.0 / lambd * log1p(-uniform64(words)))
 
 
 def cauchy_(
@@ -364,13 +276,15 @@ def cauchy_(
     """
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    _check_continuous(out.dtype, "Cauchy")
+    check_continuous(out.dtype, "Cauchy")
+
+    tan = _double(np.tan, math.tan, out.dtype)
 
     def transform(words: np.ndarray) -> np.ndarray:
-        return _fused(np.tan(np.pi * (_uniform64(words) - 0.5)), sigma, median)
+        return _fused(tan(np.pi * (uniform64(words) - 0.5)), sigma, median)
 
     with np.errstate(over="ignore"):
-        return _fill(out, generator, 2, transform)
+        return fill(out, generator, 2, transform)
 
 
 def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) -> np.ndarray:
@@ -384,15 +298,15 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
     """
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    if out.dtype.kind in "bc" or _name(out.dtype) in _UNSIGNED:
-        raise _not_implemented("geometric_cpu", out.dtype)
+    if out.dtype.kind in "bc" or name_of(out.dtype) in UNSIGNED:
+        raise not_implemented("geometric_cpu", out.dtype)
     log_failure = math.log1p(-p)
 
     def transform(words: np.ndarray) -> np.ndarray:
-        return np.ceil(np.log(_uniform64(words)) / log_failure)
+        return np.ceil(np.log(uniform64(words)) / log_failure)
 
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        return _fill(out, generator, 2, transform)
+        return fill(out, generator, 2, transform)
 
 
 # ---- truth values ----------------------------------------------------------------------------
@@ -415,8 +329,8 @@ def bernoulli_(
     Source: torch.Tensor.bernoulli_.
     """
     each = isinstance(p, np.ndarray)
-    if out.dtype.kind == "c" or _name(out.dtype) in _UNSIGNED:
-        raise _not_implemented(
+    if out.dtype.kind == "c" or name_of(out.dtype) in UNSIGNED:
+        raise not_implemented(
             f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
         )
     if each:
@@ -425,35 +339,22 @@ def bernoulli_(
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
-    return _fill(out, generator, 2, lambda words: _bits53(words) < threshold)
+    return fill(out, generator, 2, lambda words: bits53(words) < threshold)
 
 
 def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size == 0:
         return out
-    _check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
+    check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
     if not np.all((p >= 0) & (p <= 1)):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1: every probability must be in [0, 1]")
     generator = generator or default_generator
-    order = _memory_dims(out)
+    order = memory_dims(out)
     p = np.broadcast_to(p, out.shape).transpose(order)
     with generator.lock:
-        if _name(p.dtype) == "float64":
-            uniform = _uniform64(generator.take(2 * out.size))
+        if name_of(p.dtype) == "float64":
+            uniform = uniform64(generator.take(2 * out.size))
         else:
-            uniform = _uniform32(generator.take(out.size))
+            uniform = uniform32(generator.take(out.size))
     out.transpose(order)[...] = uniform.reshape(p.shape) < p
     return out
-
-
-def dropout_mask(
-    shape: tuple[int, ...], p: float, generator: Generator | None = None
-) -> np.ndarray:
-    """The elements that dropout of probability `p` keeps, as booleans.
-
-    Raises:
-        RuntimeError: `p` is not between 0 and 1.
-
-    Source: torch.nn.functional.dropout.
-    """
-    return bernoulli_(np.empty(shape, np.bool_), 1.0 - p, generator)

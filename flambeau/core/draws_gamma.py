@@ -13,8 +13,9 @@ THIRD = 0.3333333432674408
 """One third as PyTorch's kernel has it: a float32."""
 
 NODES = 20
-PANELS = (0.0, 1.0, 4.0, 12.0, 40.0)
-"""Where the integral of the slope is cut, in units of the decay of what is integrated."""
+PANELS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 4.0, 12.0, 40.0)
+"""Where the integral of the slope is cut, in units of the decay of what is integrated: that of a small
+shape parameter has a short part at its start."""
 
 
 class _Stream:
@@ -85,7 +86,7 @@ def gamma_slope(x: np.ndarray, alpha: np.ndarray, digamma: np.ndarray) -> np.nda
     below = x < alpha
     sign = np.where(below, -1.0, 1.0)
     decay = np.maximum(np.abs(alpha - x), np.sqrt(x))
-    decay = np.where(below, np.maximum(decay, np.minimum(alpha, 1.0)), decay)
+    decay = np.where(below & (alpha < 1), alpha, decay)
     node, weight = np.polynomial.legendre.leggauss(NODES)
     edges = np.array(PANELS)
     half = np.diff(edges) / 2

@@ -6,25 +6,25 @@ import warnings
 
 import numpy as np
 
-from .draws import (
-    _DIGITS,
-    _LARGEST,
-    _UNSIGNED,
-    _fill,
-    _name,
-    _not_implemented,
-    _uniform64,
-    _words64,
-    exponential_,
-)
+from .draws import exponential_
 from .generator import Generator, default_generator
+from .words import (
+    DIGITS,
+    LARGEST,
+    UNSIGNED,
+    fill,
+    name_of,
+    not_implemented,
+    uniform64,
+    words64,
+)
 
 _LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
 _LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
 _MOST_CATEGORIES = 1 << 24
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _FULL_RANGE = ("int64", "float64", "float32", "bfloat16")  # filled from all 64-bit integers
-_PERMUTED = ("uint8", "int8", "int16", "int32", "int64", *_DIGITS)
+_PERMUTED = ("uint8", "int8", "int16", "int32", "int64", *DIGITS)
 
 
 # ---- uniform integers ------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def randint(
 
 
 def _largest_integer(dtype: np.dtype) -> int:
-    if _name(dtype) in _DIGITS:
-        return 1 << _DIGITS[_name(dtype)]
+    if name_of(dtype) in DIGITS:
+        return 1 << DIGITS[name_of(dtype)]
     return 1 if dtype.kind == "b" else min(int(np.iinfo(dtype).max), _INT64_MAX)
 
 
@@ -86,21 +86,21 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
     dtype = out.dtype
     if out.size == 0:
         return out
-    if dtype.kind == "c" or _name(dtype) in _UNSIGNED:
-        raise _not_implemented("random_kernel_cpu", dtype)
+    if dtype.kind == "c" or name_of(dtype) in UNSIGNED:
+        raise not_implemented("random_kernel_cpu", dtype)
     count = _largest_integer(dtype) + 1
-    if _name(dtype) in ("int64", "float64"):
-        return _fill(out, generator, 2, lambda words: _words64(words) % np.uint64(count))
-    return _fill(out, generator, 1, lambda words: _remainder32(words, count))
+    if name_of(dtype) in ("int64", "float64"):
+        return fill(out, generator, 2, lambda words: words64(words) % np.uint64(count))
+    return fill(out, generator, 1, lambda words: _remainder32(words, count))
 
 
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
-    if out.size and _name(out.dtype) not in _FULL_RANGE:
+    if out.size and name_of(out.dtype) not in _FULL_RANGE:
         raise RuntimeError(
             "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16, "
-            f"not {_name(out.dtype)}; pass a `from` that the dtype can hold"
+            f"not {name_of(out.dtype)}; pass a `from` that the dtype can hold"
         )
-    return _fill(out, generator, 2, lambda words: _words64(words).view(np.int64))
+    return fill(out, generator, 2, lambda words: words64(words).view(np.int64))
 
 
 def _remainder32(words: np.ndarray, count: int) -> np.ndarray:
@@ -118,15 +118,15 @@ def _random_between(
 ) -> np.ndarray:
     dtype = np.dtype(np.int64)
     if count >= _LARGE_RANGE:
-        return _fill(
+        return fill(
             out,
             generator,
             2,
-            lambda words: (_words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
+            lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
         )
     if low == 0:
-        return _fill(out, generator, 1, lambda words: _remainder32(words, count))
-    return _fill(
+        return fill(out, generator, 1, lambda words: _remainder32(words, count))
+    return fill(
         out, generator, 1, lambda words: _remainder32(words, count).astype(dtype) + dtype.type(low)
     )
 
@@ -137,7 +137,7 @@ def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"
         )
-    floating = _name(dtype) in _DIGITS
+    floating = name_of(dtype) in DIGITS
     if high is not None and low >= high:
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
@@ -160,7 +160,7 @@ def _as_stored(dtype: np.dtype, value: int) -> int:
 
 
 def _spacing(dtype: np.dtype, value: int) -> int:
-    return 1 << max(abs(value).bit_length() - _DIGITS[_name(dtype)], 0)
+    return 1 << max(abs(value).bit_length() - DIGITS[name_of(dtype)], 0)
 
 
 def _representable_low(dtype: np.dtype, low: int) -> int:
@@ -174,17 +174,17 @@ def _representable_high(dtype: np.dtype, high: int) -> int:
 
 
 def _check_range(dtype: np.dtype, low: int, last: int) -> None:
-    floating = _name(dtype) in _DIGITS
-    largest = _LARGEST[_name(dtype)] if floating else _largest_integer(dtype)
+    floating = name_of(dtype) in DIGITS
+    largest = LARGEST[name_of(dtype)] if floating else _largest_integer(dtype)
     smallest = -largest if floating else 0 if dtype.kind in "bu" else np.iinfo(dtype).min
     for name, value in (("from", low), ("to - 1", last)):
         if not smallest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {_name(dtype)}: {value}")
-        if floating and abs(value) > 1 << _DIGITS[_name(dtype)]:
-            digits = _DIGITS[_name(dtype)]
+            raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
+        if floating and abs(value) > 1 << DIGITS[name_of(dtype)]:
+            digits = DIGITS[name_of(dtype)]
             warnings.warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
-                f"limitations {_name(dtype)} can support discrete uniform distribution only within "
+                f"limitations {name_of(dtype)} can support discrete uniform distribution only within "
                 "this range.",
                 UserWarning,
                 stacklevel=4,
@@ -231,7 +231,7 @@ def _large_permutation(n: int, generator: Generator) -> np.ndarray:
     swaps in the opposite order make the inverse permutation.
     """
     with generator.lock:
-        numbers = _words64(generator.take(2 * n))
+        numbers = words64(generator.take(2 * n))
     time = np.arange(n, dtype=np.uint64)
     numbers %= time + np.uint64(1)
     backwards = _swapped((time - numbers)[:0:-1].view(np.int64))
@@ -246,12 +246,12 @@ def _check_permutation(n: int, dtype: np.dtype) -> None:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     if n >= 1 << 32:
         raise RuntimeError(f"randperm: n = {n} is too large, it must be below 2**32")
-    if _name(dtype) not in _PERMUTED:
-        raise _not_implemented("randperm", dtype)
-    largest = 1 << _DIGITS[_name(dtype)] if _name(dtype) in _DIGITS else int(np.iinfo(dtype).max)
+    if name_of(dtype) not in _PERMUTED:
+        raise not_implemented("randperm", dtype)
+    largest = 1 << DIGITS[name_of(dtype)] if name_of(dtype) in DIGITS else int(np.iinfo(dtype).max)
     if n > largest + 1:
         raise RuntimeError(
-            f"value cannot be converted to type {_name(dtype)} without overflow: randperm of {n} "
+            f"value cannot be converted to type {name_of(dtype)} without overflow: randperm of {n} "
             f"needs integers up to {n - 1}; use a wider dtype"
         )
 
@@ -336,9 +336,9 @@ def multinomial(
 def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
     if probs.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, but it has {probs.ndim}")
-    if _name(probs.dtype) not in _DIGITS:
+    if name_of(probs.dtype) not in DIGITS:
         raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {_name(probs.dtype)}"
+            f"multinomial only supports floating-point dtypes for input, got: {name_of(probs.dtype)}"
         )
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
@@ -377,7 +377,7 @@ def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) 
     cumulative /= cumulative[:, -1:].copy()
     cumulative[:, -1] = 1
     with generator.lock:
-        uniform = _uniform64(generator.take(2 * rows.shape[0] * num_samples))
+        uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
     found = [
         np.searchsorted(steps.astype(np.float64), drawn)
         for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)

@@ -195,6 +195,9 @@ ALIASES: dict[str, dtype] = {
 }
 """torch's second names of types."""
 
+PYTHON: dict[type, dtype] = {bool: bool_, int: int64, float: float64, complex: complex128}
+"""The types that Python's own number types stand for where a dtype is asked for."""
+
 
 # -- NumPy's types ---------------------------------------------------------------------------------
 
@@ -285,13 +288,24 @@ def parse_legacy_name(name: str) -> tuple[dtype, str]:
 
 
 class _State:
-    """What the whole process shares. Fast code reads `state.default`."""
+    """What the whole process shares. Fast code reads `state.default`.
 
-    __slots__ = ("default", "default_complex")
+    kind: The kind of what factories make when nothing is said, where that is the same in all
+        threads: until a thread sets a default device, and then None.
+    """
+
+    __slots__ = ("default", "default_complex", "kind", "one_device")
 
     def __init__(self) -> None:
         self.default = float32
         self.default_complex = complex64
+        self.kind: Any = None
+        self.one_device = True
+
+    def devices_differ(self) -> None:
+        """From now on, what factories make depends on the thread that asks."""
+        self.one_device = False
+        self.kind = None
 
 
 state = _State()
@@ -341,7 +355,7 @@ def set_default_dtype(d: dtype, /) -> None:
             f"only floating-point types are supported as the default type, not {d}; pass one "
             f"such as torch.float64"
         )
-    state.default, state.default_complex = d, d.to_complex()
+    state.default, state.default_complex, state.kind = d, d.to_complex(), None
 
 
 # -- Limits ----------------------------------------------------------------------------------------

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+from typing import Any
 
 import numpy as np
+
+from .. import kernels
+from .device import device as Device
+from .tensor import Tensor, wrap_numpy
 
 BLOCK = 624  # words made by one step of MT19937
 DEFAULT_SEED = 67280421310721  # what a new Generator starts from
@@ -34,12 +40,15 @@ class _WordStream:
     would export, and `used` counts the words of `block` that were handed out.
     """
 
-    __slots__ = ("_bits", "_source", "block", "fresh", "used")
+    __slots__ = ("_bits", "_key", "_source", "block", "fresh", "used")
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.MT19937()
         self._source = np.random.RandomState(self._bits)
         self._source.seed(seed & 0xFFFFFFFF)
+        # NumPy's own key, which machine code steps as NumPy does.
+        memory = (ctypes.c_uint32 * BLOCK).from_address(self._bits.ctypes.state_address)
+        self._key = np.asarray(memory)
         self.block = np.empty(0, np.uint32)
         self.used = BLOCK
         self.fresh = True  # the key has not been stepped since it was seeded
@@ -56,7 +65,10 @@ class _WordStream:
     def _take_new_blocks(self, count: int) -> np.ndarray:
         rest = self.block[self.used :]
         blocks = -(-(count - rest.size) // BLOCK)
-        words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)
+        if blocks > 1 and kernels.enabled():
+            words = kernels.drawing.words(self._key, blocks)
+        else:
+            words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)
         self.fresh = False
         self.block = words[-BLOCK:].copy() if blocks > 1 else words
         self.used = BLOCK - (blocks * BLOCK + rest.size - count)
@@ -85,18 +97,26 @@ class Generator:
     NumPy's random module is imported when the first number is drawn, not when a seed is set.
 
     Args:
-        device: where the numbers are drawn; kept for the caller, the stream is the CPU's.
+        device: Where the numbers are drawn: on the CPU.
+
+    Raises:
+        RuntimeError: There is no such device, or it has no generator of its own.
 
     Source: torch.Generator; Matsumoto and Nishimura, Mersenne Twister, ACM TOMACS 8 (1998).
 
     Example:
-        >>> from flambeau.core.generator import Generator
-        >>> Generator().manual_seed(0).initial_seed()
-        0
+        >>> import flambeau as torch
+        >>> torch.rand(1, generator=torch.Generator().manual_seed(0))
+        tensor([0.4963])
     """
 
-    def __init__(self, device: object = "cpu") -> None:
-        self.device = device
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = Device(device)
+        if self.device.type != "cpu":
+            raise RuntimeError(
+                f"Cannot get a generator of device {self.device}: random numbers are drawn on the "
+                "CPU; leave the device out"
+            )
         # Reentrant: a draw holds it from its first word to its last, and draws nest.
         self.lock = threading.RLock()
         self._seed = DEFAULT_SEED
@@ -134,7 +154,7 @@ class Generator:
 
         Source: torch.Generator.seed.
         """
-        seed = int.from_bytes(os.urandom(8))
+        seed = int.from_bytes(os.urandom(8), "little")
         self.manual_seed(seed)
         return seed
 
@@ -158,11 +178,70 @@ class Generator:
                 self._stream = _WordStream(self._seed)
             return self._stream
 
-    def get_state(self) -> np.ndarray:
+    def get_state(self) -> Tensor:
         """The state as 5056 bytes (uint8), the bytes that PyTorch exports for the same stream.
 
         Source: torch.Generator.get_state.
         """
+        return wrap_numpy(self.raw_state())
+
+    def set_state(self, new_state: Any) -> Generator:
+        """Continue from a state that get_state(), here or in PyTorch, returned.
+
+        Args:
+            new_state: 5056 bytes, contiguous uint8.
+
+        Raises:
+            TypeError: `new_state` is no uint8 tensor.
+            RuntimeError: it is not contiguous, has another size, or holds no MT19937 state.
+
+        Source: torch.Generator.set_state.
+        """
+        self.restore(new_state._array if isinstance(new_state, Tensor) else new_state)
+        return self
+
+    def clone_state(self) -> Generator:
+        """Another generator that goes on from the same state.
+
+        Source: torch.Generator.clone_state
+        """
+        return Generator().set_state(self.get_state())
+
+    def get_offset(self) -> int:
+        """Only generators of other devices count an offset.
+
+        Raises:
+            RuntimeError: Always.
+
+        Source: torch.Generator.get_offset
+        """
+        raise RuntimeError("CPU Generator does not use offset: use get_state()")
+
+    def set_offset(self, offset: int) -> None:
+        """Only generators of other devices count an offset.
+
+        Raises:
+            RuntimeError: Always.
+
+        Source: torch.Generator.set_offset
+        """
+        raise RuntimeError("CPU Generator does not use offset: use set_state()")
+
+    def graphsafe_get_state(self) -> Generator:
+        """Only generators of other devices are captured in graphs.
+
+        Raises:
+            NotImplementedError: Always.
+
+        Source: torch.Generator.graphsafe_get_state
+        """
+        raise NotImplementedError("graphsafe_get_state is not supported: use clone_state()")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.raw_state(),)
+
+    def raw_state(self) -> np.ndarray:
+        """`get_state` as an array."""
         with self.lock:
             stream = self._started()
             raw = np.zeros(STATE_SIZE, np.uint8)
@@ -177,18 +256,8 @@ class Generator:
                 state["next_normal"] = self.next_normal
         return raw
 
-    def set_state(self, new_state: np.ndarray) -> None:
-        """Continue from a state that get_state(), here or in PyTorch, returned.
-
-        Args:
-            new_state: 5056 bytes, contiguous uint8.
-
-        Raises:
-            TypeError: `new_state` is not a uint8 array.
-            RuntimeError: it is not contiguous, has another size, or holds no MT19937 state.
-
-        Source: torch.Generator.set_state.
-        """
+    def restore(self, new_state: np.ndarray) -> None:
+        """`set_state` of an array."""
         state = _checked_state(new_state)
         with self.lock:
             stream = self._started()
@@ -220,6 +289,13 @@ def _checked_state(raw: np.ndarray) -> np.void:
             "Invalid mt19937 state: the bytes are not a CPU generator's; pass what get_state() gave"
         )
     return state
+
+
+def _restored(state: np.ndarray) -> Generator:
+    """The inverse of pickling."""
+    generator = Generator()
+    generator.restore(state)
+    return generator
 
 
 default_generator = Generator()

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .. import kernels
+
 
 class _Named:
     """A fixed set of objects that are known by name and can neither be made nor copied."""
@@ -228,7 +230,10 @@ def _with_steps_of(xp: Any, made: Any, array: Any) -> Any:
 def copy_of(array: Any, dtype: Any, given: memory_format | None = None) -> Any:
     """A copy of `array` in another dtype or memory format."""
     made = empty_like(array, dtype, given)
-    module_of(array).copyto(made, array, casting="unsafe")
+    if array.__class__ is np.ndarray:
+        kernels.copying.copy_into(made, array)
+    else:
+        module_of(array).copyto(made, array, casting="unsafe")
     return made
 
 

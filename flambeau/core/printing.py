@@ -160,6 +160,7 @@ def format_tensor(
     device: str | None = None,
     suffixes: Sequence[str] = (),
     has_values: bool = True,
+    contents: str | None = None,
 ) -> str:
     """Write a tensor as `repr` shows it.
 
@@ -173,6 +174,7 @@ def format_tensor(
         device: The device to name, or None where it goes without saying.
         suffixes: What follows device=, size= and dtype=, such as "grad_fn=<AddBackward0>".
         has_values: False for a meta tensor, whose values are shown as "...".
+        contents: What stands in place of the values.
 
     Source: torch.Tensor.__repr__.
 
@@ -192,7 +194,9 @@ def format_tensor(
     shows_elements = has_values and size > 0
     if dtype_name not in _implied_dtypes(default_dtype_name, shows_elements):
         notes.append(f"dtype=torch.{dtype_name}")
-    values = format_values(array, indent) if has_values else "..."
+    values = contents
+    if values is None:
+        values = format_values(array, indent) if has_values else "..."
     return join_suffixes(prefix + values, [*notes, *suffixes], indent)
 
 

@@ -5,7 +5,8 @@ Slots of a tensor:
     _kind:  what it shares with all tensors of its dtype and device (see kind.py).
     _node:  how it was made, for backward: None, a Leaf, a Node or a Port (see autograd/node.py).
     _cell:  ``[version, *weak references to views]``, one list for all tensors on the same memory.
-            In-place writes count the version up; backward compares it with what it saved.
+            In-place writes count the version up; backward compares it with what it saved. Views of
+            memory without history are not in it: see "Views of plain memory" in ops/write.py.
     _base:  the tensor this one is a differentiable view of, or None.
     _grad:  what ``.grad`` gives; unset until there is one.
 """
@@ -152,15 +153,14 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours lie, for each dimension or for one."""
-        array = self._array
-        strides = tuple(step // array.itemsize for step in array.strides)
-        return strides if dim is None else strides[wrap_dim(dim, array.ndim)]
+        strides = element_strides(self._array)
+        return strides if dim is None else strides[wrap_dim(dim, len(strides))]
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
         array = self._array
-        if array.base is None:
-            return 0
+        if array.base is None or array.size == 0:
+            return 0  # NumPy lets views without elements begin anywhere
         return (address(array) - extent(owner(array))[0]) // array.itemsize
 
     def _root(self) -> Tensor:
@@ -405,10 +405,16 @@ def wrap_view(array: Any, of: Tensor) -> Tensor:
     """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
     cell, base = of._cell, of._base
     result = make(array, of._kind, None, cell, of if base is None else base)
-    cell.append(weakref.ref(result))
+    if of._node is not None or len(cell) > 1:
+        register(result, cell)
+    return result
+
+
+def register(view: Tensor, cell: list) -> None:
+    """Remember a view of memory that has history, so that a recorded write can rewrite its own."""
+    cell.append(weakref.ref(view))
     if len(cell) > 64:
         prune(cell)
-    return result
 
 
 class_hooks: list[Callable[[type], None]] = []
@@ -450,6 +456,23 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
+
+
+def element_strides(array: Any) -> tuple[int, ...]:
+    """Strides in elements as PyTorch counts them, where no element shows them.
+
+    NumPy gives arrays without elements the stride 0, and new dimensions of size 1 too.
+    """
+    item = array.itemsize
+    strides = [step // item for step in array.strides]
+    if 0 in strides:
+        step, shape = 1, array.shape
+        empty = array.size == 0 and not any(strides)
+        for i in range(len(strides) - 1, -1, -1):
+            if strides[i] == 0 and (empty or shape[i] == 1):
+                strides[i] = step
+            step = strides[i] * max(shape[i], 1)
+    return tuple(strides)
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 from .differentiate import differentiate
 from .expression import (
@@ -21,7 +21,6 @@ from .expression import (
 ROW_LENGTH = "row_length_"
 
 
-@dataclass(frozen=True)
 class Gradient:
     """How a program's gradient is computed.
 
@@ -34,26 +33,35 @@ class Gradient:
         differentiating once more.
     """
 
-    program: Program
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    extras: tuple[Expression, ...]
-    again: Program
-    counted: bool
+    def __init__(
+        self,
+        program: Program,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        extras: tuple[Expression, ...],
+        again: Program,
+        counted: bool,
+    ):
+        self.program, self.inputs, self.outputs = program, inputs, outputs
+        self.extras, self.again, self.counted = extras, again, counted
 
 
-@dataclass(eq=False)
 class Program:
     """Expressions (`roots`) over input symbols; `parameters` names the numbers passed at each call.
 
     `explicit` gives the gradient in place of the derived one: called with (g, *inputs, y) symbols.
     """
 
-    inputs: tuple[Expression, ...]
-    roots: tuple[Expression, ...]
-    parameters: tuple[str, ...] = ()
-    explicit: Callable | None = None
-    _gradients: dict = field(default_factory=dict, repr=False)
+    def __init__(
+        self,
+        inputs: tuple[Expression, ...],
+        roots: tuple[Expression, ...],
+        parameters: tuple[str, ...] = (),
+        explicit: Callable | None = None,
+    ):
+        self.inputs, self.roots, self.parameters = inputs, roots, parameters
+        self.explicit = explicit
+        self._gradients: dict[Any, Gradient] = {}
 
     @property
     def rowwise(self) -> bool:

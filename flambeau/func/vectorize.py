@@ -83,16 +83,14 @@ class _Randomness:
                 f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {kind}"
             )
         self.kind = kind
-        self.start: Any = None if kind == "different" else default_generator.get_state()
+        self.start: Any = None if kind == "different" else default_generator.raw_state()
 
     def before(self) -> None:
         if self.kind == "same":
-            default_generator.set_state(self.start)
+            default_generator.restore(self.start)
 
     def after(self) -> None:
-        if self.kind == "error" and not np.array_equal(
-            np.asarray(default_generator.get_state()), np.asarray(self.start)
-        ):
+        if self.kind == "error" and not np.array_equal(default_generator.raw_state(), self.start):
             raise RuntimeError(
                 "vmap: called random operation while in randomness error mode. Please either use the "
                 "'same' or 'different' randomness flags on vmap or perform the randomness operation out "

@@ -13,6 +13,16 @@ from typing import Any
 
 from ..formula.program import Program
 
+_LAZY = {"copying", "drawing", "extreme", "indexed", "masking", "scan", "sorting"}
+"""Modules of functions of arrays, which load when first asked for: ``kernels.sorting.order(x, 0)``."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
 _state: list[bool] = []
 _waiting: list[tuple[dict, str, type, tuple[str, ...]]] = []
 

@@ -288,6 +288,30 @@ class Value:
     def is_nan(self) -> Value:
         return self.compare("ne", "uno", self)
 
+    def below(self, other: object) -> Value:
+        """Is it less, both read as unsigned integers?"""
+        return self.compare("ult", "olt", other)
+
+    def down(self, by: object) -> Value:
+        """The bits moved down, zeros from above."""
+        return self.binary("lshr", "", other=by)
+
+    def widen(self, element: str) -> Value:
+        """The bits of an unsigned integer in a longer one."""
+        if self.element == element:
+            return self
+        kind = self.code.vector(element) if self.type.startswith("<") else element
+        return self.code.emit(f"zext {self.type} {self.name} to {kind}", kind)
+
+    def shuffled(self, other: Value, places: Sequence[int]) -> Value:
+        """Lanes of this vector and, counted on, of another."""
+        listed = ", ".join(f"i32 {i}" for i in places)
+        n = len(places)
+        return self.code.emit(
+            f"shufflevector {self.type} {self.name}, {self.type} {other.name}, <{n} x i32> <{listed}>",
+            f"<{n} x {self.element}>",
+        )
+
     def fma(self, b: object, c: object) -> Value:
         """self * b + c, rounded once."""
         return self.code.intrinsic("fma", self, self.like(b), self.like(c))
@@ -303,6 +327,10 @@ class Value:
 
     def cast_bits(self, element: str) -> Value:
         kind = self.code.vector(element) if self.type.startswith("<") else element
+        return self.cast_to(kind)
+
+    def cast_to(self, kind: str) -> Value:
+        """The same bits as another type of the same size."""
         return self.code.emit(f"bitcast {self.type} {self.name} to {kind}", kind)
 
     def convert(self, element: str) -> Value:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..formula.program import Program
+from . import whole
 from .code import Code
 from .column import ColumnEntry, ColumnNest
+from .copying import contiguous, in_order
 from .entry import Entry, fit_text
 from .machine import machine
 from .nest import Nest, Unsupported
@@ -100,6 +102,9 @@ def module_text(
 def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
     inner = Code(nest.lanes)
     body = nest.text(inner)
+    if whole.is_divisible(nest):
+        for text in (whole.part_text, whole.finish_text):
+            body += text(nest, Code(nest.lanes, inner.declarations))
     door = entry(Code(nest.lanes, inner.declarations)).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
@@ -224,7 +229,7 @@ def ready(arrays: Sequence[Any], shape: tuple[int, ...] | None = None) -> Callab
             array = np.broadcast_to(array, shape)
         if array.flags.c_contiguous and array.flags.aligned:
             return array
-        return np.array(array, order="C", copy=True, subok=False)
+        return contiguous(array)
 
     return make
 
@@ -271,18 +276,14 @@ def arranged_rows(
             padded = array.reshape((1,) * (ndim - array.ndim) + array.shape)
             if not is_full:
                 rest = tuple(1 if i in dims else shape[i] for i in range(ndim))
-                return np.ascontiguousarray(np.broadcast_to(padded, rest).transpose(order)).reshape(
-                    rows, 1
-                )
+                return in_order(np.broadcast_to(padded, rest).transpose(order)).reshape(rows, 1)
             if array.size == 1:
                 return np.broadcast_to(padded.reshape(1, 1), (rows, length))
             if all(padded.shape[i] == 1 for i in kept) and all(
                 padded.shape[i] == shape[i] for i in dims
             ):
-                return np.ascontiguousarray(padded.transpose(order)).reshape(length)
-            return np.ascontiguousarray(np.broadcast_to(padded, shape).transpose(order)).reshape(
-                rows, length
-            )
+                return in_order(padded.transpose(order)).reshape(length)
+            return in_order(np.broadcast_to(padded, shape).transpose(order)).reshape(rows, length)
 
         flat = [arrange(a, f) for a, f in zip(arrays, full)]
         if not any(f and a.ndim == 2 for a, f in zip(flat, full)):

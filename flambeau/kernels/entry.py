@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import whole
 from .code import BITS, Code, Value, choose
 from .nest import FULL, SCALAR, TRAILING, Nest
 from .runtime import ARRAY, INDEX, OBJECT_TYPE, TUPLE_ITEMS
@@ -429,6 +430,8 @@ class Entry:
         code.jump(done)
         code.label(large)
         state = code.call(self.fact("PyEval_SaveThread"), "ptr")
+        if whole.is_divisible(self.nest):
+            self.run_in_pieces(frame, rows, length, state, done)
         pool_run = self.fact("pool_run")
         with code.when(pool_run.equals_pointer(Value(code, "null", "ptr"))):
             code.line(f"call void @nest({facts})")
@@ -440,6 +443,37 @@ class Entry:
         code.call(self.fact("PyEval_RestoreThread"), "void", state)
         code.jump(done)
         code.label(done)
+
+    def run_in_pieces(
+        self, frame: Value, rows: Value, length: Value, state: Value, done: str
+    ) -> None:
+        """One long row that becomes single values (see `whole`); other shapes go on behind this."""
+        code, layout, null = self.code, self.nest.frame, Value(self.code, "null", "ptr")
+        with code.when(rows.equals(1) & (length >= whole.LONG)):
+            share = (length + 65535) >> 10 & -64  # of a thousand pieces, in whole cache lines
+            chunk = choose(share > whole.PIECE, share, share.like(whole.PIECE))
+            pieces = code.emit(f"udiv i64 {(length + chunk - 1).name}, {chunk.name}", "i64")
+            size = pieces * (len(self.nest.reductions) * whole.SLOT)
+            scratch = code.call(self.fact("PyMem_RawMalloc"), "ptr", size)
+            with code.when(scratch.equals_pointer(null) ^ 1):
+                self.put(frame, layout.chunk, chunk)
+                self.put(frame, layout.scratch, scratch)
+                pool_run = self.fact("pool_run")
+                part, zero = Value(code, "@part", "ptr"), self.zero
+                with code.when(pool_run.equals_pointer(null)):
+                    code.line(
+                        f"call void @part(ptr {frame.name}, i64 0, i64 {pieces.name}, i64 0, i64 0)"
+                    )
+                with code.when(pool_run.equals_pointer(null) ^ 1):
+                    code.call(
+                        pool_run, "void", self.fact("pool"), part, frame, pieces, zero, length, zero
+                    )
+                code.line(f"call void @finish(ptr {frame.name}, i64 {pieces.name})")
+                code.call(self.fact("PyMem_RawFree"), "void", scratch)
+                code.call(self.fact("PyEval_RestoreThread"), "void", state)
+                onward = code.name("onward")
+                code.jump(done)
+                code.label(onward)
 
     @property
     def divisible(self) -> bool:

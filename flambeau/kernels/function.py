@@ -238,18 +238,19 @@ def erf(x: Value) -> Value:
 
 
 ERFC_TAIL = (
-    1.2329951181861918,
-    -0.13962111087542214,
-    0.015379739857548945,
-    0.06809608086089823,
-    -0.1010419386382015,
-    0.09375430448663159,
-    -0.06628805526708935,
-    0.03701948652564771,
-    -0.016492280643043276,
-    0.005317271565004809,
+    1.2530080579743366,
+    -0.13562114626228938,
+    -0.04756229859573689,
+    0.12964664791541208,
+    -0.11927229238628247,
+    0.06829323998892924,
+    -0.02379245833143508,
+    0.0025782180723520646,
+    0.0019982250990659835,
+    -0.000793182577911566,
+    -0.0002754560187334945,
 )
-"""exp(x^2) erfc(x) (1 + 2x) in terms of (x - 4) / (x + 4), for x from 0.45 to 10.3."""
+"""exp(x^2) erfc(x) (1 + 2x) in terms of (x - 3) / (x + 3), for x from 0 to 10.3."""
 
 
 def erfc(x: Value) -> Value:
@@ -260,7 +261,10 @@ def erfc(x: Value) -> Value:
     rounding = end.fma(end, -square)  # what the square lost, which the exponential would magnify
     gauss = exp(-square)
     gauss = gauss - gauss * rounding
-    tail = gauss * polynomial((end - 4.0) / (end + 4.0), ERFC_TAIL) / end.fma(2.0, 1.0)
+    shifted, double = end + 3.0, end.fma(2.0, 1.0)
+    inverse = 1.0 / (shifted * double)  # of both denominators at once
+    t = (end - 3.0) * double * inverse
+    tail = gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
     near = 1.0 - x.fma(polynomial(x * x, ERF_NEAR), x)
     value = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
     return choose(x.is_nan(), x, value)

@@ -19,7 +19,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import pool, runtime
+from . import memory, pool, runtime
 from .pool import Pool, usable_processors
 
 LIMIT = 256 << 20
@@ -211,4 +211,5 @@ def machine() -> Machine:
     if not _machine:
         _machine.append(Machine())
         _machine[0].start_pool()
+        memory.keep()
     return _machine[0]

@@ -45,13 +45,16 @@ def storage(dtype: Any) -> str:
 
 COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
 
+ARGUMENTS = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+
 
 class Frame:
     """Where each fact stands in the frame."""
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
         self.rows, self.length, self.width = 0, 1, 2
-        self.output = 3
+        self.chunk, self.scratch = 3, 4  # of a row that is reduced in pieces (see whole.py)
+        self.output = 5
         self.input = self.output + outputs
         self.form = self.input + inputs
         self.parameter = self.form + inputs
@@ -104,8 +107,17 @@ class Nest:
 
     def text(self, code: Code) -> str:
         """``void @nest(ptr frame, i64 row_begin, i64 row_end, i64 begin, i64 end)``."""
+        self.begin(code)
+        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
+        with code.loop(first, last) as row:
+            self.one_row(row)
+        code.line("ret void")
+        return code.function(f"@nest({ARGUMENTS})", "internal void", "noinline")
+
+    def begin(self, code: Code) -> None:
+        """Read the frame."""
         self.code = code
-        frame = Value(code, "%frame", "ptr")
+        frame = self.facts = Value(code, "%frame", "ptr")
         self.length = self.word(frame, self.frame.length)
         self.width = self.word(frame, self.frame.width)
         self.outputs = [
@@ -126,15 +138,6 @@ class Nest:
             if self.splats[i] is not None:
                 with code.when(form.equals(SCALAR)):
                     self.spread(i, code.constant(0, "i64"))
-        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-        with code.loop(first, last) as row:
-            self.one_row(row)
-        code.line("ret void")
-        return code.function(
-            "@nest(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)",
-            "internal void",
-            "noinline",
-        )
 
     def word(self, frame: Value, index: int, kind: str = "i64") -> Value:
         return self.code.load(self.code.at(frame, "i64", self.code.constant(index, "i64")), kind)
@@ -146,7 +149,6 @@ class Nest:
         code.store(code.splat(value), self.splats[i])  # type: ignore[arg-type]
 
     def one_row(self, row: Value) -> None:
-        code = self.code
         start = self.start = row * self.length
         self.row: dict[Expression, Value] = {}
         self.memo: dict[Expression, int] = {}
@@ -159,11 +161,7 @@ class Nest:
         full = [i for i, x in enumerate(self.roots) if x.full]
         if full:
             self.store_full(full, start)
-        for i, x in enumerate(self.roots):
-            if not x.full:
-                self.prepare([x])
-                place = code.at(self.outputs[i], self.results[i], row)
-                code.store(self.stored(self.row_value(x), i).lane(), place)
+        self.store_reduced(row)
 
     def begin_row(self, row: Value, start: Value) -> None:
         """Where each full operand's row begins, and how far apart its elements are: 1, or 0 on the stack."""
@@ -309,6 +307,14 @@ class Nest:
 
     # ---------------------------------------------------------------------------------- loops
 
+    def store_reduced(self, row: Value) -> None:
+        """The results that are one value a row."""
+        for i, x in enumerate(self.roots):
+            if not x.full:
+                self.prepare([x])
+                place = self.code.at(self.outputs[i], self.results[i], row)
+                self.code.store(self.stored(self.row_value(x), i).lane(), place)
+
     def store_full(self, which: list[int], start: Value) -> None:
         roots = [self.roots[i] for i in which]
         self.prepare(roots)
@@ -351,17 +357,39 @@ class Nest:
             todo.difference_update(ready)
 
     def reduce(self, items: list[Expression]) -> None:
-        code, lanes = self.code, self.lanes
-        args = [x.args[0] for x in items]
-        check_reductions(items)
+        later = self.left_for_later(items)
+        totals = self.walk(items, later, self.code.constant(0, "i64"), self.length)
+        for x, total in zip(items, totals):
+            self.row[x] = self.across_lanes(x, total)
+        self.memo.update(later)
+
+    def across_lanes(self, x: Expression, value: Value) -> Value:
+        """What all lanes join to, in every lane."""
+        by = self.lanes // 2
+        while by:
+            value, by = RULES[x.primitive.name].join(value, value.rotated(by)), by // 2
+        return value
+
+    def starts(self, items: Sequence[Expression]) -> list[Value]:
+        """What the reductions begin with."""
+        kinds = [self.code.vector(self.accumulator(x)) for x in items]
         rules = [RULES[x.primitive.name] for x in items]
-        kinds = [code.vector(self.accumulator(x)) for x in items]
-        starts = [code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
+        return [self.code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
+
+    def walk(
+        self, items: list[Expression], later: dict[Expression, int], begin: Value, end: Value
+    ) -> list[Value]:
+        """One walk over elements of the row; the lanes of what each reduction comes to.
+
+        Four accumulators keep the processor busy. They are added to the totals after `BLOCK` steps.
+        """
+        check_reductions(items)
+        code, lanes = self.code, self.lanes
+        args, starts = [x.args[0] for x in items], self.starts(items)
+        rules, kinds = [RULES[x.primitive.name] for x in items], [x.type for x in starts]
         copies = 4 if len(order(args)) < 24 else 2
         totals = [code.slot(kind, start) for kind, start in zip(kinds, starts)]
         parts = [[code.slot(kind) for _ in range(copies)] for kind in kinds]
-
-        later = self.left_for_later(items)
 
         def add(i: Value, places: list[Value], mask: Value | None) -> None:
             values = self.lanes_at([*args, *later], i, mask)
@@ -374,10 +402,9 @@ class Nest:
                 old = code.load(places[k], kinds[k])
                 code.store(rules[k].join(old, value), places[k])
 
-        zero = code.constant(0, "i64")
         step = copies * lanes
-        whole = self.length & -step
-        with code.loop(zero, whole, BLOCK * step) as block:
+        whole = begin + ((end - begin) & -step)
+        with code.loop(begin, whole, BLOCK * step) as block:
             for start, group in zip(starts, parts):
                 for place in group:
                     code.store(start, place)
@@ -391,14 +418,9 @@ class Nest:
                 while len(values) > 1:
                     values = [rule.join(a, b) for a, b in zip(values[::2], values[1::2])]
                 code.store(rule.join(code.load(total, kind), values[0]), total)
-        with code.loop(whole, self.length, lanes) as i:
-            add(i, totals, self.mask(i, self.length))
-        for x, rule, total, kind in zip(items, rules, totals, kinds):
-            value, by = code.load(total, kind), lanes // 2
-            while by:
-                value, by = rule.join(value, value.rotated(by)), by // 2
-            self.row[x] = value
-        self.memo.update(later)
+        with code.loop(whole, end, lanes) as i:
+            add(i, totals, self.mask(i, end))
+        return [code.load(total, kind) for total, kind in zip(totals, kinds)]
 
     def accumulator(self, x: Expression) -> str:
         if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any
 
-from .runtime import set_fact
+from .runtime import immortal, set_fact
 
 TEXT = """
 ; The pool, 64-bit words:
@@ -231,13 +230,11 @@ class Pool:
     def __init__(self, run: int, helper: int):
         self.run, self.helper = run, helper
         self.threads = 1
-        self.alive: list[Any] = []
         self.begin()
 
     def begin(self) -> None:
-        self.words = (ctypes.c_int64 * WORDS)()
+        self.words = immortal((ctypes.c_int64 * WORDS)())  # a helper may be looking at it
         self.helpers = 0
-        self.alive.append(self.words)  # a helper may be looking at it until the process ends
         libc = ctypes.CDLL(None)
         libc.pthread_mutex_init(self.at(_MUTEX), None)
         libc.pthread_cond_init(self.at(_CONDITION), None)
@@ -253,8 +250,7 @@ class Pool:
         self.threads = threads
         create = ctypes.CDLL(None).pthread_create
         while self.helpers < min(threads, MOST) - 1:
-            block = (ctypes.c_int64 * 2)(ctypes.addressof(self.words), self.helpers)
-            self.alive.append(block)
+            block = immortal((ctypes.c_int64 * 2)(ctypes.addressof(self.words), self.helpers))
             identity = ctypes.c_void_p()
             if create(ctypes.byref(identity), None, ctypes.c_void_p(self.helper), block):
                 break  # the system gives no more threads; those that there are do

@@ -106,9 +106,9 @@ def _offsets(inner: int, step: int) -> Any:
 
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-LEAST, LEAST_ALONE, MOST = 1 << 18, 1 << 19, 1 << 28
-"""Multiplications: fewer in all, or for two matrices alone, are quicker through NumPy; more for one
-matrix are BLAS's own field."""
+LEAST, MOST = 1 << 18, 1 << 28
+"""Multiplications: fewer are quicker through NumPy; more for one matrix are BLAS's own field. From LEAST on
+OpenBLAS would use its threads, which stall each other where a core is busy with something else."""
 DEEPEST = 1 << 14
 FAR = 1024
 """Bytes between the rows of a right operand from which on each costs a page: they are packed."""
@@ -134,7 +134,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
         lead = np.broadcast_shapes(lead, y.shape[:-2])
         x, y = np.broadcast_to(x, (*lead, m, k)), np.broadcast_to(y, (*lead, k, n))
     few = 2 * n < machine().bits // 8 // x.itemsize
-    if few or one * math.prod(lead) < (LEAST if lead else LEAST_ALONE):
+    if few or one * math.prod(lead) < LEAST:
         return NotImplemented
     result = np.empty((*lead, m, n), x.dtype)
     if bias is not None:

@@ -22,8 +22,9 @@ ARRAY = {
 _NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the same interface
 _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
-    "PyTuple_SetItem", "PyLong_AsDouble", "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument",
-    "PyType_GenericAlloc", "Py_IncRef", "Py_DecRef",
+    "PyTuple_SetItem", "PyLong_AsDouble", "PyLong_AsLongLong", "PyLong_FromLongLong",
+    "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyType_GenericAlloc", "Py_IncRef",
+    "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
 _DESCRS = {"i8": "b1", "i32": "i4", "i64": "i8", "float": "f4", "double": "f8"}
 _OBJECTS: dict[str, Any] = {
@@ -95,13 +96,18 @@ class MethodDefinition(ctypes.Structure):
 
 
 FASTCALL = 0x80
-_alive: list[MethodDefinition] = []
+
+
+def immortal(item: Any) -> Any:
+    """An object that is never freed: native code may look at it while Python ends."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(item))
+    return item
 
 
 def builtin(name: str, address: int, fallback: Any) -> Any:
     """A Python function whose body is the machine code at `address`; its self is `fallback`."""
-    definition = MethodDefinition(name.encode(), address, FASTCALL, None)
-    _alive.append(definition)
+    # The collector reads the definitions of functions that outlive this module.
+    definition = immortal(MethodDefinition(name.encode(), address, FASTCALL, None))
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..core.draws import uniform_
 from ..core.tensor import Tensor
 from . import activation as a
 from .activation import _run
+from .creation import ones_like
 from .elementary import sigmoid, tanh
 from .registry import NAMESPACES, method, public
 
@@ -169,7 +173,10 @@ def rrelu(
         )
     if not training:
         return _run(a.leaky_relu, inplace, input, (lower + upper) / 2)
-    slope = input.detach().clone().uniform_(lower, upper)  # type: ignore[attr-defined]
+    slope = ones_like(input.detach())
+    negative = input._array <= 0  # only these draw
+    drawn = uniform_(np.empty(int(negative.sum())), lower, upper)
+    slope._array[negative] = drawn
     result = a.prelu(input, slope)
     return input.copy_(result) if inplace else result  # type: ignore[attr-defined]
 

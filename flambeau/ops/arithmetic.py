@@ -12,25 +12,25 @@ from .define import pointwise
 from .registry import public
 
 
-@pointwise(label="Add", method=False, inplace=False, numbers="*")
+@pointwise(label="Add", method=False, inplace=False, numbers="*", namespace="")
 def plus(x: Expression, y: Expression) -> Expression:
     """The sum of two operands: what the operator + does (`add` has alpha too)."""
     return x + y
 
 
-@pointwise(label="Sub", method=False, inplace=False, numbers="*")
+@pointwise(label="Sub", method=False, inplace=False, numbers="*", namespace="")
 def minus(x: Expression, y: Expression) -> Expression:
     """The difference of two operands: what the operator - does."""
     return x - y
 
 
-@pointwise(label="Add", method=False, inplace=False, numbers="*")
+@pointwise(label="Add", method=False, inplace=False, numbers="*", namespace="")
 def add_scaled(x: Expression, y: Expression, alpha: complex = 1) -> Expression:
     """x + alpha y."""
     return x + y * alpha
 
 
-@pointwise(label="Sub", method=False, inplace=False, numbers="*")
+@pointwise(label="Sub", method=False, inplace=False, numbers="*", namespace="")
 def sub_scaled(x: Expression, y: Expression, alpha: complex = 1) -> Expression:
     """x - alpha y."""
     return x - y * alpha
@@ -109,7 +109,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     return sub_scaled(input, other, alpha=alpha, out=out)
 
 
-@public(method=True)
+@public()
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha input.
 

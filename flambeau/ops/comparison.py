@@ -227,7 +227,12 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 @pointwise(
-    aside="condition", names="condition input other", label="Where", method=False, inplace=False
+    aside="condition",
+    names="condition input other",
+    label="Where",
+    method=False,
+    inplace=False,
+    namespace="",
 )
 def choose(condition: Expression, x: Expression, y: Expression) -> Expression:
     """x where the condition holds, else y."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.device import defaults, resolve
 from ..core.dtype import DTYPES, state
 from ..core.kind import Kind, kind_of
 from ..core.size import Size
 from ..core.tensor import Tensor, become, wrap
-from .handle import alias
 from .registry import NAMESPACES, method
+from .view_form import alias_
 
 _OLD = [
     "float32",
@@ -37,7 +39,7 @@ def construct(kind: Kind, args: tuple, same_kind: bool = False) -> Tensor:
         TypeError: The arguments are nothing of these.
         RuntimeError: A size is negative.
     """
-    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
         return _of_data(kind, args[0], same_kind)
     if len(args) == 1 and isinstance(args[0], bool):
         raise TypeError("new(): data must be a sequence (got bool)")
@@ -63,7 +65,7 @@ def _of_data(kind: Kind, data: Any, same_kind: bool) -> Tensor:
                 f"expected a tensor of {kind.dtype} on {kind.device} (got one of {data.dtype} on "
                 f"{data.device}): convert it with .to() instead"
             )
-        return alias(data)
+        return alias_(data)
     if hasattr(data, "untyped"):
         return wrap(kind.xp.empty(0, kind.numpy), kind).set_(data)
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.device import CPU, resolve, transfer
 from ..core.device import device as Device
 from ..core.dtype import DTYPES, dtype
@@ -15,10 +15,9 @@ from ..core.kind import kind_of
 from ..core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
 from ..core.layout import is_contiguous as is_laid_out
 from ..core.promotion import result_dtype
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from .registry import method, public
 from .rule import Operation, operation
-from .write import check_writable, finish_write, store
 
 
 @operation(label="ToCopy")
@@ -193,7 +192,7 @@ class _Moving(Operation):
         source = tensors[0]
         result = wrap(values, kind_of(source._kind.dtype, options[0]))
         if mode.recording and source._node is not None:
-            self.record([result], tensors, [source._node], options)
+            self.record([result], tensors, (source._node,), options)
         return result
 
 
@@ -237,6 +236,20 @@ for _name, _target in {
     "cdouble": "complex128",
 }.items():
     _conversion(_name, DTYPES[_target])
+
+
+@method()
+def chalf(self: Tensor, *, memory_format: Any = preserve_format) -> Tensor:
+    """Complex numbers of two float16 are not supported.
+
+    Raises:
+        NotImplementedError: Always.
+
+    Source: torch.Tensor.chalf
+    """
+    raise NotImplementedError(
+        "chalf(): there is no torch.complex32 here, as NumPy has no such numbers; use cfloat()"
+    )
 
 
 @method()
@@ -293,9 +306,8 @@ def detach(self: Tensor) -> Tensor:
 
     Source: torch.Tensor.detach
     """
-    result = wrap_view(self._array, self)
-    result._cell.pop()
-    result._base = None if self._base is None else detached_root(self._base)
+    result = handle.make(self._array, self._kind, None, self._cell, self)
+    result._base = None  # writes to it are no part of this tensor's history
     return result
 
 
@@ -319,99 +331,26 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-@operation(operands="x source", label="Copy")
-def copied(x: Any, source: Any) -> Any:
-    """`source` in the shape and dtype of x."""
-    if source.dtype.kind == "c" and x.dtype.kind != "c":
-        source = source.real
-    return np.broadcast_to(source, x.shape).astype(x.dtype)
-
-
-@copied.gradient
-def _(g: Tensor) -> tuple:
-    return None, g
-
-
-@method()
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Write another tensor's values here, broadcast and cast.
-
-    Raises:
-        RuntimeError: The shape does not broadcast.
-
-    Source: torch.Tensor.copy_
-    """
-    if not isinstance(src, Tensor):
-        src = wrap(np.asarray(src, self._kind.numpy), self._kind)  # type: ignore[unreachable]
-    if _needs_move(src, self):
-        src = src.to(self.device)  # type: ignore[attr-defined]
-    from .write import broadcast
-
-    if broadcast([self._array.shape, src._array.shape]) != self._array.shape:
-        raise RuntimeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape "
-            f"{list(broadcast([self._array.shape, src._array.shape]))}"
-        )
-    check_writable(self, (self, src))
-    recording = mode.recording and (src._node is not None or self._node is not None)
-    result = copied(self, src) if recording else None
-    if result is None:
-        source = src._array
-        store(
-            self,
-            source.real if source.dtype.kind == "c" and self._array.dtype.kind != "c" else source,
-        )
-    else:
-        store(self, result._array)
-    finish_write(self, None if result is None else result._node)
-    return self
-
-
-def _needs_move(src: Tensor, target: Tensor) -> bool:
-    return src.device is not target.device
-
-
-@method()
-def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one value everywhere.
-
-    Source: torch.Tensor.fill_
-    """
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
-                "dimensions."
-            )
-        return self.copy_(value)  # type: ignore[attr-defined]
-    from .formula import number_array
-
-    return self.copy_(
-        wrap(
-            number_array(value, self._kind.xp, self.dtype).astype(  # type: ignore[attr-defined]
-                self._kind.numpy
-            ),
-            self._kind,
-        )
-    )
-
-
-@method()
-def zero_(self: Tensor) -> Tensor:
-    """Write zeros.
-
-    Source: torch.Tensor.zero_
-    """
-    return self.fill_(0)  # type: ignore[attr-defined]
-
-
 @public()
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
+def result_type(tensor: Any, other: Any) -> dtype:
     """The dtype that an operation on these operands would give.
 
+    Args:
+        tensor: A tensor or a number.
+        other: A tensor or a number.
+
+    Raises:
+        RuntimeError: The two do not promote.
+        TypeError: One is neither.
+
     Source: torch.result_type
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
+        torch.float32
     """
-    both = (tensor1, tensor2)
+    both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
         [x.dtype for x in both if isinstance(x, Tensor) and not x.ndim],
@@ -419,28 +358,23 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     )
 
 
-@public()
-def is_floating_point(input: Tensor) -> bool:
-    """Is the dtype a floating-point one?
+def _question(name: str, ask: Callable[[Tensor], Any], text: str, is_method: bool = False) -> None:
+    """Define a function that asks one thing of a tensor."""
 
-    Source: torch.is_floating_point
-    """
-    return input.dtype.is_floating_point
+    def function(input: Tensor) -> Any:
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
+        return ask(input)
 
-
-@public()
-def is_complex(input: Tensor) -> bool:
-    """Is the dtype complex?
-
-    Source: torch.is_complex
-    """
-    return input.dtype.is_complex
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{text}\n\n    Source: torch.{name}\n    "
+    public(name, method=is_method)(function)
 
 
-@public()
-def numel(input: Tensor) -> int:
-    """The number of elements.
-
-    Source: torch.numel
-    """
-    return input.numel()
+_question("is_floating_point", Tensor.is_floating_point, "Is the dtype a floating-point one?")
+_question("is_complex", Tensor.is_complex, "Is the dtype complex?")
+_question("is_signed", Tensor.is_signed, "Can the dtype hold negative numbers?")
+_question("numel", Tensor.numel, "The number of elements.")
+_question("is_nonzero", Tensor.__bool__, "Is the one element of a tensor not zero?", True)

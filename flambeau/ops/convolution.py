@@ -17,7 +17,7 @@ from .convolution_check import check_convolution, resolved_padding
 from .padding import constant_pad_
 from .registry import is_overridden, override, public
 from .rule import operation
-from .window import Window, columns, numbers, uncolumned
+from .sliding import Window, columns, numbers, uncolumned
 
 _NAMES = ("conv1d", "conv2d", "conv3d")
 

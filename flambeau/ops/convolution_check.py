@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.tensor import Tensor
-from .window import numbers
+from .sliding import numbers
 
 
 def check_convolution(

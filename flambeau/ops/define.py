@@ -12,7 +12,8 @@ from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
-from .formula import FormulaOperation, record_binary, record_unary
+from .formula import FormulaOperation
+from .recorded import record_binary, record_unary
 from .registry import public
 
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
@@ -47,7 +48,8 @@ def pointwise(
         also: Further places of the function, such as "special.expit".
         method: Make it a Tensor method; a string gives the names.
         inplace: Make the in-place method (the name and an underscore) too.
-        namespace: Where the function is public; None for one that is not the package's own.
+        namespace: Where the function is public; "" for nowhere, None for one that is not the package's
+            own.
         numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
         refuses: Kinds of dtypes without a meaning: "bool", "int", "half", "float", "complex".
     """
@@ -69,7 +71,7 @@ def pointwise(
         operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
-        if namespace is not None:
+        if namespace:
             if namespace != "torch":  # pickle looks a function up where it is
                 function.__module__ = f"flambeau.{namespace}"
             public(operation.name, *also.split(), method=method, namespace=namespace)(function)

@@ -12,19 +12,30 @@ from .define import pointwise
 from .registry import public
 
 
-@pointwise(kind=PromotionKind.INT_TO_FLOAT, label="Div", method=False, inplace=False, numbers="*")
+@pointwise(
+    kind=PromotionKind.INT_TO_FLOAT,
+    label="Div",
+    method=False,
+    inplace=False,
+    numbers="*",
+    namespace="",
+)
 def quotient(x: Expression, y: Expression) -> Expression:
     """The quotient; integers are divided as floats."""
     return x / y
 
 
-@pointwise(label="Div", method=False, inplace=False, numbers="*", refuses="bool complex")
+@pointwise(
+    label="Div", method=False, inplace=False, numbers="*", refuses="bool complex", namespace=""
+)
 def quotient_floor(x: Expression, y: Expression) -> Expression:
     """The quotient, rounded down."""
     return p.floor_divide(x, y)
 
 
-@pointwise(label="Div", method=False, inplace=False, numbers="*", refuses="bool complex")
+@pointwise(
+    label="Div", method=False, inplace=False, numbers="*", refuses="bool complex", namespace=""
+)
 def quotient_trunc(x: Expression, y: Expression) -> Expression:
     """The quotient, rounded towards zero."""
     if x.domain < Domain.REAL:

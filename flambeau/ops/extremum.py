@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.dtype import int64
 from ..core.result import named_result
 from ..core.tensor import Tensor, wrap
@@ -138,7 +139,7 @@ def aminmax(
     return MinMax(result if out is None else write_out(out, result, "aminmax"))
 
 
-def _extreme(name: str, find: Any) -> Any:
+def _extreme(name: str, largest: bool) -> Any:
     def function(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
     ) -> Tensor:
@@ -150,15 +151,12 @@ def _extreme(name: str, find: Any) -> Any:
             )
         not_empty(name, input, dim, IndexError)
         if dim is None:
-            values = np.asarray(find(array.reshape(-1)))
+            values = np.asarray(kernels.extreme.place(array.reshape(-1), 0, largest))
             values = values.reshape((1,) * array.ndim) if keepdim else values
         else:
             axis = wrap_dims(dim, array.ndim)[0]
-            values = (
-                np.asarray(find(array, axis=axis, keepdims=keepdim))
-                if array.ndim
-                else np.asarray(0)
-            )
+            places = kernels.extreme.place(array, axis, largest) if array.ndim else 0
+            values = np.expand_dims(places, axis) if keepdim and array.ndim else np.asarray(places)
         result = wrap(values.astype(np.int64, copy=False), input._kind.with_dtype(int64))
         return result if out is None else write_out(out, result, name)
 
@@ -170,4 +168,4 @@ def _extreme(name: str, find: Any) -> Any:
     return public(name, method=name)(function)
 
 
-argmax, argmin = _extreme("argmax", np.argmax), _extreme("argmin", np.argmin)
+argmax, argmin = _extreme("argmax", True), _extreme("argmin", False)

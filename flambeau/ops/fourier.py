@@ -24,6 +24,10 @@ FORWARD: tuple[Any, ...] = ("backward", "ortho", "forward")
 @operation(label="FftC2C")
 def c2c_(x: Any, dims: Any, scale: int, forward: bool) -> Any:
     """Complex to complex."""
+    if len(dims) == 1:
+        if forward:
+            return np.fft.fft(x, axis=dims[0], norm=FORWARD[scale])
+        return np.fft.ifft(x, axis=dims[0], norm=FORWARD[2 - scale])
     if forward:
         return np.fft.fftn(x, axes=dims, norm=FORWARD[scale])
     return np.fft.ifftn(x, axes=dims, norm=FORWARD[2 - scale])
@@ -37,6 +41,8 @@ def _(g: Tensor, dims: Any, scale: int, forward: bool) -> Tensor:
 @operation(label="FftR2C")
 def r2c_(x: Any, dims: Any, scale: int) -> Any:
     """Real to complex, of which the last dimension's first half is given."""
+    if len(dims) == 1:
+        return np.fft.rfft(x, axis=dims[0], norm=FORWARD[scale])
     return np.fft.rfftn(x, axes=dims, norm=FORWARD[scale])
 
 
@@ -49,6 +55,8 @@ def _(g: Tensor, dims: Any, scale: int, shape_x: tuple[int, ...]) -> Tensor:
 @operation(label="FftC2R")
 def c2r_(x: Any, dims: Any, size: int, scale: int) -> Any:
     """The first half of a Hermitian spectrum to real numbers."""
+    if len(dims) == 1:
+        return np.fft.irfft(x, size, dims[0], norm=FORWARD[2 - scale])
     sizes = [x.shape[i] for i in dims[:-1]] + [size]
     return np.fft.irfftn(x, sizes, dims, norm=FORWARD[2 - scale])
 
@@ -236,7 +244,7 @@ for _kind in _KINDS:
 
 
 def _frequencies(name: str, n: int, d: float, values: Any, options: dict[str, Any]) -> Tensor:
-    from .creation import tensor
+    from .data import tensor
 
     dtype = options.get("dtype")
     if dtype is not None and dtype.category < 2:

@@ -12,20 +12,9 @@ from ..core.memory import at, owner
 from ..core.tensor import Tensor, become, wrap
 from .copying import parts_of
 from .registry import method
-from .rule import operation
+from .view_form import alias_
 
 # ----------------------------------------------------------------------------------- its class
-
-
-@operation(view=True, label="Alias")
-def alias(x: Any) -> Any:
-    """The same elements of the same memory."""
-    return x[...]
-
-
-@alias.gradient
-def _(g: Tensor) -> Tensor:
-    return g
 
 
 @method()
@@ -44,7 +33,7 @@ def as_subclass(self: Tensor, cls: type) -> Any:
         >>> torch.ones(2).as_subclass(Tagged) + 1
         Tagged([2., 2.])
     """
-    return become(alias(self), cls)
+    return become(alias_(self), cls)
 
 
 def _make_subclass(cls: type, data: Tensor, require_grad: bool = False, **options: Any) -> Any:

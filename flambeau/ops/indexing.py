@@ -7,197 +7,79 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
-from ..core.kind import kind_of
-from ..core.tensor import Tensor, wrap, wrap_numpy, wrap_view
+from ..core.quiet import quiet
+from ..core.tensor import UNVERSIONED, Tensor, wrap, wrap_view
+from .expansion import expand
+from .index_key import index_array, snapshot, split_key
+from .index_rule import gathered, put_advanced, put_at
+from .inplace import number_for, write_result
+from .part import index_basic, select_
 from .registry import method, public
-from .rule import operation
-from .view import index_basic, select_
-from .write import check_writable, finish_write, store
+from .write import check_writable, finish_write
 
-_BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _FULL = slice(None)
 
 
-@operation(operands="x", label="Index")
-def index_advanced(x: Any, key: tuple) -> Any:
-    """The elements at index arrays and masks: a copy."""
-    return x[key]
+def is_plain(key: tuple) -> bool:
+    """Is it a key of the items that NumPy reads as PyTorch does?"""
+    for item in key:
+        cls = item.__class__
+        if (
+            cls is not int
+            and (cls is not slice or item.step is not None)
+            and item is not None
+            and item is not Ellipsis
+        ):
+            return False
+    return True
 
 
-@index_advanced.gradient
-def _(g: Tensor, key: tuple, shape_x: tuple[int, ...]) -> Tensor:
-    return add_advanced(g, key, shape_x)
+def _whole(key: Any) -> tuple:
+    """A plain key with an Ellipsis, so that a view comes of it and never a number."""
+    items = key if key.__class__ is tuple else (key,)
+    return items if any(item is Ellipsis for item in items) else (*items, Ellipsis)
 
 
-@operation
-def add_advanced(g: Any, key: tuple, shape: tuple[int, ...]) -> Any:
-    """Zeros with `g` added where `index_advanced` looked."""
-    whole = np.zeros(shape, g.dtype)
-    np.add.at(whole, key, g)
-    return whole
-
-
-@add_advanced.gradient
-def _(g: Tensor, key: tuple) -> Tensor:
-    return index_advanced(g, key)
-
-
-@operation(operands="x values", label="IndexPut")
-def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
-    """`x` with values written, or added, at index arrays and masks."""
-    whole = x.copy()
-    if accumulate:
-        np.add.at(whole, key, values)
-    else:
-        whole[key] = values
-    return whole
-
-
-@put_advanced.gradient
-def _(g: Tensor, key: tuple, accumulate: bool, needs: tuple[bool, ...]) -> list[Any]:
-    own = g if accumulate else put_advanced(g, _zero_like(g), key, False)
-    return [own if needs[0] else None, index_advanced(g, key) if needs[1] else None]
-
-
-@operation(operands="x values", label="Copy")
-def overwrite(x: Any, values: Any) -> Any:
-    """`values` in the shape and dtype of `x`."""
-    return np.broadcast_to(values, x.shape).astype(x.dtype)
-
-
-@overwrite.gradient
-def _(g: Tensor) -> list[Any]:
-    return [None, g]
-
-
-def _zero_like(x: Tensor) -> Tensor:
-    return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
-
-
-def index_array(item: Any) -> np.ndarray:
-    """An item of a key as an array of integers or booleans.
-
-    Raises:
-        IndexError: It is neither.
-    """
-    if isinstance(item, Tensor):
-        array = item._array
-    else:
-        array = np.asarray(
-            [np.asarray(i) for i in item] if isinstance(item, (list, tuple)) else item
-        )
-        if array.size == 0 and isinstance(item, (list, tuple)):
-            array = array.astype(np.int64)
-    if array.dtype == np.uint8:
-        import warnings  # only old programs index by bytes
-
-        warnings.warn(
-            "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
-            "torch.bool instead.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return array.astype(bool)
-    if array.dtype not in (np.int64, np.int32, bool) and (
-        isinstance(item, Tensor) or array.dtype.kind not in "iu"
-    ):
-        raise IndexError(
-            "tensors used as indices must be long, int, byte or bool tensors, "
-            f"not {array.dtype}: convert with .long() or .bool()"
-        )
-    return array
-
-
-def split_key(key: Any, shape: tuple[int, ...]) -> tuple[tuple, tuple | None]:
-    """`key` as a basic one and one of arrays for its result (None: there are no arrays).
-
-    Integers are taken first, so that they do not count among the arrays, as they do in NumPy.
-    """
-    items = [_item(item) for item in (key if isinstance(key, tuple) else (key,))]
-    used = sum(_uses(item) for item in items)
-    if used > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
-    if not any(item is Ellipsis for item in items):
-        items.append(Ellipsis)
-    basic: list[Any] = []
-    arrays: list[Any] = []
-    dim, found = 0, False
-    for item in items:
-        if item is Ellipsis:
-            rest = len(shape) - used
-            basic += [_FULL] * rest
-            arrays += [_FULL] * rest
-            dim += rest
-        elif isinstance(item, np.ndarray):
-            _check(item, dim, shape)
-            found = True
-            basic += [_FULL] * _uses(item)
-            arrays.append(item)
-            dim += _uses(item)
+def simple_key(key: Any) -> Any:
+    """An index tensor, or a tuple of them and whole slices, for NumPy; None for any other key."""
+    if isinstance(key, Tensor):
+        array = key._array
+        return array if array.ndim and array.dtype.char in "lq?i" else None
+    if key.__class__ is slice and key.step is None:
+        return key
+    if key.__class__ is not tuple:
+        return None
+    items = []
+    for item in key:
+        if isinstance(item, Tensor):
+            array = item._array
+            if not array.ndim or array.dtype.char not in "lqi":
+                return None
+            items.append(array)
+        elif item.__class__ is slice and item.step is None:
+            items.append(item)
         else:
-            _check_basic(item, dim, shape)
-            basic.append(item)
-            arrays += [] if item.__class__ is int else [_FULL]
-            dim += item is not None
-    return (*basic, Ellipsis), tuple(arrays) if found else None
+            return None
+    return tuple(items)
 
 
-def _item(item: Any) -> Any:
-    if item.__class__ in _BASIC:
-        return item
-    if isinstance(item, slice):
-        return item
-    if isinstance(item, (bool, np.bool_)):
-        return np.asarray(item)
-    if isinstance(item, (int, np.integer)):
-        return int(item)
-    if isinstance(item, (float, complex, str)):
-        raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
-            f"Variables are valid indices (got {type(item).__name__})"
-        )
-    array = index_array(item)
-    return int(array) if array.ndim == 0 and array.dtype != bool else array
+def _is_wrong_mask(array: Any, key: Any) -> bool:
+    """A mask without elements, of which NumPy takes any shape."""
+    return key.__class__ is np.ndarray and key.size == 0 and key.shape != array.shape[: key.ndim]
 
 
-def _uses(item: Any) -> int:
-    if isinstance(item, np.ndarray):
-        return item.ndim if item.dtype == bool else 1
-    return 0 if item is None or item is Ellipsis else 1
-
-
-def _check_basic(item: Any, dim: int, shape: tuple[int, ...]) -> None:
-    if isinstance(item, slice):
-        if item.step is not None and int(item.step) <= 0:
-            raise ValueError("step must be greater than zero: use flip() to reverse a dimension")
-    elif item is not None and not -shape[dim] <= item < shape[dim]:
-        raise IndexError(
-            f"index {item} is out of bounds for dimension {dim} with size {shape[dim]}"
-        )
-
-
-def _check(item: np.ndarray, dim: int, shape: tuple[int, ...]) -> None:
-    if item.dtype == bool:
-        if item.shape != shape[dim : dim + item.ndim]:
-            raise IndexError(
-                f"The shape of the mask {list(item.shape)} at index {dim} does not match "
-                f"the shape of the indexed tensor {list(shape)} at index {dim}"
-            )
-    elif item.size and (item.min() < -shape[dim] or item.max() >= shape[dim]):
-        bad = int(item.max() if item.max() >= shape[dim] else item.min())
-        raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {shape[dim]}")
-
-
-def _is_basic(key: Any) -> bool:
-    """Is it one of the plain keys that NumPy reads as PyTorch does?"""
-    if key.__class__ is tuple:
-        return all(
-            not (
-                item.__class__ not in _BASIC or (item.__class__ is slice and item.step is not None)
-            )
-            for item in key
-        )
-    return key.__class__ in _BASIC and (key.__class__ is not slice or key.step is None)
+def _simple(array: Any, key: Any) -> Any:
+    """What a simple key reads; None where it is not one, or reads nothing."""
+    key = simple_key(key)
+    if key is None or not array.ndim or _is_wrong_mask(array, key):
+        return None
+    try:
+        found = array[key]
+    except IndexError:
+        return None  # the general way says it in PyTorch's words
+    if key.__class__ is slice or found.flags.c_contiguous:
+        return found
+    return np.ascontiguousarray(found)
 
 
 @method()
@@ -208,29 +90,28 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         IndexError: An index is out of range, or no index.
         ValueError: A slice's step is not positive.
     """
-    if self._node is None and _is_basic(key):
+    cls = key.__class__
+    if cls is int or (cls is tuple and is_plain(key)) or key is None:
         try:
+            if self._node is not None:
+                return select_(self, 0, key) if cls is int else index_basic(self, _whole(key))
             array = self._array[key]
             if array.__class__ is not np.ndarray:
-                array = self._array[(*key, Ellipsis) if key.__class__ is tuple else (key, Ellipsis)]
+                array = self._array[(*key, ...) if cls is tuple else (key, ...)]
             return wrap_view(array, self)
         except IndexError:
             pass  # the general way below says it in PyTorch's words
+    elif self._node is None:
+        found = _simple(self._array, key)
+        if found is not None:
+            return wrap_view(found, self) if cls is slice else wrap(found, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
-        return _view(self, basic)
+        if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
+            return select_(self, 0, basic[0])
+        return index_basic(self, basic)
     plain = all(item == _FULL for item in basic[:-1])
-    return _gathered(self if plain else _view(self, basic), arrays)
-
-
-def _view(x: Tensor, basic: tuple) -> Tensor:
-    if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
-        return select_(x, 0, basic[0])
-    return index_basic(x, basic)
-
-
-def _gathered(x: Tensor, arrays: tuple) -> Tensor:
-    return index_advanced(x, arrays)
+    return gathered(self if plain else index_basic(self, basic), arrays)
 
 
 @method()
@@ -240,66 +121,132 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
     Raises:
         IndexError: An index is out of range, or no index.
         RuntimeError: Shapes do not broadcast, or the write would break history.
+        TypeError: The value is neither a tensor nor a number.
     """
+    if self._node is None and _set_simply(self, key, value):
+        return
+    if not isinstance(value, Tensor):
+        if not isinstance(value, (int, float, complex, np.generic)):
+            name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(
+                f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
+                "make it a tensor first"
+            )
+        value = number_for(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
-    given = (
-        value
-        if isinstance(value, Tensor)
-        else wrap_numpy(np.asarray(value).astype(self._kind.numpy))
-    )
-    with_view = index_basic(self, basic)
-    shape = with_view._array.shape if arrays is None else with_view._array[arrays].shape
-    given = _squeezed(given, shape)
+    target = index_basic(self, basic)
     if arrays is None:
-        write(with_view, (given,), lambda: overwrite(with_view, given))
+        value = _without_leading_ones(value, target._array.ndim)
+        target.copy_(value if value._array.ndim == 0 else expand(value, target._array.shape))
+        return
+    if all(item == _FULL for item in basic[:-1]):
+        target = self
+    fitting = _without_leading_ones(value, target._array[arrays].ndim)
+    _put(target, arrays, fitting, False, value._array.ndim > 0)
+
+
+def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
+    """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
+    kind, array, cls = x._kind, x._array, value.__class__
+    if cls is float or cls is int:
+        if cls not in kind.numbers or not -3e38 < value < 3e38 or kind.numpy is not kind.compute:
+            return False
+    elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
+        return False
     else:
-        target = self if all(item == _FULL for item in basic[:-1]) else with_view
-        _put(target, arrays, given, False)
-
-
-def _squeezed(value: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`value` without leading dimensions of size 1 that `shape` does not have."""
-    own = value._array.shape
-    extra = len(own) - len(shape)
-    if extra > 0 and own[:extra] == (1,) * extra:
-        value = value.reshape(own[extra:])  # type: ignore[attr-defined]
-        own = own[extra:]
+        value = value._array
+        if np.may_share_memory(value, array):
+            return False
+    base = x._base
+    if (base is not None and base._node is not None) or 0 in array.strides:
+        return False
+    if mode.inference or x._cell[0] is UNVERSIONED:
+        return False
+    if not (key.__class__ is int or (key.__class__ is tuple and is_plain(key))):
+        key = simple_key(key)
+        if key is None or not array.ndim or _is_wrong_mask(array, key):
+            return False
     try:
-        fits = np.broadcast_shapes(own, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+        array[key] = value
+    except (IndexError, ValueError, OverflowError, TypeError):
+        return False
+    finish_write(x, None)
+    return True
+
+
+@method()
+def __delitem__(self: Tensor, key: Any) -> None:
+    """Elements cannot be deleted.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError("Tensor does not support deleting items")
+
+
+def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
+    """`value` without leading dimensions of size 1, where it has more than `ndim`."""
+    shape = value._array.shape
+    extra = len(shape) - ndim
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return value.reshape(shape[extra:])
+    return value
+
+
+def _same_dtype(target: Tensor, source: Tensor) -> None:
+    if target._kind.dtype is not source._kind.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{target.dtype.legacy} for the destination and {source.dtype.legacy} for the source."
+        )
+
+
+def _fits(target: Tensor, key: tuple, values: Tensor, strict: bool = True) -> Tensor:
+    """`values` in the target's dtype.
+
+    Raises:
+        RuntimeError: They do not broadcast to what the key reads.
+    """
+    shape, own = target._array[key].shape, values._array.shape
+    pairs = zip(own[::-1], shape[::-1])
+    if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
             f"indexing result of shape {list(shape)}"
         )
-    return value
+    if strict:
+        _same_dtype(target, values)
+    return values if values._kind is target._kind else values.to(target.dtype)
 
 
-def write(target: Tensor, operands: tuple, make: Any) -> Tensor:
-    """Store what `make` gives into `target`, in place, as its history."""
-    check_writable(target, (target, *operands))
-    result = make()
-    store(target, result._array)
-    finish_write(target, result._node)
+def _put(
+    target: Tensor, key: tuple, values: Tensor, accumulate: bool, strict: bool = True
+) -> Tensor:
+    """Write in place at index arrays."""
+    values = _fits(target, key, values, strict)
+    if mode.recording and (target._node is not None or values._node is not None):
+        return write_result(
+            target, lambda x: put_advanced(x, values, snapshot(key), accumulate), (values,)
+        )
+    check_writable(target, (values,))
+    with quiet():
+        put_at(target._array, key, values._array, accumulate)
+    finish_write(target, None)
     return target
 
 
-def _put(target: Tensor, arrays: tuple, values: Tensor, accumulate: bool) -> Tensor:
-    if not mode.recording or (target._node is None and values._node is None):
-        check_writable(target, (values,))
-        if accumulate:
-            np.add.at(target._array, arrays, values._array)
-        else:
-            target._array[arrays] = values._array
-        finish_write(target, None)
-        return target
-    return write(target, (values,), lambda: put_advanced(target, values, arrays, accumulate))
-
-
-def _keys(input: Tensor, indices: Any) -> tuple:
-    key = tuple(_FULL if item is None else index_array(item) for item in indices)
-    arrays = split_key(key, input._array.shape)[1]
+def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
+    if len(indices) > input._array.ndim and not any(
+        isinstance(item, Tensor) and item._array.dtype == bool for item in indices
+    ):
+        raise IndexError(
+            f"too many indices for tensor of dimension {input._array.ndim} (got {len(indices)})"
+        )
+    for i, item in enumerate(indices):
+        if item is None:
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got NoneType")
+    key = tuple(index_array(item) for item in indices)
+    arrays = split_key(key, input._array.shape, False)[1]
     return arrays if arrays is not None else (Ellipsis,)
 
 
@@ -307,9 +254,20 @@ def _keys(input: Tensor, indices: Any) -> tuple:
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) at index tensors.
 
+    Raises:
+        IndexError: An index is out of range, or no index.
+        RuntimeError: The values do not broadcast, or have another dtype.
+
     Source: torch.index_put
+
+    Example:
+        >>> import flambeau as torch
+        >>> i = torch.tensor([0, 0, 1])
+        >>> torch.index_put(torch.zeros(2), (i,), torch.ones(3), accumulate=True)
+        tensor([2., 1.])
     """
-    return put_advanced(input, values, _keys(input, indices), accumulate)
+    key = _keys(input, indices, values)
+    return put_advanced(input, _fits(input, key, values), snapshot(key), accumulate)
 
 
 @public(method=True)
@@ -318,73 +276,4 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
     Source: torch.Tensor.index_put_
     """
-    return _put(input, _keys(input, indices), values, accumulate)
-
-
-@public(method=True)
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where a mask is true, in one dimension.
-
-    Source: torch.masked_select
-
-    Example:
-        >>> import flambeau as torch
-        >>> x = torch.tensor([1, 2, 3])
-        >>> torch.masked_select(x, x > 1)
-        tensor([2, 3])
-    """
-    if mask._array.dtype != bool:
-        raise RuntimeError(f"masked_select: expected BoolTensor for mask, not {mask.dtype}")
-    shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
-    spread = input if shape == input._array.shape else input.expand(shape)  # type: ignore[attr-defined]
-    return index_advanced(spread, (np.broadcast_to(mask._array, shape),))
-
-
-@public(method=True)
-def take(input: Tensor, index: Tensor) -> Tensor:
-    """The elements at indices into the flattened tensor.
-
-    Source: torch.take
-    """
-    flat = input.reshape(-1)  # type: ignore[attr-defined]
-    _check(index._array, 0, flat._array.shape)
-    return index_advanced(flat, (index._array,))
-
-
-@public(method=True)
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of a dimension at indices.
-
-    Source: torch.index_select
-    """
-    from ..core.tensor import wrap_dim
-
-    at = wrap_dim(dim, input.ndim)
-    x = input if input.ndim else input.reshape(1)  # type: ignore[attr-defined]
-    array = index._array.reshape(-1)
-    _check(array, at, x._array.shape)
-    result = index_advanced(x, (*(_FULL,) * at, array))
-    return result if input.ndim else result.reshape(())  # type: ignore[attr-defined]
-
-
-@public(method=True)
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not zero.
-
-    Source: torch.nonzero
-    """
-    array = input._array
-    kind = kind_of(_int64(), input.device)
-    if as_tuple:
-        return tuple(wrap(part, kind) for part in np.atleast_1d(array).nonzero())
-    found = np.argwhere(array) if array.ndim else np.empty((int(bool(array)), 0), np.int64)
-    return wrap(found, kind)
-
-
-public("argwhere", method="argwhere")(lambda input: nonzero(input))
-
-
-def _int64() -> Any:
-    from ..core.dtype import DTYPES
-
-    return DTYPES["int64"]
+    return _put(input, _keys(input, indices, values), values, accumulate)

@@ -15,20 +15,24 @@ from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
 LATE = {
+    "buffer": ("asarray frombuffer", ""),
     "calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "complex_parts": ("complex polar", ""),
     "distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "gamma": ("_standard_gamma", ""),
-    "histogram": ("bincount histc histogram histogramdd", "bincount histc histogram"),
     "fourier": ("", ""),
     "spectrogram": ("istft stft", "istft stft"),
+    "window": (
+        "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+        "",
+    ),
     "linear": (
         "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
         "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
-        "qr slogdet svd svd_lowrank trace triangular_solve",
+        "qr slogdet svd svd_lowrank triangular_solve",
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
-        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd trace triangular_solve",
+        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
-    "alpha_dropout": ("alpha_dropout feature_alpha_dropout", ""),
     "attention": ("", ""),
     "connectionist": ("ctc_loss", ""),
     "convolution": (
@@ -44,11 +48,36 @@ LATE = {
     "pooling_fractional": ("", ""),
     "resize": ("", ""),
     "shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
+    "activation_function": ("celu_ prelu relu_ rrelu rrelu_ selu_ threshold threshold_", "prelu"),
+    "channel": ("group_norm", ""),
+    "classification": ("", ""),
+    "counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "histogram": ("histc histogram histogramdd", "histc histogram"),
+    "loss": ("", ""),
+    "margin": ("", ""),
+    "polynomial": ("", ""),
+    "quantile": ("nanquantile quantile", "nanquantile quantile"),
+    "sampling": (
+        "bernoulli binomial multinomial normal poisson",
+        "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_ uniform_",
+    ),
+    "similarity": ("cosine_similarity pairwise_distance", ""),
+    "unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "scatter_reduce": (
+        "index_add index_copy index_fill index_reduce scatter_reduce",
+        "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
+        "index_reduce_ scatter_reduce scatter_reduce_",
+    ),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
 
 NEURAL = (
-    "alpha_dropout",
+    "activation_function",
+    "channel",
+    "classification",
+    "loss",
+    "margin",
+    "similarity",
     "attention",
     "connectionist",
     "convolution",

@@ -17,26 +17,26 @@ from .reduction import sum
 from .registry import public
 
 
-@pointwise(label="MseLoss", method=False, inplace=False)
+@pointwise(label="MseLoss", method=False, inplace=False, namespace="")
 def squared_error(x: Expression, y: Expression) -> Expression:
     """(x - y)^2."""
     return p.square(x - y)
 
 
-@pointwise(label="L1Loss", method=False, inplace=False)
+@pointwise(label="L1Loss", method=False, inplace=False, namespace="")
 def absolute_error(x: Expression, y: Expression) -> Expression:
     """|x - y|."""
     return p.absolute(x - y)
 
 
-@pointwise(label="SmoothL1Loss", names="input target", method=False, inplace=False)
+@pointwise(label="SmoothL1Loss", names="input target", method=False, inplace=False, namespace="")
 def smooth_error(x: Expression, y: Expression, beta: float = 1.0) -> Expression:
     """(x - y)^2 / (2 beta) below beta, |x - y| - beta / 2 above."""
     d = p.absolute(x - y)
     return p.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
 
 
-@pointwise(label="HuberLoss", names="input target", method=False, inplace=False)
+@pointwise(label="HuberLoss", names="input target", method=False, inplace=False, namespace="")
 def huber_error(x: Expression, y: Expression, delta: float = 1.0) -> Expression:
     """(x - y)^2 / 2 below delta, delta (|x - y| - delta / 2) above."""
     d = p.absolute(x - y)
@@ -156,6 +156,7 @@ def huber_loss(
     method=False,
     inplace=False,
     refuses="bool int complex",
+    namespace="",
 )
 def bernoulli_loss(x: Expression, y: Expression) -> Expression:
     """-(y log x + (1 - y) log(1 - x)), the logarithms at least -100."""
@@ -173,6 +174,7 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
     method=False,
     inplace=False,
     refuses="complex",
+    namespace="",
 )
 def logit_loss(x: Expression, y: Expression) -> Expression:
     """The same of sigmoid(x), without overflow."""
@@ -257,13 +259,13 @@ def _times_log(y: Expression) -> Expression:
     return p.where(p.isnan(y), y, p.where(zero, 0.0, y * p.log(p.where(zero, 1.0, y))))
 
 
-@pointwise(label="Sub", method=False, inplace=False)
+@pointwise(label="Sub", method=False, inplace=False, namespace="")
 def divergence(x: Expression, y: Expression) -> Expression:
     """y (log y - x), the first term 0 where y is not positive."""
     return _times_log(y) - y * x
 
 
-@pointwise(label="Mul", method=False, inplace=False)
+@pointwise(label="Mul", method=False, inplace=False, namespace="")
 def log_divergence(x: Expression, y: Expression) -> Expression:
     """exp(y) (y - x)."""
     return p.exp(y) * (y - x)
@@ -305,6 +307,7 @@ def kl_div(
     method=False,
     inplace=False,
     static="log_input full",
+    namespace="",
 )
 def poisson_loss(
     x: Expression, y: Expression, eps: float = 1e-8, log_input: bool = True, full: bool = False
@@ -346,7 +349,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
-@pointwise(names="input target var eps", method=False, inplace=False, static="full")
+@pointwise(names="input target var eps", method=False, inplace=False, static="full", namespace="")
 def gaussian_loss(
     x: Expression, y: Expression, var: Expression, eps: float = 1e-6, full: bool = False
 ) -> Expression:

@@ -19,7 +19,7 @@ from .row import rowwise
 from .similarity import pairwise_distance
 
 
-@pointwise(names="input target margin", method=False, inplace=False)
+@pointwise(names="input target margin", method=False, inplace=False, namespace="")
 def hinge_loss(x: Expression, y: Expression, margin: float = 1.0) -> Expression:
     """x where y is 1, max(0, margin - x) where it is -1, both elsewhere."""
     apart = p.where(p.equal(y, 1), 0.0, p.where(margin - x > 0, margin - x, 0.0))
@@ -72,7 +72,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)  # type: ignore
 
 
-@pointwise(label="SoftMarginLoss", method=False, inplace=False, refuses="complex")
+@pointwise(label="SoftMarginLoss", method=False, inplace=False, refuses="complex", namespace="")
 def logistic_loss(x: Expression, y: Expression) -> Expression:
     """log(1 + exp(-y x)), without overflow."""
     z = -y * x

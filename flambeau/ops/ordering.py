@@ -1,33 +1,30 @@
-"""Largest and smallest, sorting, running sums, masks and tables of rows."""
+"""What sorting answers: sort, argsort, topk, kthvalue, median, mode. nan is the largest."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import operator
+from typing import Any
 
 import numpy as np
 
-from ..core.dtype import bool_, int64, uint8
+from .. import kernels
+from ..core.dtype import int64
+from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
-from .comparison import choose, maximum, minimum
-from .extremum import argmax, argmin, max_, min_, not_empty
-from .registry import method, public
-from .row import one_dim
+from .index_rule import along, sibling
+from .named import into, named
+from .registry import public
 from .rule import operation
-from .view import view_as_real
 from .write import write_out
 
-
-class ValuesIndices(NamedTuple):
-    """Values, and where along the dimension they stood."""
-
-    values: Tensor
-    indices: Tensor
+ValuesIndices = named("max", "values indices")
+Sorted, TopK = named("sort", "values indices"), named("topk", "values indices")
 
 
 @operation(operands="x index", label="Gather")
 def take_along(x: Any, index: Any, dim: int) -> Any:
     """The elements of x at the indices along a dimension, of which each is taken at most once."""
-    return np.take_along_axis(x, index, dim)
+    return kernels.indexed.take(x, along(index, dim))
 
 
 @take_along.gradient
@@ -39,7 +36,7 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` at the indices along a dimension."""
     whole = np.zeros(shape, g.dtype)
-    np.put_along_axis(whole, index, g, dim)
+    whole[along(index, dim)] = g
     return whole
 
 
@@ -48,77 +45,66 @@ def _(g: Tensor, index: Tensor, dim: int) -> tuple:
     return take_along(g, index, dim), None
 
 
-def _at_zero(input: Tensor) -> Tensor:
-    """Where the element of a 0-d tensor stands."""
-    return wrap(np.zeros((), np.int64), input._kind.with_dtype(int64))
+_sort, _topk = sibling(take_along, "Sort"), sibling(take_along, "Topk")
 
 
-def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
-    def function(
-        input: Tensor,
-        dim: Any = None,
-        keepdim: bool = False,
-        *,
-        other: Tensor | None = None,
-        out: Any = None,
-    ) -> Any:
-        if isinstance(dim, Tensor) or other is not None:
-            return of_two(input, other if other is not None else dim, out=out)
-        if not isinstance(input, Tensor):
-            raise TypeError(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-            )
-        if dim is None:
-            not_empty(name, input, ())
-            return of_all(input, out=out)
-        result = along(input, dim, keepdim)
-        return result if out is None else ValuesIndices(*write_out(out, result, name))
-
-    def along(input: Tensor, dim: int, keepdim: bool) -> ValuesIndices:
-        one_dim(name, dim)
-        if input.dtype.is_complex:
-            raise RuntimeError(f"{name}(): does not support complex input")
-        not_empty(name, input, dim)
-        at = wrap_dim(dim, input.ndim)
-        if input.ndim == 0:
-            return ValuesIndices(input.clone(), _at_zero(input))
-        index = where(input.to(uint8) if input.dtype is bool_ else input, at, True)
-        values = take_along(input, index, at)
-        if keepdim:
-            return ValuesIndices(values, index)
-        return ValuesIndices(values.squeeze(at), index.squeeze(at))
-
-    function.__name__ = function.__qualname__ = name
-    size = "largest" if name == "max" else "smallest"
-    function.__doc__ = (
-        f"The {size} element; with a dimension, (values, indices) along it; of two tensors, element by element.\n\n"
-        f"    Source: torch.{name}\n    "
-    )
-    return public(name, method=name)(function)
+def sortable(array: Any) -> Any:
+    """An array that NumPy sorts with nan at the end."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
-max = _extreme("max", max_, argmax, maximum)
-min = _extreme("min", min_, argmin, minimum)
-
-
-def _order(input: Tensor, dim: int, descending: bool) -> Tensor:
+def order(array: Any, dim: int, descending: bool = False) -> Any:
     """Indices that sort a dimension, equal elements in their order."""
-    array = input._array
-    if descending:  # reversing twice keeps equal elements in their order
-        back = np.flip(np.argsort(np.flip(array, dim), dim, kind="stable"), dim)
-        index = array.shape[dim] - 1 - back
-    else:
-        index = np.argsort(array, dim, kind="stable")
-    from .creation import from_numpy  # creation stands beside this module
+    return kernels.sorting.order(array, dim, descending)
 
-    return from_numpy(np.ascontiguousarray(index, np.int64))
+
+def nan_count(array: Any, dim: int) -> Any:
+    """How many nan there are along a dimension (which stays, with size 1)."""
+    if array.dtype.kind in "iub":
+        return np.zeros((*array.shape[:dim], 1, *array.shape[dim + 1 :]), np.int64)
+    return np.count_nonzero(array != array, dim, keepdims=True)
+
+
+def located(input: Tensor, dim: int) -> tuple[Tensor, int]:
+    """The tensor with at least one dimension, and the dimension counted from the front."""
+    at = wrap_dim(dim, input._array.ndim)
+    return (input if input._array.ndim else input.reshape(1)), at
+
+
+def chosen(made: Any, input: Tensor, x: Tensor, at: int, index: Any, keepdim: bool) -> Any:
+    """The values at one index a row (a dimension of size 1), with the indices."""
+    places = wrap(np.ascontiguousarray(index, np.int64), kind_of(int64, input.device))
+    values = take_along(x, places, at)
+    if not keepdim or not input._array.ndim:
+        values, places = values.squeeze(at), places.squeeze(at)
+    return made(values, places)
+
+
+def _no_complex(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex:
+        raise RuntimeError(f" {name} does not support complex dtypes on CPU")
 
 
 @public(method=True)
 def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> ValuesIndices:
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = False,
+    *,
+    out: Any = None,
+) -> Any:
     """A dimension's elements in order, and where they stood; nan is the largest.
+
+    Args:
+        input: The tensor.
+        dim: The dimension.
+        descending: Largest first?
+        stable: Must equal elements keep their order? Here they always do.
+        out: Where to write (values, indices).
+
+    Raises:
+        RuntimeError: The numbers are complex.
 
     Source: torch.sort
 
@@ -127,11 +113,31 @@ def sort(
         >>> torch.sort(torch.tensor([3., 1., 2.])).indices
         tensor([1, 2, 0])
     """
-    if input.ndim == 0:
-        return ValuesIndices(input.clone(), _at_zero(input))
-    at = wrap_dim(dim, input.ndim)
-    index = _order(input, at, descending)
-    return ValuesIndices(take_along(input, index, at), index)
+    _no_complex("Sort", input)
+    x, at = located(input, dim)
+    index = wrap(
+        np.asarray(order(x._array, at, bool(descending)), np.int64), kind_of(int64, input.device)
+    )
+    values = _sort(x, index, at)
+    if not input._array.ndim:
+        values, index = values.reshape(()), index.reshape(())
+    result = Sorted(values, index)
+    return result if out is None else into(out, result, "sort")
+
+
+@public(method=True)
+def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements of the first dimension in order.
+
+    Source: torch.msort
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.msort(torch.tensor([3, 1, 2]))
+        tensor([1, 2, 3])
+    """
+    result = sort(input, 0).values
+    return result if out is None else write_out(out, result, "msort")
 
 
 @public(method=True)
@@ -139,125 +145,197 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     """The indices that sort a dimension.
 
     Source: torch.argsort
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.argsort(torch.tensor([3., 1., 2.]), descending=True)
+        tensor([0, 2, 1])
     """
-    return sort(input, dim, descending, stable).indices
+    return sort(input.detach(), dim, descending, stable).indices
 
 
 @public(method=True)
 def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> ValuesIndices:
-    """The k largest (or smallest) of a dimension, in order, and where they stood.
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    out: Any = None,
+) -> Any:
+    """The k largest (or smallest) of a dimension, and where they stood.
+
+    Args:
+        input: The tensor.
+        k: How many.
+        dim: The dimension.
+        largest: The largest? Else the smallest.
+        sorted: Must they be in order? Here they always are.
+        out: Where to write (values, indices).
+
+    Raises:
+        RuntimeError: The dimension has fewer elements, or they are complex or bool.
+
+    Source: torch.topk
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.topk(torch.tensor([3., 1., 2.]), 2).values
+        tensor([3., 2.])
+    """
+    x, at = located(input, dim)
+    k = operator.index(k)
+    if not 0 <= k <= x._array.shape[at]:
+        raise RuntimeError(
+            f"selected index k out of range: k is {k}, the dimension has {x._array.shape[at]}"
+        )
+    _no_complex("topk", input)
+    if input.dtype.name == "bool":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
+    if not input._array.ndim:
+        index = wrap(np.zeros((), np.int64), kind_of(int64, input.device))
+        result = TopK(input.clone(), index)
+    else:
+        places = kernels.sorting.first(x._array, k, at, bool(largest))
+        index = wrap(places, kind_of(int64, input.device))
+        result = TopK(_topk(x, index, at), index)
+    return result if out is None else into(out, result, "topk")
+
+
+_KthValue = named("kthvalue", "values indices")
+
+
+@public(method=True)
+def kthvalue(
+    input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None
+) -> Any:
+    """The k-th smallest element of a dimension (counted from 1), and where it stood.
 
     Raises:
         RuntimeError: The dimension has fewer elements.
+        IndexError: The dimension is empty.
 
-    Source: torch.topk
+    Source: torch.kthvalue
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.kthvalue(torch.tensor([3., 1., 2.]), 2).values
+        tensor(2.)
     """
-    at = wrap_dim(dim, input.ndim)
-    if not 0 <= k <= (input.shape[at] if input.ndim else 1):
-        raise RuntimeError("selected index k out of range")
-    if input.ndim == 0:
-        return ValuesIndices(input.clone(), _at_zero(input))
-    index = _order(input, at, largest).narrow(at, 0, k)
-    return ValuesIndices(take_along(input, index, at), index.contiguous())
+    x, at = located(input, dim)
+    _not_empty("kthvalue", x, at)
+    if not 1 <= k <= x._array.shape[at]:
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {at}")
+    _numbers("kthvalue", input)
+    index = np.take(order(x._array, at), [k - 1], at)
+    result = chosen(_KthValue, input, x, at, index, keepdim)
+    return result if out is None else into(out, result, "kthvalue")
 
 
-@operation(label="Cumsum")
-def cumsum_(x: Any, dim: int) -> Any:
-    """Running sums."""
-    return np.cumsum(x, dim, dtype=x.dtype if x.dtype.kind in "fcV" else np.int64)
+def _not_empty(name: str, x: Tensor, at: int) -> None:
+    if x._array.shape[at] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {at} to have non-zero size.")
 
 
-@cumsum_.gradient
-def _(g: Tensor, dim: int) -> Tensor:
-    return cumsum_(g.flip(dim), dim).flip(dim)
+def _numbers(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex or input.dtype.name == "bool":
+        raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
 
 
-@public(method=True)
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """Running sums along a dimension.
-
-    Source: torch.cumsum
-    """
-    x = input if dtype is None else input.to(dtype)
-    return x.clone() if x.ndim == 0 else cumsum_(x, wrap_dim(dim, x.ndim))
-
-
-def _number_for(input: Tensor, value: Any) -> Tensor:
-    """The value of masked_fill in the input's dtype."""
-    from .creation import full
-
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value.ndim} dimension(s)."
-            )
-        return value.to(input.dtype)
-    return full((), value, dtype=input.dtype)
+@operation(label="Median")
+def median_(x: Any, ignore: bool) -> Any:
+    """The lower median of all elements; nan if there is one, unless they are passed over."""
+    flat = sortable(x).reshape(-1)
+    count = int(nan_count(flat, 0)[0]) if flat.size else 0
+    rest = flat.size - count
+    if flat.size == 0 or rest == 0 or (count and not ignore):
+        if x.dtype.kind in "fV":
+            return np.asarray(np.nan, x.dtype)
+        # What nan becomes on x86: the smallest of int32 and int64, and 0 for what is cut out of them.
+        return np.asarray(np.iinfo(x.dtype).min if x.dtype.itemsize >= 4 else 0, x.dtype)
+    return np.asarray(np.partition(flat, (rest - 1) // 2)[(rest - 1) // 2], x.dtype)
 
 
-@public(method=True)
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`value` where the mask is true, else the input.
+@median_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    mask = (x.isnan() if bool(y.isnan()) else x == y).to(x.dtype)
+    return mask * (g / mask.sum())
+
+
+def _median(name: str, ignore: bool) -> Any:
+    made = named(name, "values indices")
+
+    def function(
+        input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None
+    ) -> Any:
+        if dim is None:
+            _numbers("median", input)
+            value = median_(input, ignore)
+            return value if out is None else write_out(out, value, name)
+        x, at = located(input, dim)
+        if x._array.size or x._array.shape[at] == 0:
+            _not_empty(name, x, at)
+        _numbers("median", input)
+        ranks, lost = order(x._array, at), nan_count(x._array, at)
+        count = x._array.shape[at]
+        middle = (count - lost - 1) // 2
+        # The first nan stands behind all numbers.
+        place = (
+            np.where(lost == count, 0, middle)
+            if ignore
+            else np.where(lost > 0, count - lost, middle)
+        )
+        index = np.take_along_axis(ranks, place, at)
+        result = chosen(made, input, x, at, index, keepdim)
+        return result if out is None else into(out, result, name)
+
+    function.__name__ = function.__qualname__ = name
+    passed = "nan passed over" if ignore else "nan if there is one"
+    function.__doc__ = f"""The lower median: of all elements, or along a dimension with its place; {passed}.
 
     Raises:
-        RuntimeError: The mask is not bool.
+        IndexError: The dimension is missing, or empty.
 
-    Source: torch.masked_fill
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(torch.tensor([3., 1., 2., 4.]))
+        tensor(2.)
     """
-    if mask.dtype.name != "bool":
-        raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
-        )
-    return choose(mask, _number_for(input, value), input)
+    return public(method=True)(function)
 
 
-@method()
-def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """The in-place form of `masked_fill`."""
-    return self.copy_(masked_fill(self, mask, value))
+median, nanmedian = _median("median", False), _median("nanmedian", True)
+_Mode = named("mode", "values indices")
 
 
-@public("nn.functional.one_hot")
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Ones at the classes, as a new last dimension.
+@public(method=True)
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+    """The most frequent element of a dimension, the smallest of several, and where it stood last.
 
-    Source: torch.nn.functional.one_hot
+    Raises:
+        IndexError: The dimension is empty.
+
+    Source: torch.mode
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.mode(torch.tensor([2, 1, 2])).values
+        tensor(2)
     """
-    if tensor.dtype.name != "int64":
-        raise RuntimeError("one_hot is only applicable to index tensor.")
-    array = tensor._array
-    if array.size and array.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    count = int(array.max()) + 1 if num_classes == -1 else num_classes
-    if array.size and array.max() >= count:
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    from .creation import from_numpy
-
-    return from_numpy((array[..., None] == np.arange(count)).astype(np.int64))
-
-
-def _part(name: str, label: str) -> None:
-    def get(self: Tensor) -> Tensor:
-        if not self.dtype.is_complex:
-            if name == "imag":
-                raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-            return self
-        return self.view_as_real_part(name == "imag")
-
-    get.__doc__ = f"The {label} part, a view.\n\n    Source: torch.{name}\n    "
-    get.__name__ = get.__qualname__ = name
-    public(name)(get)
-    setattr(Tensor, name, property(get))
-
-
-@method()
-def view_as_real_part(self: Tensor, imaginary: bool) -> Tensor:
-    """One part of complex numbers, as a view."""
-    return view_as_real(self).select(-1, int(imaginary))
-
-
-_part("real", "real")
-_part("imag", "imaginary")
+    x, at = located(input, dim)
+    _not_empty("mode", x, at)
+    _no_complex("mode", input)
+    ranks = order(x._array, at)
+    rows = np.moveaxis(np.take_along_axis(sortable(x._array), ranks, at), at, -1)
+    places = np.arange(rows.shape[-1])
+    begins = np.concatenate(
+        [np.ones((*rows.shape[:-1], 1), bool), rows[..., 1:] != rows[..., :-1]], -1
+    )
+    length = places - np.maximum.accumulate(np.where(begins, places, 0), -1)
+    best = np.moveaxis(np.argmax(length, -1, keepdims=True), -1, at)
+    index = np.take_along_axis(ranks, best, at)
+    result = chosen(_Mode, input, x, at, index, keepdim)
+    return result if out is None else into(out, result, "mode")

@@ -12,7 +12,7 @@ from .. import kernels
 from ..core.tensor import Tensor, wrap_numpy
 from .registry import NAMESPACES, public
 from .rule import operation
-from .window import Window, grown, numbers, offsets, padded, unpadded, views
+from .sliding import Window, grown, numbers, offsets, padded, unpadded, views
 from .write import write_out
 
 _ONE = ("1d", "2d", "3d")

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap, wrap_numpy
 from .pooling import check_dims, take_places, unpooled
 from .registry import NAMESPACES, public
-from .window import numbers
+from .sliding import numbers
 
 
 def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...]:

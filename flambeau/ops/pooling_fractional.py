@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor, wrap_numpy
 from .pooling import check_dims, take_places
 from .registry import NAMESPACES, public
-from .window import numbers
+from .sliding import numbers
 
 
 def starts(sample: Any, size: int, count: int, kernel: int) -> Any:

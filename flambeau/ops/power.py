@@ -31,7 +31,7 @@ def square(x: Expression) -> Expression:
     return p.square(x)
 
 
-@pointwise(label="Pow", method=False, inplace=False, refuses="bool")
+@pointwise(label="Pow", method=False, inplace=False, refuses="bool", namespace="")
 def power(x: Expression, y: Expression) -> Expression:
     """x to the power of y."""
     return p.power(x, y)

@@ -1,19 +1,32 @@
-"""Random draws: the numbers that PyTorch's CPU generator gives for the same seed."""
+"""Random tensors: the numbers that PyTorch's CPU generator gives for the same seed."""
 
 from __future__ import annotations
 
+import inspect
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core import draws, draws_integer
-from ..core.dtype import int64
+from ..core import tensor as handle
+from ..core.dtype import int64, state
 from ..core.generator import Generator, default_generator
-from ..core.tensor import Tensor, wrap
-from .creation import into, kind_for, made, sizes
-from .registry import NAMESPACES, method, public
-from .rule import operation
-from .write import check_writable
+from ..core.kind import Kind
+from ..core.layout import empty_like
+from ..core.number import integer
+from ..core.tensor import Tensor
+from .creation import plain_kind
+from .factory import (
+    check_placement,
+    factory,
+    finish,
+    place,
+    shape_of,
+    sizes,
+)
+from .registry import public
 
 
 @public()
@@ -49,26 +62,77 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def _fresh(name: str, draw: Any) -> None:
-    def function(
-        *size: Any,
-        generator: Generator | None = None,
-        out: Tensor | None = None,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-        pin_memory: bool = False,
-    ) -> Tensor:
-        kind = kind_for(dtype, device)
-        result = made(
-            draw(np.empty(sizes(size), kind.numpy), generator=generator), kind, requires_grad
-        )
-        if out is None:
-            return result
-        from .write import write_out
+@public()
+def get_rng_state() -> Tensor:
+    """The default generator's state.
 
-        return write_out(out, result, name)
+    Source: torch.get_rng_state
+    """
+    return default_generator.get_state()
+
+
+@public()
+def set_rng_state(new_state: Tensor) -> None:
+    """Put back a state that `get_rng_state` gave.
+
+    Source: torch.set_rng_state
+    """
+    default_generator.set_state(new_state)
+
+
+def checked_generator(function: str, generator: Any) -> Generator | None:
+    """A generator that a user passed.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if generator is None or isinstance(generator, Generator):
+        return generator
+    raise TypeError(
+        f"{function}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}"
+    )
+
+
+_DOC = """A tensor of {what}.
+
+    Args:
+        size: The sizes, one by one or as a sequence.
+        generator: Where to draw from; the default generator if None.
+        out: Write there; it decides the dtype and is resized where its shape differs.
+        dtype: A floating or complex one; default: the default dtype.
+        layout: Only the strided one.
+        device: Default: the default device.
+        requires_grad: Is its gradient wanted?
+
+    Raises:
+        NotImplementedError: The dtype is an integer one.
+
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(2, 3).shape
+        torch.Size([2, 3])
+    """
+
+
+def _drawn(kind: Kind, array: Any) -> Any:
+    """An array that was drawn on the host, where the kind wants it."""
+    return array if kind.xp is np else kind.xp.asarray(array)
+
+
+def _fresh(name: str, what: str, draw: Callable) -> Callable:
+    @factory
+    def make(kind: Any, *size: Any, generator: Any = None, **options: Any) -> Any:
+        if "size" in options and not size:
+            size = (options.pop("size"),)
+        if options:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
+        if not size:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        chosen = kind()
+        array = np.empty(sizes(size, name), chosen.numpy)
+        return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
 
     def like(
         input: Tensor,
@@ -78,300 +142,179 @@ def _fresh(name: str, draw: Any) -> None:
         layout: Any = None,
         device: Any = None,
         requires_grad: bool = False,
+        pin_memory: bool = False,
         memory_format: Any = None,
     ) -> Tensor:
-        return function(
-            *input.shape,
-            generator=generator,
-            dtype=dtype or input.dtype,
-            device=device or input.device,
-            requires_grad=requires_grad,
-        )
+        def fill(array: Any) -> None:
+            draw(array, 0.0, 1.0, checked_generator(name, generator))
 
-    what = "uniform numbers from [0, 1)" if name == "rand" else "standard normal numbers"
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"A tensor of {what}.\n\n    Source: torch.{name}\n    "
+        options = dtype, layout, device, requires_grad, pin_memory, memory_format
+        return _like(f"{name}_like", input, fill, *options)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = _DOC.format(what=what, name=name)
     like.__name__ = like.__qualname__ = f"{name}_like"
-    like.__doc__ = f"{what.capitalize()} in the shape and dtype of another tensor.\n\n    Source: torch.{name}_like\n    "
-    public(name)(function)
+    like.__doc__ = (
+        f"`{name}` in the shape and dtype of another tensor.\n\n    Source: torch.{name}_like\n    "
+    )
     public(f"{name}_like")(like)
+    return make
 
 
-_fresh("rand", draws.uniform_)
-_fresh("randn", draws.normal_)
+def _like(
+    function: str,
+    input: Tensor,
+    fill: Callable,
+    dtype: Any,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    pin_memory: bool,
+    memory_format: Any,
+) -> Tensor:
+    """A tensor in the shape of another, whose memory `fill` writes to, in the order of memory."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{function}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    check_placement(function, layout, pin_memory, memory_format, input.ndim)
+    kind = place(function, None, dtype or input.dtype, device or input.device)
+    array = empty_like(input._array, kind.numpy, memory_format)
+    fill(array)
+    return finish(function, _drawn(kind, array), kind, None, requires_grad)
+
+
+_rand = _fresh("rand", "uniform numbers from [0, 1)", draws.uniform_)
+randn = public()(_fresh("randn", "standard normal numbers", draws.normal_))
+
+
+def rand(*size: Any, **options: Any) -> Tensor:
+    if not options and size:
+        kind = state.kind or plain_kind()
+        if kind is not None and kind.dtype.name == "float32":
+            shape = sizes(size, "rand")
+            return handle.make(draws.uniform_new(shape, math.prod(shape)), kind, None, [0], None)
+    return _rand(*size, **options)
+
+
+rand.__doc__ = _rand.__doc__
+rand.__signature__ = inspect.signature(_rand)  # type: ignore[attr-defined]
+public()(rand)
+
+
+# ---- integers ----------------------------------------------------------------------------------
+
+
+def _bounds(function: str, args: tuple, options: dict) -> tuple[int, int, tuple]:
+    """The first integer, the end and what follows, of (high, ...) or (low, high, ...)."""
+    low, high = options.pop("low", None), options.pop("high", None)
+    rest = list(args)
+    if high is None:
+        if not rest:
+            raise TypeError(f'{function}() missing 1 required positional arguments: "high"')
+        takes_two = len(rest) > 1 and not isinstance(rest[1], (tuple, list)) and low is None
+        if takes_two:
+            low, high = rest.pop(0), rest.pop(0)
+        else:
+            high = rest.pop(0)
+    elif low is None and rest and not isinstance(rest[0], (tuple, list)):
+        low = rest.pop(0)
+    first = 0 if low is None else integer(low, function, "low", 1)
+    return first, integer(high, function, "high", 1 if low is None else 2), tuple(rest)
 
 
 @public()
-def randint(
-    low: int,
-    high: Any = None,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    out: Tensor | None = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Uniform integers from [low, high).
+@factory
+def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
+    """Uniform integers from [low, high): ``randint(high, size)`` or ``randint(low, high, size)``.
+
+    Args:
+        low: The smallest (0).
+        high: The end of the range, never drawn.
+        size: The sizes, as a sequence.
+        generator: Where to draw from; the default generator if None.
+
+    Raises:
+        RuntimeError: The range is empty or does not fit the dtype.
 
     Source: torch.randint
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.randint(5, (2, 3)).shape
+        torch.Size([2, 3])
     """
-    if size is None:
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    kind = kind_for(dtype, device, int64)
-    array = draws_integer.randint(int(low), int(high), sizes((size,)), kind.numpy, generator)
-    return into(out, made(array, kind, requires_grad), "randint")
+    size = options.pop("size", None)
+    if size is None and len(args) == 2 and not isinstance(args[1], (tuple, list)):
+        raise TypeError(
+            "randint(): argument 'size' (position 2) must be tuple of ints, "
+            f"not {type(args[1]).__name__}"
+        )
+    low, high, rest = _bounds("randint", args, options)
+    if options or len(rest) > 1 or (rest and size is not None) or not (rest or size is not None):
+        raise TypeError(
+            "randint() received an invalid combination of arguments: expected (high, size) or "
+            f"(low, high, size), got {len(args)} positional arguments and {sorted(options)}"
+        )
+    chosen = kind(int64)
+    shape = shape_of(size if size is not None else rest[0], "randint")
+    generator = checked_generator("randint", generator)
+    return _drawn(chosen, draws_integer.randint(low, high, shape, chosen.numpy, generator)), chosen
 
 
 @public()
 def randint_like(
     input: Tensor,
-    low: int,
-    high: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """`randint` in the shape and dtype of another tensor.
-
-    Source: torch.randint_like
-    """
-    bounds = (0, low) if high is None else (low, high)
-    return randint(
-        *bounds,
-        tuple(input.shape),
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
-
-
-@public()
-def randperm(
-    n: int,
-    *,
+    *args: int,
     generator: Generator | None = None,
-    out: Tensor | None = None,
     dtype: Any = None,
     layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
+    memory_format: Any = None,
+    **bounds: int,
 ) -> Tensor:
+    """`randint` in the shape and dtype of another tensor: ``(input, high)`` or ``(input, low, high)``.
+
+    Args:
+        input: The other tensor.
+        low: The smallest (0).
+        high: The end of the range, never drawn.
+
+    Source: torch.randint_like
+    """
+    low, high, rest = _bounds("randint_like", args, bounds)
+    if rest or bounds:
+        raise TypeError("randint_like() received an invalid combination of arguments")
+
+    def fill(array: Any) -> None:
+        draws_integer.random_(array, low, high, checked_generator("randint_like", generator))
+
+    options = dtype, layout, device, requires_grad, pin_memory, memory_format
+    return _like("randint_like", input, fill, *options)
+
+
+@public()
+@factory
+def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     """The integers below n in random order.
 
-    Source: torch.randperm
-    """
-    kind = kind_for(dtype, device, int64)
-    result = made(draws_integer.randperm(n, kind.numpy, generator), kind, requires_grad)
-    return into(out, result, "randperm")
-
-
-@operation(label="Uniform")
-def drawn(x: Any, values: Any) -> Any:
-    """Random numbers in place of x; nothing flows back."""
-    return values
-
-
-@drawn.gradient
-def _(g: Tensor) -> Tensor:
-    return g * 0  # type: ignore[operator]
-
-
-def _filler(name: str, draw: Any, defaults: dict[str, Any], doc: str) -> None:
-    names = list(defaults)
-
-    def fill(
-        self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
-    ) -> Tensor:
-        given = {
-            **defaults,
-            **dict(zip(names, args)),
-            **{
-                ("low" if k == "from" else "high" if k == "to" else k): v
-                for k, v in options.items()
-            },
-        }
-        if len(args) > len(names) or set(given) - set(names):
-            raise TypeError(f"{name}() takes {names}, got {list(args)} and {list(options)}")
-        values = [v._array if isinstance(v, Tensor) else v for v in given.values()]
-        check_writable(self, (self,))
-        scratch = np.empty_like(self._array)
-        draw(scratch, *values, generator=generator)
-        from ..autograd.mode import mode
-        from .write import finish_write, store
-
-        recorded = drawn(self, scratch) if self._node is not None and mode.recording else None
-        store(self, scratch)
-        finish_write(self, None if recorded is None else recorded._node)
-        return self
-
-    fill.__name__ = fill.__qualname__ = name
-    fill.__doc__ = f"{doc}\n\n    Source: torch.Tensor.{name}\n    "
-    method(name)(fill)
-
-
-_filler(
-    "uniform_",
-    draws.uniform_,
-    {"low": 0.0, "high": 1.0},
-    "Fill with uniform numbers from [low, high).",
-)
-_filler("normal_", draws.normal_, {"mean": 0.0, "std": 1.0}, "Fill with normal numbers.")
-_filler(
-    "log_normal_", draws.log_normal_, {"mean": 1.0, "std": 2.0}, "Fill with log-normal numbers."
-)
-_filler("exponential_", draws.exponential_, {"lambd": 1.0}, "Fill with exponential numbers.")
-_filler("cauchy_", draws.cauchy_, {"median": 0.0, "sigma": 1.0}, "Fill with Cauchy numbers.")
-_filler("geometric_", draws.geometric_, {"p": 0.5}, "Fill with geometric numbers.")
-_filler("bernoulli_", draws.bernoulli_, {"p": 0.5}, "Fill with 1 with probability p, else 0.")
-
-
-def _integers(out: Any, low: Any, high: Any, generator: Any = None) -> Any:
-    if high is None and low is not None:
-        low, high = 0, low
-    return draws_integer.random_(out, low, high, generator)
-
-
-_filler("random_", _integers, {"low": None, "high": None}, "Fill with uniform integers.")
-
-
-@public(method=True)
-def bernoulli(
-    input: Tensor,
-    p: float | None = None,
-    *,
-    generator: Generator | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """1 with the probability that the input gives (or p), else 0.
-
-    Source: torch.bernoulli
-    """
-    values = np.empty_like(input._array)
-    draws.bernoulli_(values, input._array if p is None else p, generator)
-    return wrap(values, input._kind)
-
-
-@public()
-def normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    out: Tensor | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normal numbers with given means and standard deviations (numbers or tensors).
-
-    Source: torch.normal
-    """
-    randn = NAMESPACES["torch"]["randn"]
-    if size is not None:
-        kind = kind_for(dtype, device)
-        values = np.empty(sizes((size,)), kind.numpy)
-        return made(draws.normal_(values, float(mean), float(std), generator), kind, requires_grad)
-    like = mean if isinstance(mean, Tensor) else std
-    shape = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
-    result = randn(*shape, generator=generator, dtype=like.dtype)
-    return result * std + mean
-
-
-@public(method=True)
-def multinomial(
-    input: Tensor,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Generator | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Indices drawn with probabilities in proportion to the rows of the input.
-
-    Source: torch.multinomial
-    """
-    array = draws_integer.multinomial(input._array, num_samples, replacement, generator)
-    return wrap(array, input._kind.with_dtype(int64))
-
-
-def _kept(array: Any, shape: tuple[int, ...], p: float) -> Any:
-    """What is kept; the draws go through memory as the input lies there, like PyTorch's."""
-    if array.shape != shape or array.flags.c_contiguous:
-        return draws.dropout_mask(shape, p)
-    order = sorted(range(len(shape)), key=lambda i: -abs(array.strides[i]))
-    if not array.transpose(order).flags.c_contiguous:  # gaps in memory: in the order of its indices
-        return draws.dropout_mask(shape, p)
-    mask = draws.dropout_mask(tuple(shape[i] for i in order), p)
-    return mask.transpose(np.argsort(order))
-
-
-def _dropped(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    mask = _kept(input._array, shape, p).astype(input._kind.numpy)
-    if p < 1:
-        mask /= 1 - p
-    scale = wrap(mask.astype(input._kind.numpy, copy=False), input._kind)
-    return input.mul_(scale) if inplace else input * scale  # type: ignore[attr-defined,operator]
-
-
-@public("dropout", "nn.functional.dropout")
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Elements zeroed with probability p while training, the others scaled by 1 / (1 - p).
+    Args:
+        n: How many.
+        generator: Where to draw from; the default generator if None.
 
     Raises:
-        ValueError: p is not between 0 and 1.
+        RuntimeError: `n` is negative, or more than the dtype can count to.
 
-    Source: torch.nn.functional.dropout
+    Source: torch.randperm
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.randperm(4).sort().values
+        tensor([0, 1, 2, 3])
     """
-    if not training or p == 0.0:
-        return input
-    return _dropped(input, p, tuple(input.shape), inplace)
-
-
-def _channel_dropout(name: str) -> None:
-    def function(
-        input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> Tensor:
-        if not training:
-            return input
-        shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
-        return _dropped(input, p, shape, inplace)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"Whole channels zeroed with probability p.\n\n    Source: torch.nn.functional.{name}\n    "
-    )
-    public(f"nn.functional.{name}")(function)
-
-
-for _name in ("dropout1d", "dropout2d", "dropout3d"):
-    _channel_dropout(_name)
-
-
-@public()
-def get_rng_state() -> Tensor:
-    """The default generator's state.
-
-    Source: torch.get_rng_state
-    """
-    from ..core.tensor import wrap_numpy
-
-    return wrap_numpy(np.asarray(default_generator.get_state()))
-
-
-@public()
-def set_rng_state(new_state: Tensor) -> None:
-    """Put back a state that `get_rng_state` gave.
-
-    Source: torch.set_rng_state
-    """
-    default_generator.set_state(new_state._array)
+    chosen = kind(int64)
+    count = integer(n, "randperm", "n", 1)
+    array = draws_integer.randperm(count, chosen.numpy, checked_generator("randperm", generator))
+    return _drawn(chosen, array), chosen

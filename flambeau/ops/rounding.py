@@ -105,7 +105,7 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(p.equal(x, 0), 0.0, g * z * 1j / p.square(p.absolute(z)))
 
 
-@pointwise(label="Conj", method=False, inplace=False)
+@pointwise(label="Conj", method=False, inplace=False, namespace="")
 def conjugate(x: Expression) -> Expression:
     """The complex conjugate."""
     return p.conj(x)
@@ -143,13 +143,17 @@ def resolve_conj(input: Tensor) -> Tensor:
     return input
 
 
-@pointwise(label="Real", kind=PromotionKind.COMPLEX_TO_FLOAT, method=False, inplace=False)
+@pointwise(
+    label="Real", kind=PromotionKind.COMPLEX_TO_FLOAT, method=False, inplace=False, namespace=""
+)
 def real_part(x: Expression) -> Expression:
     """The real part."""
     return p.real(x)
 
 
-@pointwise(label="Imag", kind=PromotionKind.COMPLEX_TO_FLOAT, method=False, inplace=False)
+@pointwise(
+    label="Imag", kind=PromotionKind.COMPLEX_TO_FLOAT, method=False, inplace=False, namespace=""
+)
 def imag_part(x: Expression) -> Expression:
     """The imaginary part."""
     return p.imag(x)
@@ -173,7 +177,14 @@ def nextafter(x: Expression, y: Expression) -> Expression:
     return p.nextafter(x, y)
 
 
-@pointwise(names="input values", numbers="", method=False, inplace=False, label="NotImplemented")
+@pointwise(
+    names="input values",
+    numbers="",
+    method=False,
+    inplace=False,
+    label="NotImplemented",
+    namespace="",
+)
 def step_at_zero(x: Expression, y: Expression) -> Expression:
     """0 below zero, 1 above, and y at zero."""
     real_only("heaviside", x, y)
@@ -221,7 +232,9 @@ def heaviside_(self: Tensor, values: Tensor) -> Tensor:
     return step_at_zero.operation.general((self, values), (), (), None, True)
 
 
-@pointwise(names="input nan posinf neginf", method=False, inplace=False, label="NanToNum")
+@pointwise(
+    names="input nan posinf neginf", method=False, inplace=False, label="NanToNum", namespace=""
+)
 def replaced(
     x: Expression, nan: float = 0.0, posinf: float = 0.0, neginf: float = 0.0
 ) -> Expression:

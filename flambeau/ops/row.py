@@ -10,8 +10,10 @@ from ..core import tensor as handle
 from ..core.promotion import PromotionKind
 from ..core.tensor import Tensor, wrap_dim
 from ..formula.evaluate import row_length
-from .formula import ONE, FormulaOperation, Specialization, apply, record_unary
+from .formula import FormulaOperation
+from .recorded import ONE, apply, record_unary
 from .registry import is_overridden, override
+from .specialization import Specialization
 from .write import write_out
 
 LAST = (-1,)

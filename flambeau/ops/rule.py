@@ -248,7 +248,7 @@ class Operation:
                     found.append((name, tensors[operand], edges[operand]))
             elif len(results) == 1:
                 found.append((name, results[0], "y"))
-            else:
+            elif output is not None:
                 found.append((name, results[output], output if output in live else None))
         return found
 
@@ -256,7 +256,7 @@ class Operation:
         found = self.node_classes.get(outputs)
         if found is None:
             found = self.node_classes[outputs] = type(
-                f"{self.label}Backward0",
+                self.label if "Backward" in self.label else f"{self.label}Backward0",
                 (RuleNode,),
                 {"__slots__": (), "operation": self, "outputs": outputs},
             )

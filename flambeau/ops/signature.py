@@ -20,6 +20,8 @@ def arguments(function: Callable) -> dict[str, Any]:
     Raises:
         TypeError: It takes any number of arguments.
     """
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
     code: Any = function.__code__  # type: ignore[attr-defined]
     if code.co_flags & _ANY_NUMBER:
         raise TypeError(

@@ -108,19 +108,14 @@ def stft(
     win = n_fft if win_length is None else win_length
     call = _call("stft", input, n_fft, hop, win)
     complex_ = input.dtype.is_complex or (window is not None and window.dtype.is_complex)
-    if return_complex is None:
-        if not complex_:
-            raise RuntimeError(
-                "stft requires the return_complex parameter be given for real inputs: pass "
-                "return_complex=True"
-            )
-        return_complex = True
+    if return_complex is None and not complex_:
+        raise RuntimeError(
+            "stft requires the return_complex parameter be given for real inputs: pass "
+            "return_complex=True"
+        )
     if align_to_window is not None:
         raise RuntimeError("stft: align_to_window is not supported: leave it out")
-    if input.dtype.category < 2:
-        raise RuntimeError(f"{call} : expected a tensor of floating point or complex values")
-    if input.ndim not in (1, 2):
-        raise RuntimeError(f"{call} : expected a 1D or 2D tensor")
+    _check_signal(call, input)
     x = input if input.ndim == 2 else input[None]
     if center:
         x = _padded(x, n_fft // 2, pad_mode)
@@ -133,11 +128,18 @@ def stft(
     result = _spectrum(framed, normalized, onesided, complex_).mT
     if input.ndim == 1:
         result = result.squeeze(0)
-    return result if return_complex else _as_real(result)
+    return _as_real(result) if return_complex is False else result
+
+
+def _check_signal(call: str, x: Tensor) -> None:
+    if x.dtype.category < 2:
+        raise RuntimeError(f"{call} : expected a tensor of floating point or complex values")
+    if x.ndim not in (1, 2):
+        raise RuntimeError(f"{call} : expected a 1D or 2D tensor")
 
 
 def _as_real(x: Tensor) -> Tensor:
-    from .view import view_as_real
+    from .complex_part import view_as_real
 
     return view_as_real(x)
 
@@ -215,15 +217,20 @@ def istft(
     stop = start + length if length is not None else total - start if center else total
     stop = min(stop, total)
     y, envelope = y[..., start:stop], envelope[..., start:stop]
+    y = y / _covering(call, envelope)
+    if length is not None:
+        y = resized(y, (1,), (length,))
+    return y if input.ndim == 3 else y.squeeze(0)
+
+
+def _covering(call: str, envelope: Tensor) -> Tensor:
+    """The windows' sum of squares, which must be positive everywhere."""
     if not (np.abs(envelope._array).min(initial=1.0) > 1e-11):
         raise RuntimeError(
             f"{call} : window overlap add min is 0: the windows leave parts of the signal uncovered, "
             "so it cannot be recovered; take a smaller hop_length or another window"
         )
-    y = y / envelope
-    if length is not None:
-        y = resized(y, (1,), (length,))
-    return y if input.ndim == 3 else y.squeeze(0)
+    return envelope
 
 
 def _check_inverse(

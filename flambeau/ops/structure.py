@@ -1,17 +1,20 @@
-"""Operations that move elements: cat, gather, scatter, sort, triangles."""
+"""Tensors joined: cat, stack, hstack and their kin, block_diag."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap_dim
-from .indexing import _check, index_advanced, write
+from ..core.promotion import can_cast, promote_types
+from ..core.tensor import Tensor, wrap, wrap_dim
+from .convert import result_type
+from .part import put_basic
 from .registry import public
 from .rule import operation
+from .view import reshape, unsqueeze
+from .write import write_out
 
 
 @operation(operands="*tensors", label="Cat")
@@ -22,8 +25,8 @@ def cat_(tensors: list[Any], dim: int) -> Any:
 
 @cat_.gradient
 def _(g: Tensor, dim: int, shape_tensors: list[tuple[int, ...]]) -> list[Tensor]:
-    sizes = [shape[dim] for shape in shape_tensors]
-    return list(g.split(sizes, dim))  # type: ignore[attr-defined]
+    sizes = [shape[dim] if shape else 1 for shape in shape_tensors]
+    return list(g.split(sizes, dim))
 
 
 @operation(operands="*tensors", label="Stack")
@@ -34,26 +37,71 @@ def stack_(tensors: list[Any], dim: int) -> Any:
 
 @stack_.gradient
 def _(g: Tensor, dim: int) -> list[Tensor]:
-    return list(g.unbind(dim))  # type: ignore[attr-defined]
+    return list(g.unbind(dim))
 
 
-def _alike(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors of one dtype."""
-    kinds = {x._kind for x in tensors}
-    if len(kinds) > 1:
-        from ..core.dtype import BY_NUMPY
+def listed(name: str, tensors: Any) -> list[Tensor]:
+    """The tensors of a sequence.
 
-        common = BY_NUMPY[np.result_type(*(x._kind.numpy for x in tensors))]
-        tensors = [x.to(common) for x in tensors]  # type: ignore[attr-defined]
+    Raises:
+        TypeError: It is no sequence, or holds something else.
+    """
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
+            )
     return list(tensors)
 
 
+def plain_arrays(tensors: Any) -> list[Any] | None:
+    """The arrays of tensors of one kind without history; None where some other way is needed."""
+    if (tensors.__class__ is not list and tensors.__class__ is not tuple) or not tensors:
+        return None
+    arrays, kind = [], getattr(tensors[0], "_kind", None)
+    for x in tensors:
+        if not isinstance(x, Tensor) or x._kind is not kind or x._node is not None:
+            return None
+        arrays.append(x._array)
+    return arrays
+
+
+def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of one dtype: the one that all of them promote to."""
+    kind = tensors[0]._kind
+    if all(x._kind is kind for x in tensors):
+        return list(tensors)
+    common = kind.dtype
+    dimensioned = [x for x in tensors if x._array.ndim] or tensors
+    common = dimensioned[0].dtype
+    for x in dimensioned[1:]:
+        common = promote_types(common, x.dtype)
+    for x in tensors:
+        if not x._array.ndim:
+            common = result_type(dimensioned[0].new_empty((1,), dtype=common), x)
+    return [x if x.dtype is common else x.to(common) for x in tensors]
+
+
 @public("cat", "concat", "concatenate")
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(
+    tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None, out: Tensor | None = None
+) -> Tensor:
     """Tensors one after the other along a dimension.
 
+    Args:
+        tensors: Of one shape, but for the dimension; empty ones of shape (0,) are passed over.
+        dim: The dimension.
+        axis: The same, by NumPy's name.
+        out: Where to write the result.
+
     Raises:
-        RuntimeError: There are none, or their other sizes differ.
+        RuntimeError: Their sizes differ in another dimension.
+        ValueError: There are none.
 
     Source: torch.cat
 
@@ -62,171 +110,181 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
         tensor([1, 2, 3])
     """
-    if not tensors:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    parts = _alike(tensors)
-    if any(x.ndim == 0 for x in parts):
-        raise RuntimeError(
-            "zero-dimensional tensor (at position 0) cannot be concatenated: use stack()"
-        )
+    dim = dim if axis is None else axis
+    arrays = plain_arrays(tensors)
+    if arrays is not None and out is None:
+        try:
+            return wrap(np.concatenate(arrays, dim), tensors[0]._kind)
+        except (ValueError, TypeError):
+            pass  # sizes that differ, or empty tensors that are passed over
+    parts = listed("cat", tensors)
+    if not parts:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    parts = alike(parts)
+    for i, x in enumerate(parts):
+        if not x._array.ndim:
+            raise RuntimeError(
+                f"zero-dimensional tensor (at position {i}) cannot be concatenated: use stack()"
+            )
     real = [x for x in parts if x._array.shape != (0,)] or parts[:1]
-    at = wrap_dim(dim, real[0].ndim)
+    if real[0]._array.ndim == 1:
+        real = parts
+    at = wrap_dim(dim, real[0]._array.ndim)
     first = real[0]._array.shape
-    for i, x in enumerate(real):
+    rest = first[:at] + first[at + 1 :]
+    for x in real:
         own = x._array.shape
-        if len(own) != len(first):
-            raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {len(first)} and {len(own)}"
-            )
-        if own[:at] + own[at + 1 :] != first[:at] + first[at + 1 :]:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {at}. Expected "
-                f"{list(first)} but got {list(own)} for tensor number {i} in the list."
-            )
-    return cat_(real, at)
+        if len(own) != len(first) or own[:at] + own[at + 1 :] != rest:
+            _misfit(parts, first, at, x)
+    result = cat_(real, at)
+    if out is not None and not can_cast(result.dtype, out.dtype):
+        raise TypeError(
+            f"torch.cat(): input types can't be cast to the desired output type {out.dtype.legacy}"
+        )
+    return result if out is None else write_out(out, result, "cat", parts)
+
+
+def _misfit(parts: list[Tensor], first: tuple[int, ...], at: int, x: Tensor) -> None:
+    own, number = x._array.shape, next(i for i, part in enumerate(parts) if part is x)
+    if len(own) != len(first):
+        raise RuntimeError(
+            f"Tensors must have same number of dimensions: got {len(first)} and {len(own)}"
+        )
+    i = next(i for i, (n, m) in enumerate(zip(first, own)) if n != m and i != at)
+    raise RuntimeError(
+        f"Sizes of tensors must match except in dimension {at}. Expected size {first[i]} but got "
+        f"size {own[i]} for tensor number {number} in the list."
+    )
 
 
 @public()
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension.
 
+    Raises:
+        RuntimeError: There are none, or their shapes differ.
+
     Source: torch.stack
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], 1)
+        tensor([[1, 3],
+                [2, 4]])
     """
-    if not tensors:
+    arrays = plain_arrays(tensors)
+    if arrays is not None and out is None:
+        try:
+            return wrap(np.stack(arrays, dim), tensors[0]._kind)
+        except (ValueError, TypeError):
+            pass  # said below in PyTorch's words
+    parts = listed("stack", tensors)
+    if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")
-    parts = _alike(tensors)
+    parts = alike(parts)
+    shape = parts[0]._array.shape
     for i, x in enumerate(parts):
-        if x._array.shape != parts[0]._array.shape:
+        if x._array.shape != shape:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} "
-                f"at entry 0 and {list(x.shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 "
+                f"and {list(x._array.shape)} at entry {i}"
             )
-    return stack_(parts, wrap_dim(dim, parts[0].ndim + 1))
+    result = stack_(parts, wrap_dim(dim, len(shape) + 1))
+    return result if out is None else write_out(out, result, "stack", parts)
 
 
-def _along(index: Any, dim: int) -> tuple:
-    """The key that reads or writes along a dimension at `index`."""
-    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    places[dim] = index
-    return tuple(places)
+def _at_least(n: int) -> Any:
+    def function(*tensors: Any) -> Any:
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            return lift(tensors[0])
+        several = tensors[0] if len(tensors) == 1 else tensors
+        return tuple(lift(x) for x in listed(name, several))
 
+    def lift(x: Tensor) -> Tensor:
+        while x._array.ndim < n:
+            x = unsqueeze(x, 0 if x._array.ndim < 2 else -1)
+        return x
 
-@public(method=True)
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """The elements at indices along a dimension.
+    name = f"atleast_{n}d"
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""With at least {n} dimensions: one tensor, or each of several.
 
-    Source: torch.gather
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(torch.tensor(1)).shape
+        torch.Size({[1] * n})
     """
-    if index._array.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"gather(): Expected dtype int64 for index, not {index.dtype}")
-    if input.ndim == 0 or index.ndim != input.ndim:
-        if max(input.ndim, 1) != max(index.ndim, 1):
-            raise RuntimeError(
-                "Index tensor must have the same number of dimensions as input tensor"
-            )
-        flat = gather(input.reshape(-1), 0, index.reshape(-1))  # type: ignore[attr-defined]
-        return flat.reshape(index.shape)  # type: ignore[attr-defined]
-    at = wrap_dim(dim, input.ndim)
-    _in_range("gather", index._array, at, input._array.shape)
-    return index_advanced(input, _along(index._array, at))
+    return public()(function)
 
 
-def _in_range(name: str, index: Any, dim: int, shape: tuple[int, ...]) -> None:
-    try:
-        _check(index, dim, shape)
-        wrong = index.size and index.min() < 0
-    except IndexError:
-        wrong = True
-    if wrong:
-        raise RuntimeError(
-            f"{name}(): index out of bounds for dimension {dim} with size {shape[dim]}"
-        )
+atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
 
 
-def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, add: bool, name: str) -> Tensor:
-    from .indexing import put_advanced
-    from .view import index_basic
-
-    at = wrap_dim(dim, input.ndim)
-    _in_range(name, index._array, at, input._array.shape)
-    if not isinstance(src, Tensor):
-        from ..core.tensor import wrap
-
-        src = wrap(np.full(index._array.shape, src, input._kind.numpy), input._kind)
-    elif src._kind.dtype is not input._kind.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
-    if src._array.shape != index._array.shape:
-        src = index_basic(src, tuple(slice(n) for n in index._array.shape))
-    return put_advanced(input, src, _along(index._array, at), add)
-
-
-@public(method=True)
-def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None
-) -> Tensor:
-    """A copy with values written at indices along a dimension.
-
-    Source: torch.scatter
-    """
-    return _scattered(input, dim, index, value if src is None else src, False, "scatter")
-
-
-@public(method=True)
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy with values added at indices along a dimension.
-
-    Source: torch.scatter_add
-    """
-    return _scattered(input, dim, index, src, True, "scatter_add")
-
-
-@public(method="scatter_")
-def scatter_(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None
-) -> Tensor:
-    """`scatter` in place."""
-    return write(input, (src,), lambda: scatter(input, dim, index, src, value=value))
-
-
-@public(method="scatter_add_")
-def scatter_add_(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """`scatter_add` in place."""
-    return write(input, (src,), lambda: scatter_add(input, dim, index, src))
-
-
-def _triangle(name: str) -> Any:
-    keep = getattr(np, name)
-
-    def compute(x: Any, diagonal: int) -> Any:
-        return keep(x, diagonal)
-
-    compute.__name__ = f"{name}_"
-    made = operation(compute, label=name.capitalize())
-    made.gradient(lambda g, diagonal: made(g, diagonal))
-
-    def function(input: Tensor, diagonal: int = 0) -> Tensor:
-        if input.ndim < 2:
-            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return made(input, int(diagonal))
+def _joined(name: str, lift: Any, dim: int, doc: str) -> Any:
+    def function(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+        parts = [lift(x) for x in listed(name, tensors)]
+        if not parts:
+            raise RuntimeError(f"{name} expects a non-empty TensorList")
+        at = min(dim, max(parts[0]._array.ndim - 1, 0)) if name == "hstack" else dim
+        return cat(parts, at, out=out)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The other triangle set to zero.\n\n    Source: torch.{name}\n    "
-    return public(method=True)(function)
+    function.__doc__ = f"""{doc}
+
+    Raises:
+        RuntimeError: There are no tensors, or their sizes do not match.
+
+    Source: torch.{name}
+    """
+    return public()(function)
 
 
-tril, triu = _triangle("tril"), _triangle("triu")
+def _column(x: Tensor) -> Tensor:
+    return reshape(x, (x._array.size, 1)) if x._array.ndim < 2 else x
+
+
+_joined(
+    "hstack",
+    atleast_1d,
+    1,
+    "Tensors side by side: along the second dimension, vectors along theirs.",
+)
+_joined("vstack", atleast_2d, 0, "Tensors one below the other, vectors as rows.")
+_joined("row_stack", atleast_2d, 0, "Tensors one below the other, vectors as rows.")
+_joined("dstack", atleast_3d, 2, "Tensors behind each other: along the third dimension.")
+_joined("column_stack", _column, 1, "Tensors side by side, vectors as columns.")
 
 
 @public()
 def block_diag(*tensors: Tensor) -> Tensor:
-    """Matrices along the diagonal of one.
+    """Matrices along the diagonal of one; vectors count as rows.
+
+    Raises:
+        RuntimeError: One has more than two dimensions.
 
     Source: torch.block_diag
-    """
-    from .view import put_basic
 
-    parts = _alike([x if x.ndim == 2 else x.reshape(1, -1) for x in tensors])  # type: ignore[attr-defined]
-    shape = tuple(int(math.fsum(x._array.shape[i] for x in parts)) for i in (0, 1))
+    Example:
+        >>> import flambeau as torch
+        >>> torch.block_diag(torch.tensor([[1, 2]]), torch.tensor(3))
+        tensor([[1, 2, 0],
+                [0, 0, 3]])
+    """
+    given = listed("block_diag", tensors)
+    for i, x in enumerate(given):
+        if x._array.ndim > 2:
+            raise RuntimeError(
+                "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input "
+                f"{i} has {x._array.ndim} dimensions"
+            )
+    if not given:
+        from .creation import zeros  # the only case without a tensor to start from
+
+        return zeros(1, 0)
+    parts = alike([atleast_2d(x) for x in given])
+    shape = tuple(sum(x._array.shape[i] for x in parts) for i in (0, 1))
     row = column = 0
     whole: Any = None
     for x in parts:

@@ -1,142 +1,123 @@
-"""Windows over the last dimensions of an array: what convolution, pooling and unfolding slide.
-
-A window has, for each spatial dimension, a size, a stride, a dilation, and padding before and after.
-"""
+"""Window functions by their old names, torch.hann_window and its sisters; see also torch.signal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ..autograd.mode import no_grad
+from ..core.dtype import state
+from ..core.number import integer
+from ..core.tensor import Tensor
+from .factory import check_placement, made, named_dtype
+from .registry import public
+from .sequence import arange
 
-class Window(NamedTuple):
-    """How a window slides; every entry has one number a spatial dimension."""
+_DOC = """{what}.
 
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    def places(self, sizes: Sequence[int]) -> tuple[int, ...]:
-        """How many places it takes over dimensions of these sizes."""
-        return tuple(
-            (n + low + high - d * (k - 1) - 1) // s + 1
-            for n, k, s, d, low, high in zip(sizes, *self)
-        )
-
-    @property
-    def elements(self) -> int:
-        """The number of elements it covers."""
-        return math.prod(self.size)
-
-    @property
-    def is_point(self) -> bool:
-        """Does it see each element once, alone?"""
-        ones = (1,) * len(self.size)
-        return self.size == ones == self.stride and not any(self.before + self.after)
-
-
-def padded(x: Any, window: Window, value: Any = 0) -> Any:
-    """The array with the window's padding around its last dimensions."""
-    if not any(window.before) and not any(window.after):
-        return x
-    lead = x.ndim - len(window.size)
-    shape = list(x.shape)
-    inside = [slice(None)] * lead
-    for i, (low, high) in enumerate(zip(window.before, window.after)):
-        inside.append(slice(low, low + shape[lead + i]))
-        shape[lead + i] += low + high
-    result = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
-    result[tuple(inside)] = x
-    return result
-
-
-def views(x: Any, window: Window, places: Sequence[int]) -> Any:
-    """A padded array's windows as a view: (..., size of the window, places)."""
-    n = len(window.size)
-    lead, steps = x.shape[:-n], x.strides[-n:]
-    shape = (*lead, *window.size, *places)
-    strides = (
-        *x.strides[:-n],
-        *(step * d for step, d in zip(steps, window.dilation)),
-        *(step * s for step, s in zip(steps, window.stride)),
-    )
-    return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
-
-
-def columns(x: Any, window: Window) -> Any:
-    """(N, C, sizes) as (N, C * elements of the window, places)."""
-    n, c = x.shape[:2]
-    places = window.places(x.shape[2:])
-    if window.is_point:
-        return x.reshape(n, c, -1)
-    seen = views(padded(x, window), window, places)
-    return seen.reshape(n, c * window.elements, math.prod(places))
-
-
-def offsets(window: Window, places: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple]]:
-    """For each element of the window: its index, and the padded array's elements that it meets."""
-    for at in np.ndindex(window.size):
-        yield (
-            at,
-            (
-                ...,
-                *(
-                    slice(i * d, i * d + s * (count - 1) + 1, s)
-                    for i, d, s, count in zip(at, window.dilation, window.stride, places)
-                ),
-            ),
-        )
-
-
-def uncolumned(cols: Any, window: Window, sizes: Sequence[int]) -> Any:
-    """The transpose of `columns`: each element summed over the windows that saw it."""
-    n = cols.shape[0]
-    c = cols.shape[1] // window.elements if window.elements else 0
-    if window.is_point:
-        return cols.reshape(n, c, *sizes)
-    places = window.places(sizes)
-    parts = cols.reshape(n, c, *window.size, *places)
-    whole = np.zeros((n, c, *grown(window, sizes)), cols.dtype)
-    for at, met in offsets(window, places):
-        whole[met] += parts[(slice(None), slice(None), *at)]
-    return unpadded(whole, window, sizes)
-
-
-def grown(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:
-    """The sizes with padding."""
-    return tuple(n + a + b for n, a, b in zip(sizes, window.before, window.after))
-
-
-def unpadded(x: Any, window: Window, sizes: Sequence[int]) -> Any:
-    """The padded array without its padding."""
-    if not any(window.before) and not any(window.after):
-        return x
-    return x[(..., *(slice(low, low + n) for low, n in zip(window.before, sizes)))]
-
-
-def numbers(name: str, value: Any, n: int, function: str) -> tuple[int, ...]:
-    """An option with one number a dimension; a single one counts for all.
+    Args:
+        window_length: How many numbers.
+        periodic: For spectral analysis: the window of one more, without its last number.
+{own}        dtype: A floating one; default: the default dtype.
+        layout: Only the strided one.
+        device: Default: the default device.
+        requires_grad: Is its gradient wanted?
 
     Raises:
-        RuntimeError: A wrong number of them.
-        TypeError: They are no integers.
+        RuntimeError: The length is negative, or the dtype is not floating.
+
+    Source: torch.{name}; Harris, On the use of windows for harmonic analysis, Proc. IEEE 66 (1978).
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(4, periodic=False).shape
+        torch.Size([4])
     """
-    if isinstance(value, (tuple, list)):
-        if len(value) == 1:
-            value = list(value) * n
-        if len(value) != n:
+
+
+def _window(name: str, what: str, own: str, shape: Callable) -> None:
+    """Define a window by `shape`, a function of 0, 1, ... and of the last of them."""
+
+    def function(
+        window_length: int,
+        periodic: bool = True,
+        *args: float,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        pin_memory: bool = False,
+        requires_grad: bool = False,
+        **options: float,
+    ) -> Tensor:
+        length = integer(window_length, name, "window_length", 1)
+        if layout is not None or pin_memory is not False:
+            check_placement(name, layout, pin_memory)
+        found = state.default if dtype is None else named_dtype(dtype, name)
+        if found.category < 2:
             raise RuntimeError(
-                f"{function}: expected {name} to be a single integer value or a list of {n} values, but "
-                f"got {name}={list(value)}"
+                f"{name} expects floating point dtypes, got: {found}; pass one such as torch.float32"
             )
-        if any(isinstance(v, float) for v in value):
-            raise TypeError(f"{function}(): argument '{name}' must be ints, not {value}")
-        return tuple(int(v) for v in value)
-    if isinstance(value, (float, str)):
-        raise TypeError(f"{function}(): argument '{name}' must be ints, not {value!r}")
-    return (int(value),) * n
+        if length < 0:
+            raise RuntimeError(
+                f"{name} requires non-negative window_length, got window_length={length}"
+            )
+        if found.is_complex:
+            raise NotImplementedError(f"\"{name}\" not implemented for '{found.legacy}'")
+        count = length + 1 if periodic and length > 1 else length
+        with no_grad():
+            n = arange(count, dtype=found, device=device)
+            values = shape(n, max(count - 1, 1), *args, **options)
+        if length == 1:
+            values = values.fill_(1)
+        return made(values._array[:length], values._kind, requires_grad)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = _DOC.format(name=name, what=what, own=own)
+    public(name)(function)
+
+
+def _hamming(n: Tensor, last: int, alpha: float = 0.54, beta: float = 0.46) -> Tensor:
+    return (n * (2 * math.pi / last)).cos() * -beta + alpha
+
+
+def _hann(n: Tensor, last: int) -> Tensor:
+    return _hamming(n, last, 0.5, 0.5)
+
+
+def _blackman(n: Tensor, last: int) -> Tensor:
+    n = n * (math.pi / last)
+    return (n * 4).cos() * 0.08 - (n * 2).cos() * 0.5 + 0.42
+
+
+def _bartlett(n: Tensor, last: int) -> Tensor:
+    rising = n * (2 / last)
+    array = rising._array
+    falling = array[(last >> 1) + 1 :]
+    falling[...] = 2 - falling
+    return rising
+
+
+def _kaiser(n: Tensor, last: int, beta: float = 12.0) -> Tensor:
+    x = 2 * n._array.astype(np.float64) / last - 1
+    y = np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / np.i0(beta)
+    return made(y.astype(n._kind.numpy), n._kind)
+
+
+_window("hann_window", "A raised cosine (Hann)", "", _hann)
+_window(
+    "hamming_window",
+    "A raised cosine that does not reach zero (Hamming)",
+    "        alpha: The constant part.\n        beta: The part of the cosine.\n",
+    _hamming,
+)
+_window("blackman_window", "A sum of two cosines (Blackman)", "", _blackman)
+_window("bartlett_window", "A triangle (Bartlett)", "", _bartlett)
+_window(
+    "kaiser_window",
+    "Kaiser's, of Bessel functions",
+    "        beta: How fast it falls.\n",
+    _kaiser,
+)

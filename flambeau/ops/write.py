@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
 from ..autograd.location import note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
-from ..autograd.report import title
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
 from ..core.tensor import UNVERSIONED, Tensor
@@ -51,8 +52,8 @@ def write_into(
     """An in-place formula operation on its first operand; nothing changes if it fails."""
     if not can_cast(spec.result.dtype, target.dtype):
         raise RuntimeError(
-            f"result type {title(spec.result.dtype)} can't be cast to the desired output type "
-            f"{title(target.dtype)}: use the out-of-place form, or convert the tensor first"
+            f"result type {spec.result.dtype.legacy} can't be cast to the desired output type "
+            f"{target.dtype.legacy}: use the out-of-place form, or convert the tensor first"
         )
     shape = broadcast([a.shape for a in arrays])
     if shape != target._array.shape:
@@ -60,7 +61,7 @@ def write_into(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape "
             f"{list(shape)}"
         )
-    from .formula import apply
+    from .recorded import apply
 
     check_writable(target, operands)
     recording = mode.recording and any(
@@ -110,14 +111,14 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
 def check_history(target: Tensor, recorded: bool) -> None:
     """Raises RuntimeError for a recorded write into a leaf, or through a view that history lost."""
     node, base = target._node, target._base
-    if type(node) is Leaf:
+    if type(node) is Leaf and base is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation: wrap it "
             "in torch.no_grad(), or use the out-of-place form"
         )
     if base is None or (not recorded and base._node is None):
         return
-    if type(base._node) is Leaf and node is not None:
+    if node is not None and (base._node is None or type(base._node) is Leaf):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation: "
             "wrap it in torch.no_grad()"
@@ -142,10 +143,17 @@ def check_history(target: Tensor, recorded: bool) -> None:
         )
 
 
+_SMALL = 2048
+"""Elements up to which a copy is NumPy's without further question."""
+
+
 def store(target: Tensor, values: Any) -> None:
     """Copy values into a tensor's memory; overlapping memory is safe."""
     with quiet():
-        np.copyto(target._array, values, casting="unsafe")
+        if values.__class__ is np.ndarray and values.size > _SMALL:
+            kernels.copying.copy_into(target._array, values)
+        else:
+            np.copyto(target._array, values, casting="unsafe")
 
 
 UNSAVED = 3
@@ -162,8 +170,17 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         rebase(target, node, cell)
 
 
-def write_out(out: Any, result: Any, name: str) -> Any:
+def write_out(
+    out: Any, result: Any, name: str, inputs: Sequence[Tensor] = (), warns: bool = True
+) -> Any:
     """Copy a result into ``out=``, which is resized if its shape differs.
+
+    Args:
+        out: The tensor, or one for each result.
+        result: The result, or several.
+        name: The function's, for messages.
+        inputs: Tensors whose memory `out` may not share.
+        warns: Say so, unless it was empty; factories do not.
 
     Raises:
         TypeError: out is no tensor.
@@ -171,7 +188,7 @@ def write_out(out: Any, result: Any, name: str) -> Any:
     """
     if isinstance(result, tuple):
         for target, value in zip(out, result):
-            write_out(target, value, name)
+            write_out(target, value, name, warns=warns)
         return out
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -182,14 +199,33 @@ def write_out(out: Any, result: Any, name: str) -> Any:
         )
     if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(
-            f"result type {title(result.dtype)} can't be cast to the desired output type "
-            f"{title(out.dtype)}"
+            f"result type {result.dtype.legacy} can't be cast to the desired output type "
+            f"{out.dtype.legacy}"
         )
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
+    for x in inputs:
+        if np.may_share_memory(out._array, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor "
+                "refer to a single memory location. Please clone() the tensor before performing the "
+                "operation."
+            )
+    if out._array.shape == result._array.shape:
+        check_writable(out)
     if out._array.shape != result._array.shape:
+        if warns and out._array.size:
+            warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
         out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)
     out._cell[0] += 1
     return out
+
+
+_RESIZED = (
+    "An output with one or more elements was resized since it had shape {}, which does not match the "
+    "required output shape {}. This behavior is deprecated, and in a future PyTorch release outputs "
+    "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+    "resizing it, inplace, to zero elements with t.resize_(0)."
+)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
+from . import fused
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
 from .state import number
 
@@ -85,23 +86,52 @@ class Adam(Optimizer):
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
     def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+        function, numbers = self.formula(group)
+
+        def change(xp: Any, p: Any, g: Any, t: float, *state: Any) -> None:
+            fused.step(xp, function, p, g, state, numbers(t))
+
+        return change
+
+    def formula(self, group: dict[str, Any]) -> Any:
         lr, eps = number(group["lr"], group["differentiable"]), group["eps"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
 
-        def change(
-            xp: Any, p: Any, g: Any, t: float, mean: Any, square: Any, largest: Any = None
-        ) -> None:
-            mean += (1 - beta1) * (g - mean)
-            square *= beta2
-            square += (1 - beta2) * (g * g)
-            if largest is not None:
-                largest[...] = square = xp.maximum(largest, square)
-            scale = xp.sqrt(square)
-            scale /= math.sqrt(1 - beta2**t)
-            scale += eps
-            p -= (lr / (1 - beta1**t)) * (mean / scale)
+        def numbers(t: float) -> dict[str, Any]:
+            return {
+                "rate": lr / (1 - beta1**t),
+                "correction": math.sqrt(1 - beta2**t),
+                "beta1": beta1,
+                "beta2": beta2,
+                "eps": eps,
+            }
 
-        return change
+        return adam, numbers
+
+
+def adam(
+    xp: Any,
+    p: Any,
+    g: Any,
+    mean: Any,
+    square: Any,
+    largest: Any = None,
+    *,
+    rate: Any,
+    correction: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> tuple:
+    """Kingma and Ba's step; with the largest mean square so far, Reddi et al.'s."""
+    mean = mean + (1 - beta1) * (g - mean)
+    square = beta2 * square + (1 - beta2) * (g * g)
+    if largest is None:
+        scale = xp.sqrt(square) / correction + eps
+        return p - rate * (mean / scale), mean, square
+    largest = xp.maximum(largest, square)
+    scale = xp.sqrt(largest) / correction + eps
+    return p - rate * (mean / scale), mean, square, largest
 
 
 class AdamW(Adam):

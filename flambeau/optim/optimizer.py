@@ -12,6 +12,7 @@ from ..autograd.mode import enable_grad, mode
 from ..autograd.node import Handle
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
+from . import fused
 from .state import FLUSHED, Stateful, flush, handles, number, start_step
 
 _pre_hooks: OrderedDict = OrderedDict()
@@ -143,6 +144,7 @@ class Optimizer(Stateful):
         """Change one group's parameters, each by the algorithm's `rule`."""
         recorded = group.get("differentiable", False)
         names, change = self.slots(group), self.rule(group)
+        formula = None if recorded else self.formula(group)
         decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
         decoupled = group.get("decoupled_weight_decay", False)
         if group.get("capturable"):
@@ -156,6 +158,11 @@ class Optimizer(Stateful):
                 self.start(p, state, group)
             step = state["step"]._array
             step += 1
+            if formula is not None:
+                kept = [state[name]._array for name in names]
+                if self._fused(group, formula, p._array, grad._array, step.item(), kept):
+                    p._cell[0] += 1
+                    continue
             xp, value, g, *kept = handles(recorded, p, grad, [state[name] for name in names])
             if maximize:
                 g = -g
@@ -179,6 +186,35 @@ class Optimizer(Stateful):
         raise NotImplementedError(
             f"{type(self).__name__} defines no algorithm: override step(), or write rule() and slots()"
         )
+
+    def formula(self, group: dict[str, Any]) -> Any:
+        """(formula, numbers): the algorithm as `fused` takes it, and its numbers by the step's count.
+
+        None where there is only a `rule`. Decay and the gradient's sign are not the formula's business.
+        """
+        return None
+
+    def _fused(
+        self, group: dict[str, Any], formula: Any, p: Any, g: Any, t: float, state: list[Any]
+    ) -> bool:
+        """Do the step by one kernel; False if the arrays are not such as it takes."""
+        if not fused.fits(p, g, state):
+            return False
+        function, numbers = formula
+        given = numbers(t)
+        decay, value = group["weight_decay"], ""
+        if decay:
+            value = "value" if group.get("decoupled_weight_decay") else "gradient"
+        kernel = fused.kernel(function, p.dtype, len(state), tuple(given), group["maximize"], value)
+        if kernel is None:
+            return False
+        listed = [*given.values()]
+        if decay:
+            listed.append(1 - number(group["lr"]) * decay if value == "value" else float(decay))
+        kernel(p, *state, p, g, *state, *listed)
+        if t % FLUSHED == 0:
+            flush(state)
+        return True
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of what is kept for each parameter from step to step, beside the count."""

@@ -16,6 +16,7 @@ from ..core.device import CPU
 from ..core.dtype import float32, float64, get_default_dtype
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
+from ..ops.complex_part import view_as_real
 
 _HOOKS = (
     "_optimizer_step_pre_hooks",
@@ -237,4 +238,4 @@ def _recorded_handles(p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[
 
 
 def _real(x: Tensor) -> Tensor:
-    return x.view_as_real() if x._kind.dtype.is_complex else x  # type: ignore[attr-defined]
+    return view_as_real(x) if x._kind.dtype.is_complex else x

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from .error import SerializationError
 
 MAX_ENTRIES = 100_000
 ALIGNMENT = 64
+_ALIGNED = 16  # what code for arrays may rely on
+_HEADER = struct.Struct("<4s5H3I2H")
+_LONGEST_DESCRIPTOR = 24
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 def write(file: Any, top: str, records: Iterable[tuple[str, bytes | memoryview]]) -> None:
@@ -20,7 +28,7 @@ def write(file: Any, top: str, records: Iterable[tuple[str, bytes | memoryview]]
             start = archive.fp.tell() + 30 + len(info.filename.encode()) + 4  # type: ignore[union-attr]
             pad = -start % ALIGNMENT
             info.extra = b"FB" + pad.to_bytes(2, "little") + b"Z" * pad
-            archive.writestr(info, payload)
+            archive.writestr(info, payload)  # type: ignore[arg-type]
 
 
 class Archive:
@@ -28,13 +36,12 @@ class Archive:
 
     Raises:
         SerializationError: It is no such file, or breaks a rule: compressed or overlapping entries,
-            names outside the one folder, duplicates, too many.
+            names outside the one folder, duplicates, too many, bytes that belong to no entry.
     """
 
     def __init__(self, file: Any):
         try:
             self.zip = zipfile.ZipFile(file)
-            self.entries = self._checked(self.zip.infolist())
         except (
             zipfile.BadZipFile,
             ValueError,
@@ -42,19 +49,28 @@ class Archive:
             UnicodeDecodeError,
             EOFError,
         ) as error:
-            raise SerializationError(f"this is no .pt archive, or a damaged one: {error}") from None
+            raise SerializationError(_not_an_archive(file, error)) from None
+        self.file: Any = self.zip.fp
+        self.path = self.zip.filename
+        self.entries = self._checked(self.zip.infolist())
+        self.starts = self._located()
+
+    def close(self) -> None:
+        """Close the file, if it was opened here."""
+        self.zip.close()
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         if not infos or len(infos) > MAX_ENTRIES:
             raise SerializationError(
                 f"the archive has {len(infos)} entries; between 1 and {MAX_ENTRIES} are read"
             )
+        self._check_end()
         top = infos[0].filename.partition("/")[0]
         entries: dict[str, zipfile.ZipInfo] = {}
-        end = 0
-        for info in sorted(infos, key=lambda i: i.header_offset):
+        for info in infos:
             folder, slash, name = info.filename.partition("/")
-            if folder != top or not slash or not name or ".." in name.split("/") or "\\" in name:
+            parts = name.split("/")
+            if folder != top or not slash or "" in parts or ".." in parts or "\\" in info.filename:
                 raise SerializationError(
                     f"the archive's entry {info.filename!r} is not in its one folder {top!r}"
                 )
@@ -65,11 +81,8 @@ class Archive:
                     f"the archive's entry {name!r} is compressed or encrypted; .pt files store "
                     "their records as they are"
                 )
-            if info.compress_size != info.file_size or info.header_offset < end:
-                raise SerializationError(
-                    f"the archive's entry {name!r} overlaps another or lies about its size"
-                )
-            end = info.header_offset + 30 + info.file_size
+            if info.compress_size != info.file_size:
+                raise SerializationError(f"the archive's entry {name!r} lies about its size")
             entries[name] = info
         if "constants.pkl" in entries:
             raise SerializationError(
@@ -79,23 +92,105 @@ class Archive:
             raise SerializationError("the archive has no data.pkl, so it is no checkpoint")
         return entries
 
+    def _check_end(self) -> None:
+        """Python's reader looks for the archive's end anywhere; here it is the file's end."""
+        self.file.seek(-22, 2)
+        if self.file.read(4) != b"PK\x05\x06" or self.zip.comment:
+            raise SerializationError("the file goes on after the archive: two files in one")
+
+    def _located(self) -> dict[str, int]:
+        """Where each payload starts, after checking that the entries fill the file without overlap."""
+        starts: dict[str, int] = {}
+        end, slack = 0, 0
+        order = sorted(self.entries.items(), key=lambda item: item[1].header_offset)
+        for name, info in order:
+            if not end <= info.header_offset <= end + slack:
+                raise SerializationError(
+                    f"the archive's entry {name!r} overlaps another, or hidden bytes come before it"
+                )
+            starts[name] = self._payload_start(name, info)
+            end, slack = starts[name] + info.file_size, _LONGEST_DESCRIPTOR
+        if not end <= self.zip.start_dir <= end + slack:
+            raise SerializationError("the archive's last entry reaches beyond the archive")
+        return starts
+
+    def _payload_start(self, name: str, info: zipfile.ZipInfo) -> int:
+        self.file.seek(info.header_offset)
+        header = self.file.read(_HEADER.size)
+        if len(header) < _HEADER.size or header[:4] != b"PK\x03\x04":
+            raise SerializationError(f"the record {name!r} is damaged: it has no header")
+        fields = _HEADER.unpack(header)
+        flags, method, packed, size, name_size, extra_size = (
+            fields[2],
+            fields[3],
+            *fields[7:11],
+        )
+        own = self.file.read(name_size)
+        has_descriptor = flags & 8
+        sizes_agree = has_descriptor or {packed, size} <= {info.file_size, 0xFFFFFFFF}
+        if own != info.orig_filename.encode() or method != 0 or flags & 1 or not sizes_agree:
+            raise SerializationError(f"the record {name!r} says two things about itself")
+        return info.header_offset + _HEADER.size + name_size + extra_size
+
     def size(self, name: str) -> int:
         """Bytes of a record."""
         if name not in self.entries:
             raise SerializationError(f"the archive has no record {name!r}")
         return self.entries[name].file_size
 
-    def read(self, name: str, limit: int | None = None) -> bytes:
+    def read(self, name: str, limit: int | None = None) -> bytearray:
         """A record's bytes, checked against its CRC."""
         size = self.size(name)
         if limit is not None and size > limit:
             raise SerializationError(
                 f"the record {name!r} has {size} bytes; at most {limit} are read"
             )
-        try:
-            payload = self.zip.read(self.entries[name])
-        except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-            raise SerializationError(f"the record {name!r} is damaged: {error}") from None
-        if len(payload) != size:
-            raise SerializationError(f"the record {name!r} is cut short")
+        self.file.seek(self.starts[name])
+        payload = bytearray(size)
+        view, at = memoryview(payload), 0
+        while at < size:
+            part = self.file.read(min(size - at, 1 << 24))
+            if not part:
+                raise SerializationError(f"the record {name!r} is cut short")
+            view[at : at + len(part)] = part
+            at += len(part)
+        if zlib.crc32(payload) != self.entries[name].CRC:
+            raise SerializationError(f"the record {name!r} is damaged: its checksum is wrong")
         return payload
+
+    def array(self, name: str) -> np.ndarray:
+        """A record's bytes as an array of its own."""
+        payload = self.read(name)
+        return np.frombuffer(payload, np.uint8) if payload else np.empty(0, np.uint8)
+
+    def mapped(self, name: str) -> np.ndarray:
+        """A record's bytes in the file itself; what is written there stays in memory."""
+        size = self.size(name)
+        if size == 0 or self.path is None or self.starts[name] % _ALIGNED:
+            return self.array(name)
+        mapping = np.memmap(self.path, np.uint8, "c", self.starts[name], (size,))
+        return mapping.view(np.ndarray)
+
+
+def _not_an_archive(file: Any, error: Exception) -> str:
+    start = b""
+    try:
+        if hasattr(file, "seek"):
+            file.seek(0)
+            start = file.read(512)
+        else:
+            with open(file, "rb") as opened:
+                start = opened.read(512)
+    except OSError:
+        pass
+    if start.startswith(_LEGACY):
+        return (
+            "this file was written by PyTorch before 1.6, or with "
+            "_use_new_zipfile_serialization=False: load it with PyTorch and save it again"
+        )
+    if start[257:262] == b"ustar":
+        return (
+            "this is a tar file, the first format that PyTorch wrote: load it with PyTorch and save it"
+            " again"
+        )
+    return f"this is no .pt archive, or a damaged one: {error}"

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..core.device import device
 from ..core.dtype import dtype
+from ..core.memory import address
 from ..core.size import Size
-from ..core.tensor import Tensor, address
+from ..core.tensor import Tensor
+from ..ops.copying import parts_of
 
 CLASSES = {
     "float32": "FloatStorage",
@@ -36,7 +38,7 @@ class Pickler:
     def __init__(self) -> None:
         self.out = bytearray(b"\x80\x02")
         self.storages: list[Any] = []
-        self.keys: dict[tuple[int, int, str], str] = {}
+        self.keys: dict[tuple[int, str], tuple[str, str | None]] = {}
         self.memo: dict[int, int] = {}
         self.kept: list[Any] = []
 
@@ -90,6 +92,8 @@ class Pickler:
             for item in obj:
                 self.save(item)
             self.out += b"t"
+        elif kind is bytes or kind is bytearray:
+            self.call("_codecs encode", (obj.decode("latin1"), "latin1"))
         elif kind is set:
             self.call("__builtin__ set", (sorted(obj, key=repr),))
         else:
@@ -152,33 +156,36 @@ class Pickler:
             self.rebuilt(obj, obj.requires_grad)
 
     def rebuilt(self, obj: Tensor, requires_grad: bool) -> None:
-        array = obj._array
-        own = CLASSES.get(obj.dtype.name)
-        root = obj._root()._array
-        if not root.flags.c_contiguous:
-            root = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-            array = root if array is not root else array
-        offset = (address(array) - address(root)) // array.itemsize if array.size else 0
-        strides = tuple(step // array.itemsize for step in array.strides)
+        location = str(obj.device)
+        host = obj if location == "cpu" else obj.detach().cpu()
+        storage, (kind, offset, shape, strides) = parts_of(host)
+        held = storage._bytes
+        own = CLASSES.get(kind.name) if held.nbytes % kind.itemsize == 0 else None
         self.name("torch._utils _rebuild_tensor_v2" if own else "torch._utils _rebuild_tensor_v3")
         self.out += b"("
-        self.storage(root, own, obj)
-        for part in (offset, tuple(array.shape), strides, requires_grad):
+        self.storage(held, own, kind.itemsize if own else 1, location)
+        for part in (offset, tuple(shape), tuple(strides), requires_grad):
             self.save(part)
         self.call("collections OrderedDict", ())
         if not own:
-            self.name(f"torch {obj.dtype.name}")
+            self.name(f"torch {kind.name}")
         self.out += b"tR"
 
-    def storage(self, root: Any, own: str | None, obj: Tensor) -> None:
-        key = address(root), root.nbytes, own or ""
-        number = self.keys.get(key)
-        if number is None:
-            number = self.keys[key] = str(len(self.storages))
-            self.storages.append(root)
+    def storage(self, held: Any, own: str | None, itemsize: int, location: str) -> None:
+        key = address(held) if held.size else id(held), location
+        known = self.keys.get(key)
+        if known is None:
+            known = self.keys[key] = str(len(self.storages)), own
+            self.storages.append(held)
+        number, first = known
+        if first != own:
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as different types: "
+                f"{first} and {own}; clone() one of them"
+            )
         self.out += b"("
         self.save("storage")
         self.name(f"torch {own}" if own else "torch.storage UntypedStorage")
-        for part in (number, "cpu", root.size if own else root.nbytes):
+        for part in (number, location, held.nbytes // itemsize):
             self.save(part)
         self.out += b"tQ"

@@ -14,9 +14,10 @@ import numpy as np
 from ..core import window
 from ..core.device import device as Device
 from ..core.dtype import dtype as DType
-from ..core.dtype import get_default_dtype
+from ..core.dtype import float64, get_default_dtype
+from ..core.number import integer
 from ..core.tensor import Tensor
-from ..ops.creation import as_tensor
+from ..ops.data import array_of, as_tensor
 
 
 def _make(
@@ -31,6 +32,7 @@ def _make(
 ) -> Tensor:
     """`values(count, size)` as a tensor; one point is 1, none is empty."""
     dtype = get_default_dtype() if dtype is None else dtype
+    M = integer(M, name, "M", 1)
     if M < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")
     if layout is not None and str(layout) != "torch.strided":
@@ -83,9 +85,10 @@ def general_cosine(
     """
     if not isinstance(a, Iterable):
         raise TypeError("Coefficients must be a list/tuple")
-    weights = tuple(a)
+    weights = list(a)
     if not weights:
         raise ValueError("Coefficients cannot be empty")
+    weights = array_of(weights, float64)[0].tolist()
     return _make(
         "general_cosine",
         M,

@@ -8,9 +8,9 @@ from typing import Any
 from ..core.dtype import dtype as DType
 from ..core.dtype import finfo, iinfo
 from ..core.tensor import Tensor
+from ..ops.complex_part import view_as_complex
 from ..ops.creation import empty
 from ..ops.registry import NAMESPACES
-from ..ops.view import view_as_complex
 
 
 def _limits(dtype: DType, low: float | None, high: float | None) -> tuple[Any, Any]:

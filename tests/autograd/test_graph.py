@@ -182,6 +182,16 @@ def test_packed_objects_live_as_long_as_the_graph_needs_them() -> None:
         gc.enable()
 
 
+def test_pack_may_return_nothing_at_all() -> None:
+    kept = []
+    x = leaf(2.0)
+    with graph.saved_tensors_hooks(lambda t: kept.append(t), lambda nothing: kept.pop()):
+        y = x.exp()
+        z = Scale.apply(y, y)
+    (g,) = torch.autograd.grad(z, y)
+    assert g.item() == pytest.approx(2 * 7.389056)
+
+
 # ----------------------------------------------------------------------- edges and multi hooks
 
 

@@ -174,3 +174,28 @@ def test_hooks_need_gradients() -> None:
         RuntimeError, match="can't retain_grad on Tensor that has requires_grad=False"
     ):
         x.retain_grad()
+
+
+def test_node_prehooks_run_only_where_the_node_runs() -> None:
+    log = []
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    y.grad_fn.register_prehook(lambda outs: log.append("pre"))
+    torch.autograd.grad(y.sum(), y, retain_graph=True)
+    assert log == []
+    torch.autograd.grad(y.sum(), [x, y], retain_graph=True)
+    assert log == ["pre"]
+
+
+def test_hooks_of_the_node_that_accumulates() -> None:
+    log = []
+    x = leaf(1.0, 1.0)
+    accumulate = x.expand_as(x).grad_fn.next_functions[0][0]
+    accumulate.register_prehook(lambda outs: (outs[0] * 3,))
+    accumulate.register_hook(lambda ins, outs: log.append((ins, outs[0].tolist(), x.grad.tolist())))
+    (x * 2).sum().backward()
+    assert log == [((), [6.0, 6.0], [6.0, 6.0])]
+    (x * 2).sum().backward(create_graph=True)
+    assert log[1] == ((), [6.0, 6.0], [12.0, 12.0])
+    assert torch.autograd.grad((x * 2).sum(), x)[0].tolist() == [2.0, 2.0]
+    assert len(log) == 2

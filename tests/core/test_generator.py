@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import platform
 import threading
 import zlib
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from flambeau.core.generator import STATE_SIZE, Generator, default_generator
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "generator.json").read_text())
 
-# These go through float64 logarithms or tangents, where the C library and NumPy may differ by a
-# unit in the last place; float64 normals likewise. Everything else agrees to the last bit.
+# These call the C library's logarithm, tangent or cosine in float64. The record was made with the GNU
+# one, and another may differ by a unit in the last place. Everything else agrees to the last bit.
 ROUNDED = ("exponential_", "cauchy_", "log_normal_")
+IS_GNU = platform.libc_ver()[0] == "glibc"
 WORDS_END = 5016  # where a state's words end; the waiting normal comes after them
 TOLERANCE = {"float32": 2e-7, "float64": 1e-13, "complex128": 1e-13}
 
@@ -61,7 +63,7 @@ def assert_recorded(values: np.ndarray, step: dict[str, Any]) -> None:
         flat = flat.view(flat.real.dtype)
     head = flat[:6].astype(np.float64) if flat.dtype.kind in "fV" else flat[:6]
     normal64 = step["draw"] == "normal_" and step["dtype"] in ("float64", "complex128")
-    if step["draw"] in ROUNDED or normal64:
+    if not IS_GNU and (step["draw"] in ROUNDED or normal64):
         np.testing.assert_allclose(head, step["head"], rtol=TOLERANCE[step["dtype"]])
     else:
         assert head.tolist() == step["head"], step
@@ -78,7 +80,7 @@ def test_values_and_state_after_them_are_pytorchs(case: dict[str, Any]) -> None:
     generator = Generator().manual_seed(case["seed"])
     for step in case["steps"]:
         assert_recorded(draw(step, generator), step)
-    assert zlib.crc32(generator.get_state()[:WORDS_END].tobytes()) == case["state_crc"]
+    assert zlib.crc32(generator.raw_state()[:WORDS_END].tobytes()) == case["state_crc"]
     waiting, recorded = generator.next_normal, case["next_normal"]
     assert (waiting is None) == (recorded is None)
     assert (waiting or 0) == pytest.approx(recorded or 0, rel=1e-14)
@@ -103,9 +105,9 @@ def saved_state() -> np.ndarray:
 
 def test_a_state_saved_by_pytorch_is_continued() -> None:
     generator = Generator()
-    generator.set_state(saved_state())
+    generator.restore(saved_state())
     assert generator.initial_seed() == 12
-    assert generator.get_state().tobytes() == saved_state().tobytes()
+    assert generator.raw_state().tobytes() == saved_state().tobytes()
     after = draws.normal_(np.empty(700, np.float32), generator=generator)
     assert zlib.crc32(after.tobytes()) == RECORDED["saved"]["after"]["crc"]
 
@@ -114,7 +116,7 @@ def test_the_state_written_is_the_one_pytorch_writes() -> None:
     generator = Generator().manual_seed(12)
     draws.uniform_(np.empty(1001, np.float32), generator=generator)
     draws.normal_(np.empty(3, np.float32), generator=generator)
-    state = generator.get_state()
+    state = generator.raw_state()
     assert (state.dtype, state.shape) == (np.uint8, (STATE_SIZE,))
     assert state.tobytes() == saved_state().tobytes()
 
@@ -125,7 +127,7 @@ def test_a_state_is_restored_at_any_place_in_a_block(drawn: int) -> None:
     generator = Generator().manual_seed(3)
     generator.take(drawn)
     other = Generator()
-    other.set_state(generator.get_state())
+    other.restore(generator.raw_state())
     assert other.take(2000).tolist() == whole[drawn:].tolist()
 
 
@@ -133,10 +135,10 @@ def test_the_waiting_normal_is_dropped_by_a_seed_and_kept_by_a_state() -> None:
     generator = Generator().manual_seed(0)
     first = draws.normal_(np.empty(2), generator=generator)
     draws.normal_(np.empty(1), generator=generator.manual_seed(0))
-    state = generator.get_state()
+    state = generator.raw_state()
     assert draws.normal_(np.empty(1), generator=generator)[0] == first[1]
     assert draws.normal_(np.empty(1), generator=generator.manual_seed(0))[0] == first[0]
-    generator.set_state(state)
+    generator.restore(state)
     assert draws.normal_(np.empty(1), generator=generator)[0] == first[1]
 
 
@@ -152,7 +154,7 @@ def test_the_waiting_normal_is_dropped_by_a_seed_and_kept_by_a_state() -> None:
 )
 def test_what_is_no_state_is_refused(state: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        Generator().set_state(state)
+        Generator().restore(state)
 
 
 # ---- seeds -----------------------------------------------------------------------------------
@@ -229,7 +231,7 @@ def test_strided_targets_are_filled_in_the_order_of_memory(name: str) -> None:
 
 
 def test_dropout_keeps_what_pytorch_keeps() -> None:
-    mask = draws.dropout_mask((40,), 0.3, Generator().manual_seed(14))
+    mask = draws.bernoulli_(np.empty(40, np.bool_), 1 - 0.3, Generator().manual_seed(14))
     assert mask.astype(int).tolist() == RECORDED["dropout"]
 
 

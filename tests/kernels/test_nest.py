@@ -317,3 +317,19 @@ def test_several_results_are_written_in_one_pass():
     zone = block.copy()
     native(zone[:20], zone[10:30], a, b, c, 0.1)
     np.testing.assert_allclose(zone[10:30], c * np.float32(0.9) + b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [(1 << 17) - 1, 1 << 17, 200_001, (1 << 25) + 77])
+def test_long_rows_are_reduced_in_pieces(n):
+    x = symbol("x")
+    roots = (p.sum(x) / length(), p.amax(x), p.sqrt(p.sum(p.square(x))))
+    native, _ = both(Program((x,), roots), [F4], F4, [F4] * 3, rows=True)
+    array = np.random.default_rng(9).random(n, np.float32)
+    array[n // 3] = 2
+    mean, largest, norm = native(array, None)
+    exact = array.astype(np.float64)
+    np.testing.assert_allclose(mean, [exact.mean()], rtol=3e-7)
+    np.testing.assert_array_equal(largest, [2])
+    np.testing.assert_allclose(norm, [np.sqrt((exact**2).sum())], rtol=3e-7)
+    array[-1] = np.nan
+    assert np.isnan(native(array, None)[1]).all()

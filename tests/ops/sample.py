@@ -8,6 +8,7 @@ no program reaches fails a test.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -65,11 +66,54 @@ WEIGHT = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 Program = tuple[Callable[..., Any], tuple]
 
 
+ROWS = torch.tensor([2, 0, 2])
+"""Indices of which one occurs twice."""
+PLACES = torch.tensor([2, 0, 3])
+
+
+def _beta(call: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """A call of what warns that it may change."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*in beta.*")
+        return call()
+
+
 class Tagged(torch.Tensor):
     """A subclass, which becomes a plain tensor again."""
 
 
 PROGRAMS: dict[str, Program] = {
+    "cummax": (lambda x: torch.cummax(x, 1).values, (_distinct(2, 4),)),
+    "cummin": (lambda x: torch.cummin(x, 1).values, (_distinct(2, 4),)),
+    "cumprod": (lambda x: torch.cumprod(x, 1), ((2, 4),)),
+    "logcumsumexp": (lambda x: torch.logcumsumexp(x, 1), ((2, 4),)),
+    "diag_embed": (lambda x: torch.diag_embed(x, 1), ((2, 3),)),
+    "index_select": (lambda x: torch.index_select(x, 1, ROWS), ((2, 4),)),
+    "index_add": (lambda x, y: torch.index_add(x, 1, ROWS, y, alpha=2), ((2, 4), (2, 3))),
+    "index_copy": (lambda x, y: torch.index_copy(x, 1, PLACES, y), ((2, 4), (2, 3))),
+    "index_fill": (lambda x: torch.index_fill(x, 1, PLACES, 2.0), ((2, 4),)),
+    "index_reduce": (
+        lambda x, y: _beta(lambda: torch.index_reduce(x, 1, PLACES, y, "prod")),
+        ((2, 4), (2, 3)),
+    ),
+    "masked_scatter": (
+        lambda x, y: torch.masked_scatter(x, _classes(2, 4) > 0, y),
+        ((2, 4), (6,)),
+    ),
+    "masked_select": (lambda x: torch.masked_select(x, _classes(2, 4) > 0), ((2, 4),)),
+    "put": (lambda x, y: torch.put(x, PLACES, y), ((2, 4), (3,))),
+    "put, accumulated": (lambda x, y: torch.put(x, ROWS, y, True), ((2, 4), (3,))),
+    "scatter": (lambda x, y: torch.scatter(x, 1, PLACES[None], y), ((2, 4), (2, 3))),
+    "scatter_add": (lambda x, y: torch.scatter_add(x, 1, ROWS[None], y), ((2, 4), (2, 3))),
+    "scatter_reduce": (
+        lambda x, y: torch.scatter_reduce(x, 1, ROWS[None], y, "mean"),
+        ((2, 4), (2, 3)),
+    ),
+    "sort": (lambda x: torch.sort(x, 1).values, (_distinct(2, 4),)),
+    "topk": (lambda x: torch.topk(x, 2).values, (_distinct(2, 4),)),
+    "take": (lambda x: torch.take(x, ROWS), ((2, 4),)),
+    "median": (lambda x: torch.median(x), (_distinct(5),)),
+    "repeat": (lambda x: x.repeat(2, 3), ((2, 2),)),
     "as_subclass": (lambda x: (x * x).as_subclass(Tagged).as_subclass(torch.Tensor), ((2, 3),)),
     "where": (lambda x, y: torch.where(_classes(2, 3) > 0, x, y), ((2, 3), (3,))),
     "clamp by tensors": (lambda x, a, b: torch.clamp(x, a, b + 1), ((2, 3), (3,), (2, 1))),
@@ -200,8 +244,12 @@ PROGRAMS: dict[str, Program] = {
     "linear": (lambda x, w, b: F.linear(x, w, b), ((2, 3), (4, 3), (4,))),
     "einsum": (lambda x, y: torch.einsum("bij,jk->bik", x, y), ((2, 2, 3), (3, 2))),
     "cast": (lambda x: x.to(torch.complex128).real ** 2, ((3,),)),
-    "drawn": (lambda x: x + _random(x), ((3,),)),
-    "fill_": (lambda x: (x * 1).fill_(2.0) * x + (x * 1).zero_() * x, ((3,),)),
+    "drawn": (lambda x: tuple(x * x + drawn for drawn in _draws(x)), ((3,),)),
+    "fill": (
+        lambda x, v: (torch.fill(x, v) * x, (x * 1).fill_(v) * x, (x * 1).zero_() + x * x),
+        ((2, 3), ()),
+    ),
+    "complex": (lambda x, y: (torch.complex(x, y) ** 2).real * x, ((2, 3), (3,))),
     "copy_": (lambda x, y: (x * 1).copy_(y) * x, ((2, 3), (3,))),
     "fourier": (
         lambda x: (
@@ -337,13 +385,20 @@ def _exists(name: str) -> bool:
 PROGRAMS.update({name: program for name, program in OPTIONAL.items() if _exists(name)})
 
 
-def _random(x: torch.Tensor) -> Any:
-    """Draws of every kind in the place of x: constants, since the seed is."""
-    draws = {"uniform_": (), "normal_": (), "bernoulli_": (0.5,), "cauchy_": (), "exponential_": ()}
-    draws |= {"geometric_": (0.5,), "log_normal_": (), "random_": (5,)}
+def _draws(x: torch.Tensor) -> list[torch.Tensor]:
+    """Draws of every kind over a copy, or with rates that want a gradient."""
     torch.manual_seed(0)
-    drawn = [getattr(x * 1, name)(*args) for name, args in draws.items() if hasattr(x, name)]
-    return sum(drawn) + torch.poisson(x * 0 + 2) if hasattr(torch, "poisson") else sum(drawn)
+    names = [
+        "uniform_",
+        "normal_",
+        "log_normal_",
+        "exponential_",
+        "cauchy_",
+        "bernoulli_",
+    ]
+    filled = [getattr(x * 1, name)() for name in names]
+    filled += [(x * 1).geometric_(0.5), (x * 1).random_(10)]
+    return [*filled, torch.bernoulli(x), torch.poisson(x)]
 
 
 def _written(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

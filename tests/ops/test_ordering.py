@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import flambeau as torch
@@ -63,3 +64,51 @@ def test_parts_of_complex_numbers_are_views() -> None:
     assert (z.real.tolist(), z.imag.tolist()) == ([1.0, 3.0], [2.0, -4.0])
     z.real[0] = 9
     assert z.tolist() == [9 + 2j, 3 - 4j]
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_topk_of_long_rows(largest: bool, k: int) -> None:
+    rng = np.random.default_rng(k)
+    x = rng.normal(size=(3, 500))
+    x[1, 7] = np.nan
+    values, indices = torch.from_numpy(x).topk(k, 1, largest)
+    want = np.sort(x, 1)  # nan last, as the largest
+    want = want[:, ::-1][:, :k] if largest else want[:, :k]
+    np.testing.assert_array_equal(values.numpy(), want)
+    np.testing.assert_array_equal(np.take_along_axis(x, indices.numpy(), 1), want)
+
+
+def test_sorting_keeps_equal_elements_in_their_order() -> None:
+    x = torch.tensor([1, 0] * 50)
+    assert x.sort().indices.tolist() == [*range(1, 100, 2), *range(0, 100, 2)]
+    assert x.argsort(descending=True).tolist() == [*range(0, 100, 2), *range(1, 100, 2)]
+
+
+def test_running_sums_are_added_in_double_precision() -> None:
+    x = torch.full((100_000,), 0.1)
+    assert abs(x.cumsum(0)[-1].item() - 10000.0) < 1e-2
+
+
+def test_named_results_print_their_fields() -> None:
+    text = repr(torch.tensor([2, 1]).sort())
+    assert text == "torch.return_types.sort(\nvalues=tensor([1, 2]),\nindices=tensor([1, 0]))"
+
+
+def test_cumprod_across_zeros_against_differences() -> None:
+    x = np.array([2.0, 0.0, 3.0, -1.0, 0.0, 4.0])
+    weight = np.array([0.3, 0.7, -0.2, 0.9, 0.4, 0.1])
+    leaf = torch.from_numpy(x.copy()).requires_grad_()
+    (leaf.cumprod(0) * torch.from_numpy(weight)).sum().backward()
+    for k in range(6):
+        step = np.eye(6)[k] * 1e-6
+        slope = (np.cumprod(x + step) - np.cumprod(x - step)) @ weight / 2e-6
+        np.testing.assert_allclose(leaf.grad[k].item(), slope, rtol=1e-5, atol=1e-8)
+
+
+def test_quantiles_of_many_shares_against_numpy() -> None:
+    rng = np.random.default_rng(0)
+    x, q = rng.normal(size=(4, 37)), np.linspace(0, 1, 11)
+    for way in ("linear", "lower", "higher", "midpoint", "nearest"):
+        got = torch.from_numpy(x).quantile(torch.from_numpy(q), 1, interpolation=way)
+        np.testing.assert_allclose(got.numpy(), np.quantile(x, q, axis=1, method=way), rtol=1e-12)

@@ -184,7 +184,7 @@ def flat(x: np.ndarray, kept: int) -> np.ndarray:
 
 def identity(n: int, like: Tensor) -> Tensor:
     """The n x n identity in the dtype and on the device of `like`."""
-    from ..creation import eye
+    from ..matrix_creation import eye
 
     return eye(n, dtype=like.dtype, device=like.device)
 

@@ -11,6 +11,7 @@ from ...core.tensor import Tensor
 from ..elementary import log
 from ..rule import operation
 from ..write import broadcast
+from . import lapack
 from .check import (
     LinAlgError,
     exported,
@@ -45,11 +46,11 @@ def _each(a: np.ndarray, info: np.ndarray, run: Any, *others: np.ndarray) -> np.
 @operation(outputs="inverse info", label="LinalgInvEx")
 def inv_(a: Any) -> Any:
     """Inverses of matrices, and codes (0: success)."""
-    try:
-        return np.linalg.inv(a), np.zeros(a.shape[:-2], np.int32)
-    except np.linalg.LinAlgError:
-        info = _failed(a)
-        return _each(a, info, np.linalg.inv), info
+    inverse = lapack.inv(a)
+    if not lapack.failed(inverse):
+        return inverse, np.zeros(a.shape[:-2], np.int32)
+    info = _failed(a)
+    return _each(a, info, lapack.inv), info
 
 
 @inv_.gradient
@@ -63,11 +64,11 @@ def _(g_inverse: Tensor | None, inverse: Tensor) -> Tensor | None:
 @operation(operands="a b", outputs="x info", label="LinalgSolveEx")
 def solve_(a: Any, b: Any) -> Any:
     """x of a x = b, and codes (0: success)."""
-    try:
-        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
-    except np.linalg.LinAlgError:
-        info = _failed(a)
-        return _each(a, info, np.linalg.solve, b), info
+    x = lapack.solve(a, b)
+    if not lapack.failed(x):
+        return x, np.zeros(a.shape[:-2], np.int32)
+    info = _failed(a)
+    return _each(a, info, lapack.solve, b), info
 
 
 @solve_.gradient
@@ -148,7 +149,9 @@ def _solve(A: Tensor, B: Tensor, left: bool) -> tuple[Tensor, Tensor]:
         )
     right = B.unsqueeze(-1) if vector else B
     fits(name, A, right, left)
-    broadcast([tuple(A.shape[:-2]), tuple(right.shape[:-2])])
+    batches = A.shape[:-2], right.shape[:-2]
+    if batches[0] != batches[1]:
+        broadcast(batches)  # raises where they do not fit
     if left:
         x, info = solve_(A, right)
         return (x.squeeze(-1) if vector else x), info

@@ -55,6 +55,23 @@ def _panel(a: np.ndarray, pivots: np.ndarray, start: int, stop: int) -> None:
         a[:, j + 1 :, j + 1 : stop] -= below[:, :, None] * a[:, j, None, j + 1 : stop]
 
 
+def _panel_of_one(a: np.ndarray, pivots: np.ndarray, start: int, stop: int) -> None:
+    """The same for one matrix, without the steps that a batch needs."""
+    complex_ = a.dtype.kind == "c"
+    for j in range(start, stop):
+        column = a[j:, j]
+        at = int((_magnitude(column) if complex_ else np.abs(column)).argmax()) + j
+        pivots[j] = at + 1
+        if at != j:
+            a[[j, at]] = a[[at, j]]
+        pivot = a[j, j]
+        if j + 1 < a.shape[0] and pivot != 0:
+            below = a[j + 1 :, j]
+            below /= pivot
+            if j + 1 < stop:
+                a[j + 1 :, j + 1 : stop] -= below[:, None] * a[j, j + 1 : stop]
+
+
 def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and U in one array, the row that each row was swapped with (from 1), and the first zero pivot."""
     m, n = a.shape[-2:]
@@ -63,7 +80,10 @@ def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pivots = np.zeros((lu.shape[0], k), np.int32)
     for start in range(0, k, PANEL):
         stop = min(start + PANEL, k)
-        _panel(lu, pivots, start, stop)
+        if len(lu) == 1:
+            _panel_of_one(lu[0], pivots[0], start, stop)
+        else:
+            _panel(lu, pivots, start, stop)
         if stop < n:
             block = lu[:, start:stop, start:stop]
             right = solve_triangle(block, lu[:, start:stop, stop:], False, True)
@@ -203,7 +223,7 @@ def _triangles(lu: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _tall_identity(m: int, k: int, like: Tensor) -> Tensor:
-    from ..creation import eye
+    from ..matrix_creation import eye
 
     return eye(m, k, dtype=like.dtype, device=like.device)
 

@@ -62,7 +62,8 @@ def matrix_norm(
     rows, columns = _checked(A, ord, dim)
     x = A if dtype is None else A.to(dtype)
     if ord == "fro":
-        return vector_norm(x, 2, (rows, columns), keepdim)
+        whole = x.ndim == 2 and not keepdim  # over all elements it is faster
+        return vector_norm(x, 2, None if whole else (rows, columns), keepdim)
     if ord == "nuc" or abs(ord) == 2:
         return _by_singular_values(x, ord, rows, columns, keepdim)
     summed, picked = (rows, columns) if abs(ord) == 1 else (columns, rows)

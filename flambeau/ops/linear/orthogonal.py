@@ -177,7 +177,7 @@ def reflect(vectors: Tensor, tau: Tensor, x: Tensor, forwards: bool) -> Tensor:
 
 
 def _vectors(A: Tensor) -> Tensor:
-    from ..creation import eye
+    from ..matrix_creation import eye
 
     return A.tril(-1) + eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
 
@@ -197,7 +197,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """
     _check_reflections("torch.linalg.householder_product", A, tau)
     implemented("orgqr_cpu", A)
-    from ..creation import eye
+    from ..matrix_creation import eye
 
     start = eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
     return reflect(_vectors(A), tau, start.expand(A.shape), False)

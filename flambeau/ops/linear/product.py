@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ..view import diagonal, view_as_complex
+from ..complex_part import view_as_complex
+from ..part import diagonal
 from .check import conjugated, exported
 
 
@@ -127,25 +128,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     left = input.reshape([size for pair in zip(a, (1,) * n) for size in pair])
     right = other.reshape([size for pair in zip((1,) * n, b) for size in pair])
     return (left * right).reshape([i * j for i, j in zip(a, b)])
-
-
-@exported("trace", method=True, tensors="input")
-def trace(input: Tensor) -> Tensor:
-    """The sum of a matrix's diagonal.
-
-    Raises:
-        RuntimeError: It is no matrix.
-
-    Source: torch.trace
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.trace(torch.eye(3))
-        tensor(3.)
-    """
-    if input.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    return diagonal(input, 0, 0, 1).sum()
 
 
 def cov_of(x: Tensor, correction: int, fweights: Any, aweights: Any) -> Tensor:

@@ -279,7 +279,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
     Example:
         >>> import flambeau as torch
-        >>> A, B = torch.tensor([[1.], [1.]]), torch.tensor([[1.], [3.]])
+        >>> A, B = torch.tensor([[2.], [0.]]), torch.tensor([[4.], [3.]])
         >>> torch.linalg.lstsq(A, B).solution
         tensor([[2.]])
     """

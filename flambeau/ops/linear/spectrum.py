@@ -9,6 +9,7 @@ import numpy as np
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ..rule import operation
+from . import lapack
 from .check import (
     LinAlgError,
     conjugated,
@@ -55,13 +56,7 @@ def _phase(name: str, diagonal: Tensor) -> None:
 @operation(outputs="values vectors", label="LinalgEigh")
 def eigh_(a: Any, uplo: Any) -> Any:
     """Eigenvalues and vectors of Hermitian matrices, of which one triangle is read."""
-    try:
-        return tuple(np.linalg.eigh(a, uplo))
-    except np.linalg.LinAlgError as error:
-        raise LinAlgError(
-            "linalg.eigh: The algorithm failed to converge because the input matrix is "
-            "ill-conditioned or has too many repeated eigenvalues."
-        ) from error
+    return lapack.eigh[uplo](a)
 
 
 @eigh_.gradient
@@ -186,13 +181,13 @@ def eigvals(A: Tensor) -> Tensor:
 @operation(outputs="u s vh", label="LinalgSvd")
 def svd_(a: Any, full: bool) -> Any:
     """Singular values, and the vectors on both sides."""
-    try:
-        return tuple(np.linalg.svd(a, full))
-    except np.linalg.LinAlgError as error:
+    u, s, vh = lapack.svd[full](a)
+    if s.size and not s.max() < np.inf:
         raise LinAlgError(
             "linalg.svd: The algorithm failed to converge because the input matrix contained "
             "non-finite values."
-        ) from error
+        )
+    return u, s, vh
 
 
 @svd_.gradient

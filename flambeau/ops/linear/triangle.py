@@ -9,6 +9,7 @@ import numpy as np
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ..rule import operation
+from . import lapack
 from .check import (
     LinAlgError,
     exported,
@@ -42,15 +43,13 @@ def substitute(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def solve_upper(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """x of upper triangular systems a x = b. LAPACK's general solver does it without a pivot to
     look for: below the diagonal there are zeros, so its elimination is the substitution."""
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        return substitute(a, b)
+    x = lapack.solve(a, b)
+    return substitute(a, b) if lapack.failed(x) else x
 
 
 def solve_triangle(a: np.ndarray, b: np.ndarray, upper: bool, unitriangular: bool) -> np.ndarray:
     """x of triangular systems a x = b; the other triangle of a (and a unit diagonal) is not read."""
-    a = np.triu(a) if upper else np.tril(a)
+    a = lapack.triangle(a, upper)
     if unitriangular:
         n = a.shape[-1]
         a[..., np.arange(n), np.arange(n)] = 1
@@ -159,12 +158,12 @@ def _minor(a: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
-    except np.linalg.LinAlgError:
-        parts = [_minor(matrix) for matrix in flat(a, 2)]
-        info = np.array([code for _, code in parts], np.int32).reshape(a.shape[:-2])
-        return np.stack([factor for factor, _ in parts]).reshape(a.shape), info
+    factor = lapack.cholesky(a)
+    if not lapack.failed(factor):
+        return factor, np.zeros(a.shape[:-2], np.int32)
+    parts = [_minor(matrix) for matrix in flat(a, 2)]
+    info = np.array([code for _, code in parts], np.int32).reshape(a.shape[:-2])
+    return np.stack([factor for factor, _ in parts]).reshape(a.shape), info
 
 
 @operation(outputs="factor info", label="LinalgCholeskyEx")

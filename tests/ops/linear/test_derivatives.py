@@ -116,7 +116,6 @@ CASES = {
     "vecdot": (lambda t, a, b: t.linalg.vecdot(a, b, dim=0), [(3, 4), (3, 1)]),
     "vander": (lambda t, a: t.linalg.vander(a, N=4), [(2, 3)]),
     "kron": (lambda t, a, b: t.kron(a, b), [(2, 3), (4,)]),
-    "trace": (lambda t, a: t.trace(a), [(3, 4)]),
     "cov": (lambda t, a: t.cov(a, fweights=t.tensor([1, 2, 1, 3])), [(3, 4)]),
     "corrcoef": (lambda t, a: t.corrcoef(a), [(3, 4)]),
     "norm nuc": (lambda t, a: t.norm(a, "nuc"), [(3, 4)]),

@@ -118,7 +118,6 @@ REFUSED = {
         "doesn't handle types other than float and double",
     ),
     "pinv": (lambda: L.pinv(torch.ones(3)), "expected a tensor with 2 or more dimensions of float"),
-    "trace": (lambda: torch.trace(torch.ones(2, 2, 2)), "expected a matrix"),
     "cov": (
         lambda: torch.cov(torch.ones(2, 2), fweights=torch.tensor([1, -1])),
         "fweights cannot be negative",

@@ -1,0 +1,148 @@
+"""Python numbers on their way into tensors: what they are, and whether a dtype can hold them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from .dtype import BOOL, COMPLEX, FLOAT, bool_, dtype, finfo, iinfo, int64, state
+from .tensor import Tensor
+
+# PyTorch's messages name a type as C++ does.
+_C_NAMES = {
+    "bool": "bool",
+    "int32": "int",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
+_INT64_MIN, _UINT64_MAX = -(1 << 63), (1 << 64) - 1
+
+
+def number(value: Any, function: str, argument: str, position: int) -> Any:
+    """A number that a user passed, as a Python one: a 0-d tensor or NumPy scalar gives its value.
+
+    Raises:
+        TypeError: It is no number, or a tensor that requires grad or has dimensions.
+    """
+    kind = value.__class__
+    if kind is int or kind is float or kind is bool or kind is complex:
+        return value
+    if isinstance(value, Tensor):
+        if value._array.ndim == 0 and value._node is None:
+            return value.item()
+    elif isinstance(value, np.generic) and value.dtype.kind in "biufc":
+        return value.item()
+    elif isinstance(value, (int, float, complex)):
+        return value
+    raise TypeError(
+        f"{function}(): argument '{argument}' (position {position}) must be Number, "
+        f"not {kind.__name__}"
+    )
+
+
+def integer(value: Any, function: str, argument: str, position: int) -> int:
+    """An int that a user passed: a 0-d integer tensor or NumPy integer serves too.
+
+    Raises:
+        TypeError: It is no integer.
+    """
+    if value.__class__ is int:
+        return value
+    if value.__class__ is not bool:
+        try:
+            return value.__index__()
+        except (AttributeError, TypeError):
+            pass
+    raise TypeError(
+        f"{function}(): argument '{argument}' (position {position}) must be int, "
+        f"not {type(value).__name__}"
+    )
+
+
+def inferred(value: Any) -> dtype:
+    """The dtype that a Python number stands for."""
+    if isinstance(value, bool):
+        return bool_
+    if isinstance(value, int):
+        return int64
+    return state.default_complex if isinstance(value, complex) else state.default
+
+
+def converted(value: Any, target: dtype, single: bool = False) -> Any:
+    """A Python number as one that `target` can hold; negative integers wrap into unsigned types.
+
+    single: It is for a tensor of one element, where PyTorch lets 16-bit types become infinite.
+
+    Raises:
+        RuntimeError: It cannot be held: too large, NaN for an integer, complex for a real type.
+        OverflowError: It is an int of more than 64 bits.
+    """
+    category = target.category
+    if category == BOOL:
+        return bool(value)
+    if isinstance(value, int):
+        if not _INT64_MIN <= value <= _UINT64_MAX:
+            raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
+        if category < FLOAT:
+            return _whole(value, target)
+        _check_range(value, target, single, abs(value))
+        return value
+    if isinstance(value, complex):
+        if category == COMPLEX:
+            _check_range(value, target, single, abs(value.real), abs(value.imag))
+            return value
+        if value.imag:
+            raise _overflow(value, target)
+        value = value.real
+    if category < FLOAT:
+        lowest, largest = _bounds(target)
+        if not lowest <= value <= largest:  # NaN is refused as well
+            raise _overflow(value, target)
+        return int(value)
+    _check_range(value, target, single, abs(value))
+    return value
+
+
+@functools.cache
+def _largest(target: dtype) -> float:
+    return finfo(target).max
+
+
+@functools.cache
+def _bounds(target: dtype) -> tuple[int, int]:
+    limits = iinfo(target)
+    return limits.min, limits.max
+
+
+def _whole(value: int, target: dtype) -> int:
+    lowest, largest = _bounds(target)
+    if target.is_signed:
+        if not lowest <= value <= largest:
+            raise _overflow(value, target)
+        return value
+    if not -largest <= value <= largest:
+        raise _overflow(value, target)
+    return value % (largest + 1)
+
+
+def _check_range(value: Any, target: dtype, single: bool, *parts: float) -> None:
+    real = target.to_real()
+    if real.itemsize == 4 or (real.itemsize == 2 and not single):
+        largest = _largest(real)
+        if any(largest < part < math.inf for part in parts):
+            raise _overflow(value, target)
+
+
+def _overflow(value: Any, target: dtype) -> RuntimeError:
+    name = _C_NAMES.get(target.name, f"{target.name}_t")
+    return RuntimeError(
+        f"value cannot be converted to type {name} without overflow: {value!r} does not fit a "
+        f"{target} tensor"
+    )

@@ -1,0 +1,66 @@
+"""Where loaded tensors go: what map_location says, or the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.device import CPU, device, resolve
+from .error import SerializationError
+
+Place = tuple[np.ndarray, device]  # a storage's bytes on the host, and where they are to go
+
+
+def placer(map_location: Any) -> Callable[[np.ndarray, str], Place]:
+    """A function of a storage's bytes and of the location that the file names.
+
+    Args:
+        map_location: None, a device or its name, a dict of such by the file's names, or a function of
+            a storage and the file's name that gives a storage, or None for what the file says.
+
+    Raises:
+        TypeError: It is nothing of these.
+    """
+    if map_location is None:
+        return lambda held, location: (held, _as_saved(location))
+    if isinstance(map_location, dict):
+        return lambda held, location: (held, _as_saved(map_location.get(location, location)))
+    if callable(map_location):
+        return lambda held, location: _asked(map_location, held, location)
+    if isinstance(map_location, (str, device)):
+        target = resolve(map_location)
+        return lambda held, location: (held, target)
+    raise TypeError(
+        f"map_location must be a device, a string, a dict or a function, not "
+        f"{type(map_location).__name__}"
+    )
+
+
+def _asked(function: Callable[[Any, str], Any], held: np.ndarray, location: str) -> Place:
+    from ..core.storage import UntypedStorage
+
+    storage = UntypedStorage()
+    storage._bytes = held
+    answer = function(storage, location)
+    if answer is None:
+        return held, _as_saved(location)
+    if isinstance(answer, (str, device)):
+        return held, resolve(answer)
+    untyped = answer.untyped() if hasattr(answer, "untyped") else answer
+    if not isinstance(untyped, UntypedStorage) or untyped._bytes.nbytes != held.nbytes:
+        raise SerializationError(
+            f"map_location answered {type(answer).__name__}; it has to give the storage, a device or None"
+        )
+    return untyped._bytes, CPU
+
+
+def _as_saved(location: Any) -> device:
+    try:
+        return resolve(location)
+    except (RuntimeError, AssertionError) as error:
+        raise SerializationError(
+            f"Attempting to deserialize object on device {location!r}, which is not there: {error}. "
+            "Please use torch.load with map_location='cpu' to map your storages to the CPU."
+        ) from None
