@@ -78,33 +78,34 @@ def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
     )
 
 
-def _shares(q: Any, k: Any, mask: Any, scale: float, causal: bool, logs: Any = None) -> Any:
-    """The weights with NumPy, and the logarithms of the sums that they were divided by, if not given."""
+def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """scale q k^T + mask with NumPy."""
     scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
     if causal:
         mask = np.tri(*scores.shape[-2:], dtype=bool)
     if mask is not None:
         added = np.where(mask, 0, -np.inf) if mask.dtype == np.bool_ else mask
         scores += added.astype(scores.dtype, copy=False)
-    if logs is None:
-        most = scores.max(-1, keepdims=True)
-        most[np.isneginf(most)] = 0
-        total = np.exp(scores - most).sum(-1, keepdims=True)
-        logs = (np.where(total == 0, np.inf, np.log(total)) + most)[..., 0]
-    return np.exp(scores - logs[..., None]), logs
+    return scores
 
 
 def _attended(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple:
-    """`attention_` with NumPy."""
-    weights, logs = _shares(q, k, mask, scale, causal)
-    return np.matmul(weights, v), logs
+    """`attention_` with NumPy. A query that sees no key gives zeros."""
+    scores = _scores(q, k, mask, scale, causal)
+    most = scores.max(-1, keepdims=True)
+    most[np.isneginf(most)] = 0
+    weights = np.exp(scores - most)
+    total = weights.sum(-1, keepdims=True)
+    logs = np.where(total == 0, np.inf, np.log(total)) + most
+    weights /= np.where(total == 0, 1, total)
+    return np.matmul(weights, v), logs[..., 0]
 
 
 def _attended_back(
     g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
 ) -> tuple:
     """`attention_gradient` with NumPy."""
-    weights, _ = _shares(q, k, mask, scale, causal, logs)
+    weights = np.exp(_scores(q, k, mask, scale, causal) - logs[..., None])
     slopes = np.matmul(g, v.swapaxes(-1, -2)) - (g * out).sum(-1, keepdims=True)
     slopes *= weights
     slopes *= slopes.dtype.type(scale)
@@ -280,11 +281,3 @@ def multi_head_attention_forward(
         output = output.squeeze(1)
         shares = None if shares is None else shares.squeeze(0)
     return output, shares
-
-
-def additive(mask: Any, dtype: Any) -> Any:
-    """A mask as what is added to scores: -inf where a bool one is True."""
-    if mask is None or mask.dtype.name != "bool":
-        return mask
-    zeros = _T["zeros"](mask.shape, dtype=dtype, device=mask.device)
-    return zeros.masked_fill(mask, -math.inf)

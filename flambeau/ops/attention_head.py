@@ -71,8 +71,6 @@ class Heads:
     def __init__(
         self, q: Tensor, k: Tensor, v: Tensor, count: int, mask: Any, padding: Any
     ) -> None:
-        from .attention import additive
-
         self.count, self.length, self.batch = count, q.shape[0], q.shape[1]
         self.size = q.shape[-1] // count
         self.q, self.k, self.v = q, k, v
@@ -134,3 +132,11 @@ class Heads:
         mixed = weights @ self.v
         joined = mixed.permute(2, 0, 1, 3).reshape(self.length, self.batch, -1)
         return joined, weights if need_weights else None
+
+
+def additive(mask: Any, dtype: Any) -> Any:
+    """A mask as what is added to scores: -inf where a bool one is True."""
+    if mask is None or mask.dtype.name != "bool":
+        return mask
+    zeros = _T["zeros"](mask.shape, dtype=dtype, device=mask.device)
+    return zeros.masked_fill(mask, -math.inf)

@@ -11,48 +11,14 @@ from ..core.tensor import Tensor, wrap, wrap_dim
 from .flat_index import _vector
 from .index_rule import along, gathered, index_advanced, own_key, put_advanced, put_into, sibling
 from .inplace import inplace_form, number_for
-from .part import index_basic
 from .registry import public
+from .scatter_place import check_range, finished, located, scatter_place
 from .write import broadcast, write_out
 
 _FULL = slice(None)
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
-
-
-def _check_dtype(name: str, index: Tensor) -> None:
-    if index._array.dtype != np.int64 and index._array.dtype != np.int32:
-        raise RuntimeError(
-            f"{name}(): Expected dtype int32/int64 for index but got: {index.dtype.legacy}"
-        )
-
-
-def _check_range(index: Any, dim: int, size: int) -> None:
-    # Read as unsigned numbers negative ones are the largest: one pass finds both mistakes.
-    if index.size and np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]), None) >= size:
-        low, high = index.min(), index.max()
-        if low < 0 or high >= size:
-            raise RuntimeError(
-                f"index {int(low if low < 0 else high)} is out of bounds for dimension {dim} "
-                f"with size {size}"
-            )
-
-
-def _located(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, Any, int]:
-    """The input and index with at least one dimension, and the dimension counted from the front."""
-    at = wrap_dim(dim, input._array.ndim)
-    _check_dtype(name, index)
-    array = index._array
-    if array.size and max(array.ndim, 1) != max(input._array.ndim, 1):
-        raise RuntimeError(
-            "Index tensor must have the same number of dimensions as "
-            + ("input tensor" if name == "gather" else "self tensor")
-        )
-    x = _vector(input)
-    if array.ndim != x._array.ndim:
-        array = array.reshape((1,) if array.size else (0,) * x._array.ndim)
-    return x, array, at
 
 
 @public(method=True)
@@ -86,14 +52,14 @@ def gather(
     """
     if sparse_grad:
         raise NotImplementedError("gather(): sparse_grad=True: gradients are dense here, use False")
-    x, array, at = _located("gather", input, dim, index)
+    x, array, at = located("gather", input, dim, index)
     own = x._array.shape
     if any(n > m for i, (n, m) in enumerate(zip(array.shape, own)) if i != at):
         raise RuntimeError(
             f"Size does not match at dimension {_larger(array.shape, own, at)} expected index "
             f"{list(array.shape)} to be no larger than self {list(own)} apart from dimension {at}"
         )
-    _check_range(array, at, own[at])
+    check_range(array, at, own[at])
     result = gathered(x, along(array, at), _gather)
     if result._array.shape != index._array.shape:
         result = result.reshape(index._array.shape)
@@ -102,49 +68,6 @@ def gather(
 
 def _larger(index: tuple[int, ...], own: tuple[int, ...], dim: int) -> int:
     return next(i for i, (n, m) in enumerate(zip(index, own)) if i != dim and n > m)
-
-
-def scatter_place(
-    name: str, input: Tensor, dim: int, index: Tensor, src: Tensor
-) -> tuple[Tensor, tuple, Tensor]:
-    """The input, the key, and the part of the source that a scatter writes.
-
-    Raises:
-        RuntimeError: Shapes, dtypes or indices are not right.
-    """
-    x, array, at = _located(name, input, dim, index)
-    if src._kind.dtype is not input._kind.dtype:
-        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    own, size = x._array.shape, x._array.shape[at]
-    if src._array.ndim or index._array.ndim == 0:
-        values = _vector(src)
-        given = values._array.shape
-        if array.size and len(given) != array.ndim:
-            raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
-        wide = any(n > m for i, (n, m) in enumerate(zip(array.shape, own)) if i != at)
-        if wide or (array.size and any(n > m for n, m in zip(array.shape, given))):
-            raise RuntimeError(
-                f"Expected index {list(array.shape)} to be no larger than self {list(own)} apart "
-                f"from dimension {at} and to be no larger size than src {list(given)}"
-            )
-        if given != array.shape:
-            values = (
-                index_basic(values, tuple(slice(n) for n in array.shape))
-                if (array.size)
-                else values.new_zeros(array.shape)
-            )
-    else:
-        values = src
-    _check_range(array, at, size)
-    return x, along(array, at), values
-
-
-def _finished(
-    result: Tensor, input: Tensor, out: Tensor | None, name: str, inputs: tuple = ()
-) -> Tensor:
-    if result._array.ndim != input._array.ndim:
-        result = result.reshape(input._array.shape)
-    return result if out is None else write_out(out, result, name, inputs)
 
 
 _REDUCE_DEPRECATED = (
@@ -209,7 +132,7 @@ def scatter(
         result = reduce_at(x, spread, own_key(key), "prod", True)
     else:
         result = put_into(x, values, key, reduce == "add", _scatter)
-    return _finished(result, input, out, "scatter", (input, index, values))
+    return finished(result, input, out, "scatter", (input, index, values))
 
 
 @inplace_form
@@ -230,7 +153,7 @@ def scatter_add(
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return _finished(put_into(x, values, key, True, _scatter_add), input, out, "scatter_add")
+    return finished(put_into(x, values, key, True, _scatter_add), input, out, "scatter_add")
 
 
 @public(method=True)
@@ -263,7 +186,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     if largest >= x._array.shape[at] and array.size:
         raise IndexError("index out of range in self")
     result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
-    return _finished(result, input, out, "index_select", (input, index))
+    return finished(result, input, out, "index_select", (input, index))
 
 
 @public(method=True)

@@ -14,7 +14,7 @@ from .index_rule import add_at, index_advanced, own_key, put_advanced, put_into,
 from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
-from .scatter import _check_range, _finished, scatter_place
+from .scatter_place import check_range, finished, scatter_place
 
 _FULL = slice(None)
 
@@ -150,7 +150,7 @@ def scatter_reduce(
     if values._array.ndim == 0 and index._array.ndim:
         values = values.expand(index._array.shape)
     result = reduce_at(x, values, own_key(key), reduce, include_self)
-    return _finished(result, input, out, "scatter_reduce")
+    return finished(result, input, out, "scatter_reduce")
 
 
 def _vectors(
@@ -189,7 +189,7 @@ def _vectors(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
         )
-    _check_range(array, at, own[at])
+    check_range(array, at, own[at])
     return x, (*(_FULL,) * at, array), values, at
 
 
@@ -219,7 +219,7 @@ def index_add(
     x, key, values, _ = _vectors("index_add_", input, dim, index, source)
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
-    return _finished(put_into(x, values, key, True, _index_add), input, out, "index_add")
+    return finished(put_into(x, values, key, True, _index_add), input, out, "index_add")
 
 
 @inplace_form
@@ -260,7 +260,7 @@ def index_reduce(
     )
     x, key, values, _ = _vectors("index_reduce", input, dim, index, source)
     result = _index_reduce(x, values, own_key(key), reduce, include_self)
-    return _finished(result, input, out, "index_reduce")
+    return finished(result, input, out, "index_reduce")
 
 
 def _slices(name: str, input: Tensor, at: int, index: Tensor) -> tuple:
@@ -304,7 +304,7 @@ def index_copy(
     _check_copy(input, index, source, at, count)
     key = _slices("index_copy_", input, at, index)
     result = put_into(_vector(input), _vector(source), key, False, _index_copy)
-    return _finished(result, input, out, "index_copy")
+    return finished(result, input, out, "index_copy")
 
 
 def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: int) -> None:
@@ -376,6 +376,6 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     *lead, places = _slices("index_fill_", input, at, index)
     size = _vector(input)._array.shape[at]
     key = (*lead, np.unique(places % max(size, 1)))  # each place counts once in the gradient
-    return _finished(
+    return finished(
         put_into(_vector(input), filling, key, False, _index_fill), input, None, "index_fill"
     )
