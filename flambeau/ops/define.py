@@ -210,7 +210,7 @@ def bound(operation: FormulaOperation) -> Callable:
 
 def _bind(operation: FormulaOperation) -> Callable:
     public_names, defaults = operation.public, operation.defaults
-    scope: dict[str, Any] = {"call": operation.general, "same": operation}
+    scope: dict[str, Any] = {"call": operation.general}
     parts = []
     for name in operation.operands:
         parts.append(
@@ -228,8 +228,18 @@ def _bind(operation: FormulaOperation) -> Callable:
     operands = "".join(f"{public_names[n]}, " for n in operation.operands)
     statics = "".join(f"{public_names[n]}, " for n in operation.statics)
     numbers = "".join(f"{public_names[n]}, " for n in operation.parameters)
+    if operation.optional:
+        scope["straight"] = operation.straight
+        straight = "straight[" + "".join(
+            f"{public_names[n]} is not None, " for n in operation.operands
+        )
+        straight += "]"
+    else:
+        scope["straight"] = operation.straight[(True,) * len(operation.operands)]
+        straight = "straight"
     source = (
         f"def {operation.name}({', '.join(parts)}):\n"
+        f"    if out is None: return {straight}({operands}({statics}), ({numbers}))\n"
         f"    return call(({operands}), ({statics}), ({numbers}), out)\n"
     )
     exec(compile(source, f"<flambeau {operation.name}>", "exec"), scope)
@@ -242,15 +252,16 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 def _inplace(operation: FormulaOperation) -> Callable:
     count = len(operation.operands)
+    usual_statics = tuple(operation.defaults[n] for n in operation.statics)
+    usual_numbers = tuple(operation.defaults[n] for n in operation.parameters)
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         operands = (self, *args[: count - 1])
         if len(operands) < count or kwargs or len(args) > count - 1:
             operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
         else:
-            statics = tuple(operation.defaults[n] for n in operation.statics)
-            numbers = tuple(operation.defaults[n] for n in operation.parameters)
-        return operation.general(operands, statics, numbers, None, True)
+            statics, numbers = usual_statics, usual_numbers
+        return operation.write(operands, statics, numbers)
 
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."

@@ -29,7 +29,7 @@ def _written(name: str, function: Any, operation_of: Any) -> None:
 
     def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
         operation, operands, statics, numbers = operation_of(self, *args, **options)
-        return operation.operation.general(operands, statics, numbers, None, True)
+        return operation.operation.write(operands, statics, numbers)
 
     in_place.__name__ = in_place.__qualname__ = name + "_"
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "

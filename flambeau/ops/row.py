@@ -56,6 +56,10 @@ class RowOperation(FormulaOperation):
         """The operation over `dim` (an int, several, or None for all)."""
         if len(operands) == 1 and not statics and not parameters:
             return self.over(operands[0], dim, keepdim, dtype, out)
+        if dtype is None and out is None:
+            operands += (None,) * (len(self.operands) - len(operands))
+            present = tuple([x is not None for x in operands])
+            return self.straight[present](*operands, statics, parameters, dim, keepdim)
         return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
 
     def over(
