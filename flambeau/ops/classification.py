@@ -32,6 +32,12 @@ def minus_picked(x: Expression, target: Expression) -> Expression:
     return -p.sum(p.where(p.equal(position(), target), x, 0.0))
 
 
+@rowwise
+def extent(x: Expression) -> tuple[Expression, Expression]:
+    """The smallest and the largest of a row."""
+    return p.amin(x), p.amax(x)
+
+
 _BOTH = (True, True)
 
 
@@ -72,9 +78,11 @@ def _check_target(
         )
     if not array.size:
         return dim, False
-    # As an unsigned number a negative one is large: one look finds both kinds of strangers.
-    if int(array.view(f"u{array.itemsize}").max()) < classes and not 0 <= ignore_index < classes:
-        return dim, False
+    if not 0 <= ignore_index < classes:
+        kind = target._kind
+        low, high = extent.specialize((kind,), kind, ()).run(array, None)
+        if low.item() >= 0 and high.item() < classes:
+            return dim, False
     ignored = array == ignore_index
     bad = ((array < 0) | (array >= classes)) & ~ignored
     if bad.any():

@@ -261,7 +261,9 @@ class FormulaOperation:
 
     def write(self, operands: tuple, statics: tuple = (), numbers: tuple = ()) -> Tensor:
         """The in-place form; the first operand is the target."""
-        present = tuple([x is not None for x in operands])
+        present = (True,) * len(operands)
+        if self.optional:
+            present = tuple([x is not None for x in operands])
         return self.written[present](*operands, statics, numbers)
 
     def accepted(self, operands: tuple) -> tuple:

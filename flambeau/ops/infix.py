@@ -38,6 +38,8 @@ def _written(name: str, function: Any, operation_of: Any) -> None:
 
 
 def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
+    if alpha.__class__ is int and alpha == 1:
+        return plus, (self, other), (), ()
     check_alpha(self, other, alpha)
     return (
         (plus, (self, other), (), ()) if alpha == 1 else (add_scaled, (self, other), (), (alpha,))

@@ -14,6 +14,7 @@ from .formula import FormulaOperation
 from .recorded import ONE, apply, record_unary
 from .registry import is_overridden, override
 from .specialization import Specialization
+from .straight import AXES, dropped
 from .write import write_out
 
 LAST = (-1,)
@@ -28,6 +29,8 @@ def record_row(
     if drops:
         if axes is None:
             kept = (1,) * a.ndim
+        elif len(axes) > 1:
+            kept = dropped(a, axes)[0]
         else:
             at = axes[0] + a.ndim
             kept = (*a.shape[:at], 1, *a.shape[at + 1 :])
@@ -80,9 +83,11 @@ class RowOperation(FormulaOperation):
             elif dim.__class__ is int and -ndim <= dim < ndim:
                 axes = LAST if dim == -1 or dim + 1 == ndim else (dim - ndim if dim >= 0 else dim,)
             else:
-                return self.slow((x,), dim, keepdim, dtype, out, (), ())
-        except (KeyError, AttributeError):
+                axes = AXES[dim, ndim]
+        except (KeyError, AttributeError, IndexError, TypeError):
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
+        if dtype is not None and dtype is not x._kind.dtype:
+            return self.over(x.to(dtype), dim, keepdim, None, out)
         if dtype is not None or out is not None or not spec.straight or not ndim:
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
         node = x._node

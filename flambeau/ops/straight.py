@@ -73,7 +73,7 @@ def _write(operation: Any, present: tuple[bool, ...], form: str) -> Callable:
         "Tensor": Tensor,
         "finish_write": finish_write,
         "recorded": recorded,
-        "AXES": _AXES,
+        "AXES": AXES,
         "dropped": dropped,
     }
     extra = ", dim, keepdim" if form == "rows" else ""
@@ -89,7 +89,7 @@ def _write(operation: Any, present: tuple[bool, ...], form: str) -> Callable:
         f"def {operation.name}({', '.join(operation.operands)}, statics, numbers{extra}):",
         "    while True:  # once: `break` leads to the general path",
         "        try:",
-        *("            " + line for line in (*body, *tail(names))),
+        *("            " + line for line in (*body, *tail(operation, names))),
         "        except FALLBACK:",
         "            break",
         *("        " + line for line in _finish(names, form)),
@@ -99,7 +99,7 @@ def _write(operation: Any, present: tuple[bool, ...], form: str) -> Callable:
     return scope[operation.name]
 
 
-_AXES = Axes()
+AXES = Axes()
 
 
 def _heads(operation: Any, names: list[str], present: tuple[bool, ...]) -> list[str]:
@@ -152,16 +152,33 @@ def _each(names: list[str], letter: str) -> str:
     return "".join(f"{letter}{i}, " for i in range(len(names)))
 
 
-def _made(names: list[str]) -> list[str]:
+def _made(operation: Any, names: list[str]) -> list[str]:
+    some = "".join(f"n{i} is not None, " for i in range(len(names)))
+    cells = "".join(
+        f"NO_CELL if {n}.__class__ in REAL else {n}._cell, "
+        if n in operation.numbers
+        else f"{n}._cell, "
+        for n in names
+    )
+    nodes, arrays = _each(names, "n"), _each(names, "a")
+    edges = f"({nodes})" if len(names) == 1 else f"tuple([n for n in ({nodes}) if n is not None])"
     return [
         f"if {_wanted(names)} and spec.floating:",
-        f"    array = recorded(spec, ({', '.join(names)},), ({_each(names, 'a')}), "
-        f"({_each(names, 'n')}), numbers, None)",
-        f"else: array = spec.run({_each(names, 'a')}*numbers)",
+        f"    cls = spec.plans[{some}]",
+        "    if cls.extended is not None:",
+        f"        array = recorded(spec, ({', '.join(names)},), ({arrays}), ({nodes}), numbers, None)",
+        "    else:",
+        f"        array = spec.run({arrays}*numbers)",
+        "        if array.__class__ is not ndarray: array = spec.common.xp.asarray(array)",
+        "        cell = [0]",
+        f"        node = cls.record({edges}, {arrays}array, {cells}cell, array.shape, spec.result, "
+        "numbers, None)",
+        "        array = make(array, spec.result, node, cell, None)",
+        f"else: array = spec.run({arrays}*numbers)",
     ]
 
 
-def _written(names: list[str]) -> list[str]:
+def _written(_: Any, names: list[str]) -> list[str]:
     target = names[0]
     return [
         "if spec.result is not kind or not a0.flags.carray: break",
@@ -171,7 +188,7 @@ def _written(names: list[str]) -> list[str]:
     ]
 
 
-def _reduced(names: list[str]) -> list[str]:
+def _reduced(_: Any, names: list[str]) -> list[str]:
     return [
         "axes = AXES[dim, a0.ndim]",
         "drops = not keepdim and spec.reduces",
@@ -240,4 +257,4 @@ def recorded(
     return handle.make(array, spec.result, node, cell, None)
 
 
-__all__ = ["Straight"]
+__all__ = ["AXES", "Straight", "dropped"]
