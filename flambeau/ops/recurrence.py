@@ -10,6 +10,7 @@ A gradient that is to be differentiated again is taken of the steps one by one (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,14 @@ def _specialization(mode: str, dtype: Any) -> Any:
     operation = CELLS[mode].operation
     kind = kind_of(BY_NUMPY[dtype], CPU)
     return operation.specialize((kind,) * len(operation.operands), kind, ())
+
+
+@cache
+def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
+    """The cell's gradient, written into given arrays, and what it asks for."""
+    spec = _specialization(mode, dtype)
+    wanted = (True,) * len(spec.kinds)
+    return spec.gradient_into(wanted), spec.plans[wanted].gradient
 
 
 def _gates(x: Any, count: int) -> Any:
@@ -163,14 +172,17 @@ def _back(
     """The loop from the end: slopes of the input's gates (None: the same) and the state's, of h and of c."""
     before, after, cells = kept
     time, count, _, width = gates.shape
-    spec = _specialization(mode, gates.dtype)
-    cls = spec.plans[(True,) * len(spec.kinds)]
-    kernel, asked, shown = cls.kernel, cls.gradient.inputs, cls.gradient.outputs
+    kernel, gradient = _gradient(mode, gates.dtype)
+    asked, shown = gradient.inputs, gradient.outputs
     weight = w.reshape(count, width, width)
     slopes = np.empty_like(gates)
     others = np.empty_like(gates) if mode == "GRU" else None
     gh = np.zeros_like(before[0])
-    gc = np.zeros_like(gh) if last is None else last
+    gc = np.zeros_like(gh)  # the slope of the cell, which each step writes anew
+    if last is not None:
+        gc[...] = last
+    rest = (gc,) if mode == "LSTM" else (np.empty_like(gh),) if mode == "GRU" else ()
+    products = np.empty((count, *gh.shape), gh.dtype)
     for t in range(time - 1, -1, -1):
         if given is not None:
             gh = gh + given[t]
@@ -180,20 +192,12 @@ def _back(
             operands, outputs, coming = (*apart[t], *gates[t], before[t]), (after[t],), (gh,)
         else:
             operands, outputs, coming = tuple(gates[t]), (after[t],), (gh,)
-        parts = kernel(*coming, *[operands[i] for i in asked], *[outputs[i] for i in shown])
-        parts = parts if type(parts) is tuple else (parts,)
-        if others is not None:
-            for place, part in zip(others[t], parts):
-                place[...] = part
-            parts = parts[count:]
         own = slopes[t]
-        for place, part in zip(own, parts):
-            place[...] = part
-        gh = np.add.reduce(np.matmul(own, weight), 0)
-        if mode == "LSTM":
-            gc = parts[count]
-        elif mode == "GRU":
-            gh += parts[count]
+        targets = (*own, *rest) if others is None else (*others[t], *own, *rest)
+        kernel(*targets, *coming, *[operands[i] for i in asked], *[outputs[i] for i in shown])
+        gh = np.add.reduce(np.matmul(own, weight, out=products), 0)
+        if mode == "GRU":
+            gh += rest[0]
     return (others, slopes), (gh, gc)
 
 

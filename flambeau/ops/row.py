@@ -74,6 +74,8 @@ class RowOperation(FormulaOperation):
         out: Any = None,
     ) -> Any:
         """The operation on one operand without options: a straight line for the usual dimensions."""
+        if dtype is not None and isinstance(x, Tensor) and not x._kind.overridden:
+            x, dtype = x.to(dtype), None  # type: ignore[attr-defined]
         try:
             spec = self.same[x._kind]
             operand = x._array
@@ -86,8 +88,6 @@ class RowOperation(FormulaOperation):
                 axes = AXES[dim, ndim]
         except (KeyError, AttributeError, IndexError, TypeError):
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
-        if dtype is not None and dtype is not x._kind.dtype:
-            return self.over(x.to(dtype), dim, keepdim, None, out)
         if dtype is not None or out is not None or not spec.straight or not ndim:
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
         node = x._node
