@@ -69,6 +69,7 @@ class _Writer:
         self.roots = expand(program.roots)
         self.nodes = order(self.roots)
         self.scope: dict[str, object] = {}
+        self.hidden = {*(x.value[0] for x in program.inputs), *program.parameters}  # type: ignore[index]
         self.names: dict[Expression, str] = {}
         self.lines: list[str] = []
         self.everything = frozenset(x for x in program.inputs)
@@ -192,8 +193,8 @@ class _Writer:
         return self.bind("int64", self.xp.int64) if adds else "None"
 
     def bind(self, name: str, value: object) -> str:
-        """`value` under a name of the function's scope."""
-        while self.scope.setdefault(name, value) is not value:
+        """`value` under a name of the function's scope that no argument hides."""
+        while name in self.hidden or self.scope.setdefault(name, value) is not value:
             name += "_"
         return name
 

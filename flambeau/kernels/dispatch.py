@@ -247,6 +247,16 @@ def pattern(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int]:
     return ("leading" if last else "trailing"), math.prod(n for on, n in states if on is last)
 
 
+def rows_order(
+    arrays: Sequence[Any], full: Sequence[bool], shape: tuple[int, ...], dims: Sequence[int]
+) -> tuple[int, ...] | None:
+    """The order of dimensions in which a permuted array lies in memory, if the rows stay as they are in it."""
+    order = memory_order([a for a, is_full in zip(arrays, full) if is_full], shape)
+    if order is None or [dim for dim in order if dim in dims] != list(dims):
+        return None
+    return order
+
+
 def arranged_rows(
     plain: Callable, columns: Columns, program: Program, interpreter: Callable
 ) -> Callable:
@@ -267,6 +277,16 @@ def arranged_rows(
         values = columns(given, shape, dims)
         if values is not NotImplemented:
             return values
+        order = rows_order(arrays, full, shape, dims)
+        if order is not None:
+            moved = [a.reshape((1,) * (ndim - a.ndim) + a.shape).transpose(order) for a in arrays]
+            moved = [contiguous(a) if a.size == math.prod(shape) else a for a in moved]
+            there = tuple(i - ndim for i, dim in enumerate(order) if dim in dims)
+            values = fallback(*moved, *given[count:-1], there)
+            back = np.argsort(order)
+            if type(values) is tuple:
+                return tuple(v.transpose(back) for v in values)
+            return values.transpose(back)
         kept = [i for i in range(ndim) if i not in dims]
         order = (*kept, *dims)
         length = math.prod(shape[i] for i in dims)

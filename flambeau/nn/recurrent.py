@@ -7,11 +7,12 @@ import warnings
 from typing import Any
 
 from .. import Tensor, cat, empty, stack, zeros  # type: ignore[attr-defined]
+from ..ops.recurrence import GATES, recurrence, serves
 from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
-from .recurrent_cell import GATES, advance
+from .recurrent_cell import advance
 from .utils.rnn import PackedSequence
 
 
@@ -242,6 +243,18 @@ class RNNBase(Module):
         """One layer in one direction: its states at all times, and its last ones."""
         projected = F.linear(x, weights["weight_ih"], weights.get("bias_ih"))
         packed = x.ndim == 2
+        hidden, bias = weights["weight_hh"], weights.get("bias_hh")
+        if (
+            not packed
+            and "weight_hr" not in weights
+            and serves(projected, hidden, bias, *state)
+            and projected._array.size
+        ):
+            walked = projected.flip(0) if backwards else projected  # type: ignore[attr-defined]
+            cell = state[1] if self.mode == "LSTM" else None
+            output, last, *_ = recurrence(walked, hidden, bias, state[0], cell, self.mode)
+            final = [output[-1]] if cell is None else [output[-1], last[0]]
+            return output.flip(0) if backwards else output, final
         steps = projected.split(sizes) if packed else projected.unbind(0)
         count = len(sizes)
         outputs: list[Any] = [None] * count

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import Tensor, empty, sigmoid, tanh, zeros  # type: ignore[attr-defined]
+from .. import Tensor, empty, zeros  # type: ignore[attr-defined]
+from ..ops import recurrence
 from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
-
-GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
-"""How many blocks of hidden_size rows the weights of each kind have."""
 
 
 def advance(mode: str, x: Tensor, state: list[Any], weights: dict[str, Any]) -> list[Any]:
@@ -23,22 +21,13 @@ def advance(mode: str, x: Tensor, state: list[Any], weights: dict[str, Any]) -> 
         state: [h], or [h, c] of an LSTM.
         weights: weight_hh, and where there are ones bias_hh and weight_hr.
     """
-    h = F.linear(state[0], weights["weight_hh"], weights.get("bias_hh"))
-    if mode == "RNN_TANH":
-        return [tanh(x + h)]
-    if mode == "RNN_RELU":
-        return [F.relu(x + h)]
-    if mode == "GRU":
-        xr, xz, xn = x.chunk(3, -1)
-        hr, hz, hn = h.chunk(3, -1)
-        n = tanh(xn + sigmoid(xr + hr) * hn)
-        return [n + sigmoid(xz + hz) * (state[0] - n)]
-    i, f, g, o = (x + h).chunk(4, -1)
-    c = sigmoid(f) * state[1] + sigmoid(i) * tanh(g)
-    out = sigmoid(o) * tanh(c)
+    cell = state[1] if mode == "LSTM" else None
+    h, cell = recurrence.advance(
+        mode, x, state[0], cell, weights["weight_hh"], weights.get("bias_hh")
+    )
     if "weight_hr" in weights:
-        out = F.linear(out, weights["weight_hr"])
-    return [out, c]
+        h = F.linear(h, weights["weight_hr"])
+    return [h] if cell is None else [h, cell]
 
 
 class RNNCellBase(Module):

@@ -49,7 +49,7 @@ def _run(function: Callable, inplace: bool, input: Tensor, *numbers: float) -> T
     if numbers and isinstance(input, Tensor) and input.dtype.category < FLOAT:
         numbers = tuple(map(int, numbers))  # the bounds of integers are integers
     if inplace:
-        return function.operation.general((input,), (), numbers, None, True)  # type: ignore[attr-defined]
+        return function.operation.write((input,), (), numbers)  # type: ignore[attr-defined]
     return function(input, *numbers)
 
 

@@ -50,17 +50,19 @@ def mul(x: Expression, y: Expression) -> Expression:
     return x * y
 
 
+def _is_bool(x: Any) -> bool:
+    return x._kind.dtype.category == 0 if isinstance(x, Tensor) else isinstance(x, bool)
+
+
 def check_bool(name: str, x: Any, y: Any) -> None:
     """Raises RuntimeError for - on bools."""
-    bools = [
-        isinstance(v, bool) or (isinstance(v, Tensor) and v.dtype.category == 0) for v in (x, y)
-    ]
-    if all(bools):
+    first, second = _is_bool(x), _is_bool(y)
+    if first and second:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
             "`logical_xor()` operator instead."
         )
-    if any(bools):
+    if first or second:
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
             "invert a mask, use the `~` or `logical_not()` operator instead."
@@ -69,6 +71,8 @@ def check_bool(name: str, x: Any, y: Any) -> None:
 
 def check_alpha(x: Any, y: Any, alpha: Any) -> None:
     """Raises RuntimeError where alpha would be rounded."""
+    if alpha.__class__ is int:
+        return
     whole = [
         not isinstance(v, (float, complex))
         and not (isinstance(v, Tensor) and v.dtype.category >= 2)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
 from ..autograd.mode import no_grad
 from ..core.tensor import Tensor
+from ..formula import primitive as p
 from ..formula.expression import Expression
+from .define import pointwise
 from .division import div
-from .elementary import rsqrt
 from .formula import Operand as operand
 from .normalization import layer_norm_
 from .registry import public
 from .row import rowwise
+from .standardize import by_statistics, channels_last, group_standardized, standardized
 from .statistic import var_mean_
 from .structure import cat
 
@@ -45,11 +47,64 @@ def _check_channels(input: Tensor, **values: Tensor | None) -> None:
             )
 
 
+@pointwise(method=False, inplace=False, namespace="")
+def blended(x: Expression, y: Expression, share: float = 0.0) -> Expression:
+    """(1 - share) x + share y: running statistics and a batch's."""
+    return (1 - share) * x + share * y
+
+
 def _update(running: Tensor | None, statistic: Tensor, momentum: float) -> None:
     """running = (1 - momentum) running + momentum statistic, in place."""
     if running is not None:
         with no_grad():
-            running.mul_(1 - momentum).add_(statistic.to(running.dtype), alpha=momentum)  # type: ignore[attr-defined]
+            new = statistic.to(running.dtype)  # type: ignore[attr-defined]
+            blended.operation.write((running, new), (), (float(momentum),))
+
+
+def _update_both(
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    count: int,
+    momentum: float,
+) -> None:
+    """The running statistics by those of groups of `count` elements, (N, C, 1), averaged over N."""
+    if running_mean is None and running_var is None:
+        return
+    with no_grad():
+        channels = mean._array.shape[1]
+        means, variances = (
+            part.detach().mean(0).reshape(channels)  # type: ignore[attr-defined]
+            if len(part._array) > 1
+            else part.detach().reshape(channels)  # type: ignore[attr-defined]
+            for part in (mean, var)
+        )
+        _update(running_mean, means, momentum)
+        _update(running_var, variances * (count / (count - 1)), momentum)
+
+
+def _is_plain(input: Tensor, *values: Tensor | None) -> bool:
+    """Does `standardized` serve these: arrays of NumPy of one kind, not empty?"""
+    kind = input._kind
+    return (
+        kind.dtype.name in ("float32", "float64")
+        and kind.xp is np
+        and not kind.overridden
+        and input._array.size > 0
+        and all(value is None or value._kind is kind for value in values)
+    )
+
+
+def _in_rows(input: Tensor, *values: Tensor | None) -> bool:
+    """Do besides the elements of a channel lie in rows? Else kernels that walk across memory serve."""
+    array = input._array
+    return (
+        array.ndim > 2
+        and array.size > array.shape[0] * array.shape[1]
+        and _is_plain(input, *values)
+        and not channels_last(array)
+    )
 
 
 def _fixed(
@@ -60,17 +115,41 @@ def _fixed(
     bias: Tensor | None,
     eps: float,
 ) -> Tensor:
-    """By statistics that are given."""
-    if mean is None or var is None:
-        name = "running_mean" if mean is None else "running_var"
-        raise RuntimeError(
-            f"{name} must be defined in evaluation mode: pass it, or training=True to use the batch's"
-        )
+    """By statistics that are given.
+
+    Raises:
+        RuntimeError: They are not, or they want a gradient.
+    """
+    for name, value in (("running_mean", mean), ("running_var", var)):
+        if value is None:
+            raise RuntimeError(
+                f"{name} must be defined in evaluation mode: pass it, or training=True to use the batch's"
+            )
+        if value._node is not None:
+            raise RuntimeError(
+                f"The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. "
+                "This input cannot have requires_grad True: detach() it"
+            )
+    if _in_rows(input, mean, var, weight, bias):
+        return by_statistics(input, weight, bias, mean, var, float(eps))
     ndim = input.ndim
-    scale: Any = rsqrt(_channels(var, ndim) + eps)  # type: ignore[operator]
-    scale = scale if weight is None else scale * _channels(weight, ndim)
-    result = (input - _channels(mean, ndim)) * scale  # type: ignore[operator]
-    return result if bias is None else result + _channels(bias, ndim)
+    shaped = [_channels(v, ndim) for v in (mean, var, weight, bias)]
+    return rescaled(input, *shaped, eps=float(eps))
+
+
+@pointwise(label="NativeBatchNorm", method=False, inplace=False, namespace="")
+def rescaled(
+    x: Expression,
+    mean: Expression,
+    var: Expression,
+    weight: operand = None,  # type: ignore[assignment]
+    bias: operand = None,  # type: ignore[assignment]
+    eps: float = 1e-5,
+) -> Expression:
+    """x less a mean, by a standard deviation, times weight plus bias."""
+    scale = p.rsqrt(var + eps)
+    y = (x - mean) * (scale if weight is None else scale * weight)
+    return y if bias is None else y + bias
 
 
 @public("nn.functional.batch_norm")
@@ -110,6 +189,11 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
+    count = input._array.size // input._array.shape[1]
+    if _in_rows(input, weight, bias):
+        y, mean, var = standardized(input, weight, bias, 0, input._array.shape[1], float(eps))
+        _update_both(running_mean, running_var, mean, var, count, momentum)
+        return y
     dims = (0, *range(2, ndim))
     if running_mean is not None or running_var is not None:
         var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
@@ -153,6 +237,11 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
+    if _in_rows(input, weight, bias):
+        y, mean, var = standardized(input, weight, bias, 2, input._array.shape[1], float(eps))
+        count = input._array.size // mean._array.size
+        _update_both(running_mean, running_var, mean, var, count, momentum)
+        return y
     dims = tuple(range(2, ndim))
     if running_mean is not None or running_var is not None:
         var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
@@ -197,6 +286,8 @@ def group_norm(
     _check_channels(input, weight=weight, bias=bias)
     if not input._array.size:
         return input.clone()  # type: ignore[attr-defined]
+    if input._array.size > shape[0] * shape[1] and _is_plain(input, weight, bias):
+        return group_standardized(input, weight, bias, 2, num_groups, float(eps))[0]
     groups = input.reshape(shape[0], num_groups, -1)  # type: ignore[attr-defined]
     result = layer_norm_(groups, None, None, dim=-1, parameters=(float(eps),)).reshape(shape)
     if weight is not None:

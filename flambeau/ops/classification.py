@@ -32,6 +32,15 @@ def minus_picked(x: Expression, target: Expression) -> Expression:
     return -p.sum(p.where(p.equal(position(), target), x, 0.0))
 
 
+@rowwise
+def extent(x: Expression) -> tuple[Expression, Expression]:
+    """The smallest and the largest of a row."""
+    return p.amin(x), p.amax(x)
+
+
+_BOTH = (True, True)
+
+
 def _class_dim(input: Tensor) -> int:
     if input.ndim == 0:
         raise ValueError(
@@ -42,47 +51,57 @@ def _class_dim(input: Tensor) -> int:
 
 def _check_target(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> int:
-    """Check class indices; gives the class dimension."""
+) -> tuple[int, bool]:
+    """Check class indices; gives the class dimension, and whether some are ignored."""
     dim = _class_dim(input)
-    wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
-    if tuple(target.shape) != tuple(wanted):
-        if input.ndim > 1 and target.ndim and input.shape[0] != target.shape[0]:
+    sizes, array = input._array.shape, target._array
+    classes = sizes[dim]
+    if array.shape != (*sizes[:dim], *sizes[dim + 1 :]):
+        if len(sizes) > 1 and array.ndim and sizes[0] != array.shape[0]:
             raise ValueError(
-                f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-                f"({target.shape[0]})."
+                f"Expected input batch_size ({sizes[0]}) to match target batch_size "
+                f"({array.shape[0]})."
             )
         raise RuntimeError(
-            f"{name}: expected a target of shape {list(wanted)}, got {list(target.shape)}"
+            f"{name}: expected a target of shape {[*sizes[:dim], *sizes[dim + 1 :]]}, got "
+            f"{list(target.shape)}"
         )
-    if target.dtype.name not in ("int64", "uint8"):
+    if target._kind.dtype.name not in ("int64", "uint8"):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
             "target with .long()"
         )
-    array, classes = target._array, input.shape[dim]
-    if weight is not None and tuple(weight.shape) != (classes,):
+    if weight is not None and weight._array.shape != (classes,):
         raise RuntimeError(
             f"weight tensor should be defined either for all {classes} classes or no classes but "
             f"got weight tensor of shape: {list(weight.shape)}"
         )
-    if array.size:
-        bad = (array < 0) | (array >= classes)
-        if bad.any() and (bad & (array != ignore_index)).any():
-            raise IndexError(
-                f"Target {int(array[bad & (array != ignore_index)][0])} is out of bounds."
-            )
-    return dim
+    if not array.size:
+        return dim, False
+    if not 0 <= ignore_index < classes:
+        kind = target._kind
+        low, high = extent.specialize((kind,), kind, ()).run(array, None)
+        if low.item() >= 0 and high.item() < classes:
+            return dim, False
+    ignored = array == ignore_index
+    bad = ((array < 0) | (array >= classes)) & ~ignored
+    if bad.any():
+        raise IndexError(f"Target {int(array[bad][0])} is out of bounds.")
+    return dim, bool(ignored.any())
 
 
 def _mean_of_classes(
-    losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+    losses: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    has_ignored: bool,
+    reduction: str,
 ) -> Tensor:
     """Losses of classes by their weights, without the ignored ones, reduced."""
-    ignored = target == ignore_index
-    has_ignored = bool(ignored._array.any())  # type: ignore[union-attr]
     if weight is None and not has_ignored:
         return reduced(losses, reduction, "NllLoss")
+    ignored = target == ignore_index
     if weight is None:
         scale = (~ignored).to(losses.dtype)  # type: ignore[operator]
     else:
@@ -112,9 +131,10 @@ def nll_loss(
 
     Source: torch.nn.functional.nll_loss
     """
-    dim = _check_target("nll_loss", input, target, weight, ignore_index)
-    losses = minus_picked(input, target.unsqueeze(dim), dim=dim)  # type: ignore[attr-defined]
-    return _mean_of_classes(losses, target, weight, ignore_index, reduction)
+    dim, has_ignored = _check_target("nll_loss", input, target, weight, ignore_index)
+    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    losses = minus_picked.straight[_BOTH](input, places, (), (), dim, False)
+    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
 
 
 @loss("input target weight size_average ignore_index reduce reduction label_smoothing")
@@ -148,15 +168,16 @@ def cross_entropy(
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if target.shape == input.shape and target.dtype.category >= 2:
+    if target._kind.dtype.category >= 2 and target._array.shape == input._array.shape:
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
-    dim = _check_target("cross_entropy", input, target, weight, ignore_index)
+    dim, has_ignored = _check_target("cross_entropy", input, target, weight, ignore_index)
     if label_smoothing:
         return _cross_entropy_smoothed(
             input, target, weight, ignore_index, reduction, label_smoothing, dim
         )
-    losses = index_cross_entropy(input, target.unsqueeze(dim), dim=dim)  # type: ignore[attr-defined]
-    return _mean_of_classes(losses, target, weight, ignore_index, reduction)
+    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    losses = index_cross_entropy.straight[_BOTH](input, places, (), (), dim, False)
+    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
 
 
 def _cross_entropy_probabilities(

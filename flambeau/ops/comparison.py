@@ -287,7 +287,9 @@ def _bounds(min: Any, max: Any) -> None:
 
 def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool) -> Tensor:
     _bounds(min, max)
-    return clamp_.operation.general((input, min, max), (), (), out, inplace)
+    if inplace:
+        return clamp_.operation.write((input, min, max))
+    return clamp_(input, min, max, out=out)
 
 
 @public("clamp", "clip", method="clamp clip")

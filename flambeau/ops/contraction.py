@@ -295,6 +295,23 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _given(out, input[:, None] * vec2)  # type: ignore[index]
 
 
+def _is_affine(input: Any, weight: Any, bias: Any) -> bool:
+    """Are these a matrix, a matrix and a vector of one kind that fit? Then nothing else needs a look."""
+    try:
+        kind, x, w = input._kind, input._array, weight._array
+        return (
+            weight._kind is kind
+            and bias._kind is kind
+            and not kind.overridden
+            and x.ndim == 2
+            and w.ndim == 2
+            and x.shape[1] == w.shape[1]
+            and bias._array.shape == w.shape[:1]
+        )
+    except AttributeError:
+        return False
+
+
 @public("nn.functional.linear")
 def linear(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
@@ -319,6 +336,8 @@ def linear(
     """
     if out is not None:
         return _given(out, linear(input, weight, bias))
+    if _is_affine(input, weight, bias):
+        return affine(bias, input, weight)
     if is_overridden(input) or is_overridden(weight):
         return override(linear, (input, weight, bias), (input, weight, bias), {})
     _check("linear", input, weight)

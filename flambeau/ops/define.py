@@ -208,32 +208,40 @@ def bound(operation: FormulaOperation) -> Callable:
     return function
 
 
-def _bind(operation: FormulaOperation) -> Callable:
+def _bind(operation: FormulaOperation, inplace: bool = False) -> Callable:
     public_names, defaults = operation.public, operation.defaults
-    scope: dict[str, Any] = {"call": operation.general, "same": operation}
+    straight = operation.written if inplace else operation.straight
+    scope: dict[str, Any] = {"call": operation.general, "straight": straight}
     parts = []
     for name in operation.operands:
         parts.append(
             f"{public_names[name]}=None" if name in operation.optional else public_names[name]
         )
     keyword_only = operation.name in KEYWORD_ONLY
-    if keyword_only:
+    if keyword_only and not inplace:
         parts.append("*")
     for name, value in defaults.items():
         scope[f"default_{name}"] = value
         parts.append(f"{public_names[name]}=default_{name}")
-    if not keyword_only:
-        parts.append("*")
-    parts.append("out=None")
+    if not inplace:
+        parts += ["out=None"] if keyword_only else ["*", "out=None"]
     operands = "".join(f"{public_names[n]}, " for n in operation.operands)
     statics = "".join(f"{public_names[n]}, " for n in operation.statics)
     numbers = "".join(f"{public_names[n]}, " for n in operation.parameters)
-    source = (
-        f"def {operation.name}({', '.join(parts)}):\n"
-        f"    return call(({operands}), ({statics}), ({numbers}), out)\n"
-    )
-    exec(compile(source, f"<flambeau {operation.name}>", "exec"), scope)
-    return scope[operation.name]
+    chosen = "straight"
+    if operation.optional:
+        chosen += f"[{''.join(f'{public_names[n]} is not None, ' for n in operation.operands)}]"
+    else:
+        scope["straight"] = straight[(True,) * len(operation.operands)]
+    lines = [f"def {operation.name}{'_' * inplace}({', '.join(parts)}):"]
+    if not inplace:
+        lines += [
+            "    if out is not None:",
+            f"        return call(({operands}), ({statics}), ({numbers}), out)",
+        ]
+    lines.append(f"    return {chosen}({operands}({statics}), ({numbers}))")
+    exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)
+    return scope[operation.name + "_" * inplace]
 
 
 KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
@@ -241,52 +249,17 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 
 def _inplace(operation: FormulaOperation) -> Callable:
-    count = len(operation.operands)
+    """The in-place method; its source is written from the signature when first called."""
+    compiled: list[Callable] = []
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        operands = (self, *args[: count - 1])
-        if len(operands) < count or kwargs or len(args) > count - 1:
-            operands, statics, numbers = _arguments(operation, (self, *args), kwargs)
-        else:
-            statics = tuple(operation.defaults[n] for n in operation.statics)
-            numbers = tuple(operation.defaults[n] for n in operation.parameters)
-        return operation.general(operands, statics, numbers, None, True)
+        if not compiled:
+            compiled.append(_bind(operation, inplace=True))
+        return compiled[0](self, *args, **kwargs)
 
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."
     return method
-
-
-def _arguments(
-    operation: FormulaOperation, args: tuple, kwargs: dict
-) -> tuple[tuple, tuple, tuple]:
-    """Operands, static options and parameters of a call."""
-    order = [*operation.operands, *operation.defaults]
-    given = dict(zip(order, args))
-    inner = {public_name: name for name, public_name in operation.public.items()}
-    for key, value in kwargs.items():
-        if key not in inner or inner[key] in given:
-            raise TypeError(
-                f"{operation.name}() got an unexpected keyword argument '{key}'; it takes "
-                f"{', '.join(operation.public.values())}"
-            )
-        given[inner[key]] = value
-    missing = [
-        operation.public[n]
-        for n in operation.operands
-        if n not in given and n not in operation.optional
-    ]
-    if missing or len(args) > len(order):
-        raise TypeError(
-            f"{operation.name}() missing required argument '{missing[0]}'"
-            if missing
-            else f"{operation.name}() takes {len(order)} arguments, {len(args)} were given"
-        )
-    return (
-        tuple(given.get(n) for n in operation.operands),
-        tuple(given.get(n, operation.defaults[n]) for n in operation.statics),
-        tuple(given.get(n, operation.defaults[n]) for n in operation.parameters),
-    )
 
 
 __all__ = ["FALLBACK", "binary", "bound", "pointwise", "unary"]

@@ -23,6 +23,7 @@ from .recorded import apply
 from .registry import OPERATIONS, is_overridden, override
 from .signature import REQUIRED, arguments
 from .specialization import Specialization
+from .straight import Straight
 from .write import broadcast, write_into, write_out
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
@@ -95,6 +96,8 @@ class FormulaOperation:
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
         self.same: dict[Kind, Specialization] = {}
+        self.straight = Straight(self, "rows" if rows else "new")
+        self.written = Straight(self, "into")
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
         if registered:
@@ -255,6 +258,13 @@ class FormulaOperation:
             return write_into(present[0], self, spec, present, arrays, parameters)
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
+
+    def write(self, operands: tuple, statics: tuple = (), numbers: tuple = ()) -> Tensor:
+        """The in-place form; the first operand is the target."""
+        present = (True,) * len(operands)
+        if self.optional:
+            present = tuple([x is not None for x in operands])
+        return self.written[present](*operands, statics, numbers)
 
     def accepted(self, operands: tuple) -> tuple:
         """The operands, each a tensor, a Python number or None.

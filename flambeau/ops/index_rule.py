@@ -105,7 +105,15 @@ def sibling(operation: Operation, label: str) -> Operation:
         return operation.compute(*args)
 
     compute.__name__ = label
-    made = Operation(compute, " ".join(operation.operands), operation.view, label, None)
+    made = Operation(
+        compute,
+        " ".join(operation.operands),
+        operation.view,
+        label,
+        operation.differentiable,
+        " ".join(operation.outputs),
+    )
+    made.arguments = operation.arguments
     made.gradient(operation.rule)  # type: ignore[arg-type]
     return made
 

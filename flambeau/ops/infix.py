@@ -26,10 +26,13 @@ from .registry import method
 
 def _written(name: str, function: Any, operation_of: Any) -> None:
     """The in-place method of a function that chooses among operations."""
+    usual = plus.operation.written[True, True] if name == "add" else None
 
     def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        if usual is not None and not options and len(args) == 1:
+            return usual(self, args[0], (), ())
         operation, operands, statics, numbers = operation_of(self, *args, **options)
-        return operation.operation.general(operands, statics, numbers, None, True)
+        return operation.operation.write(operands, statics, numbers)
 
     in_place.__name__ = in_place.__qualname__ = name + "_"
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
@@ -38,6 +41,8 @@ def _written(name: str, function: Any, operation_of: Any) -> None:
 
 
 def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
+    if alpha.__class__ is int and alpha == 1:
+        return plus, (self, other), (), ()
     check_alpha(self, other, alpha)
     return (
         (plus, (self, other), (), ()) if alpha == 1 else (add_scaled, (self, other), (), (alpha,))

@@ -113,10 +113,14 @@ def layer_norm_(
     return y if bias is None else y + bias
 
 
-def _row_shape(
-    name: str, input: Tensor, normalized_shape: Any, **values: Tensor | None
+def _row_dims(
+    name: str,
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None,
+    bias: Tensor | None = None,
 ) -> tuple[int, ...]:
-    """The shape of a row: the input's last dimensions; checks what has to fit it."""
+    """The dimensions of a row: the input's last ones; checks what has to fit it."""
     if isinstance(normalized_shape, int):
         raise TypeError(
             f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int: "
@@ -128,18 +132,21 @@ def _row_shape(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
             "element, but got normalized_shape = []"
         )
-    if tuple(input.shape[input.ndim - len(shape) :]) != shape or len(shape) > input.ndim:
+    if input._array.shape[-len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape "
             f"[*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
         )
-    for title, value in values.items():
-        if value is not None and tuple(value.shape) != shape:
+    for title, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value._array.shape != shape:
             raise RuntimeError(
                 f"Expected {title} to be of same shape as normalized_shape, but got {title} of shape "
                 f"{list(value.shape)} and normalized_shape = {list(shape)}"
             )
-    return shape
+    return _LAST[len(shape)] if len(shape) < len(_LAST) else tuple(range(-len(shape), 0))
+
+
+_LAST = tuple(tuple(range(-n, 0)) for n in range(5))
 
 
 @public("layer_norm", "nn.functional.layer_norm")
@@ -160,10 +167,9 @@ def layer_norm(
 
     Source: torch.nn.functional.layer_norm; Ba, Kiros and Hinton (2016)
     """
-    shape = _row_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return layer_norm_(
-        input, weight, bias, dim=tuple(range(-len(shape), 0)), parameters=(float(eps),)
-    )
+    dim = _row_dims("layer_norm", input, normalized_shape, weight, bias)
+    there = True, weight is not None, bias is not None
+    return layer_norm_.straight[there](input, weight, bias, (), (float(eps),), dim, False)
 
 
 @rowwise(label="RmsNorm")
@@ -181,11 +187,7 @@ def rms_norm(
 
     Source: torch.nn.functional.rms_norm; Zhang and Sennrich (2019)
     """
-    shape = _row_shape("rms_norm", input, normalized_shape, weight=weight)
+    dim = _row_dims("rms_norm", input, normalized_shape, weight)
     small = finfo(input.dtype).eps if eps is None else eps
-    return rms_norm_(
-        input,
-        weight,
-        dim=tuple(range(-len(shape), 0)),
-        parameters=(float(small),),
-    )
+    there = True, weight is not None
+    return rms_norm_.straight[there](input, weight, (), (float(small),), dim, False)

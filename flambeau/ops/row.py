@@ -14,6 +14,7 @@ from .formula import FormulaOperation
 from .recorded import ONE, apply, record_unary
 from .registry import is_overridden, override
 from .specialization import Specialization
+from .straight import AXES, dropped
 from .write import write_out
 
 LAST = (-1,)
@@ -28,6 +29,8 @@ def record_row(
     if drops:
         if axes is None:
             kept = (1,) * a.ndim
+        elif len(axes) > 1:
+            kept = dropped(a, axes)[0]
         else:
             at = axes[0] + a.ndim
             kept = (*a.shape[:at], 1, *a.shape[at + 1 :])
@@ -56,6 +59,10 @@ class RowOperation(FormulaOperation):
         """The operation over `dim` (an int, several, or None for all)."""
         if len(operands) == 1 and not statics and not parameters:
             return self.over(operands[0], dim, keepdim, dtype, out)
+        if dtype is None and out is None:
+            operands += (None,) * (len(self.operands) - len(operands))
+            present = tuple([x is not None for x in operands])
+            return self.straight[present](*operands, statics, parameters, dim, keepdim)
         return self.slow(operands, dim, keepdim, dtype, out, statics, parameters)
 
     def over(
@@ -67,6 +74,8 @@ class RowOperation(FormulaOperation):
         out: Any = None,
     ) -> Any:
         """The operation on one operand without options: a straight line for the usual dimensions."""
+        if dtype is not None and isinstance(x, Tensor) and not x._kind.overridden:
+            x, dtype = x.to(dtype), None  # type: ignore[attr-defined]
         try:
             spec = self.same[x._kind]
             operand = x._array
@@ -76,8 +85,8 @@ class RowOperation(FormulaOperation):
             elif dim.__class__ is int and -ndim <= dim < ndim:
                 axes = LAST if dim == -1 or dim + 1 == ndim else (dim - ndim if dim >= 0 else dim,)
             else:
-                return self.slow((x,), dim, keepdim, dtype, out, (), ())
-        except (KeyError, AttributeError):
+                axes = AXES[dim, ndim]
+        except (KeyError, AttributeError, IndexError, TypeError):
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
         if dtype is not None or out is not None or not spec.straight or not ndim:
             return self.slow((x,), dim, keepdim, dtype, out, (), ())

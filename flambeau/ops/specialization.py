@@ -83,18 +83,11 @@ class Specialization:
 
     @cached_property
     def into(self) -> Callable:
-        """`run` that writes its one result into its first argument, of any dtype, and gives that."""
+        """`run` that writes its results into its first arguments, of any dtype, and gives those."""
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(self.program, results)
         native = self.native(self.program, results, interpreter, into=True)
-        if native is not None:
-            return native
-
-        def copied(target: Any, *arguments: Any) -> Any:
-            np.copyto(target, self.run(*arguments), casting="unsafe")
-            return target
-
-        return copied
+        return native or _writing(self.run, len(results))
 
     def native(
         self,
@@ -217,7 +210,11 @@ class Specialization:
             if kind.dtype.category >= FLOAT and not inputs.isdisjoint(order([root]))
         )
 
-    def compiled_gradient(self, gradient: Gradient) -> Callable:
+    def gradient_into(self, wanted: tuple[bool, ...]) -> Callable:
+        """The gradient that writes its parts into its first arguments, one for each wanted operand."""
+        return self.compiled_gradient(self.plans[wanted].gradient, into=True)
+
+    def compiled_gradient(self, gradient: Gradient, into: bool = False) -> Callable:
         inputs = [kind.numpy for kind in self.kinds]
         results = [kind.numpy for kind in self.results]
         interpreter = self.gradient_interpreter(gradient.program)
@@ -234,7 +231,10 @@ class Specialization:
             self.operation.name + "_gradient",
             self.operation.rows,
             interpreter,
+            into=into,
         )
+        if native is None and into:
+            return _writing(interpreter, len(gradient.program.roots))
         return native or interpreter
 
     def gradient_interpreter(self, program: Program) -> Callable:
@@ -274,6 +274,19 @@ def _copying(kernel: Callable, program: Program) -> Callable:
         return tuple(v.copy() if again else v for v, again in zip(values, same))
 
     return copied
+
+
+def _writing(making: Callable, count: int) -> Callable:
+    """A function that writes the values that `making` makes into its first arguments."""
+
+    def written(*arguments: Any) -> Any:
+        targets = arguments[:count]
+        values = making(*arguments[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return written
 
 
 def node_name(label: str) -> str:

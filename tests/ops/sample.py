@@ -16,6 +16,8 @@ import numpy as np
 
 import flambeau as torch
 from flambeau.nn import functional as F
+from flambeau.ops.recurrence import recurrence
+from flambeau.ops.standardize import scaled_rows
 
 RANGES = {
     "acosh": (1.2, 3.0),
@@ -139,6 +141,22 @@ PROGRAMS: dict[str, Program] = {
     ),
     "batch_norm": (
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        ((2, 3, 2), (3,), (3,)),
+    ),
+    "recurrence": (
+        lambda x, w, b, h: recurrence(x, w, b, h, None, "GRU")[0],
+        ((2, 2, 6), (6, 2), (6,), (2, 2)),
+    ),
+    "scaled_rows": (
+        lambda x, *rows: scaled_rows(x, *rows, dim=-1),
+        ((2, 3), (2, 1), (2, 1), (2, 1)),
+    ),
+    "batch_norm without rows": (
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        ((4, 3), (3,), (3,)),
+    ),
+    "batch_norm by given statistics": (
+        lambda x, w, b: F.batch_norm(x, *torch.full((2, 3), 0.5, dtype=x.dtype), w, b),
         ((2, 3, 2), (3,), (3,)),
     ),
     "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b), ((2, 4, 2), (4,), (4,))),
