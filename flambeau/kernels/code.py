@@ -365,6 +365,13 @@ def choose(condition: Value, x: Value, y: object) -> Value:
     )
 
 
+def any_lane(condition: Value) -> Value:
+    """Does it hold in one lane or more?"""
+    word = f"i{condition.code.lanes}"
+    bits = condition.code.emit(f"bitcast {condition.type} {condition.name} to {word}", word)
+    return condition.code.emit(f"icmp ne {word} {bits.name}, 0", "i1")
+
+
 def element_of(kind: str) -> str:
     return kind[kind.index(" x ") + 3 : -1] if kind.startswith("<") else kind
 
