@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-FLOATS = frozenset(("float", "double"))
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "float": 32, "double": 64}
+FLOATS = frozenset(("half", "float", "double"))
+BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
 
 
 class Code:
@@ -379,7 +379,7 @@ def element_of(kind: str) -> str:
 def conversion(own: str, element: str) -> str:
     if own in FLOATS:
         if element in FLOATS:
-            return "fpext" if element == "double" else "fptrunc"
+            return "fpext" if BITS[element] > BITS[own] else "fptrunc"
         return "fptosi"
     if element in FLOATS:
         return "uitofp" if own == "i1" else "sitofp"
