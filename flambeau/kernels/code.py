@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 FLOATS = frozenset(("half", "float", "double"))
 BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
@@ -416,3 +417,14 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     for coefficient in reversed(coefficients[:-1]):
         value = value.fma(x, coefficient)
     return value
+
+
+def estrin(x: Value, coefficients: Sequence[float]) -> Value:
+    """`polynomial` by halves: more multiplications, of which fewer wait for each other."""
+    values: list[Value | float] = list(coefficients)
+    power = x
+    while len(values) > 1:
+        pairs = [power.like(b).fma(power, a) for a, b in pairwise(values)][::2]
+        values = [*pairs, *values[len(values) & ~1 :]]
+        power = power * power if len(values) > 1 else power
+    return x.like(values[0])

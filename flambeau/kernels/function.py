@@ -185,15 +185,20 @@ def exp2(x: Value) -> Value:
     return value * _power_of_two(half, f) * _power_of_two(n - half, f)
 
 
-def _log(x: Value, correction: Value | None, f: Format) -> Value:
-    """log(x), plus a small correction, for positive finite x."""
+def split(x: Value, f: Format) -> tuple[Value, Value]:
+    """(e, m): x = 2^e (1 + m) with 1 + m between sqrt(1/2) and sqrt(2)."""
     small = x < f.tiny
     scale = 2.0 ** (f.mantissa + 2)
     word = choose(small, x * scale, x).bits()
     exponent = (word - f.root_half) >> f.mantissa
     m = (word - (exponent << f.mantissa)).cast_bits(x.element) - 1.0
     exponent = choose(small, exponent - (f.mantissa + 2), exponent)
-    e = exponent.convert(x.element)
+    return exponent.convert(x.element), m
+
+
+def _log(x: Value, correction: Value | None, f: Format) -> Value:
+    """log(x), plus a small correction, for positive finite x."""
+    e, m = split(x, f)
     s = m / (m + 2.0)
     z = s * s
     half_square = m * m * 0.5
@@ -217,42 +222,53 @@ def log(x: Value) -> Value:
 
 
 def _log_parts(x: Value) -> tuple[Value, Value, Value]:
-    """(e, high, low): log(x) = e ln(2) + high + low, for positive finite x of float64; exact for powers of two."""
-    f = DOUBLE
-    small = x < f.tiny
-    word = choose(small, x * 2.0 ** (f.mantissa + 2), x).bits()
-    exponent = (word - f.root_half) >> f.mantissa
-    m = (word - (exponent << f.mantissa)).cast_bits("double") - 1.0
-    exponent = choose(small, exponent - (f.mantissa + 2), exponent)
+    """(e, high, low): log(x) = e ln(2) + high + low, for positive finite x; exact for powers of two."""
+    f = format_of(x)
+    e, m = split(x, f)
     s = m / (m + 2.0)
     z = s * s
     square = m * m
     half_square, lost = square * 0.5, m.fma(m, -square) * 0.5
     high = m - half_square
     low = (m - high) - half_square - lost
-    return exponent.convert("double"), high, low + s * (half_square + z * polynomial(z, f.log_tail))
+    return e, high, low + s * (half_square + z * polynomial(z, f.log_tail))
 
 
-def _log_to_base(inverse: tuple[float, float], unit: tuple[float, float]) -> Callable[..., Value]:
-    """A logarithm of another base: 1 / ln(base), and log(2) to that base, both as a sum of two numbers."""
+Sums = dict[str, tuple[float, float]]
 
-    @through_double
-    def function(x: Value, short: bool) -> Value:
+
+def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
+    """A logarithm of another base, given 1 / ln(base) and log(2) to that base as sums of two numbers."""
+
+    def function(x: Value) -> Value:
         e, high, low = _log_parts(x)
-        product = high * inverse[0]
-        lost = high.fma(inverse[0], -product) + low.fma(inverse[0], high * inverse[1])
-        whole = e * unit[0]  # exact: unit[0] is short
+        (factor, factor_low), (step, step_low) = inverse[x.element], unit[x.element]
+        product = high * factor
+        lost = high.fma(factor, -product) + low.fma(factor, high * factor_low)
+        whole = e * step  # exact: it has few digits
         total = whole + product
         rest = (whole - total) + product
-        value = total + (rest + (lost + e * unit[1]))
-        return _at_ends(x, value)
+        return _at_ends(x, total + (rest + (lost + e * step_low)))
 
     return function
 
 
-log2 = _log_to_base((1.4426950408889634, 2.0355273740931033e-17), (1.0, 0.0))
+log2 = _log_to_base(
+    {
+        "float": (1.4426950216293335, 1.925963033500011e-08),
+        "double": (1.4426950408889634, 2.0355273740931033e-17),
+    },
+    {"float": (1.0, 0.0), "double": (1.0, 0.0)},
+)
 log10 = _log_to_base(
-    (0.4342944819032518, 1.098319650216765e-17), (0.301029995663157, 8.241712586023572e-13)
+    {
+        "float": (0.4342944920063019, -1.0103049952192578e-08),
+        "double": (0.4342944819032518, 1.098319650216765e-17),
+    },
+    {
+        "float": (0.301025390625, 4.605039066518657e-06),
+        "double": (0.301029995663157, 8.241712586023572e-13),
+    },
 )
 
 

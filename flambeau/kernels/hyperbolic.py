@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from .code import Value, choose
-from .function import DOUBLE, SINGLE, exp, exp2, expm1, format_of, log1p, short_exp, through_double
+from .code import Value, choose, polynomial
+from .function import exp, exp2, format_of, log1p, through_double
 
 LN2 = 0.6931471805599453
+LARGE = {"float": 2.0**13, "double": 2.0**28}
+"""Above it x^2 + 1 is x^2."""
+
+
+SINH = {
+    "float": (
+        0.16666666646762457, 0.008333339695044607, 0.00019838095593022195, 2.8063312541454603e-06,
+    ),
+    "double": (
+        0.16666666666666666, 0.008333333333333299, 0.00019841269841324471, 2.7557319191250885e-06,
+        2.5052117723953603e-08, 1.605767688270711e-10, 7.746278225805584e-13,
+    ),
+}  # fmt: skip
+"""(sinh(x) / x - 1) / x^2 in terms of x^2, |x| <= 1."""
 
 
 def sinh(x: Value) -> Value:
-    """Of expm1, which overflows too early: above 20 half of exp."""
-    size = x.abs()
-    e = expm1(choose(size > 20.0, x.like(20.0), size))
-    near = 0.5 * (e + e / (e + 1.0))
-    value = choose(size > 20.0, exp(size, halvings=1), near)
-    value = choose(size < (1e-4 if format_of(x) is SINGLE else 1e-9), size, value)
-    return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
+    z = x * x
+    near = (x * z).fma(polynomial(choose(z < 1.0, z, x.like(1.0)), SINH[x.element]), x)
+    e = exp(x.abs(), halvings=1)
+    far = x.code.intrinsic("copysign", e - 0.25 / e, x)
+    tiny = 1e-4 if x.element == "float" else 1e-9
+    return choose(x.abs() < tiny, x, choose(z < 1.0, near, far))
 
 
-@through_double
-def cosh(x: Value, short: bool) -> Value:
-    size = x.abs()
-    e = short_exp(size) * 0.5 if short else exp(size, halvings=1)
+def cosh(x: Value) -> Value:
+    e = exp(x.abs(), halvings=1)
     return e + 0.25 / e
 
 
-@through_double
-def asinh(x: Value, short: bool) -> Value:
+def asinh(x: Value) -> Value:
     size = x.abs()
-    large = size > 2.0**28
+    large = size > LARGE[x.element]
     a = choose(large, x.like(1.0), size)
     root = x.code.intrinsic("sqrt", a.fma(a, 1.0))
     value = log1p(choose(large, size - 1.0, a + a * (a / (root + 1.0))))
@@ -36,23 +46,21 @@ def asinh(x: Value, short: bool) -> Value:
     return x.code.intrinsic("copysign", choose(x.is_nan(), x, value), x)
 
 
-@through_double
-def acosh(x: Value, short: bool) -> Value:
-    large = x > 2.0**28
+def acosh(x: Value) -> Value:
+    large = x > LARGE[x.element]
     t = choose(large, x.like(1.0), x) - 1.0
     root = x.code.intrinsic("sqrt", t.fma(t, t + t))
     value = log1p(choose(large, x - 1.0, t + root))
     return choose(x < 1.0, x.like(float("nan")), choose(large, value + LN2, value))
 
 
-@through_double
-def atanh(x: Value, short: bool) -> Value:
+def atanh(x: Value) -> Value:
     size = x.abs()
     twice = size + size
     value = 0.5 * log1p(twice + twice * size / (1.0 - size))
     value = choose(size.equals(1.0), x.like(float("inf")), value)
     value = choose(size > 1.0, x.like(float("nan")), value)
-    value = choose(size < DOUBLE.tiny, size, value)
+    value = choose(size < format_of(x).tiny, size, value)
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 

@@ -6,40 +6,30 @@ result. Float32 takes exp(y log(x)) in float64.
 
 from __future__ import annotations
 
-from .code import Value, any_lane, choose, polynomial
-from .function import DOUBLE, exp_of_sum, short_exp, through_double
+from .code import Value, any_lane, choose, estrin
+from .function import DOUBLE, SINGLE, exp_of_sum, short_exp, split
 
 LN2 = (0.6931471805592082, 7.371002565167799e-13)
 """ln(2) as a sum; an exponent times the first is exact."""
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
-LOG = {
-    False: (
-        0.4, 0.2857142857142937, 0.22222222221652754, 0.18181818336101513, 0.15384594886868871,
-        0.13334808804960616, 0.11706126325388484, 0.11724328320920062,
-    ),
-    True: (
-        0.6666666666737872, 0.3999999879242714, 0.2857175553681269, 0.22191337347457216,
-        0.1936388620332296,
-    ),
-}  # fmt: skip
-"""2 atanh(s) = 2 s + s^3 (2/3 + s^2 LOG[False](s^2)) = 2 s + s^3 LOG[True](s^2)."""
+LOG = (
+    0.4, 0.2857142857142937, 0.22222222221652754, 0.18181818336101513, 0.15384594886868871,
+    0.13334808804960616, 0.11706126325388484, 0.11724328320920062,
+)  # fmt: skip
+"""2 atanh(s) = 2 s + s^3 (2/3 + s^2 LOG(s^2))."""
+SHORT_LOG = (
+    1.0, -0.5000000000445635, 0.33333333619654854, -0.24999997692989745, 0.199999411306941,
+    -0.1666682382699986, 0.14289164807901464, -0.12498238827174862, 0.11028403182924675,
+    -0.09936141140386837, 0.09923880386503436, -0.09771451081403824, 0.053931305663989806,
+)  # fmt: skip
+"""log(1 + f) / f for sqrt(1/2) <= 1 + f <= sqrt(2): without a division, which costs more than the longer polynomial."""
 INFINITY = float("inf")
 
 
-def _mantissa(x: Value) -> tuple[Value, Value]:
-    """(e, f): x = 2^e (1 + f) with 1 + f between sqrt(1/2) and sqrt(2)."""
-    small = x < DOUBLE.tiny
-    word = choose(small, x * 2.0**54, x).bits()
-    exponent = (word - DOUBLE.root_half) >> DOUBLE.mantissa
-    f = (word - (exponent << DOUBLE.mantissa)).cast_bits("double") - 1.0
-    return choose(small, exponent - 54, exponent).convert("double"), f
-
-
 def _short_log(x: Value) -> Value:
-    e, f = _mantissa(x)
-    s = f / (f + 2.0)
-    z = s * s
-    return e.fma(LN2[0] + LN2[1], (s * z).fma(polynomial(z, LOG[True]), s + s))
+    """log(x) of float32 in float64, right to 1e-10."""
+    e, f = (part.convert("double") for part in split(x, SINGLE))
+    return e.fma(LN2[0] + LN2[1], f * estrin(f, SHORT_LOG))
 
 
 def _two_sum(a: Value, b: Value) -> tuple[Value, Value]:
@@ -50,11 +40,12 @@ def _two_sum(a: Value, b: Value) -> tuple[Value, Value]:
 
 def _log(x: Value) -> tuple[Value, Value]:
     """log(x) as a sum of two numbers, for positive finite x."""
-    e, f = _mantissa(x)
+    e, f = split(x, DOUBLE)
     below = f + 2.0
-    s = f / below
+    inverse = 1.0 / below
+    s = f * inverse
     below_lost = f - (below - 2.0)
-    s_low = ((-s).fma(below, f) - s * below_lost) / below
+    s_low = ((-s).fma(below, f) - s * below_lost) * inverse
     z = s * s
     z_low = s.fma(s, -z) + 2.0 * s * s_low
     cube = s * z
@@ -62,13 +53,15 @@ def _log(x: Value) -> tuple[Value, Value]:
     third = cube * TWO_THIRDS[0]
     third_low = cube.fma(TWO_THIRDS[0], -third) + (cube * TWO_THIRDS[1] + cube_low * TWO_THIRDS[0])
     high, low = _two_sum(s + s, third)
-    low = low + (third_low + (2.0 * s_low + cube * z * polynomial(z, LOG[False])))
+    low = low + (third_low + (2.0 * s_low + cube * z * estrin(z, LOG)))
     total, lost = _two_sum(e * LN2[0], high)
     return total, lost + (low + e * LN2[1])
 
 
 def _magnitude(size: Value, y: Value) -> Value:
-    """|x|^y, where that is neither 0, infinite nor 1 for its operands' sake."""
+    """size^y for an ordinary positive size."""
+    if size.element == "float":
+        return short_exp(_short_log(size) * y.convert("double")).convert("float")
     high, low = _log(size)
     product = high * y
     lost = high.fma(y, -product) + low * y
@@ -76,14 +69,12 @@ def _magnitude(size: Value, y: Value) -> Value:
     return exp_of_sum(product, lost)
 
 
-@through_double
-def power(x: Value, y: Value, short: bool) -> Value:
+def power(x: Value, y: Value) -> Value:
     """As C's pow: 1 for x = 1 or y = 0; nan for a negative x and a y that is no integer."""
     size, one = x.abs(), x.like(1.0)
     infinite = size.equals(INFINITY)
     ordinary = (size > 0.0) & (size < INFINITY)
-    inside = choose(ordinary, size, one)
-    value = short_exp(_short_log(inside) * y) if short else _magnitude(inside, y)
+    value = _magnitude(choose(ordinary, size, one), y)
     # 0 and infinity: to a positive power themselves.
     itself = choose(infinite, x.like(INFINITY), x.like(0.0))
     opposite = choose(infinite, x.like(0.0), x.like(INFINITY))

@@ -1,21 +1,21 @@
 """Sine, cosine, tangent and their inverses.
 
-Float32 is computed in double precision with shorter polynomials and rounded once. The polynomials are Chebyshev
-fits on the stated interval.
+Float32 has shorter polynomials, and its huge arguments are reduced in float64. The polynomials are Chebyshev fits on
+the stated interval.
 """
 
 from __future__ import annotations
 
 import math
 
-from .code import Code, Value, any_lane, choose, polynomial
-from .function import through_double
+from .code import BITS, Code, Value, any_lane, choose, polynomial
+from .function import format_of
 
-MAGIC = 1.5 * 2.0**52
-"""Adding it rounds to an integer, which is then in the low bits."""
-HALF_PI = (math.pi / 2, 6.123233995736766e-17, -1.4973849048591833e-33)
-"""pi / 2 as a sum."""
-QUARTER_PI = (math.pi / 4, 3.061616997868383e-17)
+HALF_PI = {
+    "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    "double": (math.pi / 2, 6.123233995736766e-17, -1.4973849048591833e-33),
+}
+"""pi / 2 as a sum of numbers of that type."""
 SIN = {
     False: (
         -0.16666666666666666, 0.008333333333333331, -0.00019841269841264821, 2.7557319219150745e-06,
@@ -58,7 +58,7 @@ ATAN = {
 }  # fmt: skip
 """(atan(x) / x - 1) / x^2 in terms of x^2, |x| <= tan(pi / 8)."""
 
-HUGE = 2.0**30
+HUGE = {"float": 2.0**21, "double": 2.0**30}
 """Where the reduction in three steps ends, and that by the digits of 2 / pi begins."""
 INFINITY = float("inf")
 
@@ -152,7 +152,7 @@ declare i192 @llvm.ctlz.i192(i192, i1)
 
 def _reduce_text(code: Code) -> str:
     """The module's text for huge arguments."""
-    first, second = (code.constant(value, "double").name for value in HALF_PI[:2])
+    first, second = (code.constant(value, "double").name for value in HALF_PI["double"][:2])
     # x = m 2^(exponent - 1075); the window begins at 2^-(190 + exponent - 1075).
     text = REDUCE.replace("BASE", str(_BITS - 190 + 1075))
     text = text.replace("FIRST", first).replace("SECOND", second)
@@ -160,30 +160,35 @@ def _reduce_text(code: Code) -> str:
     return f'@two_over_pi = internal constant [{size} x i8] c"{_two_over_pi()}"\n{text}'
 
 
-def _reduced(x: Value, short: bool) -> tuple[Value, Value, Value]:
+def _reduced(x: Value) -> tuple[Value, Value, Value]:
     """(k, r, t): x = k pi / 2 + r + t with |r| <= pi / 4, and k an integer that is right modulo 4."""
-    code = x.code
-    shifted = x.fma(2 / math.pi, MAGIC)
-    n = shifted - MAGIC
-    near = n.fma(-HALF_PI[0], x)  # exact
-    if short:
-        r = n.fma(-HALF_PI[1], near)
-        t = r.like(0.0)
-    else:
-        step = n * HALF_PI[1]
-        lost = n.fma(HALF_PI[1], -step)
-        r = near - step
-        back = r - near
-        t = (near - (r - back)) - (step + back) - n.fma(HALF_PI[2], lost)
-    size = x.abs()
-    huge = (size > HUGE) & (size < INFINITY)
+    code, pi = x.code, HALF_PI[x.element]
+    magic = format_of(x).magic
+    shifted = x.fma(2 / math.pi, magic)
+    n = shifted - magic
+    near = n.fma(-pi[0], x)  # exact
+    step = n * pi[1]
+    lost = n.fma(pi[1], -step)
+    r = near - step
+    back = r - near
+    t = (near - (r - back)) - (step + back) - n.fma(pi[2], lost)
     usual = [shifted.bits(), r, t]
+    size = x.abs()
+    huge = (size > HUGE[x.element]) & (size < INFINITY)
     places = [code.slot(value.type, value) for value in usual]
     with code.when(any_lane(huge)):
-        for place, value in zip(places, _huge(x, huge, usual)):
+        for place, value in zip(places, _reduced_huge(x, huge, usual)):
             code.store(value, place)
     k, r, t = (code.load(place, value.type) for place, value in zip(places, usual))
     return k, r, t
+
+
+def _reduced_huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
+    if x.element == "double":
+        return _huge(x, huge, usual)
+    k, r, t = _reduced(x.convert("double"))
+    parts = [k.convert("i32"), r.convert("float"), t.convert("float")]
+    return [choose(huge, part, value) for part, value in zip(parts, usual)]
 
 
 def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
@@ -191,7 +196,7 @@ def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     code = x.code
     code.declarations.add(_reduce_text(code))
     code.declare("double", "llvm.fma.f64", "double", "double", "double")
-    given = code.slot(x.type, choose(huge, x, x.like(HUGE)))
+    given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
     made = [code.slot(v.type) for v in usual]
     with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:
         value = code.load(code.at(given, "double", i), "double")
@@ -200,79 +205,84 @@ def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     return [choose(huge, code.load(p, v.type), v) for p, v in zip(made, usual)]
 
 
-def _sine_and_cosine(r: Value, t: Value, short: bool) -> tuple[Value, Value]:
+def _sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
+    """(sine, less, cosine, less): each as a sum of two numbers."""
+    short = r.element == "float"
     z = r * r
-    if short:
-        sine = (r * z).fma(polynomial(z, SIN[True]), r)
-        return sine, z.fma(z.fma(polynomial(z, COS[True]), -0.5), 1.0)
     half = z * 0.5
-    sine = r + (r * z).fma(polynomial(z, SIN[False]), (-half).fma(t, t))
     w = 1.0 - half
-    cosine = w + (((1.0 - w) - half) + ((z * z) * polynomial(z, COS[False]) - r * t))
-    return sine, cosine
+    by = (r * z).fma(polynomial(z, SIN[short]), (-half).fma(t, t))
+    down = (z * z).fma(polynomial(z, COS[short]), ((1.0 - w) - half) - r * t)
+    sine, cosine = r + by, w + down
+    return sine, (r - sine) + by, cosine, (w - cosine) + down
 
 
 def _flipped(value: Value, k: Value) -> Value:
     """-value where the second bit of k is set."""
-    return (value.bits() ^ ((k & 2) << 62)).cast_bits("double")
+    return (value.bits() ^ ((k & 2) << (BITS[k.element] - 2))).cast_bits(value.element)
 
 
-@through_double
-def sin(x: Value, short: bool) -> Value:
-    k, r, t = _reduced(x, short)
-    sine, cosine = _sine_and_cosine(r, t, short)
-    value = _flipped(choose((k & 1).equals(0), sine, cosine), k)
-    return choose(x.abs() < 1e-9, x, value)
+def _tiny(x: Value) -> Value:
+    """Is x so near to 0 that sin(x) and tan(x) are x?"""
+    return x.abs() < (1e-4 if x.element == "float" else 1e-9)
 
 
-@through_double
-def cos(x: Value, short: bool) -> Value:
-    k, r, t = _reduced(x, short)
-    sine, cosine = _sine_and_cosine(r, t, short)
+def sin(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, _, cosine, _ = _sine_and_cosine(r, t)
+    return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
+
+
+def cos(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, _, cosine, _ = _sine_and_cosine(r, t)
     return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
 
 
-@through_double
-def tan(x: Value, short: bool) -> Value:
-    k, r, t = _reduced(x, short)
-    sine, cosine = _sine_and_cosine(r, t, short)
+def tan(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
     even = (k & 1).equals(0)
-    value = choose(even, sine, -cosine) / choose(even, cosine, sine)
-    return choose(x.abs() < 1e-9, x, value)
+    above, below = choose(even, sine, -cosine), choose(even, cosine, sine)
+    above_low, below_low = choose(even, sine_low, -cosine_low), choose(even, cosine_low, sine_low)
+    inverse = 1.0 / below
+    value = above * inverse
+    value = ((-value).fma(below, above) + (above_low - value * below_low)).fma(inverse, value)
+    return choose(_tiny(x), x, value)
 
 
-def _arc(x: Value, short: bool) -> tuple[Value, Value, Value, Value]:
-    """(outer, r, rest, lost): asin(r) = r + rest, for r = |x|, or where |x| > 1/2 sqrt((1 - |x|) / 2), less `lost`."""
+def _arc(x: Value) -> tuple[Value, Value, Value]:
+    """(outer, r, rest): asin(r) = r + rest, for r = |x|, or where |x| > 1/2 sqrt((1 - |x|) / 2)."""
     size = x.abs()
     outer = size > 0.5
     z = choose(outer, (1.0 - size) * 0.5, size * size)
     root = x.code.intrinsic("sqrt", z)
     r = choose(outer, root, size)
-    lost = root.fma(root, -z) / choose(outer, root + root, x.like(1.0))
-    lost = choose(outer & (root > 0.0), lost, x.like(0.0))
-    return outer, r, r * z * polynomial(z, ASIN[short]), lost
+    rest = r * z * polynomial(z, ASIN[x.element == "float"])
+    # What the root's rounding lost matters near 1, where r is nearly all.
+    lost = root.fma(root, -z) / choose(outer & (root > 0.0), root + root, x.like(INFINITY))
+    return outer, r, rest - lost
 
 
-@through_double
-def asin(x: Value, short: bool) -> Value:
-    outer, r, rest, lost = _arc(x, short)
-    far = HALF_PI[0] - (2.0 * r - (HALF_PI[1] - 2.0 * (rest - lost)))
+def asin(x: Value) -> Value:
+    outer, r, rest = _arc(x)
+    pi = HALF_PI[x.element]
+    far = pi[0] - (2.0 * r - (pi[1] - 2.0 * rest))
     return x.code.intrinsic("copysign", choose(outer, far, r + rest), x)
 
 
-@through_double
-def acos(x: Value, short: bool) -> Value:
-    outer, r, rest, lost = _arc(x, short)
+def acos(x: Value) -> Value:
+    outer, r, rest = _arc(x)
+    pi = HALF_PI[x.element]
     below = x < 0.0
-    rest = rest - lost
     near_one = 2.0 * (r + rest)
-    near_minus_one = math.pi - 2.0 * (r + (rest - HALF_PI[1]))
+    near_minus_one = 2.0 * (pi[0] - (r + (rest - pi[1])))
     signed, signed_rest = choose(below, -r, r), choose(below, -rest, rest)
-    middle = HALF_PI[0] - (signed - (HALF_PI[1] - signed_rest))
+    middle = pi[0] - (signed - (pi[1] - signed_rest))
     return choose(outer, choose(below, near_minus_one, near_one), middle)
 
 
-def _angle(y: Value, x: Value, behind: Value, short: bool) -> Value:
+def _angle(y: Value, x: Value, behind: Value) -> Value:
     """The angle of a point with y, x >= 0; where `behind`, of that with -x.
 
     It is a multiple of pi / 4 and a small arc.
@@ -284,33 +294,33 @@ def _angle(y: Value, x: Value, behind: Value, short: bool) -> Value:
     below = choose(steep, small + large, large)
     t = above / choose(below.equals(0.0), below.like(1.0), below)
     z = t * t
-    arc = (t * z).fma(polynomial(z, ATAN[short]), t)
+    arc = (t * z).fma(polynomial(z, ATAN[x.element == "float"]), t)
     k = choose(steep, t.like(1.0), t.like(0.0))
     k, arc = choose(swapped, 2.0 - k, k), choose(swapped, -arc, arc)
     k, arc = choose(behind, 4.0 - k, k), choose(behind, -arc, arc)
-    base = k * QUARTER_PI[0]
-    lost = k.fma(QUARTER_PI[0], -base)
-    return choose(k.equals(0.0), arc, base + (arc + k.fma(QUARTER_PI[1], lost)))
+    high, low = (part / 2 for part in HALF_PI[x.element][:2])
+    base = k * high
+    lost = k.fma(high, -base)
+    return choose(k.equals(0.0), arc, base + (arc + k.fma(low, lost)))
 
 
-@through_double
-def atan(x: Value, short: bool) -> Value:
+def atan(x: Value) -> Value:
     size = x.abs()
     nowhere = size < 0.0
-    value = _angle(size, size.like(1.0), nowhere, short)
+    value = _angle(size, size.like(1.0), nowhere)
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 
-@through_double
-def atan2(y: Value, x: Value, short: bool) -> Value:
+def atan2(y: Value, x: Value) -> Value:
     high, wide = y.abs(), x.abs()
-    if not short:  # sums must not overflow, nor quotients lose digits
-        larger = choose(high > wide, high, wide)
-        scale = choose(larger > 2.0**1000, x.like(0.25), x.like(1.0))
-        scale = choose(larger < 2.0**-900, x.like(2.0**100), scale)
-        high, wide = high * scale, wide * scale
+    tiny = format_of(x).tiny
+    # Sums must not overflow, nor quotients lose digits.
+    larger = choose(high > wide, high, wide)
+    scale = choose(larger > 2.0**-20 / tiny, x.like(0.25), x.like(1.0))
+    scale = choose(larger < tiny * 2.0**60, x.like(2.0**70), scale)
+    high, wide = high * scale, wide * scale
     both = high.equals(INFINITY) & wide.equals(INFINITY)
     high, wide = choose(both, x.like(1.0), high), choose(both, x.like(1.0), wide)
-    value = _angle(high, wide, x.bits() < 0, short)
+    value = _angle(high, wide, x.bits() < 0)
     value = x.code.intrinsic("copysign", value, y)
     return choose(x.is_nan() | y.is_nan(), x + y, value)
