@@ -140,3 +140,13 @@ def test_unary_of_small_integers(dtype) -> None:
     for name in ("negative", "absolute", "square", "sign"):
         run = build(p.PRIMITIVES[name], [dtype], dtype, dtype, Domain.INT)
         np.testing.assert_array_equal(run(x), getattr(np, name)(x))
+
+
+@HALVES
+def test_a_float32_number_meets_a_half_type_unrounded(dtype) -> None:
+    x = np.linspace(1, 2, 37).astype(dtype)
+    number = np.array(1.0009765625 + 2.0**-20, np.float32)
+    run = build(lambda x, y: x * y, [dtype, dtype], np.float32, dtype)
+    with pytest.raises(AssertionError, match="did not take"):
+        run(x.astype(np.complex64), number)
+    np.testing.assert_array_equal(run(x, number), (x.astype(np.float32) * number).astype(dtype))
