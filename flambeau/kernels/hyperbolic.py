@@ -1,4 +1,4 @@
-"""Hyperbolic functions and their inverses but for tanh."""
+"""Hyperbolic functions (but for tanh) and their inverses, and other sums of powers: logaddexp and hypot."""
 
 from __future__ import annotations
 
