@@ -10,9 +10,10 @@ import math
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
-FLOATS = frozenset(("float", "double"))
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "float": 32, "double": 64}
+FLOATS = frozenset(("half", "float", "double"))
+BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
 
 
 class Code:
@@ -365,6 +366,13 @@ def choose(condition: Value, x: Value, y: object) -> Value:
     )
 
 
+def any_lane(condition: Value) -> Value:
+    """Does it hold in one lane or more?"""
+    word = f"i{condition.code.lanes}"
+    bits = condition.code.emit(f"bitcast {condition.type} {condition.name} to {word}", word)
+    return condition.code.emit(f"icmp ne {word} {bits.name}, 0", "i1")
+
+
 def element_of(kind: str) -> str:
     return kind[kind.index(" x ") + 3 : -1] if kind.startswith("<") else kind
 
@@ -372,7 +380,7 @@ def element_of(kind: str) -> str:
 def conversion(own: str, element: str) -> str:
     if own in FLOATS:
         if element in FLOATS:
-            return "fpext" if element == "double" else "fptrunc"
+            return "fpext" if BITS[element] > BITS[own] else "fptrunc"
         return "fptosi"
     if element in FLOATS:
         return "uitofp" if own == "i1" else "sitofp"
@@ -409,3 +417,14 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     for coefficient in reversed(coefficients[:-1]):
         value = value.fma(x, coefficient)
     return value
+
+
+def estrin(x: Value, coefficients: Sequence[float]) -> Value:
+    """`polynomial` by halves: more multiplications, of which fewer wait for each other."""
+    values: list[Value | float] = list(coefficients)
+    power = x
+    while len(values) > 1:
+        pairs = [power.like(b).fma(power, a) for a, b in pairwise(values)][::2]
+        values = [*pairs, *values[len(values) & ~1 :]]
+        power = power * power if len(values) > 1 else power
+    return x.like(values[0])

@@ -78,7 +78,7 @@ class ColumnNest(Nest):
             if self.edge is None
             else code.masked_load(source, kind, self.edge)
         )
-        return self.loaded(value, x)
+        return self.loaded(value, i, x)
 
     def position(self, i: Value) -> Value:
         return self.code.splat(self.across)

@@ -49,7 +49,12 @@ def build_native(
     fallback = (
         dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
     )
-    return builtin(name, machine().address(other), fallback)
+
+    def build(dtypes: Sequence[Any]) -> Callable | None:
+        return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
+
+    first = len(program.roots) if into else 0
+    return builtin(name, machine().address(other), OtherDtypes(inputs, first, fallback, build))
 
 
 def written(making: Callable, count: int) -> Callable:
@@ -108,6 +113,28 @@ def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
     door = entry(Code(nest.lanes, inner.declarations)).text()
     declarations = "\n".join(sorted(inner.declarations))
     return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
+
+
+class OtherDtypes:
+    """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
+
+    So a number meets a half type as a float32, unrounded.
+    """
+
+    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
+        self.places = slice(first, first + len(inputs))
+        self.fallback, self.build = fallback, build
+        self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
+
+    def __call__(self, *given: Any) -> Any:
+        try:
+            dtypes = tuple([a.dtype for a in given[self.places]])
+        except AttributeError:  # a number, or nothing
+            return self.fallback(*given)
+        kernel = self.kernels.get(dtypes)
+        if kernel is None:
+            kernel = self.kernels[dtypes] = self.build(dtypes) or self.fallback
+        return kernel(*given)
 
 
 class Columns:

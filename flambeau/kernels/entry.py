@@ -296,7 +296,7 @@ class Entry:
         code = self.code
         forms = []
         for i, (array, x) in enumerate(zip(arrays, self.nest.program.inputs)):
-            descr = self.fact(f"descr_{self.nest.inputs[i]}")
+            descr = self.fact(f"descr_{self.nest.input_names[i]}")
             dims = self.dims if x.full else self.row_dims()
             answer = code.emit(
                 f"call i64 @fit(ptr {array.name}, ptr {descr.name}, i32 {self.ndim.name}, "
@@ -348,7 +348,7 @@ class Entry:
             if not root.full:
                 reduced = reduced or (self.dropped_dims() if self.drop else self.reduced_dims())
                 size, dims = reduced
-            descr = self.fact(f"descr_{nest.results[i]}")
+            descr = self.fact(f"descr_{nest.result_names[i]}")
             code.call(self.fact("Py_IncRef"), "void", descr)
             null = Value(code, "null", "ptr")
             result = code.call(
@@ -375,7 +375,7 @@ class Entry:
         code, nest = self.code, self.nest
         taken: list[tuple[Value, Value]] = []
         for i, (target, element) in enumerate(zip(self.targets, nest.results)):
-            descr = self.fact(f"descr_{element}")
+            descr = self.fact(f"descr_{nest.result_names[i]}")
             self.require(self.field(target, "ndim", "i32").equals(self.ndim))
             form = code.emit(
                 f"call i64 @fit(ptr {target.name}, ptr {descr.name}, i32 {self.ndim.name}, "

@@ -7,6 +7,7 @@ function on the stated interval.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .code import Value, choose, polynomial
@@ -103,6 +104,17 @@ def format_of(x: Value) -> Format:
     return SINGLE if x.element == "float" else DOUBLE
 
 
+def through_double(make: Callable[..., Value]) -> Callable[..., Value]:
+    """A function of float64 as one of float32 too: computed in float64, in a short form, and rounded once."""
+
+    def function(*args: Value) -> Value:
+        if args[0].element == "double":
+            return make(*args, short=False)
+        return make(*(x.convert("double") for x in args), short=True).convert("float")
+
+    return function
+
+
 def clamp(x: Value, low: float, high: float) -> Value:
     """x within [low, high]; nan stays."""
     x = choose(x < low, x.like(low), x)
@@ -124,13 +136,32 @@ def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
     return n, whole.fma(-f.ln2_low, r)
 
 
-def exp(x: Value) -> Value:
+def exp(x: Value, halvings: int = 0) -> Value:
+    """exp(x) / 2^halvings."""
     f = format_of(x)
-    x = clamp(x, f.underflow, f.overflow)
+    x = clamp(x, f.underflow, f.overflow + 1.0 * halvings)
     n, r = _reduced(x, f)
     value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    n = n - halvings
     half = n >> 1  # in two steps, so that subnormal results round once and large ones overflow
     return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+
+
+def exp_of_sum(x: Value, low: Value) -> Value:
+    """exp(x + low) for a small low."""
+    f = format_of(x)
+    n, r = _reduced(clamp(x, f.underflow, f.overflow), f)
+    r = r + low
+    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    half = n >> 1
+    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+
+
+def short_exp(x: Value) -> Value:
+    """exp(x) of float64 as exactly as float32 wants it (1e-10), for results that float32 can hold."""
+    n, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
+    value = (r * r).fma(polynomial(r, SINGLE.exp_tail), r) + 1.0
+    return value * _power_of_two(n, DOUBLE)
 
 
 def expm1(x: Value) -> Value:
@@ -154,15 +185,20 @@ def exp2(x: Value) -> Value:
     return value * _power_of_two(half, f) * _power_of_two(n - half, f)
 
 
-def _log(x: Value, correction: Value | None, f: Format) -> Value:
-    """log(x), plus a small correction, for positive finite x."""
+def split(x: Value, f: Format) -> tuple[Value, Value]:
+    """(e, m): x = 2^e (1 + m) with 1 + m between sqrt(1/2) and sqrt(2)."""
     small = x < f.tiny
     scale = 2.0 ** (f.mantissa + 2)
     word = choose(small, x * scale, x).bits()
     exponent = (word - f.root_half) >> f.mantissa
     m = (word - (exponent << f.mantissa)).cast_bits(x.element) - 1.0
     exponent = choose(small, exponent - (f.mantissa + 2), exponent)
-    e = exponent.convert(x.element)
+    return exponent.convert(x.element), m
+
+
+def _log(x: Value, correction: Value | None, f: Format) -> Value:
+    """log(x), plus a small correction, for positive finite x."""
+    e, m = split(x, f)
     s = m / (m + 2.0)
     z = s * s
     half_square = m * m * 0.5
@@ -183,6 +219,57 @@ def _at_ends(x: Value, value: Value) -> Value:
 
 def log(x: Value) -> Value:
     return _at_ends(x, _log(x, None, format_of(x)))
+
+
+def _log_parts(x: Value) -> tuple[Value, Value, Value]:
+    """(e, high, low): log(x) = e ln(2) + high + low, for positive finite x; exact for powers of two."""
+    f = format_of(x)
+    e, m = split(x, f)
+    s = m / (m + 2.0)
+    z = s * s
+    square = m * m
+    half_square, lost = square * 0.5, m.fma(m, -square) * 0.5
+    high = m - half_square
+    low = (m - high) - half_square - lost
+    return e, high, low + s * (half_square + z * polynomial(z, f.log_tail))
+
+
+Sums = dict[str, tuple[float, float]]
+
+
+def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
+    """A logarithm of another base, given 1 / ln(base) and log(2) to that base as sums of two numbers."""
+
+    def function(x: Value) -> Value:
+        e, high, low = _log_parts(x)
+        (factor, factor_low), (step, step_low) = inverse[x.element], unit[x.element]
+        product = high * factor
+        lost = high.fma(factor, -product) + low.fma(factor, high * factor_low)
+        whole = e * step  # exact: it has few digits
+        total = whole + product
+        rest = (whole - total) + product
+        return _at_ends(x, total + (rest + (lost + e * step_low)))
+
+    return function
+
+
+log2 = _log_to_base(
+    {
+        "float": (1.4426950216293335, 1.925963033500011e-08),
+        "double": (1.4426950408889634, 2.0355273740931033e-17),
+    },
+    {"float": (1.0, 0.0), "double": (1.0, 0.0)},
+)
+log10 = _log_to_base(
+    {
+        "float": (0.4342944920063019, -1.0103049952192578e-08),
+        "double": (0.4342944819032518, 1.098319650216765e-17),
+    },
+    {
+        "float": (0.301025390625, 4.605039066518657e-06),
+        "double": (0.301029995663157, 8.241712586023572e-13),
+    },
+)
 
 
 def log1p(x: Value) -> Value:

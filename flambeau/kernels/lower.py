@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..formula.expression import Domain
-from . import function
+from . import function, hyperbolic, power, remainder, trigonometry
 from .code import Code, Value, choose
 
 
@@ -124,6 +124,30 @@ _table(
         "log1p": function.log1p,
         "tanh": function.tanh,
     }
+)
+_table(
+    {
+        name: getattr(module, name)
+        for module, names in {
+            function: "log2 log10",
+            trigonometry: "sin cos tan asin acos atan atan2",
+            hyperbolic: "sinh cosh asinh acosh atanh logaddexp logaddexp2 hypot",
+            power: "power",
+            remainder: "nextafter",
+        }.items()
+        for name in names.split()
+    }
+)
+_table(
+    {
+        name: getattr(module, name)
+        for module, names in {
+            power: "integer_power",
+            remainder: "floor_divide remainder fmod heaviside left_shift right_shift",
+        }.items()
+        for name in names.split()
+    },
+    integers=True,
 )
 
 SINGLE: dict[str, Callable[..., Value]] = {"erf": function.erf, "erfc": function.erfc}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import stat
 import tempfile
 import threading
@@ -50,6 +51,11 @@ class Machine:
         if self.features.get("avx512f") and self.features.get("avx512bw"):
             return 512
         return 256 if self.features.get("avx2") else 128
+
+    @cached_property
+    def has_half(self) -> bool:
+        """Does it convert between float16 and float32?"""
+        return bool(self.features.get("f16c")) or platform.machine() in ("arm64", "aarch64")
 
     @cached_property
     def versions(self) -> str:

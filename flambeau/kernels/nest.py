@@ -25,22 +25,13 @@ from ..formula.expression import (
     order,
 )
 from ..formula.program import Program
-from . import lower
+from . import lower, storage
 from .code import BITS, Code, Value, choose
 from .lower import Unsupported
 
 SCALAR, FULL, TRAILING, LEADING = range(4)
-STORAGE = {"b1": "i8", "i4": "i32", "i8": "i64", "f4": "float", "f8": "double"}
-"""Array dtypes that kernels read and write, and how their elements look in memory."""
 BLOCK = 64
 """Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
-
-
-def storage(dtype: Any) -> str:
-    found = STORAGE.get(f"{dtype.kind}{dtype.itemsize}")
-    if found is None or not dtype.isnative:
-        raise Unsupported(f"elements of {dtype}")
-    return found
 
 
 COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
@@ -73,14 +64,15 @@ class Nest:
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
         self.program = program
-        self.inputs = [storage(dtype) for dtype in inputs]
-        self.results = [storage(dtype) for dtype in results]
-        if compute.kind not in "fi" or compute.itemsize < 4:
-            raise Unsupported(f"arithmetic in {compute}")
-        self.lanes = bits // 8 // compute.itemsize
-        element = storage(compute)
+        self.input_names = [storage.storage(dtype) for dtype in inputs]
+        self.result_names = [storage.storage(dtype) for dtype in results]
+        self.inputs = [storage.MEMORY[name] for name in self.input_names]
+        self.results = [storage.MEMORY[name] for name in self.result_names]
+        element = storage.element(compute)
+        self.narrow = compute.name if compute.name in storage.NARROW else ""
+        self.lanes = bits // BITS[element]
         self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
-        if compute.kind == "i":
+        if compute.kind in "iu":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
         self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
@@ -188,22 +180,15 @@ class Nest:
         code, element = self.code, self.inputs[i]
         index = choose(self.forms[i].equals(SCALAR), row.like(0), row)
         value = code.splat(code.load(code.at(self.pointers[i], element, index), element))
-        return self.loaded(value, x)
+        return self.loaded(value, i, x)
 
     # --------------------------------------------------------------------------------- values
 
-    def loaded(self, value: Value, x: Expression) -> Value:
-        if value.element == "i8":
-            value = value.differs(0)
-        return value.convert(self.elements[x.domain])
+    def loaded(self, value: Value, k: int, x: Expression) -> Value:
+        return storage.unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
 
     def stored(self, value: Value, i: int) -> Value:
-        element = self.results[i]
-        if element == "i8":
-            return value.convert("i1").convert("i8")
-        if value.is_float and element not in ("float", "double"):
-            raise Unsupported("a float stored as an integer")
-        return value.convert(element)
+        return storage.packed(value, self.result_names[i])
 
     def prepare(self, items: Sequence[Expression]) -> None:
         """Compute all row values below `items` here, outside the coming loop."""
@@ -227,7 +212,8 @@ class Nest:
         if kind is CONSTANT:
             return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
         if kind is PARAMETER:
-            return self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
+            number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
+            return storage.wrapped(number, self.narrow) if self.narrow else number
         if kind is LENGTH:
             return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
         args = [value_of(arg) for arg in x.args]
@@ -237,7 +223,10 @@ class Nest:
             and all(a.element == "i1" for a in args)
         ):
             raise Unsupported(f"{kind.name} of bools")
-        return lower.call(code, kind.name, x.domain, args, self.elements)
+        value = lower.call(code, kind.name, x.domain, args, self.elements)
+        return (
+            storage.wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
+        )
 
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
         """The values of full expressions in the lanes that begin at element i of the row."""
@@ -303,7 +292,7 @@ class Nest:
         place = code.at(self.bases[k], self.inputs[k], i * self.steps[k])  # type: ignore[arg-type]
         kind = code.vector(self.inputs[k])
         value = code.load(place, kind) if mask is None else code.masked_load(place, kind, mask)
-        return self.loaded(value, x)
+        return self.loaded(value, k, x)
 
     # ---------------------------------------------------------------------------------- loops
 

@@ -26,14 +26,18 @@ _PYTHON = (
     "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyType_GenericAlloc", "Py_IncRef",
     "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
-_DESCRS = {"i8": "b1", "i32": "i4", "i64": "i8", "float": "f4", "double": "f8"}
+_DTYPES = ("bool", "int8", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
 _OBJECTS: dict[str, Any] = {
     "ndarray": np.ndarray, "float": float, "int": int, "tuple": tuple, "None": None,
     "minus_one": -1,
-    **{f"descr_{element}": np.dtype(code) for element, code in _DESCRS.items()},
+    **{f"descr_{name}": np.dtype(name) for name in _DTYPES},
 }  # fmt: skip
 
-_SETTINGS = ("pool", "pool_run")  # zero where there are no threads
+_SETTINGS = (
+    "pool",
+    "pool_run",
+    "descr_bfloat16",
+)  # zero where there are no threads, or no such type
 WORDS = (*_OBJECTS, *_PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
 INDEX = {name: i for i, name in enumerate(WORDS)}
 TABLE = (ctypes.c_void_p * len(WORDS))()

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.formula import primitive as p
-from flambeau.formula.expression import symbol
-from flambeau.formula.program import Program
+from tests.kernels.accuracy import native, ulps
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -20,23 +18,13 @@ LIMITS = {
     "expm1": (1.5, 2.0),
     "log": (1.0, 1.0),
     "log1p": (1.5, 1.5),
+    "log2": (2.0, 1.0),
+    "log10": (2.0, 1.0),
     "tanh": (2.0, 2.5),
     "erf": (1.5, 8.0),
     "erfc": (4.0, 20.0),
 }
 EDGES = [0.0, -0.0, np.inf, -np.inf, np.nan]
-
-
-def native(name: str, dtype: np.dtype):
-    x = symbol("x")
-    program = Program((x,), (p.PRIMITIVES[name](x),))
-
-    def refuse(*given):
-        raise AssertionError("the machine code did not take the array")
-
-    function = kernels.build(program, [dtype], dtype, [dtype], name, False, refuse)
-    assert function is not None
-    return function
 
 
 def samples(name: str, dtype: np.dtype) -> np.ndarray:
@@ -49,7 +37,7 @@ def samples(name: str, dtype: np.dtype) -> np.ndarray:
         [facts.tiny, -facts.tiny, facts.smallest_subnormal, 7 * facts.smallest_subnormal]
     )
     values = np.concatenate([values, dense, tiny, [facts.max, -facts.max]])
-    if name == "log":
+    if name in ("log", "log2", "log10"):
         values = np.abs(values)
     elif name.startswith("erf"):
         values = values[np.abs(values) < 1000]
@@ -59,36 +47,28 @@ def samples(name: str, dtype: np.dtype) -> np.ndarray:
 
 
 def reference(name: str, x: float) -> mpmath.mpf:
-    function = {"exp2": lambda v: mpmath.power(2, v)}.get(name) or getattr(mpmath, name)
+    others = {"exp2": lambda v: mpmath.power(2, v), "log2": lambda v: mpmath.log(v, 2)}
+    function = others.get(name) or getattr(mpmath, name)
     return function(mpmath.mpf(x))
 
 
-def ulps(got: np.ndarray, name: str, x: np.ndarray) -> float:
-    """The largest error over results that are finite and not subnormal."""
-    facts, worst = np.finfo(x.dtype), 0.0
+def worst(got: np.ndarray, name: str, x: np.ndarray) -> float:
     with mpmath.workdps(40):
-        for value, argument in zip(got.tolist(), x.tolist()):
-            exact = reference(name, argument)
-            if not facts.tiny <= abs(exact) <= facts.max:
-                continue
-            unit = mpmath.mpf(2) ** (mpmath.frexp(exact)[1] - facts.nmant - 1)
-            worst = max(worst, float(abs(mpmath.mpf(value) - exact) / unit))
-    return worst
+        return ulps(got, [reference(name, v) for v in x.tolist()])
 
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_error_is_within_its_limit(name: str, dtype: type) -> None:
     x = samples(name, np.dtype(dtype))
-    worst = ulps(native(name, np.dtype(dtype))(x), name, x)
-    assert worst <= LIMITS[name][dtype is np.float64]
+    assert worst(native(name, dtype)(x), name, x) <= LIMITS[name][dtype is np.float64]
 
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_edges_are_numpys(name: str, dtype: type) -> None:
     x = np.array(EDGES, dtype)
-    got = native(name, np.dtype(dtype))(x)
+    got = native(name, dtype)(x)
     with np.errstate(all="ignore"):
         want = (
             np.vectorize(getattr(math, name))(x)
@@ -100,7 +80,7 @@ def test_edges_are_numpys(name: str, dtype: type) -> None:
 
 
 def test_overflow_and_underflow_of_exp() -> None:
-    exp = native("exp", np.dtype(np.float32))
+    exp = native("exp", np.float32)
     x = np.array([88.72, 88.73, 200, -87.4, -103.2, -104.5, -200], np.float32)
     with np.errstate(all="ignore"):
         want = np.exp(x.astype(np.float64)).astype(np.float32)
@@ -110,8 +90,16 @@ def test_overflow_and_underflow_of_exp() -> None:
     np.testing.assert_allclose(got, want, rtol=2e-7, atol=1.5e-45)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithms_of_powers_are_exact(dtype: type) -> None:
+    n = np.arange(-149 if dtype is np.float32 else -1074, 127)
+    np.testing.assert_array_equal(native("log2", dtype)(np.ldexp(dtype(1), n)), n)
+    n = np.arange(0, 11 if dtype is np.float32 else 23)
+    np.testing.assert_array_equal(native("log10", dtype)(np.power(10.0, n).astype(dtype)), n)
+
+
 def test_the_measure_sees_an_error_of_two_units() -> None:
     x = samples("exp", np.dtype(np.float32))
-    good = native("exp", np.dtype(np.float32))(x)
+    good = native("exp", np.float32)(x)
     bad = np.nextafter(np.nextafter(good, np.float32(np.inf)), np.float32(np.inf))
-    assert ulps(bad, "exp", x) > LIMITS["exp"][0]
+    assert worst(bad, "exp", x) > LIMITS["exp"][0]
