@@ -18,6 +18,7 @@ from .copying import contiguous, in_order
 from .entry import Entry, fit_text
 from .machine import machine
 from .nest import Nest, Unsupported
+from .recipe import Recipe, noted
 from .runtime import builtin
 
 
@@ -39,7 +40,12 @@ def build_native(
     except Unsupported:
         return None
     address = machine().address(text)
-    interpreter = silently(interpreter)
+
+    def nest() -> Nest:
+        return Nest(program, inputs, compute, results, machine().bits, rows)
+
+    facts = program, inputs, compute, results, rows
+    interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
     plain = builtin(name, address, interpreter)
     if rows:
         columns = Columns(program, inputs, compute, results, name)
@@ -49,7 +55,10 @@ def build_native(
     fallback = (
         dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
     )
-    return builtin(name, machine().address(other), fallback)
+    recipe = Recipe(
+        lambda: module_text(*facts, drop, into), nest, len(program.roots) if into else 0
+    )
+    return builtin(name, machine().address(other), noted(fallback, recipe))
 
 
 def written(making: Callable, count: int) -> Callable:
@@ -128,14 +137,24 @@ class Columns:
     @cached_property
     def kernel(self) -> Callable | None:
         try:
-            nest = ColumnNest(
-                self.program, self.inputs, self.compute, self.results,
-                machine().bits, True,
-            )  # fmt: skip
-            text = whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
+            text = self.text()
         except Unsupported:
             return None
-        return builtin(self.name, machine().address(text), _refuse)
+
+        def refuse(*given: Any) -> Any:
+            return NotImplemented
+
+        recipe = Recipe(self.text, self.nest)
+        return builtin(self.name, machine().address(text), noted(refuse, recipe))
+
+    def nest(self) -> ColumnNest:
+        return ColumnNest(
+            self.program, self.inputs, self.compute, self.results, machine().bits, True
+        )
+
+    def text(self) -> str:
+        nest = self.nest()
+        return whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
 
     def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
         """The results, or NotImplemented for arrays that lie in another way.
@@ -169,10 +188,6 @@ class Columns:
             for value, root in zip(values if several else (values,), self.program.roots)
         ]
         return tuple(shaped) if several else shaped[0]
-
-
-def _refuse(*given: Any) -> Any:
-    return NotImplemented
 
 
 def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callable:
