@@ -47,6 +47,7 @@ _LAZY = {
     "distributions",
     "fft",
     "func",
+    "kernels",
     "linalg",
     "masked",
     "nn",
