@@ -53,6 +53,7 @@ _LAZY = {
     "nn",
     "optim",
     "overrides",
+    "profiler",
     "random",
     "return_types",
     "serialization",
