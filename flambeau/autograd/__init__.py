@@ -11,7 +11,7 @@ from .gradient import backward, grad
 from .mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .variable import Variable
 
-_LAZY = {"anomaly_mode", "functional", "grad_mode", "gradcheck", "graph"}
+_LAZY = {"anomaly_mode", "functional", "grad_mode", "gradcheck", "graph", "profiler"}
 _ELSEWHERE = {
     "GradcheckError": "gradcheck",
     "detect_anomaly": "anomaly_mode",

@@ -13,13 +13,26 @@ from typing import Any
 
 from ..formula.program import Program
 
-_LAZY = {"copying", "drawing", "extreme", "indexed", "joining", "masking", "scan", "sorting"}
-"""Modules of functions of arrays, which load when first asked for: ``kernels.sorting.order(x, 0)``."""
+_LAZY = {
+    "copying",
+    "drawing",
+    "extreme",
+    "indexed",
+    "joining",
+    "limits",
+    "masking",
+    "scan",
+    "sorting",
+}
+"""Modules that load when first asked for: ``kernels.sorting.order(x, 0)``."""
+_ELSEWHERE = {"explain": "explanation"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"{__name__}.{name}")
+    if name in _ELSEWHERE:
+        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

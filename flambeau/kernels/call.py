@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .code import Code, Value
+from .recipe import Recipe
 from .runtime import ARRAY, INDEX, OBJECT_TYPE, builtin
 
 LARGE = 1 << 15
@@ -118,6 +119,23 @@ def kernel(
     """
     from .machine import machine  # the compiler loads with the first kernel
 
+    body, text = _written(arrays, numbers, write, lanes)
+    recipe = Recipe(lambda: _written(arrays, numbers, write, lanes)[1])
+    call = builtin(name, machine().address(text), recipe)
+
+    def run(*given: Any) -> int:
+        status = call(*given)
+        if status == NO_MEMORY:
+            raise MemoryError(f"{name}: no memory for intermediate values")
+        return status
+
+    return run if body.allocates else call
+
+
+def _written(
+    arrays: Sequence[str], numbers: Sequence[str], write: Callable[[Body], None], lanes: int
+) -> tuple[Body, str]:
+    """A kernel's loops, and the text of its module."""
     body = Body(lanes, arrays, numbers)
     write(body)
     body.line("ret void")
@@ -128,16 +146,7 @@ def kernel(
     )
     door = Door(body, len(arrays), len(numbers)).text()
     declarations = "\n".join(sorted(body.declarations))
-    text = f"@runtime_SYMBOL = global ptr null\n{declarations}\n{inner}\n{door}"
-    call = builtin(name, machine().address(text), None)
-
-    def run(*given: Any) -> int:
-        status = call(*given)
-        if status == NO_MEMORY:
-            raise MemoryError(f"{name}: no memory for intermediate values")
-        return status
-
-    return run if body.allocates else call
+    return body, f"@runtime_SYMBOL = global ptr null\n{declarations}\n{inner}\n{door}"
 
 
 class Door:

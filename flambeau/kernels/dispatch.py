@@ -18,6 +18,7 @@ from .copying import contiguous, in_order
 from .entry import Entry, fit_text
 from .machine import machine
 from .nest import Nest, Unsupported
+from .recipe import Recipe, noted
 from .runtime import builtin
 
 
@@ -39,7 +40,12 @@ def build_native(
     except Unsupported:
         return None
     address = machine().address(text)
-    interpreter = silently(interpreter)
+
+    def nest() -> Nest:
+        return Nest(program, inputs, compute, results, machine().bits, rows)
+
+    facts = program, inputs, compute, results, rows
+    interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
     plain = builtin(name, address, interpreter)
     if rows:
         columns = Columns(program, inputs, compute, results, name)
@@ -54,7 +60,9 @@ def build_native(
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
     first = len(program.roots) if into else 0
-    return builtin(name, machine().address(other), OtherDtypes(inputs, first, fallback, build))
+    recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
+    chosen = noted(OtherDtypes(inputs, first, fallback, build), recipe)
+    return builtin(name, machine().address(other), chosen)
 
 
 def written(making: Callable, count: int) -> Callable:
@@ -121,6 +129,9 @@ class OtherDtypes:
     So a number meets a half type as a float32, unrounded.
     """
 
+    carries_recipe = True
+    recipe: Recipe
+
     def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
         self.places = slice(first, first + len(inputs))
         self.fallback, self.build = fallback, build
@@ -155,14 +166,24 @@ class Columns:
     @cached_property
     def kernel(self) -> Callable | None:
         try:
-            nest = ColumnNest(
-                self.program, self.inputs, self.compute, self.results,
-                machine().bits, True,
-            )  # fmt: skip
-            text = whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
+            text = self.text()
         except Unsupported:
             return None
-        return builtin(self.name, machine().address(text), _refuse)
+
+        def refuse(*given: Any) -> Any:
+            return NotImplemented
+
+        recipe = Recipe(self.text, self.nest)
+        return builtin(self.name, machine().address(text), noted(refuse, recipe))
+
+    def nest(self) -> ColumnNest:
+        return ColumnNest(
+            self.program, self.inputs, self.compute, self.results, machine().bits, True
+        )
+
+    def text(self) -> str:
+        nest = self.nest()
+        return whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
 
     def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
         """The results, or NotImplemented for arrays that lie in another way.
@@ -196,10 +217,6 @@ class Columns:
             for value, root in zip(values if several else (values,), self.program.roots)
         ]
         return tuple(shaped) if several else shaped[0]
-
-
-def _refuse(*given: Any) -> Any:
-    return NotImplemented
 
 
 def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callable:

@@ -10,7 +10,7 @@ independent; a program without reductions can also be cut within a row. Each ope
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..formula.evaluate import expand
@@ -332,8 +332,8 @@ class Nest:
         """The lanes before the end."""
         return self.code.iota() < self.code.splat(end - i)
 
-    def reduce_stages(self) -> None:
-        """Each stage is one walk of the row, for all reductions that wait for no other."""
+    def stages(self) -> Iterator[list[Expression]]:
+        """The reductions of each walk of the row: all that wait for no other."""
         todo = set(self.reductions)
         while todo:
             ready = [
@@ -341,9 +341,13 @@ class Nest:
                 for x in self.reductions
                 if x in todo and not any(y in todo for y in order(x.args))
             ]
+            yield ready
+            todo.difference_update(ready)
+
+    def reduce_stages(self) -> None:
+        for ready in self.stages():
             self.prepare([x.args[0] for x in ready])
             self.reduce(ready)
-            todo.difference_update(ready)
 
     def reduce(self, items: list[Expression]) -> None:
         later = self.left_for_later(items)

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What this machine can do at most, and which part of it flambeau's operations reach.
+
+    python benchmarks/limits.py [--threads N] [--only REGEX]
+
+The limits are measured in the same process by a plain copy and by fused multiply-adds in registers. The
+bytes of a workload are those of its operands and results, each once; its operations are counted as
+`flambeau.kernels.explain` counts them, or, for matrix products and convolutions, are the
+multiplications and additions of the definition. A copy of about as many bytes is what the bandwidth is held
+against; it writes half of what it moves, so reductions, which only read, may exceed it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import flambeau as torch
+from flambeau import kernels
+from flambeau.kernels import limits
+
+F = torch.nn.functional
+Work = tuple[Callable[[], Any], int, int]
+
+
+def tensor(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape, np.float32))
+
+
+def formula(fn: Callable[..., Any], *inputs: Any) -> Work:
+    """A workload of generated kernels: their bytes and operations as `explain` counts them."""
+    found = kernels.explain(fn, *inputs, timing=False).kernels
+    moved, operations = sum(x.bytes for x in found), sum(x.operations for x in found)
+    return lambda: fn(*inputs), moved, operations
+
+
+def product(m: int, k: int, n: int, batch: int = 1) -> Work:
+    x, y = tensor(batch, m, k), tensor(batch, k, n, seed=1)
+    return lambda: x @ y, 4 * batch * (m * k + k * n + m * n), 2 * batch * m * k * n
+
+
+def convolution(batch: int, channels: int, filters: int, size: int, window: int) -> Work:
+    x, w = tensor(batch, channels, size, size), tensor(filters, channels, window, window, seed=1)
+    out = batch * filters * size * size
+    moved = 4 * (x.numel() + w.numel() + out)
+    return (
+        lambda: F.conv2d(x, w, padding=window // 2),
+        moved,
+        2 * out * channels * window * window,
+    )
+
+
+WORKLOADS: dict[str, Callable[[], Work]] = {
+    "pointwise: add": lambda: formula(torch.add, tensor(4096, 1024), tensor(4096, 1024, seed=1)),
+    "pointwise: exp": lambda: formula(torch.exp, tensor(4096, 1024)),
+    "pointwise: gelu": lambda: formula(F.gelu, tensor(4096, 1024)),
+    "pointwise: sigmoid": lambda: formula(torch.sigmoid, tensor(4096, 1024)),
+    "reduce: sum": lambda: formula(torch.sum, tensor(4096, 1024)),
+    "reduce: sum of rows": lambda: formula(lambda x: x.sum(1), tensor(4096, 1024)),
+    "reduce: sum of columns": lambda: formula(lambda x: x.sum(0), tensor(4096, 1024)),
+    "reduce: softmax": lambda: formula(lambda x: F.softmax(x, -1), tensor(4096, 1024)),
+    "reduce: layer_norm": lambda: formula(lambda x: F.layer_norm(x, (1024,)), tensor(4096, 1024)),
+    "matmul: 1024": lambda: product(1024, 1024, 1024),
+    "matmul: 256": lambda: product(256, 256, 256),
+    "matmul: 64 of 128": lambda: product(128, 128, 128, 64),
+    "conv: 64 to 64, 3 x 3": lambda: convolution(4, 64, 64, 56, 3),
+    "conv: 256 to 64, 1 x 1": lambda: convolution(4, 256, 64, 56, 1),
+    "conv: 3 to 32, 5 x 5": lambda: convolution(4, 3, 32, 128, 5),
+}
+
+
+def print_limits() -> None:
+    """The machine's limits on one thread and on all."""
+    for title, shared in (("one thread", False), ("all threads", True)):
+        rates = [limits.arithmetic_rate(element, shared) / 1e9 for element in ("float", "double")]
+        print(
+            f"{title:12s} copy {limits.copy_rate(shared=shared) / 1e9:7.1f} GB/s   "
+            f"multiply-adds {rates[0]:7.1f} GFLOP/s float32, {rates[1]:7.1f} float64"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", default="", help="a regular expression over the names")
+    options = parser.parse_args()
+    if not kernels.enabled():
+        raise SystemExit("kernels are off: unset FLAMBEAU_KERNELS, or install llvmlite")
+    torch.set_num_threads(options.threads)
+    print(f"{options.threads} threads, vectors of {kernels.module('machine').machine().bits} bits")
+    print_limits()
+    print(f"\n{'':26s}{'time':>12s}{'GB/s':>9s}{'of copy':>9s}{'GFLOP/s':>10s}{'of peak':>9s}")
+    peaks = []
+    for name, make in WORKLOADS.items():
+        if re.search(options.only, name):
+            peaks.append(print_row(name, *make()))
+    mean = math.exp(sum(map(math.log, peaks)) / len(peaks)) if peaks else 0
+    print(f"\ngeometric mean of the larger share of each: {mean:.0%}")
+
+
+def print_row(name: str, step: Callable[[], Any], moved: int, operations: int) -> float:
+    """Measure a workload; give the larger of its shares."""
+    step()
+    seconds = limits.fastest(step, seconds=0.3)
+    bandwidth, rate = moved / seconds, operations / seconds
+    near = 1 << moved.bit_length() - 1  # small copies stay in caches, and so do small workloads
+    copied, done = bandwidth / limits.copy_rate(near), rate / limits.arithmetic_rate("float", True)
+    print(
+        f"{name:26s}{1e6 * seconds:9.0f} us{bandwidth / 1e9:9.1f}{copied:9.0%}"
+        f"{rate / 1e9:10.1f}{done:9.0%}",
+        flush=True,
+    )
+    return max(copied, done)
+
+
+if __name__ == "__main__":
+    main()

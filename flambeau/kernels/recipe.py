@@ -1,0 +1,54 @@
+"""What a compiled kernel is made of: enough to write its text again when somebody wants to look at it.
+
+A kernel is a builtin function, which has no room for notes; but it holds its fallback, a Python
+function of its own, and that has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .nest import Nest
+
+
+class Recipe:
+    """How to write a kernel again.
+
+    Attributes:
+        text: Writes its module in LLVM's intermediate language.
+        nest: Makes the loop nest of a formula; None for kernels that are written by hand.
+        targets: How many of its first arguments it writes to.
+    """
+
+    __slots__ = ("nest", "targets", "text")
+
+    def __init__(
+        self, text: Callable[[], str], nest: Callable[[], Nest] | None = None, targets: int = 0
+    ):
+        self.text, self.nest, self.targets = text, nest, targets
+
+    @property
+    def recipe(self) -> Recipe:
+        """Itself: a kernel without a fallback holds its recipe."""
+        return self
+
+
+def noted(fallback: Any, recipe: Recipe) -> Any:
+    """A kernel's fallback, with the kernel's recipe."""
+    fallback.recipe = recipe
+    return fallback
+
+
+def recipe_of(function: Any) -> Recipe | None:
+    """The recipe of a kernel; None for every other function."""
+    holder = getattr(function, "__self__", None)
+    # Only these are asked: another builtin may be a method of an object that answers anything.
+    cls = holder.__class__
+    if cls is Recipe or cls is _FUNCTION or getattr(cls, "carries_recipe", False):
+        return getattr(holder, "recipe", None)
+    return None
+
+
+_FUNCTION = type(noted)
