@@ -6,6 +6,7 @@ Everything public is here under torch's names: ``import flambeau as torch``.
 from __future__ import annotations
 
 from importlib import import_module
+from math import e, inf, nan, pi
 from typing import Any
 
 from .autograd import variable as _variable
@@ -27,11 +28,13 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
+from .ops import inplace_name as _inplace_name
 from .ops import late as _late
 from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
 from .torch_version import __version__
 
+newaxis = None
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
@@ -41,13 +44,18 @@ globals().update(_namespaces["torch"])
 
 _LAZY = {
     "_C",
+    "accelerator",
+    "amp",
     "autograd",
+    "backends",
     "compat",
+    "compiler",
     "cuda",
     "distributions",
     "fft",
     "func",
     "kernels",
+    "jit",
     "linalg",
     "masked",
     "nn",
@@ -79,6 +87,24 @@ _ELSEWHERE = {
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
+    "compile": "compiler",
+    **dict.fromkeys(
+        (
+            *("autocast", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype"),
+            *("is_autocast_cpu_enabled", "get_autocast_cpu_dtype"),
+        ),
+        "amp.autocast_mode",
+    ),
+    **dict.fromkeys(
+        (
+            *("are_deterministic_algorithms_enabled", "use_deterministic_algorithms"),
+            *("get_deterministic_debug_mode", "set_deterministic_debug_mode"),
+            *("get_float32_matmul_precision", "set_float32_matmul_precision"),
+            *("get_num_interop_threads", "set_num_interop_threads"),
+            "is_deterministic_algorithms_warn_only_enabled",
+        ),
+        "setting",
+    ),
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
 }
@@ -94,11 +120,14 @@ def __getattr__(name: str) -> Any:
     if name in _late.FUNCTIONS:
         value = globals()[name] = _late.function(name)
         return value
+    if name in _inplace_name.FUNCTIONS:
+        value = globals()[name] = getattr(Tensor, name)
+        return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS, *_inplace_name.FUNCTIONS})
 
 
 def is_tensor(obj: object) -> bool:

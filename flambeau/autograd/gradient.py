@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -175,6 +176,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -185,6 +187,7 @@ def grad(
         outputs, grad_outputs: Where to start, and what arrives there.
         inputs: Tensors, leaves or not, or edges of the graph, whose gradients are wanted.
         retain_graph, create_graph: As for `backward`.
+        only_inputs: Must be True; False warns and is ignored, as in PyTorch.
         allow_unused: Give None for an input that the outputs do not depend on, instead of an error.
         is_grads_batched: The first dimension of grad_outputs counts independent vectors.
         materialize_grads: Give zeros for such an input.
@@ -200,6 +203,13 @@ def grad(
         >>> torch.autograd.grad(x ** 3, x)
         (tensor(12.),)
     """
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate "
+            "gradient for other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     outs, targets = sequence(outputs), sequence(inputs)
     if materialize_grads and allow_unused is False:
         raise ValueError(

@@ -119,7 +119,7 @@ _ELSEWHERE = {
     "TransformerDecoderLayer",
 }
 _LAZY = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
-_MODULES = frozenset((*_ELSEWHERE, "utils"))
+_MODULES = frozenset((*_ELSEWHERE, "modules", "utils"))
 
 
 def __getattr__(name: str) -> Any:

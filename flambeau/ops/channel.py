@@ -327,3 +327,49 @@ def local_response_norm(
     if input.dtype.category < 2:  # the mean of integers is an integer
         total = div(total, size, rounding_mode="trunc") * size  # type: ignore[operator]
     return input / (total * (alpha / size) + k) ** beta
+
+
+@public("batch_norm")
+def plain_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:
+    """`nn.functional.batch_norm` with its arguments in another order.
+
+    Args:
+        cudnn_enabled: A permission to use cuDNN, which is not used.
+
+    Source: torch.batch_norm
+    """
+    return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+@public("instance_norm")
+def plain_instance_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:
+    """`nn.functional.instance_norm` with its arguments in another order.
+
+    Args:
+        cudnn_enabled: A permission to use cuDNN, which is not used.
+
+    Source: torch.instance_norm
+    """
+    return instance_norm(
+        input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+    )

@@ -100,7 +100,7 @@ def _dense(sparse: bool, weight: Tensor) -> None:
         )
 
 
-@public("nn.functional.embedding", "embedding")
+@public("nn.functional.embedding")
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -142,6 +142,27 @@ def embedding(
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     return rows(weight, input, padding, scale_grad_by_freq)
+
+
+@public("embedding")
+def plain_embedding(
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """`nn.functional.embedding` with the table first; a padding_idx of -1 is none.
+
+    Source: torch.embedding
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.embedding(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1]))
+        tensor([[3., 4.]])
+    """
+    padding = None if padding_idx < 0 else padding_idx
+    return embedding(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
 
 
 @public("nn.functional.embedding_bag")

@@ -10,7 +10,8 @@ from ..core.dtype import bool_, int64, uint8
 from ..core.tensor import Tensor, wrap, wrap_dim
 from .comparison import maximum, minimum
 from .extremum import argmax, argmin, max_, min_, not_empty
-from .ordering import ValuesIndices, take_along
+from .named import named
+from .ordering import take_along
 from .registry import public
 from .row import one_dim
 from .write import write_out
@@ -22,6 +23,8 @@ def _at_zero(input: Tensor) -> Tensor:
 
 
 def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
+    values_indices = named(name, "values indices")
+
     def function(
         input: Tensor,
         dim: Any = None,
@@ -40,21 +43,21 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
             not_empty(name, input, ())
             return of_all(input, out=out)
         result = along(input, dim, keepdim)
-        return result if out is None else ValuesIndices(*write_out(out, result, name))
+        return result if out is None else values_indices(*write_out(out, result, name))
 
-    def along(input: Tensor, dim: int, keepdim: bool) -> ValuesIndices:
+    def along(input: Tensor, dim: int, keepdim: bool) -> Any:
         one_dim(name, dim)
         if input.dtype.is_complex:
             raise RuntimeError(f"{name}(): does not support complex input")
         not_empty(name, input, dim)
         at = wrap_dim(dim, input.ndim)
         if input.ndim == 0:
-            return ValuesIndices(input.clone(), _at_zero(input))
+            return values_indices(input.clone(), _at_zero(input))
         index = where(input.to(uint8) if input.dtype is bool_ else input, at, True)
         values = take_along(input, index, at)
         if keepdim:
-            return ValuesIndices(values, index)
-        return ValuesIndices(values.squeeze(at), index.squeeze(at))
+            return values_indices(values, index)
+        return values_indices(values.squeeze(at), index.squeeze(at))
 
     function.__name__ = function.__qualname__ = name
     size = "largest" if name == "max" else "smallest"

@@ -17,7 +17,6 @@ from .registry import public
 from .rule import operation
 from .write import write_out
 
-ValuesIndices = named("max", "values indices")
 Sorted, TopK = named("sort", "values indices"), named("topk", "values indices")
 
 

@@ -73,7 +73,7 @@ def _floating(name: str, input: Tensor, dtype: Any) -> None:
     if not (wanted.is_floating_point or wanted.is_complex):
         raise RuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {wanted}: convert with .float() or pass dtype="
+            f"complex dtype. Got: {wanted.legacy}: convert with .float() or pass dtype="
         )
 
 

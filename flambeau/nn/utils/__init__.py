@@ -19,8 +19,10 @@ _ELSEWHERE = {
     "fuse_conv_bn_weights": "fusion",
     "fuse_linear_bn_eval": "fusion",
     "fuse_linear_bn_weights": "fusion",
+    "remove_spectral_norm": "spectral",
     "remove_weight_norm": "weight",
     "skip_init": "skip",
+    "spectral_norm": "spectral",
     "weight_norm": "weight",
 }
 _MODULES = frozenset(("rnn", "parametrize", "parametrizations", "fusion"))

@@ -1,0 +1,235 @@
+"""autocast: inside, functions get their operands in the dtype that suits them."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..core.device import backends
+from ..core.dtype import DTYPES, dtype
+from ..core.handler import entered, state
+from ..core.tensor import Tensor
+from ..ops.override import full_name, gates
+from ..overrides import TorchFunctionMode
+
+_LOWER = frozenset(
+    (
+        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"),
+        *("conv_transpose3d", "bmm", "mm", "baddbmm", "addmm", "addbmm", "linear", "matmul"),
+        *("__matmul__", "__rmatmul__", "scaled_dot_product_attention", "linalg.vecdot"),
+        *("einsum", "tensordot"),  # made of bmm
+    )
+)
+"""Functions that PyTorch runs in the 16-bit type on a CPU: products."""
+
+_FULL = frozenset(
+    (
+        *("avg_pool3d", "max_pool3d", "adaptive_avg_pool3d", "max_unpool2d", "max_unpool3d"),
+        *("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "nll_loss"),
+        *("cosine_embedding_loss", "hinge_embedding_loss", "poisson_nll_loss", "kl_div"),
+        *("smooth_l1_loss", "cross_entropy", "l1_loss", "huber_loss", "margin_ranking_loss"),
+        *("soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "ctc_loss"),
+        *("multilabel_margin_loss", "grid_sample", "polar", "prod", "quantile", "nanquantile"),
+        *("stft", "cdist", "trace", "view_as_complex", "cholesky", "cholesky_inverse"),
+        *("cholesky_solve", "inverse", "lu_solve", "orgqr", "ormqr", "pinverse"),
+        *("linalg.cond", "linalg.matrix_rank", "linalg.solve", "linalg.cholesky"),
+        *("linalg.cholesky_ex", "linalg.svdvals", "linalg.eigvals", "linalg.eigvalsh"),
+        *("linalg.inv", "linalg.inv_ex", "linalg.householder_product", "linalg.tensorinv"),
+        *("linalg.tensorsolve", "linalg.eig", "linalg.eigh", "linalg.lstsq", "linalg.qr"),
+        *("linalg.svd", "linalg.lu_factor"),
+    )
+)
+"""Functions that it runs in float32; those of `fft` are others."""
+
+_NORMS = frozenset(("layer_norm", "batch_norm", "instance_norm", "group_norm", "rms_norm"))
+"""Functions whose result has the input's dtype, though their weights are float32."""
+
+_bfloat16, _float16, _float32 = (DTYPES[name] for name in ("bfloat16", "float16", "float32"))
+_defaults = {"cpu": _bfloat16, "cuda": _float16}
+
+
+def _cast(value: Any, to: dtype, of: tuple[dtype, ...]) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(to) if value.dtype in of else value  # type: ignore[attr-defined]
+    if value.__class__ in (list, tuple):
+        return type(value)(_cast(item, to, of) for item in value)
+    return value
+
+
+class _Mode(TorchFunctionMode):
+    """Sees every public function and casts; what is on no list runs with the mode still in force."""
+
+    def __init__(self, to: dtype) -> None:
+        self.to = to
+
+    def __torch_function__(
+        self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        path = full_name(func).removeprefix("torch.")
+        for space in ("Tensor.", "nn.functional."):
+            path = path.removeprefix(space)
+        if path in _LOWER:
+            return self._run(func, args, kwargs, self.to, (_float32, _float16, _bfloat16))
+        if path in _FULL or path.startswith("fft."):
+            return self._run(func, args, kwargs, _float32, (_float16, _bfloat16))
+        if path in _NORMS:
+            given = args[0] if args else kwargs["input"]
+            return func(*args, **kwargs).to(given.dtype)
+        gate = gates.table.get(id(func))
+        if gate is None or types:
+            return func(*args, **kwargs)
+        before, state.modes = state.modes, (*state.modes, self)
+        try:
+            return gate.original(*args, **kwargs)
+        finally:
+            state.modes = before
+
+    def _run(
+        self, func: Callable, args: tuple, kwargs: dict, to: dtype, of: tuple[dtype, ...]
+    ) -> Any:
+        named = {name: _cast(value, to, of) for name, value in kwargs.items()}
+        return func(*(_cast(value, to, of) for value in args), **named)
+
+
+def is_autocast_available(device_type: str) -> bool:
+    """Can `autocast` work on devices of this type?
+
+    Source: torch.amp.is_autocast_available
+    """
+    return device_type in _defaults
+
+
+class autocast:
+    """Inside, products run in a 16-bit type, losses and what needs range in float32, as in PyTorch.
+
+    Which functions cast is PyTorch's list for the CPU. The first use makes every later call of a
+    small function slower by a tenth, because from then on each one asks whether a cast is in force.
+
+    Args:
+        device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
+        dtype: bfloat16 or float16. Default: bfloat16 on a CPU.
+        enabled: False: as if outside of all `autocast`.
+        cache_enabled: Casts of weights are not kept, so either is honoured.
+
+    Source: torch.autocast; Micikevicius et al. (2018)
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, 2)
+        >>> with torch.autocast("cpu"):
+        ...     y = x @ x
+        >>> y.dtype
+        torch.bfloat16
+    """
+
+    def __init__(
+        self,
+        device_type: str,
+        dtype: dtype | None = None,
+        enabled: bool = True,
+        cache_enabled: bool | None = None,
+    ) -> None:
+        if not isinstance(device_type, str):
+            raise ValueError(
+                f"Expected `device_type` of type `str`, got: `{type(device_type)}`: pass device.type"
+            )
+        if device_type not in _defaults:
+            raise RuntimeError(
+                f"User specified an unsupported autocast device_type '{device_type}': expected "
+                "'cpu' or 'cuda'"
+            )
+        self.device = device_type
+        self.fast_dtype = _defaults[device_type] if dtype is None else dtype
+        self._enabled = enabled and self._possible()
+
+    def _possible(self) -> bool:
+        if self.fast_dtype not in (_bfloat16, _float16):
+            warnings.warn(
+                f"In {self.device.upper()} autocast, but the target dtype {self.fast_dtype} is not "
+                "supported: autocast is disabled. Supported are torch.bfloat16 and torch.float16.",
+                stacklevel=4,
+            )
+            return False
+        backend = backends.find(self.device)
+        if backend is None or not backend.is_available():
+            warnings.warn(
+                f"User provided device_type of '{self.device}', but {self.device.upper()} is not "
+                "available. Disabling",
+                stacklevel=4,
+            )
+            return False
+        return True
+
+    def __enter__(self) -> autocast:
+        self.before = state.modes
+        others = tuple(mode for mode in self.before if not isinstance(mode, _Mode))
+        self.mode = _Mode(self.fast_dtype) if self._enabled else None
+        if self.mode is not None:
+            gates.close()
+            entered.append(self.mode)
+            others = (*others, self.mode)
+        state.modes = others
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        state.modes = self.before
+        if self.mode is not None:
+            entered.remove(self.mode)
+
+    def __call__(self, func: Callable) -> Callable:
+        """Decorator: the whole function runs inside."""
+
+        @functools.wraps(func)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with autocast(self.device, self.fast_dtype, self._enabled):
+                return func(*args, **kwargs)
+
+        return inside
+
+
+def _innermost() -> _Mode | None:
+    return next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """Does `autocast` work here on devices of this type (default: "cuda")?
+
+    Source: torch.is_autocast_enabled
+    """
+    return device_type == "cpu" and _innermost() is not None
+
+
+def is_autocast_cpu_enabled() -> bool:
+    """Does `autocast` work here on the CPU?
+
+    Source: torch.is_autocast_cpu_enabled
+    """
+    return _innermost() is not None
+
+
+def get_autocast_dtype(device_type: str) -> dtype:
+    """The 16-bit type that `autocast` uses here, or would use.
+
+    Source: torch.get_autocast_dtype
+    """
+    inside = _innermost()
+    return inside.to if device_type == "cpu" and inside else _defaults[device_type]
+
+
+def get_autocast_cpu_dtype() -> dtype:
+    """The same for the CPU.
+
+    Source: torch.get_autocast_cpu_dtype
+    """
+    return get_autocast_dtype("cpu")
+
+
+def set_autocast_dtype(device_type: str, dtype: dtype) -> None:
+    """The 16-bit type that `autocast` uses where none is given.
+
+    Source: torch.set_autocast_dtype
+    """
+    _defaults[device_type] = dtype

@@ -1,0 +1,128 @@
+"""Settings of the whole library that PyTorch has and that are facts here: determinism, precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MODES = ("default", "warn", "error")
+_PRECISIONS = ("highest", "high", "medium")
+
+
+class _State:
+    deterministic = 0  # an index into _MODES
+    precision = "highest"
+    interop_threads = 1
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Demand that a program run twice gives the same bits.
+
+    Every algorithm here does so at any setting, on any number of threads: nothing is ever refused or
+    warned of, and nothing becomes slower.
+
+    Args:
+        mode: Is it demanded?
+        warn_only: Would a warning do where it cannot be honoured?
+
+    Source: torch.use_deterministic_algorithms
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.use_deterministic_algorithms(True)
+        >>> torch.are_deterministic_algorithms_enabled()
+        True
+        >>> torch.use_deterministic_algorithms(False)
+    """
+    _State.deterministic = (1 if warn_only else 2) if mode else 0
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Was determinism demanded?
+
+    Source: torch.are_deterministic_algorithms_enabled
+    """
+    return _State.deterministic > 0
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Was it demanded with ``warn_only=True``?
+
+    Source: torch.is_deterministic_algorithms_warn_only_enabled
+    """
+    return _State.deterministic == 1
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """The same demand as a number or a name: "default", "warn" or "error".
+
+    Raises:
+        TypeError: Neither a number nor a name.
+        RuntimeError: Another number or name.
+
+    Source: torch.set_deterministic_debug_mode
+    """
+    mode: Any = debug_mode
+    if not isinstance(mode, (int, str)):
+        raise TypeError(f"debug_mode must be str or int, but got {type(mode)}")
+    if mode not in (*_MODES, 0, 1, 2):
+        expected = "`default`, `warn`, `error`" if isinstance(mode, str) else "0, 1, or 2"
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected one of {expected}, but got {mode}"
+        )
+    _State.deterministic = _MODES.index(mode) if isinstance(mode, str) else int(mode)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 (warn) or 2 (error).
+
+    Source: torch.get_deterministic_debug_mode
+    """
+    return _State.deterministic
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """How much precision float32 products may lose: "highest" (none), "high" or "medium".
+
+    It is a permission. On a CPU no product loses any.
+
+    Raises:
+        RuntimeError: Another word.
+
+    Source: torch.set_float32_matmul_precision
+    """
+    if precision not in _PRECISIONS:
+        raise RuntimeError(
+            f"invalid float32 matmul precision {precision!r}: expected one of {_PRECISIONS}"
+        )
+    _State.precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """The precision that float32 products have at least.
+
+    Source: torch.get_float32_matmul_precision
+    """
+    return _State.precision
+
+
+def set_num_interop_threads(num_threads: int) -> None:
+    """The largest number of operations that may run at once.
+
+    Operations run one after another here, each on `get_num_threads` threads, so any limit is kept.
+
+    Raises:
+        RuntimeError: Less than 1.
+
+    Source: torch.set_num_interop_threads
+    """
+    if num_threads < 1:
+        raise RuntimeError(f"expected a positive number of threads, but got {num_threads}")
+    _State.interop_threads = int(num_threads)
+
+
+def get_num_interop_threads() -> int:
+    """The largest number of operations that may run at once.
+
+    Source: torch.get_num_interop_threads
+    """
+    return _State.interop_threads
