@@ -340,18 +340,32 @@ ERFC_TAIL = (
 """exp(x^2) erfc(x) (1 + 2x) in terms of (x - 3) / (x + 3), for x from 0 to 10.3."""
 
 
-def erfc(x: Value) -> Value:
-    """For float32, with its tail; the formula of `formula.special` serves float64."""
-    size = x.abs()
-    end = choose(size > 10.3, x.like(10.3), size)
-    square = end * end
-    rounding = end.fma(end, -square)  # what the square lost, which the exponential would magnify
+def _tail(end: Value, square: Value, rounding: Value) -> Value:
+    """erfc(end), given end^2 as a rounded square and what it lost, which the exponential would magnify."""
     gauss = exp(-square)
     gauss = gauss - gauss * rounding
     shifted, double = end + 3.0, end.fma(2.0, 1.0)
     inverse = 1.0 / (shifted * double)  # of both denominators at once
     t = (end - 3.0) * double * inverse
-    tail = gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
+    return gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
+
+
+def erfc(x: Value) -> Value:
+    """For float32, with its tail; the formula of `formula.special` serves float64."""
+    size = x.abs()
+    end = choose(size > 10.3, x.like(10.3), size)
+    square = end * end
+    tail = _tail(end, square, end.fma(end, -square))
     near = 1.0 - x.fma(polynomial(x * x, ERF_NEAR), x)
     value = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
     return choose(x.is_nan(), x, value)
+
+
+def ndtr(x: Value) -> Value:
+    """For float32: erfc(-x / sqrt(2)) / 2, but for the rounding of the quotient, which the tail would magnify."""
+    size = x.abs()
+    end = choose(size > 14.5, x.like(14.5), size)
+    half = end * 0.5
+    square = half * end
+    tail = 0.5 * _tail(end * 0.7071067811865476, square, half.fma(end, -square))
+    return choose(x.is_nan(), x, choose(x < 0.0, tail, 1.0 - tail))

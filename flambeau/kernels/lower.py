@@ -150,7 +150,11 @@ _table(
     integers=True,
 )
 
-SINGLE: dict[str, Callable[..., Value]] = {"erf": function.erf, "erfc": function.erfc}
+SINGLE: dict[str, Callable[..., Value]] = {
+    "erf": function.erf,
+    "erfc": function.erfc,
+    "ndtr": function.ndtr,
+}
 """Primitives that are formulas of others, and have a shorter form for float32."""
 
 KEEPS_BOOL = frozenset(

@@ -98,6 +98,16 @@ def test_logarithms_of_powers_are_exact(dtype: type) -> None:
     np.testing.assert_array_equal(native("log10", dtype)(np.power(10.0, n).astype(dtype)), n)
 
 
+def test_the_normal_distribution_keeps_its_tail() -> None:
+    x = np.concatenate([np.linspace(-12.9, 6, 1501), [-1e-30, 1e-30, 0.0]]).astype(np.float32)
+    with mpmath.workdps(40):
+        exact = [mpmath.ncdf(mpmath.mpf(v)) for v in x.tolist()]
+    ndtr = native("ndtr", np.float32)
+    assert ulps(ndtr(x), exact) <= 4.0
+    edges = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32)
+    np.testing.assert_array_equal(ndtr(edges), np.array([0.5, 0.5, 1, 0, np.nan], np.float32))
+
+
 def test_the_measure_sees_an_error_of_two_units() -> None:
     x = samples("exp", np.dtype(np.float32))
     good = native("exp", np.float32)(x)
