@@ -178,7 +178,7 @@ def test_memory_of_results_that_were_reshaped_inside():
         F.max_pool2d(x, 2), x.std(0), x.mT, x.reshape(-1)
     memory = {event.name: event.cpu_memory_usage for event in prof.events()}
     assert memory["aten::max_pool2d"] >= 2 * 3 * 4 * 4 * 4  # what the result keeps alive
-    assert memory["aten::std"] == 3 * 8 * 8 * 4
+    assert memory["aten::std"] >= 3 * 8 * 8 * 4
     assert memory["aten::reshape"] == 0
 
 
