@@ -70,10 +70,10 @@ def operations(nest: Nest, rows: int, length: int) -> int:
 
     They are counted in what `lower.py` writes for each node; a fused multiply-add is two.
     """
-    of_elements = of_rows = 0
-    done = list(walks(nest))
-    for walk in done:
-        of_elements += sum(_cost(nest, x) for x in walk.nodes) + len(walk.reductions)
+    of_elements = 0
+    for walk in walks(nest):
+        of_elements += sum(_cost(nest, x) for x in walk.nodes)
+        of_elements += sum(nest.accumulator(x) in ("float", "double") for x in walk.reductions)
     of_rows = sum(_cost(nest, x) for x in order(nest.roots) if not x.full)
     return rows * length * of_elements + rows * of_rows
 

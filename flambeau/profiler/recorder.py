@@ -166,12 +166,10 @@ class Recorder:
         """The bytes of new memory that an event leaves: of its results; of an annotation, those of its events."""
         outer = record.outer
         if record.scope != ANNOTATION and not record.name.startswith(ENGINE):
-            held = {id(x) for x in record.arguments}
-            arrays = [x._array if isinstance(x, Tensor) else x for x in _items(value)]
+            held = {id(_owner(x)) for x in record.arguments}
+            owners = {id(owner): owner for owner in map(_owner, _items(value))}
             record.memory = sum(
-                a.nbytes
-                for x, a in zip(_items(value), arrays)
-                if id(x) not in held and getattr(a, "base", self) is None
+                getattr(owner, "nbytes", 0) for key, owner in owners.items() if key not in held
             )
         if outer is not None and (outer.scope == ANNOTATION or outer.name.startswith(ENGINE)):
             outer.memory += record.memory
@@ -204,6 +202,14 @@ active: list[Recorder] = []
 
 def _items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, (tuple, list)) else (value,)
+
+
+def _owner(x: Any) -> Any:
+    """The array whose memory a tensor or an array shows."""
+    array = x._array if isinstance(x, Tensor) else x
+    while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
+        array = array.base
+    return array
 
 
 def _tensors(value: Any) -> Iterable[Tensor]:

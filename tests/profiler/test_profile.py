@@ -172,6 +172,16 @@ def test_memory_that_is_left():
     assert prof.events()[0].self_cpu_memory_usage == 0
 
 
+def test_memory_of_results_that_were_reshaped_inside():
+    x = torch.ones(2, 3, 8, 8)
+    with profile(profile_memory=True) as prof:
+        F.max_pool2d(x, 2), x.std(0), x.mT, x.reshape(-1)
+    memory = {event.name: event.cpu_memory_usage for event in prof.events()}
+    assert memory["aten::max_pool2d"] >= 2 * 3 * 4 * 4 * 4  # what the result keeps alive
+    assert memory["aten::std"] >= 3 * 8 * 8 * 4
+    assert memory["aten::reshape"] == 0
+
+
 # PyTorch 2.13's figures of the same calls; it gives those of matmul and linear to aten::mm and addmm.
 @pytest.mark.parametrize(
     ("fn", "flops"),
