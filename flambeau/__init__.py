@@ -28,7 +28,6 @@ from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
 from .ops import families as _families
-from .ops import inplace_name as _inplace_name
 from .ops import late as _late
 from .ops.constructor import LEGACY as _legacy_names
 from .ops.registry import NAMESPACES as _namespaces
@@ -88,6 +87,8 @@ _ELSEWHERE = {
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
+    "_assert": "checking",
+    "typename": "checking",
     **dict.fromkeys(
         (
             *("autocast", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype"),
@@ -110,6 +111,10 @@ _ELSEWHERE = {
 }
 
 
+def _inplace_names() -> frozenset[str]:
+    return import_module(f"{__name__}.ops.inplace_name").FUNCTIONS
+
+
 def __getattr__(name: str) -> Any:
     """Submodules and what they bring load when first asked for."""
     if name in _LAZY:
@@ -120,14 +125,14 @@ def __getattr__(name: str) -> Any:
     if name in _late.FUNCTIONS:
         value = globals()[name] = _late.function(name)
         return value
-    if name in _inplace_name.FUNCTIONS:
+    if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
         return value
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS, *_inplace_name.FUNCTIONS})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS, *_inplace_names()})
 
 
 def is_tensor(obj: object) -> bool:

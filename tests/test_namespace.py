@@ -93,3 +93,11 @@ def test_old_names_of_files():
     assert issubclass(torch.nn.BatchNorm2d, _BatchNorm)
     assert _pair(3) == (3, 3)
     assert _pair([1, 2]) == (1, 2)
+
+
+def test_checks_of_programs():
+    torch._assert(torch.tensor(True), "holds")
+    with pytest.raises(AssertionError, match="no luck"):
+        torch._assert(torch.tensor(False), "no luck")
+    assert torch.typename(torch.ones(1, dtype=torch.int64)) == "torch.LongTensor"
+    assert torch.typename(3) == "int"
