@@ -309,24 +309,23 @@ class Nest:
         self.prepare(roots)
         targets = [self.code.at(self.outputs[i], self.results[i], start) for i in which]
 
-        def body(i: Value, mask: Value | None) -> None:
-            code = self.code
-            for k, target, value in zip(which, targets, self.lanes_at(roots, i, mask)):
-                place = code.at(target, self.results[k], i)
-                if mask is None:
-                    code.store(self.stored(value, k), place)
-                else:
-                    code.masked_store(self.stored(value, k), place, mask)
-
         code, lanes = self.code, self.lanes
         zero = code.constant(0, "i64")
         begin = zero if self.reductions else Value(code, "%begin", "i64")
         end = self.length if self.reductions else Value(code, "%end", "i64")
-        whole = begin + ((end - begin) & -lanes)
-        with code.loop(begin, whole, lanes) as i:
-            body(i, None)
-        with code.when(whole < end):
-            body(whole, self.mask(whole, end))
+        # Several vectors at once keep more loads under way where there is little to compute.
+        copies = 4 if len(order(roots)) < 8 else 1
+        whole = begin + ((end - begin) & -(copies * lanes))
+        with code.loop(begin, whole, copies * lanes) as i:
+            indices = [i + u * lanes for u in range(copies)]
+            for index, values in zip(indices, [self.lanes_at(roots, n, None) for n in indices]):
+                for k, target, value in zip(which, targets, values):
+                    code.store(self.stored(value, k), code.at(target, self.results[k], index))
+        with code.loop(whole, end, lanes) as i:
+            mask = self.mask(i, end)
+            for k, target, value in zip(which, targets, self.lanes_at(roots, i, mask)):
+                place = code.at(target, self.results[k], i)
+                code.masked_store(self.stored(value, k), place, mask)
 
     def mask(self, i: Value, end: Value) -> Value:
         """The lanes before the end."""
