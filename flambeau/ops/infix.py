@@ -127,6 +127,7 @@ _operator("mul", mul)
 _operator("truediv", quotient)
 _operator("floordiv", quotient_floor, check_zero)
 _operator("mod", remainder_, check_zero)
+Tensor.__rdiv__ = Tensor.__rtruediv__  # type: ignore[attr-defined]  # PyTorch still has Python 2's name
 
 
 def _in_place_operator(name: str, target: str) -> None:

@@ -40,3 +40,7 @@ def test_xlogy_is_zero_at_zero_even_where_the_logarithm_is_not():
 
 def test_integers_become_floats():
     assert torch.exp(wrap_numpy(np.array([1]))).dtype == torch.float32
+
+
+def test_the_old_name_of_reflected_division():
+    assert torch.tensor([2.0, 4.0]).__rdiv__(1).tolist() == [0.5, 0.25]
