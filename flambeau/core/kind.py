@@ -19,7 +19,6 @@ class Kind:
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
         numbers: The classes of Python numbers that combine with it without changing the dtype.
-        overridden: A tensor subclass that handles its own functions; no fast path takes it.
     """
 
     __slots__ = (
@@ -30,7 +29,6 @@ class Kind:
         "dtype",
         "numbers",
         "numpy",
-        "overridden",
         "xp",
     )
 
@@ -38,8 +36,8 @@ class Kind:
     device: device
     xp: ModuleType
 
-    def __init__(self, dtype: dtype, device: device, overridden: bool = False):  # type: ignore[valid-type]
-        self.dtype, self.device, self.overridden = dtype, device, overridden
+    def __init__(self, dtype: dtype, device: device):  # type: ignore[valid-type]
+        self.dtype, self.device = dtype, device
         self.xp = backends[device.type].xp
         self.numpy, self.compute = dtype.numpy, dtype.compute
         self.numbers = frozenset(
@@ -76,12 +74,12 @@ class Kind:
         return f"Kind({self.dtype}, {str(self.device)!r})"
 
 
-_kinds: dict[tuple[dtype, device, bool], Kind] = {}
+_kinds: dict[tuple[dtype, device], Kind] = {}
 
 
-def kind_of(dtype: dtype, device: device, overridden: bool = False) -> Kind:
+def kind_of(dtype: dtype, device: device) -> Kind:
     """The one kind of this dtype and device."""
-    found = _kinds.get((dtype, device, overridden))
+    found = _kinds.get((dtype, device))
     if found is None:
-        found = _kinds.setdefault((dtype, device, overridden), Kind(dtype, device, overridden))
+        found = _kinds.setdefault((dtype, device), Kind(dtype, device))
     return found

@@ -65,7 +65,7 @@ def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
     """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
     kind = query._kind
     q, k, v = query._array, key._array, value._array
-    if kind.compute is not kind.numpy or kind.overridden or q.dtype.kind != "f":
+    if kind.compute is not kind.numpy or q.dtype.kind != "f":
         return False
     if mask is not None and (mask._node is not None or not _spans(mask, query, key)):
         return False

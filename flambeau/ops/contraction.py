@@ -154,7 +154,6 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
             and other._kind is kind
             and out is None
             and kind.compute is kind.numpy
-            and not kind.overridden
             and input._node is None
             and other._node is None
         ):
@@ -302,7 +301,6 @@ def _is_affine(input: Any, weight: Any, bias: Any) -> bool:
         return (
             weight._kind is kind
             and bias._kind is kind
-            and not kind.overridden
             and x.ndim == 2
             and w.ndim == 2
             and x.shape[1] == w.shape[1]

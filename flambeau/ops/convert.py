@@ -311,13 +311,6 @@ def detach(self: Tensor) -> Tensor:
     return result
 
 
-def detached_root(base: Tensor) -> Tensor:
-    """What a detached view is a view of: the base's memory (storage_offset asks) without its history."""
-    root = wrap(base._array, base._kind)
-    root._cell = base._cell
-    return root
-
-
 @method()
 def detach_(self: Tensor) -> Tensor:
     """Drop the history in place."""

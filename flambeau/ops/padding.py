@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap_numpy
+from ..core.tensor import Tensor
 from .registry import is_overridden, override, public
 from .rule import operation
 
@@ -155,8 +155,3 @@ def _check_amounts(input: Tensor, mode: str, dim: int, before: int, after: int) 
             f"Expected a non-empty result of padding ({before}, {after}) at dimension {dim} of input "
             f"{list(input.shape)}"
         )
-
-
-def index_tensor(places: Any) -> Tensor:
-    """Places as a tensor of int64."""
-    return wrap_numpy(np.asarray(places, np.int64))

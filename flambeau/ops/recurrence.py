@@ -246,7 +246,6 @@ def serves(*values: Any) -> bool:
     return (
         kind.dtype.name in ("float32", "float64")
         and kind.xp is np
-        and not kind.overridden
         and all(value is None or value._kind is kind for value in values)
     )
 

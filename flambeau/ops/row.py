@@ -74,7 +74,7 @@ class RowOperation(FormulaOperation):
         out: Any = None,
     ) -> Any:
         """The operation on one operand without options: a straight line for the usual dimensions."""
-        if dtype is not None and isinstance(x, Tensor) and not x._kind.overridden:
+        if dtype is not None and isinstance(x, Tensor):
             x, dtype = x.to(dtype), None  # type: ignore[attr-defined]
         try:
             spec = self.same[x._kind]

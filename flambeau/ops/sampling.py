@@ -139,12 +139,6 @@ _filler(
 )
 
 
-def _integers(out: Any, low: Any, high: Any, generator: Any = None) -> Any:
-    if high is None and low is not None:
-        low, high = 0, low
-    return draws_integer.random_(out, low, high, generator)
-
-
 @method()
 def random_(self: Tensor, *args: Any, generator: Generator | None = None, **options: Any) -> Tensor:
     """Fill with uniform integers: ``random_()``, ``random_(to)`` or ``random_(from, to)``.

@@ -19,6 +19,7 @@ from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
 from ..core.quiet import quiet
 from ..core.tensor import UNVERSIONED, Tensor
+from .recorded import apply
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -61,8 +62,6 @@ def write_into(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape "
             f"{list(shape)}"
         )
-    from .recorded import apply
-
     check_writable(target, operands)
     recording = mode.recording and any(
         isinstance(x, Tensor) and x._node is not None for x in operands

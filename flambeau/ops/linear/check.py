@@ -75,8 +75,6 @@ def exported(*places: str, method: bool | str = False, tensors: str = "") -> Cal
                         f"{call_name(place)}: argument '{name}' (position {position + 1}) must be "
                         f"Tensor, not {type(x).__name__}"
                     )
-                if x._kind.overridden:
-                    return override(called, args, args, _with(kwargs, out))
             result = function(*args, **kwargs)
             return result if out is None else given(out, result, place)
 
