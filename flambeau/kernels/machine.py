@@ -97,8 +97,9 @@ class Machine:
         """Threads for large arrays, where the system has POSIX ones."""
         self.pool: Pool | None = None
         if os.name == "posix":
-            run = self.address(pool.TEXT)
-            helper = self.engine.get_function_address(f"helper_{self.symbol(pool.TEXT)}")
+            text = pool.text(platform.machine())
+            run = self.address(text)
+            helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
             self.pool = Pool(run, helper)
             self.pool.resize(usable_processors())
             os.register_at_fork(after_in_child=self.pool.begin)

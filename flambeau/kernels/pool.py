@@ -2,8 +2,9 @@
 
 The pool's own code is machine code too (`TEXT`): its workers never touch Python, so they need no interpreter lock,
 survive nothing and clean up nothing. A job is a kernel's frame cut into pieces whose number depends on the sizes
-alone, so results have the same bits on any number of threads. Pieces are claimed one by one, the calling thread
-claims as well, and it waits only for pieces that somebody has begun.
+alone, so results have the same bits on any number of threads. Every thread has a range of the pieces, the same part of
+the data in one job after the other; who is done with the own range takes pieces of the others'. Pieces are claimed one
+by one, the calling thread claims as well, and it waits only for pieces that somebody has begun.
 """
 
 from __future__ import annotations
@@ -14,21 +15,30 @@ import os
 from .runtime import immortal, set_fact
 
 TEXT = """
-; The pool, 64-bit words:
-;   0 claim: the job's number (high half) and the next piece to take (low half)
+; The pool, 64-bit words (a cache line has eight):
 ;   8 done: pieces finished        16 number of the job
-;  17 kernel   18 frame   19 pieces   20 rows   21 length   22 pieces of a row (or of rows)
-;  23 how many helpers may join    24 how many sleep    25 is a caller using the pool?
+;  17 kernel   18 frame   19 pieces   20 rows   21 length   22 pieces of a row (or of rows)   23 ranges
+;  24 how many helpers may join    25 how many sleep    26 is a caller using the pool?
 ;  32 mutex    48 condition
+;  64 a line for each range of pieces: the job's number (high half) and the next piece to take (low half)
 @runtime_SYMBOL = global ptr null
 declare i32 @pthread_mutex_lock(ptr)
 declare i32 @pthread_mutex_unlock(ptr)
 declare i32 @pthread_cond_wait(ptr, ptr)
 declare i32 @pthread_cond_broadcast(ptr)
 declare i32 @sched_yield()
+declare void @DECLARED
 
-; Claims pieces of the present job and computes them until none is left.
-define internal void @work(ptr %pool) {
+; The first piece of a range.
+define internal i64 @first(i64 %range, i64 %pieces, i64 %ranges) alwaysinline {
+  %product = mul i64 %range, %pieces
+  %piece = udiv i64 %product, %ranges
+  ret i64 %piece
+}
+
+; Claims pieces of the present job and computes them until none is left: first those of the own range,
+; whose data the processor may still hold from the job before, then the others'.
+define internal void @work(ptr %pool, i64 %own) {
 entry:
   %done_at = getelementptr i64, ptr %pool, i64 8
   %kernel_at = getelementptr i64, ptr %pool, i64 17
@@ -37,16 +47,35 @@ entry:
   %rows_at = getelementptr i64, ptr %pool, i64 20
   %length_at = getelementptr i64, ptr %pool, i64 21
   %within_at = getelementptr i64, ptr %pool, i64 22
+  %ranges_at = getelementptr i64, ptr %pool, i64 23
+  %lines = getelementptr i64, ptr %pool, i64 64
+  %ranges = load atomic i64, ptr %ranges_at seq_cst, align 8
+  %own_over = icmp uge i64 %own, %ranges
+  %start = select i1 %own_over, i64 0, i64 %own
+  br label %choose
+choose:
+  %visited = phi i64 [0, %entry], [%visited1, %exhausted]
+  %range = phi i64 [%start, %entry], [%range1, %exhausted]
+  %line = shl i64 %range, 3
+  %claim_at = getelementptr i64, ptr %lines, i64 %line
+  %range_next = add i64 %range, 1
   br label %look
 look:
-  %word = load atomic i64, ptr %pool seq_cst, align 8
-  %piece = and i64 %word, 4294967295
+  %word = load atomic i64, ptr %claim_at seq_cst, align 8
   %pieces = load atomic i64, ptr %pieces_at seq_cst, align 8
-  %more = icmp ult i64 %piece, %pieces
-  br i1 %more, label %claim, label %leave
+  %piece = and i64 %word, 4294967295
+  %stop = call i64 @first(i64 %range_next, i64 %pieces, i64 %ranges)
+  %more = icmp ult i64 %piece, %stop
+  br i1 %more, label %claim, label %exhausted
+exhausted:
+  %visited1 = add i64 %visited, 1
+  %last = icmp eq i64 %range_next, %ranges
+  %range1 = select i1 %last, i64 0, i64 %range_next
+  %others = icmp ult i64 %visited1, %ranges
+  br i1 %others, label %choose, label %leave
 claim: ; succeeds only while this very job is open, so the facts below are this job's
   %next = add i64 %word, 1
-  %pair = cmpxchg ptr %pool, i64 %word, i64 %next seq_cst seq_cst
+  %pair = cmpxchg ptr %claim_at, i64 %word, i64 %next seq_cst seq_cst
   %mine = extractvalue { i64, i1 } %pair, 1
   br i1 %mine, label %compute, label %look
 compute:
@@ -72,10 +101,9 @@ part: ; a piece of the only row, a whole number of cache lines long
   call void %kernel(ptr %frame, i64 0, i64 %rows, i64 %begin, i64 %end)
   br label %finished
 several: ; a range of rows
-  %low = mul i64 %piece, %rows
-  %row_begin = udiv i64 %low, %pieces
-  %high = add i64 %low, %rows
-  %row_end = udiv i64 %high, %pieces
+  %row_begin = call i64 @first(i64 %piece, i64 %rows, i64 %pieces)
+  %piece_next = add i64 %piece, 1
+  %row_end = call i64 @first(i64 %piece_next, i64 %rows, i64 %pieces)
   call void %kernel(ptr %frame, i64 %row_begin, i64 %row_end, i64 0, i64 %length)
   br label %finished
 finished:
@@ -91,9 +119,10 @@ entry:
   %pool = load ptr, ptr %self
   %number_at = getelementptr i64, ptr %self, i64 1
   %number = load i64, ptr %number_at
+  %own = add i64 %number, 1
   %job_at = getelementptr i64, ptr %pool, i64 16
-  %limit_at = getelementptr i64, ptr %pool, i64 23
-  %sleeping_at = getelementptr i64, ptr %pool, i64 24
+  %limit_at = getelementptr i64, ptr %pool, i64 24
+  %sleeping_at = getelementptr i64, ptr %pool, i64 25
   %mutex = getelementptr i64, ptr %pool, i64 32
   %condition = getelementptr i64, ptr %pool, i64 48
   br label %again
@@ -103,17 +132,24 @@ again:
   %wanted = icmp slt i64 %number, %limit
   br i1 %wanted, label %join, label %wait
 join:
-  call void @work(ptr %pool)
+  call void @work(ptr %pool, i64 %own)
   br label %spin
-spin:
-  %turn = phi i64 [0, %join], [%turn1, %spin_on]
+spin: ; the next job often follows soon; after a while, only as long as nobody else wants this processor
+  %turn = phi i64 [0, %join], [%turn1, %spin_on], [%turn1, %yield]
   %now = load atomic i64, ptr %job_at seq_cst, align 8
   %changed = icmp ne i64 %now, %job
   br i1 %changed, label %again, label %spin_on
 spin_on:
+  call void @PAUSE
   %turn1 = add i64 %turn, 1
-  %tired = icmp eq i64 %turn1, 4000
-  br i1 %tired, label %wait, label %spin
+  %patient = icmp ult i64 %turn1, EAGER
+  br i1 %patient, label %spin, label %polite
+polite:
+  %tired = icmp ugt i64 %turn1, TIRED
+  br i1 %tired, label %wait, label %yield
+yield:
+  %yielded = call i32 @sched_yield()
+  br label %spin
 wait:
   %locked = call i32 @pthread_mutex_lock(ptr %mutex)
   %counted = atomicrmw add ptr %sleeping_at, i64 1 seq_cst
@@ -134,7 +170,7 @@ awake:
 ; Compute a kernel over all rows. %weight: elements in all; %divisible: may one row be cut?
 define void @SYMBOL(ptr %pool, ptr %kernel, ptr %frame, i64 %rows, i64 %length, i64 %weight, i64 %divisible) {
 entry:
-  %limit_at = getelementptr i64, ptr %pool, i64 23
+  %limit_at = getelementptr i64, ptr %pool, i64 24
   %limit = load atomic i64, ptr %limit_at seq_cst, align 8
   %alone = icmp sle i64 %limit, 0
   br i1 %alone, label %serial, label %plan
@@ -155,17 +191,34 @@ cut:
   %several = icmp ugt i64 %pieces, 1
   br i1 %several, label %enter, label %serial
 enter:
-  %busy_at = getelementptr i64, ptr %pool, i64 25
+  %busy_at = getelementptr i64, ptr %pool, i64 26
   %pair = cmpxchg ptr %busy_at, i64 0, i64 1 seq_cst seq_cst
   %free = extractvalue { i64, i1 } %pair, 1
   br i1 %free, label %publish, label %serial
 publish: ; first close the old job, so that nobody mixes its number with the new job's facts
+  %lines = getelementptr i64, ptr %pool, i64 64
+  %ranges_at = getelementptr i64, ptr %pool, i64 23
+  %old_ranges = load atomic i64, ptr %ranges_at seq_cst, align 8
+  %threads = add i64 %limit, 1
+  %crowded = icmp ult i64 %pieces, %threads
+  %ranges = select i1 %crowded, i64 %pieces, i64 %threads
+  %shrinks = icmp ugt i64 %old_ranges, %ranges
+  %touched = select i1 %shrinks, i64 %old_ranges, i64 %ranges
   %job_at = getelementptr i64, ptr %pool, i64 16
   %last = load atomic i64, ptr %job_at seq_cst, align 8
   %job = add i64 %last, 1
   %high = shl i64 %job, 32
   %closed = or i64 %high, 4294967295
-  store atomic i64 %closed, ptr %pool seq_cst, align 8
+  br label %close
+close:
+  %c = phi i64 [0, %publish], [%c1, %close]
+  %close_line = shl i64 %c, 3
+  %close_at = getelementptr i64, ptr %lines, i64 %close_line
+  store atomic i64 %closed, ptr %close_at seq_cst, align 8
+  %c1 = add i64 %c, 1
+  %close_more = icmp ult i64 %c1, %touched
+  br i1 %close_more, label %close, label %describe
+describe:
   %done_at = getelementptr i64, ptr %pool, i64 8
   %kernel_at = getelementptr i64, ptr %pool, i64 17
   %frame_at = getelementptr i64, ptr %pool, i64 18
@@ -180,9 +233,21 @@ publish: ; first close the old job, so that nobody mixes its number with the new
   store i64 %length, ptr %length_at
   store i64 %within, ptr %within_at
   store atomic i64 %pieces, ptr %pieces_at seq_cst, align 8
-  store atomic i64 %high, ptr %pool seq_cst, align 8
+  store atomic i64 %ranges, ptr %ranges_at seq_cst, align 8
+  br label %open
+open:
+  %o = phi i64 [0, %describe], [%o1, %open]
+  %open_line = shl i64 %o, 3
+  %open_at = getelementptr i64, ptr %lines, i64 %open_line
+  %open_piece = call i64 @first(i64 %o, i64 %pieces, i64 %ranges)
+  %open_word = or i64 %high, %open_piece
+  store atomic i64 %open_word, ptr %open_at seq_cst, align 8
+  %o1 = add i64 %o, 1
+  %open_more = icmp ult i64 %o1, %ranges
+  br i1 %open_more, label %open, label %call
+call:
   store atomic i64 %job, ptr %job_at seq_cst, align 8
-  %sleeping_at = getelementptr i64, ptr %pool, i64 24
+  %sleeping_at = getelementptr i64, ptr %pool, i64 25
   %sleeping = load atomic i64, ptr %sleeping_at seq_cst, align 8
   %anybody = icmp ne i64 %sleeping, 0
   br i1 %anybody, label %wake, label %begin
@@ -194,7 +259,7 @@ wake:
   %unlocked = call i32 @pthread_mutex_unlock(ptr %mutex)
   br label %begin
 begin:
-  call void @work(ptr %pool)
+  call void @work(ptr %pool, i64 0)
   br label %wait
 wait:
   %turn = phi i64 [0, %begin], [%turn1, %wait_on], [%turn, %yield]
@@ -202,9 +267,10 @@ wait:
   %all = icmp eq i64 %done, %pieces
   br i1 %all, label %finish, label %patience
 patience:
-  %patient = icmp ult i64 %turn, 2000
+  %patient = icmp ult i64 %turn, EAGER
   br i1 %patient, label %wait_on, label %yield
 wait_on:
+  call void @PAUSE
   %turn1 = add i64 %turn, 1
   br label %wait
 yield:
@@ -219,9 +285,21 @@ serial:
 }
 """
 
-WORDS = 128
-_LIMIT, _MUTEX, _CONDITION = 23, 32, 48
 MOST = 256
+_RANGES, _LIMIT, _MUTEX, _CONDITION, _LINES = 23, 24, 32, 48, 64
+WORDS = _LINES + 8 * MOST
+EAGER, TIRED = 500, 700
+"""How often a helper looks for its next job at full speed, and how often at all before it sleeps."""
+
+
+def text(processor: str) -> str:
+    """The pool's module for a kind of processor, as `platform.machine` names it."""
+    if processor in ("arm64", "aarch64"):
+        pause, declared = "llvm.aarch64.hint(i32 1)", "llvm.aarch64.hint(i32)"
+    else:
+        pause = declared = "llvm.x86.sse2.pause()"
+    found = TEXT.replace("PAUSE", pause).replace("DECLARED", declared)
+    return found.replace("EAGER", str(EAGER)).replace("TIRED", str(TIRED))
 
 
 class Pool:
@@ -234,6 +312,7 @@ class Pool:
 
     def begin(self) -> None:
         self.words = immortal((ctypes.c_int64 * WORDS)())  # a helper may be looking at it
+        self.words[_RANGES] = 1
         self.helpers = 0
         libc = ctypes.CDLL(None)
         libc.pthread_mutex_init(self.at(_MUTEX), None)
