@@ -305,6 +305,8 @@ class Entry:
             )
             self.require(answer >= 0)
             form, period = answer & 7, answer >> 3
+            if self.nest.single:
+                self.require(form.equals(FULL))
             if not x.full:
                 self.require(form.differs(TRAILING))  # that is no value a row
             fits = period.equals(0) | row_length.equals(0) | period.equals(row_length)

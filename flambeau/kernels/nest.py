@@ -10,7 +10,9 @@ independent; a program without reductions can also be cut within a row. Each ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from ..formula.evaluate import expand
@@ -30,6 +32,8 @@ from .code import BITS, Code, Value, choose
 from .lower import Unsupported
 
 SCALAR, FULL, TRAILING, LEADING = range(4)
+ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
+"""Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
 BLOCK = 64
 """Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
 
@@ -156,22 +160,21 @@ class Nest:
         self.store_reduced(row)
 
     def begin_row(self, row: Value, start: Value) -> None:
-        """Where each full operand's row begins, and how far apart its elements are: 1, or 0 on the stack."""
+        """Where each full operand's row begins, and whether it moves on with the elements or stays on the stack."""
         code = self.code
-        self.steps: list[Value | None] = []
-        self.bases: list[Value | None] = []
+        self.moving: dict[int, Value] = {}
+        self.bases: dict[int, Value] = {}
+        self.still: dict[int, Value] = {}
         for i, x in enumerate(self.program.inputs):
             if not x.full:
-                self.bases.append(None)
-                self.steps.append(None)
                 continue
             with code.when(self.forms[i].equals(LEADING)):
                 self.spread(i, row)
-            moving = (self.forms[i].equals(FULL)) | (self.forms[i].equals(TRAILING))
+            self.moving[i] = self.forms[i].equals(FULL) | self.forms[i].equals(TRAILING)
             offset = choose(self.forms[i].equals(FULL), start, start.like(0))
             there = code.at(self.pointers[i], self.inputs[i], offset)
-            self.bases.append(self.select(moving, there, self.splats[i]))  # type: ignore[arg-type]
-            self.steps.append(choose(moving, start.like(1), start.like(0)))
+            self.bases[i] = self.select(self.moving[i], there, self.splats[i])  # type: ignore[arg-type]
+        self.style = ANY
 
     def select(self, condition: Value, x: Value, y: Value) -> Value:
         return self.code.emit(f"select i1 {condition.name}, ptr {x.name}, ptr {y.name}", "ptr")
@@ -289,12 +292,49 @@ class Nest:
 
     def read(self, k: int, x: Expression, i: Value, mask: Value | None) -> Value:
         code = self.code
-        place = code.at(self.bases[k], self.inputs[k], i * self.steps[k])  # type: ignore[arg-type]
+        if k in self.still:
+            return self.still[k]
+        index = i if self.style is not ANY else choose(self.moving[k], i, i.like(0))
+        place = code.at(self.bases[k], self.inputs[k], index)
         kind = code.vector(self.inputs[k])
         value = code.load(place, kind) if mask is None else code.masked_load(place, kind, mask)
         return self.loaded(value, k, x)
 
     # ---------------------------------------------------------------------------------- loops
+
+    def in_styles(self, styles: Sequence[str], write: Callable[[], None]) -> None:
+        """Write loops once for each style: what is known of the operands makes them short."""
+        code, first = self.code, min(self.moving)
+        moving = [self.moving[k] for k in self.moving if k != first]
+        holds = {
+            ALL_MOVE: reduce(and_, moving, self.moving[first]),
+            FIRST_MOVES: reduce(and_, [~x for x in moving], self.moving[first]),
+        }
+        done = code.name("written")
+        for self.style in styles:
+            onward = code.name("style")
+            if self.style is not styles[-1]:
+                here = code.name("style")
+                code.branch(holds[self.style], here, onward)
+                code.label(here)
+            if self.style is FIRST_MOVES:
+                for k in self.moving:
+                    if k != first:
+                        kind = code.vector(self.inputs[k])
+                        value = code.load(self.splats[k], kind)  # type: ignore[arg-type]
+                        self.still[k] = self.loaded(value, k, self.program.inputs[k])
+            write()
+            self.still.clear()
+            code.jump(done)
+            if self.style is not styles[-1]:
+                code.label(onward)
+        code.label(done)
+        self.style = ANY
+
+    @property
+    def single(self) -> bool:
+        """Is there one operand, which cannot but have the shape of the result?"""
+        return not self.reductions and len(self.program.inputs) == 1
 
     def store_reduced(self, row: Value) -> None:
         """The results that are one value a row."""
@@ -313,15 +353,22 @@ class Nest:
         zero = code.constant(0, "i64")
         begin = zero if self.reductions else Value(code, "%begin", "i64")
         end = self.length if self.reductions else Value(code, "%end", "i64")
-        # Several vectors at once keep more loads under way where there is little to compute.
-        copies = 4 if len(order(roots)) < 8 else 1
-        whole = begin + ((end - begin) & -(copies * lanes))
-        with code.loop(begin, whole, copies * lanes) as i:
-            indices = [i + u * lanes for u in range(copies)]
-            for index, values in zip(indices, [self.lanes_at(roots, n, None) for n in indices]):
-                for k, target, value in zip(which, targets, values):
-                    code.store(self.stored(value, k), code.at(target, self.results[k], index))
-        with code.loop(whole, end, lanes) as i:
+        done = code.slot("i64")
+
+        def write() -> None:
+            # Several vectors at once keep more loads under way where there is little to compute.
+            copies = 4 if len(order(roots)) < 8 and self.style is not ANY else 1
+            whole = begin + ((end - begin) & -(copies * lanes))
+            with code.loop(begin, whole, copies * lanes) as i:
+                indices = [i + u * lanes for u in range(copies)]
+                for index, values in zip(indices, [self.lanes_at(roots, n, None) for n in indices]):
+                    for k, target, value in zip(which, targets, values):
+                        code.store(self.stored(value, k), code.at(target, self.results[k], index))
+            code.store(whole, done)
+
+        several = [ALL_MOVE, FIRST_MOVES, ANY] if len(self.moving) > 1 else [ALL_MOVE, ANY]
+        self.in_styles([ALL_MOVE] if self.single else several, write)
+        with code.loop(code.load(done, "i64"), end, lanes) as i:
             mask = self.mask(i, end)
             for k, target, value in zip(which, targets, self.lanes_at(roots, i, mask)):
                 place = code.at(target, self.results[k], i)
@@ -396,7 +443,12 @@ class Nest:
 
         step = copies * lanes
         whole = begin + ((end - begin) & -step)
-        with code.loop(begin, whole, BLOCK * step) as block:
+
+        def write() -> None:
+            with code.loop(begin, whole, BLOCK * step) as block:
+                add_block(block)
+
+        def add_block(block: Value) -> None:
             for start, group in zip(starts, parts):
                 for place in group:
                     code.store(start, place)
@@ -410,6 +462,8 @@ class Nest:
                 while len(values) > 1:
                     values = [rule.join(a, b) for a, b in zip(values[::2], values[1::2])]
                 code.store(rule.join(code.load(total, kind), values[0]), total)
+
+        self.in_styles([ALL_MOVE, ANY], write)
         with code.loop(whole, end, lanes) as i:
             add(i, totals, self.mask(i, end))
         return [code.load(total, kind) for total, kind in zip(totals, kinds)]
