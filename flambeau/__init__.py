@@ -49,6 +49,7 @@ _LAZY = {
     "backends",
     "compat",
     "compiler",
+    "cpu",
     "cuda",
     "distributions",
     "fft",

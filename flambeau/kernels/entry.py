@@ -350,13 +350,8 @@ class Entry:
             if not root.full:
                 reduced = reduced or (self.dropped_dims() if self.drop else self.reduced_dims())
                 size, dims = reduced
-            descr = self.fact(f"descr_{nest.result_names[i]}")
-            code.call(self.fact("Py_IncRef"), "void", descr)
             null = Value(code, "null", "ptr")
-            result = code.call(
-                self.fact("PyArray_NewFromDescr"), "ptr", self.fact("ndarray"), descr, size,
-                dims, null, null, code.constant(0, "i32"), null,
-            )  # fmt: skip
+            result = self.new_array(self.fact(f"descr_{nest.result_names[i]}"), size, dims)
             failed = result.equals_pointer(null)
             onward, undo = code.name("made"), code.name("undo")
             code.branch(failed, undo, onward)
@@ -368,6 +363,23 @@ class Entry:
             self.put(frame, nest.frame.output + i, self.field(result, "data", "ptr"))
             results.append(result)
         return results
+
+    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
+        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
+        code, null = self.code, Value(self.code, "null", "ptr")
+        place = code.slot("ptr", null)
+        make = self.fact("new_array")
+        lacking = make.equals_pointer(null)
+        with code.when(lacking ^ 1):
+            code.store(code.call(make, "ptr", self.table, descr, size, dims), place)
+        with code.when(lacking):
+            code.call(self.fact("Py_IncRef"), "void", descr)
+            made = code.call(
+                self.fact("PyArray_NewFromDescr"), "ptr", self.fact("ndarray"), descr, size,
+                dims, null, null, code.constant(0, "i32"), null,
+            )  # fmt: skip
+            code.store(made, place)
+        return code.load(place, "ptr")
 
     def given(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value

@@ -218,5 +218,5 @@ def machine() -> Machine:
     if not _machine:
         _machine.append(Machine())
         _machine[0].start_pool()
-        memory.keep()
+        memory.start(_machine[0])
     return _machine[0]

@@ -15,21 +15,24 @@ ARRAY = {
     name: HEAD + offset
     for name, offset in {
         "data": 0, "ndim": 8, "dims": 16, "strides": 24, "base": 32, "descr": 40, "flags": 48,
+        "handler": 72,
     }.items()
 }  # fmt: skip
 """Offsets within NumPy's array object, part of its stable binary interface."""
+DESCRIPTION = {"flags": HEAD + 16, "elsize": HEAD + 24}
+"""Offsets within NumPy's dtype objects."""
 
 _NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the same interface
 _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
     "PyTuple_SetItem", "PyLong_AsDouble", "PyLong_AsLongLong", "PyLong_FromLongLong",
-    "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyType_GenericAlloc", "Py_IncRef",
-    "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
+    "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyErr_NoMemory", "PyType_GenericAlloc",
+    "Py_IncRef", "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
 _DTYPES = ("bool", "int8", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
 _OBJECTS: dict[str, Any] = {
     "ndarray": np.ndarray, "float": float, "int": int, "tuple": tuple, "None": None,
-    "minus_one": -1,
+    "minus_one": -1, "dtype_type": type(type(np.dtype("float32"))),
     **{f"descr_{name}": np.dtype(name) for name in _DTYPES},
 }  # fmt: skip
 
@@ -37,7 +40,9 @@ _SETTINGS = (
     "pool",
     "pool_run",
     "descr_bfloat16",
-)  # zero where there are no threads, or no such type
+    "memory_handler",
+    "new_array",
+)  # zero where there are no threads, no such type, or no memory of our own
 WORDS = (*_OBJECTS, *_PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
 INDEX = {name: i for i, name in enumerate(WORDS)}
 TABLE = (ctypes.c_void_p * len(WORDS))()
@@ -73,7 +78,7 @@ def layout_is_known() -> bool:
     """Do the objects of this process lie as the kernels expect? Checked, not assumed."""
     if sysconfig.get_config_var("Py_GIL_DISABLED") or HEAD != 16:
         return False
-    probe = np.arange(6, dtype=np.float32).reshape(2, 3)[:, 1:]
+    probe = np.arange(6, dtype=np.float32).reshape(2, 3)[:, 1:]  # its base has the memory
     word = lambda name: ctypes.c_void_p.from_address(id(probe) + ARRAY[name]).value  # noqa: E731
     return (
         ctypes.c_void_p.from_address(id(probe) + OBJECT_TYPE).value == id(np.ndarray)
@@ -83,9 +88,20 @@ def layout_is_known() -> bool:
         and (ctypes.c_int64 * 2).from_address(word("strides") or 0)[:] == [12, 4]
         and word("descr") == id(probe.dtype)
         and ctypes.c_int.from_address(id(probe) + ARRAY["flags"]).value & 257 == 256
+        and ctypes.c_int64.from_address(id(probe.dtype) + DESCRIPTION["elsize"]).value == 4
+        and ctypes.c_int64.from_address(id(np.dtype(object)) + DESCRIPTION["flags"]).value & 1 == 1
+        and ctypes.c_int64.from_address(id(probe.dtype) + DESCRIPTION["flags"]).value == 0
+        and _is_capsule(ctypes.c_void_p.from_address(id(probe.base) + ARRAY["handler"]).value)
         and ctypes.c_double.from_address(id(2.5) + HEAD).value == 2.5
         and ctypes.c_void_p.from_address(id((probe,)) + TUPLE_ITEMS).value is not None
     )
+
+
+def _is_capsule(address: int | None) -> bool:
+    from numpy._core import _multiarray_umath
+
+    kind = id(type(_multiarray_umath._ARRAY_API))
+    return bool(address) and ctypes.c_void_p.from_address(address + OBJECT_TYPE).value == kind  # type: ignore[operator]
 
 
 class MethodDefinition(ctypes.Structure):
