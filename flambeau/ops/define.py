@@ -100,11 +100,11 @@ def _function(operation: FormulaOperation) -> Callable:
 
 def unary(operation: FormulaOperation) -> Callable:
     """The function of an operation of one operand and nothing else."""
-    same, general = operation.same, operation.general
+    same, general, give = operation.same, operation.general, operation.give
 
     def function(input: Tensor, *, out: Tensor | None = None) -> Tensor:
         if out is not None:
-            return general((input,), out=out)
+            return give((input,), (), (), out)
         try:
             spec = same[input._kind]
             operand = input._array
@@ -191,7 +191,9 @@ def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = 
         return function
 
     def with_out(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
-        return function(input, other) if out is None else slow((input, other), out=out)
+        if out is None:
+            return function(input, other)
+        return operation.give((input, other), (), (), out)
 
     return with_out
 
@@ -211,7 +213,7 @@ def bound(operation: FormulaOperation) -> Callable:
 def _bind(operation: FormulaOperation, inplace: bool = False) -> Callable:
     public_names, defaults = operation.public, operation.defaults
     straight = operation.written if inplace else operation.straight
-    scope: dict[str, Any] = {"call": operation.general, "straight": straight}
+    scope: dict[str, Any] = {"give": operation.give, "straight": straight}
     parts = []
     for name in operation.operands:
         parts.append(
@@ -237,7 +239,7 @@ def _bind(operation: FormulaOperation, inplace: bool = False) -> Callable:
     if not inplace:
         lines += [
             "    if out is not None:",
-            f"        return call(({operands}), ({statics}), ({numbers}), out)",
+            f"        return give(({operands}), ({statics}), ({numbers}), out)",
         ]
     lines.append(f"    return {chosen}({operands}({statics}), ({numbers}))")
     exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)

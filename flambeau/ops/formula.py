@@ -24,7 +24,7 @@ from .registry import OPERATIONS, is_overridden, override
 from .signature import REQUIRED, arguments
 from .specialization import Specialization
 from .straight import Straight
-from .write import broadcast, write_into, write_out
+from .write import broadcast, write_into, write_out, write_straight
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 
@@ -97,7 +97,7 @@ class FormulaOperation:
         self.specializations: dict[Any, Specialization] = {}
         self.same: dict[Kind, Specialization] = {}
         self.straight = Straight(self, "rows" if rows else "new")
-        self.written = Straight(self, "into")
+        self.written, self.given = Straight(self, "into"), Straight(self, "out")
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
         if registered:
@@ -256,6 +256,8 @@ class FormulaOperation:
         broadcast([a.shape for a in arrays])
         if inplace:
             return write_into(present[0], self, spec, present, arrays, parameters)
+        if out is not None and alone and write_straight(out, spec, present, arrays, parameters):
+            return out
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
 
@@ -265,6 +267,15 @@ class FormulaOperation:
         if self.optional:
             present = tuple([x is not None for x in operands])
         return self.written[present](*operands, statics, numbers)
+
+    def give(self, operands: tuple, statics: tuple, numbers: tuple, out: Any) -> Any:
+        """The form with ``out=``."""
+        if self.rows:
+            return self.general(operands, statics, numbers, out)
+        present = (True,) * len(operands)
+        if self.optional:
+            present = tuple([x is not None for x in operands])
+        return self.given[present](*operands, statics, numbers, out)
 
     def accepted(self, operands: tuple) -> tuple:
         """The operands, each a tensor, a Python number or None.

@@ -30,7 +30,8 @@ REAL = frozenset((int, float))
 class Straight(dict):
     """The function for each tuple that says which operands are there, written when first asked for.
 
-    form: "new" for ``f(*operands, statics, numbers)``, "into" for the same in place, "rows" for
+    form: "new" for ``f(*operands, statics, numbers)``, "into" for the same in place, "out" for
+        ``f(*operands, statics, numbers, out)``, "rows" for
         ``f(*operands, statics, numbers, dim, keepdim)``. Absent operands are None.
     """
 
@@ -76,13 +77,14 @@ def _write(operation: Any, present: tuple[bool, ...], form: str) -> Callable:
         "AXES": AXES,
         "dropped": dropped,
     }
-    extra = ", dim, keepdim" if form == "rows" else ""
+    extra = {"rows": ", dim, keepdim", "out": ", out"}.get(form, "")
     body = _heads(operation, names, present)
-    tail = {"new": _made, "into": _written, "rows": _reduced}[form]
+    tail = {"new": _made, "into": _written, "out": _given, "rows": _reduced}[form]
     given = "".join(f"{n if there else None}, " for n, there in zip(operation.operands, present))
     again = {
         "new": f"slow(({given}), statics, numbers)",
         "into": f"slow(({given}), statics, numbers, None, True)",
+        "out": f"slow(({given}), statics, numbers, out)",
         "rows": f"slow(({given}), dim, keepdim, None, None, statics, numbers)",
     }[form]
     lines = [
@@ -188,6 +190,19 @@ def _written(_: Any, names: list[str]) -> list[str]:
     ]
 
 
+def _given(_: Any, names: list[str]) -> list[str]:
+    """Into `out`, where that has the shape of an operand: a larger result is refused when it is written."""
+    same = " and ".join(f"shape != a{i}.shape" for i in range(len(names)))
+    return [
+        "array = out._array",
+        "shape = array.shape",
+        f"if {same} or out._kind is not spec.result or not array.flags.carray: break",
+        f"if mode.recording and (out._node is not None or out._base is not None or {_wanted(names)}): break",
+        "if out._cell[0] is UNVERSIONED: break",
+        f"spec.into(array, {_each(names, 'a')}*numbers)",
+    ]
+
+
 def _reduced(_: Any, names: list[str]) -> list[str]:
     return [
         "axes = AXES[dim, a0.ndim]",
@@ -200,8 +215,9 @@ def _reduced(_: Any, names: list[str]) -> list[str]:
 
 
 def _finish(names: list[str], form: str) -> list[str]:
-    if form == "into":
-        return [f"finish_write({names[0]}, None)", f"return {names[0]}"]
+    if form in ("into", "out"):
+        target = names[0] if form == "into" else "out"
+        return [f"finish_write({target}, None)", f"return {target}"]
     return [
         "if array.__class__ is Tensor:  # recorded",
         "    for watch in mode.watchers: watch(array._node, (array,))",

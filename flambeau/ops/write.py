@@ -222,6 +222,28 @@ def write_out(
     return out
 
 
+def write_straight(
+    out: Any, spec: Any, operands: Sequence[Any], arrays: Sequence[Any], parameters: tuple
+) -> bool:
+    """Compute a result in the memory of ``out=``; False where that takes `write_out` or raises an error."""
+    if not isinstance(out, Tensor) or (
+        mode.recording
+        and (out._node is not None or any(isinstance(x, Tensor) and x._node is not None for x in operands))
+    ):  # fmt: skip
+        return False
+    if (
+        broadcast([a.shape for a in arrays]) != out._array.shape
+        or out._kind.device is not spec.result.device
+        or not can_cast(spec.result.dtype, out.dtype)
+    ):
+        return False
+    check_writable(out)
+    with quiet():
+        spec.into(out._array, *arrays, *parameters)
+    finish_write(out, None)
+    return True
+
+
 _RESIZED = (
     "An output with one or more elements was resized since it had shape {}, which does not match the "
     "required output shape {}. This behavior is deprecated, and in a future PyTorch release outputs "
