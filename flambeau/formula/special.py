@@ -115,6 +115,12 @@ def ndtr(x: Expression) -> Expression:
 
 
 @expanded
+def gate(x: Expression) -> Expression:
+    """`ndtr` where it is a factor: what is less than 1e-9 does not count."""
+    return ndtr(x)
+
+
+@expanded
 def log_ndtr(x: Expression) -> Expression:
     t = x * (1 / ROOT_2)
     below = where(x < -1, t, -1.0)
@@ -147,6 +153,7 @@ def erfinv(x: Expression) -> Expression:
 
 
 derivative(ndtr)(lambda g, out, x: (g * exp(square(x) * -0.5) * (1 / ROOT_2PI),))
+derivative(gate)(lambda g, out, x: (g * exp(square(x) * -0.5) * (1 / ROOT_2PI),))
 derivative(log_ndtr)(lambda g, out, x: (g * (math.sqrt(2 / math.pi)) / erfcx(x * (-1 / ROOT_2)),))
 derivative(ndtri)(lambda g, out, x: (g * ROOT_2PI * exp(square(out) * 0.5),))
 derivative(erfinv)(lambda g, out, x: (g * (ROOT_PI / 2) * exp(square(out)),))

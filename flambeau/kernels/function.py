@@ -127,49 +127,64 @@ def _power_of_two(n: Value, f: Format) -> Value:
     return word.cast_bits("float" if f is SINGLE else "double")
 
 
+def _scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
+    """x 2^(n + by), rounded once and infinite where it is too large; n is `shifted` less the magic number."""
+    if x.type in _SCALE:
+        return _scaled_at_once(x, shifted - (f.magic - by))
+    n = shifted.bits() - (x.like(f.magic).bits() - by)
+    half = n >> 1  # in two steps, of which the first is exact
+    return x * _power_of_two(half, f) * _power_of_two(n - half, f)
+
+
+_SCALE = {"<16 x float>": ("ps", "i16"), "<8 x double>": ("pd", "i8")}
+"""Vectors that have an instruction for it: those of 64 bytes are x86's."""
+
+
+def _scaled_at_once(x: Value, n: Value) -> Value:
+    """x 2^n for a whole number n, by AVX-512's instruction."""
+    suffix, mask = _SCALE[x.type]
+    name = x.code.declare(
+        x.type, f"llvm.x86.avx512.mask.scalef.{suffix}.512", x.type, x.type, x.type, mask, "i32"
+    )
+    given = f"{x.type} {x.name}, {x.type} {n.name}, {x.type} zeroinitializer, {mask} -1, i32 4"
+    return x.code.emit(f"call {x.type} @{name}({given})", x.type)
+
+
 def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
-    """(n, r): x = n ln(2) + r with an integer n and |r| <= ln(2) / 2."""
+    """(shifted, r): x = n ln(2) + r with an integer n, |r| <= ln(2) / 2 and shifted = n + the magic number."""
     shifted = x.fma(LOG2_E, f.magic)
     whole = shifted - f.magic
-    n = shifted.bits() - x.like(f.magic).bits()
     r = whole.fma(-f.ln2_high, x)
-    return n, whole.fma(-f.ln2_low, r)
+    return shifted, whole.fma(-f.ln2_low, r)
 
 
 def exp(x: Value, halvings: int = 0) -> Value:
     """exp(x) / 2^halvings."""
-    f = format_of(x)
-    x = clamp(x, f.underflow, f.overflow + 1.0 * halvings)
-    n, r = _reduced(x, f)
-    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
-    n = n - halvings
-    half = n >> 1  # in two steps, so that subnormal results round once and large ones overflow
-    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+    return exp_of_sum(x, None, halvings)
 
 
-def exp_of_sum(x: Value, low: Value) -> Value:
-    """exp(x + low) for a small low."""
+def exp_of_sum(x: Value, low: Value | None, halvings: int = 0) -> Value:
+    """exp(x + low) / 2^halvings for a small low."""
     f = format_of(x)
-    n, r = _reduced(clamp(x, f.underflow, f.overflow), f)
-    r = r + low
+    shifted, r = _reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
+    r = r if low is None else r + low
     value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
-    half = n >> 1
-    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+    return _scaled(value, shifted, f, -halvings)
 
 
 def short_exp(x: Value) -> Value:
     """exp(x) of float64 as exactly as float32 wants it (1e-10), for results that float32 can hold."""
-    n, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
+    shifted, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
     value = (r * r).fma(polynomial(r, SINGLE.exp_tail), r) + 1.0
-    return value * _power_of_two(n, DOUBLE)
+    return _scaled(value, shifted, DOUBLE)
 
 
 def expm1(x: Value) -> Value:
     f = format_of(x)
     inside = clamp(x, f.underflow / 2, f.overflow)
-    n, r = _reduced(inside, f)
+    shifted, r = _reduced(inside, f)
     small = (r * r).fma(polynomial(r, f.exp_tail), r)
-    half = _power_of_two(n - 1, f)
+    half = _power_of_two(shifted.bits() - (x.like(f.magic).bits() + 1), f)
     value = (small.fma(half, half - 0.5)) * 2.0
     return choose(x.abs() < f.tiny, x, value)
 
@@ -178,11 +193,9 @@ def exp2(x: Value) -> Value:
     f = format_of(x)
     x = clamp(x, f.underflow * LOG2_E, f.overflow * LOG2_E)
     shifted = x + f.magic
-    n = shifted.bits() - x.like(f.magic).bits()
     r = (x - (shifted - f.magic)) * 0.6931471805599453
     value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
-    half = n >> 1
-    return value * _power_of_two(half, f) * _power_of_two(n - half, f)
+    return _scaled(value, shifted, f)
 
 
 def split(x: Value, f: Format) -> tuple[Value, Value]:

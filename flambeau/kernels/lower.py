@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..formula.expression import Domain
-from . import function, hyperbolic, power, remainder, trigonometry
+from . import function, hyperbolic, power, remainder, segment, trigonometry
 from .code import Code, Value, choose
 
 
@@ -157,6 +157,7 @@ SINGLE: dict[str, Callable[..., Value]] = {
     "erf": function.erf,
     "erfc": function.erfc,
     "ndtr": function.ndtr,
+    "gate": segment.gate,
 }
 """Primitives that are formulas of others, and have a shorter form for float32."""
 

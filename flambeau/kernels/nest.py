@@ -28,7 +28,7 @@ from ..formula.expression import (
 )
 from ..formula.program import Program
 from . import lower, storage
-from .code import BITS, Code, Value, choose
+from .code import BITS, FLOATS, Code, Value, choose, element_of
 from .lower import Unsupported
 
 SCALAR, FULL, TRAILING, LEADING = range(4)
@@ -426,20 +426,29 @@ class Nest:
         code, lanes = self.code, self.lanes
         args, starts = [x.args[0] for x in items], self.starts(items)
         rules, kinds = [RULES[x.primitive.name] for x in items], [x.type for x in starts]
+        joins = [rule.joining(kind) for rule, kind in zip(rules, kinds)]
+        seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
         copies = 4 if len(order(args)) < 24 else 2
         totals = [code.slot(kind, start) for kind, start in zip(kinds, starts)]
         parts = [[code.slot(kind) for _ in range(copies)] for kind in kinds]
 
-        def add(i: Value, places: list[Value], mask: Value | None) -> None:
+        def values_at(i: Value, mask: Value | None) -> list[Value]:
             values = self.lanes_at([*args, *later], i, mask)
             for k, value in zip(later.values(), values[len(args) :]):
                 self.leave(k, value, i, mask)
-            for k, value in enumerate(values[: len(args)]):
-                value = value.convert(self.accumulator(items[k]))
-                if mask is not None:
-                    value = choose(mask, value, starts[k])
-                old = code.load(places[k], kinds[k])
-                code.store(rules[k].join(old, value), places[k])
+            found = [v.convert(self.accumulator(x)) for v, x in zip(values, items)]
+            return found if mask is None else [choose(mask, v, s) for v, s in zip(found, starts)]
+
+        def add(values: list[Value], places: list[Value]) -> None:
+            for join, value, place, kind in zip(joins, values, places, kinds):
+                code.store(join(code.load(place, kind), value), place)
+
+        def watch(several: list[list[Value]]) -> None:
+            """Note lanes with a nan; one comparison looks at two values."""
+            for k, place in seen.items():
+                for values, others in zip(several[::2], several[1::2] or several):
+                    found = values[k].compare("", "uno", others[k])
+                    code.store(code.load(place, found.type) | found, place)
 
         step = copies * lanes
         whole = begin + ((end - begin) & -step)
@@ -455,18 +464,30 @@ class Nest:
             after = block + BLOCK * step
             stop = choose(after < whole, after, whole)
             with code.loop(block, stop, step) as i:
-                for u in range(copies):
-                    add(i + u * lanes, [group[u] for group in parts], None)
-            for rule, total, group, kind in zip(rules, totals, parts, kinds):
+                several = [values_at(i + u * lanes, None) for u in range(copies)]
+                for u, values in enumerate(several):
+                    add(values, [group[u] for group in parts])
+                watch(several)
+            for join, total, group, kind in zip(joins, totals, parts, kinds):
                 values = [code.load(place, kind) for place in group]
                 while len(values) > 1:
-                    values = [rule.join(a, b) for a, b in zip(values[::2], values[1::2])]
-                code.store(rule.join(code.load(total, kind), values[0]), total)
+                    values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
+                code.store(join(code.load(total, kind), values[0]), total)
 
         self.in_styles([ALL_MOVE, ANY], write)
         with code.loop(whole, end, lanes) as i:
-            add(i, totals, self.mask(i, end))
-        return [code.load(total, kind) for total, kind in zip(totals, kinds)]
+            values = values_at(i, self.mask(i, end))
+            add(values, totals)
+            watch([values])
+        found = [code.load(total, kind) for total, kind in zip(totals, kinds)]
+        for k, place in seen.items():
+            strange = code.load(place, code.vector("i1"))
+            found[k] = choose(strange, found[k].like(float("nan")), found[k])
+        return found
+
+    def nothing_seen(self) -> Value:
+        kind = self.code.vector("i1")
+        return self.code.slot(kind, self.code.constant(0, kind))
 
     def accumulator(self, x: Expression) -> str:
         if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
@@ -485,10 +506,21 @@ def check_reductions(items: Sequence[Expression]) -> None:
 
 
 class Rule:
-    """How a reduction begins and joins."""
+    """How a reduction begins and joins.
 
-    def __init__(self, floating: float, integer: int, join: Any):
-        self.floating, self.integer, self.join = floating, integer, join
+    quick: Joins floats in one instruction of x86, and skips a second value that is nan; those are watched for.
+    """
+
+    def __init__(self, floating: float, integer: int, join: Any, quick: Any = None):
+        self.floating, self.integer, self.join, self.quick = floating, integer, join, quick
+
+    def watches(self, kind: str) -> bool:
+        """Does `joining` skip nans?"""
+        return self.quick is not None and element_of(kind) in FLOATS
+
+    def joining(self, kind: str) -> Any:
+        """How a walk joins values of a type."""
+        return self.quick if self.watches(kind) else self.join
 
     def start(self, kind: str) -> float:
         element = kind[kind.index(" x ") + 3 : -1]
@@ -504,8 +536,8 @@ _HUGE = 1 << 80
 RULES = {
     "sum": Rule(0.0, 0, lambda x, y: x + y),
     "prod": Rule(1.0, 1, lambda x, y: x * y),
-    "amax": Rule(float("-inf"), -_HUGE, lower.larger),
-    "amin": Rule(float("inf"), _HUGE, lower.smaller),
+    "amax": Rule(float("-inf"), -_HUGE, lower.larger, lambda x, y: choose(y > x, y, x)),
+    "amin": Rule(float("inf"), _HUGE, lower.smaller, lambda x, y: choose(y < x, y, x)),
     "any": Rule(0.0, 0, lambda x, y: x | y),
     "all": Rule(1.0, 1, lambda x, y: x & y),
 }

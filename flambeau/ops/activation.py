@@ -168,7 +168,7 @@ def gelu(x: Expression, approximate: str = "none") -> Expression:
         tensor([-0.1587,  0.8413])
     """
     if approximate == "none":
-        return x * s.ndtr(x)
+        return x * s.gate(x)
     if approximate != "tanh":
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
     return x * 0.5 * (1 + p.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)))
