@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap
-from ..formula.numeric import row_sum
+from ..kernels import gradient
 from .mode import mode
 from .node import Leaf, Node, Port
 
@@ -88,9 +88,9 @@ def _loop(
             if old is None:
                 heappush(heap, (-node.sequence, node))
             if node.outputs > 1:
-                pending[node] = part = _at_output(old, edge, part)
+                pending[node] = part = _at_output(old, edge, part, flow)
             else:
-                pending[node] = part if old is None else old + part
+                pending[node] = part if old is None else flow.add(old, part)
         edge = part = parts = node = old = None  # `_own` counts who holds a gradient
         if not heap:
             return
@@ -119,12 +119,12 @@ def _loop(
         edges = node.edges
 
 
-def _at_output(slots: list | None, port: Port, part: Any) -> list:
+def _at_output(slots: list | None, port: Port, part: Any, flow: Bare) -> list:
     """The pending gradients of a node with several outputs, with one more added."""
     if slots is None:
         slots = [None] * port.node.outputs
     old = slots[port.index]
-    slots[port.index] = part if old is None else old + part
+    slots[port.index] = part if old is None else flow.add(old, part)
     return slots
 
 
@@ -202,6 +202,9 @@ class Bare:
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
 
+    def add(self, old: Any, part: Any) -> Any:
+        return gradient.added(old, part)
+
     def cast(self, part: Any, kind: Any) -> Any:
         if part.dtype == kind.numpy:
             return part
@@ -217,7 +220,7 @@ class Bare:
             if old is None:
                 tensor._grad = wrap(_own(g), leaf.kind)
             elif old._node is None:
-                old._array += g
+                gradient.add_into(old._array, g)
                 old._cell[0] += 1
             else:
                 tensor._grad = old + wrap(g, leaf.kind)
@@ -337,6 +340,9 @@ class Recorded(Bare):
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return part if part.shape == shape else part._fit(shape)
 
+    def add(self, old: Any, part: Any) -> Any:
+        return old + part
+
     def cast(self, part: Any, kind: Any) -> Any:
         if part.dtype.is_complex and not kind.dtype.is_complex:
             part = part.real
@@ -366,7 +372,7 @@ def _own(g: Any) -> Any:
     """A gradient that nobody else holds, or a copy of it: what a user sees may be written to."""
     if g.base is None and g.flags.owndata and sys.getrefcount(g) <= HELD_HERE:
         return g
-    return g.copy()
+    return g.copy() if g.size < gradient.SMALL else gradient.owned(g)
 
 
 HELD_HERE = 4
@@ -379,14 +385,14 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
         return _spread(part, shape)
     extra = part.ndim - len(shape)
     if extra > 0:
-        part = row_sum(part, tuple(range(extra)))
+        part = gradient.summed(part, tuple(range(extra)))
     axes = tuple(
         i - part.ndim
         for i, size in enumerate(part.shape)
         if size != 1 and shape[i - part.ndim] == 1
     )
     if axes:
-        part = row_sum(part, axes, keepdims=True)
+        part = gradient.summed(part, axes, keepdims=True)
     return part if part.shape == shape else _spread(part, shape)
 
 

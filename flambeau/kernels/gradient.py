@@ -1,0 +1,83 @@
+"""What gradients need between operations: sums of two, sums over dimensions that were broadcast, copies.
+
+Large arrays take a kernel, which threads share; small ones are NumPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..formula import primitive
+from ..formula.expression import Domain, symbol
+from ..formula.numeric import row_sum
+from ..formula.program import Program
+from . import build, copying
+
+SMALL = 2048
+"""Elements below which NumPy is as fast."""
+
+
+def _built(dtype: Any, name: str, plain: Callable, into: bool = False) -> Callable:
+    """The kernel for arrays of a dtype, or what NumPy does."""
+    rows = name == "sum"
+    x, y = symbol("x", Domain.REAL), symbol("y", Domain.REAL)
+    program = Program((x,), (primitive.sum(x),)) if rows else Program((x, y), (x + y,))
+    dtypes = [dtype] * len(program.inputs)
+    return build(program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into) or plain
+
+
+_adds: dict[Any, Callable] = {}
+_writes: dict[Any, Callable] = {}
+_sums: dict[Any, Callable] = {}
+_FLOATS = frozenset("fd")
+
+
+def _is_large(x: Any) -> bool:
+    return x.size >= SMALL and x.__class__ is np.ndarray and x.dtype.char in _FLOATS
+
+
+def added(x: Any, y: Any) -> Any:
+    """x + y."""
+    if not _is_large(x):
+        return x + y
+    found = _adds.get(x.dtype)
+    if found is None:
+        found = _adds[x.dtype] = _built(x.dtype, "add", np.add)
+    return found(x, y)
+
+
+def add_into(x: Any, y: Any) -> None:
+    """x += y."""
+    if not _is_large(x):
+        x += y
+        return
+    found = _writes.get(x.dtype)
+    if found is None:
+        found = _writes[x.dtype] = _built(x.dtype, "add", _add_into, into=True)
+    found(x, x, y)
+
+
+def _add_into(target: Any, x: Any, y: Any) -> Any:
+    return np.add(x, y, out=target)
+
+
+def summed(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The sum over dimensions."""
+    if not _is_large(x):
+        return row_sum(x, axes, keepdims=keepdims)
+    found = _sums.get(x.dtype)
+    if found is None:
+        found = _sums[x.dtype] = _built(x.dtype, "sum", _row_sum)
+    value = found(x, tuple([axis % x.ndim - x.ndim for axis in axes]))
+    return value if keepdims else value.squeeze(axes)
+
+
+def _row_sum(x: Any, axes: tuple[int, ...]) -> Any:
+    return row_sum(x, axes, keepdims=True)
+
+
+owned = copying.contiguous
+"""A copy that nobody else holds."""
