@@ -372,7 +372,7 @@ def _own(g: Any) -> Any:
     """A gradient that nobody else holds, or a copy of it: what a user sees may be written to."""
     if g.base is None and g.flags.owndata and sys.getrefcount(g) <= HELD_HERE:
         return g
-    return g.copy() if g.size < gradient.SMALL else gradient.owned(g)
+    return gradient.owned(g)
 
 
 HELD_HERE = 4

@@ -10,11 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..formula import primitive
-from ..formula.expression import Domain, symbol
 from ..formula.numeric import row_sum
-from ..formula.program import Program
-from . import build, copying
+from . import build
 
 SMALL = 2048
 """Elements below which NumPy is as fast."""
@@ -22,11 +19,17 @@ SMALL = 2048
 
 def _built(dtype: Any, name: str, plain: Callable, into: bool = False) -> Callable:
     """The kernel for arrays of a dtype, or what NumPy does."""
+    from ..formula import primitive  # with the first large gradient
+    from ..formula.expression import Domain, symbol
+    from ..formula.program import Program
+
     rows = name == "sum"
     x, y = symbol("x", Domain.REAL), symbol("y", Domain.REAL)
     program = Program((x,), (primitive.sum(x),)) if rows else Program((x, y), (x + y,))
     dtypes = [dtype] * len(program.inputs)
-    return build(program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into) or plain
+    return (
+        build(program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into) or plain
+    )
 
 
 _adds: dict[Any, Callable] = {}
@@ -79,5 +82,10 @@ def _row_sum(x: Any, axes: tuple[int, ...]) -> Any:
     return row_sum(x, axes, keepdims=True)
 
 
-owned = copying.contiguous
-"""A copy that nobody else holds."""
+def owned(x: Any) -> Any:
+    """A copy that nobody else holds."""
+    if x.size < SMALL:
+        return x.copy()
+    from . import copying
+
+    return copying.contiguous(x)

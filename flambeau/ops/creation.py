@@ -22,6 +22,7 @@ from ..core.number import converted, inferred, number
 from ..core.quiet import quiet
 from ..core.size import Size
 from ..core.tensor import Tensor
+from ..kernels import memory as blocks
 from .factory import (
     check_placement,
     factory,
@@ -47,9 +48,7 @@ def plain_kind() -> Kind | None:
 
 
 def _ones(shape: Any, dtype: Any) -> Any:
-    array = np.empty(shape, dtype)
-    array.fill(1)  # twice as fast as np.ones
-    return array
+    return blocks.full(shape, dtype, 1)
 
 
 def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
@@ -133,9 +132,9 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
     return public(name)(function)
 
 
-zeros = _filled("zeros", 0, np.zeros, "Zeros")
+zeros = _filled("zeros", 0, blocks.zeros, "Zeros")
 ones = _filled("ones", 1, _ones, "Ones")
-empty = _filled("empty", None, np.empty, "Uninitialised memory")
+empty = _filled("empty", None, blocks.fresh, "Uninitialised memory")
 
 
 def full(size: Any, fill_value: Any, **options: Any) -> Tensor:
@@ -160,10 +159,9 @@ def full(size: Any, fill_value: Any, **options: Any) -> Tensor:
     kind = state.kind or plain_kind()
     if plain and kind is not None and -3e38 < fill_value < 3e38 and kind.dtype.itemsize > 2:
         try:
-            array = np.empty(size, kind.numpy)
+            array = blocks.full(size, kind.numpy, fill_value)
         except (TypeError, ValueError, MemoryError):
             return _full(size, fill_value)
-        array.fill(fill_value)
         return handle.make(array, kind, None, [0], None)
     return _full(size, fill_value, **options)
 

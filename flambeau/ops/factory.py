@@ -17,6 +17,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..autograd.variable import requires_grad_
 from ..core import tensor as handle
 from ..core.device import defaults, resolve
@@ -25,6 +27,7 @@ from ..core.kind import Kind, kind_of
 from ..core.layout import check_memory_format, check_options
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
+from ..kernels import memory as blocks
 from .write import write_out
 
 SHARED_DOC = """        dtype: Default: the default dtype, unless the values say otherwise.
@@ -127,6 +130,13 @@ def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = No
         RuntimeError: The memory cannot be had.
     """
     try:
+        if kind.xp is np:
+            if value is None:
+                return blocks.fresh(shape, kind.numpy)
+            if value.__class__ is int and value == 0:
+                return blocks.zeros(shape, kind.numpy)
+            with quiet():
+                return blocks.full(shape, kind.numpy, value)
         if value is None:
             return kind.xp.empty(shape, kind.numpy)
         if value.__class__ is int and value == 0:

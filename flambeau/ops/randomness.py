@@ -17,6 +17,7 @@ from ..core.kind import Kind
 from ..core.layout import empty_like
 from ..core.number import integer
 from ..core.tensor import Tensor
+from ..kernels import memory as blocks
 from .creation import plain_kind
 from .factory import (
     check_placement,
@@ -131,7 +132,7 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         chosen = kind()
-        array = np.empty(sizes(size, name), chosen.numpy)
+        array = blocks.fresh(sizes(size, name), chosen.numpy)
         return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
 
     def like(
