@@ -20,6 +20,7 @@ _LAZY = {
     "indexed",
     "joining",
     "limits",
+    "many",
     "masking",
     "scan",
     "sorting",

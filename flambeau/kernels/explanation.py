@@ -184,11 +184,14 @@ def _arrays(call: Call) -> list[np.ndarray]:
     """The arrays that a call reads and writes, each once; those that it fills anew are among its results."""
     values = call.value if isinstance(call.value, tuple) else (call.value,)
     found: dict[int, np.ndarray] = {}
+    written = call.recipe.written(call.given)
     for i, x in enumerate((*call.given, *values)):
         if isinstance(x, np.ndarray):
-            operand_too = any(x is y for y in call.given[call.recipe.targets :])
-            key = id(x) if not (i < call.recipe.targets and operand_too) else -i - 1
-            found[key] = x  # written to in place: read, and written
+            operand_too = call.recipe.updates or any(x is y for y in call.given[written:])
+            key = -i - 1 if i < written and operand_too else id(x)
+            found[key] = x
+            if i < written and operand_too:  # in place: read, and written
+                found[id(x)] = x
     return list(found.values())
 
 
@@ -199,7 +202,10 @@ def _touched(x: np.ndarray) -> int:
 
 def _extent(nest: Nest, call: Call) -> tuple[int, int]:
     """How many rows of how many elements."""
-    given = call.given[call.recipe.targets :]
+    told = call.recipe.extent(call.given)
+    if told is not None:
+        return told
+    given = call.given[call.recipe.written(call.given) :]
     full = [x for x, symbol in zip(given, nest.program.inputs) if symbol.full]
     shape: Sequence[int] = np.broadcast_shapes(*(x.shape for x in full))
     total = math.prod(shape)
@@ -214,7 +220,7 @@ def _extent(nest: Nest, call: Call) -> tuple[int, int]:
 
 def _fastest(call: Call) -> float:
     """The fastest time of the kernel with these arrays; it writes to copies."""
-    targets = {id(x): x.copy() for x in call.given[: call.recipe.targets]}
+    targets = {id(x): x.copy() for x in call.given[: call.recipe.written(call.given)]}
     given = [targets.get(id(x), x) for x in call.given]
     kernel = call.kernel
     return limits.fastest(lambda: kernel(*given))

@@ -6,7 +6,7 @@ function of its own, and that has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ class Recipe:
         text: Writes its module in LLVM's intermediate language.
         nest: Makes the loop nest of a formula; None for kernels that are written by hand.
         targets: How many of its first arguments it writes to.
+        updates: Does it read them too?
     """
+
+    updates = False
 
     __slots__ = ("nest", "targets", "text")
 
@@ -28,6 +31,14 @@ class Recipe:
         self, text: Callable[[], str], nest: Callable[[], Nest] | None = None, targets: int = 0
     ):
         self.text, self.nest, self.targets = text, nest, targets
+
+    def written(self, given: Sequence[Any]) -> int:
+        """How many of the first of these arguments it writes to."""
+        return self.targets
+
+    def extent(self, given: Sequence[Any]) -> tuple[int, int] | None:
+        """How many rows of how many elements it computes; None if the shapes alone say it."""
+        return None
 
     @property
     def recipe(self) -> Recipe:

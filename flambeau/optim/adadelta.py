@@ -62,15 +62,24 @@ class Adadelta(Optimizer):
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         return "square_avg", "acc_delta"
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        lr, rho, eps = number(group["lr"], group["differentiable"]), group["rho"], group["eps"]
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        lr, rho = number(group["lr"], group["differentiable"]), group["rho"]
+        numbers = {"lr": lr, "keep": rho, "gain": 1 - rho, "eps": group["eps"]}
+        return lambda t: (adadelta, dict(numbers))
 
-        def change(xp: Any, p: Any, g: Any, t: float, square: Any, moved: Any) -> None:
-            square *= rho
-            square += (1 - rho) * (g * g)
-            delta = xp.sqrt(moved + eps) / xp.sqrt(square + eps) * g
-            moved *= rho
-            moved += (1 - rho) * (delta * delta)
-            p -= lr * delta
 
-        return change
+def adadelta(
+    xp: Any,
+    p: Any,
+    g: Any,
+    square: Any,
+    moved: Any,
+    *,
+    lr: Any,
+    keep: float,
+    gain: float,
+    eps: float,
+) -> tuple:
+    square = keep * square + gain * (g * g)
+    delta = xp.sqrt(moved + eps) / xp.sqrt(square + eps) * g
+    return p - lr * delta, square, keep * moved + gain * (delta * delta)

@@ -82,15 +82,15 @@ class Adagrad(Optimizer):
             "the optimiser in one process"
         )
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        lr, decay, eps = (
-            number(group["lr"], group["differentiable"]),
-            group["lr_decay"],
-            group["eps"],
-        )
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        lr = number(group["lr"], group["differentiable"])
 
-        def change(xp: Any, p: Any, g: Any, t: float, total: Any) -> None:
-            total += g * g
-            p -= (lr / (1 + (t - 1) * decay)) * (g / (xp.sqrt(total) + eps))
+        def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
+            return adagrad, {"rate": lr / (1 + (t - 1) * group["lr_decay"]), "eps": group["eps"]}
 
-        return change
+        return numbers
+
+
+def adagrad(xp: Any, p: Any, g: Any, total: Any, *, rate: Any, eps: float) -> tuple:
+    total = total + g * g
+    return p - rate * (g / (xp.sqrt(total) + eps)), total

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
-from . import fused
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
 from .state import number
 
@@ -85,28 +84,21 @@ class Adam(Optimizer):
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        function, numbers = self.formula(group)
-
-        def change(xp: Any, p: Any, g: Any, t: float, *state: Any) -> None:
-            fused.step(xp, function, p, g, state, numbers(t))
-
-        return change
-
-    def formula(self, group: dict[str, Any]) -> Any:
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr, eps = number(group["lr"], group["differentiable"]), group["eps"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
 
-        def numbers(t: float) -> dict[str, Any]:
-            return {
+        def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
+            return adam, {
                 "rate": lr / (1 - beta1**t),
                 "correction": math.sqrt(1 - beta2**t),
-                "beta1": beta1,
-                "beta2": beta2,
+                "gain1": 1 - beta1,
+                "keep2": beta2,
+                "gain2": 1 - beta2,
                 "eps": eps,
             }
 
-        return adam, numbers
+        return numbers
 
 
 def adam(
@@ -119,19 +111,18 @@ def adam(
     *,
     rate: Any,
     correction: float,
-    beta1: float,
-    beta2: float,
+    gain1: float,
+    keep2: float,
+    gain2: float,
     eps: float,
 ) -> tuple:
     """Kingma and Ba's step; with the largest mean square so far, Reddi et al.'s."""
-    mean = mean + (1 - beta1) * (g - mean)
-    square = beta2 * square + (1 - beta2) * (g * g)
+    mean = mean + gain1 * (g - mean)
+    square = keep2 * square + gain2 * (g * g)
     if largest is None:
-        scale = xp.sqrt(square) / correction + eps
-        return p - rate * (mean / scale), mean, square
+        return p - rate * (mean / (xp.sqrt(square) / correction + eps)), mean, square
     largest = xp.maximum(largest, square)
-    scale = xp.sqrt(largest) / correction + eps
-    return p - rate * (mean / scale), mean, square, largest
+    return p - rate * (mean / (xp.sqrt(largest) / correction + eps)), mean, square, largest
 
 
 class AdamW(Adam):

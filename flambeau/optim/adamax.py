@@ -61,13 +61,28 @@ class Adamax(Optimizer):
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         return "exp_avg", "exp_inf"
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
-        eps = group["eps"]
 
-        def change(xp: Any, p: Any, g: Any, t: float, mean: Any, largest: Any) -> None:
-            mean += (1 - beta1) * (g - mean)
-            largest[...] = xp.maximum(largest * beta2, abs(g) + eps)
-            p -= (lr / (1 - beta1**t)) * (mean / largest)
+        def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
+            given = {"gain1": 1 - beta1, "keep2": beta2, "eps": group["eps"]}
+            return adamax, {**given, "rate": lr / (1 - beta1**t)}
 
-        return change
+        return numbers
+
+
+def adamax(
+    xp: Any,
+    p: Any,
+    g: Any,
+    mean: Any,
+    largest: Any,
+    *,
+    rate: Any,
+    gain1: float,
+    keep2: float,
+    eps: float,
+) -> tuple:
+    mean = mean + gain1 * (g - mean)
+    largest = xp.maximum(largest * keep2, abs(g) + eps)
+    return p - rate * (mean / largest), mean, largest

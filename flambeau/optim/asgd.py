@@ -58,22 +58,30 @@ class ASGD(Optimizer):
         super().__init__(params, defaults)
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
-        return "eta", "mu", "ax"
+        return ("ax",)
 
     def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         state["step"] = scalar(0.0)
         state["eta"], state["mu"] = scalar(number(group["lr"])), scalar(1.0)
         state["ax"] = zeros_like(p)
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        lr, lambd = number(group["lr"], group["differentiable"]), group["lambd"]
-        alpha, start = group["alpha"], group["t0"]
+    def count(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """The step size, and the weight of this step in the average; those of the next one are kept."""
+        t, lr = super().count(state, group), number(group["lr"])
+        eta, mu = state["eta"]._array, state["mu"]._array
+        now = eta.item(), mu.item()
+        eta.fill(lr / (1 + group["lambd"] * lr * t) ** group["alpha"])
+        mu.fill(1 / max(1, t - group["t0"]))
+        return now
 
-        def change(xp: Any, p: Any, g: Any, t: float, eta: Any, mu: Any, average: Any) -> None:
-            p *= 1 - lambd * eta.item()
-            p -= eta.item() * g
-            average += mu.item() * (p - average)
-            eta[...] = lr / (1 + lambd * lr * t) ** alpha
-            mu[...] = 1 / max(1, t - start)
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        def numbers(clock: tuple[float, float]) -> tuple[Callable, dict[str, Any]]:
+            eta, mu = clock
+            return asgd, {"eta": eta, "keep": 1 - group["lambd"] * eta, "mu": mu}
 
-        return change
+        return numbers
+
+
+def asgd(xp: Any, p: Any, g: Any, average: Any, *, eta: float, keep: float, mu: float) -> tuple:
+    p = p * keep - eta * g
+    return p, average + mu * (p - average)

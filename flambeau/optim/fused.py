@@ -1,8 +1,8 @@
-"""A parameter's step as a formula of its value, gradient and state: one pass over memory, by all threads.
+"""Parameters' steps as formulas of their value, gradient and state: one pass over memory for all of them.
 
-The formula is a plain function ``f(xp, p, g, *state, **numbers)`` that gives the new value and state; xp has the
+A formula is a plain function ``f(xp, p, g, *state, **numbers)`` that gives the new value and state; xp has the
 functions it needs. It is called with arrays, with tensors (where the step is recorded) and with symbols,
-of which a kernel is made.
+of which a kernel is made that takes all parameters at once.
 """
 
 from __future__ import annotations
@@ -14,52 +14,105 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..core.tensor import Tensor
 from ..formula import primitive
 from ..formula.evaluate import compile_program
 from ..formula.expression import parameter, symbol
 from ..formula.program import Program
+from .state import handles
 
 
-def step(xp: Any, formula: Callable, p: Any, g: Any, state: Sequence[Any], numbers: dict) -> None:
-    """Do the step with arrays or tensors, in place."""
-    for target, value in zip((p, *state), formula(xp, p, g, *state, **numbers)):
-        if xp is np:
-            target[...] = value
+class Batch:
+    """Parameters of one dtype that step by one formula with the same numbers.
+
+    Args:
+        kind: Of the parameters (see `core.kind`).
+        formula, numbers: What an algorithm's `plan` gives, `completed` where that has to be.
+        states: How many arrays of state a parameter has.
+        recorded: Is the step to be differentiated?
+
+    Attributes:
+        members: (parameter, gradient, state) of each.
+    """
+
+    __slots__ = ("formula", "kernel", "members", "numbers", "recorded", "states")
+
+    def __init__(
+        self, kind: Any, formula: Callable, numbers: dict[str, Any], states: int, recorded: bool
+    ):
+        self.formula, self.numbers, self.recorded, self.states = formula, numbers, recorded, states
+        self.members: list[tuple[Tensor, Tensor, Sequence[Tensor]]] = []
+        self.kernel = None if recorded else kernel(formula, kind, states, tuple(numbers))
+
+    def run(self) -> None:
+        """Let them step."""
+        members = self.members
+        if self.kernel is None:
+            for member in members:
+                self.one(*member)
         else:
-            target.copy_(value)
+            arrays = [p._array for p, _, _ in members]
+            for i in range(self.states):
+                arrays += [state[i]._array for _, _, state in members]
+            arrays += [grad._array for _, grad, _ in members]
+            self.kernel(*arrays, *map(float, self.numbers.values()))
+        if not self.recorded:
+            for p, _, _ in members:
+                p._cell[0] += 1
+
+    def one(self, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> None:
+        xp, value, g, *kept = handles(self.recorded, p, grad, state)
+        found = self.formula(xp, value, g, *kept, **self.numbers)
+        for i, (target, new) in enumerate(zip((value, *kept), found)):
+            if self.recorded:
+                target.copy_(new)
+            else:
+                target[...] = settled(xp, new, target.dtype) if i else new
+
+
+def settled(xp: Any, value: Any, dtype: Any) -> Any:
+    """State with 0 in place of subnormal numbers.
+
+    Where gradients have stopped, running means shrink by a factor a step until they are subnormal, stay
+    so for ever, and arithmetic on such numbers is some thirty times as slow.
+    """
+    if dtype.kind != "f":
+        return value
+    return xp.where(abs(value) < float(np.finfo(dtype).tiny), 0.0, value)
 
 
 @cache
-def kernel(
-    formula: Callable, dtype: Any, state: int, numbers: tuple[str, ...], maximize: bool, decay: str
-) -> Callable | None:
-    """The step as a function ``(*targets, p, g, *state, *numbers)``; None without kernels.
+def completed(formula: Callable, maximize: bool, decay: str) -> Callable:
+    """A formula with what most algorithms have in common.
 
     decay: "" for none; "gradient" adds the number `decay` times p to the gradient; "value" first multiplies
         p by it.
     """
+
+    def complete(xp: Any, p: Any, g: Any, *state: Any, decay: Any = None, **numbers: Any) -> tuple:
+        if maximize:
+            g = -g
+        if where == "gradient":
+            g = g + decay * p
+        elif where == "value":
+            p = p * decay
+        return formula(xp, p, g, *state, **numbers)
+
+    where = decay
+    complete.__name__ = formula.__name__
+    return complete
+
+
+@cache
+def kernel(formula: Callable, kind: Any, states: int, numbers: tuple[str, ...]) -> Callable | None:
+    """The step of many parameters: ``f(*values, *first states, ..., *gradients, *numbers)``; None if there is none."""
+    dtype = kind.numpy
+    if not kernels.enabled() or kind.xp is not np or dtype.char not in "fd":
+        return None
     p, g = symbol("p"), symbol("g")
-    kept = [symbol(f"state{i}") for i in range(state)]
-    value: Any = p * parameter("decay") if decay == "value" else p
-    gradient: Any = -g if maximize else g
-    if decay == "gradient":
-        gradient = gradient + p * parameter("decay")
-    given = {name: parameter(name) for name in numbers}
-    roots = tuple(formula(primitive, value, gradient, *kept, **given))
-    parameters = (*numbers, "decay") if decay else numbers
-    program = Program((p, g, *kept), roots, parameters)
-    dtypes = [dtype] * (2 + state)
-    interpreter = compile_program(program, np, dtype, formula.__name__)
-    return kernels.build(
-        program, dtypes, dtype, dtypes[1:], formula.__name__, False, interpreter, into=True
-    )
-
-
-def fits(p: Any, g: Any, state: Sequence[Any]) -> bool:
-    """Does a kernel take these arrays as they lie?"""
-    dtype = p.dtype
-    return (
-        dtype.char in "fd"
-        and p.__class__ is np.ndarray
-        and all(x.dtype is dtype and x.shape == p.shape for x in (g, *state))
-    )
+    kept = [symbol(f"state{i}") for i in range(states)]
+    found = formula(primitive, p, g, *kept, **{name: parameter(name) for name in numbers})
+    roots = (found[0], *(settled(primitive, x, dtype) for x in found[1:]))
+    program = Program((p, *kept, g), roots, numbers)
+    name = formula.__name__
+    return kernels.many.build(program, dtype, name, compile_program(program, np, dtype, name))

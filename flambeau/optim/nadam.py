@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
-from .state import number, scalar
+from .state import number, scalar, zeros_like
 
 
 class NAdam(Optimizer):
@@ -66,28 +66,46 @@ class NAdam(Optimizer):
         super().__init__(params, defaults)
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
-        return "mu_product", "exp_avg", "exp_avg_sq"
+        return "exp_avg", "exp_avg_sq"
 
     def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        super().start(p, state, group)
-        state["mu_product"] = scalar(1.0)
+        state["step"], state["mu_product"] = scalar(0.0), scalar(1.0)
+        state |= {name: zeros_like(p) for name in self.slots(group)}
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+    def count(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """The step's number, and the product of all momenta."""
+        t, product = super().count(state, group), state["mu_product"]._array
+        product *= momentum(t, group)
+        return t, product.item()
+
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
-        eps, decay = group["eps"], group["momentum_decay"]
 
-        def momentum(t: float) -> float:
-            return beta1 * (1 - 0.5 * 0.96 ** (t * decay))
+        def numbers(clock: tuple[float, float]) -> tuple[Callable, dict[str, Any]]:
+            t, so_far = clock
+            now, later = momentum(t, group), momentum(t + 1, group)
+            return nadam, {
+                "rate": lr * (1 - now) / (1 - so_far),
+                "ahead": lr * later / (1 - so_far * later),
+                "correction": 1 - beta2**t,
+                "gain1": 1 - beta1,
+                "keep2": beta2,
+                "gain2": 1 - beta2,
+                "eps": group["eps"],
+            }
 
-        def change(xp: Any, p: Any, g: Any, t: float, product: Any, mean: Any, square: Any) -> None:
-            now, later = momentum(t), momentum(t + 1)
-            product *= now
-            so_far = product.item()
-            mean += (1 - beta1) * (g - mean)
-            square *= beta2
-            square += (1 - beta2) * (g * g)
-            scale = xp.sqrt(square / (1 - beta2**t)) + eps
-            p -= (lr * (1 - now) / (1 - so_far)) * (g / scale)
-            p -= (lr * later / (1 - so_far * later)) * (mean / scale)
+        return numbers
 
-        return change
+
+def momentum(t: float, group: dict[str, Any]) -> float:
+    return group["betas"][0] * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
+
+
+def nadam(
+    xp: Any, p: Any, g: Any, mean: Any, square: Any, *, rate: Any, ahead: Any, correction: float, gain1: float,
+    keep2: float, gain2: float, eps: float,
+) -> tuple:  # fmt: skip
+    mean = mean + gain1 * (g - mean)
+    square = keep2 * square + gain2 * (g * g)
+    scale = xp.sqrt(square / correction) + eps
+    return p - rate * (g / scale) - ahead * (mean / scale), mean, square

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..autograd.mode import enable_grad, mode
@@ -13,7 +13,7 @@ from ..autograd.node import Handle
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
 from . import fused
-from .state import FLUSHED, Stateful, flush, handles, number, start_step
+from .state import Stateful, number, start_step
 
 _pre_hooks: OrderedDict = OrderedDict()
 _post_hooks: OrderedDict = OrderedDict()
@@ -58,7 +58,7 @@ def _watched(step: Callable) -> Callable:
 
 
 class Optimizer(Stateful):
-    """Base class of optimisers. Own ones override `step`, or write `rule` and `slots`.
+    """Base class of optimisers. Own ones override `step`, or write `plan` and `slots`.
 
     Args:
         params: Parameters, ``(name, parameter)`` pairs, or dicts of groups with their own options.
@@ -68,7 +68,7 @@ class Optimizer(Stateful):
         TypeError: A parameter is no tensor.
         ValueError: There are none, one occurs twice, or one is no leaf.
 
-    An algorithm of this package is a formula in `rule`: it runs on bare arrays, or on tensors where
+    An algorithm of this package is a formula (see `plan`): it becomes a kernel, and runs on tensors where
     ``differentiable=True`` asks for a recorded step. There is one implementation, so ``foreach=`` and
     ``fused=``, which choose among PyTorch's, give the same result whatever they are.
 
@@ -141,80 +141,65 @@ class Optimizer(Stateful):
         return loss
 
     def update(self, group: dict[str, Any]) -> None:
-        """Change one group's parameters, each by the algorithm's `rule`."""
-        recorded = group.get("differentiable", False)
-        names, change = self.slots(group), self.rule(group)
-        formula = None if recorded else self.formula(group)
-        decay, maximize = group.get("weight_decay", 0), group.get("maximize", False)
-        decoupled = group.get("decoupled_weight_decay", False)
+        """Change one group's parameters by the algorithm's `plan`, all together where a kernel can."""
         if group.get("capturable"):
             _check_capturable(group)
+        recorded, maximize = group.get("differentiable", False), group.get("maximize", False)
+        names, plan, prepare = self.slots(group), self.plan(group), self.prepare
+        decay, how = _decay(group, recorded)
+        batches: dict[Any, fused.Batch] = {}
+        last: Any = None
         for p in group["params"]:
-            grad = p.grad
+            try:
+                grad = p._grad
+            except AttributeError:  # it never had one; the property warns where none can come
+                grad = p.grad
             if grad is None:
                 continue
-            state = self.state[p]
-            if not state:
-                self.start(p, state, group)
-            step = state["step"]._array
-            step += 1
-            if formula is not None:
-                kept = [state[name]._array for name in names]
-                if self._fused(group, formula, p._array, grad._array, step.item(), kept):
-                    p._cell[0] += 1
-                    continue
-            xp, value, g, *kept = handles(recorded, p, grad, [state[name] for name in names])
-            if maximize:
-                g = -g
-            if decay and decoupled:
-                value *= 1 - number(group["lr"], recorded) * decay
-            elif decay:
-                g = g + decay * value
-            t = step.item()
-            change(xp, value, g, t, *kept)
-            if not recorded:
-                p._cell[0] += 1
-                if t % FLUSHED == 0:
-                    flush(kept)
+            clock, state = prepare(p, group, names)
+            key = p._kind, clock
+            if key != last:
+                last = key
+                batch = batches.get(key)
+                if batch is None:
+                    formula, numbers = plan(clock)
+                    if how:
+                        numbers["decay"] = decay
+                    if how or maximize:
+                        formula = fused.completed(formula, maximize, how)
+                    batch = fused.Batch(p._kind, formula, numbers, len(names), recorded)
+                    batches[key] = batch
+                add = batch.members.append
+            add((p, grad, state))
+        for batch in batches.values():
+            batch.run()
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        """The algorithm, its options taken from the group: ``change(xp, p, g, t, *state)``.
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        """The algorithm, with the group's options: from what `count` gave to a formula and its numbers.
 
-        It changes p and the state in place; xp has the functions (sqrt, maximum, ...), t counts steps
-        from 1, and the state's entries come in the order of `slots`.
+        The formula is ``f(xp, p, g, *state, **numbers)`` and gives the new p and state, in the order of
+        `slots`; xp has the functions (sqrt, maximum, ...). It must be a function of a module: the kernel
+        is kept by it. Decay and the gradient's sign are not its business.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} defines no algorithm: override step(), or write rule() and slots()"
+            f"{type(self).__name__} defines no algorithm: override step(), or write plan() and slots()"
         )
 
-    def formula(self, group: dict[str, Any]) -> Any:
-        """(formula, numbers): the algorithm as `fused` takes it, and its numbers by the step's count.
+    def prepare(
+        self, p: Tensor, group: dict[str, Any], names: tuple[str, ...]
+    ) -> tuple[Any, Sequence[Tensor]]:
+        """What `count` says of this step, and the parameter's state."""
+        state = self.state[p]
+        if not state:
+            self.start(p, state, group)
+        return self.count(state, group), [state[name] for name in names]
 
-        None where there is only a `rule`. Decay and the gradient's sign are not the formula's business.
-        """
-        return None
-
-    def _fused(
-        self, group: dict[str, Any], formula: Any, p: Any, g: Any, t: float, state: list[Any]
-    ) -> bool:
-        """Do the step by one kernel; False if the arrays are not such as it takes."""
-        if not fused.fits(p, g, state):
-            return False
-        function, numbers = formula
-        given = numbers(t)
-        decay, value = group["weight_decay"], ""
-        if decay:
-            value = "value" if group.get("decoupled_weight_decay") else "gradient"
-        kernel = fused.kernel(function, p.dtype, len(state), tuple(given), group["maximize"], value)
-        if kernel is None:
-            return False
-        listed = [*given.values()]
-        if decay:
-            listed.append(1 - number(group["lr"]) * decay if value == "value" else float(decay))
-        kernel(p, *state, p, g, *state, *listed)
-        if t % FLUSHED == 0:
-            flush(state)
-        return True
+    def count(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
+        """Count a step. Gives all that the numbers of the step depend on besides the group: its number."""
+        step = state["step"]._array
+        t = step.item() + 1
+        step.fill(t)
+        return t
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of what is kept for each parameter from step to step, beside the count."""
@@ -306,6 +291,16 @@ def _parted(params: Any) -> tuple[list[str], list[Any]]:
     if named:
         return [name for name, _ in listed], [p for _, p in listed]
     return [], listed
+
+
+def _decay(group: dict[str, Any], recorded: bool) -> tuple[Any, str]:
+    """How weights decay: the number that `fused.completed` takes, and where it enters."""
+    decay = number(group.get("weight_decay", 0), recorded)
+    if not decay:
+        return 0, ""
+    if group.get("decoupled_weight_decay"):
+        return 1 - number(group["lr"], recorded) * decay, "value"
+    return decay, "gradient"
 
 
 def _check_fused(defaults: dict[str, Any]) -> None:

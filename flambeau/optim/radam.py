@@ -64,21 +64,43 @@ class RAdam(Optimizer):
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq"
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
-        eps = group["eps"]
         limit = 2 / (1 - beta2) - 1
 
-        def change(xp: Any, p: Any, g: Any, t: float, mean: Any, square: Any) -> None:
-            mean += (1 - beta1) * (g - mean)
-            square *= beta2
-            square += (1 - beta2) * (g * g)
+        def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
             left1, left2 = 1 - beta1**t, 1 - beta2**t
             length = limit - 2 * t * beta2**t / left2  # of the average that the mean square is
-            step = mean * (lr / left1)
-            if length > 5:
-                trust = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
-                step = step * ((trust * left2) ** 0.5) / (xp.sqrt(square) + eps)
-            p -= step
+            given = {"gain1": 1 - beta1, "keep2": beta2, "gain2": 1 - beta2, "rate": lr / left1}
+            if length <= 5:
+                return distrusting, given
+            trust = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
+            return trusting, {**given, "trust": (trust * left2) ** 0.5, "eps": group["eps"]}
 
-        return change
+        return numbers
+
+
+def distrusting(
+    xp: Any,
+    p: Any,
+    g: Any,
+    mean: Any,
+    square: Any,
+    *,
+    rate: Any,
+    gain1: float,
+    keep2: float,
+    gain2: float,
+) -> tuple:
+    """A step by the mean alone."""
+    mean = mean + gain1 * (g - mean)
+    return p - rate * mean, mean, keep2 * square + gain2 * (g * g)
+
+
+def trusting(
+    xp: Any, p: Any, g: Any, mean: Any, square: Any, *, rate: Any, gain1: float, keep2: float, gain2: float,
+    trust: float, eps: float,
+) -> tuple:  # fmt: skip
+    mean = mean + gain1 * (g - mean)
+    square = keep2 * square + gain2 * (g * g)
+    return p - rate * mean * trust / (xp.sqrt(square) + eps), mean, square

@@ -68,24 +68,60 @@ class RMSprop(Optimizer):
         momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
         return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
-        lr, alpha, eps = number(group["lr"], group["differentiable"]), group["alpha"], group["eps"]
-        momentum, centered = group["momentum"], group["centered"]
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        lr, alpha = number(group["lr"], group["differentiable"]), group["alpha"]
+        numbers = {"lr": lr, "keep": alpha, "gain": 1 - alpha, "eps": group["eps"]}
+        formula: Callable = centered if group["centered"] else rmsprop
+        if group["momentum"] > 0:
+            numbers["momentum"] = group["momentum"]
+            formula = centered_with_momentum if group["centered"] else with_momentum
+        return lambda t: (formula, dict(numbers))
 
-        def change(xp: Any, p: Any, g: Any, t: float, square: Any, *more: Any) -> None:
-            square *= alpha
-            square += (1 - alpha) * (g * g)
-            spread = square
-            if centered:
-                mean = more[-1]
-                mean += (1 - alpha) * (g - mean)
-                spread = square - mean * mean
-            step = g / (xp.sqrt(spread) + eps)
-            if momentum:
-                kept = more[0]
-                kept *= momentum
-                kept += step
-                step = kept
-            p -= lr * step
 
-        return change
+def rmsprop(
+    xp: Any, p: Any, g: Any, square: Any, *, lr: Any, keep: float, gain: float, eps: float
+) -> tuple:
+    square = keep * square + gain * (g * g)
+    return p - lr * (g / (xp.sqrt(square) + eps)), square
+
+
+def centered(
+    xp: Any,
+    p: Any,
+    g: Any,
+    square: Any,
+    mean: Any,
+    *,
+    lr: Any,
+    keep: float,
+    gain: float,
+    eps: float,
+) -> tuple:
+    """The squares are those of the distance from the mean gradient."""
+    square, mean = keep * square + gain * (g * g), mean + gain * (g - mean)
+    return p - lr * (g / (xp.sqrt(square - mean * mean) + eps)), square, mean
+
+
+def with_momentum(
+    xp: Any, p: Any, g: Any, square: Any, moving: Any, *, momentum: float, lr: Any, **numbers: float
+) -> tuple:
+    ahead, square = rmsprop(xp, 0.0, g, square, lr=-1.0, **numbers)
+    moving = momentum * moving + ahead
+    return p - lr * moving, square, moving
+
+
+def centered_with_momentum(
+    xp: Any,
+    p: Any,
+    g: Any,
+    square: Any,
+    moving: Any,
+    mean: Any,
+    *,
+    momentum: float,
+    lr: Any,
+    **numbers: float,
+) -> tuple:
+    ahead, square, mean = centered(xp, 0.0, g, square, mean, lr=-1.0, **numbers)
+    moving = momentum * moving + ahead
+    return p - lr * moving, square, moving, mean

@@ -62,15 +62,26 @@ class Rprop(Optimizer):
         lr = number(group["lr"])
         state["step_size"] = zeros_like(p, complex(lr, lr) if p.is_complex() else lr)
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., None]:
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         (shrink, grow), (low, high) = group["etas"], group["step_sizes"]
+        numbers = {"shrink": shrink, "grow": grow, "low": low, "high": high}
+        return lambda t: (rprop, dict(numbers))
 
-        def change(xp: Any, p: Any, g: Any, t: float, last: Any, size: Any) -> None:
-            agreed = xp.sign(g * last)
-            size *= 1 + (agreed > 0) * (grow - 1) + (agreed < 0) * (shrink - 1)
-            size[...] = xp.clip(size, low, high)
-            g = g * (agreed >= 0)  # after a jump over a minimum: wait, and forget the sign
-            p -= xp.sign(g) * size
-            last[...] = g
 
-        return change
+def rprop(
+    xp: Any,
+    p: Any,
+    g: Any,
+    last: Any,
+    size: Any,
+    *,
+    shrink: float,
+    grow: float,
+    low: float,
+    high: float,
+) -> tuple:
+    agreed = xp.sign(g * last)
+    size = size * xp.where(agreed > 0, grow, xp.where(agreed < 0, shrink, 1.0))
+    size = xp.where(size < low, low, xp.where(size > high, high, size))
+    g = xp.where(agreed < 0, 0.0, g)  # after a jump over a minimum: wait, and forget the sign
+    return p - xp.sign(g) * size, g, size

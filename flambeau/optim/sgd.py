@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
-from .state import number
-
-_multiply, _subtract = np.multiply, np.subtract
+from .state import number, zeros_like
 
 
 class SGD(Optimizer):
@@ -72,59 +69,52 @@ class SGD(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
-        lr = number(group["lr"])
-        if group["momentum"] or group["weight_decay"] or group["differentiable"]:
-            return self._update(group)
-        if group["maximize"]:
-            lr = -lr
-        for p in group["params"]:
-            try:
-                grad = p._grad
-            except AttributeError:  # never had one
-                continue
-            if grad is not None:
-                value, kind = p._array, p._kind
-                if kind.compute is kind.numpy and kind.xp is np:
-                    _subtract(value, _multiply(kind.scalar(lr), grad._array), value)
-                else:
-                    value -= lr * grad._array
-                p._cell[0] += 1
-        return None
+    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
 
-    def _update(self, group: dict[str, Any]) -> None:
-        """The step with all its options."""
-        recorded, momentum, decay = (
-            group["differentiable"],
-            group["momentum"],
-            group["weight_decay"],
-        )
-        lr, decay = number(group["lr"], recorded), number(decay, recorded)
-        for p in group["params"]:
-            grad = p.grad
-            if grad is None:
-                continue
-            value, g = (p, grad) if recorded else (p._array, grad._array)
-            if group["maximize"]:
-                g = -g
-            if group["weight_decay"]:
-                g = g + decay * value
-            if momentum:
-                g = self._with_momentum(p, g, group)
-            value -= lr * g
-            if not recorded:
-                p._cell[0] += 1
-
-    def _with_momentum(self, p: Tensor, g: Any, group: dict[str, Any]) -> Any:
-        """The direction to go: the running one, or (Nesterov) where that will lead."""
-        state, momentum, recorded = self.state[p], group["momentum"], group["differentiable"]
+    def prepare(
+        self, p: Tensor, group: dict[str, Any], names: tuple[str, ...]
+    ) -> tuple[bool, Sequence[Tensor]]:
+        """Is it the first step with momentum? Steps are not counted, and without momentum nothing is kept."""
+        if not names:
+            return _ALONE
+        state = self.state[p]
         kept = state.get("momentum_buffer")
-        if kept is None:
-            first = g.detach().clone() if recorded else wrap(p._kind.xp.array(g), p._kind)
-            kept = state["momentum_buffer"] = first
-            b = kept if recorded else kept._array
-        else:
-            b = kept if recorded else kept._array
-            b *= momentum
-            b += (1 - group["dampening"]) * g
-        return g + momentum * b if group["nesterov"] else b
+        if kept is not None:
+            return False, [kept]
+        kept = state["momentum_buffer"] = zeros_like(p)
+        return True, [kept]
+
+    def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
+        lr, momentum = number(group["lr"], group["differentiable"]), group["momentum"]
+        if not momentum:
+            return lambda first: (sgd, {"lr": lr})
+        formula = nesterov if group["nesterov"] else with_momentum
+        gain = 1 - group["dampening"]
+
+        def numbers(first: bool) -> tuple[Callable, dict[str, Any]]:
+            return formula, {"lr": lr, "momentum": momentum, "gain": 1 if first else gain}
+
+        return numbers
+
+
+_ALONE = False, ()
+"""What `prepare` says without momentum."""
+
+
+def sgd(xp: Any, p: Any, g: Any, *, lr: Any) -> tuple:
+    return (p - lr * g,)
+
+
+def with_momentum(
+    xp: Any, p: Any, g: Any, b: Any, *, lr: Any, momentum: float, gain: float
+) -> tuple:
+    """Along the running direction b."""
+    b = momentum * b + gain * g
+    return p - lr * b, b
+
+
+def nesterov(xp: Any, p: Any, g: Any, b: Any, *, lr: Any, momentum: float, gain: float) -> tuple:
+    """Along where the running direction will lead."""
+    b = momentum * b + gain * g
+    return p - lr * (g + momentum * b), b

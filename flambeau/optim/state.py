@@ -1,4 +1,4 @@
-"""What optimisers keep: state of the parameters, saving and loading it, and what rules compute with."""
+"""What optimisers keep: state of the parameters, saving and loading it, and what formulas compute with."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def number(value: Any, recorded: bool = False) -> Any:
 
 
 def handles(recorded: bool, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:
-    """What a rule computes with: the module of functions, then p, its gradient and state, as arrays.
+    """What a formula computes with: the module of functions, then p, its gradient and state, as arrays.
 
     In a recorded step they are tensors. Complex values are seen as pairs of real ones.
     """
@@ -210,21 +210,6 @@ def handles(recorded: bool, p: Tensor, grad: Tensor, state: Sequence[Tensor]) ->
         tensors = [_real(x) for x in (p, grad, *state)]
         return [kind.xp, *(x._array for x in tensors)]
     return [kind.xp, p._array, grad._array, *[x._array for x in state]]
-
-
-FLUSHED = 64
-"""Every how many steps `flush` looks at the state."""
-
-
-def flush(arrays: Sequence[Any]) -> None:
-    """Set to 0 what has become subnormal.
-
-    Where gradients have stopped, running means shrink by a factor a step until they are subnormal, stay
-    so for ever, and arithmetic on such numbers is some thirty times as slow.
-    """
-    for x in arrays:
-        if x.dtype.kind == "f" and x.ndim:
-            x[np.abs(x) < np.finfo(x.dtype).tiny] = 0
 
 
 def _recorded_handles(p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:

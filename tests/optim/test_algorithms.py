@@ -167,3 +167,89 @@ def test_a_tensor_step_size_is_followed() -> None:
         x.grad = torch.ones(2)
         optimizer.step()
     assert p.tolist() == q.tolist()
+
+
+ALGORITHMS = {
+    "SGD": {"momentum": 0.9},
+    "Adam": {},
+    "RMSprop": {"momentum": 0.9, "centered": True},
+    "Adagrad": {},
+    "Adadelta": {},
+    "NAdam": {},
+    "RAdam": {},
+    "Adamax": {},
+    "Rprop": {},
+    "ASGD": {"t0": 2},
+}
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_parameters_step_together_as_they_do_alone(name: str) -> None:
+    """Small and large ones, one that joins later, one of another dtype, one with a transposed gradient."""
+    shapes = [(3,), (200, 301), (), (40, 30), (5, 4), (0,)]
+    rng = np.random.default_rng(0)
+
+    def gradients() -> list[np.ndarray]:
+        made = [np.asarray(rng.normal(size=shape), np.float32) for shape in shapes]
+        made[3] = np.asfortranarray(made[3])
+        made[4] = made[4].astype(np.float64)
+        return made
+
+    values, steps = gradients(), [gradients() for _ in range(7)]
+    together = [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in values]
+    alone = [torch.nn.Parameter(torch.from_numpy(v.copy())) for v in values]
+    options = {**ALGORITHMS[name], "lr": np.float64(0.01), "weight_decay": 0.1, "maximize": True}
+    if name == "Rprop":
+        del options["weight_decay"]
+    make = getattr(torch.optim, name)
+    every, one = make(together, **options), [make([p], **options) for p in alone]
+    for t, step in enumerate(steps):
+        for i, (p, q, g) in enumerate(zip(together, alone, step)):
+            if i == 1 and t < 2:
+                continue
+            p.grad, q.grad = torch.from_numpy(g), torch.from_numpy(g)
+        every.step()
+        for q, optimizer in zip(alone, one):
+            if q.grad is not None:
+                optimizer.step()
+    for p, q in zip(together, alone):
+        np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
+
+
+def test_momentum_from_its_definition() -> None:
+    p = torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5]))
+    optimizer = torch.optim.SGD([p], lr=0.5, momentum=0.5, dampening=0.25)
+    want, b = np.array([1.0, -2.0, 0.5]), None
+    for k in range(4):
+        g = np.array([1.0, -k, 0.25])
+        p.grad = torch.from_numpy(g.astype(np.float32))
+        optimizer.step()
+        b = g if b is None else 0.5 * b + 0.75 * g
+        want = want - 0.5 * b
+    np.testing.assert_allclose(p.detach().numpy(), want, rtol=1e-6)
+    np.testing.assert_allclose(optimizer.state[p]["momentum_buffer"].numpy(), b, rtol=1e-6)
+
+
+def test_plain_descent_keeps_no_state() -> None:
+    p = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([p], lr=0.5)
+    p.grad = torch.ones(2)
+    optimizer.step()
+    assert optimizer.state_dict()["state"] == {}
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_state_that_fades_ends_at_zero(name: str) -> None:
+    """A subnormal number times 0.9 may be itself, for ever, and is slow to compute with."""
+    p = torch.nn.Parameter(torch.ones(3))
+    optimizer = getattr(torch.optim, name)([p], lr=1e-3, **ALGORITHMS[name])
+    p.grad = torch.tensor([1e-36, -1e-36, 1.0])
+    optimizer.step()
+    p.grad = torch.zeros(3)
+    for _ in range(60):
+        optimizer.step()
+        for key, value in optimizer.state[p].items():
+            size = abs(value.numpy())
+            assert ((size == 0) | (size >= np.finfo(np.float32).tiny)).all(), key
+    slot = "momentum_buffer" if name == "SGD" else "exp_avg" if name == "Adam" else "grad_avg"
+    assert optimizer.state[p][slot][:2].tolist() == [0, 0]
