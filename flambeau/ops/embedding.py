@@ -19,7 +19,7 @@ from .rule import operation
 @operation(operands="w index", label="Embedding")
 def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """Rows of a table."""
-    return w[index]
+    return kernels.indexed.take(w, (index,))
 
 
 @rows.gradient
@@ -35,8 +35,7 @@ def put_rows(
 ) -> Any:
     """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
     padding row."""
-    table = np.zeros(shape, g.dtype)
-    kernels.indexed.add_at(table, (index,), g)
+    table = kernels.indexed.spread(shape, (index,), g)
     if by_count:
         met, counts = np.unique(index, return_counts=True)
         table[met] /= counts[:, None].astype(g.dtype)
