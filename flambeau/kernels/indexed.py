@@ -1,7 +1,7 @@
 """Reading, writing and adding at index arrays: ``x[key]``, ``x[key] = values``, ``np.add.at(x, key, values)``.
 
-What a key means is a `Walk` (`walk.py`); `walker.py` writes the loops of one, `ranged.py` those that write whole
-runs at one index array. A fresh result is made and written in one pass, in which indices are checked, too: where
+What a key means is a `Walk` (`walk.py`); `walker.py` writes the loops of one, `runs.py` those of whole runs
+at one index array. A fresh result is made and written in one pass, in which indices are checked, too: where
 one is wrong, the result is dropped. Before an array that others see is written, all indices are checked.
 
 Additions to one place happen in the order of the key on any number of threads: they share the work only where
@@ -10,17 +10,17 @@ different parts of it belong to different places.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from . import enabled, memory, ranged
+from . import enabled, memory, runs
 from .call import Body, kernel
 from .code import Value
 from .copying import contiguous, in_order
-from .walk import Along, Walk, walk
+from .walk import Unsigned, Walk, walk
 from .walker import Loops, by_slabs
 
 SMALL = 1024
@@ -37,14 +37,17 @@ def take(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    plan = walk(x, key) if _is_large(key) and x.itemsize in _SIZES else None
-    if plan is None:
-        check_along(x.shape, key)
-        found = x[key]
-        return found if found.flags.c_contiguous else found.copy(order="C")
-    made = memory.empty(plan.shape, x.dtype)
-    _fresh(plan, "take", _SIZES[x.itemsize], x, made, "")
-    return made
+    if _is_large(key) and x.itemsize in _SIZES and enabled():
+        if len(key) == 1 and x.__class__ is np.ndarray and runs.reads(x, key[0]):
+            return _runs(x, key[0], key.__class__ is tuple)
+        plan = walk(x, key)
+        if plan is not None:
+            made = memory.empty(plan.shape, x.dtype)
+            _fresh(plan, "take", _SIZES[x.itemsize], x, made, "")
+            return made
+    _check_unsigned(key)
+    found = x[key]
+    return found if found.flags.c_contiguous else found.copy(order="C")
 
 
 def add_at(x: Any, key: tuple, values: Any) -> None:
@@ -55,7 +58,7 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
     """
     plan = _plan(x, key, values, True)
     if plan is None or not _write(plan, True, x, values):
-        check_along(x.shape, key)
+        _check_unsigned(key)
         _add_by_numpy(x, key, values)
 
 
@@ -67,7 +70,7 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
     """
     plan = _plan(x, key, values, False)
     if plan is None or not _write(plan, False, x, values):
-        check_along(x.shape, key)
+        _check_unsigned(key)
         x[key] = values
 
 
@@ -109,12 +112,12 @@ def within(index: Any, low: int, high: int) -> bool:
     return not outside(index, 1, index.size, index.size, 1, low, high - low)
 
 
-def check_along(shape: tuple[int, ...], key: tuple) -> None:
+def _check_unsigned(key: tuple) -> None:
     """Raises IndexError where NumPy would take a negative index that the key does not allow."""
-    if key.__class__ is Along:
-        index = key.index
-        if index.size and index.min() < 0:
-            raise IndexError("an index is negative")
+    if isinstance(key, Unsigned):
+        for index in key:
+            if index.__class__ is np.ndarray and index.size and index.min() < 0:
+                raise IndexError("an index is negative")
 
 
 def _is_large(key: tuple) -> bool:
@@ -152,6 +155,16 @@ def _add_by_numpy(x: Any, key: tuple, values: Any) -> None:
 # --------------------------------------------------------------------------------------- running
 
 
+def _runs(x: Any, index: Any, signed: bool) -> Any:
+    made = memory.empty(index.shape + x.shape[1:], x.dtype)
+    element = _SIZES[x.itemsize]
+    if runs.take(element, x, index, made, False) and not (
+        signed and not runs.take(element, x, index, made, True)
+    ):
+        raise _outside(x.shape[:1])
+    return made
+
+
 def _fresh(plan: Walk, how: str, element: str, x: Any, other: Any, start: str, *old: Any) -> None:
     """Run a walk that makes an array. Negative indices are not expected: finding one, it runs again.
 
@@ -164,7 +177,7 @@ def _fresh(plan: Walk, how: str, element: str, x: Any, other: Any, start: str, *
     elif loops.run(element, x, other, False, True, *old) and not (
         plan.signed and not loops.run(element, x, other, True, True, *old)
     ):
-        raise _outside(plan)
+        raise _outside(plan.sizes)
 
 
 def _made(plan: Walk, add: bool, made: Any, values: Any, old: Any) -> bool:
@@ -172,9 +185,9 @@ def _made(plan: Walk, add: bool, made: Any, values: Any, old: Any) -> bool:
     how = "add" if add else "put"
     element = str(_element(made.dtype, add))
     start, source = ("zero", ()) if old is None else ("copy", (old,))
-    if ranged.fits(plan, made):
+    if runs.fits(plan, made):
         signs = _checked(plan)
-        ranged.run(plan, how, element, made, values, signs, start, *source)
+        runs.write(plan, how, element, made, values, signs, start, *source)
     elif by_slabs(plan, made):
         values = in_order(np.broadcast_to(values, plan.shape))
         _fresh(plan, how, element, made, values, start, *source)
@@ -190,8 +203,8 @@ def _write(plan: Walk, add: bool, x: Any, values: Any) -> bool:
     if np.broadcast_shapes(values.shape, plan.shape) != plan.shape:
         return False
     signs = _checked(plan)
-    if ranged.fits(plan, x):
-        ranged.run(plan, how, element, x, values, signs, "")
+    if runs.fits(plan, x):
+        runs.write(plan, how, element, x, values, signs, "")
     else:
         values = in_order(np.broadcast_to(values, plan.shape))
         Loops(plan, how, "").run(element, x, values, signs, False)
@@ -204,14 +217,14 @@ def _checked(plan: Walk) -> bool:
     for array, size in zip(plan.indices, plan.sizes):
         if not within(array, 0, size):
             if not plan.signed or not within(array, -size, size):
-                raise _outside(plan)
+                raise _outside(plan.sizes)
             signs = True
     return signs
 
 
-def _outside(plan: Walk) -> IndexError:
-    sizes = " and ".join(str(size) for size in plan.sizes)
-    return IndexError(f"an index is out of range for a dimension of size {sizes}")
+def _outside(sizes: Sequence[int]) -> IndexError:
+    several = " and ".join(str(size) for size in sizes)
+    return IndexError(f"an index is out of range for a dimension of size {several}")
 
 
 @cache

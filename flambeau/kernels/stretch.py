@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from .call import Body
 from .code import BITS, Value, element_of
@@ -65,6 +66,18 @@ def copy(code: Body, target: Value, source: Value, element: str, begin: Value, e
     stretch(code, element, begin, end, step)
 
 
+def add(code: Body, target: Value, other: Value, element: str, begin: Value, end: Value) -> None:
+    """Add the elements from `begin` to `end`."""
+
+    def step(places: Sequence[Value], kind: str, mask: Value | None) -> None:
+        old = [fetch(code, target, at, kind, mask) for at in places]
+        values = [fetch(code, other, at, kind, mask) for at in places]
+        for at, x, y in zip(places, old, values):
+            keep(code, x + y, target, at, mask)
+
+    stretch(code, element, begin, end, step)
+
+
 def fill(code: Body, target: Value, value: Value, begin: Value, end: Value) -> None:
     """One value in the elements from `begin` to `end`."""
     many = code.splat(value)
@@ -82,3 +95,17 @@ def foresee(code: Body, address: Value, size: Value) -> None:
     with code.loop(code.zero, size, LINE) as i:
         line = code.at(address, "i8", i)
         code.line(f"call void @{name}(ptr {line.name}, i32 0, i32 3, i32 1)")
+
+
+@contextmanager
+def inside(code: Body, wrong: Value) -> Iterator[None]:
+    """``if not wrong:``; where it is, 1 is reported."""
+    report, go, done = code.name("report"), code.name("go"), code.name("done")
+    code.branch(wrong, report, go)
+    code.label(report)
+    code.report(code.number(1))
+    code.jump(done)
+    code.label(go)
+    yield
+    code.jump(done)
+    code.label(done)

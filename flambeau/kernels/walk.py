@@ -21,11 +21,20 @@ MOST = 3
 _FULL = slice(None)
 
 
-class Along(tuple):
+class Unsigned(tuple):
+    """A key in which a negative index does not count from the end, but is out of range."""
+
+    __slots__ = ()
+
+    def snapshot(self) -> Unsigned:
+        """The same with arrays that nobody else can write to."""
+        return Unsigned(i.copy() if i.__class__ is np.ndarray else i for i in self)
+
+
+class Along(Unsigned):
     """The key of gather and scatter: an index array along one dimension, which counts along the others.
 
-    NumPy reads it like any tuple. Kernels know what the arrays beside `index` hold, and take no negative
-    index.
+    NumPy reads it like any tuple; kernels know what the arrays beside `index` hold.
     """
 
     index: Any
@@ -39,7 +48,6 @@ class Along(tuple):
         return key
 
     def snapshot(self) -> Along:
-        """The same with an index that nobody else can write to."""
         return Along(self.index.copy(), self.dim)
 
 
@@ -116,7 +124,8 @@ def walk(x: Any, key: tuple) -> Walk | None:
 
 def _along(x: Any, key: Along) -> Walk | None:
     index, dim, item = key.index, key.dim, x.itemsize
-    if index.ndim != x.ndim:
+    sizes = zip(index.shape, x.shape)
+    if index.ndim != x.ndim or any(n > m for i, (n, m) in enumerate(sizes) if i != dim):
         return None
     found = Walk(index.shape, (), signed=False)
     found.affine = [step // item for step in x.strides]
@@ -143,7 +152,7 @@ def _by_arrays(x: Any, key: tuple) -> Walk | None:
     item, rest = x.itemsize, x.shape[behind:]
     if not _dense(rest, x.strides[behind:], item):
         return None
-    found = Walk(x.shape[:before] + common, rest)
+    found = Walk(x.shape[:before] + common, rest, key.__class__ is not Unsigned)
     for i in range(before):
         found.affine[i] = x.strides[i] // item
     for i, array in enumerate(arrays, before):

@@ -7,7 +7,7 @@ the processor fetches the coming ones meanwhile. An index of a run is compared b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -16,13 +16,8 @@ import numpy as np
 
 from .call import Body, kernel
 from .code import BITS, Value, any_lane, choose
-from .stretch import copy, fetch, fill, foresee, keep, stretch
+from .stretch import add, copy, fetch, fill, inside
 from .walk import Walk
-
-AHEAD = 8
-"""How many runs ahead memory is asked for the next."""
-FORESEEN = 1024
-"""Bytes of a run that are asked for; the processor itself sees what follows."""
 
 
 class Loops:
@@ -245,22 +240,8 @@ class Walker:
             found = self.outside(k, fetch(code, index, i, kind))
             wrong = found if wrong is None else wrong | found
         assert wrong is not None
-        with self.unless(wrong if count == 1 else any_lane(wrong)):
+        with inside(code, wrong if count == 1 else any_lane(wrong)):
             yield
-
-    @contextmanager
-    def unless(self, wrong: Value) -> Iterator[None]:
-        """Where an index is in range; elsewhere it is reported."""
-        code = self.code
-        report, go, done = code.name("report"), code.name("go"), code.name("done")
-        code.branch(wrong, report, go)
-        code.label(report)
-        code.report(code.number(1))
-        code.jump(done)
-        code.label(go)
-        yield
-        code.jump(done)
-        code.label(done)
 
     def place(self, i: Value, place: Value, starts: list[Value]) -> Value:
         """The place in x of element i of a row."""
@@ -302,8 +283,6 @@ class Walker:
     def run(self, row: Value, i: Value, place: Value, starts: list[Value]) -> None:
         """One run, or the report that its index is out of range."""
         code = self.code
-        if self.how == "take" and self.indices == 1:
-            self.look_ahead(i, place, starts[0])
         if not self.checks:
             self.whole_run(row, i, place, starts)
             return
@@ -311,16 +290,8 @@ class Walker:
         for k, start in enumerate(starts):
             index = code.get(code.p[f"index{k}"], "i64", start + i * self.inner[1 + k])
             wrong = wrong | self.outside(k, index)
-        with self.unless(wrong):
+        with inside(code, wrong):
             self.whole_run(row, i, place, starts)
-
-    def look_ahead(self, i: Value, place: Value, start: Value) -> None:
-        code, n = self.code, self.code.n
-        soon = code.smaller(i + AHEAD, n["inner"] - 1)
-        at = self.place(soon, place, [start])
-        size = BITS[self.element] // 8
-        reach = code.smaller(n["run"] * size, code.number(FORESEEN))
-        foresee(code, code.at(code.p["x"], self.element, at), reach)
 
     def whole_run(self, row: Value, i: Value, place: Value, starts: list[Value]) -> None:
         code, run = self.code, self.code.n["run"]
@@ -333,15 +304,3 @@ class Walker:
             copy(code, x, other, self.element, begin, end)
         else:
             add(code, x, other, self.element, begin, end)
-
-
-def add(code: Body, target: Value, other: Value, element: str, begin: Value, end: Value) -> None:
-    """Add the elements from `begin` to `end`."""
-
-    def step(places: Sequence[Value], kind: str, mask: Value | None) -> None:
-        old = [fetch(code, target, at, kind, mask) for at in places]
-        values = [fetch(code, other, at, kind, mask) for at in places]
-        for at, x, y in zip(places, old, values):
-            keep(code, x + y, target, at, mask)
-
-    stretch(code, element, begin, end, step)

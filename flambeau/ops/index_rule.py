@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
 from ..autograd.mode import mode
 from ..core.quiet import quiet

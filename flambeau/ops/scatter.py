@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
+from ..kernels.walk import Unsigned
 from .flat_index import _vector
 from .index_rule import along, gathered, index_advanced, own_key, put_advanced, sibling
 from .inplace import inplace_form, number_for
@@ -23,7 +24,6 @@ from .scatter_place import (
 from .write import broadcast, write_out
 
 _FULL = slice(None)
-_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
@@ -193,10 +193,10 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise RuntimeError(
             f"index_select(): Index to scalar can have only 1 value, got {array.size} value(s)"
         )
-    largest = np.maximum.reduce(array.view(_UNSIGNED[array.itemsize]), None, initial=0)
-    if largest >= x._array.shape[at] and array.size:
-        raise IndexError("index out of range in self")
-    result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
+    try:
+        result = gathered(x, Unsigned((*(_FULL,) * at, array.reshape(-1))), _index_select)
+    except IndexError:
+        raise IndexError("index out of range in self") from None
     return finished(result, input, out, "index_select", (input, index))
 
 

@@ -1,7 +1,7 @@
-"""Runs written, or added, at one index array: ``x[index] = values``, the gradient of an embedding.
+"""Whole runs at one index array: ``x[index]``, ``x[index] = values``, an embedding and its gradient.
 
-A range of x's rows is one thread's: it looks through all indices for those of its range, in their order. So a row
-has one writer, whose cache holds it, and the same bits on any number of threads.
+A range of x's rows is written by one thread: it looks through all indices for those of its range, in their order. So
+a row has one writer, whose cache holds it, and the same bits on any number of threads.
 """
 
 from __future__ import annotations
@@ -15,12 +15,62 @@ import numpy as np
 from .call import Body, kernel
 from .code import BITS, Value, choose
 from .copying import in_order
-from .stretch import LINE, copy, fetch, fill
+from .stretch import LINE, add, copy, fetch, fill, foresee, inside
 from .walk import Walk
-from .walker import add
 
 MOST = 64
 """Ranges at most. Each is a walk over all indices, which pays where runs are long."""
+
+
+AHEAD = 8
+"""How many runs ahead memory is asked for the next."""
+FORESEEN = 1024
+"""Bytes of a run that are asked for; the processor itself sees what follows."""
+
+
+def reads(x: Any, index: Any) -> bool:
+    """Is it runs of an array in order, at int64 indices in order?"""
+    return (
+        index.__class__ is np.ndarray
+        and index.dtype == np.int64
+        and x.ndim > 1
+        and x.flags.c_contiguous
+        and x.flags.aligned
+        and index.flags.c_contiguous
+        and not x.dtype.hasobject
+    )
+
+
+def take(element: str, x: Any, index: Any, made: Any, signs: bool) -> int:
+    """``made[...] = x[index]``; not 0 where an index was out of range. `signs`: they may be negative."""
+    size = x.shape[0]
+    run = made.size // max(index.size, 1)
+    return _reader(element, signs)(x, made, index, index.size, 1, made.size, 0, run, size)
+
+
+@cache
+def _reader(element: str, signs: bool) -> Callable[..., int]:
+    from .machine import machine
+
+    size = BITS[element] // 8
+
+    def write(code: Body) -> None:
+        n, run = code.n, code.n["run"]
+        reach = code.smaller(run * size, code.number(FORESEEN))
+        with code.rows() as row:
+            soon = code.get(code.p["index"], "i64", code.smaller(row + AHEAD, n["rows"] - 1))
+            foresee(code, code.at(code.p["x"], element, soon * run), reach)
+            index = code.get(code.p["index"], "i64", row)
+            index = index + choose(index < 0, n["size"], 0) if signs else index
+            with inside(code, index.below(n["size"]) ^ 1):
+                x = code.at(code.p["x"], element, index * run)
+                made = code.at(code.p["made"], element, row * run)
+                copy(code, made, x, element, code.zero, run)
+
+    return kernel(
+        "take_runs", ("x", "made", "index"), ("run", "size"), write,
+        machine().bits // BITS[element],
+    )  # fmt: skip
 
 
 def fits(plan: Walk, x: Any) -> bool:
@@ -36,7 +86,7 @@ def fits(plan: Walk, x: Any) -> bool:
     )
 
 
-def run(
+def write(
     plan: Walk, how: str, element: str, x: Any, values: Any, signs: bool, start: str, *old: Any
 ) -> None:
     """Write at indices, which are all in range.
@@ -65,7 +115,7 @@ def _ranger(how: str, element: str, signs: bool, start: str) -> Callable[..., in
 
     arrays = ("x", "values", "index", *(("old",) if start == "copy" else ()))
     return kernel(
-        f"{how}_rows", arrays, ("size", "count", "run", "step"),
+        f"{how}_runs", arrays, ("size", "count", "run", "step"),
         lambda code: Ranger(code, how, element, signs, start).write(),
         machine().bits // BITS[element],
     )  # fmt: skip
@@ -135,6 +185,4 @@ class Ranger:
         code, n = self.code, self.code.n
         x = code.at(code.p["x"], self.element, index * n["run"])
         values = code.at(code.p["values"], self.element, i * n["step"])
-        (add if self.how == "add" else copy)(
-            code, x, values, self.element, code.zero, n["run"]
-        )
+        (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n["run"])
