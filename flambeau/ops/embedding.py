@@ -11,15 +11,18 @@ from .. import kernels
 from ..autograd.mode import mode as mode_
 from ..autograd.mode import no_grad
 from ..core.tensor import Tensor, wrap, wrap_numpy
+from ..kernels.walk import Unsigned
 from .padding import taken
 from .registry import public
 from .rule import operation
+
+_OUTSIDE = "index out of range in self"
 
 
 @operation(operands="w index", label="Embedding")
 def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """Rows of a table."""
-    return w[index]
+    return kernels.indexed.take(w, Unsigned((index,)))
 
 
 @rows.gradient
@@ -35,8 +38,7 @@ def put_rows(
 ) -> Any:
     """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
     padding row."""
-    table = np.zeros(shape, g.dtype)
-    kernels.indexed.add_at(table, (index,), g)
+    table = kernels.indexed.spread(shape, (index,), g)
     if by_count:
         met, counts = np.unique(index, return_counts=True)
         table[met] /= counts[:, None].astype(g.dtype)
@@ -64,9 +66,12 @@ def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
             f"Expected tensor for argument #1 '{name}' to have one of the following scalar types: Long, "
             f"Int; but got {index.type()} instead (while checking arguments for embedding)"
         )
+
+
+def _check_range(index: Tensor, weight: Tensor) -> None:
     array = index._array
     if array.size and (array.min() < 0 or array.max() >= weight.shape[0]):
-        raise IndexError("index out of range in self")
+        raise IndexError(_OUTSIDE)
 
 
 def _padding(padding_idx: int | None, weight: Tensor) -> int | None:
@@ -140,8 +145,12 @@ def embedding(
     _check(input, weight)
     padding = _padding(padding_idx, weight)
     if max_norm is not None:
+        _check_range(input, weight)
         renormalize(weight, input._array, max_norm, norm_type)
-    return rows(weight, input, padding, scale_grad_by_freq)
+    try:
+        return rows(weight, input, padding, scale_grad_by_freq)
+    except IndexError:
+        raise IndexError(_OUTSIDE) from None
 
 
 @public("embedding")
@@ -204,6 +213,7 @@ def embedding_bag(
     )
     _check_bags(mode, weight, per_sample_weights)
     _check(input, weight)
+    _check_range(input, weight)
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     padding = _padding(padding_idx, weight)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
+from ..kernels.walk import Unsigned
 
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _FULL = slice(None)
@@ -20,6 +21,8 @@ _AS_TUPLE = (
 
 def snapshot(key: tuple) -> tuple:
     """A key whose arrays nobody else can write to, for backward."""
+    if isinstance(key, Unsigned):
+        return key.snapshot()
     return tuple(item.copy() if isinstance(item, np.ndarray) else item for item in key)
 
 

@@ -5,33 +5,18 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
 from ..autograd.mode import mode
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
+from ..kernels.walk import Along
 from .index_key import snapshot
 from .rule import Operation, operation
 
 
-@functools.lru_cache(maxsize=256)
-def _grid(shape: tuple[int, ...], dim: int) -> tuple:
-    """The positions along every dimension, ready to broadcast, with a gap at `dim`."""
-    ndim = len(shape)
-    return tuple(
-        None if i == dim else np.arange(n).reshape((1,) * i + (n,) + (1,) * (ndim - 1 - i))
-        for i, n in enumerate(shape)
-    )
-
-
 def along(index: Any, dim: int) -> tuple:
-    """The key that reads or writes along a dimension at `index`."""
-    if index.ndim == 1:
-        return (index,)
-    places = list(_grid(index.shape, dim))
-    places[dim] = index
-    return tuple(places)
+    """The key that reads or writes along a dimension at `index`, where no index is negative."""
+    return Along(index, dim)
 
 
 def taken(x: Any, key: tuple) -> Any:
@@ -66,9 +51,7 @@ def _(g: Tensor, key: tuple, shape_x: tuple[int, ...]) -> Tensor:
 @operation
 def add_advanced(g: Any, key: tuple, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` added where `index_advanced` looked."""
-    whole = np.zeros(shape, g.dtype)
-    add_at(whole, key, g)
-    return whole
+    return kernels.indexed.spread(shape, key, g)
 
 
 @add_advanced.gradient
@@ -79,9 +62,7 @@ def _(g: Tensor, key: tuple) -> Tensor:
 @operation(operands="x values", label="IndexPut")
 def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
     """`x` with values written, or added, at index arrays and masks."""
-    whole = x.copy()
-    put_at(whole, key, values, accumulate)
-    return whole
+    return kernels.indexed.placed(x, key, values, accumulate)
 
 
 @put_advanced.gradient
@@ -127,10 +108,8 @@ def put_into(
 ) -> Tensor:
     """`put_advanced`, straight where nothing is recorded."""
     if x._node is None and values._node is None:
-        whole = x._array.copy()
         with quiet():
-            put_at(whole, key, values._array, accumulate)
-        return wrap(whole, x._kind)
+            return wrap(kernels.indexed.placed(x._array, key, values._array, accumulate), x._kind)
     return by(x, values, own_key(key), accumulate)
 
 

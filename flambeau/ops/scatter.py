@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap, wrap_dim
+from ..kernels.walk import Unsigned
 from .flat_index import _vector
-from .index_rule import along, gathered, index_advanced, own_key, put_advanced, put_into, sibling
+from .index_rule import along, gathered, index_advanced, own_key, put_advanced, sibling
 from .inplace import inplace_form, number_for
 from .registry import public
-from .scatter_place import check_range, finished, located, scatter_place
+from .scatter_place import (
+    check_key,
+    check_range,
+    finished,
+    located,
+    scatter_place,
+    scattered,
+)
 from .write import broadcast, write_out
 
 _FULL = slice(None)
-_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
 
@@ -59,8 +66,11 @@ def gather(
             f"Size does not match at dimension {_larger(array.shape, own, at)} expected index "
             f"{list(array.shape)} to be no larger than self {list(own)} apart from dimension {at}"
         )
-    check_range(array, at, own[at])
-    result = gathered(x, along(array, at), _gather)
+    try:
+        result = gathered(x, along(array, at), _gather)
+    except IndexError:
+        check_range(array, at, own[at])  # says it in PyTorch's words
+        raise
     if result._array.shape != index._array.shape:
         result = result.reshape(index._array.shape)
     return result if out is None else write_out(out, result, "gather", (input, index))
@@ -128,10 +138,11 @@ def scatter(
     if reduce == "multiply":
         from .scatter_reduce import reduce_at
 
+        check_key(x, key)
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
         result = reduce_at(x, spread, own_key(key), "prod", True)
     else:
-        result = put_into(x, values, key, reduce == "add", _scatter)
+        result = scattered(x, values, key, reduce == "add", _scatter)
     return finished(result, input, out, "scatter", (input, index, values))
 
 
@@ -153,7 +164,7 @@ def scatter_add(
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return finished(put_into(x, values, key, True, _scatter_add), input, out, "scatter_add")
+    return finished(scattered(x, values, key, True, _scatter_add), input, out, "scatter_add")
 
 
 @public(method=True)
@@ -182,10 +193,10 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise RuntimeError(
             f"index_select(): Index to scalar can have only 1 value, got {array.size} value(s)"
         )
-    largest = np.maximum.reduce(array.view(_UNSIGNED[array.itemsize]), None, initial=0)
-    if largest >= x._array.shape[at] and array.size:
-        raise IndexError("index out of range in self")
-    result = gathered(x, (*(_FULL,) * at, array.reshape(-1)), _index_select)
+    try:
+        result = gathered(x, Unsigned((*(_FULL,) * at, array.reshape(-1))), _index_select)
+    except IndexError:
+        raise IndexError("index out of range in self") from None
     return finished(result, input, out, "index_select", (input, index))
 
 

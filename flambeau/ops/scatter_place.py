@@ -8,8 +8,9 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim
 from .flat_index import _vector
-from .index_rule import along
+from .index_rule import along, put_into
 from .part import index_basic
+from .rule import Operation
 from .write import write_out
 
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
@@ -29,15 +30,15 @@ def check_range(index: Any, dim: int, size: int) -> None:
 def scatter_place(
     name: str, input: Tensor, dim: int, index: Tensor, src: Tensor
 ) -> tuple[Tensor, tuple, Tensor]:
-    """The input, the key, and the part of the source that a scatter writes.
+    """The input, the key, and the part of the source that a scatter writes. Indices are not looked at.
 
     Raises:
-        RuntimeError: Shapes, dtypes or indices are not right.
+        RuntimeError: Shapes or dtypes are not right.
     """
     x, array, at = located(name, input, dim, index)
     if src._kind.dtype is not input._kind.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    own, size = x._array.shape, x._array.shape[at]
+    own = x._array.shape
     if src._array.ndim or index._array.ndim == 0:
         values = _vector(src)
         given = values._array.shape
@@ -57,8 +58,25 @@ def scatter_place(
             )
     else:
         values = src
-    check_range(array, at, size)
     return x, along(array, at), values
+
+
+def scattered(x: Tensor, values: Tensor, key: Any, add: bool, by: Operation) -> Tensor:
+    """A copy with values at the key of `scatter_place`.
+
+    Raises:
+        RuntimeError: An index is out of range.
+    """
+    try:
+        return put_into(x, values, key, add, by)
+    except IndexError:
+        check_key(x, key)
+        raise
+
+
+def check_key(x: Tensor, key: Any) -> None:
+    """Raises RuntimeError where an index of a key of `scatter_place` is out of range."""
+    check_range(key.index, key.dim, x._array.shape[key.dim])
 
 
 def finished(

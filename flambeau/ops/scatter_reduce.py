@@ -14,7 +14,7 @@ from .index_rule import add_at, index_advanced, own_key, put_advanced, put_into,
 from .inplace import inplace_form, number_for
 from .registry import public
 from .rule import operation
-from .scatter_place import check_range, finished, scatter_place
+from .scatter_place import check_key, check_range, finished, scatter_place
 
 _FULL = slice(None)
 
@@ -147,6 +147,7 @@ def scatter_reduce(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
     x, key, values = scatter_place("scatter_reduce", input, dim, index, src)
+    check_key(x, key)
     if values._array.ndim == 0 and index._array.ndim:
         values = values.expand(index._array.shape)
     result = reduce_at(x, values, own_key(key), reduce, include_self)

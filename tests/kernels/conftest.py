@@ -45,6 +45,8 @@ def guard(monkeypatch):
     def put(module: types.ModuleType) -> None:
         made.append(Guarded())
         monkeypatch.setattr(module, "np", made[-1])
+        if hasattr(module, "memory"):
+            monkeypatch.setattr(module, "memory", made[-1])
 
     yield put
     for item in made:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import indexed
+from flambeau.kernels import indexed, walk
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 FULL = slice(None)
@@ -63,7 +63,7 @@ def test_reading(dtype):
     native = 0
     for x in arrays(dtype, rng):
         for key in keys(x.shape, rng):
-            native += indexed._walk(x, key) is not None
+            native += walk.walk(x, key) is not None
             made, expected = indexed.take(x, key), x[key]
             assert made.shape == expected.shape
             assert made.flags.c_contiguous
