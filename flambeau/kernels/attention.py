@@ -12,7 +12,7 @@ import numpy as np
 
 from . import attention_kernel
 from .machine import machine
-from .product import ELEMENTS, _offsets, _starts
+from .product import ELEMENTS, starts
 from .tile import Shape, shapes
 
 
@@ -53,7 +53,8 @@ def _tables(columns: int, item: int, shapes: tuple, strides: tuple) -> list[Any]
     """The offsets of packed rows, and where the matrices of q, k, v and the mask begin."""
     q, v = shapes[0], shapes[2]
     reach = max(q[-1], v[-1], attention_kernel.KEYS, attention_kernel.QUERIES)
-    return [_offsets(reach, columns), *(_starts(q[:-2], x[:-2], item) for x in strides)]
+    offsets = np.arange(reach, dtype=np.int64) * columns
+    return [offsets, *(starts(q[:-2], x, y, item) for x, y in zip(shapes, strides))]
 
 
 def _facts(

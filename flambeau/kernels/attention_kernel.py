@@ -81,7 +81,7 @@ class Writer:
                 f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, "
                 f"i64 0, i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
                 f"i64 {smaller(rows - i, shape.rows).name}, "
-                f"i64 {smaller(columns - j, shape.columns).name}, i64 {add})"
+                f"i64 {smaller(columns - j, shape.columns).name}, i64 {add}, ptr null)"
             )
 
     def vectors(self, columns: Value) -> Any:
