@@ -93,7 +93,8 @@ class Plan(NamedTuple):
 def run(found: Plan, x: Any, y: Any, result: Any, bias: Any, add: bool = False) -> Any:
     """Compute by a plan."""
     if found.multiply is None or not (x.flags.aligned and y.flags.aligned):
-        return multiplied(*(np.array(v, order="C", subok=False) for v in (x, y)), result, bias, add)
+        x, y = np.array(x, order="C", subok=False), np.array(y, order="C", subok=False)
+        return multiplied(x, y, result, bias, add)
     biased = bias is not None
     if biased and bias.strides[0] != bias.itemsize:
         bias = np.ascontiguousarray(bias)
@@ -107,7 +108,17 @@ def run(found: Plan, x: Any, y: Any, result: Any, bias: Any, add: bool = False) 
     if found.panels:
         y = packed(found, y)
     found.multiply(
-        x, y, result, bias if biased else x, found.facts, found.rows, 1, found.weight, 0, add, biased
+        x,
+        y,
+        result,
+        bias if biased else x,
+        found.facts,
+        found.rows,
+        1,
+        found.weight,
+        0,
+        add,
+        biased,
     )
     return result
 
