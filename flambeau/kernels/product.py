@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import product_kernel
+from . import memory, product_kernel
 from .code import BITS
 from .machine import machine
 from .tile import Shape, fitting
@@ -53,7 +53,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
             return NotImplemented
     elif found.work < LEAST_BIASED or bias.dtype is not x.dtype or bias.shape != y.shape[-1:]:
         return NotImplemented
-    return run(found, x, y, np.empty(found.shape, x.dtype), bias)
+    return run(found, x, y, memory.empty(found.shape, x.dtype), bias)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
@@ -127,7 +127,7 @@ def packed(found: Plan, y: Any) -> Any:
     """A right operand as panels."""
     k, n = y.shape[-2:]
     along, across = (stride // y.itemsize for stride in y.strides[-2:])
-    panels = np.empty(found.panels * found.begin.size, y.dtype)
+    panels = memory.empty(found.panels * found.begin.size, y.dtype)
     rows = found.begin.size * -(-k // STRETCH)
     product_kernel.packing(found.tile)(
         y, panels, found.begin, rows, 1, panels.size, 0, n, k, across, along, STRETCH

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .call import Body, kernel
 from .code import BITS, Value
 from .job import smaller
@@ -76,7 +77,7 @@ def matrix_vector(a: Any, x: Any) -> Any:
     if a.strides[1] != item or a.strides[0] % item or not a.flags.aligned:
         return NotImplemented
     x = np.ascontiguousarray(x)
-    return multiplied(a, x, np.empty(a.shape[0], a.dtype))
+    return multiplied(a, x, memory.empty(a.shape[0], a.dtype))
 
 
 def multiplied(a: Any, x: Any, y: Any) -> Any:
