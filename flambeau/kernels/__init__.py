@@ -21,6 +21,7 @@ _LAZY = {
     "joining",
     "limits",
     "masking",
+    "recurrence",
     "scan",
     "sorting",
 }
