@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from ..formula.evaluate import expand
 from ..formula.expression import CONSTANT, INPUT, Domain, Expression, order
 from ..formula.program import Gradient, Program
-from ..formula.evaluate import expand
 from . import lower
 from .call import Body, kernel
 from .code import Value
