@@ -24,6 +24,7 @@ import numpy as np
 import flambeau as torch
 from flambeau import kernels
 from flambeau.kernels import limits
+from flambeau.kernels.machine import machine
 
 F = torch.nn.functional
 Work = tuple[Callable[[], Any], int, int]
@@ -93,7 +94,7 @@ def main() -> None:
     if not kernels.enabled():
         raise SystemExit("kernels are off: unset FLAMBEAU_KERNELS, or install llvmlite")
     torch.set_num_threads(options.threads)
-    print(f"{options.threads} threads, vectors of {kernels.module('machine').machine().bits} bits")
+    print(f"{options.threads} threads, vectors of {machine().bits} bits")
     print_limits()
     print(f"\n{'':26s}{'time':>12s}{'GB/s':>9s}{'of copy':>9s}{'GFLOP/s':>10s}{'of peak':>9s}")
     peaks = []

@@ -22,6 +22,7 @@ _LAZY = {
     "limits",
     "many",
     "masking",
+    "recurrence",
     "scan",
     "sorting",
 }
@@ -134,19 +135,19 @@ class Native:
 
     def __init__(self, module: str, name: str, plain: Callable):
         self.module, self.name, self.plain = module, name, plain
-        self.known = False
-        self.function: Callable | None = None
+        self.function: Callable = self._find
+
+    def _find(self, *given: Any) -> Any:
+        """The first call: from then on `function` is what is called."""
+        found = (
+            getattr(import_module(f"{__name__}.{self.module}"), self.name) if enabled() else None
+        )
+        self.function = self.plain if found is None else found
+        return self.function(*given)
 
     def __call__(self, *given: Any) -> Any:
-        if not self.known:
-            if enabled():
-                self.function = getattr(import_module(f"{__name__}.{self.module}"), self.name)
-            self.known = True
-        if self.function is not None:
-            value = self.function(*given)
-            if value is not NotImplemented:
-                return value
-        return self.plain(*given)
+        value = self.function(*given)
+        return self.plain(*given) if value is NotImplemented else value
 
 
 def set_num_threads(threads: int) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from . import attention_kernel
+from . import attention_kernel, memory
 from .machine import machine
-from .product import ELEMENTS, _offsets, _starts
+from .product import ELEMENTS, starts
 from .tile import Shape, shapes
 
 
@@ -49,30 +49,45 @@ def _laid_out(mask: Any, q: Any, keys: int) -> Any:
 
 
 @lru_cache(1024)
-def _tables(columns: int, item: int, shapes: tuple, strides: tuple) -> list[Any]:
-    """The offsets of packed rows, and where the matrices of q, k, v and the mask begin."""
-    q, v = shapes[0], shapes[2]
-    reach = max(q[-1], v[-1], attention_kernel.KEYS, attention_kernel.QUERIES)
-    return [_offsets(reach, columns), *(_starts(q[:-2], x[:-2], item) for x in strides)]
+def _starts(shapes: tuple, strides: tuple, item: int) -> Any:
+    """Where the heads of each array begin."""
+    lead = shapes[0][:-2]
+    return np.concatenate([starts(lead, x, y, item) for x, y in zip(shapes, strides)])
 
 
-def _facts(
-    q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, shape: Shape
-) -> tuple[list[int], list[Any]]:
-    """The words that both directions share, and the arrays that they are the addresses of."""
-    item, queries, keys = q.itemsize, q.shape[-2], k.shape[-2]
-    added = q if mask is None else _laid_out(mask, q, keys)
-    given = q, k, v, added
-    shapes = tuple([x.shape for x in given])
-    strides = tuple([x.strides for x in given])
-    tables = _tables(shape.columns, item, shapes, strides)
-    arrays = [tables[0], added, *tables[1:]]
-    words = [
-        *map(id, arrays), queries, keys, q.shape[-1], v.shape[-1],
-        -(-queries // attention_kernel.QUERIES), *(x[-2] // item for x in strides),
-        causal, mask is not None, struct.unpack("q", struct.pack("d", scale))[0],
-    ]  # fmt: skip
-    return words, arrays
+@lru_cache(64)
+def _offsets(reach: int, columns: int) -> Any:
+    return np.arange(reach, dtype=np.int64) * columns
+
+
+def seated(shape: tuple[int, ...], dtype: Any) -> Any:
+    """A new array; of four dimensions (batch, heads, length, size) the heads lie within the length, as
+    PyTorch has it: where they are put side by side nothing has to be moved."""
+    if len(shape) != 4:
+        return memory.empty(shape, dtype)
+    batch, heads, length, size = shape
+    return memory.empty((batch, length, heads, size), dtype).swapaxes(1, 2)
+
+
+class Facts:
+    """What both directions are told besides their arrays."""
+
+    def __init__(self, arrays: list[Any], scale: float, causal: bool, masked: bool):
+        """arrays: q, k, v, the mask, the result, and the gradients of q, k and v."""
+        q, k, v = arrays[:3]
+        item, queries = q.itemsize, q.shape[-2]
+        self.shape = _shape(q.dtype)
+        given = tuple([x.shape for x in arrays]), tuple([x.strides for x in arrays])
+        self.starts = _starts(*given, item)
+        reach = max(q.shape[-1], v.shape[-1], attention_kernel.KEYS, attention_kernel.QUERIES)
+        self.offsets = _offsets(reach, self.shape.columns)
+        self.heads = math.prod(q.shape[:-2])
+        self.blocks = -(-queries // attention_kernel.QUERIES)
+        steps = [x.strides[-2] // item for x in arrays]
+        self.numbers = [
+            self.heads, queries, k.shape[-2], q.shape[-1], v.shape[-1], self.blocks, *steps,
+            causal, masked, struct.unpack("q", struct.pack("d", scale))[0],
+        ]  # fmt: skip
 
 
 def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
@@ -86,24 +101,23 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
     """
     if not fits(q, k, v):
         return NotImplemented
-    out = np.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+    out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
 
 
 def attended(
     q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, out: Any
 ) -> tuple[Any, Any]:
-    """The same into an array in order."""
-    shape = _shape(q.dtype)
+    """The same into an array whose rows are in order."""
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
-    logs = np.empty(q.shape[:-1], q.dtype)
-    words, arrays = _facts(q, k, v, mask, scale, causal, shape)
-    heads, blocks = math.prod(q.shape[:-2]), -(-q.shape[-2] // attention_kernel.QUERIES)
-    work = logs.size * k.shape[-2] * (q.shape[-1] + v.shape[-1] + 32) // shape.lanes
-    attention_kernel.forward(shape)(
-        [id(q), id(k), id(v), id(out), id(logs), *words], heads * blocks, work
-    )
-    del arrays  # alive until here
+    logs = memory.empty(q.shape[:-1], q.dtype)
+    added = q if mask is None else _laid_out(mask, q, k.shape[-2])
+    facts = Facts([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
+    work = logs.size * k.shape[-2] * (q.shape[-1] + v.shape[-1] + 32) // facts.shape.lanes
+    attention_kernel.forward(facts.shape)(
+        q, k, v, added, out, logs, facts.starts, facts.offsets, facts.heads * facts.blocks, 1, work, 0,
+        *facts.numbers,
+    )  # fmt: skip
     return out, logs
 
 
@@ -113,19 +127,25 @@ def backward(
     """The gradients towards q, k and v, given what `forward` gave."""
     if not fits(q, k, v):
         return NotImplemented
-    gradients = (
-        np.empty_like(q, order="C"),
-        np.empty_like(k, order="C"),
-        np.empty_like(v, order="C"),
-    )
-    shape = _shape(q.dtype)
+    gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
-    g = np.ascontiguousarray(g)
-    dots = np.vecdot(g, out)
-    logs = np.ascontiguousarray(logs)
-    words, arrays = _facts(q, k, v, mask, scale, causal, shape)
-    work = logs.size * k.shape[-2] * (3 * q.shape[-1] + 2 * v.shape[-1] + 32) // shape.lanes
-    given = [q, k, v, g, logs, dots, *gradients]
-    attention_kernel.backward(shape)([*map(id, given), *words], math.prod(q.shape[:-2]), work)
-    del arrays  # alive until here
-    return gradients
+    g, out = _alike(g, _rows_in_order(out))
+    added = q if mask is None else _laid_out(mask, q, k.shape[-2])
+    facts = Facts([q, k, v, added, out, *gradients], scale, causal, mask is not None)
+    work = logs.size * k.shape[-2] * (3 * q.shape[-1] + 2 * v.shape[-1] + 32) // facts.shape.lanes
+    attention_kernel.backward(facts.shape)(
+        q, k, v, added, g, out, np.ascontiguousarray(logs), *gradients, facts.starts, facts.offsets,
+        facts.heads, 1, work, 0, *facts.numbers,
+    )  # fmt: skip
+    return tuple(gradients)
+
+
+def _alike(g: Any, out: Any) -> tuple[Any, Any]:
+    """The slopes and the result, which the kernel reads in one way, with equal strides."""
+    if g.strides == out.strides and g.flags.aligned:
+        return g, out
+    made = np.empty_like(out)
+    if made.strides == out.strides:
+        made[...] = g
+        return made, out
+    return np.ascontiguousarray(g), np.ascontiguousarray(out)

@@ -1,37 +1,40 @@
 """The kernels of `attention`: blocks of queries meet blocks of keys, and no more than a block of
 scores is kept.
 
-A row of the forward job is a block of queries of one head, and of the backward job one head. The
+A row of the forward kernel is a block of queries of one head, and of the backward one a head. The
 softmax is kept as a running maximum and a running sum, by which earlier blocks are rescaled
 (Milakov and Gimelshein, 2018; Dao et al., 2022).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from . import function
-from .code import Code, Value, choose
-from .job import SIGNATURE, Frame, Job, quotient, remainder, smaller, working_space
+from .call import Body, kernel
+from .code import Value, choose
+from .job import quotient, remainder, smaller
 from .tile import Shape, clear, multiply, pack, within
 
 QUERIES, KEYS = 64, 64
 """Rows and columns of a block of scores."""
-_COMMON = (
-    "offsets", "mask", "q_starts", "k_starts", "v_starts", "mask_starts",
-    "queries", "keys", "width", "depth", "blocks", "q_row", "k_row", "v_row", "mask_row",
-    "causal", "masked", "scale",
+NUMBERS = (
+    "heads", "queries", "keys", "width", "depth", "blocks", "q_row", "k_row", "v_row", "mask_row",
+    "out_row", "dq_row", "dk_row", "dv_row", "causal", "masked", "scale",
 )  # fmt: skip
-FORWARD = Frame("q", "k", "v", "out", "logs", *_COMMON)
-BACKWARD = Frame("q", "k", "v", "g", "logs", "dots", "dq", "dk", "dv", *_COMMON)
+"""The rows of each array lie so many elements apart; scale is the bits of a double."""
+STARTED = ("q", "k", "v", "mask", "out", "dq", "dk", "dv")
+"""Arrays whose heads begin where `starts` says, in the order in which that lists them. In the backward
+kernel the incoming slopes lie as `out` does in the forward one."""
 
 
 class Writer:
     """What both directions are made of."""
 
-    def __init__(self, code: Code, shape: Shape, words: Any):
-        self.code, self.shape, self.words = code, shape, words
+    def __init__(self, code: Body, shape: Shape):
+        self.code, self.shape, self.n, self.p = code, shape, code.n, code.p
         self.element, self.kind = shape.element, code.vector(shape.element)
         self.zero = code.constant(0, "i64")
 
@@ -40,8 +43,13 @@ class Writer:
 
     def begin(self, name: str, item: Value) -> Value:
         """Where a head's matrix begins."""
-        start = self.code.load(self.code.at(self.words.array(f"{name}_starts"), "i64", item), "i64")
-        return self.at(self.words.array(name), start)
+        place = item + self.n["heads"] * STARTED.index(name)
+        return self.at(self.p[name], self.code.get(self.p["starts"], "i64", place))
+
+    def cleared(self, pointer: Value, rows: Value, step: Value, columns: Value) -> None:
+        """Set rows to zero."""
+        with self.code.loop(self.zero, rows) as i:
+            clear(self.code, self.at(pointer, i * step), columns, self.element)
 
     def panels(
         self,
@@ -71,7 +79,7 @@ class Writer:
         a, across, along = left
         c, stride = target
         rows, columns = sizes
-        offsets = self.words.array("offsets")
+        offsets = self.p["offsets"]
         with (
             code.loop(self.zero, columns, shape.columns) as j,
             code.loop(self.zero, rows, shape.rows) as i,
@@ -81,7 +89,7 @@ class Writer:
                 f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, "
                 f"i64 0, i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
                 f"i64 {smaller(rows - i, shape.rows).name}, "
-                f"i64 {smaller(columns - j, shape.columns).name}, i64 {add})"
+                f"i64 {smaller(columns - j, shape.columns).name}, i64 {add}, ptr null)"
             )
 
     def vectors(self, columns: Value) -> Any:
@@ -94,16 +102,15 @@ class Writer:
 
         place: the row in the block, the query's number, and the first key's.
         """
-        code, words = self.code, self.words
+        code, n = self.code, self.n
         i, query, key = place
         value = code.load(self.at(scores, i * KEYS + j), self.kind)
         held = code.slot(self.kind, value * code.splat(self.scale))
         seen = code.slot(code.vector("i1"), within(code, count - j))
-        with code.when(words.causal.differs(0)):
+        with code.when(n["causal"].differs(0)):
             code.store(within(code, smaller(count, query - key + 1) - j), seen)
-        with code.when(words.masked.differs(0)):
-            start = code.load(code.at(words.array("mask_starts"), "i64", head), "i64")
-            at = self.at(words.array("mask"), start + query * words.mask_row + key + j)
+        with code.when(n["masked"].differs(0)):
+            at = self.at(self.begin("mask", head), query * self.n["mask_row"] + key + j)
             more = code.masked_load(at, self.kind, within(code, count - j))
             code.store(code.load(held, self.kind) + more, held)
         value = code.load(held, self.kind)
@@ -111,8 +118,7 @@ class Writer:
 
     @property
     def scale(self) -> Value:
-        number = self.words.word("scale", "double")
-        return number.convert(self.element)
+        return self.n["scale"].cast_to("double").convert(self.element)
 
     def folded(self, value: Value, larger: bool) -> Value:
         """The largest lane, or the lanes' sum, as a scalar."""
@@ -125,29 +131,38 @@ class Writer:
 
     def seen_keys(self, last_query: Value) -> Value:
         """How many keys a block of queries looks at."""
-        code, words = self.code, self.words
-        some = smaller(last_query, words.keys)
+        code, n = self.code, self.n
+        some = smaller(last_query, n["keys"])
         return code.emit(
-            f"select i1 {words.causal.differs(0).name}, i64 {some.name}, i64 {words.keys.name}",
+            f"select i1 {n['causal'].differs(0).name}, i64 {some.name}, i64 {n['keys'].name}",
             "i64",
         )
 
 
 @cache
-def forward(shape: Shape) -> Job:
-    declarations: set[str] = set()
-    code = Code(shape.lanes, declarations)
-    words = FORWARD.load(code)
-    wide = padded(words.depth, shape)
-    count = (wide + words.width + shape.columns + 2 * shape.lanes) * KEYS + (
-        wide + KEYS + 2
-    ) * QUERIES
-    with working_space(code, count * shape.item) as space:
-        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-        with code.loop(first, last) as row:
-            Forward(code, shape, words).block(row, space, wide)
-    code.line("ret void")
-    return job_of(code, shape, declarations)
+def forward(shape: Shape) -> Callable[..., int]:
+    """``f(q, k, v, mask, out, logs, starts, offsets, rows, 1, weight, 0, *NUMBERS)``: a row is a block of
+    queries."""
+
+    def write(code: Body) -> None:
+        code.functions = functions(code, shape)
+        n = code.n
+        wide = padded(n["depth"], shape)
+        count = (wide + n["width"] + shape.columns + 2 * shape.lanes) * KEYS
+        space = code.scratch((count + (wide + KEYS + 2) * QUERIES) * shape.item)
+        with code.rows() as row:
+            Forward(code, shape).block(row, space, wide)
+        code.free(space)
+
+    arrays = ("q", "k", "v", "mask", "out", "logs", "starts", "offsets")
+    return kernel("attention", arrays, NUMBERS, write, shape.lanes)
+
+
+def functions(code: Body, shape: Shape) -> list[str]:
+    return [
+        multiply(shape, code.declarations, packed=False),
+        pack("pack", shape.columns, shape.element, shape.lanes, code.declarations),
+    ]
 
 
 def padded(depth: Value, shape: Shape) -> Value:
@@ -155,48 +170,38 @@ def padded(depth: Value, shape: Shape) -> Value:
     return (depth + (shape.columns - 1)) & -shape.columns
 
 
-def job_of(code: Code, shape: Shape, declarations: set[str]) -> Job:
-    kernel = code.function(SIGNATURE, "internal void")
-    functions = [
-        multiply(shape, declarations, packed=False),
-        pack("pack", shape.columns, shape.element, shape.lanes, declarations),
-        kernel,
-    ]
-    return Job(functions, declarations)
-
-
 class Forward(Writer):
     def block(self, row: Value, space: Value, wide: Value) -> None:
-        code, words = self.code, self.words
-        head = quotient(row, words.blocks)
-        top = remainder(row, words.blocks) * QUERIES
-        rows = smaller(words.queries - top, QUERIES)
+        code, n = self.code, self.n
+        head = quotient(row, n["blocks"])
+        top = remainder(row, n["blocks"]) * QUERIES
+        rows = smaller(n["queries"] - top, QUERIES)
         scores = space
         sums = self.at(scores, self.zero + QUERIES * KEYS)
         most, total = self.at(sums, wide * QUERIES), self.at(sums, wide * QUERIES + QUERIES)
         right = self.at(total, self.zero + QUERIES)
-        values = self.at(right, (words.width + self.shape.lanes + self.shape.columns) * KEYS)
+        values = self.at(right, (n["width"] + self.shape.lanes + self.shape.columns) * KEYS)
         clear(code, sums, wide * QUERIES, self.element)
         with code.loop(self.zero, rows) as i:
             code.store(code.constant(float("-inf"), self.element), self.at(most, i))
             code.store(code.constant(0.0, self.element), self.at(total, i))
-        q = self.at(self.begin("q", head), top * words.q_row)
+        q = self.at(self.begin("q", head), top * n["q_row"])
         k, v = self.begin("k", head), self.begin("v", head)
         one = self.zero + 1
         with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-            count = smaller(words.keys - key, KEYS)
-            self.panels(right, self.at(k, key * words.k_row), count, words.width, words.k_row, one)
-            left = q, words.q_row, one
-            self.product(left, right, words.width, (scores, one * KEYS), (rows, count), 0)
+            count = smaller(n["keys"] - key, KEYS)
+            self.panels(right, self.at(k, key * n["k_row"]), count, n["width"], n["k_row"], one)
+            left = q, n["q_row"], one
+            self.product(left, right, n["width"], (scores, one * KEYS), (rows, count), 0)
             with code.loop(self.zero, rows) as i:
                 place = i, top + i, key
                 self.weigh(
                     scores, place, head, count, (most, total), (self.at(sums, i * wide), wide)
                 )
-            self.panels(values, self.at(v, key * words.v_row), words.depth, count, one, words.v_row)
+            self.panels(values, self.at(v, key * n["v_row"]), n["depth"], count, one, n["v_row"])
             left = scores, one * KEYS, one
-            self.product(left, values, count, (sums, wide), (rows, words.depth), 1)
-        self.finish(head * words.queries + top, rows, (most, total), (sums, wide))
+            self.product(left, values, count, (sums, wide), (rows, n["depth"]), 1)
+        self.finish(head, top, rows, (most, total), (sums, wide))
 
     def weigh(
         self, scores: Value, place: tuple[Value, Value, Value], head: Value, count: Value,
@@ -231,22 +236,21 @@ class Forward(Writer):
             code.store(code.load(at, kind) * factor, at)
 
     def finish(
-        self, first: Value, rows: Value, known: tuple[Value, Value], sums: tuple[Value, Value]
-    ) -> None:
+        self, head: Value, top: Value, rows: Value, known: tuple[Value, Value],
+        sums: tuple[Value, Value],
+    ) -> None:  # fmt: skip
         """Divide by the sums of the weights; a row that looked at no key is zero."""
-        code, words, kind = self.code, self.words, self.kind
-        out, logs = (
-            self.at(words.array("out"), first * words.depth),
-            self.at(words.array("logs"), first),
-        )
+        code, n, kind = self.code, self.n, self.kind
+        out = self.at(self.begin("out", head), top * n["out_row"])
+        logs = self.at(self.p["logs"], head * n["queries"] + top)
         with code.loop(self.zero, rows) as i:
             total = code.load(self.at(known[1], i), self.element)
             nothing = total.equals(0.0)
             divisor = code.splat(scalar(nothing, total.like(1.0), total))
-            with self.vectors(words.depth) as j:
+            with self.vectors(n["depth"]) as j:
                 value = code.load(self.at(sums[0], i * sums[1] + j), kind) / divisor
-                place = self.at(out, i * words.depth + j)
-                code.masked_store(value, place, within(code, words.depth - j))
+                place = self.at(out, i * n["out_row"] + j)
+                code.masked_store(value, place, within(code, n["depth"] - j))
             most = code.load(self.at(known[0], i), self.element)
             log = finite(most) + function.log(divisor).lane()
             code.store(scalar(nothing, total.like(float("inf")), log), self.at(logs, i))
@@ -263,84 +267,98 @@ def finite(most: Value) -> Value:
 
 
 @cache
-def backward(shape: Shape) -> Job:
-    declarations: set[str] = set()
-    code = Code(shape.lanes, declarations)
-    words = BACKWARD.load(code)
-    spare = 2 * shape.lanes
-    keys_size = padded(words.width, shape) + words.width + padded(words.depth, shape) + words.depth
-    count = (keys_size + 4 * shape.columns + spare) * KEYS + 2 * QUERIES * KEYS
-    with working_space(code, count * shape.item) as space:
-        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-        with code.loop(first, last) as head:
-            Backward(code, shape, words).head(head, space)
-    code.line("ret void")
-    return job_of(code, shape, declarations)
+def backward(shape: Shape) -> Callable[..., int]:
+    """``f(q, k, v, mask, g, out, logs, dq, dk, dv, starts, offsets, rows, 1, weight, 0, *NUMBERS)``: a row is
+    a head."""
+
+    def write(code: Body) -> None:
+        code.functions = functions(code, shape)
+        width, depth = code.n["width"], code.n["depth"]
+        keys_size = padded(width, shape) + width + padded(depth, shape) + depth
+        count = (keys_size + 4 * shape.columns + 2 * shape.lanes) * KEYS + 2 * QUERIES * KEYS
+        space = code.scratch((count + QUERIES) * shape.item)
+        with code.rows() as head:
+            Backward(code, shape).head(head, space)
+        code.free(space)
+
+    arrays = (
+        "q", "k", "v", "mask", "g", "out", "logs", "dq", "dk", "dv", "starts", "offsets",
+    )  # fmt: skip
+    return kernel("attention_gradient", arrays, NUMBERS, write, shape.lanes)
 
 
 class Backward(Writer):
     def head(self, head: Value, space: Value) -> None:
-        code, words, shape = self.code, self.words, self.shape
+        code, n = self.code, self.n
         self.weights = space
         self.slopes = self.at(space, self.zero + QUERIES * KEYS)
-        self.right = self.at(self.slopes, self.zero + QUERIES * KEYS)
-        self.wide = padded(words.width, shape) + padded(words.depth, shape)
-        self.starts = {
-            "dq": self.at(words.array("dq"), head * words.queries * words.width),
-            "dk": self.at(words.array("dk"), head * words.keys * words.width),
-            "dv": self.at(words.array("dv"), head * words.keys * words.depth),
-            "g": self.at(words.array("g"), head * words.queries * words.depth),
-            "q": self.begin("q", head), "k": self.begin("k", head), "v": self.begin("v", head),
-        }  # fmt: skip
-        clear(code, self.starts["dq"], words.queries * words.width, self.element)
-        clear(code, self.starts["dk"], words.keys * words.width, self.element)
-        clear(code, self.starts["dv"], words.keys * words.depth, self.element)
-        with code.loop(self.zero, words.queries, QUERIES) as top:
-            rows = smaller(words.queries - top, QUERIES)
+        self.dots = self.at(self.slopes, self.zero + QUERIES * KEYS)
+        self.right = self.at(self.dots, self.zero + QUERIES)
+        self.starts = {name: self.begin(name, head) for name in ("q", "k", "v", "dq", "dk", "dv")}
+        start = code.get(self.p["starts"], "i64", head + n["heads"] * STARTED.index("out"))
+        self.starts["g"], self.starts["out"] = (self.at(self.p[n], start) for n in ("g", "out"))
+        self.cleared(self.starts["dq"], n["queries"], n["dq_row"], n["width"])
+        self.cleared(self.starts["dk"], n["keys"], n["dk_row"], n["width"])
+        self.cleared(self.starts["dv"], n["keys"], n["dv_row"], n["depth"])
+        with code.loop(self.zero, n["queries"], QUERIES) as top:
+            rows = smaller(n["queries"] - top, QUERIES)
+            with code.loop(self.zero, rows) as i:
+                code.store(self.dot((top + i) * n["out_row"]), self.at(self.dots, i))
             with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-                self.block(head, (top, rows), (key, smaller(words.keys - key, KEYS)))
+                self.block(head, (top, rows), (key, smaller(n["keys"] - key, KEYS)))
+
+    def dot(self, line: Value) -> Value:
+        """The product of a row of the result and its slopes."""
+        code, kind, depth = self.code, self.kind, self.n["depth"]
+        total = code.slot(kind, code.constant(0.0, kind))
+        with self.vectors(depth) as j:
+            mask = within(code, depth - j)
+            g, out = (
+                code.masked_load(self.at(self.starts[name], line + j), kind, mask)
+                for name in ("g", "out")
+            )
+            code.store(g.fma(out, code.load(total, kind)), total)
+        return self.folded(code.load(total, kind), False)
 
     def block(self, head: Value, queries: tuple[Value, Value], keys: tuple[Value, Value]) -> None:
         """What one block of queries and one of keys add to the gradients of their heads."""
-        code, words, right = self.code, self.words, self.right
+        code, n, right = self.code, self.n, self.right
         (top, rows), (key, count) = queries, keys
         one = self.zero + 1
-        q = self.at(self.starts["q"], top * words.q_row)
-        g = self.at(self.starts["g"], top * words.depth)
+        q = self.at(self.starts["q"], top * n["q_row"])
+        g = self.at(self.starts["g"], top * n["out_row"])
         k, v = (
-            self.at(self.starts["k"], key * words.k_row),
-            self.at(self.starts["v"], key * words.v_row),
+            self.at(self.starts["k"], key * n["k_row"]),
+            self.at(self.starts["v"], key * n["v_row"]),
         )
         blocks = (rows, count)
-        self.panels(right, k, count, words.width, words.k_row, one)
+        self.panels(right, k, count, n["width"], n["k_row"], one)
+        self.product((q, n["q_row"], one), right, n["width"], (self.weights, one * KEYS), blocks, 0)
+        self.panels(right, v, count, n["depth"], n["v_row"], one)
         self.product(
-            (q, words.q_row, one), right, words.width, (self.weights, one * KEYS), blocks, 0
-        )
-        self.panels(right, v, count, words.depth, words.v_row, one)
-        self.product(
-            (g, words.depth, one), right, words.depth, (self.slopes, one * KEYS), blocks, 0
+            (g, n["out_row"], one), right, n["depth"], (self.slopes, one * KEYS), blocks, 0
         )
         with code.loop(self.zero, rows) as i:
             self.differentiate(head, (i, top + i, key), count)
-        self.panels(right, g, words.depth, rows, one, words.depth)
+        self.panels(right, g, n["depth"], rows, one, n["out_row"])
         turned = self.weights, one, one * KEYS
-        target = self.at(self.starts["dv"], key * words.depth), words.depth
-        self.product(turned, right, rows, target, (count, words.depth), 1)
-        self.panels(right, q, words.width, rows, one, words.q_row)
+        target = self.at(self.starts["dv"], key * n["dv_row"]), n["dv_row"]
+        self.product(turned, right, rows, target, (count, n["depth"]), 1)
+        self.panels(right, q, n["width"], rows, one, n["q_row"])
         turned = self.slopes, one, one * KEYS
-        target = self.at(self.starts["dk"], key * words.width), words.width
-        self.product(turned, right, rows, target, (count, words.width), 1)
-        self.panels(right, k, words.width, count, one, words.k_row)
-        target = self.at(self.starts["dq"], top * words.width), words.width
-        self.product((self.slopes, one * KEYS, one), right, count, target, (rows, words.width), 1)
+        target = self.at(self.starts["dk"], key * n["dk_row"]), n["dk_row"]
+        self.product(turned, right, rows, target, (count, n["width"]), 1)
+        self.panels(right, k, n["width"], count, one, n["k_row"])
+        target = self.at(self.starts["dq"], top * n["dq_row"]), n["dq_row"]
+        self.product((self.slopes, one * KEYS, one), right, count, target, (rows, n["width"]), 1)
 
     def differentiate(self, head: Value, place: tuple[Value, Value, Value], count: Value) -> None:
         """A row of scores becomes its weights, and of their gradients that of the scores."""
-        code, words, kind = self.code, self.words, self.kind
+        code, n, kind = self.code, self.n, self.kind
         i = place[0]
-        at = head * words.queries + place[1]
-        log = code.splat(code.load(self.at(words.array("logs"), at), self.element))
-        dot = code.splat(code.load(self.at(words.array("dots"), at), self.element))
+        at = head * n["queries"] + place[1]
+        log = code.splat(code.load(self.at(self.p["logs"], at), self.element))
+        dot = code.splat(code.load(self.at(self.dots, i), self.element))
         with self.vectors(self.zero + KEYS) as j:
             weight = function.exp(self.score(self.weights, place, head, j, count) - log)
             code.store(weight, self.at(self.weights, i * KEYS + j))

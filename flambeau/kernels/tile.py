@@ -10,6 +10,8 @@ the image itself, shifted.
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from .code import BITS, Code, Value
@@ -46,15 +48,25 @@ def shapes(element: str, bits: int) -> list[Shape]:
     return [Shape(element, bits // BITS[element], *form) for form in forms]
 
 
-def fitting(element: str, bits: int, rows: int, columns: int) -> Shape:
-    """The form that takes the fewest steps for a result of this size."""
+PERIOD, WAYS = 4096, 8
+"""Bytes after which lines meet in the first cache's same place, and how many lines a place has."""
 
-    def steps(shape: Shape) -> int:
+
+def fitting(element: str, bits: int, rows: int, columns: int, apart: int = 1) -> Shape:
+    """The form that takes the fewest steps for a result of this size.
+
+    Args:
+        apart: Bytes between the rows of the left operand. Where these all fall into one place of the
+            cache, a tile has no more rows than that holds.
+    """
+    crowded = apart != 0 and apart % PERIOD == 0
+
+    def steps(shape: Shape) -> float:
         tiles = -(-rows // shape.rows) * -(-columns // shape.columns)
         reads = shape.rows + 2 * shape.vectors
-        return tiles * (max(shape.rows * shape.vectors, reads) + 2)
+        return tiles * (max(shape.rows * shape.vectors, reads) + 1.5)
 
-    return min(shapes(element, bits), key=steps)
+    return min((s for s in shapes(element, bits) if s.rows <= WAYS or not crowded), key=steps)
 
 
 def within(code: Code, count: Value) -> Value:
@@ -65,11 +77,12 @@ def within(code: Code, count: Value) -> Value:
 
 def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
     """``void @multiply(a, across, along, b, offsets, first, last, target, stride, rows, count,
-    add)``.
+    add, bias)``.
 
     Inner steps from first to last of a times b, into `rows` rows and `count` columns of the
-    target, whose rows are `stride` apart; added to what is there if `add`. With `packed` the
-    left operand is a panel, and across and along are not looked at.
+    target, whose rows are `stride` apart; added to what is there if `add`. A bias is a number a
+    column that is added too, unless it is null. With `packed` the left operand is a panel, and
+    across and along are not looked at.
     """
     code = Code(shape.lanes, declarations)
     element, kind = shape.element, code.vector(shape.element)
@@ -97,7 +110,7 @@ def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
     code.line("ret void")
     return code.function(
         "@multiply(ptr %a, i64 %across, i64 %along, ptr %b, ptr %offsets, i64 %first, i64 %last, "
-        "ptr %target, i64 %stride, i64 %rows, i64 %count, i64 %add)",
+        "ptr %target, i64 %stride, i64 %rows, i64 %count, i64 %add, ptr %bias)",
         "internal void",
         "noinline",
     )
@@ -134,9 +147,20 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
                 old = code.masked_load(at, kind, masks[v] & there)
                 code.store(value + old, sums[i][v])
 
+    def shift() -> None:
+        bias = Value(code, "%bias", "ptr")
+        for v in range(shape.vectors):
+            mask = within(code, count - v * shape.lanes)
+            at = code.at(bias, shape.element, stride.like(v * shape.lanes))
+            more = code.masked_load(at, kind, mask)
+            for row in sums:
+                code.store(code.load(row[v], kind) + more, row[v])
+
     sums = [[code.slot(kind, value) for value in row] for row in parts]
     with code.when(adds):
         increase()
+    with code.when(Value(code, "%bias", "ptr").equals_pointer(Value(code, "null", "ptr")) ^ 1):
+        shift()
     parts = [[code.load(place, kind) for place in row] for row in sums]
     with code.when(whole):
         each(None)
@@ -146,7 +170,7 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
 
 def call_multiply(
     code: Code, left: tuple[Value, Value, Value], right: tuple[Value, Value], inner: Value,
-    target: tuple[Value, Value, Value, Value], add: Value,
+    target: tuple[Value, Value, Value, Value], add: Value, bias: Value | None = None,
 ) -> None:  # fmt: skip
     """The whole inner dimension, in stretches of `INNER`.
 
@@ -155,6 +179,7 @@ def call_multiply(
         right: The right operand, and the offsets of its rows.
         target: Where to, its stride, and how many rows and columns.
         add: Not zero if the first stretch too is added to what the target holds.
+        bias: A pointer to a number a column that is added; it may be null.
     """
     a, across, along = (x.name for x in left)
     b, offsets = (x.name for x in right)
@@ -162,10 +187,14 @@ def call_multiply(
     with code.loop(inner.like(0), inner, INNER) as first:
         last = smaller(first + INNER, inner)
         more = first | add
+        start = first.equals(0)
+        shift = "null"
+        if bias is not None:
+            shift = code.emit(f"select i1 {start.name}, ptr {bias.name}, ptr null", "ptr").name
         code.line(
             f"call void @multiply(ptr {a}, i64 {across}, i64 {along}, ptr {b}, ptr {offsets}, "
             f"i64 {first.name}, i64 {last.name}, ptr {place}, i64 {stride}, i64 {rows}, "
-            f"i64 {count}, i64 {more.name})"
+            f"i64 {count}, i64 {more.name}, ptr {shift})"
         )
 
 
@@ -238,29 +267,47 @@ def pack(name: str, width: int, element: str, lanes: int, declarations: set[str]
         Value(code, f"%{n}", "i64") for n in ("count", "inner", "across", "along")
     )
     zero, kind = count.like(0), code.vector(element)
-    copied = across.equals(1)
-    with code.when(copied), code.loop(zero, inner) as k:
+    copied, full = across.equals(1), count >= width
+
+    def copy(k: Value, whole: bool) -> None:
         row, place = code.at(source, element, k * along), code.at(target, element, k * width)
         for i in range(0, width, lanes):
-            index = zero + i
-            value = code.masked_load(code.at(row, element, index), kind, within(code, count - i))
-            code.store(value, code.at(place, element, index))
-    with code.when(copied ^ 1), code.loop(zero, inner, lanes) as k:
-        here = within(code, inner - k)
+            at = code.at(row, element, zero + i)
+            if whole and i + lanes <= width:
+                value = code.load(at, kind)
+            else:
+                value = code.masked_load(at, kind, within(code, count - i))
+            code.store(value, code.at(place, element, zero + i))
+
+    def turn(k: Value, masks: Sequence[Value] | None) -> None:
+        """Squares of rows, turned in registers."""
         groups = []
         for i in range(0, width, lanes):
             values = []
             for row in range(i, min(i + lanes, width)):
-                there = code.splat(count > row)
                 at = code.at(source, element, (across * row) + k)
-                values.append(code.masked_load(at, kind, here & there))
+                if masks is None:
+                    values.append(code.load(at, kind))
+                else:
+                    values.append(code.masked_load(at, kind, masks[row]))
             values += [code.constant(0.0, kind)] * (lanes - len(values))
             groups.append(transposed(code, values))
         for j in range(lanes):  # in order: what a store writes too much, the next one sets right
-            with code.when(inner > k + j):
+            with code.when(inner > k + j) if masks else nullcontext():
                 for i, group in enumerate(groups):
                     place = code.at(target, element, (k + j) * width + i * lanes)
                     code.store(group[j], place)
+
+    with code.when(copied & full), code.loop(zero, inner) as k:
+        copy(k, True)
+    with code.when(copied & ~full), code.loop(zero, inner) as k:
+        copy(k, False)
+    quick = full & (inner >= lanes)
+    with code.when(~copied & quick), code.loop(zero, inner, lanes) as k:
+        turn(smaller(k, inner - lanes), None)  # the last square meets the one before it
+    with code.when(~copied & ~quick), code.loop(zero, inner, lanes) as k:
+        here = within(code, inner - k)
+        turn(k, [here & code.splat(count > row) for row in range(width)])
     code.line("ret void")
     return code.function(
         f"@{name}(ptr noalias %target, ptr noalias %source, i64 %count, i64 %inner, i64 %across, "

@@ -98,7 +98,12 @@ def _attended(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> 
     total = weights.sum(-1, keepdims=True)
     logs = np.where(total == 0, np.inf, np.log(total)) + most
     weights /= np.where(total == 0, 1, total)
-    return np.matmul(weights, v), logs[..., 0]
+    return _seated(np.matmul(weights, v)), logs[..., 0]
+
+
+def _seated(x: Any) -> Any:
+    """The array with the heads of (batch, heads, length, size) within the length, as PyTorch has it."""
+    return np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2) if x.ndim == 4 else x
 
 
 def _attended_back(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,32 @@ from .registry import is_overridden, method, override, public
 from .rule import operation
 
 
-def _widened(product: Callable, *arrays: Any) -> Any:
-    """A product in float32 for the half types, rounded once; NumPy's own for the rest."""
-    dtype = arrays[0].dtype
-    if dtype.itemsize == 2 and dtype.kind not in "iu":
-        return product(*(a.astype(np.float32) for a in arrays)).astype(dtype)
-    return product(*arrays)
+def _widened(product: Callable) -> Callable:
+    """A product that computes the half types in float32, and rounds once."""
+
+    def compute(*arrays: Any) -> Any:
+        dtype = arrays[0].dtype
+        if dtype.itemsize == 2 and dtype.kind not in "iu":
+            return product(*(a.astype(np.float32) for a in arrays)).astype(dtype)
+        return product(*arrays)
+
+    return compute
 
 
-_matrices = kernels.Native("product", "product", lambda a, b: a.dot(b))
-_matrix_vector = kernels.Native("vector", "matrix_vector", lambda a, b: a.dot(b))
-_stacked = kernels.Native("product", "product", np.matmul)
+def _dot(a: Any, b: Any) -> Any:
+    return a.dot(b)
+
+
+def _with_bias(x: Any, y: Any, bias: Any) -> Any:
+    result = x.dot(y)
+    result += bias
+    return result
+
+
+_matrices = kernels.Native("product", "product", _widened(_dot))
+_matrix_vector = kernels.Native("vector", "matrix_vector", _widened(_dot))
+_stacked = kernels.Native("product", "product", _widened(np.matmul))
+_affine = kernels.Native("product", "product", _widened(_with_bias))
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
@@ -33,18 +49,21 @@ SMALL = 4096
 @operation(operands="x y", label="Mm")
 def mm_(x: Any, y: Any) -> Any:
     """The product of two matrices, shapes (n, k) and (k, m)."""
-    return _widened(_matrices, x, y)
+    return _matrices(x, y)
 
 
 @mm_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
-    return (mm_(g, y.mH) if needs[0] else None, mm_(x.mH, g) if needs[1] else None)
+    return (
+        mm_(g, _conjugate(y).mT) if needs[0] else None,
+        mm_(_conjugate(x).mT, g) if needs[1] else None,
+    )
 
 
 @operation(operands="x y", label="Mv")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
-    return _widened(_matrix_vector, x, y)
+    return _matrix_vector(x, y)
 
 
 @mv_.gradient
@@ -58,7 +77,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(operands="x y", label="Dot")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
-    return np.asarray(_widened(lambda a, b: a.dot(b), x, y))
+    return np.asarray(_widened(_dot)(x, y))
 
 
 @dot_.gradient
@@ -69,37 +88,77 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
 @operation(operands="x y", label="Bmm")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _widened(_stacked, x, y)
+    return _stacked(x, y)
 
 
 @bmm_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
-    return (bmm_(g, y.mH) if needs[0] else None, bmm_(x.mH, g) if needs[1] else None)
+    return (
+        bmm_(g, _conjugate(y).mT) if needs[0] else None,
+        bmm_(_conjugate(x).mT, g) if needs[1] else None,
+    )
 
 
-def _with_bias(x: Any, y: Any, bias: Any) -> Any:
-    result = x.dot(y)
-    result += bias
-    return result
+def _rows(x: Any) -> Any:
+    """All vectors of the last dimension, of an array or a tensor, as the rows of a matrix."""
+    shape = x.shape
+    return x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
 
 
-_affine = kernels.Native("product", "product", _with_bias)
+def _affine_rows(bias: Any, x: Any, w: Any) -> Any:
+    product = _affine(_rows(x), w.T, bias)
+    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+
+
+def _linear_rows(x: Any, w: Any) -> Any:
+    product = _matrices(_rows(x), w.T)
+    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+
+
+def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
+    """The gradients towards x and w of x @ w.T; the first of `needs` counts for x."""
+    by_x = mm_(_rows(g), _conjugate(w)) if needs[0] else None
+    if by_x is not None and x._array.ndim != 2:
+        by_x = by_x.reshape(x.shape)
+    return by_x, mm_(_rows(g).mT, _conjugate(_rows(x))) if needs[1] else None
+
+
+def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
+    return (_rows(g).sum(0) if needs[0] else None, *_linear_back(g, x, w, needs[1:]))
+
+
+def _conjugate(x: Tensor) -> Any:
+    return x.conj() if x._kind.dtype.is_complex else x
 
 
 @operation(operands="bias x w", label="Addmm")
 def affine(bias: Any, x: Any, w: Any) -> Any:
     """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
+    return _affine_rows(bias, x, w)
 
-    return _widened(lambda bias, x, w: _affine(x, w.T, bias), bias, x, w)
+
+@operation(operands="bias x w", label="View")
+def affine_rows(bias: Any, x: Any, w: Any) -> Any:
+    """The same over the last dimension of x; PyTorch shows it as the view in which its own ends."""
+    return _affine_rows(bias, x, w)
 
 
-@affine.gradient
-def _(g: Tensor, x: Tensor, w: Tensor, needs: tuple[bool, bool, bool]) -> tuple:
-    return (
-        g.sum(0) if needs[0] else None,  # type: ignore[attr-defined]
-        mm_(g, w.conj()) if needs[1] else None,
-        mm_(g.mT, x.conj()) if needs[2] else None,
-    )
+@operation(operands="x w", label="Mm")
+def linear_(x: Any, w: Any) -> Any:
+    """x @ w.T: x (n, k), w (m, k)."""
+    return _linear_rows(x, w)
+
+
+@operation(operands="x w", label="UnsafeView")
+def linear_rows(x: Any, w: Any) -> Any:
+    """The same over the last dimension of x."""
+    return _linear_rows(x, w)
+
+
+for _biased in (affine, affine_rows):
+    _biased.gradient(_affine_back)
+for _plain in (linear_, linear_rows):
+    _plain.gradient(_linear_back)
 
 
 def _check(name: str, x: Any, y: Any) -> None:
@@ -294,22 +353,6 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _given(out, input[:, None] * vec2)  # type: ignore[index]
 
 
-def _is_affine(input: Any, weight: Any, bias: Any) -> bool:
-    """Are these a matrix, a matrix and a vector of one kind that fit? Then nothing else needs a look."""
-    try:
-        kind, x, w = input._kind, input._array, weight._array
-        return (
-            weight._kind is kind
-            and bias._kind is kind
-            and x.ndim == 2
-            and w.ndim == 2
-            and x.shape[1] == w.shape[1]
-            and bias._array.shape == w.shape[:1]
-        )
-    except AttributeError:
-        return False
-
-
 @public("nn.functional.linear")
 def linear(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
@@ -332,10 +375,25 @@ def linear(
         >>> torch.nn.functional.linear(torch.ones(1, 3), torch.ones(2, 3), torch.tensor([0., 1.]))
         tensor([[3., 4.]])
     """
+    try:
+        kind, x, w = input._kind, input._array, weight._array
+        ndim = x.ndim
+        if out is None and weight._kind is kind and ndim > 1 and x.shape[-1] == w.shape[1]:
+            if bias is None:
+                return linear_(input, weight) if ndim == 2 else linear_rows(input, weight)
+            if bias._kind is kind and bias._array.shape == w.shape[:1]:
+                if ndim == 2:
+                    return affine(bias, input, weight)
+                return affine_rows(bias, input, weight)
+    except (AttributeError, IndexError):
+        pass
+    return _linear(input, weight, bias, out)
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor | None) -> Tensor:
+    """What `linear` does with the operands that are not as usual."""
     if out is not None:
         return _given(out, linear(input, weight, bias))
-    if _is_affine(input, weight, bias):
-        return affine(bias, input, weight)
     if is_overridden(input) or is_overridden(weight):
         return override(linear, (input, weight, bias), (input, weight, bias), {})
     _check("linear", input, weight)
@@ -355,8 +413,4 @@ def linear(
         raise RuntimeError(
             f"linear: input has dtype {input.dtype} and bias {bias.dtype}: convert one"
         )
-    if input.ndim == 2:
-        return affine(bias, input, weight)
-    lead = input.shape[:-1]
-    rows = input.reshape(-1, input.shape[-1])  # type: ignore[attr-defined]
-    return affine(bias, rows, weight).reshape(*lead, weight.shape[0])
+    return affine(bias, input[None], weight)[0]  # only a vector is left

@@ -1,8 +1,8 @@
 """A recurrent layer over a whole sequence as one operation.
 
-Each step is one matrix product, of the state and weight_hh, and one kernel: the cell, a formula of gates whose
-gradient is derived. The loop runs on arrays; nothing is recorded inside. Gates lie as (time, gate, batch,
-hidden), so that each gate of a step is one piece of memory.
+Each step is one matrix product, of the state and weight_hh, and the cell, a formula of gates whose gradient is
+derived. All steps are one kernel (`kernels/recurrence.py`), or a loop of NumPy calls; nothing is recorded
+inside. Gates lie as (time, batch, gate * hidden), as products give them.
 
 A gradient that is to be differentiated again is taken of the steps one by one (`unrolled`).
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.gradient import grad
 from ..core.device import CPU
 from ..core.dtype import BY_NUMPY
@@ -23,7 +24,7 @@ from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
 from .activation import relu
-from .contraction import linear
+from .contraction import linear, mm_
 from .define import pointwise
 from .rule import operation
 from .structure import stack
@@ -77,6 +78,18 @@ def _specialization(mode: str, dtype: Any) -> Any:
 
 
 @cache
+def _cell(mode: str, dtype: Any) -> Any:
+    """What kernels are told of a cell; None where they are off."""
+    if not kernels.enabled():
+        return None
+    from ..kernels.recurrence_kernel import Cell
+
+    spec = _specialization(mode, dtype)
+    gradient = spec.program.gradient((True,) * len(spec.program.roots), (True,) * len(spec.kinds))
+    return Cell(spec.program, gradient, GATES[mode], mode == "GRU", mode == "LSTM")
+
+
+@cache
 def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
     """The cell's gradient, written into given arrays, and what it asks for."""
     spec = _specialization(mode, dtype)
@@ -84,10 +97,40 @@ def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
     return spec.gradient_into(wanted), spec.plans[wanted].gradient
 
 
-def _gates(x: Any, count: int) -> Any:
-    """(time, batch, gates * hidden) as (time, gates, batch, hidden), in memory of its own."""
-    time, batch, width = x.shape
-    return x.reshape(time, batch, count, width // count).transpose(0, 2, 1, 3).copy("C")
+def _each_gate(x: Any, count: int) -> Any:
+    """The gates of a step, (batch, gates * hidden), one by one."""
+    return x.reshape(len(x), count, -1).swapaxes(0, 1)
+
+
+def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
+    """All states, cells and gates, step by step with NumPy."""
+    count = GATES[mode]
+    gates = np.empty(x.shape, x.dtype)
+    states = np.empty((len(x) + 1, *h.shape), x.dtype)
+    cells = np.empty_like(states) if mode == "LSTM" else states[:0]
+    states[0] = h
+    if mode == "LSTM":
+        cells[0] = c
+    into, shift = _specialization(mode, x.dtype).into, 0 if b is None else b
+    for t in range(len(x)):
+        np.matmul(states[t], w.T, out=gates[t])
+        gates[t] += shift
+        if mode == "GRU":
+            operands = (*_each_gate(x[t], count), *_each_gate(gates[t], count), states[t])
+            into(states[t + 1], *operands)
+            continue
+        gates[t] += x[t]
+        if mode == "LSTM":
+            into(states[t + 1], cells[t + 1], *_each_gate(gates[t], count), cells[t])
+        else:
+            into(states[t + 1], gates[t])
+    return states, cells, gates
+
+
+def _forward(mode: str, *arrays: Any) -> tuple:
+    cell = _cell(mode, arrays[0].dtype)
+    found = NotImplemented if cell is None else kernels.recurrence.forward(cell, *arrays)
+    return _walk(mode, *arrays) if found is NotImplemented else found
 
 
 @operation(operands="x w b h c", outputs="y last gates apart cells", differentiable=(0, 1))
@@ -97,34 +140,8 @@ def recurrence(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple:
     x: (time, batch, gates * hidden), the inputs times weight_ih plus bias_ih. w, b: weight_hh and bias_hh. h, c: the
         first state (batch, hidden) and cell.
     """
-    count, width = GATES[mode], h.shape[-1]
-    apart, lstm = mode == "GRU", mode == "LSTM"
-    inputs = _gates(x, count)
-    shift = None if b is None else b.reshape(count, 1, width)
-    weight = np.ascontiguousarray(w.reshape(count, width, width).transpose(0, 2, 1))
-    gates = np.empty_like(inputs)
-    states = np.empty((len(x) + 1, *h.shape), x.dtype)
-    cells = np.empty_like(states) if lstm else states[:0]
-    states[0] = h
-    if lstm:
-        cells[0] = c
-    if shift is not None and not apart:
-        inputs += shift
-    into = _specialization(mode, x.dtype).into
-    for t in range(len(x)):
-        own = gates[t]
-        np.matmul(states[t], weight, out=own)
-        if not apart:
-            own += inputs[t]
-        elif shift is not None:
-            own += shift
-        if lstm:
-            into(states[t + 1], cells[t + 1], *own, cells[t])
-        elif apart:
-            into(states[t + 1], *inputs[t], *own, states[t])
-        else:
-            into(states[t + 1], own[0])
-    return states[1:], cells[-1:], gates, inputs if apart else inputs[:0], cells
+    states, cells, gates = _forward(mode, x, w, b, h, c)
+    return states[1:], cells[-1:], gates, x if mode == "GRU" else x[:0], cells
 
 
 @recurrence.gradient
@@ -148,57 +165,64 @@ def _(
     time, batch, width = y._array.shape
     given = None if g_y is None else g_y._array
     last = None if g_last is None or mode != "LSTM" else g_last._array[0]
-    states = np.concatenate([h._array[None], y._array[:-1]])
-    slopes, first = _back(
-        given, last, gates._array, apart._array, (states, y._array, cells._array), w._array, mode
+    states = np.concatenate([h._array[None], y._array])
+    slopes, others, *first = _backward(
+        mode, given, last, gates._array, apart._array, states, cells._array, w._array
     )
-    by_state = slopes[1].transpose(0, 2, 1, 3).reshape(time, batch, -1)
-    by_input = slopes[0]
-    if by_input is not None:
-        by_input = by_input.transpose(0, 2, 1, 3).reshape(time, batch, -1)
-    rows = by_state.reshape(time * batch, -1)
+    rows = wrap(slopes.reshape(time * batch, -1), x._kind)
+    before = wrap(states[:-1].reshape(time * batch, width), x._kind)
     parts = [
-        by_state if by_input is None else by_input,
-        rows.T @ states.reshape(time * batch, width) if needs[1] else None,
-        rows.sum(0) if needs[2] else None,
+        slopes if others is None else others,
+        mm_(rows.mT, before)._array if needs[1] else None,
+        rows.sum(0)._array if needs[2] else None,
         *first,
     ]
     return [wrap(v, x._kind) if on and v is not None else None for v, on in zip(parts, needs)]
 
 
-def _back(
-    given: Any, last: Any, gates: Any, apart: Any, kept: tuple[Any, Any, Any], w: Any, mode: str
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """The loop from the end: slopes of the input's gates (None: the same) and the state's, of h and of c."""
-    before, after, cells = kept
-    time, count, _, width = gates.shape
+def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
+    """The slopes of the state's gates and of the input's (None: the same), of h and of c."""
+    cell = _cell(mode, gates.dtype)
+    found = (
+        NotImplemented
+        if cell is None
+        else kernels.recurrence.backward(cell, given, last, gates, *rest)
+    )
+    return _walk_back(mode, given, last, gates, *rest) if found is NotImplemented else found
+
+
+def _walk_back(
+    mode: str, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any, w: Any
+) -> tuple:
+    """The same with NumPy, from the end."""
+    count = GATES[mode]
     kernel, gradient = _gradient(mode, gates.dtype)
     asked, shown = gradient.inputs, gradient.outputs
-    weight = w.reshape(count, width, width)
     slopes = np.empty_like(gates)
     others = np.empty_like(gates) if mode == "GRU" else None
-    gh = np.zeros_like(before[0])
+    gh = np.zeros_like(states[0])
     gc = np.zeros_like(gh)  # the slope of the cell, which each step writes anew
     if last is not None:
         gc[...] = last
-    rest = (gc,) if mode == "LSTM" else (np.empty_like(gh),) if mode == "GRU" else ()
-    products = np.empty((count, *gh.shape), gh.dtype)
-    for t in range(time - 1, -1, -1):
+    rest = np.empty_like(gh)
+    for t in range(len(gates) - 1, -1, -1):
         if given is not None:
             gh = gh + given[t]
+        own, targets = _each_gate(gates[t], count), _each_gate(slopes[t], count)
+        outputs: tuple = (states[t + 1],)
         if mode == "LSTM":
-            operands, outputs, coming = (*gates[t], cells[t]), (after[t], cells[t + 1]), (gh, gc)
+            operands, outputs, coming = (*own, cells[t]), (states[t + 1], cells[t + 1]), (gh, gc)
+            targets = (*targets, gc)
         elif mode == "GRU":
-            operands, outputs, coming = (*apart[t], *gates[t], before[t]), (after[t],), (gh,)
+            operands, coming = (*_each_gate(x[t], count), *own, states[t]), (gh,)
+            targets = (*_each_gate(others[t], count), *targets, rest)  # type: ignore[index]
         else:
-            operands, outputs, coming = tuple(gates[t]), (after[t],), (gh,)
-        own = slopes[t]
-        targets = (*own, *rest) if others is None else (*others[t], *own, *rest)
+            operands, coming = tuple(own), (gh,)
         kernel(*targets, *coming, *[operands[i] for i in asked], *[outputs[i] for i in shown])
-        gh = np.add.reduce(np.matmul(own, weight, out=products), 0)
+        gh = np.matmul(slopes[t], w)
         if mode == "GRU":
-            gh += rest[0]
-    return (others, slopes), (gh, gc)
+            gh += rest
+    return slopes, others, gh, gc
 
 
 def _recorded_gradient(

@@ -28,6 +28,7 @@ from ..core.kind import kind_of
 from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, wrap, wrap_view
 from .registry import OPERATIONS
+from .rule_call import NODE_SLOTS, straighten
 from .signature import arguments
 
 
@@ -111,8 +112,10 @@ class Operation:
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
-        self.arguments = tuple(arguments(compute))
+        found = arguments(compute)
+        self.arguments = tuple(found)
         self.operands = tuple(operands.split()) or self.arguments[:1]
+        self.defaults = {n: found[n] for n in self.arguments[len(self.operands) :]}
         self.variadic = self.operands[0].startswith("*")
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
@@ -120,7 +123,7 @@ class Operation:
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
-        self.asks_shapes: tuple[str, ...] = ()
+        self.asks_shapes: tuple[str, ...] = () if self.variadic else ("",) * len(self.operands)
         self.node_classes: dict[int, type[RuleNode]] = {}
         self.__doc__ = compute.__doc__
         OPERATIONS[self.name] = self
@@ -152,15 +155,21 @@ class Operation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors (operands) and options; record if a gradient is wanted."""
+        if type(self) is Operation and not (self.variadic or self.view):
+            straighten(self, RuleNode)
+            return self(*args, **kwargs)
         if kwargs:
             args += tuple(kwargs[n] for n in self.arguments[len(args) :])
         if self.variadic:
-            tensors: Sequence[Any] = args[0]
-            options = args[1:]
+            return self.general(args[0], args[1:])
+        count = len(self.operands)
+        return self.general(args[:count], args[count:])
+
+    def general(self, tensors: Sequence[Any], options: tuple) -> Any:
+        """The call on any operands and options."""
+        if self.variadic:
             arrays: list[Any] = [[x._array for x in tensors]]
         else:
-            count = len(self.operands)
-            tensors, options = args[:count], args[count:]
             arrays = [None if x is None else x._array for x in tensors]
         token = silence(silent)
         try:
@@ -252,31 +261,20 @@ class Operation:
                 found.append((name, results[output], output if output in live else None))
         return found
 
+    @property
+    def node_name(self) -> str:
+        """What its nodes are called."""
+        return self.label if "Backward" in self.label else f"{self.label}Backward0"
+
     def node_class(self, outputs: int) -> type[RuleNode]:
         found = self.node_classes.get(outputs)
         if found is None:
             found = self.node_classes[outputs] = type(
-                self.label if "Backward" in self.label else f"{self.label}Backward0",
+                self.node_name,
                 (RuleNode,),
                 {"__slots__": (), "operation": self, "outputs": outputs},
             )
-            found.make = staticmethod(
-                kernels.constructor(
-                    found,
-                    "edges",
-                    "saved",
-                    "cells",
-                    "versions",
-                    "sequence",
-                    "shape",
-                    "kind",
-                    "hooks",
-                    "notes",
-                    "checked",
-                    "options",
-                    "origins",
-                )
-            )
+            found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
         return found
 
 

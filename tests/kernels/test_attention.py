@@ -143,3 +143,18 @@ def test_what_does_not_fit():
     for other in (x.astype("f8"), x[:1], x[:, :0], np.ones((2, 4, 8), "i4")):
         assert not attention.fits(x, other, x)
     assert not attention.fits(x.astype("i4"), x, x)
+
+
+def test_heads_lie_within_the_length():
+    """So the result's heads are put side by side without a copy, as PyTorch's are; so are gradients'."""
+    from flambeau.kernels import attention
+
+    rng = np.random.default_rng(2)
+    q, k, v, g = (rng.standard_normal((2, 3, 70, 8), "f4") for _ in range(4))
+    out, logs = attention.forward(q, k, v, None, 0.3, False)
+    found = attention.backward(g, q, k, v, out, logs, None, 0.3, False)
+    for x in (out, *found):
+        assert x.swapaxes(1, 2).flags.c_contiguous
+    turned = attention.backward(g, q, k, v, np.ascontiguousarray(out), logs, None, 0.3, False)
+    for x, y in zip(found, turned):
+        assert (x == y).all()

@@ -110,10 +110,10 @@ def test_the_same_bits_on_any_number_of_threads():
 def test_what_is_left_to_numpy():
     from flambeau.kernels.product import product
 
-    small, large = np.ones((2, 4, 4), "f4"), np.broadcast_to(np.float32(1), (2, 2048, 2048))
+    small = np.ones((2, 4, 4), "f4")
     for x, y in (
-        (small, small), (large, large), (np.ones((9, 50, 50), "i4"), np.ones((9, 50, 50), "i4")),
-        (np.ones((50, 50), "f4"), np.ones((50, 50), "f4")),
+        (small, small), (np.ones((9, 50, 50), "i4"), np.ones((9, 50, 50), "i4")),
+        (np.ones((30, 50), "f4"), np.ones((50, 40), "f4")),
         (np.ones((2, 300, 64), "f4"), np.ones((2, 64, 1), "f4")),
         (np.ones((9, 50, 0), "f4"), np.ones((9, 0, 50), "f4")),
         (np.ones((9, 50, 50), ">f4"), np.ones((9, 50, 50), ">f4")),
