@@ -39,6 +39,7 @@ class Body(Code):
         )
         self.zero = self.number(0)
         self.allocates = False
+        self.functions: list[str] = []  # of its own, which its loops call
 
     def number(self, value: int) -> Value:
         return self.constant(value, "i64")
@@ -146,7 +147,8 @@ def _written(
     )
     door = Door(body, len(arrays), len(numbers)).text()
     declarations = "\n".join(sorted(body.declarations))
-    return body, f"@runtime_SYMBOL = global ptr null\n{declarations}\n{inner}\n{door}"
+    parts = ["@runtime_SYMBOL = global ptr null", declarations, *body.functions, inner, door]
+    return body, "\n".join(parts)
 
 
 class Door:

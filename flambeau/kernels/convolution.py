@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import convolution_map, convolution_weight
+from . import convolution_map, convolution_weight, winograd
 from .job import Job
 from .machine import machine
 from .product import ELEMENTS
@@ -156,7 +156,9 @@ def usable(*arrays: Any) -> bool:
 
 
 def ordered(x: Any) -> Any:
-    """The array, or a copy that lies in order."""
+    """The array, or a copy that lies in order; None is None."""
+    if x is None:
+        return None
     plain = x.flags.c_contiguous and x.flags.aligned
     return x if plain else np.array(x, order="C", subok=False)
 
@@ -191,6 +193,10 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
 
 def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) -> Any:
     """Write a convolution into y."""
+    if winograd.suits(x.dtype, window, w.shape[1], w.shape[0] // groups, y.shape[2:]) and (
+        winograd.convolved(x, ordered(w), ordered(bias), window[3], groups, y)
+    ):
+        return y
     plan = _forward_plan(ELEMENTS[x.dtype], x.shape, w.shape[0], window, groups)
     flat = y.reshape(*y.shape[:2], -1) if is_point(window) else y
     run(plan, x, w.reshape(groups, w.shape[0] // groups, -1), bias, flat, groups)
@@ -243,6 +249,10 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
 
 def returned(y: Any, w: Any, bias: Any, window: Window, groups: int, x: Any) -> Any:
     """Write the transpose of a convolution into x."""
+    if winograd.suits(y.dtype, window, w.shape[0] // groups, w.shape[1], x.shape[2:]) and (
+        winograd.returned(y, ordered(w), ordered(bias), window[3], groups, x)
+    ):
+        return x
     element, sizes = ELEMENTS[y.dtype], x.shape[2:]
     if is_point(window):
         n = math.prod(sizes)
@@ -309,6 +319,10 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     x, y = ordered(x), ordered(y)
+    if winograd.suits(x.dtype, window, shape[1], shape[0] // groups, y.shape[2:]):
+        w = np.empty(shape, x.dtype)
+        if winograd.weight(y, x, window[3], groups, w):
+            return w
     plan = _weight_plan(ELEMENTS[x.dtype], x.shape, y.shape[1], window, groups)
     form, part = plan.shape, plan.slab
     n, rows, channels = x.shape[0], y.shape[1] // groups, x.shape[1] // groups
