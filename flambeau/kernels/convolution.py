@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import convolution_weight, winograd
-from .convolution_plan import ITEMS, Pass, Three, plan, rows_together, three
+from . import convolution_sum, convolution_weight, winograd
+from .code import BITS
+from .convolution_plan import ITEMS, ROOM, Pass, Three, plan, rows_together, three
 from .machine import machine
 from .product import ELEMENTS
 from .slab import Slab, slab
@@ -166,6 +167,71 @@ def returned(y: Any, w: Any, bias: Any, window: Window, groups: int, x: Any) -> 
     return x
 
 
+LANES_PAY = 12
+"""Channels of a group that are worth a vector, if it has 16 lanes."""
+
+
+def weight_by_channels(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """The gradient towards the weight with channels in the lanes of vectors."""
+    element = ELEMENTS[x.dtype]
+    facts, head, numbers, offsets, end = _sum_plan(element, x.shape, y.shape, window, groups)
+    sums, w = np.empty(facts, x.dtype), np.empty(shape, x.dtype)
+    bits = machine().bits
+    convolution_sum.sums(element, bits)(x, y, sums, offsets, *head, *numbers)
+    convolution_sum.total(element, bits // BITS[element])(sums, w, *end)
+    return w
+
+
+@lru_cache(1024)
+def _sum_plan(
+    element: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...], window: Window, groups: int
+) -> tuple[Any, ...]:
+    """The shape of the sums, and what both kernels are told."""
+    size, stride, dilation, before, _ = window
+    lanes, height = machine().bits // BITS[element], convolution_sum.rows_of(machine().bits)
+    images, channels, rows = x_shape[0], x_shape[1] // groups, y_shape[1] // groups
+    sizes, places, stride = three(x_shape[2:], 1), three(y_shape[2:], 1), three(stride, 1)
+    taps = taps_of(three(size, 1), three(dilation, 1))
+    wide, high = -(-channels // lanes) * lanes, -(-rows // height) * height
+    extents = [(u - 1) * s + 1 + t for u, s, t in zip(places, stride, taps[-1])]
+    line = extents[1] * extents[2] * wide * stride[0] * BITS[element] // 8
+    chunk = max(1, min(ROOM // line, places[0]))
+    chunks = -(-places[0] // chunk)
+    chunk = -(-places[0] // chunks)
+    extents[0] = (chunk - 1) * stride[0] + 1 + taps[-1][0]
+    parts = images * chunks
+    area = math.prod(places)
+    shares = min(SHARES, parts, images * area // SHARE, SUMS // (len(taps) * wide * high * groups))
+    shares = max(1, shares)
+    share = -(-parts // shares)
+    shares = -(-parts // share)
+    slices = max(1, min(rows // SLIM, -(-WANTED // (shares * groups))))
+    part = -(-high // height // slices) * height
+    slices = -(-high // part)
+    offsets = np.array([(a * extents[1] + b) * extents[2] + c for a, b, c in taps], np.int64)
+    lines = max(1, convolution_sum.STRETCH // places[2])
+    work = images * groups * area * len(taps) * rows * channels // lanes
+    head = shares * groups * slices, 1, work, 0
+    numbers = (
+        groups, channels, wide, rows, high, *sizes, *three(before, 0), *extents, *places, *stride,
+        len(taps), chunk, chunks, share, parts, part, slices, lines,
+    )  # fmt: skip
+    found = shares, groups, len(taps), high, wide
+    end = (
+        groups * rows, 1, math.prod(found), 0,
+        groups, channels, rows, wide, high, len(taps), shares,
+    )  # fmt: skip
+    return found, head, numbers, offsets, end
+
+
+SHARES, SHARE = 8, 96
+"""Sums towards a weight are taken in so many ranges of places at most, of so many at least."""
+SUMS = 1 << 21
+"""Elements of all these sums together, about."""
+SLIM, WANTED = 32, 4
+"""Results that share a slab, at least, if fewer rows of the job than are wanted would be left."""
+
+
 class WeightPlan(NamedTuple):
     """How the gradient towards a weight is computed."""
 
@@ -220,6 +286,8 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
         w = np.empty(shape, x.dtype)
         if winograd.weight(y, x, window[3], groups, w):
             return w
+    if shape[1] >= LANES_PAY:
+        return weight_by_channels(y, x, window, groups, shape)
     plan = _weight_plan(ELEMENTS[x.dtype], x.shape, y.shape[1], window, groups)
     form, part = plan.shape, plan.slab
     n, rows, channels = x.shape[0], y.shape[1] // groups, x.shape[1] // groups

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from .call import Body, kernel
+from .channel_slab import columns, shifted
 from .code import Value
 from .job import quotient, remainder, smaller
 from .slab import gathered
@@ -22,13 +23,11 @@ from .winograd_tile import (
     apart,
     both_ways,
     call_tiles,
-    columns,
     is_lost,
     look,
     of_input,
     of_weight,
     rows_of,
-    shifted,
     tiles,
     to_output,
 )

@@ -69,17 +69,6 @@ def aligned(code: Body, memory: Value) -> Value:
     return code.at(memory, "i8", (code.zero - number) & 63)
 
 
-def shifted(code: Code, base: Value, index: Value) -> Value:
-    """Where an element would be, also where there is none: masked lanes are not looked at."""
-    return code.emit(f"getelementptr float, ptr {base.name}, i64 {index.name}", "ptr")
-
-
-def columns(code: Code, first: Value, width: Value) -> Value:
-    """The lanes, from a column on, that lie within a row."""
-    lane = code.iota("i32") + code.splat(first.convert("i32"))
-    return (lane >= 0) & (lane < code.splat(width.convert("i32")))
-
-
 def apart(x: Value, y: Value) -> list[Value]:
     """The even and the odd elements of two vectors."""
     even = list(range(0, 2 * x.code.lanes, 2))

@@ -11,22 +11,20 @@ from functools import cache
 from typing import Any
 
 from .call import Body, kernel
+from .channel_slab import call_lay_out, columns, lay_out, shifted
 from .code import Value
 from .job import quotient, remainder, smaller
-from .tile import clear, transposed
 from .winograd_tile import (
     POINTS,
     aligned,
     apart,
     both_ways,
     call_tiles,
-    columns,
     is_lost,
     look,
     of_input,
     of_output,
     rows_of,
-    shifted,
     tiles,
     to_weight,
     walk,
@@ -60,6 +58,7 @@ class Piece:
     def write(self) -> None:
         code, n, lanes = self.code, self.n, self.lanes
         code.functions += tiles(code, self.height, along=True)
+        code.functions.append(lay_out("float", lanes, code.declarations))
         self.columns = n["across"] * 2 + 2
         image = (n["block"] * 2 + 2) * self.columns * n["wide"] + n["wide"] * lanes
         self.of_x = n["block"] * n["across"] * n["wide"]
@@ -90,30 +89,13 @@ class Piece:
 
     def lay_out(self, image: Value, row: Value, deep: Value) -> None:
         """The part of the image that patches see, with padding, channel by channel in each place."""
-        code, n, lanes = self.code, self.n, self.lanes
-        zero = code.zero
-        plane = image * n["channels"]
-        with code.loop(zero, deep * 2 + 2) as i:
-            place = code.at(self.image, "float", i * self.columns * n["wide"])
-            source = row * 2 - n["top"] + i
-            inside = (source >= 0) & (source < n["height"])
-            with code.when(inside ^ 1):
-                clear(code, place, self.columns * n["wide"], "float")
-            with (
-                code.when(inside),
-                code.loop(zero, self.columns, lanes) as j,
-                code.loop(zero, n["wide"], lanes) as c,
-            ):
-                # In order: what a square has beyond the row, the next row sets right.
-                mask = columns(code, j - n["left"], n["width"])
-                square = []
-                for k in range(lanes):
-                    there = code.splat(n["channels"] - c > k)
-                    at = ((plane + c + k) * n["height"] + source) * n["width"] + j - n["left"]
-                    pointer = shifted(code, code.p["x"], at)
-                    square.append(code.masked_load(pointer, self.kind, mask & there))
-                for k, value in enumerate(transposed(code, square)):
-                    code.store(value, code.at(place, "float", (j + k) * n["wide"] + c))
+        code, n = self.code, self.n
+        one = code.number(1)
+        x = code.at(code.p["x"], "float", image * n["channels"] * n["height"] * n["width"])
+        call_lay_out(code, self.image, x, [
+            n["channels"], n["wide"], n["height"], one, n["width"],
+            row * 2 - n["top"], code.zero, -n["left"], deep * 2 + 2, one, self.columns,
+        ])  # fmt: skip
 
     def take_x(self, deep: Value) -> None:
         """The transformed patches of the image: (points, patches, channels)."""
