@@ -217,28 +217,46 @@ def deliver(form: Form, declarations: set[str]) -> str:
     zero, kind = rows.like(0), code.vector(element)
     square = code.slot(f"[{lanes * lanes} x {element}]")
     with code.loop(zero, rows, lanes) as first:
+        here = smaller(rows - first, lanes)
         for j in range(0, form.places, lanes):
             many = min(lanes, form.places - j)
             values = [
                 code.load(code.at(sums, element, first + (j + i) * form.width), kind)
                 for i in range(many)
             ]
-            if many > 1:
-                values += [code.constant(0.0, kind)] * (lanes - many)
-                values = transposed(code, values)
+            with code.when(begun.differs(0)):
+                shift = code.masked_load(code.at(bias, element, first), kind, within(code, here))
+                for i, value in enumerate(values):
+                    code.store(value + shift, code.at(square, element, zero + i * lanes))
+            with code.when(begun.equals(0)):
                 for i, value in enumerate(values):
                     code.store(value, code.at(square, element, zero + i * lanes))
-            else:
-                code.store(values[0], square)
-            with code.loop(zero, smaller(rows - first, lanes)) as i:
-                start = code.slot(element)
-                code.store(code.constant(0.0, element), start)
-                with code.when(begun.differs(0)):
-                    code.store(code.load(code.at(bias, element, first + i), element), start)
-                shift = code.load(start, element)
-                source = code.at(square, element, i * (lanes if many > 1 else 1))
-                to = code.at(target, element, (first + i) * stride + step * j)
-                put_line(code, source, to, step, many, shift)
+            values = [
+                code.load(code.at(square, element, zero + i * lanes), kind) for i in range(many)
+            ]
+            to = code.at(target, element, first * stride + step * j)
+            if many == 1:
+                with code.loop(zero, here) as i:
+                    value = code.load(code.at(square, element, i), element)
+                    code.store(value, code.at(to, element, i * stride))
+                continue
+            values += [code.constant(0.0, kind)] * (lanes - many)
+            values = transposed(code, values)
+            plain = step.equals(1) & here.equals(lanes)
+            with code.when(plain):
+                mask = within(code, zero + many)
+                for i, value in enumerate(values):
+                    at = code.at(to, element, stride * i)
+                    if many == lanes:
+                        code.store(value, at)
+                    else:
+                        code.masked_store(value, at, mask)
+            with code.when(plain ^ 1):
+                for i, value in enumerate(values):
+                    code.store(value, code.at(square, element, zero + i * lanes))
+                with code.loop(zero, here) as i:
+                    source = code.at(square, element, i * lanes)
+                    put_line(code, element, source, code.at(to, element, i * stride), step, many)
     code.line("ret void")
     return code.function(
         "@deliver(ptr noalias %sums, ptr noalias %target, i64 %stride, i64 %rows, i64 %step, "
@@ -249,17 +267,14 @@ def deliver(form: Form, declarations: set[str]) -> str:
 
 
 def put_line(
-    code: Code, source: Value, target: Value, step: Value, many: int, shift: Value
+    code: Code, element: str, source: Value, target: Value, step: Value, many: int
 ) -> None:
-    """Write the places of one result; two by two vectors where they are two apart."""
-    element, kind, lanes = shift.element, code.vector(shift.element), code.lanes
-    zero = step.like(0)
-    if many == 1:
-        code.store(code.load(source, element) + shift, target)
-        return
+    """Write the places of one result; as vectors where they are one or two apart."""
+    lanes = code.lanes
+    kind, zero = code.vector(element), step.like(0)
     near, pair = step.equals(1), step.equals(2)
     with code.when(near | pair):
-        value = code.load(source, kind) + code.splat(shift)
+        value = code.load(source, kind)
         with code.when(near):
             code.masked_store(value, target, within(code, zero + many))
         with code.when(pair):
@@ -271,5 +286,5 @@ def put_line(
                 at = code.at(target, element, zero + half * lanes)
                 code.masked_store(value.shuffled(value, order), at, there)
     with code.when((near | pair) ^ 1), code.loop(zero, zero + many) as j:
-        value = code.load(code.at(source, element, j), element) + shift
+        value = code.load(code.at(source, element, j), element)
         code.store(value, code.at(target, element, j * step))
