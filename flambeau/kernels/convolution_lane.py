@@ -256,7 +256,8 @@ def deliver(form: Form, declarations: set[str]) -> str:
                     code.store(value, code.at(square, element, zero + i * lanes))
                 with code.loop(zero, here) as i:
                     source = code.at(square, element, i * lanes)
-                    put_line(code, element, source, code.at(to, element, i * stride), step, many)
+                    line = code.load(source, kind)
+                    put_line(code, line, code.at(to, element, i * stride), step, zero + many)
     code.line("ret void")
     return code.function(
         "@deliver(ptr noalias %sums, ptr noalias %target, i64 %stride, i64 %rows, i64 %step, "
@@ -266,25 +267,24 @@ def deliver(form: Form, declarations: set[str]) -> str:
     )
 
 
-def put_line(
-    code: Code, element: str, source: Value, target: Value, step: Value, many: int
-) -> None:
-    """Write the places of one result; as vectors where they are one or two apart."""
-    lanes = code.lanes
-    kind, zero = code.vector(element), step.like(0)
+def put_line(code: Code, value: Value, target: Value, step: Value, count: Value) -> None:
+    """Write the first lanes of a vector, as vectors where they are to lie one or two apart."""
+    lanes, element = code.lanes, value.element
     near, pair = step.equals(1), step.equals(2)
-    with code.when(near | pair):
-        value = code.load(source, kind)
-        with code.when(near):
-            code.masked_store(value, target, within(code, zero + many))
-        with code.when(pair):
-            even = code.emit(f"trunc {code.vector('i32')} {code.iota('i32').name} to "
-                             f"{code.vector('i1')}", code.vector("i1")) ^ True  # fmt: skip
-            for half in range(2 if 2 * many - 1 > lanes else 1):
-                order = [half * (lanes // 2) + i // 2 for i in range(lanes)]
-                there = within(code, zero + (2 * many - 1 - half * lanes)) & even
-                at = code.at(target, element, zero + half * lanes)
-                code.masked_store(value.shuffled(value, order), at, there)
-    with code.when((near | pair) ^ 1), code.loop(zero, zero + many) as j:
-        value = code.load(code.at(source, element, j), element)
-        code.store(value, code.at(target, element, j * step))
+    with code.when(near):
+        code.masked_store(value, target, within(code, count))
+    with code.when(pair):
+        even = code.emit(f"trunc {code.vector('i32')} {code.iota('i32').name} to "
+                         f"{code.vector('i1')}", code.vector("i1")) ^ True  # fmt: skip
+        for half in range(2):
+            order = [half * (lanes // 2) + i // 2 for i in range(lanes)]
+            there = within(code, count * 2 - (1 + half * lanes)) & even
+            at = code.at(target, element, step.like(half * lanes))
+            code.masked_store(value.shuffled(value, order), at, there)
+    with code.when((near | pair) ^ 1):
+        place = code.slot(value.type)
+        code.store(value, place)
+        with code.loop(step.like(0), count) as j:
+            code.store(
+                code.load(code.at(place, element, j), element), code.at(target, element, j * step)
+            )

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import convolution_lane, convolution_map
+from . import convolution_lane, convolution_map, convolution_plane
 from .code import BITS
 from .convolution_lane import Form
 from .machine import machine
@@ -77,8 +77,10 @@ def rows_together(places: Three, item_bytes: int, items: int) -> int:
     return -(-places[0] // max(1, pieces))
 
 
-def plan(work: Pass) -> Along | Across:
+def plan(work: Pass) -> Along | Across | Plane:
     """The pass by the kernel that takes fewest steps."""
+    if is_plane(work):
+        return Plane(work)
     across, along = Across(work), lanes_form(work)
     if along is None or not work.inner or across.steps <= along[0]:
         return across
@@ -101,7 +103,7 @@ def lanes_form(work: Pass) -> tuple[float, Form] | None:
         for places in range(1, min(u2, (registers - vectors) // vectors) + 1):
             tiles = u0 * u1 * -(-u2 // places) * panels
             reads = places / 2 + vectors
-            once = vectors * 12 * lanes * -(-places // lanes) + 50
+            once = vectors * 8 * lanes * -(-places // lanes) + 50
             found.append(
                 (tiles * (max(places * vectors, reads) + 1 + once / max(1, work.inner)), vectors, places)
             )
@@ -263,6 +265,48 @@ class Across:
             work.groups, work.channels, planes, *part.sizes, *part.stride, *part.extents,
             work.inner, panels, work.rows, *work.places, self.chunk, chunks,
             *work.result, *work.step, *work.begin, work.channels * planes * part.plane,
+        )  # fmt: skip
+
+
+def is_plane(work: Pass) -> bool:
+    """Is it one channel a group, with few results and a window that can be written out?"""
+    few = work.channels == 1 and work.rows <= 4 and work.stride[2] <= 2
+    return few and 0 < len(work.taps) <= convolution_plane.MOST
+
+
+class Plane:
+    """A pass over groups of one channel."""
+
+    def __init__(self, work: Pass):
+        self.work = work
+        line = work.sizes[1] * work.sizes[2] * work.stride[0] * work.item
+        self.chunk = rows_together(work.places, line, work.items)
+        self.lanes = machine().bits // BITS[work.element]
+        self.deep = convolution_plane.DEEP if self.chunk >= 3 else 1
+        self.taps = tuple(
+            tuple(t - b for t, b in zip(tap, work.before)) for tap in work.taps
+        )
+
+    def run(self, x: Any, w: Any, bias: Any, y: Any, turned: bool) -> None:
+        """As `Along.run`; either way round the weight has the groups' results in order."""
+        work = self.work
+        w = w.reshape(work.groups, work.rows, -1)
+        if list(work.which) != list(range(w.shape[2])):
+            w = np.ascontiguousarray(w[..., list(work.which)])
+        kernel = convolution_plane.convolution(
+            work.element, self.lanes, self.taps, work.stride, self.deep
+        )
+        begun = bias is not None
+        kernel(x, w, bias if begun else w, y, *self.numbers, begun)
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """What the kernel is told of it."""
+        work = self.work
+        chunks = -(-work.places[0] // self.chunk)
+        return (
+            work.items * chunks, 1, work.steps // self.lanes, 0, *work.sizes, *work.places,
+            self.chunk, chunks, work.rows, work.groups, *work.result, *work.step, *work.begin,
         )  # fmt: skip
 
 
