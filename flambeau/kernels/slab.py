@@ -159,10 +159,15 @@ def row(code: Code, element: str, place: Value, image: Value, length: Value, ste
 def gathered(
     code: Code, image: Value, element: str, start: Value, step: Value, mask: Value
 ) -> Value:
-    """Elements that lie `step` apart, where the mask says so, and zeros."""
+    """Elements that lie `step` apart, where the mask says so, and zeros.
+
+    step: A number, or a vector of places to take instead.
+    """
     kind, many = code.vector(element), code.vector("ptr")
     first = code.emit(f"getelementptr {element}, ptr {image.name}, i64 {start.name}", "ptr")
-    index = code.iota("i32") * code.splat(step.convert("i32"))
+    index = step
+    if step.type == "i64":
+        index = code.iota("i32") * code.splat(step.convert("i32"))
     places = code.emit(
         f"getelementptr {element}, ptr {first.name}, {index.type} {index.name}", many
     )
