@@ -10,36 +10,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import convolution_map, convolution_weight
-from .job import Job
+from . import convolution_sum, convolution_weight, winograd
+from .code import BITS
+from .convolution_plan import ITEMS, ROOM, Pass, Three, plan, rows_together, three
 from .machine import machine
 from .product import ELEMENTS
 from .slab import Slab, slab
-from .tile import Shape, fitting
-
-ROOM = 1 << 18
-"""Bytes of a slab, about: it should stay in a core's second cache."""
-ITEMS = 16
-"""Rows of a job that are wanted, so that threads have something to share."""
+from .tile import Shape
 
 Window = Sequence[Sequence[int]]
-Three = tuple[int, ...]
-"""Numbers of the three dimensions that kernels know."""
-
-
-def three(values: Sequence[int], missing: int) -> Three:
-    """Numbers of one, two or three dimensions as those of three; the outermost is what work is
-    cut along."""
-    middle = (missing,) * (3 - len(values))
-    if len(values) == 1:
-        return (*middle, *values)
-    return (values[0], *middle, *values[1:])
 
 
 def counts(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -64,89 +48,6 @@ def taps_of(size: Three, dilation: Three) -> list[Three]:
     ]
 
 
-def rows_together(places: Three, item_bytes: int, items: int) -> int:
-    """How many of the outermost places share a slab; depends on sizes alone."""
-    by_room = max(1, ROOM // max(1, item_bytes))
-    pieces = max(-(-places[0] // by_room), min(-(-ITEMS // max(1, items)), places[0] // 4, ITEMS))
-    return -(-places[0] // max(1, pieces))
-
-
-@dataclass(frozen=True, eq=False)
-class Phase:
-    """One pass of a map: which taps it uses, its slab, and where its results go."""
-
-    shape: Shape
-    slab: Slab
-    taps: tuple[int, ...]
-    places: Three
-    chunk: int
-    step: Three
-    begin: Three
-    offsets: Any
-
-
-def phase(
-    element: str, sizes: Three, stride: Three, before: Three, taps: list[Three],
-    which: Sequence[int], places: Three, target: tuple[Three, Three],
-    channels: int, rows: int, items: int,
-) -> Phase:  # fmt: skip
-    """Plan a pass over the taps with the numbers `which`; target: steps and beginning of its
-    results."""
-    whole = slab(sizes, stride, before, taps, places)
-    planes = len(whole.planes)
-    width = np.dtype(np.float32 if element == "float" else np.float64).itemsize
-    line = channels * planes * whole.extents[1] * whole.extents[2] * width
-    chunk = rows_together(places, line, items)
-    part = slab(sizes, stride, before, taps, (chunk, *places[1:]))
-    size = planes * part.plane
-    offsets = np.arange(channels, dtype=np.int64)[:, None] * size + part.offsets
-    flat = (chunk * part.extents[1] - part.extents[1] + places[1]) * part.extents[2]
-    shape = fitting(element, machine().bits, rows, flat)
-    return Phase(
-        shape, part, tuple(which), places, chunk, *target, np.ascontiguousarray(offsets).reshape(-1)
-    )
-
-
-def run(plan: Phase, x: Any, w: Any, bias: Any, y: Any, groups: int) -> None:
-    """Compute one pass. w: (groups, results of a group, inner)."""
-    rows, inner = w.shape[1:]
-    begun = bias is not None or not inner
-    found, numbers, items, work = _call(plan, x.shape, rows, inner, groups, y.shape)
-    height = plan.shape.rows
-    if rows % height:
-        w = np.concatenate([w, np.zeros((groups, -rows % height, inner), x.dtype)], 1)
-    packed = np.ascontiguousarray(
-        w.reshape(groups, w.shape[1] // height, height, inner).swapaxes(2, 3)
-    )
-    starts = packed  # not looked at unless it is begun with them
-    if begun:
-        starts = np.zeros((groups, packed.shape[1] * height), x.dtype)
-    if bias is not None:
-        starts[:, :rows] = bias.reshape(groups, rows)
-    part = plan.slab
-    arrays = [id(x), id(packed), id(starts), id(y), id(part.planes), id(plan.offsets)]
-    found([*arrays, begun, *numbers], items, work)
-
-
-@lru_cache(1024)
-def _call(
-    plan: Phase, x_shape: tuple[int, ...], rows: int, inner: int, groups: int,
-    y_shape: tuple[int, ...],
-) -> tuple[Job, tuple[int, ...], int, int]:  # fmt: skip
-    """The kernel of a pass, the numbers that it takes, how many rows its job has and its work."""
-    part, channels = plan.slab, x_shape[1] // groups
-    panels, chunks = -(-rows // plan.shape.rows), -(-plan.places[0] // plan.chunk)
-    numbers = (
-        groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
-        inner, panels, rows, *plan.places, plan.chunk, chunks,
-        *three(y_shape[2:], 1), *plan.step, *plan.begin,
-        channels * len(part.planes) * part.plane,
-    )  # fmt: skip
-    work = x_shape[0] * groups * math.prod(plan.places) * (rows * inner + channels)
-    items = x_shape[0] * groups * chunks
-    return convolution_map.job(plan.shape), numbers, items, work // plan.shape.lanes
-
-
 def usable(*arrays: Any) -> bool:
     """Are all of them arrays of the same float type, without anything empty?"""
     first = arrays[0]
@@ -156,7 +57,9 @@ def usable(*arrays: Any) -> bool:
 
 
 def ordered(x: Any) -> Any:
-    """The array, or a copy that lies in order."""
+    """The array, or a copy that lies in order; None is None."""
+    if x is None:
+        return None
     plain = x.flags.c_contiguous and x.flags.aligned
     return x if plain else np.array(x, order="C", subok=False)
 
@@ -164,7 +67,7 @@ def ordered(x: Any) -> Any:
 @lru_cache(1024)
 def _forward_plan(
     element: str, x_shape: tuple[int, ...], rows: int, window: Window, groups: int
-) -> Phase:
+) -> Any:
     size, stride, dilation, before, _ = window
     sizes, places = x_shape[2:], counts(window, x_shape[2:])
     if is_point(window):
@@ -172,11 +75,12 @@ def _forward_plan(
         size = stride = dilation = (1,)
         before = (0,)
     taps = taps_of(three(size, 1), three(dilation, 1))
-    return phase(
-        element, three(sizes, 1), three(stride, 1), three(before, 0), taps, range(len(taps)),
-        three(places, 1), ((1, 1, 1), (0, 0, 0)), x_shape[1] // groups, rows // groups,
-        x_shape[0] * groups,
+    places = three(places, 1)
+    work = Pass(
+        element, three(sizes, 1), three(stride, 1), three(before, 0), taps, range(len(taps)), places,
+        places, (1, 1, 1), (0, 0, 0), groups, x_shape[1] // groups, rows // groups, x_shape[0],
     )  # fmt: skip
+    return plan(work)
 
 
 def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
@@ -191,16 +95,20 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
 
 def convolved(x: Any, w: Any, bias: Any, window: Window, groups: int, y: Any) -> Any:
     """Write a convolution into y."""
-    plan = _forward_plan(ELEMENTS[x.dtype], x.shape, w.shape[0], window, groups)
+    if winograd.suits(x.dtype, window, w.shape[1], w.shape[0] // groups, y.shape[2:]) and (
+        winograd.convolved(x, ordered(w), ordered(bias), window[3], groups, y)
+    ):
+        return y
+    found = _forward_plan(ELEMENTS[x.dtype], x.shape, w.shape[0], window, groups)
     flat = y.reshape(*y.shape[:2], -1) if is_point(window) else y
-    run(plan, x, w.reshape(groups, w.shape[0] // groups, -1), bias, flat, groups)
+    found.run(x, ordered(w), ordered(bias), flat, False)
     return y
 
 
 @lru_cache(1024)
 def _transposed_plan(
     element: str, y_shape: tuple[int, ...], channels: int, window: Window, groups: int, sizes: Any
-) -> tuple[Phase, ...]:
+) -> tuple[Any, ...]:
     """The elements of the image with equal remainders modulo the stride see the same taps: a
     pass each."""
     size, stride, dilation, before, _ = (three(v, i < 3) for i, v in enumerate(window))
@@ -221,13 +129,11 @@ def _transposed_plan(
         taps = [tuple(m - b for m, b in zip(most, tap)) for tap in back]
         first = [(b + p) // s for b, p, s in zip(begin, before, stride)]
         pads = tuple(m - f for m, f in zip(most, first))
-        target = stride, begin
-        passes.append(
-            phase(
-                element, places, (1, 1, 1), pads, taps, which, count,
-                target, y_shape[1] // groups, channels // groups, y_shape[0] * groups,
-            )
+        work = Pass(
+            element, places, (1, 1, 1), pads, taps, which, count, image, stride, begin, groups,
+            y_shape[1] // groups, channels // groups, y_shape[0],
         )  # fmt: skip
+        passes.append(plan(work))
     return tuple(passes)
 
 
@@ -243,6 +149,10 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
 
 def returned(y: Any, w: Any, bias: Any, window: Window, groups: int, x: Any) -> Any:
     """Write the transpose of a convolution into x."""
+    if winograd.suits(y.dtype, window, w.shape[0] // groups, w.shape[1], x.shape[2:]) and (
+        winograd.returned(y, ordered(w), ordered(bias), window[3], groups, x)
+    ):
+        return x
     element, sizes = ELEMENTS[y.dtype], x.shape[2:]
     if is_point(window):
         n = math.prod(sizes)
@@ -250,13 +160,76 @@ def returned(y: Any, w: Any, bias: Any, window: Window, groups: int, x: Any) -> 
         window = ((1,), (1,), (1,), (0,), (0,))
     else:
         flat = x
-    o, c = w.shape[:2]
-    grouped = w.reshape(groups, o // groups, c, -1)
-    for plan in _transposed_plan(element, y.shape, c * groups, window, groups, tuple(sizes)):
-        part = grouped if len(plan.taps) == grouped.shape[3] else grouped[..., list(plan.taps)]
-        turned = part.transpose(0, 2, 1, 3).reshape(groups, c, -1)
-        run(plan, y, turned, bias, flat, groups)
+    w, bias = ordered(w), ordered(bias)
+    sizes = tuple(sizes)
+    for found in _transposed_plan(element, y.shape, w.shape[1] * groups, window, groups, sizes):
+        found.run(y, w, bias, flat, True)
     return x
+
+
+LANES_PAY = 12
+"""Channels of a group that are worth a vector, if it has 16 lanes."""
+
+
+def weight_by_channels(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """The gradient towards the weight with channels in the lanes of vectors."""
+    element = ELEMENTS[x.dtype]
+    facts, head, numbers, offsets, end = _sum_plan(element, x.shape, y.shape, window, groups)
+    sums, w = np.empty(facts, x.dtype), np.empty(shape, x.dtype)
+    bits = machine().bits
+    convolution_sum.sums(element, bits)(x, y, sums, offsets, *head, *numbers)
+    convolution_sum.total(element, bits // BITS[element])(sums, w, *end)
+    return w
+
+
+@lru_cache(1024)
+def _sum_plan(
+    element: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...], window: Window, groups: int
+) -> tuple[Any, ...]:
+    """The shape of the sums, and what both kernels are told."""
+    size, stride, dilation, before, _ = window
+    lanes, height = machine().bits // BITS[element], convolution_sum.rows_of(machine().bits)
+    images, channels, rows = x_shape[0], x_shape[1] // groups, y_shape[1] // groups
+    sizes, places, stride = three(x_shape[2:], 1), three(y_shape[2:], 1), three(stride, 1)
+    taps = taps_of(three(size, 1), three(dilation, 1))
+    wide, high = -(-channels // lanes) * lanes, -(-rows // height) * height
+    extents = [(u - 1) * s + 1 + t for u, s, t in zip(places, stride, taps[-1])]
+    line = extents[1] * extents[2] * wide * stride[0] * BITS[element] // 8
+    chunk = max(1, min(ROOM // line, places[0]))
+    chunks = -(-places[0] // chunk)
+    chunk = -(-places[0] // chunks)
+    extents[0] = (chunk - 1) * stride[0] + 1 + taps[-1][0]
+    parts = images * chunks
+    area = math.prod(places)
+    shares = min(SHARES, parts, images * area // SHARE, SUMS // (len(taps) * wide * high * groups))
+    shares = max(1, shares)
+    share = -(-parts // shares)
+    shares = -(-parts // share)
+    slices = max(1, min(rows // SLIM, -(-WANTED // (shares * groups))))
+    part = -(-high // height // slices) * height
+    slices = -(-high // part)
+    offsets = np.array([(a * extents[1] + b) * extents[2] + c for a, b, c in taps], np.int64)
+    lines = max(1, convolution_sum.STRETCH // places[2])
+    work = images * groups * area * len(taps) * rows * channels // lanes
+    head = shares * groups * slices, 1, work, 0
+    numbers = (
+        groups, channels, wide, rows, high, *sizes, *three(before, 0), *extents, *places, *stride,
+        len(taps), chunk, chunks, share, parts, part, slices, lines,
+    )  # fmt: skip
+    found = shares, groups, len(taps), high, wide
+    end = (
+        groups * rows, 1, math.prod(found), 0,
+        groups, channels, rows, wide, high, len(taps), shares,
+    )  # fmt: skip
+    return found, head, numbers, offsets, end
+
+
+SHARES, SHARE = 8, 96
+"""Sums towards a weight are taken in so many ranges of places at most, of so many at least."""
+SUMS = 1 << 21
+"""Elements of all these sums together, about."""
+SLIM, WANTED = 32, 4
+"""Results that share a slab, at least, if fewer rows of the job than are wanted would be left."""
 
 
 class WeightPlan(NamedTuple):
@@ -309,6 +282,12 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     x, y = ordered(x), ordered(y)
+    if winograd.suits(x.dtype, window, shape[1], shape[0] // groups, y.shape[2:]):
+        w = np.empty(shape, x.dtype)
+        if winograd.weight(y, x, window[3], groups, w):
+            return w
+    if shape[1] >= LANES_PAY:
+        return weight_by_channels(y, x, window, groups, shape)
     plan = _weight_plan(ELEMENTS[x.dtype], x.shape, y.shape[1], window, groups)
     form, part = plan.shape, plan.slab
     n, rows, channels = x.shape[0], y.shape[1] // groups, x.shape[1] // groups

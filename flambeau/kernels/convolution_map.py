@@ -8,49 +8,49 @@ every tap; sums that lie beyond a row of the result are left out when tiles are 
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
-from .code import Code, Value
-from .job import SIGNATURE, Frame, Job, larger, quotient, remainder, smaller, working_space
+from .call import Body, kernel
+from .code import Value
+from .job import larger, quotient, remainder, smaller
 from .slab import build, call_build
 from .tile import Shape, call_multiply, fill, multiply, write
 
-FRAME = Frame(
-    "x", "w", "bias", "y", "planes", "offsets", "begun",
+_NUMBERS = (
     "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2", "e0", "e1", "e2",
     "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "chunks",
-    "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "size",
+    "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "size", "begun",
 )  # fmt: skip
 
 
 @cache
-def job(shape: Shape) -> Job:
-    declarations: set[str] = set()
-    code = Code(shape.lanes, declarations)
-    words = FRAME.load(code)
-    tile_size = shape.rows * shape.columns * shape.item
-    size = (words.size + (shape.columns + shape.lanes)) * shape.item + tile_size
-    with working_space(code, size) as space:
-        slab = code.at(space, "i8", size.like(tile_size))
-        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-        with code.loop(first, last) as item:
-            Item(code, shape, words, slab, space).compute(item)
-    code.line("ret void")
-    kernel = code.function(SIGNATURE, "internal void")
-    functions = [
-        multiply(shape, declarations, packed=True),
-        write(shape, declarations),
-        build(shape.element, shape.lanes, declarations),
-        kernel,
+def convolution(shape: Shape) -> Any:
+    names = ("x", "w", "bias", "y", "planes", "offsets")
+    return kernel("convolution", names, _NUMBERS, lambda code: _write(code, shape), shape.lanes)
+
+
+def _write(code: Body, shape: Shape) -> None:
+    code.functions += [
+        multiply(shape, code.declarations, packed=True),
+        write(shape, code.declarations),
+        build(shape.element, shape.lanes, code.declarations),
     ]
-    return Job(functions, declarations)
+    tile_size = shape.rows * shape.columns * shape.item
+    size = (code.n["size"] + (shape.columns + shape.lanes)) * shape.item + tile_size
+    space = code.scratch(size)
+    slab = code.at(space, "i8", code.number(tile_size))
+    with code.rows() as item:
+        Item(code, shape, slab, space).compute(item)
+    code.free(space)
 
 
 class Item:
     """Writes what one row of the job does."""
 
-    def __init__(self, code: Code, shape: Shape, words: Any, slab: Value, sums: Value):
-        self.code, self.shape, self.words, self.slab, self.sums = code, shape, words, slab, sums
+    def __init__(self, code: Body, shape: Shape, slab: Value, sums: Value):
+        self.code, self.shape, self.slab, self.sums = code, shape, slab, sums
+        self.words = SimpleNamespace(**code.n)
 
     def compute(self, item: Value) -> None:
         code, words, element = self.code, self.words, self.shape.element
@@ -61,14 +61,14 @@ class Item:
         image = whole * (words.channels * words.x0 * words.x1 * words.x2)
         extents = words.e0, words.e1, words.e2
         call_build(
-            code, self.slab, code.at(words.array("x"), element, image), words.array("planes"),
+            code, self.slab, code.at(code.p["x"], element, image), code.p["planes"],
             [
                 words.channels, words.count, words.e0 * words.e1 * words.e2, words.x0, words.x1,
                 words.x2, words.s0, words.s1, words.s2, self.begin, *extents,
             ],
         )  # fmt: skip
         self.area = words.y0 * words.y1 * words.y2
-        self.result = code.at(words.array("y"), element, whole * words.rows * self.area)
+        self.result = code.at(code.p["y"], element, whole * words.rows * self.area)
         self.end = ((height - 1) * words.e1 + words.u1 - 1) * words.e2 + words.u2
         with code.loop(height.like(0), self.end, self.shape.columns) as position:
             self.columns(position)
@@ -82,11 +82,11 @@ class Item:
         with code.loop(position.like(0), words.panels) as panel:
             at = self.group * words.panels + panel
             with code.when(words.begun.differs(0)):  # with a bias, or where there is nothing to add
-                starts = code.at(words.array("bias"), shape.element, at * shape.rows)
+                starts = code.at(code.p["bias"], shape.element, at * shape.rows)
                 fill(code, shape, self.sums, starts)
-            left = code.at(words.array("w"), shape.element, at * words.inner * shape.rows)
+            left = code.at(code.p["w"], shape.element, at * words.inner * shape.rows)
             call_multiply(
-                code, (left, at.like(1), at.like(1)), (right, words.array("offsets")), words.inner,
+                code, (left, at.like(1), at.like(1)), (right, code.p["offsets"]), words.inner,
                 (self.sums, at.like(shape.columns), at.like(shape.rows), at.like(shape.columns)),
                 words.begun,
             )  # fmt: skip

@@ -1,174 +1,230 @@
-"""The kernels of `pooling`: a row of a job is one plane, an image of one channel."""
+"""The kernels of `pooling`: a row of a job is one plane, an image of one channel.
+
+Windows slide, all of one size, or are the parts that a plane is cut into (`Parts`): each says which rows of
+the plane a place sees, and what the lanes of a vector of neighbouring places see in a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+from .call import Body, kernel
 from .code import BITS, Code, Value, choose
-from .job import OUTSIDE, SIGNATURE, Frame, Job, larger, quotient, smaller
+from .job import larger, quotient, smaller
 from .slab import gathered
 from .tile import clear, within
 
-_WINDOW = tuple(f"{name}{i}" for name in "xunsdp" for i in range(3))
-"""Sizes of the image, numbers of places, sizes of the window, its strides, dilations and
-padding."""
-MAXIMA = Frame("x", "places", *_WINDOW)
-MEANS = Frame("x", "y", "divisors", *_WINDOW)
-ROWS = Frame("x", "places", "result", "size", "count")
+_SIZES = tuple(f"{name}{i}" for name in "xu" for i in range(3))
+"""Sizes of the image, numbers of places."""
+OUTSIDE = 2
+"""What a kernel reports that met an index outside of its array."""
 
 
-def kernel(frame: Frame, lanes: int, body: Callable[[Code, Any, Value], None]) -> Job:
-    """A job whose rows `body` computes, given the words and the row."""
-    code = Code(lanes)
-    words = frame.load(code)
-    first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-    with code.loop(first, last) as row:
-        body(code, words, row)
-    code.line("ret void")
-    return Job([code.function(SIGNATURE, "internal void")], code.declarations)
+class Windows:
+    """Windows of one size; what lies outside of the image is left out."""
+
+    arrays: tuple[str, ...] = ()
+    numbers = (*_SIZES, *(f"{name}{i}" for name in "nsdp" for i in range(3)))
+    """Sizes of the window, its strides, dilations and padding."""
+
+    def __init__(self, code: Body, element: str):
+        self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
+
+    @contextmanager
+    def rows(self, u0: Value, u1: Value) -> Iterator[Value]:
+        """A loop over the rows that a place sees: where in the plane they begin."""
+        n, zero = self.n, u0.like(0)
+        with self.code.loop(zero, n.n0) as t0, self.code.loop(zero, n.n1) as t1:
+            i0 = u0 * n.s0 + t0 * n.d0 - n.p0
+            i1 = u1 * n.s1 + t1 * n.d1 - n.p1
+            with self.code.when((i0 >= 0) & (i0 < n.x0) & (i1 >= 0) & (i1 < n.x1)):
+                yield (i0 * n.x1 + i1) * n.x2
+
+    @contextmanager
+    def columns(self, u2: Value) -> Iterator[tuple[Value, Value]]:
+        """A loop over what a vector of places sees of a row: the lanes' columns, and which there are."""
+        code, n = self.code, self.n
+        rest = within(code, n.u2 - u2)
+        with code.loop(u2.like(0), n.n2) as t2:
+            self.first = u2 * n.s2 + t2 * n.d2 - n.p2
+            steps = code.iota("i32") * code.splat(n.s2.convert("i32"))
+            lane = code.splat(self.first.convert("i32")) + steps
+            yield lane, rest & (lane >= 0) & (lane < code.splat(n.x2.convert("i32")))
+
+    def read(self, plane: Value, line: Value, lane: Value, mask: Value) -> Value:
+        """The elements of a row in the lanes' columns, zeros where the mask has none."""
+        code, kind = self.code, self.code.vector(self.element)
+        place, near, at = code.slot(kind), self.n.s2.equals(1), line + self.first
+        with code.when(near):
+            name = f"getelementptr {self.element}, ptr {plane.name}, i64 {at.name}"
+            code.store(code.masked_load(code.emit(name, "ptr"), kind, mask), place)
+        with code.when(near ^ 1):
+            code.store(gathered(code, plane, self.element, at, self.n.s2, mask), place)
+        return code.load(place, kind)
+
+    @contextmanager
+    def seen(self, u2: Value) -> Iterator[Value]:
+        """A loop over the columns that one place sees."""
+        n = self.n
+        first = u2 * n.s2 - n.p2
+        low, high = ceiling(-first, n.d2), smaller(ceiling(n.x2 - first, n.d2), n.n2)
+        with self.code.loop(low, high) as t2:
+            yield first + t2 * n.d2
+
+
+class Parts:
+    """The parts that each dimension is cut into; `bounds` has their beginnings and ends."""
+
+    arrays: tuple[str, ...] = ("bounds",)
+    numbers = (*_SIZES, "longest")
+    """longest: the columns of the widest part."""
+
+    def __init__(self, code: Body, element: str):
+        self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
+        self.bounds = code.p["bounds"]
+
+    def bound(self, start: Value, index: Value) -> Value:
+        return self.code.get(self.bounds, "i32", start + index).convert("i64")
+
+    @contextmanager
+    def rows(self, u0: Value, u1: Value) -> Iterator[Value]:
+        n, zero = self.n, u0.like(0)
+        second = n.u0 * 2
+        with (
+            self.code.loop(self.bound(zero, u0), self.bound(n.u0, u0)) as i0,
+            self.code.loop(self.bound(second, u1), self.bound(second + n.u1, u1)) as i1,
+        ):
+            yield (i0 * n.x1 + i1) * n.x2
+
+    @contextmanager
+    def columns(self, u2: Value) -> Iterator[tuple[Value, Value]]:
+        code, n = self.code, self.n
+        rest, kind = within(code, n.u2 - u2), code.vector("i32")
+        third = (n.u0 + n.u1) * 2 + u2
+        low = code.masked_load(code.at(self.bounds, "i32", third), kind, rest)
+        high = code.masked_load(code.at(self.bounds, "i32", third + n.u2), kind, rest)
+        with code.loop(u2.like(0), n.longest) as t2:
+            lane = low + code.splat(t2.convert("i32"))
+            yield lane, rest & (lane < high)
+
+    def read(self, plane: Value, line: Value, lane: Value, mask: Value) -> Value:
+        start = self.code.at(plane, self.element, line)
+        return gathered(self.code, start, self.element, line.like(0), lane, mask)
+
+    @contextmanager
+    def seen(self, u2: Value) -> Iterator[Value]:
+        third = (self.n.u0 + self.n.u1) * 2
+        low, high = self.bound(third, u2), self.bound(third + self.n.u2, u2)
+        with self.code.loop(low, high) as i2:
+            yield i2
+
+
+View = type[Windows] | type[Parts]
+
+
+def planes(
+    name: str, arrays: Sequence[str], view: View, lanes: int, element: str,
+    body: Callable[[Body, Any, Value], None],
+) -> Any:  # fmt: skip
+    """A kernel whose rows `body` computes, given what it sees and the row."""
+
+    def write(code: Body) -> None:
+        sight = view(code, element)
+        with code.rows() as row:
+            body(code, sight, row)
+
+    return kernel(name, (*arrays, *view.arrays), view.numbers, write, lanes)
 
 
 @contextmanager
-def places(code: Code, words: Any) -> Iterator[tuple[Value, Value, Value, Value]]:
+def places(code: Code, n: Any) -> Iterator[tuple[Value, Value, Value, Value]]:
     """A loop over the places of a plane, a vector at a time: (u0, u1, u2, where they are)."""
-    zero = words.u0.like(0)
-    with code.loop(zero, words.u0) as u0, code.loop(zero, words.u1) as u1:
-        line = (u0 * words.u1 + u1) * words.u2
-        with code.loop(zero, words.u2, code.lanes) as u2:
+    zero = n.u0.like(0)
+    with code.loop(zero, n.u0) as u0, code.loop(zero, n.u1) as u1:
+        line = (u0 * n.u1 + u1) * n.u2
+        with code.loop(zero, n.u2, code.lanes) as u2:
             yield u0, u1, u2, line + u2
 
 
-@contextmanager
-def taps(code: Code, words: Any, u0: Value, u1: Value, u2: Value) -> Iterator[tuple[Value, ...]]:
-    """A loop over what the window sees from a vector of places.
-
-    Gives where in the plane its first lane's element is, the lanes whose elements are in the
-    image, and where in its line the first lane's element is.
-    """
-    zero = u0.like(0)
-    rest = within(code, words.u2 - u2)
-    with code.loop(zero, words.n0) as t0, code.loop(zero, words.n1) as t1:
-        i0 = u0 * words.s0 + t0 * words.d0 - words.p0
-        i1 = u1 * words.s1 + t1 * words.d1 - words.p1
-        with code.when((i0 >= 0) & (i0 < words.x0) & (i1 >= 0) & (i1 < words.x1)):
-            line = (i0 * words.x1 + i1) * words.x2
-            with code.loop(zero, words.n2) as t2:
-                i2 = u2 * words.s2 + t2 * words.d2 - words.p2
-                steps = code.iota("i32") * code.splat(words.s2.convert("i32"))
-                lane = code.splat(i2.convert("i32")) + steps
-                inside = (lane >= 0) & (lane < code.splat(words.x2.convert("i32")))
-                yield line + i2, rest & inside, i2
-
-
-def read(code: Code, words: Any, element: str, plane: Value, at: Value, mask: Value) -> Value:
-    """The elements that the lanes of a tap see, zeros where there is none."""
-    kind = code.vector(element)
-    place = code.slot(kind)
-    near = words.s2.equals(1)
-    with code.when(near):
-        pointer = code.emit(f"getelementptr {element}, ptr {plane.name}, i64 {at.name}", "ptr")
-        code.store(code.masked_load(pointer, kind, mask), place)
-    with code.when(near ^ 1):
-        code.store(gathered(code, plane, element, at, words.s2, mask), place)
-    return code.load(place, kind)
-
-
-def plane_of(code: Code, words: Any, name: str, element: str, row: Value, places: bool) -> Value:
+def plane_of(code: Body, n: Any, name: str, element: str, row: Value, places: bool) -> Value:
     """Where a plane of an array begins: of the image's size, or one element a place."""
-    size = words.u0 * words.u1 * words.u2 if places else words.x0 * words.x1 * words.x2
-    return code.at(words.array(name), element, row * size)
+    size = n.u0 * n.u1 * n.u2 if places else n.x0 * n.x1 * n.x2
+    return code.at(code.p[name], element, row * size)
 
 
 @cache
-def maxima(element: str, bits: int) -> Job:
+def maxima(element: str, bits: int, view: View) -> Any:
+    """The largest elements, and where in the plane they are; of several nan, the last one."""
     lanes = bits // BITS[element]
 
-    def body(code: Code, words: Any, row: Value) -> None:
-        x = plane_of(code, words, "x", element, row, False)
-        result = plane_of(code, words, "places", "i64", row, True)
+    def body(code: Body, sight: Any, row: Value) -> None:
+        n = sight.n
+        x = plane_of(code, n, "x", element, row, False)
+        y = plane_of(code, n, "y", element, row, True)
+        result = plane_of(code, n, "places", "i64", row, True)
         kind, index = code.vector(element), code.vector("i32")
         best, found = code.slot(kind), code.slot(index)
-        with places(code, words) as (u0, u1, u2, where):
+        with places(code, n) as (u0, u1, u2, where):
             code.store(code.constant(float("-inf"), kind), best)
             code.store(code.constant(-1, index), found)
-            with taps(code, words, u0, u1, u2) as (at, mask, _):
-                value = read(code, words, element, x, at, mask)
+            with sight.rows(u0, u1) as line, sight.columns(u2) as (lane, mask):
+                value = sight.read(x, line, lane, mask)
                 old, known = code.load(best, kind), code.load(found, index)
                 wins = mask & ((value > old) | value.is_nan() | (known < 0))
-                steps = code.iota("i32") * code.splat(words.s2.convert("i32"))
-                here = code.splat(at.convert("i32")) + steps
+                here = code.splat(line.convert("i32")) + lane
                 code.store(choose(wins, value, old), best)
                 code.store(choose(wins, here, known), found)
+            rest = within(code, n.u2 - u2)
             wide = code.load(found, index).convert("i64")
-            code.masked_store(wide, code.at(result, "i64", where), within(code, words.u2 - u2))
+            code.masked_store(wide, code.at(result, "i64", where), rest)
+            code.masked_store(code.load(best, kind), code.at(y, element, where), rest)
 
-    return kernel(MAXIMA, lanes, body)
+    return planes("max_pool", ("x", "y", "places"), view, lanes, element, body)
 
 
 @cache
-def means(element: str, bits: int) -> Job:
+def means(element: str, bits: int, view: View) -> Any:
+    """Sums of what places see, divided."""
     lanes = bits // BITS[element]
 
-    def body(code: Code, words: Any, row: Value) -> None:
-        x = plane_of(code, words, "x", element, row, False)
-        y = plane_of(code, words, "y", element, row, True)
+    def body(code: Body, sight: Any, row: Value) -> None:
+        n = sight.n
+        x = plane_of(code, n, "x", element, row, False)
+        y = plane_of(code, n, "y", element, row, True)
         kind = code.vector(element)
         total = code.slot(kind)
-        with places(code, words) as (u0, u1, u2, where):
+        with places(code, n) as (u0, u1, u2, where):
             code.store(code.constant(0.0, kind), total)
-            with taps(code, words, u0, u1, u2) as (at, mask, _):
-                value = read(code, words, element, x, at, mask)
+            with sight.rows(u0, u1) as line, sight.columns(u2) as (lane, mask):
+                value = sight.read(x, line, lane, mask)
                 code.store(code.load(total, kind) + value, total)
-            rest = within(code, words.u2 - u2)
-            by = code.masked_load(code.at(words.array("divisors"), element, where), kind, rest)
+            rest = within(code, n.u2 - u2)
+            by = code.masked_load(code.at(code.p["divisors"], element, where), kind, rest)
             code.masked_store(code.load(total, kind) / by, code.at(y, element, where), rest)
 
-    return kernel(MEANS, lanes, body)
+    return planes("avg_pool", ("x", "y", "divisors"), view, lanes, element, body)
 
 
 @cache
-def shares(element: str, bits: int) -> Job:
-    lanes = bits // BITS[element]
+def shares(element: str, view: View) -> Any:
+    """Each place's value, divided, added to what it sees."""
 
-    def body(code: Code, words: Any, row: Value) -> None:
-        x = plane_of(code, words, "x", element, row, False)
-        y = plane_of(code, words, "y", element, row, True)
-        clear(code, x, words.x0 * words.x1 * words.x2, element)
-        kind = code.vector(element)
-        with places(code, words) as (u0, u1, u2, where):
-            rest = within(code, words.u2 - u2)
-            value = code.masked_load(code.at(y, element, where), kind, rest)
-            value = value / code.masked_load(
-                code.at(words.array("divisors"), element, where), kind, rest
-            )
-            held = code.slot(kind)
-            code.store(value, held)
-            near = words.s2.equals(1)
-            with taps(code, words, u0, u1, u2) as (at, mask, i2):
-                with code.when(near):
-                    name = code.emit(f"getelementptr {element}, ptr {x.name}, i64 {at.name}", "ptr")
-                    code.masked_store(code.masked_load(name, kind, mask) + value, name, mask)
-                with code.when(near ^ 1):
-                    scatter(code, words, element, (x, held), (u2, at, i2))
+    def body(code: Body, sight: Any, row: Value) -> None:
+        n = sight.n
+        x = plane_of(code, n, "x", element, row, False)
+        y = plane_of(code, n, "y", element, row, True)
+        clear(code, x, n.x0 * n.x1 * n.x2, element)
+        with places(code, n) as (u0, u1, u2, where):
+            value = code.get(y, element, where) / code.get(code.p["divisors"], element, where)
+            with sight.rows(u0, u1) as line, sight.seen(u2) as i2:
+                at = code.at(x, element, line + i2)
+                code.store(code.load(at, element) + value, at)
 
-    return kernel(MEANS, lanes, body)
-
-
-def scatter(
-    code: Code, words: Any, element: str, memory: tuple[Value, Value], start: tuple[Value, ...]
-) -> None:
-    """Add the lanes of a vector to the elements that a tap sees, one by one."""
-    x, held = memory
-    u2, at, i2 = start
-    low = ceiling(-i2, words.s2)
-    high = smaller(ceiling(words.x2 - i2, words.s2), smaller(words.u2 - u2, code.lanes))
-    with code.loop(low, high) as lane:
-        place = code.at(x, element, at + lane * words.s2)
-        value = code.load(code.at(held, element, lane), element)
-        code.store(code.load(place, element) + value, place)
+    return planes("avg_pool_backward", ("x", "y", "divisors"), view, 1, element, body)
 
 
 def ceiling(x: Value, y: Value) -> Value:
@@ -177,38 +233,39 @@ def ceiling(x: Value, y: Value) -> Value:
 
 
 @contextmanager
-def listed(code: Code, words: Any, row: Value) -> Iterator[tuple[Value, Value]]:
-    """A loop over a row's places: (which, place). One that lies outside sets the frame's first
-    word."""
-    start = row * words.count
-    with code.loop(row.like(0), words.count) as i:
-        place = code.load(code.at(words.array("places"), "i64", start + i), "i64")
-        inside = (place >= 0) & (place < words.size)
+def listed(code: Body, row: Value) -> Iterator[tuple[Value, Value]]:
+    """A loop over a row's places: (which, place). One that lies outside is reported."""
+    n = code.n
+    start = row * n["count"]
+    with code.loop(code.zero, n["count"]) as i:
+        place = code.get(code.p["places"], "i64", start + i)
+        inside = (place >= 0) & (place < n["size"])
         with code.when(inside ^ 1):
-            code.store(code.constant(OUTSIDE, "i64"), Value(code, "%frame", "ptr"))
+            code.report(code.number(OUTSIDE))
         with code.when(inside):
             yield start + i, place
 
 
 @cache
-def taken(element: str) -> Job:
-    def body(code: Code, words: Any, row: Value) -> None:
-        x = code.at(words.array("x"), element, row * words.size)
-        with listed(code, words, row) as (i, place):
-            value = code.load(code.at(x, element, place), element)
-            code.store(value, code.at(words.array("result"), element, i))
+def taken(element: str) -> Any:
+    def write(code: Body) -> None:
+        with code.rows() as row:
+            x = code.at(code.p["x"], element, row * code.n["size"])
+            with listed(code, row) as (i, place):
+                code.put(code.get(x, element, place), code.p["result"], i)
 
-    return kernel(ROWS, 1, body)
+    return kernel("take", ("x", "places", "result"), ("size", "count"), write, 1)
 
 
 @cache
-def spread(element: str) -> Job:
-    def body(code: Code, words: Any, row: Value) -> None:
-        result = code.at(words.array("result"), element, row * words.size)
-        clear(code, result, words.size, element)
-        with listed(code, words, row) as (i, place):
-            value = code.load(code.at(words.array("x"), element, i), element)
-            at = code.at(result, element, place)
-            code.store(code.load(at, element) + value, at)
+def spread(element: str) -> Any:
+    def write(code: Body) -> None:
+        with code.rows() as row:
+            result = code.at(code.p["result"], element, row * code.n["size"])
+            clear(code, result, code.n["size"], element)
+            with listed(code, row) as (i, place):
+                at = code.at(result, element, place)
+                value = code.get(code.p["x"], element, i)
+                code.store(code.load(at, element) + value, at)
 
-    return kernel(ROWS, 1, body)
+    return kernel("spread", ("x", "places", "result"), ("size", "count"), write, 1)

@@ -34,6 +34,8 @@ class Slab(NamedTuple):
     extents: tuple[int, ...]
     planes: Any
     offsets: Any
+    taps: tuple[tuple[int, ...], ...]
+    """The plane of each tap, and its place there."""
 
     @property
     def plane(self) -> int:
@@ -68,13 +70,13 @@ def slab(
         high[1:] = [min(e, h) for e, h in zip(extents[1:], high[1:])]
         planes.append((*start, low[0], high[0], low[1], high[1], low[2], max(low[2], high[2])))
     plane = extents[0] * extents[1] * extents[2]
+    found = tuple((order.index(a), *q) for a, q in zip(apart, along))
     offsets = [
-        order.index(a) * plane + (q[0] * extents[1] + q[1]) * extents[2] + q[2]
-        for a, q in zip(apart, along)
+        p * plane + (q0 * extents[1] + q1) * extents[2] + q2 for p, q0, q1, q2 in found
     ]
     return Slab(
         tuple(sizes), tuple(stride), tuple(before), extents,
-        np.array(planes or [(0,) * PLANE], np.int64), np.array(offsets, np.int64),
+        np.array(planes or [(0,) * PLANE], np.int64), np.array(offsets, np.int64), found,
     )  # fmt: skip
 
 
@@ -140,7 +142,16 @@ def row(code: Code, element: str, place: Value, image: Value, length: Value, ste
         with code.when(whole < length):
             value = code.masked_load(code.at(image, element, whole), kind, rest)
             code.store(value, code.at(place, element, whole))
-    with code.when(near ^ 1), code.loop(zero, length, code.lanes) as q:
+    pair = step.equals(2)
+    with code.when(pair), code.loop(zero, length, code.lanes) as q:
+        most = (length - q) * 2 - 1
+        halves = []
+        for i in range(2):
+            at = code.at(image, element, q * 2 + i * code.lanes)
+            halves.append(code.masked_load(at, kind, within(code, most - i * code.lanes)))
+        even = halves[0].shuffled(halves[1], range(0, 2 * code.lanes, 2))
+        code.store(even, code.at(place, element, q))
+    with code.when((near | pair) ^ 1), code.loop(zero, length, code.lanes) as q:
         value = gathered(code, image, element, q * step, step, within(code, length - q))
         code.store(value, code.at(place, element, q))
 
@@ -148,10 +159,15 @@ def row(code: Code, element: str, place: Value, image: Value, length: Value, ste
 def gathered(
     code: Code, image: Value, element: str, start: Value, step: Value, mask: Value
 ) -> Value:
-    """Elements that lie `step` apart, where the mask says so, and zeros."""
+    """Elements that lie `step` apart, where the mask says so, and zeros.
+
+    step: A number, or a vector of places to take instead.
+    """
     kind, many = code.vector(element), code.vector("ptr")
     first = code.emit(f"getelementptr {element}, ptr {image.name}, i64 {start.name}", "ptr")
-    index = code.iota("i32") * code.splat(step.convert("i32"))
+    index = step
+    if step.type == "i64":
+        index = code.iota("i32") * code.splat(step.convert("i32"))
     places = code.emit(
         f"getelementptr {element}, ptr {first.name}, {index.type} {index.name}", many
     )

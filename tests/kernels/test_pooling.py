@@ -58,8 +58,9 @@ def test_places_of_maxima(seed, dtype):
     case = Case(seed)
     x = enclosed(case.rng.integers(-9, 9, (*case.lead, *case.sizes)).astype(dtype))
     x[case.rng.random(x.shape) < 0.1] = -np.inf
-    found = pooling.places_of_maxima(x, case.window, case.counts).reshape(-1, *case.counts)
-    for plane, places in zip(x.reshape(-1, math.prod(case.sizes)), found):
+    values, found = pooling.largest(x, case.window, case.counts)
+    assert (values == pooling.taken(x.reshape(*case.lead, -1), found.reshape(*case.lead, -1)).reshape(values.shape)).all()
+    for plane, places in zip(x.reshape(-1, math.prod(case.sizes)), found.reshape(-1, *case.counts)):
         for place in case.places():
             seen = list(case.seen(place))
             assert places[place] == seen[int(plane[seen].argmax())]  # the first of equal ones
@@ -70,7 +71,9 @@ def test_nan_is_largest():
 
     x = np.array([[1, np.nan, 3, np.inf, np.nan, 0]], "f4")
     window = ((3,), (3,), (1,), (0,), (0,))
-    assert pooling.places_of_maxima(x, window, (2,)).tolist() == [[1, 4]]
+    values, places = pooling.largest(x, window, (2,))
+    assert places.tolist() == [[1, 4]]
+    assert np.isnan(values).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -124,5 +127,5 @@ def test_what_is_left_to_numpy():
 
     window = ((2,), (2,), (1,), (0,), (0,))
     for x in (np.ones((2, 6), "i4"), np.ones((2, 6), "f2"), np.ones((0, 6), "f4")):
-        assert pooling.places_of_maxima(x, window, (3,)) is NotImplemented
+        assert pooling.largest(x, window, (3,)) is NotImplemented
         assert pooling.averaged(x, window, (3,), np.ones(3)) is NotImplemented
