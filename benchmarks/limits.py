@@ -6,7 +6,7 @@
 The limits are measured in the same process by a plain copy and by fused multiply-adds in registers. The
 bytes of a workload are those of its operands and results, each once; its operations are counted as
 `flambeau.kernels.explain` counts them, or, for matrix products and convolutions, are the
-multiplications and additions of the definition. A copy of about as many bytes is what the bandwidth is held
+multiplications and additions of the definition (Winograd's convolution needs fewer, and so exceeds the peak). A copy of about as many bytes is what the bandwidth is held
 against; it writes half of what it moves, so reductions, which only read, may exceed it.
 """
 
@@ -57,21 +57,50 @@ def convolution(batch: int, channels: int, filters: int, size: int, window: int)
     )
 
 
+def training_convolution(batch: int, channels: int, size: int, window: int) -> Work:
+    """Forward and both gradients: three times the work of the definition."""
+    x, w = (
+        tensor(batch, channels, size, size).requires_grad_(),
+        tensor(channels, channels, window, window, seed=1).requires_grad_(),
+    )
+    out = batch * channels * size * size
+
+    def step() -> None:
+        x.grad = w.grad = None
+        F.conv2d(x, w, padding=window // 2).sum().backward()
+
+    return step, 12 * (x.numel() + w.numel() + out), 6 * out * channels * window * window
+
+
+def square(seed: int = 0, side: int = 1024) -> torch.Tensor:
+    return tensor(side, side, seed=seed)
+
+
 WORKLOADS: dict[str, Callable[[], Work]] = {
-    "pointwise: add": lambda: formula(torch.add, tensor(4096, 1024), tensor(4096, 1024, seed=1)),
-    "pointwise: exp": lambda: formula(torch.exp, tensor(4096, 1024)),
-    "pointwise: gelu": lambda: formula(F.gelu, tensor(4096, 1024)),
-    "pointwise: sigmoid": lambda: formula(torch.sigmoid, tensor(4096, 1024)),
-    "reduce: sum": lambda: formula(torch.sum, tensor(4096, 1024)),
-    "reduce: sum of rows": lambda: formula(lambda x: x.sum(1), tensor(4096, 1024)),
-    "reduce: sum of columns": lambda: formula(lambda x: x.sum(0), tensor(4096, 1024)),
-    "reduce: softmax": lambda: formula(lambda x: F.softmax(x, -1), tensor(4096, 1024)),
-    "reduce: layer_norm": lambda: formula(lambda x: F.layer_norm(x, (1024,)), tensor(4096, 1024)),
+    "pointwise: add": lambda: formula(torch.add, square(), square(1)),
+    "pointwise: add, 16M": lambda: formula(torch.add, square(0, 4096), square(1, 4096)),
+    "pointwise: relu": lambda: formula(F.relu, square()),
+    "pointwise: clamp": lambda: formula(lambda x: x.clamp(-0.5, 0.5), square()),
+    "pointwise: add a row": lambda: formula(torch.add, square(), tensor(1024)),
+    "pointwise: x ** 3": lambda: formula(lambda x: x**3, square()),
+    "pointwise: exp": lambda: formula(torch.exp, square()),
+    "pointwise: gelu": lambda: formula(F.gelu, square()),
+    "pointwise: sigmoid": lambda: formula(torch.sigmoid, square()),
+    "reduce: sum": lambda: formula(torch.sum, square()),
+    "reduce: sum, 16M": lambda: formula(torch.sum, square(0, 4096)),
+    "reduce: mean of rows": lambda: formula(lambda x: x.mean(1), square()),
+    "reduce: sum of columns": lambda: formula(lambda x: x.sum(0), square()),
+    "reduce: maxima of rows": lambda: formula(lambda x: x.amax(1), square()),
+    "reduce: var": lambda: formula(lambda x: x.var(1), square()),
+    "reduce: norm": lambda: formula(torch.norm, square()),
+    "reduce: softmax": lambda: formula(lambda x: F.softmax(x, -1), square()),
+    "reduce: layer_norm": lambda: formula(lambda x: F.layer_norm(x, (1024,)), square()),
     "matmul: 1024": lambda: product(1024, 1024, 1024),
     "matmul: 256": lambda: product(256, 256, 256),
     "matmul: 64 of 128": lambda: product(128, 128, 128, 64),
-    "conv: 64 to 64, 3 x 3": lambda: convolution(4, 64, 64, 56, 3),
-    "conv: 256 to 64, 1 x 1": lambda: convolution(4, 256, 64, 56, 1),
+    "conv: 64 to 64, 3 x 3": lambda: convolution(8, 64, 64, 28, 3),
+    "conv: the same with gradients": lambda: training_convolution(8, 64, 28, 3),
+    "conv: 256 to 64, 1 x 1": lambda: convolution(8, 256, 64, 14, 1),
     "conv: 3 to 32, 5 x 5": lambda: convolution(4, 3, 32, 128, 5),
 }
 
@@ -96,7 +125,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     print(f"{options.threads} threads, vectors of {machine().bits} bits")
     print_limits()
-    print(f"\n{'':26s}{'time':>12s}{'GB/s':>9s}{'of copy':>9s}{'GFLOP/s':>10s}{'of peak':>9s}")
+    print(f"\n{'':30s}{'time':>12s}{'GB/s':>9s}{'of copy':>9s}{'GFLOP/s':>10s}{'of peak':>9s}")
     peaks = []
     for name, make in WORKLOADS.items():
         if re.search(options.only, name):
@@ -113,7 +142,7 @@ def print_row(name: str, step: Callable[[], Any], moved: int, operations: int) -
     near = 1 << moved.bit_length() - 1  # small copies stay in caches, and so do small workloads
     copied, done = bandwidth / limits.copy_rate(near), rate / limits.arithmetic_rate("float", True)
     print(
-        f"{name:26s}{1e6 * seconds:9.0f} us{bandwidth / 1e9:9.1f}{copied:9.0%}"
+        f"{name:30s}{1e6 * seconds:9.0f} us{bandwidth / 1e9:9.1f}{copied:9.0%}"
         f"{rate / 1e9:10.1f}{done:9.0%}",
         flush=True,
     )

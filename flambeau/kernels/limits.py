@@ -21,7 +21,7 @@ few enough for 16 registers."""
 STEPS = 1 << 12
 BYTES = 1 << 26
 """What a copy moves where nobody says how much: more than caches hold."""
-LONG = 0.25
+LONG = 0.5
 """Seconds that a limit is looked for: it is what the machine does while nothing else runs on it."""
 ALONE, SHARED = 0, 1 << 40
 """Weights that make the pool use one thread, or all."""
