@@ -104,9 +104,10 @@ def fresh(shape: Any, dtype: Any) -> Any:
 
 def zeros(shape: Any, dtype: Any) -> Any:
     """`np.zeros`, in this memory where the array is large but not so large that it is not kept."""
-    if not ALIGNED <= math.prod(shape) * dtype.itemsize <= LIMIT:
-        return np.zeros(shape, dtype)
-    return full(shape, dtype, 0)
+    array = np.zeros(shape, dtype)  # asked for first: it costs less than multiplying sizes in Python
+    if not ALIGNED <= array.nbytes <= LIMIT:
+        return array
+    return full(array.shape, dtype, 0)
 
 
 def full(shape: Any, dtype: Any, value: Any) -> Any:
