@@ -36,7 +36,7 @@ def _(g: Tensor, dim: int, shape_tensors: list[tuple[int, ...]]) -> list[Tensor]
 @operation(operands="*tensors", label="Stack")
 def stack_(tensors: list[Any], dim: int) -> Any:
     """Arrays along a new dimension."""
-    return np.stack(tensors, dim)
+    return kernels.joining.stack(tensors, dim)
 
 
 @stack_.gradient
@@ -180,7 +180,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:
-            return wrap(np.stack(arrays, dim), tensors[0]._kind)
+            join = np.stack if arrays[0].size < _FEW else kernels.joining.stack
+            return wrap(join(arrays, dim), tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
