@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_LAZY = frozenset(("cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"))
+_LAZY = frozenset(("cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"))
 
 
 def __getattr__(name: str) -> Any:

@@ -275,7 +275,8 @@ def backward(shape: Shape) -> Callable[..., int]:
         code.functions = functions(code, shape)
         width, depth = code.n["width"], code.n["depth"]
         keys_size = padded(width, shape) + width + padded(depth, shape) + depth
-        count = (keys_size + 4 * shape.columns + 2 * shape.lanes) * KEYS + 2 * QUERIES * KEYS
+        count = (keys_size + 4 * shape.columns + 2 * shape.lanes) * max(QUERIES, KEYS)
+        count = count + 2 * QUERIES * KEYS
         space = code.scratch((count + QUERIES) * shape.item)
         with code.rows() as head:
             Backward(code, shape).head(head, space)

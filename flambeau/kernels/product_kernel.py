@@ -67,7 +67,7 @@ def multiplying(shape: Shape) -> Callable[..., int]:
         code.free(panel)
 
     arrays = ("a", "b", "c", "bias", "facts")
-    return kernel("multiply", arrays, ("add", "biased"), write, shape.lanes)
+    return kernel("matrix_product", arrays, ("add", "biased"), write, shape.lanes)
 
 
 class Block:
@@ -154,4 +154,4 @@ def packing(shape: Shape) -> Callable[..., int]:
                 )
 
     names = ("n", "k", "across", "along", "block")
-    return kernel("pack", ("b", "panels", "starts"), names, write, shape.lanes)
+    return kernel("pack_panels", ("b", "panels", "starts"), names, write, shape.lanes)

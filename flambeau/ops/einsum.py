@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -85,25 +88,85 @@ def einsum(*args: Any) -> Tensor:
         >>> torch.einsum("ij,j->i", torch.ones(2, 3), torch.ones(3))
         tensor([3., 3.])
     """
+    if isinstance(args[0], Tensor):
+        args = _spelt(args)
     equation, operands = args[0], args[1:]
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     return _einsum(equation.replace(" ", ""), list(operands))
 
 
+def _spelt(args: tuple) -> tuple:
+    """Operands that each are followed by a list of numbers for their dimensions, as an equation."""
+    count = len(args) // 2
+    lists = [*args[1 : 2 * count : 2], *args[2 * count :]]
+
+    def term(listed: Sequence[Any]) -> str:
+        return "".join("..." if i is ... else ascii_letters[i] for i in listed)
+
+    arrow = f"->{term(lists[-1])}" if len(args) % 2 else ""
+    return (",".join(map(term, lists[:count])) + arrow, *args[0 : 2 * count : 2])
+
+
 def _einsum(equation: str, tensors: list[Tensor]) -> Tensor:
-    """One operand at a time: each pair becomes a batched product, which carries the gradient."""
+    """Two operands at a time: each pair becomes a batched product, which carries the gradient."""
     inputs, output = _terms(equation, tensors)
-    named = [_diagonals(x, term) for x, term in zip(tensors, inputs)]
-    (x, term), rest = named[0], named[1:]
-    for i, (y, other) in enumerate(rest):
-        later = set(output).union(*(t for _, t in rest[i + 1 :]))
-        x, term = _pair(x, term, y, other, later)
+    waiting = [_diagonals(x, term) for x, term in zip(tensors, inputs)]
+    for places in _path(waiting, output):
+        taken = [waiting[i] for i in places]
+        waiting = [pair for i, pair in enumerate(waiting) if i not in places]
+        (x, term), rest = taken[0], taken[1:]
+        for i, (y, other) in enumerate(rest):
+            later = set(output).union(*(t for _, t in (*waiting, *rest[i + 1 :])))
+            x, term = _pair(x, term, y, other, later)
+        waiting.append((x, term))
+    x, term = waiting[0]
     gone = [i for i, letter in enumerate(term) if letter not in output]
     if gone:
         x = x.sum(gone)  # type: ignore[attr-defined]
         term = [letter for letter in term if letter in output]
     return x.permute(*(term.index(letter) for letter in output)) if term else x  # type: ignore[attr-defined]
+
+
+def _path(operands: list[tuple[Tensor, list[str]]], output: list[str]) -> Sequence[tuple[int, ...]]:
+    """Which operands are multiplied in each step; they are taken out, and the product comes last."""
+    if len(operands) < 3:
+        return [tuple(range(len(operands)))]
+    from ..backends import opt_einsum
+
+    if not opt_einsum.enabled:
+        return [tuple(range(len(operands)))]
+    terms = tuple("".join(term) for _, term in operands)
+    shapes = tuple(tuple(x.shape) for x, _ in operands)
+    return _searched(terms, "".join(output), shapes, opt_einsum.strategy)
+
+
+OPTIMAL = 4
+"""Operands up to which the strategy "auto" tries all orders."""
+
+
+@lru_cache(512)
+def _searched(
+    terms: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...], strategy: str
+) -> Sequence[tuple[int, ...]]:
+    """The order that NumPy finds; from left to right where it has no letters for the dimensions."""
+    letters = sorted({letter for term in terms for letter in term})
+    if len(letters) > len(ascii_letters) or not all(map(len, terms)):
+        return [tuple(range(len(terms)))]
+    short = str.maketrans(dict(zip(letters, ascii_letters)))
+    if strategy == "auto":
+        strategy = "optimal" if len(terms) <= OPTIMAL else "greedy"
+    stand_ins = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
+    equation = f"{','.join(terms)}->{output}".translate(short)
+    try:
+        path, _ = np.einsum_path(equation, *stand_ins, optimize=(strategy, UNLIMITED))
+    except ValueError:  # sizes that do not fit: the product says which
+        return [tuple(range(len(terms)))]
+    return path[1:]
+
+
+UNLIMITED = 1 << 60
+"""Elements that an intermediate product may have."""
 
 
 def _terms(equation: str, tensors: list[Tensor]) -> tuple[list[list[str]], list[str]]:

@@ -138,3 +138,73 @@ def test_one_product_and_its_bias(shape, dtype, turned):
     wide = np.concatenate([x, np.ones((m, 1), dtype)], 1), np.concatenate([y, bias[None]])
     assert_near(product(x, y, bias), *wide, dtype)
     assert product(x, y, bias.astype("i4")) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", SEED.generate_state(60)[40:])
+def test_biases_and_sums_of_any_layout(dtype, seed):
+    """With a bias (which may have gaps), added to what is there, or both; blocks of rows share panels."""
+    from flambeau.kernels.product import multiplied
+
+    rng = np.random.default_rng(seed)
+    m, n, k = (int(v) for v in rng.choice([1, 5, 16, 47, 64, 257, 300, 520], 3))
+    lead = tuple(int(v) for v in rng.integers(1, 3, rng.integers(0, 2)))
+    x, y = stack(rng, lead, m, k, dtype), stack(rng, lead, k, n, dtype)
+    room = np.full(3 * n + 2, np.nan, dtype)
+    bias = room[1 : 3 * n : 3] if rng.random() < 0.5 else room[1 : n + 1]
+    bias[:] = rng.standard_normal(n)
+    zone, result = guarded((*lead, m, n), dtype)
+    add = bool(rng.random() < 0.5)
+    start = rng.standard_normal(result.shape).astype(dtype) if add else np.nan
+    result[...] = start
+    multiplied(x, y, result, bias, add)
+    expected = np.matmul(x.astype(np.float64), y.astype(np.float64)) + bias
+    bound = np.matmul(np.abs(x), np.abs(y)) + np.abs(bias)
+    if add:
+        expected, bound = expected + start, bound + np.abs(start)
+    assert (np.abs(result - expected) <= 10 * np.finfo(dtype).eps * bound).all()
+    assert (zone[:64] == 7).all()
+    assert (zone[64 + result.size :] == 7).all()
+
+
+def test_panels_that_do_not_all_fit(monkeypatch):
+    """A large right operand is packed by stretches of the inner dimension."""
+    from flambeau.kernels import product
+
+    monkeypatch.setattr(product, "PACKED", 1 << 13)
+    product.plan.cache_clear()
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((300, 700), "f4"), rng.standard_normal((90, 700), "f4").T
+    bias = rng.standard_normal(90).astype("f4")
+    try:
+        found = product.plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+        assert found.inner < 700
+        result = product.product(x, y, bias)
+    finally:
+        product.plan.cache_clear()
+    wide = np.concatenate([x, np.ones((300, 1), "f4")], 1), np.concatenate([y, bias[None]])
+    assert_near(result, *wide, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n", "turned"),
+    [(300, 512, 300, True), (257, 1024, 1025, False), (33, 2048, 70, True), (1, 900, 700, True)],
+)
+def test_large_ones_have_the_same_bits_on_any_number_of_threads(m, k, n, turned):
+    from flambeau.kernels.product import product
+
+    rng = np.random.default_rng(k)
+    x, y = (
+        rng.standard_normal((m, k), "f4"),
+        rng.standard_normal((n, k) if turned else (k, n), "f4"),
+    )
+    y, bias = y.T if turned else y, rng.standard_normal(n, "f4")
+    threads, results = kernels.get_num_threads(), []
+    try:
+        for number in (1, 2, 3, 8):
+            kernels.set_num_threads(number)
+            results.append(product(x, y, bias))
+    finally:
+        kernels.set_num_threads(threads)
+    assert_near(results[0] - bias, x, y, np.float32)
+    assert all((other == results[0]).all() for other in results[1:])

@@ -121,3 +121,54 @@ def test_complex_factors_reach_the_gradient_conjugated() -> None:
         x = torch.tensor([1 + 1j], dtype=torch.complex128, requires_grad=True)
         torch.add(torch.zeros_like(x), x, alpha=alpha).backward(torch.ones_like(x))
         assert x.grad.item() == np.conj(alpha)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "greedy", "optimal", None])
+def test_einsum_of_many_operands(strategy: str | None) -> None:
+    """Every order gives the same; a size of 1 broadcasts, and dimensions may stand for "..."."""
+    rng = np.random.default_rng(0)
+    for equation, shapes in (
+        ("ij,jk,kl->il", [(2, 9), (9, 3), (3, 7)]),
+        ("bi,bij,j->b", [(4, 2), (4, 2, 3), (3,)]),
+        ("...i,ij,jk,k...->...", [(5, 2), (2, 3), (3, 4), (4, 5)]),
+        ("ij,jk,kl,lm,m->i", [(2, 3), (3, 4), (4, 5), (5, 6), (6,)]),
+        ("i,j,k->kji", [(2,), (3,), (4,)]),
+        (",ij,j->i", [(), (2, 3), (3,)]),
+        ("ij,jk,kl->", [(2, 3), (3, 4), (4, 5)]),
+    ):
+        arrays = [rng.standard_normal(shape) for shape in shapes]
+        tensors = [torch.from_numpy(a).requires_grad_() for a in arrays]
+        with torch.backends.opt_einsum.flags(enabled=strategy is not None, strategy=strategy):
+            got = torch.einsum(equation, *tensors)
+        np.testing.assert_allclose(got.detach().numpy(), np.einsum(equation, *arrays), rtol=1e-9)
+        got.sum().backward()
+        assert all(x.grad is not None and x.grad.shape == x.shape for x in tensors)
+
+
+def test_einsum_multiplies_in_the_order_that_costs_least() -> None:
+    """From left to right this would make a matrix of 4000 x 4000."""
+    x, y, z = torch.ones(4000, 1), torch.ones(1, 4000), torch.ones(4000, 2)
+    with torch.profiler.profile(record_shapes=True) as prof:
+        assert torch.einsum("ij,jk,kl->il", x, y, z)[0].tolist() == [4000, 4000]
+    assert all(4000 * 4000 not in [np.prod(s) for s in e.input_shapes] for e in prof.events())
+
+
+def test_einsum_flags() -> None:
+    flags = torch.backends.opt_einsum
+    assert flags.enabled
+    assert flags.strategy == "auto"
+    with flags.flags(enabled=False):
+        assert not flags.enabled
+        assert flags.strategy is None
+        with pytest.raises(ValueError, match="does not make sense"):
+            flags.strategy = "greedy"
+    with pytest.raises(ValueError, match="must be one of"):
+        flags.strategy = "best"
+    assert flags.strategy == "auto"
+
+
+def test_einsum_with_lists_of_dimensions() -> None:
+    x, y = torch.arange(6.0).reshape(2, 3), torch.arange(12.0).reshape(3, 4)
+    assert torch.einsum(x, [0, 1], y, [1, 2], [0, 2]).tolist() == (x @ y).tolist()
+    assert torch.einsum(x, [0, 1], y, [1, 2]).tolist() == (x @ y).tolist()
+    assert torch.einsum(x, [..., 0], [...]).tolist() == x.sum(1).tolist()
