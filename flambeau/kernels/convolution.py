@@ -50,10 +50,15 @@ def taps_of(size: Three, dilation: Three) -> list[Three]:
 
 def usable(*arrays: Any) -> bool:
     """Are all of them arrays of the same float type, without anything empty?"""
-    first = arrays[0]
-    return first.dtype in ELEMENTS and all(
-        a is None or (type(a) is np.ndarray and a.dtype == first.dtype and a.size) for a in arrays
-    )
+    dtype = arrays[0].dtype
+    if dtype not in ELEMENTS:
+        return False
+    for a in arrays:
+        if a is None:
+            continue
+        if type(a) is not np.ndarray or (a.dtype is not dtype and a.dtype != dtype) or not a.size:
+            return False
+    return True
 
 
 def ordered(x: Any) -> Any:
@@ -298,19 +303,18 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     parts = np.zeros(
         (shares, groups, plan.panels, blocks, convolution_weight.sums_of(form)), x.dtype
     )
-    words = [
-        id(x), id(y), id(parts), id(part.planes), id(plan.flat), id(plan.offsets), id(plan.masks),
+    work = n * y.shape[1] * inner * math.prod(plan.places) // form.lanes
+    given = [
+        x, y, parts, part.planes, plan.flat, plan.offsets, plan.masks, shares * groups, 1, work, 0,
         n, share, groups, channels, len(part.planes), *part.sizes, *part.stride, *part.extents,
         inner, plan.panels, rows, *plan.places, plan.chunk,
         channels * len(part.planes) * part.plane, plan.masks.size * form.lanes,
     ]  # fmt: skip
-    work = n * y.shape[1] * inner * math.prod(plan.places)
-    work = work // form.lanes
-    convolution_weight.job(form, False)(words, shares * groups, work)
+    convolution_weight.products_of(form, False)(*given)
     total = parts.sum(0)
     if np.isnan(total).any():
         parts.fill(0)
-        convolution_weight.job(form, True)(words, shares * groups, work)
+        convolution_weight.products_of(form, True)(*given)
         total = parts.sum(0)
     total = total[..., : form.rows * form.vectors]
     total = total.reshape(groups, plan.panels, blocks, form.rows, form.vectors)

@@ -114,9 +114,7 @@ class Piece:
     def source(self, whole: Value) -> Value:
         """Where the first place of this row of the job reads, having laid out the slab if there is one."""
         code, n, form = self.code, self.n, self.form
-        image = code.at(
-            code.p["x"], form.element, whole * n["channels"] * n["x_size"]
-        )
+        image = code.at(code.p["x"], form.element, whole * n["channels"] * n["x_size"])
         first = self.begin * n["s0"]
         place = code.slot("ptr")
         with code.when(n["laid"].differs(0)):
@@ -181,7 +179,9 @@ def tile(form: Form, declarations: set[str]) -> str:
     apart = code.constant(form.step, "i64") if form.step else step
     with code.loop(first, last) as k:
         line = code.at(w, element, k * form.width)
-        row = [code.load(code.at(line, element, k.like(v * lanes)), kind) for v in range(form.vectors)]
+        row = [
+            code.load(code.at(line, element, k.like(v * lanes)), kind) for v in range(form.vectors)
+        ]
         start = code.at(x, element, code.load(code.at(offsets, "i64", k), "i64"))
         for j, places in enumerate(sums):
             value = code.splat(code.load(code.at(start, element, apart * j), element))
@@ -236,9 +236,9 @@ def deliver(form: Form, declarations: set[str]) -> str:
             ]
             to = code.at(target, element, first * stride + step * j)
             if many == 1:
-                with code.loop(zero, here) as i:
-                    value = code.load(code.at(square, element, i), element)
-                    code.store(value, code.at(to, element, i * stride))
+                with code.loop(zero, here) as row:
+                    value = code.load(code.at(square, element, row), element)
+                    code.store(value, code.at(to, element, row * stride))
                 continue
             values += [code.constant(0.0, kind)] * (lanes - many)
             values = transposed(code, values)
@@ -254,10 +254,10 @@ def deliver(form: Form, declarations: set[str]) -> str:
             with code.when(plain ^ 1):
                 for i, value in enumerate(values):
                     code.store(value, code.at(square, element, zero + i * lanes))
-                with code.loop(zero, here) as i:
-                    source = code.at(square, element, i * lanes)
+                with code.loop(zero, here) as row:
+                    source = code.at(square, element, row * lanes)
                     line = code.load(source, kind)
-                    put_line(code, line, code.at(to, element, i * stride), step, zero + many)
+                    put_line(code, line, code.at(to, element, row * stride), step, zero + many)
     code.line("ret void")
     return code.function(
         "@deliver(ptr noalias %sums, ptr noalias %target, i64 %stride, i64 %rows, i64 %step, "

@@ -105,7 +105,11 @@ def lanes_form(work: Pass) -> tuple[float, Form] | None:
             reads = places / 2 + vectors
             once = vectors * 8 * lanes * -(-places // lanes) + 50
             found.append(
-                (tiles * (max(places * vectors, reads) + 1 + once / max(1, work.inner)), vectors, places)
+                (
+                    tiles * (max(places * vectors, reads) + 1 + once / max(1, work.inner)),
+                    vectors,
+                    places,
+                )
             )
     if not found:
         return None
@@ -283,9 +287,7 @@ class Plane:
         self.chunk = rows_together(work.places, line, work.items)
         self.lanes = machine().bits // BITS[work.element]
         self.deep = convolution_plane.DEEP if self.chunk >= 3 else 1
-        self.taps = tuple(
-            tuple(t - b for t, b in zip(tap, work.before)) for tap in work.taps
-        )
+        self.taps = tuple(tuple(t - b for t, b in zip(tap, work.before)) for tap in work.taps)
 
     def run(self, x: Any, w: Any, bias: Any, y: Any, turned: bool) -> None:
         """As `Along.run`; either way round the weight has the groups' results in order."""

@@ -1,9 +1,9 @@
 """The kernel of a convolution whose groups have one channel, and of its transpose: each plane by itself.
 
-Places lie in the lanes of vectors, and all taps of the window are written out. Nothing is copied: what lies
-beside the image is masked, and rows that it does not have are read from one row of zeros. A vector from the middle of a row lies across two cache lines and
-costs two loads, so each is used for all of a few rows of results that see it. A row of the job is
-one plane, over a range of its outermost places.
+Places lie in the lanes of vectors, and all taps of the window are written out. Nothing is copied: what
+lies beside the image is masked, and rows that it does not have are read from one row of zeros. A vector
+from the middle of a row lies across two cache lines and costs two loads, so each is used for all of
+a few rows of results that see it. A row of the job is one plane, over a range of its outermost places.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ _NUMBERS = (
 
 
 @cache
-def convolution(
-    element: str, lanes: int, taps: Taps, stride: tuple[int, ...], deep: int
-) -> Any:
+def convolution(element: str, lanes: int, taps: Taps, stride: tuple[int, ...], deep: int) -> Any:
     """w: (groups, rows, taps); deep: how many of the outermost places are under way at once.
 
     Innermost strides of 1 and 2 are known to it.
@@ -51,9 +49,7 @@ def convolution(
 class Piece:
     """Writes the loops over a piece of the job."""
 
-    def __init__(
-        self, code: Body, element: str, taps: Taps, stride: tuple[int, ...], deep: int
-    ):
+    def __init__(self, code: Body, element: str, taps: Taps, stride: tuple[int, ...], deep: int):
         self.code, self.n, self.element, self.kind = code, code.n, element, code.vector(element)
         self.taps, self.stride, self.deep = taps, stride, deep
 
@@ -74,7 +70,9 @@ class Piece:
         """One result of a group at all places."""
         code, n, element, kind = self.code, self.n, self.element, self.kind
         zero, at = code.zero, number * len(self.taps)
-        weights = [code.splat(code.get(code.p["w"], element, at + t)) for t in range(len(self.taps))]
+        weights = [
+            code.splat(code.get(code.p["w"], element, at + t)) for t in range(len(self.taps))
+        ]
         start = code.slot(kind)
         code.store(code.constant(0.0, kind), start)
         with code.when(n["begun"].differs(0)):
@@ -122,8 +120,7 @@ class Piece:
         for (d1, d2), taps in columns.items():
             column = u2 * self.stride[2] + d2
             masks = [
-                inside(code, column + i * code.lanes, self.n["x2"])
-                for i in range(self.stride[2])
+                inside(code, column + i * code.lanes, self.n["x2"]) for i in range(self.stride[2])
             ]
             seen = {d0 + i * self.stride[0] for d0, _ in taps for i in range(self.deep)}
             values = {q0: self.read(lines[q0, d1], column, masks) for q0 in seen}

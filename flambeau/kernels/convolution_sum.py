@@ -16,7 +16,7 @@ from .channel_slab import call_lay_out, lay_out, shifted
 from .code import BITS, Code, Value
 from .job import quotient, remainder, smaller
 from .tile import within
-from .winograd_tile import walk
+from .winograd_tile import leave, walk
 
 STRETCH = 256
 """Places summed in a register before the sum goes to memory: keeps float32 accurate."""
@@ -76,7 +76,9 @@ class Piece:
         deep = smaller(n["u0"] - begin, n["chunk"])
         rows = n["e0"] - (n["chunk"] - deep) * n["s0"]
         sizes = n["x0"], n["x1"], n["x2"]
-        source = code.at(code.p["x"], element, image * n["channels"] * sizes[0] * sizes[1] * sizes[2])
+        source = code.at(
+            code.p["x"], element, image * n["channels"] * sizes[0] * sizes[1] * sizes[2]
+        )
         first = [begin * n["s0"] - n["p0"], -n["p1"], -n["p2"]]
         call_lay_out(code, self.slab, source, [
             n["channels"], n["wide"], *sizes, *first, rows, n["e1"], n["e2"],
@@ -104,7 +106,13 @@ class Piece:
             code.store(line + some, onward)
 
     def tiles(
-        self, left: Value, x: Value, target: Value, there: Value, span: tuple[Value, ...], add: Value
+        self,
+        left: Value,
+        x: Value,
+        target: Value,
+        there: Value,
+        span: tuple[Value, ...],
+        add: Value,
     ) -> None:
         """Tiles side by side: three vectors wide, or two where three would leave one alone."""
         code, n, element = self.code, self.n, self.element
@@ -159,17 +167,7 @@ class Piece:
                     left = code.splat(code.load(code.at(source, element, j), element))
                     for value, total in zip(right, sums):
                         code.store(left.fma(value, code.load(total, kind)), total)
-        places = [
-            [code.at(target, element, n["wide"] * i + v * lanes) for v in range(vectors)]
-            for i in range(self.height)
-        ]
-        with code.when(n["add"].differs(0)):
-            for sums, line in zip(totals, places):
-                for total, place in zip(sums, line):
-                    code.store(code.load(total, kind) + code.load(place, kind), total)
-        for sums, line in zip(totals, places):
-            for total, place in zip(sums, line):
-                code.store(code.load(total, kind), place)
+        leave(code, element, totals, target, n["wide"], n["add"])
         code.line("ret void")
         listed = ", ".join(f"i64 %{name}" for name in names)
         return code.function(

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import platform
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+from .call import Body, kernel
 from .code import BITS, Code, Value
-from .job import SIGNATURE, Frame, Job, quotient, remainder, smaller, working_space
+from .job import quotient, remainder, smaller
 from .slab import build, call_build
 from .tile import Shape, shuffled, within
 
-FRAME = Frame(
-    "x", "g", "parts", "planes", "flat", "offsets", "masks",
+_NUMBERS = (
     "images", "share", "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2",
     "e0", "e1", "e2", "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "size", "pitch",
 )  # fmt: skip
@@ -40,44 +41,44 @@ def sums_of(shape: Shape) -> int:
 
 
 @cache
-def job(shape: Shape, masked: bool) -> Job:
+def products_of(shape: Shape, masked: bool) -> Any:
     """masked: leave out what lies between the rows, where zeros of one operand meet any value of
     the other.
 
     Without, the result has a nan where such a value is not finite.
     """
-    declarations: set[str] = set()
-    code = Code(shape.lanes, declarations)
-    words = FRAME.load(code)
-    item = shape.item
-    x_size = ((words.size + 2 * shape.lanes) * item + 63) & -64
-    with working_space(code, x_size + (words.rows * words.pitch + shape.lanes) * item) as space:
-        slabs = space, code.at(space, "i8", x_size)
-        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
-        with code.loop(first, last) as row:
-            Item(code, shape, words, *slabs).compute(row)
-    code.line("ret void")
-    kernel = code.function(SIGNATURE, "internal void")
-    functions = [
-        products(shape, declarations, masked),
-        build(shape.element, shape.lanes, declarations),
-        kernel,
-    ]  # fmt: skip
-    return Job(functions, declarations)
+    names = ("x", "g", "parts", "planes", "flat", "offsets", "masks")
+    return kernel(
+        "convolution_weight", names, _NUMBERS, lambda code: _write(code, shape, masked), shape.lanes
+    )
+
+
+def _write(code: Body, shape: Shape, masked: bool) -> None:
+    code.functions += [
+        products(shape, code.declarations, masked),
+        build(shape.element, shape.lanes, code.declarations),
+    ]
+    n, item = code.n, shape.item
+    x_size = ((n["size"] + 2 * shape.lanes) * item + 63) & -64
+    space = code.scratch(x_size + (n["rows"] * n["pitch"] + shape.lanes) * item)
+    with code.rows() as row:
+        Item(code, shape, space, code.at(space, "i8", x_size)).compute(row)
+    code.free(space)
 
 
 class Item:
     """Writes what one row of the job does."""
 
-    def __init__(self, code: Code, shape: Shape, words: Any, slab: Value, flat: Value):
-        self.code, self.shape, self.words, self.slab, self.flat = code, shape, words, slab, flat
+    def __init__(self, code: Body, shape: Shape, slab: Value, flat: Value):
+        self.code, self.shape, self.slab, self.flat = code, shape, slab, flat
+        self.words = SimpleNamespace(**code.n)
 
     def compute(self, row: Value) -> None:
         code, words = self.code, self.words
         part, group = quotient(row, words.groups), remainder(row, words.groups)
         blocks = words.panels * quotient(words.rows + (self.shape.rows - 1), self.shape.rows)
         self.parts = code.at(
-            words.array("parts"), self.shape.element, row * blocks * sums_of(self.shape)
+            code.p["parts"], self.shape.element, row * blocks * sums_of(self.shape)
         )
         first = part * words.share
         last = smaller(first + words.share, words.images)
@@ -92,13 +93,11 @@ class Item:
     def lay_out(self, image: Value, begin: Value) -> None:
         """The slabs of both operands for the places from `begin` on."""
         code, words, element = self.code, self.words, self.shape.element
-        x = code.at(
-            words.array("x"), element, image * words.channels * (words.x0 * words.x1 * words.x2)
-        )
+        x = code.at(code.p["x"], element, image * words.channels * (words.x0 * words.x1 * words.x2))
         sizes = [words.x0, words.x1, words.x2, words.s0, words.s1, words.s2]
         extents = [words.e0, words.e1, words.e2]
         call_build(
-            code, self.slab, x, words.array("planes"),
+            code, self.slab, x, code.p["planes"],
             [
                 words.channels, words.count, words.e0 * words.e1 * words.e2, *sizes, begin,
                 *extents,
@@ -108,12 +107,10 @@ class Item:
             tail = code.at(self.slab, element, words.size + i * self.shape.lanes)
             code.store(code.constant(0.0, code.vector(element)), tail)
         one = begin.like(1)
-        g = code.at(
-            words.array("g"), element, image * words.rows * (words.u0 * words.u1 * words.u2)
-        )
+        g = code.at(code.p["g"], element, image * words.rows * (words.u0 * words.u1 * words.u2))
         places = [words.u0, words.u1, words.u2, one, one, one]
         call_build(
-            code, self.flat, g, words.array("flat"),
+            code, self.flat, g, code.p["flat"],
             [words.rows, one, words.pitch, *places, begin, words.chunk, words.e1, words.e2],
         )  # fmt: skip
 
@@ -124,12 +121,13 @@ class Item:
         with code.loop(zero, words.panels) as panel, code.loop(zero, words.rows, shape.rows) as row:
             at = code.load(place, "i64")
             flat = code.at(self.flat, shape.element, row * words.pitch)
-            offsets = code.at(words.array("offsets"), "i64", panel * shape.vectors)
+            offsets = code.at(code.p["offsets"], "i64", panel * shape.vectors)
             target = code.at(self.parts, shape.element, at)
+            masks = code.p["masks"].name
             code.line(
                 f"call void @products(ptr {flat.name}, i64 {words.pitch.name}, "
                 f"i64 {(words.rows - row).name}, ptr {self.slab.name}, ptr {offsets.name}, "
-                f"ptr {words.array('masks').name}, i64 {end.name}, ptr {target.name})"
+                f"ptr {masks}, i64 {end.name}, ptr {target.name})"
             )
             code.store(at + sums_of(shape), place)
 

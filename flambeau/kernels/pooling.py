@@ -185,4 +185,6 @@ def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
 
 
 def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
-    return np.ascontiguousarray(np.broadcast_to(divisor, counts), dtype)
+    if divisor.shape != counts:
+        divisor = np.broadcast_to(divisor, counts)
+    return np.ascontiguousarray(divisor, dtype)

@@ -71,9 +71,7 @@ def slab(
         planes.append((*start, low[0], high[0], low[1], high[1], low[2], max(low[2], high[2])))
     plane = extents[0] * extents[1] * extents[2]
     found = tuple((order.index(a), *q) for a, q in zip(apart, along))
-    offsets = [
-        p * plane + (q0 * extents[1] + q1) * extents[2] + q2 for p, q0, q1, q2 in found
-    ]
+    offsets = [p * plane + (q0 * extents[1] + q1) * extents[2] + q2 for p, q0, q1, q2 in found]
     return Slab(
         tuple(sizes), tuple(stride), tuple(before), extents,
         np.array(planes or [(0,) * PLANE], np.int64), np.array(offsets, np.int64), found,

@@ -57,7 +57,9 @@ def _plan(
     pieces = max(-(-lines * across // most), min(PIECES, lines * across // LEAST), 1)
     pieces += pieces & (pieces > 1)  # an even number: two threads are common
     block = max(1, -(-lines // pieces))
-    pitch = (-(-(block * across + lanes - 1) // lanes) | 1) * lanes  # a row of patches is whole vectors
+    pitch = (
+        -(-(block * across + lanes - 1) // lanes) | 1
+    ) * lanes  # a row of patches is whole vectors
     panels = -(-rows // lanes)
     items = -(-lines // block) * groups
     work = lines * across * 16 * channels * rows * groups // lanes

@@ -122,9 +122,7 @@ class Piece:
                 top, left = row * 2 - n["top"], j * 2 - n["left"]
                 starts = [left, left + lanes, left + 2, left + (lanes + 2)]
                 masks = [columns(code, start, n["width"]) for start in starts]
-                inside = [
-                    code.splat((top + i >= 0) & (top + i < n["height"])) for i in range(4)
-                ]
+                inside = [code.splat((top + i >= 0) & (top + i < n["height"])) for i in range(4)]
                 place = (line - self.first) * n["across"] + j
                 with code.loop(code.zero, n["channels"]) as c:
                     source = ((plane + c) * n["height"] + top) * n["width"]

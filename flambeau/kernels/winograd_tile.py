@@ -133,6 +133,28 @@ def call_tiles(
         code.store(at + width, place)
 
 
+def leave(
+    code: Code,
+    element: str,
+    sums: list[list[Value]],
+    target: Value,
+    stride: Value,
+    add: Value,
+) -> None:
+    """Write the sums of a tile to its rows, `stride` apart, or add them to what is there if `add`."""
+    kind = code.vector(element)
+    pairs = [
+        (total, code.at(target, element, stride * i + v * code.lanes))
+        for i, row in enumerate(sums)
+        for v, total in enumerate(row)
+    ]
+    with code.when(add.differs(0)):
+        for total, place in pairs:
+            code.store(code.load(total, kind) + code.load(place, kind), total)
+    for total, place in pairs:
+        code.store(code.load(total, kind), place)
+
+
 def tile(code: Code, name: str, rows: int, vectors: int, along: bool) -> str:
     """``void @name(a, step, b, pitch, target, stride, count, add)``: a tile of products.
 
@@ -152,24 +174,18 @@ def tile(code: Code, name: str, rows: int, vectors: int, along: bool) -> str:
     starts = [inner.at(a, "float", step * i) for i in range(rows)] if along else []
     with inner.loop(count.like(0), count) as k:
         line = inner.at(b, "float", k * pitch)
-        right = [inner.load(inner.at(line, "float", k.like(v * lanes)), kind) for v in range(vectors)]
-        group = None if along else inner.at(a, "float", k * step)
+        right = [
+            inner.load(inner.at(line, "float", k.like(v * lanes)), kind) for v in range(vectors)
+        ]
+        group = inner.at(a, "float", k * step)
         for i, row in enumerate(sums):
-            place = inner.at(starts[i], "float", k) if along else inner.at(group, "float", k.like(i))
+            place = (
+                inner.at(starts[i], "float", k) if along else inner.at(group, "float", k.like(i))
+            )
             left = inner.splat(inner.load(place, "float"))
             for value, total in zip(right, row):
                 inner.store(left.fma(value, inner.load(total, kind)), total)
-    places = [
-        [inner.at(target, "float", stride * i + v * lanes) for v in range(vectors)]
-        for i in range(rows)
-    ]
-    with inner.when(add.differs(0)):
-        for row, line in zip(sums, places):
-            for total, place in zip(row, line):
-                inner.store(inner.load(total, kind) + inner.load(place, kind), total)
-    for row, line in zip(sums, places):
-        for total, place in zip(row, line):
-            inner.store(inner.load(total, kind), place)
+    leave(inner, "float", sums, target, stride, add)
     inner.line("ret void")
     return inner.function(
         f"@{name}(ptr noalias %a, i64 %step, ptr noalias %b, i64 %pitch, ptr noalias %target, "

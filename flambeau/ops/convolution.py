@@ -17,7 +17,7 @@ from .convolution_check import check_convolution, resolved_padding
 from .padding import constant_pad_
 from .registry import is_overridden, override, public
 from .rule import operation
-from .sliding import Window, columns, numbers, uncolumned
+from .sliding import Window, columns, is_whole, numbers, uncolumned
 
 _NAMES = ("conv1d", "conv2d", "conv3d")
 
@@ -157,6 +157,25 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Tensor:
+    window = _known_window(name, input, weight, bias, (stride, padding, dilation, groups))
+    if window is None:
+        window = _window(name, input, weight, bias, stride, padding, dilation, groups)
+    if input._array.ndim == len(window.size) + 2:
+        return convolution_(input, weight, bias, window, groups)
+    return convolution_(input.unsqueeze(0), weight, bias, window, groups).squeeze(0)
+
+
+def _window(
+    name: str,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Window:
+    """The window that arguments describe, once they are found to fit together."""
     n = _NAMES.index(name) + 1
     check_convolution(name, input, weight, bias, groups, n, transposed=False)
     strides = numbers("stride", stride, n, name)
@@ -164,11 +183,36 @@ def _convolve(
     size = tuple(weight.shape[2:])
     before, after = resolved_padding(name, padding, size, strides, dilations, n)
     window = Window(size, strides, dilations, before, after)
-    batched = input.ndim == n + 2
-    x = input if batched else input.unsqueeze(0)
-    _check_fit(window, x._array.shape[2:])
-    y = convolution_(x, weight, bias, window, groups)
-    return y if batched else y.squeeze(0)
+    _check_fit(window, input._array.shape[-n:])
+    options = stride, padding, dilation, groups
+    if is_whole(options):
+        if len(_windows) >= _KNOWN:
+            _windows.clear()
+        _windows[(name, *_shapes(input, weight, bias), *options)] = window
+    return window
+
+
+_windows: dict[tuple, Window] = {}
+"""Windows of calls whose arguments were found to fit, by shapes and options: to ask again would take longer
+than to convolve a small image."""
+_KNOWN = 4096
+
+
+def _shapes(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple:
+    return input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
+
+
+def _known_window(name: str, input: Any, weight: Any, bias: Any, options: tuple) -> Window | None:
+    """The window, if a call with such shapes and options was checked before."""
+    if not is_whole(options):
+        return None
+    try:
+        kind = input._kind
+        if weight._kind is not kind or (bias is not None and bias._kind is not kind):
+            return None
+        return _windows.get((name, *_shapes(input, weight, bias), *options))
+    except AttributeError:  # no tensor
+        return None
 
 
 def _check_fit(window: Window, sizes: tuple[int, ...]) -> None:

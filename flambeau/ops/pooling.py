@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..core.tensor import Tensor, wrap_numpy
+from ..core.tensor import Tensor
 from .registry import NAMESPACES, public
 from .rule import operation
-from .sliding import Window, grown, numbers, offsets, padded, unpadded, views
+from .sliding import Window, grown, is_whole, numbers, offsets, padded, unpadded, views
 from .write import write_out
 
 _ONE = ("1d", "2d", "3d")
@@ -92,7 +93,39 @@ def _places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
     return place
 
 
-places_of_maxima = kernels.Native("pooling", "places_of_maxima", _places_of_maxima)
+def at_places(x: Any, places: Any, n: int) -> Any:
+    """The elements of an array at places of its flattened last n dimensions."""
+    lead = x.shape[:-n]
+    rows = places.reshape(*lead, math.prod(places.shape[-n:]))
+    return np.take_along_axis(x.reshape(*lead, -1), rows, -1).reshape(places.shape)
+
+
+def _largest(x: Any, window: Window, counts: tuple[int, ...]) -> tuple[Any, Any]:
+    """The maxima of windows and their places, with NumPy."""
+    places = _places_of_maxima(x, window, counts)
+    return at_places(x, places, len(counts)), places
+
+
+_largest_map = kernels.Native("pooling", "largest", _largest)
+
+
+@operation(label="MaxPool", outputs="values places", differentiable=(0,))
+def largest(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
+    """The largest element of each window, and where it is."""
+    return _largest_map(x, window, counts)
+
+
+@largest.gradient
+def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
+    return back_to_places(g_values, places, shape_x, len(counts))
+
+
+def back_to_places(g: Tensor, places: Tensor, shape: tuple[int, ...], n: int) -> Tensor:
+    """The gradient of elements taken at places of the flattened last n dimensions of such a shape."""
+    lead, taken = shape[:-n], math.prod(places.shape[-n:])
+    at = places._array.reshape(*lead, taken)
+    flat = spread(g.reshape(*lead, taken), at, math.prod(shape[-n:]))
+    return flat.reshape(*shape)
 
 
 def take_places(x: Tensor, places: Any, n: int) -> Tensor:
@@ -114,6 +147,11 @@ def pool_window(
     ceil_mode: bool,
 ) -> tuple[Window, tuple[int, ...]]:
     """The window of a pooling, its padding after as large as the places need, and their numbers."""
+    key = name, input._array.shape, kernel_size, stride, padding, dilation, ceil_mode
+    if is_whole(key[2:6]):
+        found = _windows.get(key)
+        if found is not None:
+            return found
     size = numbers("kernel_size", kernel_size, n, name)
     given = stride is not None and stride != []
     strides = numbers("stride", stride, n, name) if given else size
@@ -132,7 +170,17 @@ def pool_window(
             f"Given input size: ({'x'.join(map(str, input.shape[-n - 1 :]))}). Calculated output size: "
             f"({'x'.join(map(str, (input.shape[-n - 1], *counts)))}). Output size is too small"
         )
-    return Window(size, strides, dilations, pads, tuple(after)), tuple(counts)
+    made = Window(size, strides, dilations, pads, tuple(after)), tuple(counts)
+    if is_whole(key[2:6]):
+        if len(_windows) >= _KNOWN:
+            _windows.clear()
+        _windows[key] = made
+    return made
+
+
+_windows: dict[tuple, tuple[Window, tuple[int, ...]]] = {}
+"""Windows of calls that were found to be right, by shapes and options."""
+_KNOWN = 4096
 
 
 def _check_pool(
@@ -186,8 +234,7 @@ def _max_pool(n: int) -> None:
         window, counts = pool_window(
             name, input, n, kernel_size, stride, padding, dilation, ceil_mode
         )
-        places = places_of_maxima(input._array, window, counts)
-        return take_places(input, places, n), wrap_numpy(places)
+        return largest(input, window, counts)
 
     def function(
         input: Tensor,
@@ -285,6 +332,7 @@ def _(g: Tensor, window: Window, counts: Any, divisor: Any) -> Tensor:
     return averaged(g, window, counts, divisor)
 
 
+@lru_cache(1024)
 def _divisor(
     window: Window, counts: tuple[int, ...], sizes: Any, pads: tuple[int, ...], include: bool
 ) -> Any:
@@ -294,6 +342,7 @@ def _divisor(
         start = np.arange(count) * s - p
         low, high = (start, m + p) if include else (np.maximum(start, 0), m)
         divisor = divisor[..., None] * (np.minimum(start + k, high) - low)
+    divisor.flags.writeable = False
     return divisor
 
 

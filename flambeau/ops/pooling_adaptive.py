@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor, wrap, wrap_numpy
-from .pooling import check_dims, take_places, unpooled
+from .. import kernels
+from ..core.tensor import Tensor, wrap
+from .pooling import at_places, back_to_places, check_dims, unpooled, widened
 from .registry import NAMESPACES, public
+from .rule import operation
 from .sliding import numbers
 
 
@@ -45,6 +47,51 @@ def mean_matrix(size: int, count: int) -> Any:
     return matrix
 
 
+def _mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """`mean_of_parts` with NumPy."""
+    return _mapped(x, [mean_matrix(m, k) for m, k in zip(x.shape[-len(counts) :], counts)])
+
+
+def _shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """`shared_of_parts` with NumPy."""
+    return _mapped(g, [mean_matrix(m, k).T for m, k in zip(sizes, counts)])
+
+
+def _mapped(x: Any, matrices: list[Any]) -> Any:
+    """A linear map of each of the last dimensions; the half types are rounded once."""
+    y = x.astype(widened(x.dtype), copy=False)
+    for i, matrix in enumerate(matrices):
+        dim = x.ndim - len(matrices) + i
+        y = np.moveaxis(np.matmul(np.moveaxis(y, dim, -1), matrix.T.astype(y.dtype)), -1, dim)
+    return np.ascontiguousarray(y, x.dtype)
+
+
+_mean_map = kernels.Native("pooling", "averaged_of_parts", _mean_of_parts)
+_share_map = kernels.Native("pooling", "shared_of_parts", _shared_of_parts)
+
+
+@operation(label="AdaptiveAvgPool")
+def mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The means of the parts that the last dimensions are cut into."""
+    return _mean_map(x, counts)
+
+
+@mean_of_parts.gradient
+def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
+    return shared_of_parts(g, counts, shape_x[-len(counts) :])
+
+
+@operation(label="AdaptiveAvgPoolBackward")
+def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """Each part's value, divided, added to what it saw."""
+    return _share_map(g, counts, sizes)
+
+
+@shared_of_parts.gradient
+def _(g: Tensor, counts: tuple[int, ...]) -> Tensor:
+    return mean_of_parts(g, counts)
+
+
 def along(x: Tensor, dim: int, matrix: Any) -> Tensor:
     """A linear map of one dimension."""
     if x._kind.compute is not x._kind.numpy:  # the half types: rounded once
@@ -66,10 +113,7 @@ def _adaptive_avg(n: int) -> None:
         if min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
             kernel = tuple(m // k for m, k in zip(own, sizes))
             return NAMESPACES["nn.functional"][f"avg_pool{n}d"](input, kernel)
-        for i, (m, k) in enumerate(zip(own, sizes)):
-            if m != k:
-                input = along(input, input.ndim - n + i, mean_matrix(m, k))
-        return input
+        return mean_of_parts(input, sizes)
 
     _published(name, function, f"The means of the parts that {n} dimensions are cut into.")
     if n == 1:
@@ -109,15 +153,33 @@ def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
     return places
 
 
+def _largest_of_parts(x: Any, counts: tuple[int, ...]) -> tuple[Any, Any]:
+    """The maxima of parts and their places, with NumPy."""
+    places = _places_of_parts(x, counts)
+    return at_places(x, places, len(counts)), places
+
+
+_largest_map = kernels.Native("pooling", "largest_of_parts", _largest_of_parts)
+
+
+@operation(label="AdaptiveMaxPool", outputs="values places", differentiable=(0,))
+def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The largest element of each part, and where it is."""
+    return _largest_map(x, counts)
+
+
+@largest_of_parts.gradient
+def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
+    return back_to_places(g_values, places, shape_x, len(counts))
+
+
 def _adaptive_max(n: int) -> None:
     name = f"adaptive_max_pool{n}d"
 
     def with_indices(
         input: Tensor, output_size: Any, return_indices: bool = False
     ) -> tuple[Tensor, Tensor]:
-        sizes = _sizes(name, input, output_size, n)
-        places = _places_of_parts(input._array, sizes)
-        return take_places(input, places, n), wrap_numpy(places)
+        return largest_of_parts(input, _sizes(name, input, output_size, n))
 
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         result = with_indices(input, output_size)

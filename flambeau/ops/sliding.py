@@ -140,3 +140,16 @@ def numbers(name: str, value: Any, n: int, function: str) -> tuple[int, ...]:
     if isinstance(value, (float, str)):
         raise TypeError(f"{function}(): argument '{name}' must be ints, not {value!r}")
     return (int(value),) * n
+
+
+def is_whole(options: Sequence[Any]) -> bool:
+    """Whole numbers, tuples of them, words or None: equal ones mean the same (1.0 == 1, but is an error)."""
+    for option in options:
+        cls = option.__class__
+        if cls is tuple:
+            for value in option:
+                if value.__class__ is not int:
+                    return False
+        elif cls is not int and cls is not str and option is not None:
+            return False
+    return True

@@ -106,9 +106,14 @@ def assert_zone(memory):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_window(seed, dtype):
+    assert_maps(Case(seed, dtype))
+
+
+def assert_maps(case):
+    """All three maps are right, and nothing is written beside their results."""
     from flambeau.kernels import convolution
 
-    case = Case(seed, dtype)
+    dtype = case.dtype
     x, w, g = case.draw(case.x_shape), case.draw(case.w_shape), case.draw(case.y_shape)
     bias = case.draw(case.y_shape[1:2])
     across = bias.reshape(-1, *(1,) * len(case.sizes))
@@ -122,6 +127,107 @@ def test_any_window(seed, dtype):
     assert_zone(memory)
     found = convolution.weight(g, x, case.window, case.groups, case.w_shape)
     assert_near(found, case.weight(g, x))
+
+
+class Wide(Case):
+    """A convolution with channels enough for vectors of them, and windows as layers have them."""
+
+    def __init__(self, seed, dtype=np.float32):
+        self.rng = rng = np.random.default_rng(seed)
+        self.dtype = dtype
+        size, dilation = int(rng.choice([3, 3, 3, 1, 2, 5])), int(rng.choice([1] * 5 + [2]))
+        stride = int(rng.choice([1, 1, 1, 1, 2, 3]))
+        pads = tuple(tuple(int(v) for v in rng.integers(0, 4, 2)) for _ in range(2))
+        self.window = ((size,) * 2, (stride,) * 2, (dilation,) * 2, *pads)
+        reach = dilation * (size - 1) + 1
+        self.sizes = tuple(int(max(reach, v)) for v in (rng.integers(1, 20), rng.integers(14, 45)))
+        self.groups = int(rng.choice([1, 1, 2]))
+        depth = (lambda: 1) if rng.random() < 0.15 else (lambda: int(rng.integers(14, 40)))
+        channels, rows, images = depth(), depth(), int(rng.integers(1, 4))
+        self.x_shape = (images, self.groups * channels, *self.sizes)
+        self.w_shape = (self.groups * rows, channels, size, size)
+        places = tuple(
+            (m + a + b - reach) // stride + 1 for m, a, b in zip(self.sizes, *self.window[3:])
+        )
+        self.y_shape = (images, self.groups * rows, *places)
+
+    def taken(self):
+        """Is it one that patches are made for?"""
+        from flambeau.kernels import winograd
+
+        rows, channels = self.y_shape[1] // self.groups, self.x_shape[1] // self.groups
+        return winograd.suits(self.dtype, self.window, channels, rows, self.y_shape[2:])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_windows_over_many_channels(seed):
+    assert_maps(Wide(seed))
+
+
+def test_the_wide_cases_meet_each_kernel():
+    from flambeau.kernels import convolution
+    from flambeau.kernels.convolution_plan import Across, Along, Plane
+
+    cases = [Wide(seed) for seed in range(60)]
+    assert sum(case.taken() for case in cases) >= 5
+    found = {
+        type(convolution._forward_plan("float", c.x_shape, c.w_shape[0], c.window, c.groups))
+        for c in [*cases, *(Case(seed, np.float32) for seed in SEEDS)]
+    }
+    assert found == {Across, Along, Plane}
+
+
+def test_patches_are_as_accurate_as_sums_over_the_window():
+    """Half of the products' rounding errors, more or less: not of another order."""
+    from flambeau.kernels import convolution, winograd
+
+    rng = np.random.default_rng(4)
+    x, w = rng.standard_normal((2, 64, 28, 28), "f4"), rng.standard_normal((64, 64, 3, 3), "f4")
+    g = rng.standard_normal(x.shape, "f4")
+    found, plain = np.empty_like(x), np.empty_like(x)
+    assert winograd.convolved(x, w, None, (1, 1), 1, found)
+    convolution._forward_plan("float", x.shape, 64, WINDOW, 1).run(x, w, None, plain, False)
+    right = convolution.forward(x.astype("f8"), w.astype("f8"), None, WINDOW, 1)
+    error = lambda a: np.sqrt(np.mean((a - right) ** 2))  # noqa: E731
+    assert error(found) <= 2 * error(plain)
+    found_w = np.empty_like(w)
+    assert winograd.weight(g, x, (1, 1), 1, found_w)
+    right = convolution.weight(g.astype("f8"), x.astype("f8"), WINDOW, 1, w.shape)
+    assert np.sqrt(np.mean((found_w - right) ** 2)) <= 1e-6 * np.abs(right).max()
+
+
+def test_small_whole_numbers_stay_exact_in_patches():
+    from flambeau.kernels import convolution
+
+    rng = np.random.default_rng(5)
+    x = rng.integers(-4, 5, (1, 16, 10, 40)).astype("f4")
+    w = rng.integers(-4, 5, (16, 16, 3, 3)).astype("f4")
+    y = convolution.forward(x, w, None, WINDOW, 1)
+    wide = convolution.forward(x.astype("f8"), w.astype("f8"), None, WINDOW, 1)
+    assert (y == wide).all()
+    found = convolution.weight(y % 5, x, WINDOW, 1, w.shape)
+    assert (
+        found == convolution.weight((y % 5).astype("f8"), x.astype("f8"), WINDOW, 1, w.shape)
+    ).all()
+
+
+def test_what_is_not_finite_does_not_spread_within_a_patch():
+    from flambeau.kernels import convolution
+
+    x, w = np.ones((1, 16, 20, 40), "f4"), np.ones((16, 16, 3, 3), "f4")
+    x[0, 3, 8, 20] = np.inf
+    x[0, 5, 15, 7] = 3e38  # finite, and sums with it are not
+    x[0, 6, 15, 7] = 3e38
+    y = convolution.forward(x, w, None, WINDOW, 1)
+    assert np.isinf(y).sum() == 16 * 18
+    assert not np.isnan(y).any()
+    back = convolution.transposed(x, w, None, WINDOW, 1, (20, 40))
+    assert np.isinf(back).sum() == 16 * 18
+    g = np.zeros((1, 16, 20, 40), "f4")
+    g[0, 0, 8, 20] = 1
+    found = convolution.weight(g, np.minimum(x, 1e30, where=x < np.inf, out=x), WINDOW, 1, w.shape)
+    assert np.isinf(found).sum() == 1
+    assert np.isinf(found[0, 3, 1, 1])
 
 
 def test_arrays_that_lie_otherwise():
@@ -159,16 +265,21 @@ def test_infinity_stays_where_it_is_seen():
 def test_the_same_bits_on_any_number_of_threads():
     from flambeau.kernels import convolution
 
-    rng = np.random.default_rng(7)
-    x, w = rng.standard_normal((5, 12, 30, 31), "f4"), rng.standard_normal((20, 12, 3, 3), "f4")
+    cases = [Wide(seed) for seed in range(12)]
+    cases = [(c.draw(c.x_shape), c.draw(c.w_shape), c.draw(c.y_shape), c) for c in cases]
     threads = kernels.get_num_threads()
     results = []
     try:
-        for number in (1, 2, 5):
+        for number in (1, 2, 3, 8):
             kernels.set_num_threads(number)
-            y = convolution.forward(x, w, None, WINDOW, 1)
-            back = convolution.transposed(y, w, None, WINDOW, 1, (30, 31))
-            results.append((y, back, convolution.weight(y, x, WINDOW, 1, w.shape)))
+            results.append([])
+            for x, w, g, c in cases:
+                facts = c.window, c.groups
+                results[-1] += [
+                    convolution.forward(x, w, None, *facts),
+                    convolution.transposed(g, w, None, *facts, c.sizes),
+                    convolution.weight(g, x, *facts, w.shape),
+                ]
     finally:
         kernels.set_num_threads(threads)
     for other in results[1:]:

@@ -59,11 +59,14 @@ def test_places_of_maxima(seed, dtype):
     x = enclosed(case.rng.integers(-9, 9, (*case.lead, *case.sizes)).astype(dtype))
     x[case.rng.random(x.shape) < 0.1] = -np.inf
     values, found = pooling.largest(x, case.window, case.counts)
-    assert (values == pooling.taken(x.reshape(*case.lead, -1), found.reshape(*case.lead, -1)).reshape(values.shape)).all()
-    for plane, places in zip(x.reshape(-1, math.prod(case.sizes)), found.reshape(-1, *case.counts)):
+    planes = x.reshape(-1, math.prod(case.sizes))
+    for plane, places, tops in zip(
+        planes, found.reshape(-1, *case.counts), values.reshape(-1, *case.counts)
+    ):
         for place in case.places():
             seen = list(case.seen(place))
             assert places[place] == seen[int(plane[seen].argmax())]  # the first of equal ones
+            assert tops[place] == plane[seen].max()
 
 
 def test_nan_is_largest():
@@ -98,6 +101,50 @@ def test_means_and_their_transpose(seed, dtype):
         expected_back[:, seen] += share[:, None]
     scale = 20 * np.finfo(dtype).eps * (1 + np.abs(expected_back).max())
     assert np.abs(back.reshape(planes, -1) - expected_back).max() <= scale
+
+
+class Parts(Case):
+    """Random planes cut into parts, which overlap where sizes do not divide."""
+
+    def __init__(self, seed):
+        self.rng = rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 4))
+        draw = lambda high: tuple(int(v) for v in rng.integers(1, high, n))  # noqa: E731
+        self.sizes, self.counts = draw((90, 24, 9)[n - 1]), draw((40, 24, 7)[n - 1])
+        self.lead = tuple(int(v) for v in rng.integers(1, 4, 2))
+
+    def seen(self, place):
+        cut = [
+            range(math.floor(u * m / k), math.ceil((u + 1) * m / k))
+            for u, m, k in zip(place, self.sizes, self.counts)
+        ]
+        for at in itertools.product(*cut):
+            yield int(np.ravel_multi_index(at, self.sizes))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_parts(seed, dtype):
+    from flambeau.kernels import pooling
+
+    case = Parts(seed)
+    planes = math.prod(case.lead)
+    x = enclosed(case.rng.standard_normal((*case.lead, *case.sizes)).astype(dtype))
+    g = enclosed(case.rng.standard_normal((*case.lead, *case.counts)).astype(dtype))
+    values, found = pooling.largest_of_parts(x, case.counts)
+    mean = pooling.averaged_of_parts(x, case.counts).reshape(planes, *case.counts)
+    back = pooling.shared_of_parts(g, case.counts, case.sizes).reshape(planes, -1)
+    flat = x.reshape(planes, -1).astype(np.float64)
+    shares = np.zeros_like(flat)
+    for place in case.places():
+        seen, at = list(case.seen(place)), (slice(None), *place)
+        best = np.array(seen)[flat[:, seen].argmax(1)]
+        assert (found.reshape(planes, *case.counts)[at] == best).all()
+        assert (values.reshape(planes, *case.counts)[at] == flat[range(planes), best]).all()
+        assert np.abs(mean[at] - flat[:, seen].mean(1)).max() <= 20 * np.finfo(dtype).eps
+        shares[:, seen] += g.reshape(planes, *case.counts)[at][:, None] / len(seen)
+    scale = 20 * np.finfo(dtype).eps * (1 + np.abs(shares).max())
+    assert np.abs(back - shares).max() <= scale
 
 
 def test_taking_and_spreading():
