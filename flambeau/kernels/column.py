@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..formula.expression import Expression, order
 from .code import Value, choose
 from .entry import Entry
-from .nest import BLOCK, RULES, SCALAR, Nest, check_reductions
+from .nest import BLOCK, RULES, SCALAR, Nest, blocks_of_blocks, check_reductions
 
 
 class ColumnNest(Nest):
@@ -101,7 +101,12 @@ class ColumnNest(Nest):
         starts = [code.constant(rule.start(kind), kind) for rule, kind in zip(rules, kinds)]
         totals = [[code.slot(k, s) for k, s in zip(kinds, starts)] for _ in self.groups]
         parts = [[code.slot(kind) for kind in kinds] for _ in self.groups]
-        with code.loop(code.constant(0, "i64"), self.length, BLOCK) as first:
+        zero, count = code.constant(0, "i64"), len(self.groups)
+        facts = [rule.join for rule in rules] * count, [t for group in totals for t in group]
+        with blocks_of_blocks(code, zero, self.length, 1, *facts, starts * count) as (
+            first,
+            middle,
+        ):
             for group in parts:
                 for place, start in zip(group, starts):
                     code.store(start, place)
@@ -117,8 +122,10 @@ class ColumnNest(Nest):
                     for x, value, rule, slot, kind in zip(items, values, rules, slots, kinds):
                         value = value.convert(self.accumulator(x))
                         code.store(rule.join(code.load(slot, kind), value), slot)
-            for group, sums in zip(parts, totals):
-                for place, total, rule, kind in zip(group, sums, rules, kinds):
+            places = iter(middle)
+            for group in parts:
+                for place, rule, kind in zip(group, rules, kinds):
+                    total = next(places)
                     code.store(rule.join(code.load(total, kind), code.load(place, kind)), total)
         for row, sums in zip(self.groups, totals):
             for x, total, kind in zip(items, sums, kinds):

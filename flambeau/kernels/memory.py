@@ -104,7 +104,9 @@ def fresh(shape: Any, dtype: Any) -> Any:
 
 def zeros(shape: Any, dtype: Any) -> Any:
     """`np.zeros`, in this memory where the array is large but not so large that it is not kept."""
-    array = np.zeros(shape, dtype)  # asked for first: it costs less than multiplying sizes in Python
+    array = np.zeros(
+        shape, dtype
+    )  # asked for first: it costs less than multiplying sizes in Python
     if not ALIGNED <= array.nbytes <= LIMIT:
         return array
     return full(array.shape, dtype, 0)

@@ -11,6 +11,7 @@ independent; a program without reductions can also be cut within a row. Each ope
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -454,10 +455,13 @@ class Nest:
         whole = begin + ((end - begin) & -step)
 
         def write() -> None:
-            with code.loop(begin, whole, BLOCK * step) as block:
-                add_block(block)
+            with blocks_of_blocks(code, begin, whole, step, joins, totals, starts) as (
+                block,
+                middle,
+            ):
+                add_block(block, middle)
 
-        def add_block(block: Value) -> None:
+        def add_block(block: Value, middle: list[Value]) -> None:
             for start, group in zip(starts, parts):
                 for place in group:
                     code.store(start, place)
@@ -468,7 +472,7 @@ class Nest:
                 for u, values in enumerate(several):
                     add(values, [group[u] for group in parts])
                 watch(several)
-            for join, total, group, kind in zip(joins, totals, parts, kinds):
+            for join, total, group, kind in zip(joins, middle, parts, kinds):
                 values = [code.load(place, kind) for place in group]
                 while len(values) > 1:
                     values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
@@ -493,6 +497,28 @@ class Nest:
         if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
             return "i64"
         return self.elements[x.domain]
+
+
+@contextmanager
+def blocks_of_blocks(
+    code: Code, begin: Value, end: Value, step: int,
+    joins: Sequence[Any], totals: list[Value], starts: Sequence[Value],
+) -> Iterator[tuple[Value, list[Value]]]:  # fmt: skip
+    """A loop over blocks of `BLOCK` steps, and where each adds what it comes to.
+
+    `BLOCK` blocks add into places of their own, which are then added to the totals: no float32 sum has more
+    than some hundred terms before there are millions.
+    """
+    middle = [code.slot(start.type) for start in starts]
+    with code.loop(begin, end, BLOCK * BLOCK * step) as first:
+        for place, start in zip(middle, starts):
+            code.store(start, place)
+        after = first + BLOCK * BLOCK * step
+        with code.loop(first, choose(after < end, after, end), BLOCK * step) as block:
+            yield block, middle
+        for join, total, place, start in zip(joins, totals, middle, starts):
+            value = join(code.load(total, start.type), code.load(place, start.type))
+            code.store(value, total)
 
 
 def check_reductions(items: Sequence[Expression]) -> None:

@@ -97,7 +97,9 @@ def at_places(x: Any, places: Any, n: int) -> Any:
     """The elements of an array at places of its flattened last n dimensions."""
     lead = x.shape[:-n]
     rows = places.reshape(*lead, math.prod(places.shape[-n:]))
-    return np.take_along_axis(x.reshape(*lead, -1), rows, -1).reshape(places.shape)
+    return np.take_along_axis(x.reshape(*lead, math.prod(x.shape[-n:])), rows, -1).reshape(
+        places.shape
+    )
 
 
 def _largest(x: Any, window: Window, counts: tuple[int, ...]) -> tuple[Any, Any]:
