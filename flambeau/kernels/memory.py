@@ -118,7 +118,7 @@ def full(shape: Any, dtype: Any, value: Any) -> Any:
     if array.nbytes < ALIGNED:
         array.fill(value)
     else:
-        from . import copying
+        from . import filling
 
-        copying.copy_into(array, np.broadcast_to(np.array(value, dtype), array.shape))
+        filling.fill(array, np.array(value, dtype))
     return array

@@ -1,0 +1,40 @@
+"""One value everywhere in an array in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import enabled
+from .call import Body, kernel
+from .code import BITS
+from .copying import ELEMENTS
+from .stretch import fill as fill_stretch
+
+
+def fill(array: Any, value: Any) -> None:
+    """``array[...] = value``; threads share the work.
+
+    Args:
+        array: A NumPy array in the order of C.
+        value: An array of the same dtype without dimensions.
+    """
+    element = ELEMENTS.get(array.itemsize)
+    if element is None or not enabled() or not array.flags.aligned or array.dtype.hasobject:
+        np.copyto(array, value)
+    else:
+        _filler(element)(array, value, 1, array.size, array.size, 1)
+
+
+@cache
+def _filler(element: str) -> Callable[..., int]:
+    from .machine import machine
+
+    def write(code: Body) -> None:
+        value = code.get(code.p["value"], element, code.zero)
+        fill_stretch(code, code.p["array"], value, code.begin, code.end)
+
+    return kernel("fill", ("array", "value"), (), write, machine().bits // BITS[element])
