@@ -259,7 +259,7 @@ def pack(name: str, width: int, element: str, lanes: int, declarations: set[str]
     outermost.
 
     target[k * width + i] = source[i * across + k * along] for i < count, and 0 up to the width,
-    where across or along is 1. The target needs `lanes` more elements behind the panel.
+    where across or along is 1. The width is a whole number of vectors.
     """
     code = Code(lanes, declarations)
     target, source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
@@ -273,45 +273,61 @@ def pack(name: str, width: int, element: str, lanes: int, declarations: set[str]
         row, place = code.at(source, element, k * along), code.at(target, element, k * width)
         for i in range(0, width, lanes):
             at = code.at(row, element, zero + i)
-            if whole and i + lanes <= width:
-                value = code.load(at, kind)
-            else:
-                value = code.masked_load(at, kind, within(code, count - i))
+            mask = None if whole else within(code, count - i)
+            value = code.load(at, kind) if mask is None else code.masked_load(at, kind, mask)
             code.store(value, code.at(place, element, zero + i))
-
-    def turn(k: Value, masks: Sequence[Value] | None) -> None:
-        """Squares of rows, turned in registers."""
-        groups = []
-        for i in range(0, width, lanes):
-            values = []
-            for row in range(i, min(i + lanes, width)):
-                at = code.at(source, element, (across * row) + k)
-                if masks is None:
-                    values.append(code.load(at, kind))
-                else:
-                    values.append(code.masked_load(at, kind, masks[row]))
-            values += [code.constant(0.0, kind)] * (lanes - len(values))
-            groups.append(transposed(code, values))
-        for j in range(lanes):  # in order: what a store writes too much, the next one sets right
-            with code.when(inner > k + j) if masks else nullcontext():
-                for i, group in enumerate(groups):
-                    place = code.at(target, element, (k + j) * width + i * lanes)
-                    code.store(group[j], place)
 
     with code.when(copied & full), code.loop(zero, inner) as k:
         copy(k, True)
     with code.when(copied & ~full), code.loop(zero, inner) as k:
         copy(k, False)
-    quick = full & (inner >= lanes)
-    with code.when(~copied & quick), code.loop(zero, inner, lanes) as k:
-        turn(smaller(k, inner - lanes), None)  # the last square meets the one before it
-    with code.when(~copied & ~quick), code.loop(zero, inner, lanes) as k:
-        here = within(code, inner - k)
-        turn(k, [here & code.splat(count > row) for row in range(width)])
+    with (
+        code.when(~copied),
+        code.loop(zero, inner, lanes) as k,
+        code.loop(zero, zero + width, lanes) as i,
+    ):
+        code.line(
+            f"call void @{name}_square(ptr {code.at(target, element, k * width + i).name}, "
+            f"ptr {code.at(source, element, i * across + k).name}, i64 {across.name}, "
+            f"i64 {(count - i).name}, i64 {(inner - k).name})"
+        )
     code.line("ret void")
-    return code.function(
+    main = code.function(
         f"@{name}(ptr noalias %target, ptr noalias %source, i64 %count, i64 %inner, i64 %across, "
         "i64 %along)",
+        "internal void",
+        "noinline",
+    )
+    return square(f"{name}_square", width, element, lanes, declarations) + main
+
+
+def square(name: str, width: int, element: str, lanes: int, declarations: set[str]) -> str:
+    """``void @name(target, source, across, count, inner)``: a square of a panel, turned in registers; of
+    rows from `count` on there are zeros, and no more than `inner` columns are read and written."""
+    code = Code(lanes, declarations)
+    target, source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
+    across, count, inner = (Value(code, f"%{n}", "i64") for n in ("across", "count", "inner"))
+    kind = code.vector(element)
+
+    def turn(masks: Sequence[Value] | None) -> None:
+        starts = [code.at(source, element, across * row) for row in range(lanes)]
+        if masks is None:
+            values = [code.load(at, kind) for at in starts]
+        else:
+            values = [code.masked_load(at, kind, mask) for at, mask in zip(starts, masks)]
+        for j, value in enumerate(transposed(code, values)):
+            with code.when(inner > j) if masks is not None else nullcontext():
+                code.store(value, code.at(target, element, inner.like(j * width)))
+
+    whole = (count >= lanes) & (inner >= lanes)
+    with code.when(whole):
+        turn(None)
+    with code.when(~whole):
+        here = within(code, inner)
+        turn([here & code.splat(count > row) for row in range(lanes)])
+    code.line("ret void")
+    return code.function(
+        f"@{name}(ptr noalias %target, ptr noalias %source, i64 %across, i64 %count, i64 %inner)",
         "internal void",
         "noinline",
     )
