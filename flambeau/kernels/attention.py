@@ -144,7 +144,7 @@ def _alike(g: Any, out: Any) -> tuple[Any, Any]:
     """The slopes and the result, which the kernel reads in one way, with equal strides."""
     if g.strides == out.strides and g.flags.aligned:
         return g, out
-    made = np.empty_like(out)
+    made = memory.empty(out.shape, out.dtype)
     if made.strides == out.strides:
         made[...] = g
         return made, out

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import convolution_sum, convolution_weight, winograd
+from . import convolution_sum, convolution_weight, memory, winograd
 from .code import BITS
 from .convolution_plan import ITEMS, ROOM, Pass, Three, plan, rows_together, three
 from .machine import machine
@@ -94,7 +94,7 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     places = _counts(window, x.shape[2:])
     if not usable(x, w, bias) or min(places) < 1:
         return NotImplemented
-    y = np.empty((x.shape[0], w.shape[0], *places), x.dtype)
+    y = memory.empty((x.shape[0], w.shape[0], *places), x.dtype)
     return convolved(ordered(x), w, bias, window, groups, y)
 
 
@@ -148,7 +148,7 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     if not usable(y, w, bias) or min(sizes) < 1:
         return NotImplemented
     y = ordered(y)
-    x = np.empty((y.shape[0], w.shape[1] * groups, *sizes), y.dtype)
+    x = memory.empty((y.shape[0], w.shape[1] * groups, *sizes), y.dtype)
     return returned(y, w, bias, window, groups, x)
 
 
@@ -180,7 +180,7 @@ def weight_by_channels(y: Any, x: Any, window: Window, groups: int, shape: tuple
     """The gradient towards the weight with channels in the lanes of vectors."""
     element = ELEMENTS[x.dtype]
     facts, head, numbers, offsets, end = _sum_plan(element, x.shape, y.shape, window, groups)
-    sums, w = np.empty(facts, x.dtype), np.empty(shape, x.dtype)
+    sums, w = memory.empty(facts, x.dtype), memory.empty(shape, x.dtype)
     bits = machine().bits
     convolution_sum.sums(element, bits)(x, y, sums, offsets, *head, *numbers)
     convolution_sum.total(element, bits // BITS[element])(sums, w, *end)
@@ -288,7 +288,7 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
         return NotImplemented
     x, y = ordered(x), ordered(y)
     if winograd.suits(x.dtype, window, shape[1], shape[0] // groups, y.shape[2:]):
-        w = np.empty(shape, x.dtype)
+        w = memory.empty(shape, x.dtype)
         if winograd.weight(y, x, window[3], groups, w):
             return w
     if shape[1] >= LANES_PAY:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import convolution_lane, convolution_map, convolution_plane
+from . import convolution_lane, convolution_map, convolution_plane, memory
 from .code import BITS
 from .convolution_lane import Form
 from .machine import machine
@@ -151,7 +151,7 @@ class Along:
     def run(self, x: Any, w: Any, bias: Any, y: Any, turned: bool) -> None:
         """Compute it; `turned` if a weight's second dimension is that of the results."""
         work, form, taps = self.work, self.form, math.prod(w.shape[2:])
-        packed = np.empty((work.groups, self.panels, work.inner, form.width), x.dtype)
+        packed = memory.empty((work.groups, self.panels, work.inner, form.width), x.dtype)
         across, along = (taps, work.rows * taps) if turned else (work.channels * taps, taps)
         convolution_lane.pack(form.element, form.lanes, form.vectors)(
             w, self.which, packed, work.groups * self.panels * work.inner, 1, packed.size, 0,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .call import Body, kernel
 from .code import Value, choose
 
@@ -22,14 +23,14 @@ PAIR = 8
 
 def words(state: Any, blocks: int) -> Any:
     """The next ``624 * blocks`` words of MT19937; `state`, its 624 words of uint32, is stepped in place."""
-    made = np.empty(blocks * SIZE, np.uint32)
+    made = memory.empty((blocks * SIZE,), memory.UINT32)
     _twister()(state, made, 1, blocks, 1, 0)
     return made
 
 
 def uniform(given: Any) -> Any:
     """float32 in [0, 1) from the low 24 bits of words."""
-    made = np.empty(given.shape, np.float32)
+    made = memory.empty(given.shape, memory.FLOAT32)
     _uniform()(given, made, 1, given.size, given.size, 1)
     return made
 
@@ -39,7 +40,7 @@ def normal(given: Any, mean: float, std: float, constants: tuple[tuple[str, Any]
 
     constants: The coefficients and their names, which are those of `core.box_muller`.
     """
-    made = np.empty(given.shape, np.float32)
+    made = memory.empty(given.shape, memory.FLOAT32)
     facts = np.array([mean, std], np.float32)
     _normal(constants)(given, facts, made, given.size // (2 * PAIR), 2 * PAIR, given.size, 0)
     return made

@@ -67,7 +67,7 @@ def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) 
     if not made.size:
         return made
     unit = 8 if first.itemsize % 8 == 0 else first.itemsize
-    if unit not in ELEMENTS or not all([array.flags.c_contiguous for array in arrays]):
+    if unit not in ELEMENTS or not all(array.flags.c_contiguous for array in arrays):
         return _part_by_part(arrays, made, dim)
     table, at = [], 0
     for array in arrays:

@@ -22,6 +22,7 @@ LIMIT = 256 << 20
 """Bytes of free memory that are kept at most, unless `set_limit` says otherwise."""
 _WORDS = ("limit", "kept", "live", "peak", "taken", "reused", "fetched", "returned", "blocks")
 _memory: list[Any] = []
+INT64, UINT32, FLOAT32 = map(np.dtype, ("int64", "uint32", "float32"))
 
 
 def start(machine: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import pooling_kernel
+from . import memory, pooling_kernel
 from .convolution_plan import three
 from .machine import machine
 from .pooling_kernel import Parts, Windows
@@ -94,7 +94,7 @@ def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
 
 def _largest(x: Any, counts: tuple[int, ...], view: Any, more: tuple, numbers: Any) -> Any:
     shape = *x.shape[: x.ndim - len(counts)], *counts
-    y, places = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    y, places = memory.empty(shape, x.dtype), memory.empty(shape, memory.INT64)
     kernel = pooling_kernel.maxima(ELEMENTS[x.dtype], machine().bits, view)
     kernel(ordered(x), y, places, *more, *numbers)
     return y, places
@@ -105,7 +105,7 @@ def taken(x: Any, places: Any) -> Any:
     element = _element(x)
     if element is None or not _same_rows(x, places):
         return NotImplemented
-    result = np.empty(places.shape, x.dtype)
+    result = memory.empty(places.shape, x.dtype)
     outside = pooling_kernel.taken(element)(
         ordered(x), ordered(places), result, x.size // x.shape[-1], 1, places.size, 0,
         x.shape[-1], places.shape[-1],
@@ -118,7 +118,7 @@ def spread(g: Any, places: Any, size: int) -> Any:
     element = _element(g)
     if element is None or not _same_rows(g, places) or g.shape != places.shape:
         return NotImplemented
-    result = np.empty((*g.shape[:-1], size), g.dtype)
+    result = memory.empty((*g.shape[:-1], size), g.dtype)
     outside = pooling_kernel.spread(element)(
         ordered(g), ordered(places), result, g.size // g.shape[-1], 1,
         g.size + result.size // 8, 0, size, g.shape[-1],
@@ -141,7 +141,7 @@ def averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any:
     element, numbers = _element(x), _window(x.shape, counts, window)
     if element is None or numbers is None:
         return NotImplemented
-    y = np.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
+    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
     kernel = pooling_kernel.means(element, machine().bits, Windows)
     kernel(ordered(x), y, _divisors(divisor, counts, x.dtype), *numbers)
     return y
@@ -153,7 +153,7 @@ def averaged_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
     if element is None or found is None:
         return NotImplemented
     every, divisors, numbers = found
-    y = np.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
+    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
     kernel = pooling_kernel.means(element, machine().bits, Parts)
     kernel(ordered(x), y, divisors.astype(x.dtype), every, *numbers)
     return y
@@ -165,7 +165,7 @@ def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: An
     element, numbers = _element(g), _window(shape, counts, window)
     if element is None or numbers is None:
         return NotImplemented
-    x = np.empty(shape, g.dtype)
+    x = memory.empty(shape, g.dtype)
     kernel = pooling_kernel.shares(element, Windows)
     kernel(x, ordered(g), _divisors(divisor, counts, g.dtype), *numbers)
     return x
@@ -178,7 +178,7 @@ def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
     if element is None or found is None:
         return NotImplemented
     every, divisors, numbers = found
-    x = np.empty(shape, g.dtype)
+    x = memory.empty(shape, g.dtype)
     kernel = pooling_kernel.shares(element, Parts)
     kernel(x, ordered(g), divisors.astype(g.dtype), every, *numbers)
     return x

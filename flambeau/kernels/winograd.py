@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import winograd_map, winograd_tile, winograd_weight
+from . import memory, winograd_map, winograd_tile, winograd_weight
 from .machine import machine
 
 ROOM = 1 << 19
@@ -91,7 +91,7 @@ def _run(
     head, numbers, panels = _plan(
         x.shape[0], groups, channels, rows, x.shape[2:], y.shape[2:], before
     )
-    u = np.empty((groups, panels, 16, channels, bits // 32), np.float32)
+    u = memory.empty((groups, panels, 16, channels, bits // 32), memory.FLOAT32)
     winograd_map.weights(bits)(
         w, u, groups * panels * channels, 1, u.size, 0, groups, panels, *facts
     )
@@ -138,6 +138,6 @@ def weight(g: Any, x: Any, before: Any, groups: int, w: Any) -> bool:
     shape, numbers, end = _weight_plan(
         x.shape[0], groups, channels, rows, x.shape[2:], g.shape[2:], before
     )
-    sums = np.empty(shape, np.float32)
+    sums = memory.empty(shape, memory.FLOAT32)
     winograd_weight.sums(bits)(x, g, sums, *numbers)
     return not winograd_weight.total(bits)(sums, w, *end)

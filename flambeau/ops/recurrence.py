@@ -23,6 +23,7 @@ from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
+from ..kernels import memory
 from .activation import relu
 from .contraction import linear, mm_
 from .define import pointwise
@@ -105,9 +106,9 @@ def _each_gate(x: Any, count: int) -> Any:
 def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
     """All states, cells and gates, step by step with NumPy."""
     count = GATES[mode]
-    gates = np.empty(x.shape, x.dtype)
-    states = np.empty((len(x) + 1, *h.shape), x.dtype)
-    cells = np.empty_like(states) if mode == "LSTM" else states[:0]
+    gates = memory.empty(x.shape, x.dtype)
+    states = memory.empty((len(x) + 1, *h.shape), x.dtype)
+    cells = memory.empty(states.shape, states.dtype) if mode == "LSTM" else states[:0]
     states[0] = h
     if mode == "LSTM":
         cells[0] = c
@@ -198,13 +199,13 @@ def _walk_back(
     count = GATES[mode]
     kernel, gradient = _gradient(mode, gates.dtype)
     asked, shown = gradient.inputs, gradient.outputs
-    slopes = np.empty_like(gates)
-    others = np.empty_like(gates) if mode == "GRU" else None
+    slopes = memory.empty(gates.shape, gates.dtype)
+    others = memory.empty(gates.shape, gates.dtype) if mode == "GRU" else None
     gh = np.zeros_like(states[0])
     gc = np.zeros_like(gh)  # the slope of the cell, which each step writes anew
     if last is not None:
         gc[...] = last
-    rest = np.empty_like(gh)
+    rest = memory.empty(gh.shape, gh.dtype)
     for t in range(len(gates) - 1, -1, -1):
         if given is not None:
             gh = gh + given[t]

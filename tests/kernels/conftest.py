@@ -11,13 +11,13 @@ ZONE = 128
 
 
 class Guarded:
-    """Stands in a module for NumPy: what `empty` and `zeros` make lies between bytes that must not change."""
+    """Stands for NumPy or `kernels.memory`: what `empty` and `zeros` make lies between bytes that must not change."""
 
-    def __init__(self):
-        self.made = []
+    def __init__(self, real):
+        self.real, self.made = real, []
 
     def __getattr__(self, name):
-        return getattr(np, name)
+        return getattr(self.real, name)
 
     def empty(self, shape, dtype=float):
         dtype = np.dtype(dtype)
@@ -43,10 +43,10 @@ def guard(monkeypatch):
     made = []
 
     def put(module: types.ModuleType) -> None:
-        made.append(Guarded())
-        monkeypatch.setattr(module, "np", made[-1])
-        if hasattr(module, "memory"):
-            monkeypatch.setattr(module, "memory", made[-1])
+        for name in ("np", "memory"):
+            if hasattr(module, name):
+                made.append(Guarded(getattr(module, name)))
+                monkeypatch.setattr(module, name, made[-1])
 
     yield put
     for item in made:
