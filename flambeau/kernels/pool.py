@@ -63,8 +63,9 @@ choose:
 look:
   %word = load atomic i64, ptr %claim_at seq_cst, align 8
   %pieces = load atomic i64, ptr %pieces_at seq_cst, align 8
+  %ranges_now = load atomic i64, ptr %ranges_at seq_cst, align 8
   %piece = and i64 %word, 4294967295
-  %stop = call i64 @first(i64 %range_next, i64 %pieces, i64 %ranges)
+  %stop = call i64 @first(i64 %range_next, i64 %pieces, i64 %ranges_now)
   %more = icmp ult i64 %piece, %stop
   br i1 %more, label %claim, label %exhausted
 exhausted:
@@ -73,7 +74,7 @@ exhausted:
   %range1 = select i1 %last, i64 0, i64 %range_next
   %others = icmp ult i64 %visited1, %ranges
   br i1 %others, label %choose, label %leave
-claim: ; succeeds only while this very job is open, so the facts below are this job's
+claim: ; succeeds only while this very job is open, so the facts read since %word, and those below, are this job's
   %next = add i64 %word, 1
   %pair = cmpxchg ptr %claim_at, i64 %word, i64 %next seq_cst seq_cst
   %mine = extractvalue { i64, i1 } %pair, 1
