@@ -6,8 +6,9 @@
 The limits are measured in the same process by a plain copy and by fused multiply-adds in registers. The
 bytes of a workload are those of its operands and results, each once; its operations are counted as
 `flambeau.kernels.explain` counts them, or, for matrix products and convolutions, are the
-multiplications and additions of the definition (Winograd's convolution needs fewer, and so exceeds the peak). A copy of about as many bytes is what the bandwidth is held
-against; it writes half of what it moves, so reductions, which only read, may exceed it.
+multiplications and additions of the definition (Winograd's convolution needs fewer, and so exceeds the peak).
+A copy of about as many bytes is what the bandwidth is held against; it writes half of what it moves, so
+reductions, which only read, may exceed it.
 """
 
 from __future__ import annotations
