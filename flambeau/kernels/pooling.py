@@ -113,15 +113,18 @@ def taken(x: Any, places: Any) -> Any:
     return NotImplemented if outside else result
 
 
-def spread(g: Any, places: Any, size: int) -> Any:
-    """Rows of the given size with the elements of g added at the places, in their order."""
-    element = _element(g)
-    if element is None or not _same_rows(g, places) or g.shape != places.shape:
+def spread(g: Any, places: Any, sizes: Sequence[int]) -> Any:
+    """Arrays of the given last sizes with the elements of g added, in their order, at places of these
+    sizes' elements counted as one row."""
+    element, lead = _element(g), g.shape[: g.ndim - len(sizes)]
+    known = type(places) is np.ndarray and places.dtype == np.int64 and places.shape == g.shape
+    if element is None or not known:
         return NotImplemented
-    result = memory.empty((*g.shape[:-1], size), g.dtype)
+    result = memory.empty((*lead, *sizes), g.dtype)
+    rows, size = math.prod(lead), math.prod(sizes)
     outside = pooling_kernel.spread(element)(
-        ordered(g), ordered(places), result, g.size // g.shape[-1], 1,
-        g.size + result.size // 8, 0, size, g.shape[-1],
+        ordered(g), ordered(places), result, rows, 1, g.size + result.size // 8, 0, size,
+        g.size // rows,
     )  # fmt: skip
     return NotImplemented if outside else result
 
@@ -161,27 +164,63 @@ def averaged_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
 
 def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
     """Each window's value, divided, added to what it saw: the transpose of `averaged`."""
-    shape = *g.shape[: g.ndim - len(counts)], *sizes
-    element, numbers = _element(g), _window(shape, counts, window)
-    if element is None or numbers is None:
+    element, dilation = _element(g), window[2]
+    if element is None or set(dilation) != {1}:
         return NotImplemented
-    x = memory.empty(shape, g.dtype)
-    kernel = pooling_kernel.shares(element, Windows)
-    kernel(x, ordered(g), _divisors(divisor, counts, g.dtype), *numbers)
-    return x
+    found = _seeing(g.shape, counts, tuple(sizes), tuple(map(tuple, window)))
+    if found is None:
+        return NotImplemented
+    return _shared(g, sizes, _divisors(divisor, counts, g.dtype), *found)
 
 
 def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
     """Each part's value, divided, added to what it saw: the transpose of `averaged_of_parts`."""
-    shape = *g.shape[: g.ndim - len(counts)], *sizes
-    element, found = _element(g), _parts(shape, counts)
-    if element is None or found is None:
+    parts = _parts((*g.shape[: g.ndim - len(counts)], *sizes), counts)
+    if _element(g) is None or parts is None:
         return NotImplemented
-    every, divisors, numbers = found
-    x = memory.empty(shape, g.dtype)
-    kernel = pooling_kernel.shares(element, Parts)
-    kernel(x, ordered(g), divisors.astype(g.dtype), every, *numbers)
+    found = _seeing(g.shape, counts, tuple(sizes), None)
+    if found is None:
+        return NotImplemented
+    return _shared(g, sizes, parts[1].astype(g.dtype), *found)
+
+
+def _shared(g: Any, sizes: Any, divisors: Any, every: Any, numbers: tuple[int, ...]) -> Any:
+    x = memory.empty((*g.shape[: g.ndim - len(sizes)], *sizes), g.dtype)
+    kernel = pooling_kernel.shares(ELEMENTS[g.dtype], machine().bits)
+    kernel(ordered(g), x, divisors, every, *numbers)
     return x
+
+
+@lru_cache(1024)
+def _seeing(
+    shape: Sequence[int], counts: Sequence[int], sizes: Sequence[int], window: Any
+) -> tuple[Any, tuple[int, ...]] | None:
+    """Which places see each element of a dimension, as bounds; and what a kernel is told of them.
+
+    window: None for parts.
+    """
+    if not _fits(sizes, counts):
+        return None
+    cut = []
+    for i, (m, k) in enumerate(zip(sizes, counts)):
+        if window is None:
+            low, high = bounds(m, k)
+        else:
+            low = np.arange(k) * window[1][i] - window[3][i]
+            high = low + window[0][i]
+        element = np.arange(m)  # both bounds of the places grow with the place
+        cut.append(
+            (np.searchsorted(high, element, "right"), np.searchsorted(low, element, "right"))
+        )
+    one = np.zeros(1, np.int64), np.ones(1, np.int64)
+    middle = [one] * (3 - len(cut))
+    cut = [*middle, *cut] if len(cut) == 1 else [cut[0], *middle, *cut[1:]]
+    every = np.concatenate([np.concatenate(pair) for pair in cut]).astype(np.int32)
+    spans = [int((high - low).clip(0).sum()) for low, high in cut]
+    planes = math.prod(shape) // math.prod(counts)
+    longest = int((cut[2][1] - cut[2][0]).clip(0).max())
+    work = planes * (math.prod(spans) + math.prod(sizes))
+    return every, (planes, 1, work, 0, *three(counts, 1), *three(sizes, 1), longest)
 
 
 def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:

@@ -14,7 +14,6 @@ from typing import Any
 
 from .call import Body, kernel
 from .code import BITS, Code, Value, choose
-from .job import larger, quotient, smaller
 from .slab import gathered
 from .tile import clear, within
 
@@ -30,6 +29,9 @@ class Windows:
     arrays: tuple[str, ...] = ()
     numbers = (*_SIZES, *(f"{name}{i}" for name in "nsdp" for i in range(3)))
     """Sizes of the window, its strides, dilations and padding."""
+
+    line: Value
+    quotients: Value
 
     def __init__(self, code: Body, element: str):
         self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
@@ -66,15 +68,6 @@ class Windows:
             code.store(gathered(code, plane, self.element, at, self.n.s2, mask), place)
         return code.load(place, kind)
 
-    @contextmanager
-    def seen(self, u2: Value) -> Iterator[Value]:
-        """A loop over the columns that one place sees."""
-        n = self.n
-        first = u2 * n.s2 - n.p2
-        low, high = ceiling(-first, n.d2), smaller(ceiling(n.x2 - first, n.d2), n.n2)
-        with self.code.loop(low, high) as t2:
-            yield first + t2 * n.d2
-
 
 class Parts:
     """The parts that each dimension is cut into; `bounds` has their beginnings and ends."""
@@ -82,6 +75,9 @@ class Parts:
     arrays: tuple[str, ...] = ("bounds",)
     numbers = (*_SIZES, "longest")
     """longest: the columns of the widest part."""
+
+    line: Value
+    quotients: Value
 
     def __init__(self, code: Body, element: str):
         self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
@@ -115,27 +111,35 @@ class Parts:
         start = self.code.at(plane, self.element, line)
         return gathered(self.code, start, self.element, line.like(0), lane, mask)
 
-    @contextmanager
-    def seen(self, u2: Value) -> Iterator[Value]:
-        third = (self.n.u0 + self.n.u1) * 2
-        low, high = self.bound(third, u2), self.bound(third + self.n.u2, u2)
-        with self.code.loop(low, high) as i2:
-            yield i2
-
 
 View = type[Windows] | type[Parts]
 
 
 def planes(
-    name: str, arrays: Sequence[str], view: View, lanes: int, element: str,
+    name: str,
+    arrays: Sequence[str],
+    view: View,
+    lanes: int,
+    element: str,
     body: Callable[[Body, Any, Value], None],
-) -> Any:  # fmt: skip
-    """A kernel whose rows `body` computes, given what it sees and the row."""
+    line: bool = False,
+) -> Any:
+    """A kernel whose rows `body` computes, given what it sees and the row.
+
+    line: It gets room for a row of the image, `line`, and for a plane of it, `quotients`.
+    """
 
     def write(code: Body) -> None:
         sight = view(code, element)
+        n = sight.n
+        if line:
+            room = n.x2 + n.x0 * n.x1 * n.x2
+            sight.line = code.scratch(room * (BITS[element] // 8))
+            sight.quotients = code.at(sight.line, element, n.x2)
         with code.rows() as row:
             body(code, sight, row)
+        if line:
+            code.free(sight.line)
 
     return kernel(name, (*arrays, *view.arrays), view.numbers, write, lanes)
 
@@ -192,44 +196,65 @@ def means(element: str, bits: int, view: View) -> Any:
     lanes = bits // BITS[element]
 
     def body(code: Body, sight: Any, row: Value) -> None:
-        n = sight.n
+        n, kind = sight.n, code.vector(element)
         x = plane_of(code, n, "x", element, row, False)
         y = plane_of(code, n, "y", element, row, True)
-        kind = code.vector(element)
-        total = code.slot(kind)
-        with places(code, n) as (u0, u1, u2, where):
-            code.store(code.constant(0.0, kind), total)
-            with sight.rows(u0, u1) as line, sight.columns(u2) as (lane, mask):
-                value = sight.read(x, line, lane, mask)
-                code.store(code.load(total, kind) + value, total)
-            rest = within(code, n.u2 - u2)
-            by = code.masked_load(code.at(code.p["divisors"], element, where), kind, rest)
-            code.masked_store(code.load(total, kind) / by, code.at(y, element, where), rest)
 
-    return planes("avg_pool", ("x", "y", "divisors"), view, lanes, element, body)
+        def deliver(total: Value, where: Value, rest: Value) -> None:
+            by = code.masked_load(code.at(code.p["divisors"], element, where), kind, rest)
+            code.masked_store(total / by, code.at(y, element, where), rest)
+
+        sums(code, sight, x, deliver)
+
+    return planes("avg_pool", ("x", "y", "divisors"), view, lanes, element, body, line=True)
 
 
 @cache
-def shares(element: str, view: View) -> Any:
-    """Each place's value, divided, added to what it sees."""
+def shares(element: str, bits: int) -> Any:
+    """Sums of what is seen of values that are divided first: the transpose of `means`, by parts."""
+    lanes = bits // BITS[element]
 
     def body(code: Body, sight: Any, row: Value) -> None:
-        n = sight.n
-        x = plane_of(code, n, "x", element, row, False)
+        n, kind = sight.n, code.vector(element)
+        g = plane_of(code, n, "x", element, row, False)
         y = plane_of(code, n, "y", element, row, True)
-        clear(code, x, n.x0 * n.x1 * n.x2, element)
-        with places(code, n) as (u0, u1, u2, where):
-            value = code.get(y, element, where) / code.get(code.p["divisors"], element, where)
-            with sight.rows(u0, u1) as line, sight.seen(u2) as i2:
-                at = code.at(x, element, line + i2)
-                code.store(code.load(at, element) + value, at)
+        with code.loop(code.zero, n.x0 * n.x1 * n.x2, lanes) as i:
+            rest = within(code, n.x0 * n.x1 * n.x2 - i)
+            by = code.masked_load(code.at(code.p["divisors"], element, i), kind, rest)
+            value = code.masked_load(code.at(g, element, i), kind, rest) / by
+            code.masked_store(value, code.at(sight.quotients, element, i), rest)
 
-    return planes("avg_pool_backward", ("x", "y", "divisors"), view, 1, element, body)
+        def deliver(total: Value, where: Value, rest: Value) -> None:
+            code.masked_store(total, code.at(y, element, where), rest)
+
+        sums(code, sight, sight.quotients, deliver)
+
+    return planes(
+        "avg_pool_backward", ("x", "y", "divisors"), Parts, lanes, element, body, line=True
+    )
 
 
-def ceiling(x: Value, y: Value) -> Value:
-    """x / y rounded up, 0 for what is negative."""
-    return quotient(larger(x, 0) + (y - 1), y)
+def sums(
+    code: Body, sight: Any, plane: Value, deliver: Callable[[Value, Value, Value], None]
+) -> None:
+    """The sums of what places see: of the rows first, side by side, and then within their sum."""
+    n, element = sight.n, sight.element
+    kind, zero = code.vector(element), code.zero
+    total = code.slot(kind)
+    with code.loop(zero, n.u0) as u0, code.loop(zero, n.u1) as u1:
+        clear(code, sight.line, n.x2, element)
+        with sight.rows(u0, u1) as start, code.loop(zero, n.x2, code.lanes) as i2:
+            rest = within(code, n.x2 - i2)
+            at = code.at(sight.line, element, i2)
+            value = code.masked_load(code.at(plane, element, start + i2), kind, rest)
+            code.masked_store(code.masked_load(at, kind, rest) + value, at, rest)
+        with code.loop(zero, n.u2, code.lanes) as u2:
+            code.store(code.constant(0.0, kind), total)
+            with sight.columns(u2) as (lane, mask):
+                value = sight.read(sight.line, zero, lane, mask)
+                code.store(code.load(total, kind) + value, total)
+            where = (u0 * n.u1 + u1) * n.u2 + u2
+            deliver(code.load(total, kind), where, within(code, n.u2 - u2))
 
 
 @contextmanager

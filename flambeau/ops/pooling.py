@@ -33,31 +33,34 @@ def picked(x: Any, places: Any) -> Any:
 
 @picked.gradient
 def _(g: Tensor, places: Any, shape_x: tuple[int, ...]) -> Tensor:
-    return spread(g, places, shape_x[-1])
+    return spread(g, places, shape_x[-1:])
 
 
-def _counted(g: Any, places: Any, size: int) -> Any:
+def _counted(g: Any, places: Any, sizes: tuple[int, ...]) -> Any:
     """`spread` with NumPy."""
-    lead = g.shape[:-1]
+    lead, size = g.shape[: g.ndim - len(sizes)], math.prod(sizes)
     rows = math.prod(lead)
     starts = np.arange(rows)[:, None] * size
-    at = (places.reshape(rows, places.shape[-1]) + starts).ravel()
+    at = (places.reshape(rows, -1) + starts).ravel() if places.size else places.ravel()
     sums = np.bincount(at, g.ravel(), rows * size)
-    return sums.astype(g.dtype).reshape(*lead, size)
+    return sums.astype(g.dtype).reshape(*lead, *sizes)
 
 
 _spread = kernels.Native("pooling", "spread", _counted)
 
 
 @operation(label="MaxPoolBackward")
-def spread(g: Any, places: Any, size: int) -> Any:
-    """Rows of the given size with the elements of g added at the places."""
-    return _spread(g, places, size)
+def spread(g: Any, places: Any, sizes: tuple[int, ...]) -> Any:
+    """Zeros of the given last sizes with the elements of g added at places of their flattened elements."""
+    return _spread(g, places, sizes)
 
 
 @spread.gradient
-def _(g: Tensor, places: Any) -> Tensor:
-    return picked(g, places)
+def _(g: Tensor, places: Any, sizes: tuple[int, ...]) -> Tensor:
+    lead = places.shape[: places.ndim - len(sizes)]
+    taken = math.prod(places.shape[len(lead) :])
+    flat = picked(g.reshape(*lead, math.prod(sizes)), places.reshape(*lead, taken))
+    return flat.reshape(*places.shape)
 
 
 @operation(label="MaxUnpool")
@@ -119,15 +122,7 @@ def largest(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
 
 @largest.gradient
 def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
-    return back_to_places(g_values, places, shape_x, len(counts))
-
-
-def back_to_places(g: Tensor, places: Tensor, shape: tuple[int, ...], n: int) -> Tensor:
-    """The gradient of elements taken at places of the flattened last n dimensions of such a shape."""
-    lead, taken = shape[:-n], math.prod(places.shape[-n:])
-    at = places._array.reshape(*lead, taken)
-    flat = spread(g.reshape(*lead, taken), at, math.prod(shape[-n:]))
-    return flat.reshape(*shape)
+    return spread(g_values, places._array, shape_x[-len(counts) :])
 
 
 def take_places(x: Tensor, places: Any, n: int) -> Tensor:

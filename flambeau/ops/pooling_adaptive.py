@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..core.tensor import Tensor, wrap
-from .pooling import at_places, back_to_places, check_dims, unpooled, widened
+from .pooling import at_places, check_dims, spread, unpooled, widened
 from .registry import NAMESPACES, public
 from .rule import operation
 from .sliding import numbers
@@ -170,7 +170,7 @@ def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
 
 @largest_of_parts.gradient
 def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
-    return back_to_places(g_values, places, shape_x, len(counts))
+    return spread(g_values, places._array, shape_x[-len(counts) :])
 
 
 def _adaptive_max(n: int) -> None:
