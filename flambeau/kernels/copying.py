@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from . import enabled, memory
 from .call import Body, kernel
 from .code import BITS, Value
 
@@ -33,7 +33,7 @@ def contiguous(array: Any) -> Any:
     """A copy of an array with its elements in order."""
     if array.size <= SMALL or array.__class__ is not np.ndarray or not enabled():
         return array.copy(order="C")
-    made = np.empty(array.shape, array.dtype)
+    made = memory.empty(array.shape, array.dtype)
     copy_into(made, array)
     return made
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from . import enabled, memory
 from .call import Body, kernel
 from .code import Value
 from .copying import in_order
@@ -25,7 +25,7 @@ def place(x: Any, dim: int, largest: bool) -> Any:
     if x.size <= SMALL or dim == x.ndim - 1 or code not in ELEMENTS or not _native(x):
         return x.argmax(dim) if largest else x.argmin(dim)
     blocks, length, breadth = sizes_of(x.shape, dim)
-    made = np.empty(x.shape[:dim] + x.shape[dim + 1 :], np.int64)
+    made = memory.empty(x.shape[:dim] + x.shape[dim + 1 :], np.dtype(np.int64))
     function, columns = _finder(ELEMENTS[code], code[0] in UNSIGNED, largest)
     chunks = -(-breadth // columns)
     function(in_order(x), made, blocks * chunks, length, x.size, 0, breadth, chunks)

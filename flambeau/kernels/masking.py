@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from . import enabled, memory
 from .call import Body, kernel
 from .code import BITS, choose
 from .copying import ELEMENTS, in_order
@@ -26,7 +26,7 @@ def filled(x: Any, mask: Any, value: Any) -> Any:
     if not length:
         mask, length = np.broadcast_to(mask, x.shape), x.size
     rows = x.size // length
-    made = np.empty(x.shape, x.dtype)
+    made = memory.empty(x.shape, x.dtype)
     given = np.asarray(value, x.dtype).reshape(1)
     _filler(ELEMENTS[x.itemsize])(
         x, in_order(mask), given, made, rows, length, x.size, int(rows == 1)

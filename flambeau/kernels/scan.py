@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from . import enabled, memory
 from .call import Body, kernel
 from .code import FLOATS, Value, choose
 from .copying import in_order
@@ -46,7 +46,7 @@ def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
     if not _native(x):
         return _extreme_by_numpy(x, dim, largest)
     x, sizes = _seen(x, dim)
-    values, index = np.empty(x.shape, x.dtype), np.empty(x.shape, np.int64)
+    values, index = memory.empty(x.shape, x.dtype), memory.empty(x.shape, np.dtype(np.int64))
     _run("largest" if largest else "smallest", x, (values, index), sizes)
     return values, index
 
@@ -64,7 +64,7 @@ def running_logsumexp(x: Any, dim: int) -> Any:
     ):  # rows side by side: the chain of each is long, and they do not wait for one another
         turned = in_order(x.reshape(blocks, length).T)
         return in_order(running_logsumexp(turned, 0).T).reshape(x.shape)
-    made = np.empty(x.shape, x.dtype)
+    made = memory.empty(x.shape, x.dtype)
     _run("logsumexp", x, (made,), sizes)
     return made
 
@@ -91,7 +91,7 @@ def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
         wide = result if result.kind == "i" else wide
         return np.ascontiguousarray(by(x, dim, wide).astype(result, copy=False))
     x, sizes = _seen(x, dim)
-    made = np.empty(x.shape, result)
+    made = memory.empty(x.shape, result)
     _run(how, x, (made,), sizes)
     return made
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from . import enabled, memory
 from .call import Body, kernel
 from .code import BITS, Value, choose
 from .copying import in_order
@@ -63,7 +63,7 @@ def _native(x: Any, dim: int) -> bool:
 def _run(x: Any, dim: int, k: int, descending: bool, how: str) -> Any:
     last = dim == x.ndim - 1
     rows = in_order(x if last else np.moveaxis(x, dim, -1))
-    made = np.empty((*rows.shape[:-1], k), np.int64)
+    made = memory.empty((*rows.shape[:-1], k), np.dtype(np.int64))
     if k:
         function = _sorter(x.dtype, descending, how)
         n = rows.shape[-1]
