@@ -174,9 +174,13 @@ def _is_inside(shape: Sequence[int], strides: Sequence[int], i: int, j: int) -> 
     return a < b
 
 
+def _empty(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    return kernels.memory.fresh(shape, np.dtype(dtype)) if xp is np else xp.empty(shape, dtype)
+
+
 def empty_ordered(xp: Any, shape: Sequence[int], dtype: Any, order: Sequence[int]) -> Any:
     """An array without gaps, not initialised, whose dimensions lie in memory in `order`."""
-    made = xp.empty(tuple([shape[i] for i in order]), dtype)
+    made = _empty(xp, tuple([shape[i] for i in order]), dtype)
     inverse = [0] * len(order)
     for position, i in enumerate(order):
         inverse[i] = position
@@ -195,7 +199,9 @@ def empty(xp: Any, shape: Sequence[int], dtype: Any, given: memory_format) -> An
             "use torch.contiguous_format"
         )
     order = CHANNELS_LAST.get(given)
-    return xp.empty(shape, dtype) if order is None else empty_ordered(xp, shape, dtype, order)
+    return (
+        _empty(xp, tuple(shape), dtype) if order is None else empty_ordered(xp, shape, dtype, order)
+    )
 
 
 def module_of(array: Any) -> Any:
@@ -210,7 +216,7 @@ def empty_like(array: Any, dtype: Any, given: memory_format | None = None) -> An
     if given is not None and given is not preserve_format:
         return empty(xp, array.shape, dtype, given)
     if array.flags.c_contiguous:
-        return _with_steps_of(xp, xp.empty(array.shape, dtype), array)
+        return _with_steps_of(xp, _empty(xp, array.shape, dtype), array)
     made = empty_ordered(xp, array.shape, dtype, memory_order(array.shape, array.strides))
     return _with_steps_of(xp, made, array)
 

@@ -17,6 +17,7 @@ _LAZY = {
     "copying",
     "drawing",
     "extreme",
+    "filling",
     "indexed",
     "joining",
     "limits",

@@ -19,6 +19,9 @@ from .stretch import copy
 SMALL = 1 << 16
 """Bytes up to which NumPy takes less time."""
 
+SHORT = 256
+"""Bytes of the result's rows up to which the parts are visited one by one, each for many rows."""
+
 
 def concatenate(arrays: Sequence[Any], dim: int) -> Any:
     """np.concatenate, in the order of C."""
@@ -67,14 +70,14 @@ def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) 
     if not made.size:
         return made
     unit = 8 if first.itemsize % 8 == 0 else first.itemsize
-    if unit not in ELEMENTS or not all(array.flags.c_contiguous for array in arrays):
-        return _part_by_part(arrays, made, dim)
     table, at = [], 0
     for array in arrays:
+        if unit not in ELEMENTS or not array.flags.c_contiguous:
+            return _part_by_part(arrays, made, dim)
         run = array.nbytes // (rows * unit)
         table.append((id(array), run, at))
         at += run
-    _joiner(ELEMENTS[unit])(
+    _joiner(ELEMENTS[unit], at * unit <= SHORT)(
         made, np.array(table, np.int64), rows, at, made.nbytes // 4, int(rows == 1), len(arrays)
     )
     return made
@@ -93,28 +96,47 @@ def _part_by_part(arrays: Sequence[Any], made: Any, dim: int) -> Any:
 
 
 @cache
-def _joiner(element: str) -> Callable[..., int]:
+def _joiner(element: str, short: bool) -> Callable[..., int]:
     """A row of the result has a run of each part; `parts` are the array objects, the lengths of their runs, and
     the places of those in a row. Where there is one row, threads share its elements."""
     from .machine import machine
 
     def write(code: Body) -> None:
-        with code.rows() as row, code.loop(code.zero, code.n["count"]) as part:
-            _one(code, element, row, part)
+        if short:
+            with code.loop(code.zero, code.n["count"]) as part:
+                _short(code, element, part)
+        else:
+            with code.rows() as row, code.loop(code.zero, code.n["count"]) as part:
+                _long(code, element, row, part)
 
     return kernel(
         "concatenate", ("made", "parts"), ("count",), write, machine().bits // BITS[element]
     )
 
 
-def _one(code: Body, element: str, row: Value, part: Value) -> None:
-    """The share of this piece in one part's run of a row."""
+def _part(code: Body, part: Value) -> tuple[Value, Value, Value]:
+    """A part's data, the length of its runs, and their place in a row."""
     address, run, place = (code.get(code.p["parts"], "i64", part * 3 + k) for k in range(3))
     array = code.emit(f"inttoptr i64 {address.name} to ptr", "ptr")
-    data = code.load(code.at(array, "i8", code.number(ARRAY["data"])), "ptr")
+    return code.load(code.at(array, "i8", code.number(ARRAY["data"])), "ptr"), run, place
+
+
+def _long(code: Body, element: str, row: Value, part: Value) -> None:
+    """The share of this piece in one part's run of a row."""
+    data, run, place = _part(code, part)
     source = code.at(data, element, row * run)
     target = code.at(code.p["made"], element, row * code.n["length"] + place)
     begin = code.intrinsic("smax", code.begin - place, code.zero)
     end = code.smaller(code.end - place, run)
     with code.when(begin < end):
         copy(code, target, source, element, begin, end)
+
+
+def _short(code: Body, element: str, part: Value) -> None:
+    """One part's runs in all rows of this piece."""
+    data, run, place = _part(code, part)
+    with code.rows() as row:
+        source = code.at(data, element, row * run)
+        target = code.at(code.p["made"], element, row * code.n["length"] + place)
+        with code.loop(code.zero, run) as i:
+            code.put(code.get(source, element, i), target, i)

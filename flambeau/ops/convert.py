@@ -25,7 +25,7 @@ def to_copy(x: Any, target: Any, format: Any = None) -> Any:
     """The values in another dtype."""
     if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
         x = x.real
-    if format is None and x.flags.forc:
+    if format is None and x.size <= _FEW and x.flags.forc:
         return x.astype(target)
     return copy_of(x, target, format)
 
@@ -35,10 +35,14 @@ def _(g: Tensor) -> Tensor:
     return g  # the engine casts it back
 
 
+_FEW = 4096
+"""Elements up to which NumPy copies without further question."""
+
+
 @operation(label="Clone")
 def clone_(x: Any, format: Any = None) -> Any:
     """A copy."""
-    if format is None and x.flags.forc:
+    if format is None and x.size <= _FEW and x.flags.forc:
         return x.copy(order="K")
     return copy_of(x, x.dtype, format)
 

@@ -11,7 +11,6 @@ from .. import kernels
 from ..core.dtype import int64
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap, wrap_dim
-from ..kernels import memory
 from .index_rule import along, sibling
 from .named import into, named
 from .registry import public
@@ -35,8 +34,8 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 @operation(operands="g index", label="Scatter")
 def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` at the indices along a dimension."""
-    whole = memory.zeros(shape, g.dtype)
-    whole[along(index, dim)] = g
+    whole = kernels.memory.zeros(shape, g.dtype)
+    kernels.indexed.put_at(whole, along(index, dim), g)
     return whole
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap_dim
-from ..kernels import memory
 from .registry import method, public
 from .rule import operation
 from .view import reshape
@@ -31,8 +31,8 @@ def _(g: Tensor, key: Any, shape_x: tuple[int, ...]) -> Tensor:
 @operation
 def put_basic(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` where `index_basic` looked."""
-    whole = memory.zeros(shape, g.dtype)
-    whole[key] = g
+    whole = kernels.memory.zeros(shape, g.dtype)
+    kernels.copying.copy_into(whole[key], g)
     return whole
 
 
@@ -130,7 +130,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int, shape_x: tuple[int, ...]) ->
 @operation
 def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` on a diagonal."""
-    whole = memory.zeros(shape, g.dtype)
+    whole = kernels.memory.zeros(shape, g.dtype)
     part = whole.diagonal(offset, dim1, dim2)
     part.flags.writeable = True
     part[...] = g
@@ -187,7 +187,7 @@ def _(g: Tensor, dim: int, size: int, step: int, shape_x: tuple[int, ...]) -> Te
 @operation
 def fold_back(g: Any, dim: int, size: int, step: int, shape: tuple[int, ...]) -> Any:
     """Windows added up where they came from."""
-    whole = memory.zeros(shape, g.dtype)
+    whole = kernels.memory.zeros(shape, g.dtype)
     for i in range(size):
         part = (*(_FULL,) * dim, slice(i, i + (g.shape[dim] - 1) * step + 1, step))
         whole[part] += g[..., i]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.tensor import Tensor, wrap_dim
 from .comparison import where
 from .flat_index import _vector
@@ -46,7 +47,7 @@ _COMBINE: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.
 @operation(operands="x src", label="ScatterReduce")
 def reduce_at(x: Any, src: Any, key: tuple, how: str, include: bool) -> Any:
     """`x` where the values at each place of the key are combined, with the old one or without it."""
-    whole = x.copy()
+    whole = kernels.copying.contiguous(x)
     if not include:
         whole[key] = _START[how](x.dtype)
     if how in _COMBINE:
