@@ -56,6 +56,25 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     return run(found, x, y, memory.empty(found.shape, x.dtype), bias)
 
 
+def added(start: Any, x: Any, y: Any) -> Any:
+    """x @ y plus an array that is broadcast to it: a number a column is added as a bias, anything else
+    is copied and added to.
+
+    NotImplemented where NumPy is faster.
+    """
+    n = y.shape[-1]
+    if start.size == n and start.shape[-1:] == (n,):
+        return product(x, y, start.reshape(n))
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
+        return NotImplemented
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    if found is None or found.work < LEAST_BIASED or start.dtype is not x.dtype:
+        return NotImplemented
+    result = memory.empty(found.shape, x.dtype)
+    np.copyto(result, start)
+    return run(found, x, y, result, None, True)
+
+
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
     """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
     size is 0."""

@@ -1,23 +1,128 @@
-"""Products added to something: addmm and its kin, beta input + alpha product."""
+"""Products added to something: addmm and its kin, beta input + alpha product.
+
+Where both factors are 1, the sum is one operation (`addmm_` and its like), whose kernel adds while the product
+is in registers; otherwise a formula follows the product.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from .. import kernels
 from ..core.tensor import Tensor
 from ..formula.expression import Expression
-from .contraction import bmm, mm, mv, outer
+from .contraction import bmm, bmm_, conjugate, matrix_vector, mm, mm_, mv, mv_, outer, widened
 from .define import pointwise
 from .registry import method, public
+from .rule import operation
 from .write import write_out
 
 
-def accumulated(product: Callable) -> Callable:
+def _sum(start: Any, x: Any, y: Any) -> Any:
+    result = np.matmul(x, y)
+    result += start
+    return result
+
+
+_added = kernels.Native("product", "added", widened(_sum))
+
+
+@operation(operands="start x y", label="Addmm")
+def addmm_(start: Any, x: Any, y: Any) -> Any:
+    """start + x @ y of matrices; start broadcasts."""
+    return _added(start, x, y)
+
+
+@addmm_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, ...]) -> tuple:
+    return (
+        g,
+        mm_(g, conjugate(y).mT) if needs[1] else None,
+        mm_(conjugate(x).mT, g) if needs[2] else None,
+    )
+
+
+@operation(operands="start x y", label="Addmv")
+def addmv_(start: Any, x: Any, y: Any) -> Any:
+    """start + x @ y of a matrix and a vector."""
+    result = matrix_vector(x, y)
+    result += start
+    return result
+
+
+@addmv_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, ...]) -> tuple:
+    return (
+        g,
+        mm_(g[:, None], conjugate(y)[None, :]) if needs[1] else None,
+        mv_(conjugate(x).mT, g) if needs[2] else None,
+    )
+
+
+@operation(operands="start x y", label="Baddbmm")
+def baddbmm_(start: Any, x: Any, y: Any) -> Any:
+    """start + x @ y of stacks of matrices; start broadcasts."""
+    return _added(start, x, y)
+
+
+@operation(operands="start x y", label="Addbmm")
+def addbmm_(start: Any, x: Any, y: Any) -> Any:
+    """start + the sum of the products of two stacks."""
+    return _added(start, *_side_by_side(x, y))
+
+
+def _side_by_side(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two stacks, of arrays or tensors, as the matrices whose product is the sum of theirs."""
+    count, n, k = x.shape
+    return x.swapaxes(0, 1).reshape(n, count * k), y.reshape(count * k, y.shape[2])
+
+
+for _stacked in (baddbmm_, addbmm_):
+
+    @_stacked.gradient
+    def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, ...]) -> tuple:
+        return (
+            g,
+            bmm_(g, conjugate(y).mT) if needs[1] else None,
+            bmm_(conjugate(x).mT, g) if needs[2] else None,
+        )
+
+
+Shape = tuple[int, ...]
+
+
+def accumulated(
+    fused: Any = None, shape: Callable[[Shape, Shape], Shape | None] | None = None
+) -> Callable:
     """Decorator: the public function, method and in-place method that add to a product.
 
-    product: Of two tensors. Its name, argument names and docstring are those of the public function.
+    It takes the product of two tensors; its name, argument names and docstring are those of the public
+    function.
+
+    Args:
+        fused: The operation for factors of 1.
+        shape: The shape of the product of such shapes; None where they have none.
     """
+
+    def fits(start: Any, x: Any, y: Any) -> bool:
+        """Can the operation take these tensors?"""
+        kind = start._kind
+        if x._kind is not kind or y._kind is not kind or kind.dtype.category < 2:
+            return False
+        given, full = start._array.shape, shape(x._array.shape, y._array.shape)  # type: ignore[misc]
+        if full is None or given == full:
+            return full is not None
+        last = full[-1:]
+        return given[-1:] == last and len(given) <= len(full) and math.prod(given) == last[0]
+
+    return lambda product: _accumulated(product, fused, fits)
+
+
+def _accumulated(product: Callable, fused: Any, fits: Callable) -> Callable:
     name = product.__name__
     first, second = list(product.__annotations__)[:2]
 
@@ -34,6 +139,12 @@ def accumulated(product: Callable) -> Callable:
     )
 
     def added(input: Any, x: Any, y: Any, beta: Any, alpha: Any, out: Tensor | None) -> Tensor:
+        try:
+            if beta == 1 == alpha and fused is not None and fits(input, x, y):
+                result = fused(input, x, y)
+                return result if out is None else write_out(out, result, name)
+        except AttributeError:  # not a tensor: explained below
+            pass
         for title, value in zip(("input", first, second), (input, x, y)):
             if not isinstance(value, Tensor):
                 raise TypeError(
@@ -103,7 +214,25 @@ def _written(target: Tensor, result: Tensor) -> Tensor:
     return target.copy_(result)  # type: ignore[attr-defined]
 
 
-@accumulated
+def _of_matrices(x: Shape, y: Shape) -> Shape | None:
+    return (x[0], y[1]) if len(x) == 2 == len(y) and x[1] == y[0] else None
+
+
+def _of_vector(x: Shape, y: Shape) -> Shape | None:
+    return x[:1] if len(x) == 2 and len(y) == 1 and x[1] == y[0] else None
+
+
+def _of_stacks(x: Shape, y: Shape) -> Shape | None:
+    fit = len(x) == 3 == len(y) and x[0] == y[0] and x[2] == y[1]
+    return (x[0], x[1], y[2]) if fit else None
+
+
+def _of_sum(x: Shape, y: Shape) -> Shape | None:
+    found = _of_stacks(x, y)
+    return found and found[1:]
+
+
+@accumulated(addmm_, _of_matrices)
 def addmm(mat1: Tensor, mat2: Tensor) -> Tensor:
     """beta input + alpha (mat1 @ mat2).
 
@@ -119,7 +248,7 @@ def addmm(mat1: Tensor, mat2: Tensor) -> Tensor:
     return mm(mat1, mat2)
 
 
-@accumulated
+@accumulated(addmv_, _of_vector)
 def addmv(mat: Tensor, vec: Tensor) -> Tensor:
     """beta input + alpha (mat @ vec).
 
@@ -130,7 +259,7 @@ def addmv(mat: Tensor, vec: Tensor) -> Tensor:
     return mv(mat, vec)
 
 
-@accumulated
+@accumulated()
 def addr(vec1: Tensor, vec2: Tensor) -> Tensor:
     """beta input + alpha outer(vec1, vec2).
 
@@ -141,7 +270,7 @@ def addr(vec1: Tensor, vec2: Tensor) -> Tensor:
     return outer(vec1, vec2)
 
 
-@accumulated
+@accumulated(baddbmm_, _of_stacks)
 def baddbmm(batch1: Tensor, batch2: Tensor) -> Tensor:
     """beta input + alpha bmm(batch1, batch2).
 
@@ -152,7 +281,7 @@ def baddbmm(batch1: Tensor, batch2: Tensor) -> Tensor:
     return bmm(batch1, batch2)
 
 
-@accumulated
+@accumulated(addbmm_, _of_sum)
 def addbmm(batch1: Tensor, batch2: Tensor) -> Tensor:
     """beta input + alpha times the sum of the batch's products.
 
@@ -160,4 +289,6 @@ def addbmm(batch1: Tensor, batch2: Tensor) -> Tensor:
 
     Source: torch.addbmm
     """
-    return bmm(batch1, batch2).sum(0)  # type: ignore[attr-defined]
+    if _of_sum(batch1.shape, batch2.shape) is None:
+        return bmm(batch1, batch2)  # raises
+    return mm(*_side_by_side(batch1, batch2))

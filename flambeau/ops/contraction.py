@@ -16,7 +16,7 @@ from .registry import is_overridden, method, override, public
 from .rule import operation
 
 
-def _widened(product: Callable) -> Callable:
+def widened(product: Callable) -> Callable:
     """A product that computes the half types in float32, and rounds once."""
 
     def compute(*arrays: Any) -> Any:
@@ -38,10 +38,10 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
     return result
 
 
-_matrices = kernels.Native("product", "product", _widened(_dot))
-_matrix_vector = kernels.Native("vector", "matrix_vector", _widened(_dot))
-_stacked = kernels.Native("product", "product", _widened(np.matmul))
-_affine = kernels.Native("product", "product", _widened(_with_bias))
+_matrices = kernels.Native("product", "product", widened(_dot))
+matrix_vector = kernels.Native("vector", "matrix_vector", widened(_dot))
+_stacked = kernels.Native("product", "product", widened(np.matmul))
+_affine = kernels.Native("product", "product", widened(_with_bias))
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
@@ -55,15 +55,15 @@ def mm_(x: Any, y: Any) -> Any:
 @mm_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     return (
-        mm_(g, _conjugate(y).mT) if needs[0] else None,
-        mm_(_conjugate(x).mT, g) if needs[1] else None,
+        mm_(g, conjugate(y).mT) if needs[0] else None,
+        mm_(conjugate(x).mT, g) if needs[1] else None,
     )
 
 
 @operation(operands="x y", label="Mv")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
-    return _matrix_vector(x, y)
+    return matrix_vector(x, y)
 
 
 @mv_.gradient
@@ -77,7 +77,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(operands="x y", label="Dot")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
-    return np.asarray(_widened(_dot)(x, y))
+    return np.asarray(widened(_dot)(x, y))
 
 
 @dot_.gradient
@@ -94,8 +94,8 @@ def bmm_(x: Any, y: Any) -> Any:
 @bmm_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     return (
-        bmm_(g, _conjugate(y).mT) if needs[0] else None,
-        bmm_(_conjugate(x).mT, g) if needs[1] else None,
+        bmm_(g, conjugate(y).mT) if needs[0] else None,
+        bmm_(conjugate(x).mT, g) if needs[1] else None,
     )
 
 
@@ -117,17 +117,17 @@ def _linear_rows(x: Any, w: Any) -> Any:
 
 def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     """The gradients towards x and w of x @ w.T; the first of `needs` counts for x."""
-    by_x = mm_(_rows(g), _conjugate(w)) if needs[0] else None
+    by_x = mm_(_rows(g), conjugate(w)) if needs[0] else None
     if by_x is not None and x._array.ndim != 2:
         by_x = by_x.reshape(x.shape)
-    return by_x, mm_(_rows(g).mT, _conjugate(_rows(x))) if needs[1] else None
+    return by_x, mm_(_rows(g).mT, conjugate(_rows(x))) if needs[1] else None
 
 
 def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     return (_rows(g).sum(0) if needs[0] else None, *_linear_back(g, x, w, needs[1:]))
 
 
-def _conjugate(x: Tensor) -> Any:
+def conjugate(x: Tensor) -> Any:
     return x.conj() if x._kind.dtype.is_complex else x
 
 

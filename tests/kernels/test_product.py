@@ -167,6 +167,29 @@ def test_biases_and_sums_of_any_layout(dtype, seed):
     assert (zone[64 + result.size :] == 7).all()
 
 
+@pytest.mark.parametrize("start", [(90,), (1, 90), (40, 90), (40, 1), (), (3, 40, 90), (3, 1, 90)])
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_products_added_to_what_broadcasts(lead, start):
+    """What is added keeps its values; what is larger than the product is an error."""
+    from flambeau.kernels.product import added
+
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((*lead, 40, 70), "f4"), rng.standard_normal((70, 90), "f4")
+    more = rng.standard_normal(start).astype("f4")
+    before = more.copy()
+    if len(start) == 3 and not lead:
+        with pytest.raises(ValueError, match="broadcast"):
+            added(more, x, y)
+        return
+    result = added(more, x, y)
+    wide = np.matmul(x.astype("f8"), y.astype("f8")) + more
+    bound = np.matmul(np.abs(x), np.abs(y)) + np.abs(more)
+    assert (np.abs(result - wide) <= 10 * np.finfo("f4").eps * bound).all()
+    assert (more == before).all()
+    assert added(more.astype("f8"), x, y) is NotImplemented
+    assert added(more, x[..., :2, :2], y[:2]) is NotImplemented
+
+
 def test_panels_that_do_not_all_fit(monkeypatch):
     """A large right operand is packed by stretches of the inner dimension."""
     from flambeau.kernels import product

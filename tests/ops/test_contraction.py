@@ -103,6 +103,58 @@ def test_products_that_are_added(name: str) -> None:
     assert torch.equal(nothing, function(x * 0, *factors))
 
 
+STARTS = {
+    "addmm": [(2, 3), (3,), (1, 3), (2, 1), (1,), ()],
+    "addmv": [(2,), (1,), ()],
+    "addr": [(2, 3), (3,)],
+    "baddbmm": [(2, 2, 3), (2, 3), (3,), (1, 1, 3), (2, 1, 3), ()],
+    "addbmm": [(2, 3), (3,), (1, 3), (2, 1), ()],
+}
+PRODUCTS = {
+    "addr": np.outer,
+    "addbmm": lambda x, y: np.matmul(x, y).sum(0),
+}
+
+
+@pytest.mark.parametrize(("name", "start"), [(n, s) for n in STARTS for s in STARTS[n]])
+def test_products_added_to_what_broadcasts(name: str, start: tuple[int, ...]) -> None:
+    """Without factors, with gradients to second order, of complex numbers and of views too."""
+    rng = np.random.default_rng(7)
+    arrays = [rng.normal(size=s) for s in (start, *NAMES[name][1:])]
+    function = getattr(torch, name)
+    given = [torch.from_numpy(a) for a in arrays]
+    want = arrays[0] + PRODUCTS.get(name, np.matmul)(*arrays[1:])
+    np.testing.assert_allclose(function(*given).numpy(), want, rtol=1e-13)
+    turned = [torch.from_numpy(a.T.copy()).permute(*range(a.ndim)[::-1]) for a in arrays]
+    np.testing.assert_allclose(function(*turned).numpy(), want, rtol=1e-13)
+    assert_gradients(function, arrays)
+    pairs = [np.stack([a, a[::-1] if a.ndim else -a], -1) for a in arrays]
+    assert_gradients(lambda *x: function(*map(torch.view_as_complex, x)), pairs)
+
+
+@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("start", [(4,), (2, 2, 2, 3), (3, 3), (1, 2)])
+def test_products_are_not_added_to_what_does_not_broadcast(name: str, start: tuple) -> None:
+    factors = [torch.ones(*s) for s in NAMES[name][1:]]
+    if name == "addmv" and start == (1, 2):
+        start = (2, 2)
+    with pytest.raises(RuntimeError):
+        getattr(torch, name)(torch.ones(*start), *factors)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_products_are_added_in_float32(dtype: torch.dtype) -> None:
+    """Products and sum are rounded once: 2048 + 1 + 1 in float16 is not 2048."""
+    big = 2.0 / torch.finfo(dtype).eps
+    start = torch.full((1, 1), big, dtype=dtype)
+    x = torch.ones(1, 2, dtype=dtype)
+    exact = start.double() + 2
+    assert torch.addmm(start, x, x.t()).double().item() == exact.item()
+    assert torch.addmm(start, x, x.t() * 0.75).dtype is dtype
+    stack = torch.ones(2, 1, 1, dtype=dtype)
+    assert torch.addbmm(start, stack, stack).double().item() == exact.item()
+
+
 def test_products_of_integers_take_the_whole_part_of_factors() -> None:
     """Recorded from PyTorch."""
     one = torch.ones(2, 2, dtype=torch.int64)
