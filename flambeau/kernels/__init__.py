@@ -23,6 +23,7 @@ _LAZY = {
     "limits",
     "many",
     "masking",
+    "memory",
     "recurrence",
     "scan",
     "sorting",

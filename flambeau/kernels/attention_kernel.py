@@ -14,8 +14,7 @@ from typing import Any
 
 from . import function
 from .call import Body, kernel
-from .code import Value, choose
-from .job import quotient, remainder, smaller
+from .code import Value, choose, quotient, remainder, smaller
 from .tile import Shape, clear, multiply, pack, within
 
 QUERIES, KEYS = 64, 64

@@ -428,3 +428,23 @@ def estrin(x: Value, coefficients: Sequence[float]) -> Value:
         values = [*pairs, *values[len(values) & ~1 :]]
         power = power * power if len(values) > 1 else power
     return x.like(values[0])
+
+
+def smaller(x: Value, y: object) -> Value:
+    """The smaller of two integers."""
+    return x.code.intrinsic("smin", x, x.like(y))
+
+
+def larger(x: Value, y: object) -> Value:
+    """The larger of two integers."""
+    return x.code.intrinsic("smax", x, x.like(y))
+
+
+def quotient(x: Value, y: object) -> Value:
+    """x / y rounded down, for integers x >= 0 and y > 0."""
+    return x.code.emit(f"udiv {x.type} {x.name}, {x.like(y).name}", x.type)
+
+
+def remainder(x: Value, y: object) -> Value:
+    """x modulo y, for integers x >= 0 and y > 0."""
+    return x.code.emit(f"urem {x.type} {x.name}, {x.like(y).name}", x.type)

@@ -14,8 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .call import Body, kernel
-from .code import BITS, Code, Value
-from .job import quotient, remainder, smaller
+from .code import BITS, Code, Value, quotient, remainder, smaller
 from .slab import build, call_build, gathered
 from .tile import INNER, transposed, within
 

@@ -12,8 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .call import Body, kernel
-from .code import Value
-from .job import larger, quotient, remainder, smaller
+from .code import Value, larger, quotient, remainder, smaller
 from .slab import build, call_build
 from .tile import Shape, call_multiply, fill, multiply, write
 

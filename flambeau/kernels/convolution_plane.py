@@ -14,9 +14,8 @@ from typing import Any
 from .call import Body, kernel
 from .channel_slab import columns as inside
 from .channel_slab import shifted
-from .code import BITS, Value, choose
+from .code import BITS, Value, choose, quotient, remainder, smaller
 from .convolution_lane import put_line
-from .job import quotient, remainder, smaller
 from .tile import clear
 
 DEEP = 4

@@ -13,8 +13,7 @@ from typing import Any
 
 from .call import Body, kernel
 from .channel_slab import call_lay_out, lay_out, shifted
-from .code import BITS, Code, Value
-from .job import quotient, remainder, smaller
+from .code import BITS, Code, Value, quotient, remainder, smaller
 from .tile import within
 from .winograd_tile import leave, walk
 

@@ -14,8 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .call import Body, kernel
-from .code import BITS, Code, Value
-from .job import quotient, remainder, smaller
+from .code import BITS, Code, Value, quotient, remainder, smaller
 from .slab import build, call_build
 from .tile import Shape, shuffled, within
 

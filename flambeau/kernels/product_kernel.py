@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any
 
 from .call import Body, kernel
-from .code import Value
-from .job import quotient, remainder, smaller
+from .code import Value, quotient, remainder, smaller
 from .tile import Shape, call_multiply, multiply, pack
 
 NUMBERS = (

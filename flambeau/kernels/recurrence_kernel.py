@@ -11,8 +11,7 @@ from ..formula.expression import CONSTANT, INPUT, Domain, Expression, order
 from ..formula.program import Gradient, Program
 from . import lower
 from .call import Body, kernel
-from .code import Value
-from .job import smaller
+from .code import Value, smaller
 from .tile import Shape, call_multiply, multiply, within
 
 

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .code import Code, Value
-from .job import larger, smaller
+from .code import Code, Value, larger, smaller
 from .tile import clear, within
 
 PLANE = 9

@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from .code import BITS, Code, Value
-from .job import larger, smaller
+from .code import BITS, Code, Value, larger, smaller
 
 INNER = 256
 """Products summed in a register before the sum goes to memory: keeps float32 accurate."""

@@ -10,12 +10,10 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .job import Job
 from .machine import machine
 from .recipe import Recipe, recipe_of
 from .runtime import HEAD, INDEX, MethodDefinition, builtin
@@ -38,18 +36,17 @@ class Call:
 
     Attributes:
         name: The kernel's.
-        kernel: The builtin function; None for a `Job`.
+        kernel: The builtin function.
         recipe: How its text is written.
         given, value: What it was called with, and what it gave.
         refused: Did it hand the call to its fallback?
         inside: Kernels that its fallback called.
-        seconds: What a `Job` took.
     """
 
     def __init__(self, name: str, kernel: Any, recipe: Recipe, given: tuple = ()):
         self.name, self.kernel, self.recipe, self.given = name, kernel, recipe, given
         self.value: Any = None
-        self.refused, self.inside, self.seconds = False, 0, 0.0
+        self.refused, self.inside = False, 0
 
 
 class Kernels:
@@ -57,11 +54,10 @@ class Kernels:
 
     Attributes:
         found: The builtin functions, after those that are known.
-        calls: One for each run of a `Job`, added to those given.
     """
 
-    def __init__(self, calls: list[Call], known: Sequence[Any] = ()) -> None:
-        self.found, self.calls = list(known), calls
+    def __init__(self, known: Sequence[Any] = ()) -> None:
+        self.found = list(known)
 
     def __enter__(self) -> Kernels:
         self.before = sys.getprofile()
@@ -72,17 +68,12 @@ class Kernels:
         sys.setprofile(self.before)
 
     def see(self, frame: Any, event: str, arg: Any) -> None:
-        if event == "c_call":
-            if recipe_of(arg) is not None and not any(arg is x for x in self.found):
-                self.found.append(arg)
-        elif frame.f_code is Job.__call__.__code__:
-            if event == "call":
-                job, caller = frame.f_locals["self"], frame.f_back
-                name = f"{caller.f_globals['__name__'].rpartition('.')[2]}.{caller.f_code.co_name}"
-                self.calls.append(Call(name, None, Recipe(lambda: job.text)))
-                self.calls[-1].seconds = -time.perf_counter()
-            elif event == "return":
-                self.calls[-1].seconds += time.perf_counter()
+        if (
+            event == "c_call"
+            and recipe_of(arg) is not None
+            and not any(arg is x for x in self.found)
+        ):
+            self.found.append(arg)
 
 
 @contextmanager
@@ -130,7 +121,7 @@ def calls_of(function: Callable, inputs: Sequence[Any], most: int = 6) -> list[C
 def _calls_of(
     function: Callable, inputs: Sequence[Any], kernels: Sequence[Any]
 ) -> tuple[list[Call], list[Any]]:
-    """The calls of these kernels, and of jobs; and these kernels with all others that were called."""
+    """The calls of these kernels; and these kernels with all others that were called."""
     made: list[Call] = []
     open_calls: list[Call] = []
     owner = threading.get_ident()
@@ -165,6 +156,6 @@ def _calls_of(
     with ExitStack() as stack:
         for kernel in kernels:
             stack.enter_context(turned_aside(kernel, spying(kernel)))
-        seen = stack.enter_context(Kernels(made, kernels))
+        seen = stack.enter_context(Kernels(kernels))
         function(*inputs)
     return made, seen.found

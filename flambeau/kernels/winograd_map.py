@@ -12,8 +12,7 @@ from typing import Any
 
 from .call import Body, kernel
 from .channel_slab import columns, shifted
-from .code import Value
-from .job import quotient, remainder, smaller
+from .code import Value, quotient, remainder, smaller
 from .slab import gathered
 from .tile import within
 from .winograd_tile import (

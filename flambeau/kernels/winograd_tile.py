@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .call import Body
-from .code import Code, Value, any_lane, choose
-from .job import smaller
+from .code import Code, Value, any_lane, choose, smaller
 
 POINTS = 16
 INNER = 64

@@ -12,8 +12,7 @@ from typing import Any
 
 from .call import Body, kernel
 from .channel_slab import call_lay_out, columns, lay_out, shifted
-from .code import Value
-from .job import quotient, remainder, smaller
+from .code import Value, quotient, remainder, smaller
 from .winograd_tile import (
     POINTS,
     aligned,

@@ -263,6 +263,19 @@ PROGRAMS: dict[str, Program] = {
     "linear of vectors": (lambda x, w, b: F.linear(x, w, b), ((2, 2, 3), (4, 3), (4,))),
     "linear without bias": (lambda x, w: F.linear(x, w), ((2, 3), (4, 3))),
     "linear of vectors without bias": (lambda x, w: F.linear(x, w), ((2, 1, 3), (4, 3))),
+    "addmm": (
+        lambda t, a, b, v, w: (
+            torch.addmm(t, a, b) ** 2,
+            torch.addmm(t, a, b, beta=0.5, alpha=2.0) ** 2,
+            torch.addmv(v, a, w) ** 2,
+            torch.addmv(v, a, w, beta=0.5) ** 2,
+        ),
+        ((2, 3), (2, 4), (4, 3), (2,), (4,)),
+    ),
+    "baddbmm": (
+        lambda t, s, a, b: (torch.baddbmm(t, a, b) ** 2, torch.addbmm(s, a, b) ** 2),
+        ((2, 2, 3), (2, 3), (2, 2, 2), (2, 2, 3)),
+    ),
     "einsum": (lambda x, y: torch.einsum("bij,jk->bik", x, y), ((2, 2, 3), (3, 2))),
     "cast": (lambda x: x.to(torch.complex128).real ** 2, ((3,),)),
     "drawn": (lambda x: tuple(x * x + drawn for drawn in _draws(x)), ((3,),)),
