@@ -178,3 +178,42 @@ def test_what_a_walk_is_not_made_for_is_numpys():
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         indexed.put_at(frozen, (np.arange(3),), np.ones(3))
+
+
+def test_walks_that_begin_elsewhere_than_at_the_front():
+    """A constant, or a count from somewhere, beside an index array."""
+    rng = np.random.default_rng(8)
+    square, matrix = rng.integers(0, 9, (5, 5, 30)).astype("f4"), rng.random((6, 40), np.float32)
+    for x, key in (
+        (square, (np.array([3]), rng.integers(0, 5, 12))),
+        (matrix, (np.arange(3)[:, None] + 2, rng.integers(0, 40, (3, 9)))),
+        (matrix, (np.arange(3)[:, None][::-1], rng.integers(0, 40, (3, 9)))),
+    ):
+        values = rng.integers(0, 9, x[key].shape).astype("f4")
+        expected = x.copy()
+        np.add.at(expected, key, values)
+        assert np.array_equal(indexed.placed(x, key, values, True), expected)
+        changed = x.copy()
+        indexed.add_at(changed, key, values)
+        assert np.array_equal(changed, expected)
+        expected[key] = values
+        assert np.array_equal(indexed.placed(x, key, values, False), expected)
+        assert np.array_equal(indexed.take(expected, key), expected[key])
+
+
+def test_keys_of_gather_take_no_negative_index():
+    x = np.arange(12.0).reshape(3, 4)
+    index = np.array([[0, 1], [-1, 2], [3, 3]])
+    for key in (walk.Along(index, 1), walk.Unsigned((np.array([0, -1]),))):
+        for call in (
+            lambda key: indexed.take(x, key),
+            lambda key: indexed.placed(x, key, np.float64(1), True),
+            lambda key: indexed.placed(x, key, np.float64(1), False),
+            lambda key: indexed.spread((3, 4), key, np.ones(x[tuple(key)].shape)),
+        ):
+            with pytest.raises(IndexError):
+                call(key)
+    key = walk.Along(np.abs(index), 1)
+    kept = key.snapshot()
+    key.index[...] = 0
+    assert np.array_equal(indexed.take(x, kept), np.take_along_axis(x, np.abs(index), 1))
