@@ -2,11 +2,11 @@
 """flambeau beside PyTorch: the same workloads on both, in turns, in one run.
 
     python -m pip install torch        # beside flambeau; only this script needs it
-    python benchmarks/side_by_side.py [--only REGEX] [--threads N] [--rounds N] [--readme]
+    python benchmarks/side_by_side.py [--only REGEX] [--threads N] [--rounds N] [--into FILE]
 
 Each library has a process of its own; they take turns, round by round, so that a change of the
 machine's speed hits both alike, and the fastest round of each counts. A ratio below 1 means that flambeau
-is faster. --readme writes the table into README.md.
+is faster. --into writes the table into a Markdown file, between the marks for this number of threads.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from pathlib import Path
 
 from workload import WORKLOADS
 
-ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- benchmark table: begin -->", "<!-- benchmark table: end -->"
+MARK = "<!-- benchmark table, {} threads: {} -->"
 
 
 def serve(library: str, threads: int) -> None:
@@ -80,9 +79,9 @@ def measure(names: list[str], threads: int, rounds: int) -> list[tuple[str, floa
     return rows
 
 
-def table(rows: list[tuple[str, float, float]], threads: int) -> str:
+def table(rows: list[tuple[str, float, float]], threads: int, mean: float) -> str:
     lines = [
-        f"Measured with {threads} threads; microseconds a call, flambeau's divided by PyTorch's:",
+        f"Threads: {threads}. Microseconds a call, and flambeau's divided by PyTorch's (geometric mean {mean:.2f}):",
         "",
         "| | flambeau | PyTorch | ratio |",
         "| --- | ---: | ---: | ---: |",
@@ -96,7 +95,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a regular expression over the names")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--into", type=Path, help="a Markdown file with marks for the table")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -106,11 +105,14 @@ def main() -> None:
     rows = measure(names, options.threads, options.rounds)
     mean = math.exp(sum(math.log(a / b) for _, a, b in rows) / len(rows))
     print(f"geometric mean of the ratios {mean:.2f}")
-    if options.readme:
-        path = ROOT / "README.md"
-        head, _, rest = path.read_text().partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        path.write_text(f"{head}{BEGIN}\n{table(rows, options.threads)}\n{END}{tail}")
+    if options.into:
+        begin, end = (MARK.format(options.threads, word) for word in ("begin", "end"))
+        head, found, rest = options.into.read_text().partition(begin)
+        if not found:
+            raise SystemExit(f"{options.into} has no line {begin}")
+        tail = rest.partition(end)[2]
+        lines = f"{begin}\n{table(rows, options.threads, mean)}\n{end}"
+        options.into.write_text(f"{head}{lines}{tail}")
 
 
 if __name__ == "__main__":

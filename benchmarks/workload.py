@@ -16,17 +16,39 @@ def array(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def expression(name: str, code: str, shape: tuple[int, ...], grad: bool = False) -> None:
-    """A workload that evaluates one expression of x, y, F and T."""
+def evaluated(
+    code: str, *shapes: tuple[int, ...], grad: bool = False, backward: bool = False
+) -> Callable[[Any], Step]:
+    """A workload that evaluates an expression of T, F and arrays x, y of these shapes.
+
+    Args:
+        grad: Do the arrays want a gradient?
+        backward: Go back from the sum of the expression, too?
+    """
 
     def make(T: Any) -> Step:
-        x, y = T.from_numpy(array(*shape)), T.from_numpy(array(*shape, seed=1))
-        if grad:
-            x.requires_grad_()
-        return eval(f"lambda: {code}", {"T": T, "F": T.nn.functional, "x": x, "y": y})
+        names = {
+            name: T.from_numpy(array(*s, seed=i)) for i, (name, s) in enumerate(zip("xy", shapes))
+        }
+        for tensor in names.values() if grad or backward else ():
+            tensor.requires_grad_()
+        scope = {"T": T, "F": T.nn.functional, "i": T.from_numpy(INDEX), **names}
+        value = eval(f"lambda: {code}", scope)
+        if not backward:
+            return value
 
-    WORKLOADS[name] = make
+        def step() -> None:
+            for tensor in names.values():
+                tensor.grad = None
+            value().sum().backward()
 
+        return step
+
+    return make
+
+
+INDEX = np.random.default_rng(0).integers(0, 1024, (1024, 256))
+SMALL, SQUARE = (8, 8), (1024, 1024)
 
 for _name, _code, _grad in (
     ("add", "x + y", False),
@@ -41,20 +63,68 @@ for _name, _code, _grad in (
     ("zeros", "T.zeros(8, 8)", False),
     ("forward and backward", "(x * y + x).sum().backward()", True),
 ):
-    expression(f"small: {_name}", _code, (8, 8), _grad)
+    WORKLOADS[f"small: {_name}"] = evaluated(_code, SMALL, SMALL, grad=_grad)
 
 for _name, _code in (
     ("add", "x + y"),
+    ("multiply and add", "x * y + x"),
+    ("add in place", "x.add_(y, alpha=0.0)"),
+    ("add a row", "x + y[0]"),
+    ("add the transpose", "x.t() + y"),
+    ("clamp", "x.clamp(-0.5, 0.5)"),
+    ("where", "T.where(x > 0, x, y)"),
+    ("x ** 3", "x ** 3"),
     ("exp", "x.exp()"),
+    ("tanh", "x.tanh()"),
+    ("sigmoid", "x.sigmoid()"),
     ("gelu", "F.gelu(x)"),
     ("sum", "x.sum()"),
     ("sum of columns", "x.sum(0)"),
+    ("mean of rows", "x.mean(1)"),
+    ("maxima of rows", "x.amax(1)"),
+    ("places of maxima", "x.argmax(1)"),
+    ("variance", "x.var(1)"),
+    ("norm", "x.norm()"),
     ("softmax", "F.softmax(x, dim=-1)"),
     ("layer_norm", "F.layer_norm(x, (1024,))"),
-    ("variance", "x.var(1)"),
+    ("cumsum", "x.cumsum(1)"),
+    ("sort", "x.sort(1)"),
+    ("topk", "x.topk(10, dim=1)"),
+    ("join", "T.cat((x, y), 1)"),
+    ("transposed copy", "x.t().contiguous()"),
+    ("masked_fill", "x.masked_fill(y > 0, 0.0)"),
+    ("gather", "x.gather(1, i)"),
+    ("scatter_add", "x.scatter_add(1, i, y)"),
     ("matrix product", "x @ y"),
+    ("matrix and vector", "x @ y[0]"),
 ):
-    expression(f"1024 x 1024: {_name}", _code, (1024, 1024))
+    WORKLOADS[f"1024 x 1024: {_name}"] = evaluated(_code, SQUARE, SQUARE)
+
+for _name, _code in (
+    ("multiply and add", "x * y + x"),
+    ("gelu", "F.gelu(x) * y"),
+    ("softmax", "F.softmax(x, dim=-1) * y"),
+    ("layer_norm", "F.layer_norm(x, (1024,)) * y"),
+):
+    WORKLOADS[f"with gradients: {_name}"] = evaluated(_code, SQUARE, SQUARE, backward=True)
+
+for _name, _shapes, _code in (
+    ("64 x 64", ((64, 64), (64, 64)), "x @ y"),
+    ("256 x 256", ((256, 256), (256, 256)), "x @ y"),
+    ("4096 x 64 x 256", ((4096, 64), (64, 256)), "x @ y"),
+    ("96 of 64 x 64", ((96, 64, 64), (96, 64, 64)), "x @ y"),
+    ("by a transpose, 512 x 512", ((512, 512), (512, 512)), "x @ y.t()"),
+):
+    WORKLOADS[f"product: {_name}"] = evaluated(_code, *_shapes)
+
+for _name, _shapes, _code in (
+    ("3 x 3, 64 channels", ((8, 64, 28, 28), (64, 64, 3, 3)), "F.conv2d(x, y, padding=1)"),
+    ("1 x 1, 256 channels", ((8, 256, 14, 14), (64, 256, 1, 1)), "F.conv2d(x, y)"),
+    ("7 x 7, stride 2", ((4, 3, 96, 96), (64, 3, 7, 7)), "F.conv2d(x, y, stride=2, padding=3)"),
+    ("depthwise", ((8, 128, 28, 28), (128, 1, 3, 3)), "F.conv2d(x, y, padding=1, groups=128)"),
+    ("max_pool 2 x 2", ((16, 64, 32, 32),), "F.max_pool2d(x, 2)"),
+):
+    WORKLOADS[f"convolution: {_name}"] = evaluated(_code, *_shapes, backward=True)
 
 
 def train_step(T: Any) -> Step:
@@ -156,5 +226,60 @@ def transformer(T: Any) -> Step:
     return training(model, T.optim.AdamW(model.parameters(), lr=1e-3), loss_of)
 
 
+def perceptron(T: Any) -> Step:
+    """Three linear layers with Adam, 64 images of 28 x 28."""
+    nn = T.nn
+    model = nn.Sequential(
+        nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+    )
+    model = filled(T, model)
+    x, y = T.from_numpy(array(64, 784)), T.from_numpy(np.arange(64) % 10)
+    loss_of = lambda: nn.functional.cross_entropy(model(x), y)  # noqa: E731
+    return training(model, T.optim.Adam(model.parameters(), lr=1e-3), loss_of)
+
+
+def recurrent(T: Any) -> Step:
+    """An LSTM of width 64 with Adam: 16 sequences of 32 steps."""
+    nn = T.nn
+    lstm, head = nn.LSTM(32, 64, batch_first=True), nn.Linear(64, 1)
+    model = filled(T, nn.ModuleList([lstm, head]))
+    x, y = T.from_numpy(array(16, 32, 32)), T.from_numpy(array(16, 32, 1, seed=1))
+    loss_of = lambda: nn.functional.mse_loss(head(lstm(x)[0]), y)  # noqa: E731
+    return training(model, T.optim.Adam(model.parameters(), lr=1e-3), loss_of)
+
+
+def residual(T: Any) -> Step:
+    """Two residual blocks of 64 channels with batch norm and SGD: 8 images of 28 x 28."""
+    nn = T.nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(64, 64, 3, padding=1, bias=False)
+            self.second = nn.Conv2d(64, 64, 3, padding=1, bias=False)
+            self.norm1, self.norm2 = nn.BatchNorm2d(64), nn.BatchNorm2d(64)
+
+        def forward(self, x: Any) -> Any:
+            y = nn.functional.relu(self.norm1(self.first(x)))
+            return nn.functional.relu(self.norm2(self.second(y)) + x)
+
+    model = filled(T, nn.Sequential(Block(), Block()))
+    x = T.from_numpy(array(8, 64, 28, 28))
+    optimizer = T.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    return training(model, optimizer, lambda: model(x).mean())
+
+
+def adam(T: Any) -> Step:
+    """A step of Adam over five million parameters."""
+    parameters = [T.nn.Parameter(T.from_numpy(array(1024, 1024, seed=i))) for i in range(5)]
+    for parameter in parameters:
+        parameter.grad = T.from_numpy(array(1024, 1024, seed=9))
+    return T.optim.Adam(parameters, lr=1e-4).step
+
+
+WORKLOADS["train/perceptron"] = perceptron
+WORKLOADS["train/lstm"] = recurrent
+WORKLOADS["train/residual blocks"] = residual
+WORKLOADS["step of Adam, 5M"] = adam
 WORKLOADS["train/lenet"] = lenet
 WORKLOADS["train/transformer"] = transformer
