@@ -370,13 +370,30 @@ BARE, RECORDED = Bare(), Recorded()
 
 def _own(g: Any) -> Any:
     """A gradient that nobody else holds, or a copy of it: what a user sees may be written to."""
-    if g.base is None and g.flags.owndata and sys.getrefcount(g) <= HELD_HERE:
-        return g
+    if sys.getrefcount(g) <= HELD_HERE:
+        if g.base is None and g.flags.owndata:
+            return g
+        if _holds_all(g):
+            return g
     return gradient.owned(g)
+
+
+def _holds_all(g: Any) -> bool:
+    """Is it another shape of a whole array that nobody else knows?"""
+    base = g.base
+    return (
+        base.__class__ is np.ndarray
+        and base.flags.owndata
+        and base.nbytes == g.nbytes
+        and g.flags.carray
+        and sys.getrefcount(base) <= HELD_BASE
+    )
 
 
 HELD_HERE = 4
 """References to a gradient that only the engine holds, seen inside `_own`: a test guards it."""
+HELD_BASE = 3
+"""The same for the array that such a gradient is a view of, seen inside `_holds_all`."""
 
 
 def fit(part: Any, shape: tuple[int, ...]) -> Any:
