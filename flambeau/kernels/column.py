@@ -157,7 +157,7 @@ class ColumnEntry(Entry):
         self.require(three)
         self.depth = code.load(code.at(self.dims, "i64", code.constant(1, "i64")), "i64")
         self.breadth = code.load(code.at(self.dims, "i64", code.constant(2, "i64")), "i64")
-        self.whole = three ^ 1
+        self.gone = code.constant(1, "i64")
         self.require(total > 0)
         kept = code.slot("[3 x i64]")
         for i in range(3):

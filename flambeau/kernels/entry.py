@@ -267,25 +267,35 @@ class Entry:
         return code.load(product, "i64")
 
     def row_length(self, axes: Value, total: Value) -> Value:
-        """Rows are everything (axes is None) or lie along the last dimension (axes is (-1,))."""
+        """Rows are everything (axes is None) or lie along the last dimensions (-1,), (-2, -1), ..."""
         code = self.code
-        place = code.slot("i64", total)
+        place, gone = code.slot("i64", total), code.slot("i64", self.ndim_long)
         whole = axes.equals_pointer(self.fact("None"))
-        self.whole = whole
         self.require(self.ndim > 0)
-        last_only = code.name("last")
-        done = code.name("rows")
-        code.branch(whole, done, last_only)
-        code.label(last_only)
+        some, done = code.name("some"), code.name("rows")
+        code.branch(whole, done, some)
+        code.label(some)
         self.require(self.type_of(axes).equals_pointer(self.fact("tuple")))
         size = code.load(code.at(axes, "i8", code.constant(OBJECT_TYPE + 8, "i64")), "i64")
-        self.require(size.equals(1))
-        item = code.load(code.at(axes, "i8", code.constant(TUPLE_ITEMS, "i64")), "ptr")
-        self.require(item.equals_pointer(self.fact("minus_one")))
-        last = code.load(code.at(self.dims, "i64", self.ndim_long - 1), "i64")
-        code.store(last, place)
+        self.require((size > 0) & (size <= self.ndim_long))
+        code.store(size.like(1), place)
+        strange = code.slot("i1", code.constant(0, "i1"))
+        items = code.at(axes, "i8", code.constant(TUPLE_ITEMS, "i64"))
+        with code.loop(self.zero, size) as i:
+            item = code.load(code.at(items, "ptr", i), "ptr")
+            is_int = self.type_of(item).equals_pointer(self.fact("int"))
+            code.store(code.load(strange, "i1") | ~is_int, strange)
+            with code.when(is_int):
+                axis = code.call(self.fact("PyLong_AsLongLong"), "i64", item)
+                code.store(code.load(strange, "i1") | axis.differs(i - size), strange)
+                length = code.load(code.at(self.dims, "i64", self.ndim_long - size + i), "i64")
+                code.store(code.load(place, "i64") * length, place)
+        code.call(self.fact("PyErr_Clear"), "void")  # of an integer beyond all bounds
+        self.require(code.load(strange, "i1") ^ 1)
+        code.store(size, gone)
         code.jump(done)
         code.label(done)
+        self.gone = code.load(gone, "i64")
         length = code.load(place, "i64")
         self.require(length > 0)
         self.require(total > 0)
@@ -421,8 +431,8 @@ class Entry:
 
     def dropped_dims(self) -> tuple[Value, Value]:
         """The number and sizes of the dimensions that are not reduced."""
-        none = self.code.constant(0, "i32")
-        return choose(self.whole, none, self.ndim - 1), self.dims
+        left = self.ndim_long - self.gone
+        return self.code.emit(f"trunc i64 {left.name} to i32", "i32"), self.dims
 
     def reduced_dims(self) -> tuple[Value, Value]:
         """The same with reduced dimensions of size 1."""
@@ -430,8 +440,8 @@ class Entry:
         dims = code.slot("[64 x i64]")
         with code.loop(self.zero, self.ndim_long) as i:
             size = code.load(code.at(self.dims, "i64", i), "i64")
-            gone = self.whole | i.equals(self.ndim_long - 1)
-            code.store(choose(gone, size.like(1), size), code.at(dims, "i64", i))
+            stays = i < self.ndim_long - self.gone
+            code.store(choose(stays, size, size.like(1)), code.at(dims, "i64", i))
         return self.ndim, dims
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:

@@ -55,7 +55,7 @@ class Axes(dict):
         dims = [wrap_dim(int(d), ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
         if len(set(dims)) < len(dims):
             raise KeyError(key)
-        axes = self[key] = tuple(d - ndim for d in dims)
+        axes = self[key] = tuple(d - ndim for d in sorted(dims))
         return axes
 
 
