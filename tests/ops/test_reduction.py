@@ -151,3 +151,31 @@ def test_norms_have_a_gradient_of_zero_at_zeros(order: float) -> None:
         x = torch.tensor(point, dtype=torch.float64, requires_grad=True)
         (grad,) = torch.autograd.grad(torch.linalg.vector_norm(x, order), x)
         np.testing.assert_allclose(grad.numpy(), want, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "dim", [(1,), (-1,), (2, 1), (1, 2), (-1, -3), (0, 1, 2), (-3, -2, -1), (0, 2), (0,)], ids=str
+)
+@pytest.mark.parametrize("shape", [(2, 3, 4), (5, 1, 3), (40, 30, 50)], ids=str)
+def test_rows_along_any_dimensions(shape: tuple[int, ...], dim: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    x, wide = torch.from_numpy(array), array.astype(np.float64)
+    for keep in (False, True):
+        for found, wanted in (
+            (x.sum(dim, keepdim=keep), wide.sum(dim, keepdims=keep)),
+            (x.amax(dim, keepdim=keep), wide.max(dim, keepdims=keep)),
+            (x.var(dim, keepdim=keep, correction=0), wide.var(dim, keepdims=keep)),
+        ):
+            assert found.shape == wanted.shape
+            np.testing.assert_allclose(found.numpy(), wanted, rtol=3e-6, atol=3e-5)
+
+
+@pytest.mark.parametrize("place", [0, 1, 15, 16, 63, 64, 65, 4095, 4096, 4999])
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_a_nan_anywhere_is_the_extreme(name: str, place: int) -> None:
+    array = np.random.default_rng(0).standard_normal((3, 5000)).astype(np.float32)
+    array[1, place] = np.nan
+    found = getattr(torch.from_numpy(array), name)(1)
+    wanted = array.max(1) if name == "amax" else array.min(1)
+    np.testing.assert_array_equal(found.numpy(), wanted)
+    assert getattr(torch.from_numpy(array), name)().isnan()
