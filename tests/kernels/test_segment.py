@@ -21,8 +21,8 @@ def test_gelu_is_right_to_a_few_units_and_keeps_its_tail():
     wanted = x.astype(np.float64) * exact(x)
     found = F.gelu(torch.from_numpy(x)).numpy()
     errors = np.abs(found - wanted) / np.spacing(np.abs(wanted).astype(np.float32))
-    assert errors[x > -3].max() < 10
-    assert errors.max() < 120  # of PyTorch's result at -5 no digit is right
+    assert errors[x > -3].max() < 20
+    assert errors.max() < 400  # of PyTorch's result at -5 no digit is right
 
 
 def test_gelu_far_out():
