@@ -26,6 +26,7 @@ _LAZY = {
     "memory",
     "recurrence",
     "scan",
+    "selecting",
     "sorting",
 }
 """Modules that load when first asked for: ``kernels.sorting.order(x, 0)``."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory, runs
+from . import enabled, memory, runs, selecting
 from .call import Body, kernel
 from .code import Value
 from .copying import contiguous, in_order
@@ -24,7 +24,7 @@ from .walk import Unsigned, Walk, walk
 from .walker import Loops, by_slabs
 
 SMALL = 1024
-"""Elements, of the largest index array or of the values to add, up to which NumPy takes less time."""
+"""Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
 _SIZES = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 _ADDED = {
     "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
@@ -37,7 +37,9 @@ def take(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    if _is_large(key) and x.itemsize in _SIZES and enabled():
+    if len(key) == 1 and key[0].__class__ is np.ndarray and key[0].dtype == bool:
+        return selecting.selected(x, key[0])
+    if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and runs.reads(x, key[0]):
             return _runs(x, key[0], key.__class__ is tuple)
         plan = walk(x, key)
@@ -120,11 +122,16 @@ def _check_unsigned(key: tuple) -> None:
                 raise IndexError("an index is negative")
 
 
-def _is_large(key: tuple) -> bool:
-    for item in key:  # noqa: SIM110 - any() of a generator takes five times longer
-        if item.__class__ is np.ndarray and item.size > SMALL:
-            return True
-    return False
+def _is_large(x: Any, key: tuple) -> bool:
+    """Does the key mean many elements, as far as the sizes tell?"""
+    most, rest, shape = 0, x.size, x.shape
+    for i, item in enumerate(key):
+        if item.__class__ is np.ndarray:
+            if item.size > SMALL:
+                return True
+            most = max(most, item.size)
+            rest //= max(shape[i], 1) if i < len(shape) else 1
+    return most * rest > SMALL
 
 
 def _element(dtype: Any, add: bool) -> str | None:
@@ -133,7 +140,7 @@ def _element(dtype: Any, add: bool) -> str | None:
 
 
 def _plan(x: Any, key: tuple, values: Any, add: bool) -> Walk | None:
-    if not (values.size > SMALL or _is_large(key)) or values.dtype != x.dtype:
+    if not (values.size > SMALL or _is_large(x, key)) or values.dtype != x.dtype:
         return None
     return walk(x, key) if _element(x.dtype, add) else None
 

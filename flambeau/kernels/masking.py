@@ -22,16 +22,29 @@ def filled(x: Any, mask: Any, value: Any) -> Any:
     """``np.where(mask, value, x)`` for one value of x's dtype and a bool mask that broadcasts with x."""
     if x.size <= SMALL or not _native(x, mask):
         return np.where(mask, value, x)
+    made = memory.empty(x.shape, x.dtype)
+    _run(x, mask, value, made)
+    return made
+
+
+def fill(x: Any, mask: Any, value: Any) -> None:
+    """``x[mask] = value`` for one value and a mask of x's shape."""
+    fits = x.size > SMALL and x.shape == mask.shape and x.flags.writeable and _native(x, mask)
+    if not fits or np.may_share_memory(x, mask):
+        x[mask] = value
+    else:
+        _run(x, mask, value, x)
+
+
+def _run(x: Any, mask: Any, value: Any, made: Any) -> None:
     length = _shared(x.shape, mask.shape)
     if not length:
         mask, length = np.broadcast_to(mask, x.shape), x.size
     rows = x.size // length
-    made = memory.empty(x.shape, x.dtype)
     given = np.asarray(value, x.dtype).reshape(1)
     _filler(ELEMENTS[x.itemsize])(
         x, in_order(mask), given, made, rows, length, x.size, int(rows == 1)
     )
-    return made
 
 
 def _native(x: Any, mask: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..core.quiet import quiet
 from ..core.tensor import UNVERSIONED, Tensor, wrap, wrap_view
@@ -18,6 +19,8 @@ from .registry import method, public
 from .write import check_writable, finish_write
 
 _FULL = slice(None)
+_FEW = 1024
+"""Elements of an array and of an index below which NumPy reads without further question."""
 
 
 def is_plain(key: tuple) -> bool:
@@ -74,12 +77,15 @@ def _simple(array: Any, key: Any) -> Any:
     if key is None or not array.ndim or _is_wrong_mask(array, key):
         return None
     try:
-        found = array[key]
+        cls = key.__class__
+        if cls is slice:
+            return array[key]
+        if array.size <= _FEW and cls is np.ndarray and key.size <= _FEW:
+            found = array[key]
+            return found if found.flags.c_contiguous else np.ascontiguousarray(found)
+        return kernels.indexed.take(array, key if key.__class__ is tuple else (key,))
     except IndexError:
         return None  # the general way says it in PyTorch's words
-    if key.__class__ is slice or found.flags.c_contiguous:
-        return found
-    return np.ascontiguousarray(found)
 
 
 @method()
@@ -167,7 +173,12 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
         if key is None or not array.ndim or _is_wrong_mask(array, key):
             return False
     try:
-        array[key] = value
+        if key.__class__ is np.ndarray and value.__class__ is np.ndarray:
+            kernels.indexed.put_at(array, (key,), value)
+        elif key.__class__ is np.ndarray and key.dtype == bool:
+            kernels.masking.fill(array, key, value)
+        else:
+            array[key] = value
     except (IndexError, ValueError, OverflowError, TypeError):
         return False
     finish_write(x, None)

@@ -12,6 +12,7 @@ from flambeau.kernels import (
     joining,
     masking,
     scan,
+    selecting,
     sorting,
     walk,
 )
@@ -28,7 +29,7 @@ FULL = slice(None)
 def _any_size(monkeypatch, guard):
     """Small arrays go to machine code, too, and what kernels make lies between guard zones."""
     for module, small in (
-        (copying, 0), (extreme, 0), (indexed, -1), (joining, 0), (masking, 0), (scan, 0), (sorting, 0),
+        (copying, 0), (extreme, 0), (indexed, -1), (joining, 0), (masking, 0), (scan, 0), (selecting, 0), (sorting, 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, "SMALL", small)
         guard(module)
@@ -279,6 +280,23 @@ def test_masking(dtype, seed):
     mask = source(shape, "?", rng)
     value = numbers((), dtype, rng)
     assert masking.filled(x, mask, value).tobytes() == np.where(mask, value, x).tobytes()
+    mask = source(x.shape, "?", rng)
+    for whole in (x, mask):
+        assert indexed.take(whole, (mask,)).tobytes() == whole[mask].tobytes()
+    frame = Framed(x.shape, dtype, rng) if rng.random() < 0.5 else _in_order(x)
+    expected = frame.twin()
+    expected.array[mask] = value
+    masking.fill(frame.array, mask, value)
+    assert frame.whole.tobytes() == expected.whole.tobytes()
+
+
+def _in_order(x):
+    """A frame with the elements of x in order."""
+    frame = object.__new__(Framed)
+    frame.whole = np.zeros(x.nbytes + 2 * 16 * 9, np.uint8)
+    frame.array = frame.whole[16 * 9 : 16 * 9 + x.nbytes].view(x.dtype).reshape(x.shape)
+    frame.array[...] = x
+    return frame
 
 
 @pytest.mark.parametrize("seed", SEEDS)
