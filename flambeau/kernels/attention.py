@@ -19,20 +19,22 @@ from .tile import Shape, shapes
 def fits(*arrays: Any) -> bool:
     """Are these float arrays with equal leading dimensions, and nothing empty?"""
     first = arrays[0]
-    return first.dtype in ELEMENTS and all(
-        type(x) is np.ndarray
-        and x.dtype == first.dtype
-        and x.size
-        and x.shape[:-2] == first.shape[:-2]
-        for x in arrays
-    )
+    if first.dtype not in ELEMENTS:
+        return False
+    dtype, lead = first.dtype, first.shape[:-2]
+    for x in arrays:  # noqa: SIM110 - all() of a generator takes longer
+        if type(x) is not np.ndarray or x.dtype != dtype or not x.size or x.shape[:-2] != lead:
+            return False
+    return True
 
 
 def _rows_in_order(x: Any) -> Any:
     """The stack, or a copy if the elements of its rows are not side by side."""
-    item = x.itemsize
+    item, flags = x.itemsize, x.flags
+    if flags.c_contiguous and flags.aligned and x.strides[-1] == item:
+        return x
     near = x.strides[-1] == item and not any(stride % item for stride in x.strides)
-    return x if near and x.flags.aligned else np.array(x, order="C", subok=False)
+    return x if near and flags.aligned else np.array(x, order="C", subok=False)
 
 
 def _shape(dtype: Any) -> Shape:
@@ -48,7 +50,6 @@ def _laid_out(mask: Any, q: Any, keys: int) -> Any:
     return np.broadcast_to(_rows_in_order(mask), (*q.shape[:-1], keys))
 
 
-@lru_cache(1024)
 def _starts(shapes: tuple, strides: tuple, item: int) -> Any:
     """Where the heads of each array begin."""
     lead = shapes[0][:-2]
@@ -72,22 +73,31 @@ def seated(shape: tuple[int, ...], dtype: Any) -> Any:
 class Facts:
     """What both directions are told besides their arrays."""
 
-    def __init__(self, arrays: list[Any], scale: float, causal: bool, masked: bool):
-        """arrays: q, k, v, the mask, the result, and the gradients of q, k and v."""
-        q, k, v = arrays[:3]
-        item, queries = q.itemsize, q.shape[-2]
-        self.shape = _shape(q.dtype)
-        given = tuple([x.shape for x in arrays]), tuple([x.strides for x in arrays])
-        self.starts = _starts(*given, item)
-        reach = max(q.shape[-1], v.shape[-1], attention_kernel.KEYS, attention_kernel.QUERIES)
+    def __init__(
+        self, dtype: Any, shapes: tuple, strides: tuple, scale: float, causal: bool, masked: bool
+    ):
+        (*lead, queries, size), (keys, deep) = shapes[0], shapes[2][-2:]
+        self.shape, item = _shape(dtype), dtype.itemsize
+        self.starts = _starts(shapes, strides, item)
+        reach = max(size, deep, attention_kernel.KEYS, attention_kernel.QUERIES)
         self.offsets = _offsets(reach, self.shape.columns)
-        self.heads = math.prod(q.shape[:-2])
+        self.heads = math.prod(lead)
         self.blocks = -(-queries // attention_kernel.QUERIES)
-        steps = [x.strides[-2] // item for x in arrays]
+        self.pairs = self.heads * queries * keys
+        steps = [own[-2] // item for own in strides]
         self.numbers = [
-            self.heads, queries, k.shape[-2], q.shape[-1], v.shape[-1], self.blocks, *steps,
-            causal, masked, struct.unpack("q", struct.pack("d", scale))[0],
+            self.heads, queries, keys, size, deep, self.blocks, *steps, causal, masked,
+            struct.unpack("q", struct.pack("d", scale))[0],
         ]  # fmt: skip
+
+
+_facts = lru_cache(1024)(Facts)
+
+
+def facts_of(arrays: list[Any], scale: float, causal: bool, masked: bool) -> Facts:
+    """arrays: q, k, v, the mask, the result, and the gradients of q, k and v."""
+    shapes, strides = tuple([x.shape for x in arrays]), tuple([x.strides for x in arrays])
+    return _facts(arrays[0].dtype, shapes, strides, scale, causal, masked)
 
 
 def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
@@ -112,8 +122,8 @@ def attended(
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     logs = memory.empty(q.shape[:-1], q.dtype)
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
-    facts = Facts([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
-    work = logs.size * k.shape[-2] * (q.shape[-1] + v.shape[-1] + 32) // facts.shape.lanes
+    facts = facts_of([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
+    work = facts.pairs * (q.shape[-1] + v.shape[-1] + 32) // facts.shape.lanes
     attention_kernel.forward(facts.shape)(
         q, k, v, added, out, logs, facts.starts, facts.offsets, facts.heads * facts.blocks, 1, work, 0,
         *facts.numbers,
@@ -131,8 +141,8 @@ def backward(
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     g, out = _alike(g, _rows_in_order(out))
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
-    facts = Facts([q, k, v, added, out, *gradients], scale, causal, mask is not None)
-    work = logs.size * k.shape[-2] * (3 * q.shape[-1] + 2 * v.shape[-1] + 32) // facts.shape.lanes
+    facts = facts_of([q, k, v, added, out, *gradients], scale, causal, mask is not None)
+    work = facts.pairs * (3 * q.shape[-1] + 2 * v.shape[-1] + 32) // facts.shape.lanes
     attention_kernel.backward(facts.shape)(
         q, k, v, added, g, out, np.ascontiguousarray(logs), *gradients, facts.starts, facts.offsets,
         facts.heads, 1, work, 0, *facts.numbers,

@@ -20,11 +20,17 @@ from . import enabled, memory, runs, selecting
 from .call import Body, kernel
 from .code import Value
 from .copying import contiguous, in_order
-from .walk import Unsigned, Walk, walk
+from .memory import INT64
+from .walk import Along, Unsigned, Walk, walk
 from .walker import Loops, by_slabs
 
 SMALL = 1024
+<<<<<<< HEAD
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
+=======
+"""Elements, of the largest index array or of the values to add, up to which NumPy takes less time."""
+_LARGEST = (1 << 63) - 1
+>>>>>>> work/small
 _SIZES = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 _ADDED = {
     "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
@@ -117,11 +123,12 @@ def within(index: Any, low: int, high: int) -> bool:
 def _check_unsigned(key: tuple) -> None:
     """Raises IndexError where NumPy would take a negative index that the key does not allow."""
     if isinstance(key, Unsigned):
-        for index in key:
-            if index.__class__ is np.ndarray and index.size and index.min() < 0:
+        for index in (key.index,) if key.__class__ is Along else key:
+            if index.__class__ is np.ndarray and not _natural(index):
                 raise IndexError("an index is negative")
 
 
+<<<<<<< HEAD
 def _is_large(x: Any, key: tuple) -> bool:
     """Does the key mean many elements, as far as the sizes tell?"""
     most, rest, shape = 0, x.size, x.shape
@@ -132,6 +139,20 @@ def _is_large(x: Any, key: tuple) -> bool:
             most = max(most, item.size)
             rest //= max(shape[i], 1) if i < len(shape) else 1
     return most * rest > SMALL
+=======
+def _natural(index: Any) -> bool:
+    """Is no index negative?"""
+    if index.dtype is INT64 and index.flags.c_contiguous and index.flags.aligned and enabled():
+        return not _range()(index, 1, index.size, index.size, 1, 0, _LARGEST)
+    return not index.size or bool(index.min() >= 0)
+
+
+def _is_large(key: tuple) -> bool:
+    for item in key:  # noqa: SIM110 - any() of a generator takes five times longer
+        if item.__class__ is np.ndarray and item.size > SMALL:
+            return True
+    return False
+>>>>>>> work/small
 
 
 def _element(dtype: Any, add: bool) -> str | None:

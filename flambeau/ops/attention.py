@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
     _check_attention(query, key, value, attn_mask)
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
     if not dropout_p and _in_one_pass(query, key, value, attn_mask):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
@@ -74,7 +74,8 @@ def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
         lead == k.shape[:-2] == v.shape[:-2]
         and q.shape[-1] == k.shape[-1]
         and k.shape[-2] == v.shape[-2]
-        and 0 not in (*q.shape, *v.shape)
+        and q.size > 0
+        and v.size > 0
     )
 
 
@@ -168,12 +169,12 @@ def attention_gradient(
 
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
-    if not query.dtype is key.dtype is value.dtype:
+    if not query._kind.dtype is key._kind.dtype is value._kind.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
             f"{query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
         )
-    if min(x.ndim for x in (query, key, value)) < 2:
+    if min(query._array.ndim, key._array.ndim, value._array.ndim) < 2:
         raise RuntimeError(
             "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
             f"{query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim} instead."

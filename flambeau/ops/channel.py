@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.mode import no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..formula import primitive as p
 from ..formula.expression import Expression
 from .define import pointwise
@@ -48,17 +48,20 @@ def _check_channels(input: Tensor, **values: Tensor | None) -> None:
 
 
 @pointwise(method=False, inplace=False, namespace="")
-def blended(x: Expression, y: Expression, share: float = 0.0) -> Expression:
-    """(1 - share) x + share y: running statistics and a batch's."""
-    return (1 - share) * x + share * y
+def blended(x: Expression, y: Expression, share: float = 0.0, factor: float = 1.0) -> Expression:
+    """(1 - share) x + share factor y: running statistics and a batch's."""
+    return (1 - share) * x + share * (factor * y)
 
 
-def _update(running: Tensor | None, statistic: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) running + momentum statistic, in place."""
+def _update(
+    running: Tensor | None, statistic: Tensor, momentum: float, factor: float = 1.0
+) -> None:
+    """running = (1 - momentum) running + momentum factor statistic, in place."""
     if running is not None:
         with no_grad():
-            new = statistic.to(running.dtype)  # type: ignore[attr-defined]
-            blended.operation.write((running, new), (), (float(momentum),))
+            if statistic._kind is not running._kind:
+                statistic = statistic.to(running.dtype)  # type: ignore[attr-defined]
+            blended.operation.write((running, statistic), (), (float(momentum), float(factor)))
 
 
 def _update_both(
@@ -73,15 +76,13 @@ def _update_both(
     if running_mean is None and running_var is None:
         return
     with no_grad():
-        channels = mean._array.shape[1]
-        means, variances = (
-            part.detach().mean(0).reshape(channels)  # type: ignore[attr-defined]
-            if len(part._array) > 1
-            else part.detach().reshape(channels)  # type: ignore[attr-defined]
-            for part in (mean, var)
-        )
-        _update(running_mean, means, momentum)
-        _update(running_var, variances * (count / (count - 1)), momentum)
+        channels, means = mean._array.shape[1], []
+        for part in (mean, var):
+            if len(part._array) > 1:
+                part = part.detach().mean(0)  # type: ignore[attr-defined]
+            means.append(wrap(part._array.reshape(channels), part._kind))
+        _update(running_mean, means[0], momentum)
+        _update(running_var, means[1], momentum, count / (count - 1))
 
 
 def _is_plain(input: Tensor, *values: Tensor | None) -> bool:

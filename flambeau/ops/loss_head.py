@@ -102,7 +102,7 @@ def reduced(losses: Tensor, reduction: str, label: str = "") -> Tensor:
         return losses
     check_reduction(reduction)
     if label and losses._node is not None:
-        return _reducer(label, reduction)(losses)
+        return _reducer(label, reduction).over(losses)
     return mean(losses) if reduction == "mean" else sum(losses)
 
 

@@ -156,7 +156,7 @@ class Operation:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors (operands) and options; record if a gradient is wanted."""
         if type(self) is Operation and not (self.variadic or self.view):
-            straighten(self, RuleNode)
+            straighten(self, RuleNode, _wrap_like)
             return self(*args, **kwargs)
         if kwargs:
             args += tuple(kwargs[n] for n in self.arguments[len(args) :])

@@ -3,8 +3,9 @@
 `Operation.general` and `RuleNode.backward` take any call; they walk lists of operands and fill dictionaries.
 Nearly all calls give one array of the first operand's kind. For that case a function is written for
 each set of operands that are there (others are None), and a node class whose backward calls the
-rule with what it asks for. Whatever is different is handed to the general path before anything
-was done, or with the values that were computed.
+rule with what it asks for. Operations with several results have a function that makes tensors of them and
+records these. Whatever is different is handed to the general path before anything was done, or with
+the values that were computed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd.mode import mode
-from ..autograd.node import next_sequence
+from ..autograd.node import Port, next_sequence
 from ..autograd.report import check_versions
 from ..core import tensor as handle
 from ..core.quiet import restore, silence, silent
@@ -40,16 +41,28 @@ class Patterns(dict):
         return made
 
 
-def straighten(operation: Any, node: type) -> None:
+class Several(dict):
+    """For the operands that are there and a number of results: what makes tensors of the results."""
+
+    def __init__(self, operation: Any, like: Callable):
+        self.operation, self.like = operation, like
+
+    def __missing__(self, key: tuple[tuple[bool, ...], int]) -> Callable:
+        made = self[key] = _several(self.operation, *key, self.like)
+        return made
+
+
+def straighten(operation: Any, node: type, like: Callable) -> None:
     """Give an operation a class of its own, which has the written call.
 
     Args:
         node: The class of the nodes of rule operations.
+        like: Makes a tensor of any array, on the device of a tensor.
     """
     cls = type(operation)
     patterns = Patterns(operation, node)
     call = patterns[(True,) * len(operation.operands)]
-    operation.patterns = patterns
+    operation.patterns, operation.several = patterns, Several(operation, like)
     operation.__class__ = type(cls.__name__, (cls,), {"__call__": call, "__slots__": ()})
 
 
@@ -58,7 +71,7 @@ def _call(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
     names, options = operation.operands, list(operation.arguments)[len(operation.operands) :]
     there = [i for i, here in enumerate(present) if here]
     scope: dict[str, Any] = {
-        "handle": handle, "mode": mode, "ndarray": np.ndarray, "silence": silence,
+        "handle": handle, "_mode": mode, "ndarray": np.ndarray, "silence": silence,
         "restore": restore, "silent": silent, "next_sequence": next_sequence,
     }  # fmt: skip
     signature = list(names)
@@ -84,17 +97,19 @@ def _call(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
         f"        return self.general({given})",
         "    token = silence(silent)",
         "    try:",
-        f"        value = self.compute({', '.join([*arrays, *options])})",
+        f"        v0 = self.compute({', '.join([*arrays, *options])})",
         "    finally:",
         "        restore(token)",
-        "    if value.__class__ is not ndarray or value.dtype is not kind.numpy:",
-        f"        return self.finish(value, {given})",
-        "    result = handle.make(value, kind, None, [0], None)",
+        "    if v0.__class__ is tuple:",
+        f"        return self.several[{present}, len(v0)](v0, {', '.join([*names, *options])})",
+        "    if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:",
+        f"        return self.finish(v0, {given})",
+        "    r0 = handle.make(v0, kind, None, [0], None)",
     ]
     if operation.differentiable is None or 0 in operation.differentiable:
         wanted = " or ".join(f"n{i} is not None" for i in there)
-        lines.append(f"    if ({wanted}) and mode.recording and kind.dtype.category >= 2:")
-        lines += ["        " + line for line in _recorded(operation, present, options)]
+        lines.append(f"    if ({wanted}) and _mode.recording and kind.dtype.category >= 2:")
+        lines += ["        " + line for line in _recorded(operation, present, options, 1)]
 
         def make_node(*values: Any) -> Any:
             """Makes the class when something is first recorded."""
@@ -104,7 +119,7 @@ def _call(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
             return make(*values)
 
         scope["make_node"] = make_node
-    lines.append("    return result")
+    lines.append("    return r0")
     exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)
     return scope[operation.name]
 
@@ -114,21 +129,36 @@ def _listed(items: Any) -> str:
     return "".join(f"{item}, " for item in items)
 
 
-def _kept(operation: Any, present: tuple[bool, ...]) -> list[tuple[str, int | None]]:
-    """What the rule asks to be kept, and which operand that is; None for the output."""
+def _kept(operation: Any, present: tuple[bool, ...]) -> list[tuple[str, int | None, int | None]]:
+    """What the rule asks to be kept, and which operand or output that is."""
     return [
-        (name, operand)
+        (name, operand, output)
         for name, operand, output in operation.keeps
         if (present[operand] if operand is not None else output is not None or name == "y")
     ]
 
 
-def _recorded(operation: Any, present: tuple[bool, ...], options: list[str]) -> list[str]:
-    """Lines that make the result's node."""
+def _live(operation: Any, count: int) -> list[int]:
+    """The outputs that have a gradient if they are floating."""
+    some = operation.differentiable
+    return [i for i in range(count) if some is None or i in some]
+
+
+def _recorded(
+    operation: Any, present: tuple[bool, ...], options: list[str], count: int
+) -> list[str]:
+    """Lines that make the node of the results r0, r1, ... with the arrays v0, v1, ..."""
     kept = _kept(operation, present)
-    tensors = ["result" if i is None else operation.operands[i] for _, i in kept]
-    edges = ["'y'" if i is None else f"n{i}" for _, i in kept]
-    arrays = ["value" if i is None else f"a{i}" for _, i in kept]
+    live = _live(operation, count)
+    tensors, edges, arrays = [], [], []
+    for _, operand, output in kept:
+        if operand is not None:
+            found = operation.operands[operand], f"n{operand}", f"a{operand}"
+        else:
+            edge = "'y'" if count == 1 else output if output in live else None
+            found = f"r{output or 0}", f"{edge}", f"v{output or 0}"
+        for items, item in zip((tensors, edges, arrays), found):
+            items.append(item)
     facts = [f"{name!r}: {name}" for name in options]
     for i, (name, ask) in enumerate(zip(operation.operands, operation.asks_shapes)):
         if not present[i]:
@@ -139,17 +169,60 @@ def _recorded(operation: Any, present: tuple[bool, ...], options: list[str]) -> 
     if "needs" in operation.asks:
         needs = [f"{n} is not None" if n != "None" else "False" for n in nodes]
         facts.append(f"'needs': ({_listed(needs)})")
-    origins = [f"({n!r}, {e}, {t}._kind)" for (n, _), e, t in zip(kept, edges, tensors)]
+    origins = [f"({n!r}, {e}, {t}._kind)" for (n, _, _), e, t in zip(kept, edges, tensors)]
     cells = [f"c{j}" for j in range(len(kept))]
+    shapes = f"({_listed(f'(v{i}.shape, r{i}._kind)' for i in range(count))})"
     return [
         *(f"{cell} = {tensor}._cell" for cell, tensor in zip(cells, tensors)),
-        f"node = result._node = make_node(({_listed(nodes)}), ({_listed(arrays)}), "
+        f"node = make_node(({_listed(nodes)}), ({_listed(arrays)}), "
         f"({_listed(cells)}), ({_listed(f'{cell}[0]' for cell in cells)}), next_sequence(), "
-        f"value.shape, kind, None, None, range({len(kept)}), {{{', '.join(facts)}}}, "
-        f"[{', '.join(origins)}])",
-        "for watch in mode.watchers:",
-        "    watch(node, [result])",
+        f"{'v0.shape' if count == 1 else shapes}, r0._kind, None, None, range({len(kept)}), "
+        f"{{{', '.join(facts)}}}, [{', '.join(origins)}])",
+        *(["r0._node = node"] if count == 1 else [
+            f"r{i}._node = Port(node, {i}, v{i}.shape, r{i}._kind)" for i in live
+        ]),
+        "for watch in _mode.watchers:",
+        f"    watch(node, [{_listed(f'r{i}' for i in range(count))}])",
+    ]  # fmt: skip
+
+
+def _several(operation: Any, present: tuple[bool, ...], count: int, like: Callable) -> Callable:
+    """``f(_values, *operands, *options)``: the tensors of several results, recorded if that is wanted."""
+    names, options = operation.operands, list(operation.arguments)[len(operation.operands) :]
+    there = [i for i, here in enumerate(present) if here]
+    results = f"({_listed(f'r{i}' for i in range(count))})"
+    lines = [
+        f"def {operation.name}(_values, {', '.join([*names, *options])}):",
+        f"    {_listed(f'v{i}' for i in range(count))} = _values",
+        f"    kind = {names[0]}._kind",
     ]
+    for i in range(count):
+        lines += [
+            f"    if v{i}.__class__ is ndarray and v{i}.dtype is kind.numpy:",
+            f"        r{i} = handle.make(v{i}, kind, None, [0], None)",
+            f"    else: r{i} = like(v{i}, {names[0]})",
+        ]
+    live = _live(operation, count)
+    if live:
+        wanted = " or ".join(f"n{i} is not None" for i in there)
+        floating = " and ".join(f"r{i}._kind.dtype.category >= 2" for i in live)
+        nodes = _listed(f"n{i}" if here else "None" for i, here in enumerate(present))
+        lines += [
+            *(f"    a{i}, n{i} = {names[i]}._array, {names[i]}._node" for i in there),
+            f"    if ({wanted}) and _mode.recording:",
+            f"        if not ({floating}):",
+            f"            record({results}, ({_listed(names)}), ({nodes}), ({_listed(options)}))",
+            f"            return {results}",
+            *("        " + line for line in _recorded(operation, present, options, count)),
+        ]
+    scope = {
+        "handle": handle, "_mode": mode, "ndarray": np.ndarray, "next_sequence": next_sequence,
+        "Port": Port, "like": like, "record": operation.record,
+        "make_node": operation.node_class(count).make,
+    }  # fmt: skip
+    lines.append(f"    return {results}")
+    exec(compile("\n".join(lines), f"<flambeau {operation.name}, results>", "exec"), scope)
+    return scope[operation.name]
 
 
 def _node(operation: Any, present: tuple[bool, ...], base: type) -> type:
@@ -162,7 +235,7 @@ def _node(operation: Any, present: tuple[bool, ...], base: type) -> type:
 
 def _backward(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
     """``backward(self, g)``: the rule on what it asks for."""
-    places = {name: i for i, (name, _) in enumerate(_kept(operation, present))}
+    places = {name: i for i, (name, _, _) in enumerate(_kept(operation, present))}
     asked = []
     for name in operation.asks:
         if name == "g":

@@ -9,6 +9,7 @@ A group's rows lie along `axis` of (N, G, K), where C = G K: 0 joins the batch, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,16 @@ def combined_rows(
 
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
     """A row formula of arrays of one dtype, without tensors."""
-    kind = kind_of(BY_NUMPY[arrays[0].dtype], CPU)
-    return of.specialize((kind,) * len(arrays), kind, ()).run(*arrays, *numbers, axes)
+    return _specialization(of, arrays[0].dtype, len(arrays)).run(*arrays, *numbers, axes)
 
 
+@lru_cache(None)
+def _specialization(of: RowOperation, dtype: Any, count: int) -> Any:
+    kind = kind_of(BY_NUMPY[dtype], CPU)
+    return of.specialize((kind,) * count, kind, ())
+
+
+@lru_cache(256)
 def _sizes(shape: tuple[int, ...], groups: int) -> tuple[tuple[int, int, int], tuple, int]:
     """(N, C, L), (N, G, K), and the number of elements in a channel of a sample."""
     n, channels = shape[:2]
@@ -86,7 +93,9 @@ def _sizes(shape: tuple[int, ...], groups: int) -> tuple[tuple[int, int, int], t
 
 def _spread(value: Any, grouped: tuple, rows: tuple) -> Any:
     """One value for each row (N, C, 1), of an array that broadcasts to (N, G, K)."""
-    return np.ascontiguousarray(np.broadcast_to(value, grouped)).reshape(*rows[:2], 1)
+    made = np.empty(grouped, value.dtype)
+    made[...] = value
+    return made.reshape(*rows[:2], 1)
 
 
 def _scaled(x: Any, mean: Any, var: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
@@ -106,8 +115,15 @@ def standardized(x: Any, weight: Any, bias: Any, axis: int, groups: int, eps: fl
     x = np.ascontiguousarray(x)
     rows, grouped, length = _sizes(x.shape, groups)
     moments = _run(row_moments, (x.reshape(rows),), ROWS)
-    first, second = (part.reshape(grouped) for part in moments)
-    mean, var = _run(joined_moments, (first, second), (axis - 3,), float(length))
+    n, _, inside = grouped
+    flat, kept = ((n, groups * inside), (1, *grouped[1:])) if axis == 0 else (
+        (n * groups, inside), (n, groups, 1),
+    )  # fmt: skip
+    first, second = (part.reshape(flat) for part in moments)
+    mean, var = (
+        part.reshape(kept)
+        for part in _run(joined_moments, (first, second), (axis // 2 - 2,), float(length))
+    )
     y = _scaled(x, mean, var, weight, bias, groups, eps)
     if last:  # a result lies in memory as its operand does
         y = np.moveaxis(np.ascontiguousarray(np.moveaxis(y, 1, -1)), -1, 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..kernels import checksum, memory
 from .error import SerializationError
 
 MAX_ENTRIES = 100_000
@@ -145,23 +145,34 @@ class Archive:
             raise SerializationError(
                 f"the record {name!r} has {size} bytes; at most {limit} are read"
             )
-        self.file.seek(self.starts[name])
         payload = bytearray(size)
-        view, at = memoryview(payload), 0
-        while at < size:
-            part = self.file.read(min(size - at, 1 << 24))
-            if not part:
-                raise SerializationError(f"the record {name!r} is cut short")
-            view[at : at + len(part)] = part
-            at += len(part)
-        if zlib.crc32(payload) != self.entries[name].CRC:
-            raise SerializationError(f"the record {name!r} is damaged: its checksum is wrong")
+        self._fill(name, memoryview(payload))
         return payload
 
     def array(self, name: str) -> np.ndarray:
         """A record's bytes as an array of its own."""
-        payload = self.read(name)
-        return np.frombuffer(payload, np.uint8) if payload else np.empty(0, np.uint8)
+        payload = memory.fresh((self.size(name),), np.dtype(np.uint8))
+        self._fill(name, memoryview(payload))
+        return payload
+
+    def _fill(self, name: str, view: memoryview) -> None:
+        """Read a record into memory of its size, and check it against its CRC."""
+        self.file.seek(self.starts[name])
+        into = getattr(self.file, "readinto", None)
+        at, size = 0, len(view)
+        while at < size:
+            part = view[at : at + (1 << 24)]
+            if into is None:
+                found = self.file.read(len(part))
+                count = len(found)
+                part[:count] = found
+            else:
+                count = into(part) or 0
+            if not count:
+                raise SerializationError(f"the record {name!r} is cut short")
+            at += count
+        if checksum.crc32(view) != self.entries[name].CRC:
+            raise SerializationError(f"the record {name!r} is damaged: its checksum is wrong")
 
     def mapped(self, name: str) -> np.ndarray:
         """A record's bytes in the file itself; what is written there stays in memory."""
