@@ -103,6 +103,11 @@ class Machine:
             self.pool = Pool(run, helper)
             self.pool.resize(usable_processors())
             os.register_at_fork(after_in_child=self.pool.begin)
+            # A child of a fork in the midst of a compilation would wait for a thread that it has not.
+            release = self.lock.release
+            os.register_at_fork(
+                before=self.lock.acquire, after_in_parent=release, after_in_child=release
+            )
 
     def compile(self, text: str) -> bytes:
         """Machine code for a module. It is verified first: LLVM aborts the process on invalid input."""

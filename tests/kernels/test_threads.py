@@ -127,3 +127,115 @@ print("right")
         [sys.executable, "-c", program, str(threads)], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "right\n"), done.stderr
+
+
+def test_python_threads_may_call_different_operations_at_once():
+    kernels.set_num_threads(3)
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.standard_normal((300, 400)).astype(np.float32))
+    works = [
+        lambda: x @ x.t(), lambda: x.softmax(0), lambda: x.sort(1)[0], lambda: x.cumsum(0),
+        lambda: (x * 2 + 1).sum(), lambda: x.t().contiguous(),
+    ]  # fmt: skip
+    wide = x.double().numpy()
+    known = [
+        wide @ wide.T, np.exp(wide) / np.exp(wide).sum(0), np.sort(wide, 1), wide.cumsum(0),
+        (wide * 2 + 1).sum(), wide.T,
+    ]  # fmt: skip
+    expected = [work().numpy() for work in works]
+    for got, want in zip(expected, known):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
+    wrong = []
+
+    def run(first: int) -> None:
+        for i in range(60):
+            k = (first + i) % len(works)
+            if not np.array_equal(works[k]().numpy(), expected[k]):
+                wrong.append(k)
+
+    several = [threading.Thread(target=run, args=(i,)) for i in range(6)]
+    for thread in several:
+        thread.start()
+    for _ in range(20):
+        for threads in (1, 4, 2):  # the number may change meanwhile
+            kernels.set_num_threads(threads)
+            run(threads)
+    for thread in several:
+        thread.join()
+    assert not wrong
+
+
+FORKED = """
+import os, signal, sys, threading
+import numpy as np
+import flambeau as torch
+from flambeau.kernels.machine import machine
+torch.set_num_threads(3)
+x = torch.arange(300_000, dtype=torch.float32)
+want = 2 * x.numpy()
+(x + 1).sum()  # a fork while another thread imports a module is Python's to get wrong
+stop = []
+def work():
+    while not stop:
+        for name in ("exp", "sin", "tanh", "erf", "lgamma", "atan", "cosh", "log1p"):
+            getattr(x, name)()
+other = threading.Thread(target=work)
+other.start()
+
+def right():
+    return all(np.array_equal((x * 2).numpy(), want) for _ in range(20))
+
+def child(depth):
+    signal.alarm(20)  # a child that waits for ever is found by its exit
+    begun = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 3
+    good = right() and begun == 3 and machine().pool.helpers == 2
+    if good and depth:
+        torch.set_num_threads(2)
+        grandchild = os.fork()
+        if grandchild == 0:
+            os._exit(42 if right() and machine().pool.helpers == 1 else 1)
+        good = os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]) == 42
+    os._exit(42 if good else 1)
+
+codes = []
+for i in range(8):
+    forked = os.fork()
+    if forked == 0:
+        child(i % 2)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]))
+stop.append(1)
+other.join()
+print(codes, right())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_children_forked_while_a_thread_computes_and_compiles_have_helpers_of_their_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "FLAMBEAU_CACHE_DIR": str(tmp_path / "empty")},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, f"{[42] * 8} True\n"), done.stderr
+
+
+@pytest.mark.parametrize("end", ["pass", "sys.exit(7)", "os._exit(7)", "raise SystemExit(7)"])
+def test_the_interpreter_ends_in_any_way(end):
+    """While daemon threads are in the middle of kernels, with more threads than processors."""
+    program = f"""
+import os, sys, threading, time
+import flambeau as torch
+torch.set_num_threads(8)
+x = torch.ones(700, 700)
+def work():
+    while True:
+        (x @ x).tanh().sum()
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1)
+print(x.sum().item(), flush=True)
+{end}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0 if end == "pass" else 7, "490000.0\n"), done.stderr
