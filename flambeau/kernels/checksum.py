@@ -37,12 +37,16 @@ def crc32(data: Any, value: int = 0) -> int:
     folding = _folding()
     if folding is None:
         return zlib.crc32(data, value)
-    array = np.frombuffer(view, np.uint8)
-    left = np.empty(16, np.uint8)
-    whole = array.size // STEP
-    folding(array, left, 1, 1, array.size, 0, whole, (value & 0xFFFFFFFF) ^ 0xFFFFFFFF)
-    rest = zlib.crc32(left, 0xFFFFFFFF)  # so zlib begins with zero, which the start is in by now
-    return zlib.crc32(array[whole * STEP :], rest)
+    view = view.cast("B")
+    left, whole = bytearray(16), len(view) // STEP
+    folding(
+        np.frombuffer(view, np.uint8), np.frombuffer(left, np.uint8), 1, 1, len(view), 0, whole,
+        (value & 0xFFFFFFFF) ^ 0xFFFFFFFF,
+    )  # fmt: skip
+    rest = zlib.crc32(
+        memoryview(left), 0xFFFFFFFF
+    )  # so zlib begins with zero, which the start is in by now
+    return zlib.crc32(view[whole * STEP :], rest)
 
 
 def remainder(power: int) -> int:

@@ -150,7 +150,9 @@ def _recorded(
     """Lines that make the node of the results r0, r1, ... with the arrays v0, v1, ..."""
     kept = _kept(operation, present)
     live = _live(operation, count)
-    tensors, edges, arrays = [], [], []
+    tensors: list[str] = []
+    edges: list[str] = []
+    arrays: list[str] = []
     for _, operand, output in kept:
         if operand is not None:
             found = operation.operands[operand], f"n{operand}", f"a{operand}"

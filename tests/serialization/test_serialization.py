@@ -45,6 +45,43 @@ def test_every_dtype_survives(name: str) -> None:
     assert y.tolist() == x.tolist()
 
 
+class Plain:
+    """A file that can only read, seek and tell, and reads little at once."""
+
+    def __init__(self, inner: io.BytesIO):
+        self.inner, self.seek, self.tell = inner, inner.seek, inner.tell
+
+    def read(self, size: int = -1) -> bytes:
+        return self.inner.read(size if size < 2000 else size // 2)
+
+
+@pytest.mark.parametrize("wrap", [Plain, lambda file: file])
+def test_large_records_by_either_way_of_reading(wrap: type) -> None:
+    """Read into place or copied; a changed byte is found."""
+    buffer = io.BytesIO()
+    x = torch.arange(30_001, dtype=torch.int64)
+    torch.save(x, buffer)
+    whole = buffer.getvalue()
+    assert torch.equal(torch.load(wrap(io.BytesIO(whole))), x)
+    at = whole.index(x[15_000:15_004].numpy().tobytes())
+    for place in (at, at + 9):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        with pytest.raises(SerializationError, match="checksum"):
+            torch.load(wrap(io.BytesIO(damaged)))
+
+
+def test_a_file_that_ends_while_it_is_read() -> None:
+    class Ending(io.BytesIO):
+        def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+            return 0 if len(into) > 100_000 else super().readinto(into)
+
+    buffer = Ending()
+    torch.save(torch.arange(30_001), buffer)
+    with pytest.raises(SerializationError, match="cut short"):
+        torch.load(buffer)
+
+
 def test_views_keep_sharing() -> None:
     x = torch.arange(6.0)
     out = round_trip({"whole": x, "part": x[2:4], "table": x.view(2, 3).t()})
