@@ -96,6 +96,10 @@ ALIGNED = 1 << 14
 """Bytes from which arrays that no kernel makes are put here as well."""
 
 
+_FEW = 4096
+"""Elements below which zeros are NumPy's. Asking NumPy first would clear large arrays twice."""
+
+
 def fresh(shape: Any, dtype: Any) -> Any:
     """`np.empty`, in this memory where the array is large; small ones do not load the compiler."""
     if math.prod(shape) * dtype.itemsize < ALIGNED:
@@ -105,12 +109,10 @@ def fresh(shape: Any, dtype: Any) -> Any:
 
 def zeros(shape: Any, dtype: Any) -> Any:
     """`np.zeros`, in this memory where the array is large but not so large that it is not kept."""
-    array = np.zeros(
-        shape, dtype
-    )  # asked for first: it costs less than multiplying sizes in Python
-    if not ALIGNED <= array.nbytes <= LIMIT:
-        return array
-    return full(array.shape, dtype, 0)
+    count = math.prod(shape)
+    if count < _FEW or count * dtype.itemsize > LIMIT:
+        return np.zeros(shape, dtype)
+    return full(shape, dtype, 0)
 
 
 def full(shape: Any, dtype: Any, value: Any) -> Any:
