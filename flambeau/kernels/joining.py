@@ -26,59 +26,62 @@ SHORT = 256
 def concatenate(arrays: Sequence[Any], dim: int) -> Any:
     """np.concatenate, in the order of C."""
     first = arrays[0]
-    if first.nbytes * len(arrays) < SMALL or not _alike(arrays, dim):
+    fits = first.nbytes * len(arrays) >= SMALL and -first.ndim <= dim < first.ndim and enabled()
+    at = dim + first.ndim if dim < 0 else dim
+    if not fits or not _alike(arrays, at):
         return np.concatenate(arrays, dim)
-    dim %= first.ndim
-    shape = list(first.shape)
-    shape[dim] = sum([array.shape[dim] for array in arrays])
-    return _joined(arrays, tuple(shape), math.prod(shape[:dim]), dim)
+    shape = first.shape
+    size = sum([array.shape[at] for array in arrays])
+    return _joined(arrays, (*shape[:at], size, *shape[at + 1 :]), math.prod(shape[:at]), at)
 
 
 def stack(arrays: Sequence[Any], dim: int) -> Any:
     """np.stack, in the order of C."""
     first = arrays[0]
-    at = dim % (first.ndim + 1)
-    fits = first.nbytes * len(arrays) >= SMALL and -first.ndim <= dim + 1 <= first.ndim + 1
-    if not fits or any(array.shape != first.shape for array in arrays):
+    shape, ndim = first.shape, first.ndim
+    fits = first.nbytes * len(arrays) >= SMALL and -ndim <= dim + 1 <= ndim + 1 and enabled()
+    at = dim + ndim + 1 if dim < 0 else dim
+    if not fits or not ndim or any([array.shape != shape for array in arrays]):  # noqa: C419
         return np.stack(arrays, dim)
-    if not first.ndim or not _alike(arrays, 0):
+    if not _alike(arrays, 0):
         return np.stack(arrays, dim)
-    shape = (*first.shape[:at], len(arrays), *first.shape[at:])
-    return _joined(arrays, shape, math.prod(first.shape[:at]), at)
+    made = (*shape[:at], len(arrays), *shape[at:])
+    return _joined(arrays, made, math.prod(shape[:at]), at)
 
 
-def _alike(arrays: Sequence[Any], dim: int) -> bool:
+def _alike(arrays: Sequence[Any], at: int) -> bool:
     """Arrays of one dtype that fit together: of others NumPy chooses the dtype, or complains."""
     first = arrays[0]
-    if not enabled() or not -first.ndim <= dim < first.ndim or first.dtype.hasobject:
+    shape, dtype = first.shape, first.dtype
+    if dtype.hasobject:
         return False
-    shape, at = list(first.shape), dim % first.ndim
     for array in arrays:
-        if array.__class__ is not np.ndarray or array.dtype is not first.dtype:
+        if array.__class__ is not np.ndarray or array.dtype is not dtype:
             return False
-        if array.ndim != first.ndim or not array.flags.aligned:
-            return False
-        shape[at] = array.shape[at]
-        if array.shape != tuple(shape):
+        own = array.shape
+        if own == shape:
+            continue
+        if len(own) != len(shape) or own[:at] != shape[:at] or own[at + 1 :] != shape[at + 1 :]:
             return False
     return True
 
 
 def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) -> Any:
-    first = arrays[0]
-    made = memory.empty(shape, first.dtype)
+    dtype = arrays[0].dtype
+    made = memory.empty(shape, dtype)
     if not made.size:
         return made
-    unit = 8 if first.itemsize % 8 == 0 else first.itemsize
-    table, at = [], 0
+    unit = 8 if dtype.itemsize % 8 == 0 else dtype.itemsize
+    words, at, each = [], 0, rows * unit
     for array in arrays:
-        if unit not in ELEMENTS or not array.flags.c_contiguous:
+        flags = array.flags
+        if unit not in ELEMENTS or not flags.c_contiguous or not flags.aligned:
             return _part_by_part(arrays, made, dim)
-        run = array.nbytes // (rows * unit)
-        table.append((id(array), run, at))
+        run = array.nbytes // each
+        words += (id(array), run, at)
         at += run
     _joiner(ELEMENTS[unit], at * unit <= SHORT)(
-        made, np.array(table, np.int64), rows, at, made.nbytes // 4, int(rows == 1), len(arrays)
+        made, np.array(words, np.int64), rows, at, made.nbytes // 4, int(rows == 1), len(arrays)
     )
     return made
 
