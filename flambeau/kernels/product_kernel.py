@@ -59,7 +59,7 @@ def multiplying(shape: Shape) -> Callable[..., int]:
             pack("pack", shape.columns, shape.element, shape.lanes, code.declarations),
         ]
         facts = Facts(code)
-        panel = code.scratch((facts.k * shape.columns + 2 * shape.lanes) * shape.item)
+        panel = code.scratch((facts.k * shape.columns + shape.lanes) * shape.item + 64)
         line = panel.code.emit(f"ptrtoint ptr {panel.name} to i64", "i64")
         with code.rows() as row:
             Block(code, shape, facts, code.at(panel, "i8", -line & 63)).compute(row)
