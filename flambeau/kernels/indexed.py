@@ -39,7 +39,7 @@ def take(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    if len(key) == 1 and key[0].__class__ is np.ndarray and key[0].dtype == bool:
+    if len(key) == 1 and key[0].__class__ is np.ndarray and key[0].dtype.kind == "b":
         return selecting.selected(x, key[0])
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and runs.reads(x, key[0]):
