@@ -14,7 +14,6 @@ from .code import BITS
 from .copying import ELEMENTS
 from .stretch import fill as fill_stretch
 
-
 SMALL = 1 << 14
 """Elements up to which NumPy takes less time."""
 
