@@ -14,6 +14,19 @@ from .code import BITS
 from .copying import ELEMENTS
 from .stretch import fill as fill_stretch
 
+SMALL = 1 << 14
+"""Elements up to which NumPy takes less time."""
+
+
+def write(array: Any, value: Any) -> None:
+    """``array.fill(value)``, for any array and number."""
+    if array.size <= SMALL or not array.flags.c_contiguous or not array.flags.writeable:
+        array.fill(value)
+    else:
+        given = np.empty((), array.dtype)
+        given.fill(value)
+        fill(array, given)
+
 
 def fill(array: Any, value: Any) -> None:
     """``array[...] = value``; threads share the work.

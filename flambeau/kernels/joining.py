@@ -72,7 +72,8 @@ def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) 
     if not made.size:
         return made
     unit = 8 if dtype.itemsize % 8 == 0 else dtype.itemsize
-    words, at, each = [], 0, rows * unit
+    words: list[int] = []
+    at, each = 0, rows * unit
     for array in arrays:
         flags = array.flags
         if unit not in ELEMENTS or not flags.c_contiguous or not flags.aligned:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.inference import WRITTEN
 from ..autograd.mode import mode
 from ..core.number import converted, number
@@ -73,7 +74,7 @@ def _written(self: Tensor, value: Any) -> Tensor:
     """Fill memory of which nobody keeps a history."""
     try:
         with quiet():
-            self._array.fill(value)
+            kernels.filling.write(self._array, value)
     except ValueError:
         check_writable(self)
         raise
@@ -104,7 +105,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     if value.__class__ is float and -3e38 < value < 3e38 and not _has_history(self):
         own = self._kind.dtype
         if own.is_floating_point and own.itemsize > 2 and self._array.flags.writeable:
-            self._array.fill(value)  # the usual call
+            kernels.filling.write(self._array, value)  # the usual call
             finish_write(self, None)
             return self
     is_tensor = isinstance(value, Tensor)

@@ -29,7 +29,7 @@ FULL = slice(None)
 def _any_size(monkeypatch, guard):
     """Small arrays go to machine code, too, and what kernels make lies between guard zones."""
     for module, small in (
-        (copying, 0), (extreme, 0), (indexed, -1), (joining, 0), (masking, 0), (scan, 0), (selecting, 0), (sorting, 0),
+        (copying, 0), (extreme, 0), (filling, 0), (indexed, -1), (joining, 0), (masking, 0), (scan, 0), (selecting, 0), (sorting, 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, "SMALL", small)
         guard(module)
@@ -268,6 +268,10 @@ def test_copying_and_filling(dtype, seed):
     assert (room[7 : 7 + x.size] == value).all()
     assert (room[:7] == 1).all()
     assert (room[7 + x.size :] == 1).all()
+    expected = frame.twin()
+    expected.array.fill(value)
+    filling.write(frame.array, value)
+    assert frame.whole.tobytes() == expected.whole.tobytes()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
