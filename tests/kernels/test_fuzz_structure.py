@@ -29,7 +29,8 @@ FULL = slice(None)
 def _any_size(monkeypatch, guard):
     """Small arrays go to machine code, too, and what kernels make lies between guard zones."""
     for module, small in (
-        (copying, 0), (extreme, 0), (filling, 0), (indexed, -1), (joining, 0), (masking, 0), (scan, 0), (selecting, 0), (sorting, 0),
+        (copying, 0), (extreme, 0), (filling, 0), (indexed, -1), (joining, 0), (masking, 0),
+        (scan, 0), (selecting, 0), (sorting, 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, "SMALL", small)
         guard(module)
