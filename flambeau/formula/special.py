@@ -74,6 +74,13 @@ def _gauss(x: Expression) -> Expression:
     return exp(-(head * head)) * exp((head - x) * (head + x))
 
 
+def _half_gauss(x: Expression) -> Expression:
+    """exp(-x^2 / 2) with the rounding error of x^2 compensated."""
+    x = where(x > 40, 40.0, where(x < -40, -40.0, x))
+    head = rint(x * 16) / 16
+    return exp(square(head) * -0.5) * exp((head - x) * (head + x) * 0.5)
+
+
 def _erf_near(x: Expression) -> Expression:
     return x * chebyshev(between(square(x), 0.0, 1.0), c.ERF)
 
@@ -111,7 +118,9 @@ derivative(erfcx)(lambda g, out, x: (g * (2 * x * out - 2 / ROOT_PI),))
 
 @expanded
 def ndtr(x: Expression) -> Expression:
-    return erfc(x * (-1 / ROOT_2)) * 0.5
+    size, t = absolute(x), x * (1 / ROOT_2)
+    tail = _half_gauss(size) * _scaled_tail(size * (1 / ROOT_2)) * 0.5
+    return where(size < 0.7, 0.5 + _erf_near(t) * 0.5, where(x < 0, tail, 1 - tail))
 
 
 @expanded
@@ -122,9 +131,9 @@ def gate(x: Expression) -> Expression:
 
 @expanded
 def log_ndtr(x: Expression) -> Expression:
-    t = x * (1 / ROOT_2)
-    below = where(x < -1, t, -1.0)
-    return where(x < -1, log(_scaled_tail(-below) / 2) - square(below), log1p(erfc(t) * -0.5))
+    below = where(x < -1, x, -1.0)
+    far = log(_scaled_tail(below * (-1 / ROOT_2)) / 2) - square(below) * 0.5
+    return where(x < -1, far, log1p(-ndtr(-x)))
 
 
 def _quantile(q: Expression, tail: Expression) -> Expression:
@@ -208,15 +217,26 @@ def lgamma(x: Expression) -> Expression:
     return where(left, where(equal(absolute(x), math.inf), math.inf, reflected), right)
 
 
+def _digamma_right(x: Expression) -> Expression:
+    """digamma for x >= 0: near its zero from [1, 2], which recurrence comes down or up to; from 10 on a series."""
+    low = x < 1
+    y, total = where(low, x + 1, where(x < 10, x, 1.5)), where(low, -reciprocal(x), 0.0)
+    for _ in range(8):
+        high = y >= 2
+        y = where(high, y - 1, y)
+        total = where(high, total + reciprocal(y), total)
+    root, rest = c.DIGAMMA_ROOT
+    small = total + ((y - root) - rest) * chebyshev(y * 2 - 3, c.DIGAMMA_NEAR)
+    big = where(x < 10, 10.0, x)
+    inverse = reciprocal(square(big))
+    series = log(big) - 0.5 / big - inverse * horner(inverse, c.DIGAMMA)
+    return where(x < 10, small, series)
+
+
 @expanded
 def digamma(x: Expression) -> Expression:
     left = x < 0
-    y, total = where(left, 1 - x, x), constant(0.0)
-    for _ in range(10):
-        low = y < 10
-        total, y = where(low, total - reciprocal(y), total), where(low, y + 1, y)
-    inverse = reciprocal(square(y))
-    right = total + (log(y) - 0.5 / y - inverse * horner(inverse, c.DIGAMMA))
+    right = _digamma_right(where(left, 1 - x, x))
     reflected = right - math.pi * _cotangent_pi(x)
     pole = logical_and(left, equal(x, floor(x)))
     return where(pole, math.nan, where(left, reflected, right))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..formula.expression import Domain
-from . import function, hyperbolic, power, remainder, segment, trigonometry
+from . import function, hyperbolic, power, remainder, segment, trigonometry, wide
 from .code import Code, Value, choose
 
 
@@ -203,3 +203,6 @@ def call(code: Code, name: str, domain: Domain, args: list[Value], elements: dic
 
 def _rank(element: str) -> int:
     return ("i1", "i8", "i16", "i32", "i64", "float", "double").index(element)
+
+
+SINGLE |= {name: wide.wide(name, call) for name in wide.NAMES}
