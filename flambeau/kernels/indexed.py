@@ -247,6 +247,7 @@ def _outside(sizes: Sequence[int]) -> IndexError:
 @cache
 def _range() -> Callable[..., int]:
     """Reports 1 where an element less `low`, as an unsigned number, is not below `count`."""
+
     def write(code: Body) -> None:
         lanes = code.lanes
         low, count = code.splat(code.n["low"]), code.splat(code.n["count"])

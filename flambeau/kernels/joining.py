@@ -104,6 +104,7 @@ def _part_by_part(arrays: Sequence[Any], made: Any, dim: int) -> Any:
 def _joiner(element: str, short: bool) -> Callable[..., int]:
     """A row of the result has a run of each part; `parts` are the array objects, the lengths of their runs, and
     the places of those in a row. Where there is one row, threads share its elements."""
+
     def write(code: Body) -> None:
         if short:
             with code.loop(code.zero, code.n["count"]) as part:

@@ -75,6 +75,7 @@ def _counter() -> Callable[..., int]:
 def _packer(element: str) -> Callable[..., int]:
     """Each element is stored behind the last one taken, and the place moves on if it counts: no branch. That
     may touch one element too many, so it happens on the stack."""
+
     def write(code: Body) -> None:
         packed = code.slot(f"[{BLOCK + 1} x {element}]")
         with code.rows() as block:
