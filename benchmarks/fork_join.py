@@ -18,7 +18,7 @@ import os
 
 import flambeau as torch
 from flambeau.kernels import runtime
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 
 PAUSES = (0, 10, 100, 1000)
 LIMIT_US = 5.0

@@ -97,7 +97,8 @@ def _kernels() -> Rows:
     if not kernels.enabled():
         yield "kernels", "off: formulas are evaluated with NumPy"
         return
-    from .kernels.machine import disk, machine
+    from .kernels.machine import disk
+    from .kernels.process import machine
 
     yield "kernels", f"native, vectors of {machine().bits} bits"
     files = list(disk.folder.glob("*.o")) if disk.usable(disk.folder) else []

@@ -18,7 +18,7 @@ import numpy as np
 from . import convolution_lane, convolution_map, convolution_plane, memory
 from .code import BITS
 from .convolution_lane import Form
-from .machine import machine
+from .process import machine
 from .slab import Slab, slab
 from .tile import Shape, fitting
 

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from .call import Body, kernel
-from .machine import machine
+from .process import machine
 
 CHAINS = 12
 """Multiply-adds under way at once: more than any processor's latency times its units needs, and

@@ -20,7 +20,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import memory, pool, runtime
+from . import pool, runtime
 from .pool import Pool, usable_processors
 
 LIMIT = 256 << 20
@@ -28,7 +28,7 @@ LIMIT = 256 << 20
 
 
 class Machine:
-    """Compiles text and keeps the results alive. Made once, by `machine()`."""
+    """Compiles text and keeps the results alive. Made once, by `process.machine`."""
 
     def __init__(self) -> None:
         llvm.initialize_native_target()
@@ -215,13 +215,3 @@ class Disk:
 
 
 disk = Disk()
-_machine: list[Machine] = []
-
-
-def machine() -> Machine:
-    """The one machine of this process."""
-    if not _machine:
-        _machine.append(Machine())
-        _machine[0].start_pool()
-        memory.start(_machine[0])
-    return _machine[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import runtime
 from .code import Code, Value
-from .machine import machine
+from .process import machine
 
 _BYTES = runtime.HEAD + 16  # where the content of a bytes object begins
 _MEMBER_OFFSET = 16  # of the slot's offset, within its PyMemberDef

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
 from .pool import usable_processors
+from .process import enabled, machine
 
 _chosen: list[int] = []
 
@@ -25,8 +25,6 @@ def set_number(threads: int) -> None:
     if blas is not None:
         blas(threads)
     if enabled():
-        from .machine import machine
-
         pool = machine().pool
         if pool is not None:
             pool.resize(threads)

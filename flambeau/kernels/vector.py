@@ -11,7 +11,7 @@ import numpy as np
 from . import memory
 from .call import Body, kernel
 from .code import BITS, Value, smaller
-from .machine import machine
+from .process import machine
 from .product import ELEMENTS, product
 from .tile import within
 

@@ -15,7 +15,7 @@ PROGRAM = """
 import flambeau as torch
 x = torch.arange(5.) * 2 + 1
 print(x.exp().sum().item())
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 print(machine().compiled, machine().loaded)
 """
 
@@ -123,7 +123,7 @@ def test_import_does_not_load_the_compiler(tmp_path):
 
 
 def test_invalid_text_is_an_error_and_no_crash():
-    from flambeau.kernels.machine import machine
+    from flambeau.kernels.process import machine
 
     with pytest.raises(RuntimeError):
         machine().compile("define i32 @f() { ret i64 0 }")

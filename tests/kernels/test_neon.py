@@ -51,9 +51,9 @@ def reason_to_skip() -> str:
 
 def pretend() -> list[str]:
     """Make this process an aarch64 with NEON, as far as texts go. Gives the list of the texts to come."""
-    from flambeau.kernels import machine as module
+    from flambeau.kernels.process import machine
 
-    made = module.machine()  # the pool is the real processor's
+    made = machine()  # the pool is the real processor's
     texts: list[str] = []
     right = made.address
 

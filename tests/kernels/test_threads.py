@@ -169,7 +169,7 @@ FORKED = """
 import os, signal, sys, threading
 import numpy as np
 import flambeau as torch
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 torch.set_num_threads(3)
 x = torch.arange(300_000, dtype=torch.float32)
 want = 2 * x.numpy()
