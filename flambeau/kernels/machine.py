@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
 import stat
 import tempfile
 import threading
@@ -20,8 +19,9 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import memory, pool, runtime
+from . import memory, pool, runtime, target
 from .pool import Pool, usable_processors
+from .processor import is_arm
 
 LIMIT = 256 << 20
 """Bytes of the cache on disk; the files used longest ago go first."""
@@ -33,8 +33,7 @@ class Machine:
     def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        self.processor = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features()
+        self.processor, self.features = target.chosen()
         self.target = llvm.Target.from_default_triple().create_target_machine(
             cpu=self.processor, features=self.features.flatten(), opt=2
         )
@@ -55,14 +54,22 @@ class Machine:
     @cached_property
     def has_half(self) -> bool:
         """Does it convert between float16 and float32?"""
-        return bool(self.features.get("f16c")) or platform.machine() in ("arm64", "aarch64")
+        return bool(self.features.get("f16c")) or is_arm()
+
+    @property
+    def has_fused_step(self) -> bool:
+        """Has it an instruction for a * b + c, rounded once? Else LLVM calls a function for each lane."""
+        return is_arm() or bool(self.features.get("fma") or self.features.get("fma4"))
 
     @cached_property
     def versions(self) -> str:
         """What a cached object depends on besides its text."""
         return "\n".join(
-            (llvmlite.__version__, self.processor, self.features.flatten(), str(runtime.INDEX))
-        )
+            (
+                llvmlite.__version__, self.target.triple, self.processor, self.features.flatten(),
+                str(runtime.INDEX),
+            )
+        )  # fmt: skip
 
     def address(self, text: str) -> int:
         """Compile a module whose door is called @SYMBOL, and give the door's address."""
@@ -97,7 +104,7 @@ class Machine:
         """Threads for large arrays, where the system has POSIX ones."""
         self.pool: Pool | None = None
         if os.name == "posix":
-            text = pool.text(platform.machine())
+            text = pool.text()
             run = self.address(text)
             helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
             self.pool = Pool(run, helper)
