@@ -7,9 +7,13 @@ Nothing here knows of tensors.
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from ..formula.program import Program
 
@@ -41,17 +45,64 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
+FREE_THREADED = "free-threading build" in sys.version
+"""Machine code relies on the interpreter lock, so it is off where Python is built without."""
+
 _state: list[bool] = []
+_why: list[str] = []
 _waiting: list[tuple[dict, str, type, tuple[str, ...]]] = []
 
 
 def enabled() -> bool:
-    """Are kernels compiled? Not with FLAMBEAU_KERNELS=0, without llvmlite, or on an unknown Python."""
+    """Are kernels compiled? If not, `why_off` says why; it warns once unless that was asked for."""
     if not _state:
-        _state.append(os.environ.get("FLAMBEAU_KERNELS", "1") != "0" and _possible())
-        for namespace, name, cls, slots in _waiting if _state[0] else ():
+        why = _reason()
+        _state.append(not why)
+        _why[:] = [why]
+        for namespace, name, cls, slots in _waiting if not why else ():
             namespace[name] = constructor(cls, *slots)
+        if why and why != _ASKED:
+            _warn(why)
     return _state[0]
+
+
+def why_off() -> str:
+    """Why no kernels are compiled; empty where they are."""
+    return "" if enabled() else _why[0]
+
+
+_ASKED = "FLAMBEAU_KERNELS=0 is set"
+
+
+def _reason() -> str:
+    """Why kernels cannot be compiled here, if so. The compiler loads last."""
+    if os.environ.get("FLAMBEAU_KERNELS", "1") == "0":
+        return _ASKED
+    if FREE_THREADED:
+        return "machine code relies on the interpreter lock, and this Python is a free-threaded build"
+    from . import layout, processor
+
+    if processor.kind() not in processor.KINDS:
+        return f"none are written for {processor.kind()} processors, only for x86-64 and arm64"
+    unknown = layout.fault()
+    if unknown:
+        return f"{unknown}, with Python {platform.python_version()} and NumPy {np.__version__}"
+    try:
+        import llvmlite.binding  # noqa: F401
+    except (ImportError, OSError) as error:
+        return f"llvmlite cannot be imported ({error}); 'pip install llvmlite' where it has a wheel"
+    return ""
+
+
+def _warn(why: str) -> None:
+    import warnings
+
+    warnings.warn(
+        f"native kernels are off, NumPy computes instead, more slowly: {why}. "
+        "FLAMBEAU_KERNELS=0 chooses that, without this warning",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def constructor(cls: type, *slots: str) -> Callable[..., Any]:
@@ -64,9 +115,7 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     if _state and _state[0]:
         from .slotted import native
 
-        made = native(cls, *slots)
-        if made is not None:
-            return made
+        return native(cls, *slots)
     lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
     lines += [f"    made.{name} = {name}" for name in slots]
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
@@ -81,14 +130,6 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
     """
     namespace[name] = constructor(cls, *slots)
     _waiting.append((namespace, name, cls, slots))
-
-
-def _possible() -> bool:
-    try:
-        from . import machine, runtime
-    except ImportError:
-        return False
-    return machine is not None and runtime.layout_is_known()
 
 
 def build(
@@ -165,3 +206,7 @@ def get_num_threads() -> int:
     from . import threads as module
 
     return module.get_number()
+
+
+if FREE_THREADED:
+    enabled()  # to say so when flambeau is imported, as what is switched off with the lock
