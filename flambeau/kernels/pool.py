@@ -339,6 +339,11 @@ class Pool:
         self.words[_LIMIT] = min(threads - 1, self.helpers)
 
 
+def is_possible() -> bool:
+    """Has the system the threads that the pool is made of?"""
+    return os.name == "posix"
+
+
 def usable_processors() -> int:
     """How many this process may run on."""
     if hasattr(os, "sched_getaffinity"):
