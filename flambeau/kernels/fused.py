@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .code import Value
 
-_HALF = 26
-"""Bits of the upper half of a float64's 53: products of halves are exact."""
-
 
 def is_native() -> bool:
     """Has the processor that kernels are made for such an instruction?"""
@@ -43,7 +40,7 @@ def _in_two_parts(a: Value, b: Value, c: Value) -> Value:
 
 
 def product_and_lost(a: Value, b: Value) -> tuple[Value, Value]:
-    """A float64 product, and what its rounding lost, exactly."""
+    """A float64 product, and what its rounding lost: to 2^-106 of it, and exactly if a has no more than 52 digits."""
     product = a * b
     (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
     left = a_high * b_high - product
@@ -51,7 +48,6 @@ def product_and_lost(a: Value, b: Value) -> tuple[Value, Value]:
 
 
 def _halves(x: Value) -> tuple[Value, Value]:
-    """x rounded to the nearest number of 26 bits, and the rest, which has no more."""
-    low = 53 - _HALF
-    high = ((x.bits() + (1 << low - 1)) & -(1 << low)).cast_bits("double")
+    """The upper 26 of 53 digits, and the lower. Cut off, not rounded: so no product of halves overflows first."""
+    high = (x.bits() & -(1 << 27)).cast_bits("double")
     return high, x - high
