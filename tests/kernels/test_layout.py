@@ -84,7 +84,9 @@ print(len(said), said[0].message)
 from flambeau import environment
 print(environment.report())
 """
-OTHER_PROCESSOR = UNKNOWN.replace("layout.TUPLE_ITEMS += 8", "import platform; platform.machine = lambda: 'RiscV64'")
+OTHER_PROCESSOR = UNKNOWN.replace(
+    "layout.TUPLE_ITEMS += 8", "import platform; platform.machine = lambda: 'RiscV64'"
+)
 
 
 @pytest.mark.parametrize(

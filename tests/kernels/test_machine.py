@@ -162,9 +162,9 @@ def test_what_is_private_on_windows(tmp_path, monkeypatch):
 
 
 def test_a_named_processor_has_what_it_and_the_host_have():
-    from flambeau.kernels import processor, target
-
     import llvmlite.binding as llvm
+
+    from flambeau.kernels import processor, target
 
     host = llvm.get_host_cpu_features()
     there = {name for name, has in host.items() if has}
@@ -189,7 +189,7 @@ def test_an_unknown_processor_is_an_error(tmp_path):
 @pytest.mark.skipif("x86" not in os.uname().machine, reason="names of x86 processors")
 def test_named_processors_do_not_share_a_cache(tmp_path):
     program = PROGRAM + "print(machine().bits, machine().processor)"
-    value, compiled, _, bits, name = run(tmp_path, program, FLAMBEAU_CPU="nehalem")
+    _, compiled, _, bits, name = run(tmp_path, program, FLAMBEAU_CPU="nehalem")
     assert (bits, name) == ("128", "nehalem")
     _, again, loaded, _, name = run(tmp_path, program, FLAMBEAU_CPU="sandybridge")
     assert (again, loaded, name) == (compiled, "0", "sandybridge")
