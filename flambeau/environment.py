@@ -80,7 +80,10 @@ def _processor() -> Rows:
     yield "LLVM target", llvm.get_host_cpu_name()
     yield "features", " ".join(f for f in _VECTOR_FEATURES if features.get(f)) or "none known"
     if os.environ.get("FLAMBEAU_CPU"):
-        yield "FLAMBEAU_CPU", f"{os.environ['FLAMBEAU_CPU']}, which kernels are compiled for instead"
+        yield (
+            "FLAMBEAU_CPU",
+            f"{os.environ['FLAMBEAU_CPU']}, which kernels are compiled for instead",
+        )
 
 
 def _execution() -> Rows:
@@ -106,7 +109,10 @@ def _kernels() -> Rows:
 
     yield "kernels", f"native, vectors of {machine().bits} bits"
     if disk.folder is None:
-        yield "kernel cache", "none, as there is no home folder; FLAMBEAU_CACHE_DIR may name another"
+        yield (
+            "kernel cache",
+            "none, as there is no home folder; FLAMBEAU_CACHE_DIR may name another",
+        )
         return
     sizes = [size for _, size, path in disk.files() if path.endswith(".o")]
     yield "kernel cache", f"{disk.folder}: {len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB"
