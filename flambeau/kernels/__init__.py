@@ -79,7 +79,9 @@ def _reason() -> str:
     if os.environ.get("FLAMBEAU_KERNELS", "1") == "0":
         return _ASKED
     if FREE_THREADED:
-        return "machine code relies on the interpreter lock, and this Python is a free-threaded build"
+        return (
+            "machine code relies on the interpreter lock, and this Python is a free-threaded build"
+        )
     from . import layout, processor
 
     if processor.kind() not in processor.KINDS:
@@ -88,7 +90,7 @@ def _reason() -> str:
     if unknown:
         return f"{unknown}, with Python {platform.python_version()} and NumPy {np.__version__}"
     try:
-        import llvmlite.binding  # noqa: F401
+        import llvmlite.binding
     except (ImportError, OSError) as error:
         return f"llvmlite cannot be imported ({error}); 'pip install llvmlite' where it has a wheel"
     return ""

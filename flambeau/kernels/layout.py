@@ -56,7 +56,10 @@ def memory_at(address: int, count: int) -> bytes:
 @cache
 def _write() -> Any:
     write = ctypes.CDLL(None, use_errno=True).write
-    write.argtypes, write.restype = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t], ctypes.c_ssize_t
+    write.argtypes, write.restype = (
+        [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t],
+        ctypes.c_ssize_t,
+    )
     return write
 
 
@@ -129,7 +132,9 @@ def _slots() -> Iterator[bool]:
 def _builtins() -> Iterator[bool]:
     """One of our own, whose two words are known: they are what `watching` exchanges. It is never called."""
     own, address = object(), ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
-    definition = runtime.immortal(runtime.MethodDefinition(b"probe", address, runtime.FASTCALL, None))
+    definition = runtime.immortal(
+        runtime.MethodDefinition(b"probe", address, runtime.FASTCALL, None)
+    )
     made = runtime.function_of(definition, own)
     yield words_at(id(made) + HEAD, 2) == (ctypes.addressof(definition), id(own))
 

@@ -81,7 +81,8 @@ def slot_offset(cls: type, name: str) -> int:
     descriptor = next((b.__dict__[name] for b in cls.__mro__ if name in b.__dict__), None)
     if descriptor is None:
         raise AttributeError(f"{cls.__name__} has no slot {name}")
-    probe, value = object.__new__(cls), object()
+    probe: Any = object.__new__(cls)
+    value = object()
     descriptor.__set__(probe, value)
     content = ctypes.string_at(id(probe), cls.__basicsize__)
     words = struct.unpack(f"{len(content) // 8}q", content)

@@ -10,6 +10,7 @@ from . import runtime
 from .code import Code, Value
 from .machine import machine
 
+
 def native(cls: type, *names: str) -> Callable[..., Any]:
     """The constructor as machine code."""
     words = struct.pack(
