@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..formula.program import Program
-from .process import enabled, known_enabled, when_enabled
+from .process import enabled, known_enabled, when_enabled, why_off
 
 _LAZY = {
     "copying",
@@ -52,9 +52,7 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     if known_enabled():
         from .slotted import native
 
-        made = native(cls, *slots)
-        if made is not None:
-            return made
+        return native(cls, *slots)
     lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
     lines += [f"    made.{name} = {name}" for name in slots]
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
@@ -149,3 +147,7 @@ def get_num_threads() -> int:
     from . import threads as module
 
     return module.get_number()
+
+
+if FREE_THREADED:
+    enabled()  # to say so when flambeau is imported, as what is switched off with the lock
