@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..formula.program import Program
-from .process import enabled, known_enabled, when_enabled, why_off
+from .process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
 
 _LAZY = {
     "copying",

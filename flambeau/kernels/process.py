@@ -66,7 +66,7 @@ def _reason() -> str:
     if unknown:
         return f"{unknown}, with Python {platform.python_version()} and NumPy {np.__version__}"
     try:
-        import llvmlite.binding
+        import llvmlite.binding  # noqa: F401
     except (ImportError, OSError) as error:
         return f"llvmlite cannot be imported ({error}); 'pip install llvmlite' where it has a wheel"
     return ""
