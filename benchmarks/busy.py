@@ -20,7 +20,7 @@ import time
 import numpy as np
 
 import flambeau as torch
-from flambeau.formula.special import ndtr
+from flambeau.formula.special.special import ndtr
 from flambeau.ops import pointwise
 
 SPIN = "import os\nif hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {%d})\nwhile True: pass"

@@ -24,7 +24,9 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits.py"
 
 WATCHED = r"""
 import json, runpy, sys, time
-from flambeau.kernels import dispatch, machine, process
+from flambeau.kernels.loops import dispatch
+from flambeau.kernels.runtime import jit as machine
+from flambeau.kernels.runtime import process
 
 seconds = {"written": 0.0, "compiled": 0.0, "loaded": 0.0}
 kernels = []

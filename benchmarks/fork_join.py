@@ -17,8 +17,8 @@ import ctypes
 import os
 
 import flambeau as torch
-from flambeau.kernels import pool, runtime
-from flambeau.kernels.process import machine
+from flambeau.kernels.runtime import layout, pool
+from flambeau.kernels.runtime.process import machine
 
 PAUSES = (0, 10, 100, 1000)
 LIMIT_US = 5.0
@@ -95,7 +95,7 @@ done:
 def times(pause: int, threads: int, count: int, meeting: bool) -> list[float]:
     """Microseconds of each fork-join after a pause of so many microseconds, sorted."""
     address = machine().address(TEXT)
-    run, pool = (runtime.TABLE[runtime.INDEX[name]] for name in ("pool_run", "pool"))
+    run, pool = (layout.TABLE[layout.INDEX[name]] for name in ("pool_run", "pool"))
     found = (ctypes.c_int64 * count)()
     function = ctypes.CFUNCTYPE(
         None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 5, ctypes.c_void_p

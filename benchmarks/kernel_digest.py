@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-JIT = "flambeau.kernels.machine"  # where Machine is; --jit names another place
+JIT = "flambeau.kernels.runtime.jit"  # where Machine is; --jit names another place
 
 
 class Recorder:

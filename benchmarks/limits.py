@@ -24,8 +24,8 @@ import numpy as np
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.kernels import limits
-from flambeau.kernels.process import machine
+from flambeau.kernels.inspect import roofline
+from flambeau.kernels.runtime.process import machine
 
 F = torch.nn.functional
 Work = tuple[Callable[[], Any], int, int]
@@ -109,9 +109,9 @@ WORKLOADS: dict[str, Callable[[], Work]] = {
 def print_limits() -> None:
     """The machine's limits on one thread and on all."""
     for title, shared in (("one thread", False), ("all threads", True)):
-        rates = [limits.arithmetic_rate(element, shared) / 1e9 for element in ("float", "double")]
+        rates = [roofline.arithmetic_rate(element, shared) / 1e9 for element in ("float", "double")]
         print(
-            f"{title:12s} copy {limits.copy_rate(shared=shared) / 1e9:7.1f} GB/s   "
+            f"{title:12s} copy {roofline.copy_rate(shared=shared) / 1e9:7.1f} GB/s   "
             f"multiply-adds {rates[0]:7.1f} GFLOP/s float32, {rates[1]:7.1f} float64"
         )
 
@@ -138,10 +138,13 @@ def main() -> None:
 def print_row(name: str, step: Callable[[], Any], moved: int, operations: int) -> float:
     """Measure a workload; give the larger of its shares."""
     step()
-    seconds = limits.fastest(step, seconds=0.3)
+    seconds = roofline.fastest(step, seconds=0.3)
     bandwidth, rate = moved / seconds, operations / seconds
     near = 1 << moved.bit_length() - 1  # small copies stay in caches, and so do small workloads
-    copied, done = bandwidth / limits.copy_rate(near), rate / limits.arithmetic_rate("float", True)
+    copied, done = (
+        bandwidth / roofline.copy_rate(near),
+        rate / roofline.arithmetic_rate("float", True),
+    )
     print(
         f"{name:30s}{1e6 * seconds:9.0f} us{bandwidth / 1e9:9.1f}{copied:9.0%}"
         f"{rate / 1e9:10.1f}{done:9.0%}",

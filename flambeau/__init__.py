@@ -27,10 +27,10 @@ from .core.printing import get_printoptions, printoptions, set_printoptions
 from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
+from .dispatch import lazy as _lazy
+from .dispatch.registry import NAMESPACES as _namespaces
 from .ops import families as _families
-from .ops import late as _late
-from .ops.constructor import LEGACY as _legacy_names
-from .ops.registry import NAMESPACES as _namespaces
+from .ops.create.constructor import LEGACY as _legacy_names
 from .torch_version import __version__
 
 newaxis = None
@@ -76,13 +76,13 @@ _LAZY = {
 _ELSEWHERE = {
     "save": "serialization",
     "load": "serialization",
-    "Generator": "core.generator",
-    "default_generator": "core.generator",
+    "Generator": "core.random.generator",
+    "default_generator": "core.random.generator",
     "vmap": "func",
     "get_num_threads": "kernels",
     "set_num_threads": "kernels",
-    "from_dlpack": "ops.dlpack",
-    "to_dlpack": "ops.dlpack",
+    "from_dlpack": "ops.tensor.dlpack",
+    "to_dlpack": "ops.tensor.dlpack",
     "UntypedStorage": "core.storage",
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
@@ -113,7 +113,7 @@ _ELSEWHERE = {
 
 
 def _inplace_names() -> frozenset[str]:
-    return import_module(f"{__name__}.ops.inplace_name").FUNCTIONS
+    return import_module(f"{__name__}.ops.tensor.inplace_name").FUNCTIONS
 
 
 def __getattr__(name: str) -> Any:
@@ -123,8 +123,8 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
         return value
-    if name in _late.FUNCTIONS:
-        value = globals()[name] = _late.function(name)
+    if name in _lazy.FUNCTIONS:
+        value = globals()[name] = _lazy.function(name)
         return value
     if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
@@ -133,7 +133,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_late.FUNCTIONS, *_inplace_names()})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_lazy.FUNCTIONS, *_inplace_names()})
 
 
 def is_tensor(obj: object) -> bool:

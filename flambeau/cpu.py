@@ -1,6 +1,6 @@
 """The CPU as a device, and the memory that results on it take.
 
-flambeau keeps freed memory for the next results (`flambeau.kernels.memory`), as PyTorch does on CUDA; the functions
+flambeau keeps freed memory for the next results (`flambeau.kernels.runtime.memory`), as PyTorch does on CUDA; the functions
 about memory are named like those of `torch.cuda`. Without native kernels nothing is kept, and all figures are zero.
 """
 
@@ -72,7 +72,7 @@ def memory_stats() -> dict[str, int]:
         >>> stats["kept_bytes"] <= stats["limit_bytes"]
         True
     """
-    from .kernels import memory
+    from .kernels.runtime import memory
 
     names = {"live": "allocated_bytes", "peak": "peak_bytes", "kept": "kept_bytes", "limit": "limit_bytes"}  # fmt: skip
     return {names.get(name, name): value for name, value in memory.stats().items()}
@@ -108,7 +108,7 @@ def reset_peak_memory_stats() -> None:
 
     Source: torch.cuda.reset_peak_memory_stats
     """
-    from .kernels import memory
+    from .kernels.runtime import memory
 
     memory.reset_peak()
 
@@ -118,7 +118,7 @@ def empty_cache() -> None:
 
     Source: torch.cuda.empty_cache
     """
-    from .kernels import memory
+    from .kernels.runtime import memory
 
     memory.release()
 
@@ -129,6 +129,6 @@ def set_cache_limit(limit: int) -> None:
     Raises:
         ValueError: The limit is negative.
     """
-    from .kernels import memory
+    from .kernels.runtime import memory
 
     memory.set_limit(limit)

@@ -89,7 +89,7 @@ def _processor() -> Rows:
 def _execution() -> Rows:
     yield from _kernels()
     from . import kernels
-    from .kernels import pool
+    from .kernels.runtime import pool
 
     alone = kernels.enabled() and not pool.is_possible()
     note = ", as kernels need POSIX threads for more; NumPy's matrix products have their own"
@@ -105,8 +105,8 @@ def _kernels() -> Rows:
     if not kernels.enabled():
         yield "kernels", f"off, formulas are evaluated with NumPy: {kernels.why_off()}"
         return
-    from .kernels.machine import disk
-    from .kernels.process import machine
+    from .kernels.runtime.jit import disk
+    from .kernels.runtime.process import machine
 
     yield "kernels", f"native, vectors of {machine().bits} bits"
     if disk.folder is None:

@@ -1,9 +1,9 @@
 """Discrete Fourier transforms under torch.fft's names: computed from the registry."""
 
-from .ops.late import load
-from .ops.registry import NAMESPACES
+from .dispatch.registry import NAMESPACES
+from .ops import families
 
-load("fourier")
+families.load("fft.fourier")
 globals().update(NAMESPACES["fft"])
 __all__ = sorted(NAMESPACES["fft"])
 

@@ -13,7 +13,7 @@ from .core.device import CPU, resolve
 from .core.kind import kind_of
 from .core.storage import legacy_class
 from .core.tensor import Tensor
-from .ops.constructor import LEGACY, construct
+from .ops.create.constructor import LEGACY, construct
 
 
 class tensortype(type):

@@ -1,7 +1,7 @@
 """Linear algebra under torch.linalg's names: computed from the registry."""
 
-from .ops.linear.check import LinAlgError
-from .ops.registry import NAMESPACES
+from .dispatch.registry import NAMESPACES
+from .ops.linalg.decompositions import LinAlgError
 
 globals().update(NAMESPACES["linalg"])
 __all__ = sorted((*NAMESPACES["linalg"], LinAlgError.__name__))

@@ -1,7 +1,7 @@
 """torch.overrides: classes and modes that handle torch's functions (``__torch_function__``).
 
 Importing this module makes all functions ask their operands whether they handle them; see "gates"
-in ops/override.py.
+in dispatch/torch_function.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from .core import handler as _handler
 from .core.handler import DisableTorchFunctionSubclass, handlers, handles
 from .core.tensor import Tensor
-from .ops.override import dispatch, gates
+from .dispatch.torch_function import dispatch, gates
 
 gates.close()
 

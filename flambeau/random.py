@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .core.device import device
-from .core.generator import default_generator
-from .ops.randomness import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .core.random.generator import default_generator
+from .ops.create.rand import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
 __all__ = [
     "fork_rng",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .core.result import RESULTS
-from .ops.late import load_all
+from .ops.families import load_all
 
 
 def __getattr__(name: str) -> Any:

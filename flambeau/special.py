@@ -1,9 +1,9 @@
 """torch.special: special functions by name, from the registry."""
 
-from .ops import late
-from .ops.registry import NAMESPACES
+from .dispatch.registry import NAMESPACES
+from .ops import families
 
-late.load("polynomial")
+families.load("elementwise.polynomial")
 globals().update(NAMESPACES["special"])
 __all__ = sorted(NAMESPACES["special"])
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import flambeau as torch
-from flambeau.ops import inplace_name
+from flambeau.ops.tensor import inplace_name
 
 SPREAD = torch.tensor([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
 

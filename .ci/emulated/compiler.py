@@ -6,7 +6,7 @@ from multiprocessing.connection import Listener
 
 import llvmlite.binding as llvm
 
-from flambeau.kernels.machine import Machine
+from flambeau.kernels.runtime.jit import Machine
 
 
 @cache

@@ -6,7 +6,7 @@ On PYTHONPATH this runs when Python starts. Text, processor and features are the
 import os
 from multiprocessing.connection import Client
 
-from flambeau.kernels.machine import Machine
+from flambeau.kernels.runtime.jit import Machine
 
 
 def compile_outside(machine: Machine, text: str) -> bytes:

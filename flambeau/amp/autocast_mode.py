@@ -11,7 +11,7 @@ from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
 from ..core.handler import entered, state
 from ..core.tensor import Tensor
-from ..ops.override import full_name, gates
+from ..dispatch.torch_function import full_name, gates
 from ..overrides import TorchFunctionMode
 
 _LOWER = frozenset(

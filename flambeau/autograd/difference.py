@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, wrap
 from .function import Function
 from .gradient import grad
@@ -117,7 +118,7 @@ class Check:
         self.fixed = [
             j
             for j, y in enumerate(outputs)
-            if isinstance(y, Tensor) and not y.requires_grad and y._kind.dtype.category >= 2
+            if isinstance(y, Tensor) and not y.requires_grad and y._kind.dtype.category >= FLOAT
         ]
 
     def run(self, fast: bool, dtypes: bool, undefined: bool, batched: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import kernels
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, wrap, wrap_view
 from .context import Context, alias
 from .history import rebase
@@ -255,7 +256,7 @@ def wrap_outputs(
     made = []
     for index, output in enumerate(outputs):
         if isinstance(output, Tensor):
-            differentiable = id(output) not in fixed and output._kind.dtype.category >= 2
+            differentiable = id(output) not in fixed and output._kind.dtype.category >= FLOAT
             if id(output) in dirty:
                 if node is not None and differentiable:
                     written(output, node.port(index))

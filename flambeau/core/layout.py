@@ -175,7 +175,7 @@ def _is_inside(shape: Sequence[int], strides: Sequence[int], i: int, j: int) -> 
 
 
 def _empty(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    return kernels.zeros.fresh(shape, np.dtype(dtype)) if xp is np else xp.empty(shape, dtype)
+    return kernels.array.zeros.fresh(shape, np.dtype(dtype)) if xp is np else xp.empty(shape, dtype)
 
 
 def empty_ordered(xp: Any, shape: Sequence[int], dtype: Any, order: Sequence[int]) -> Any:
@@ -237,7 +237,7 @@ def copy_of(array: Any, dtype: Any, given: memory_format | None = None) -> Any:
     """A copy of `array` in another dtype or memory format."""
     made = empty_like(array, dtype, given)
     if array.__class__ is np.ndarray:
-        kernels.copying.copy_into(made, array)
+        kernels.array.copy.copy_into(made, array)
     else:
         module_of(array).copyto(made, array, casting="unsafe")
     return made

@@ -6,7 +6,7 @@ Slots of a tensor:
     _node:  how it was made, for backward: None, a Leaf, a Node or a Port (see autograd/node.py).
     _cell:  ``[version, *weak references to views]``, one list for all tensors on the same memory.
             In-place writes count the version up; backward compares it with what it saved. Views of
-            memory without history are not in it: see "Views of plain memory" in ops/write.py.
+            memory without history are not in it: see "Views of plain memory" in dispatch/write.py.
     _base:  the tensor this one is a differentiable view of, or None.
     _grad:  what ``.grad`` gives; unset until there is one.
 """
@@ -418,7 +418,7 @@ def register(view: Tensor, cell: list) -> None:
 
 
 class_hooks: list[Callable[[type], None]] = []
-"""Called with each class of tensors when the first tensor of it is made; see ops/override.py."""
+"""Called with each class of tensors when the first tensor of it is made; see dispatch/torch_function.py."""
 _met: set[type] = {Tensor}
 
 

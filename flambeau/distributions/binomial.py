@@ -12,13 +12,7 @@ from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
 from .gamma import Gamma
-from .utils import (
-    broadcast_all,
-    lazy_property,
-    logits_to_probs,
-    one_of_two,
-    probs_to_logits,
-)
+from .utils import broadcast_all, lazy_property, logits_to_probs, one_of_two, probs_to_logits
 
 
 class _Counts(Distribution):

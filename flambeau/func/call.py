@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..core.tensor import Tensor
-from ..ops.structure import stack
+from ..ops.join.cat import stack
 
 
 def _merged(dicts: Any) -> dict[str, Tensor]:

@@ -8,18 +8,9 @@ from typing import Any
 
 from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor
-from ..ops.registry import NAMESPACES
-from ..ops.structure import stack
-from .transform import (
-    Forward,
-    _picked,
-    _settled,
-    gradients,
-    regrouped,
-    replaced,
-    settle,
-    with_aux,
-)
+from ..dispatch.registry import NAMESPACES
+from ..ops.join.cat import stack
+from .transform import Forward, _picked, _settled, gradients, regrouped, replaced, settle, with_aux
 from .tree import leaves, rebuild
 
 

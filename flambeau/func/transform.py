@@ -15,7 +15,7 @@ from ..autograd import grad as backward
 from ..autograd.mode import enable_grad
 from ..autograd.node import Leaf
 from ..core.tensor import Tensor
-from ..ops.registry import NAMESPACES
+from ..dispatch.registry import NAMESPACES
 from .tree import leaves, mapped, rebuild
 
 

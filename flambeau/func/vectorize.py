@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.generator import default_generator
+from ..core.dtype import FLOAT
+from ..core.random.generator import default_generator
 from ..core.tensor import Tensor
-from ..ops.structure import stack
+from ..ops.join.cat import stack
 from .tree import leaves, rebuild, spread
 
 
@@ -129,7 +130,7 @@ def _joined(name: str, parts: list[Any], dim: int | None) -> Any:
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
-    return a is b or np.array_equal(a._array, b._array, equal_nan=a.dtype.category >= 2)
+    return a is b or np.array_equal(a._array, b._array, equal_nan=a.dtype.category >= FLOAT)
 
 
 def vmap(

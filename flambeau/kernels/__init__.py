@@ -10,36 +10,21 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from .._lazy import attach
 from ..formula.program import Program
-from .process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
+from .runtime.process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
 
-_LAZY = {
-    "copying",
-    "drawing",
-    "extreme",
-    "filling",
-    "indexed",
-    "joining",
-    "limits",
-    "many",
-    "masking",
-    "memory",
-    "recurrence",
-    "scan",
-    "selecting",
-    "sorting",
-    "zeros",
-}
-"""Modules that load when first asked for: ``kernels.sorting.order(x, 0)``."""
-_ELSEWHERE = {"explain": "explanation"}
+_wing, __dir__ = attach(
+    __name__,
+    ("array", "convolution", "elementary", "gather", "inspect", "loops", "matmul", "nn", "runtime"),
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return import_module(f"{__name__}.{name}")
-    if name in _ELSEWHERE:
-        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    """Wings and their modules load when first asked for: ``kernels.array.sort.order(x, 0)``."""
+    if name == "explain":
+        return import_module(f"{__name__}.inspect.explain").explain
+    return _wing(name)
 
 
 def constructor(cls: type, *slots: str) -> Callable[..., Any]:
@@ -50,7 +35,7 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     and each recorded operation.
     """
     if known_enabled():
-        from .slotted import native
+        from .runtime.constructor import native
 
         return native(cls, *slots)
     lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
@@ -104,7 +89,7 @@ def build(
     """
     if not enabled():
         return None
-    from .dispatch import build_native  # the compiler loads with the first operation
+    from .loops.dispatch import build_native  # the compiler loads with the first operation
 
     return build_native(program, inputs, compute, results, name, rows, interpreter, drop, into)
 
@@ -137,14 +122,14 @@ class Native:
 
 def set_num_threads(threads: int) -> None:
     """Let so many threads compute: those of machine code and those of NumPy's matrix products."""
-    from . import threads as module
+    from .runtime import threads as module
 
     module.set_number(threads)
 
 
 def get_num_threads() -> int:
     """How many threads compute."""
-    from . import threads as module
+    from .runtime import threads as module
 
     return module.get_number()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .process import machine
+from .runtime.process import machine
 
 if TYPE_CHECKING:
-    from .code import Value
+    from .llvm import Value
 
 
 def is_native() -> bool:
@@ -28,7 +28,7 @@ def step(a: Value, b: Value, c: Value) -> Value:
 
 def _in_two_parts(a: Value, b: Value, c: Value) -> Value:
     """The product and the sum with what each loses, which is added last (Dekker 1971, Knuth's sum)."""
-    from .code import choose
+    from .llvm import choose
 
     product, product_lost = product_and_lost(a, b)
     total = product + c

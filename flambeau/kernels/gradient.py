@@ -86,6 +86,6 @@ def owned(x: Any) -> Any:
     """A copy that nobody else holds."""
     if x.size < SMALL:
         return x.copy()
-    from . import copying
+    from .array import copy as copying
 
     return copying.contiguous(x)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import late
-from ..ops.registry import NAMESPACES
+from ..dispatch import lazy
+from ..dispatch.registry import NAMESPACES
+from ..ops import families
 
-for _family in late.NEURAL:
-    late.load(_family)
+for _family in families.NEURAL:
+    families.load(_family)
 globals().update(NAMESPACES["nn.functional"])
 
 
@@ -16,8 +17,8 @@ def __getattr__(name: str) -> Any:
     """What nn.functional shares with the main namespace."""
     if name in SHARED and name in NAMESPACES["torch"]:
         return NAMESPACES["torch"][name]
-    if name in SHARED and name in late.FUNCTIONS:
-        return late.function(name)
+    if name in SHARED and name in lazy.FUNCTIONS:
+        return lazy.function(name)
     raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor, empty  # type: ignore[attr-defined]
-from ..ops.pooling_adaptive import along
+from ..ops.nn.pooling_adaptive import along
 from . import functional as F
 from . import init
 from .module import Module

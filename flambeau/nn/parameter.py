@@ -11,8 +11,8 @@ from ..core.dtype import state
 from ..core.handler import disabled
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, become, wrap
-from ..ops.handle import bare
-from ..ops.override import GATE_FILE, Gate
+from ..dispatch.torch_function import GATE_FILE, Gate
+from ..ops.tensor.handle import bare
 
 _array_slot = Tensor.__dict__["_array"]
 

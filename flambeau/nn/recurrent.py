@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .. import Tensor, cat, empty, stack, zeros  # type: ignore[attr-defined]
-from ..ops.recurrence import GATES, recurrence, serves
+from ..ops.nn.rnn import GATES, recurrence, serves
 from . import functional as F
 from . import init
 from .module import Module

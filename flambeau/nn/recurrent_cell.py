@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import Tensor, empty, zeros  # type: ignore[attr-defined]
-from ..ops import recurrence
+from ..ops.nn import rnn
 from . import functional as F
 from . import init
 from .module import Module
@@ -22,9 +22,7 @@ def advance(mode: str, x: Tensor, state: list[Any], weights: dict[str, Any]) -> 
         weights: weight_hh, and where there are ones bias_hh and weight_hr.
     """
     cell = state[1] if mode == "LSTM" else None
-    h, cell = recurrence.advance(
-        mode, x, state[0], cell, weights["weight_hh"], weights.get("bias_hh")
-    )
+    h, cell = rnn.advance(mode, x, state[0], cell, weights["weight_hh"], weights.get("bias_hh"))
     if "weight_hr" in weights:
         h = F.linear(h, weights["weight_hr"])
     return [h] if cell is None else [h, cell]

@@ -1,15 +1,127 @@
-"""Imports every family of operations, which fills the registry; those of `late` load when asked for."""
+"""Which families of operations load at import, and which when one of their names is asked for.
+
+Importing this module fills the registry with all but the lazy ones. Their names stand here, so that they
+are found before; a test compares them with what the families really register.
+"""
 
 from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
 
+from ..dispatch import lazy
 from . import __path__ as _folder
-from .late import LATE
 
-NOT_AT_IMPORT = {*LATE, "dlpack", "attention_head", "convolution_check", "export", "window"}
+LAZY = {
+    "create.buffer": ("asarray frombuffer", ""),
+    "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "elementwise.complex": ("complex polar", ""),
+    "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
+    "create.gamma": ("_standard_gamma", ""),
+    "fft.fourier": ("", ""),
+    "fft.stft": ("istft stft", "istft stft"),
+    "create.window": (
+        "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+        "",
+    ),
+    "linalg.decompositions": (
+        "chain_matmul cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse "
+        "kron logdet lu lu_solve lu_unpack matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse "
+        "qr slogdet svd svd_lowrank triangular_solve",
+        "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
+        "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
+    ),
+    "nn.attention": ("", ""),
+    "loss.ctc": ("ctc_loss", ""),
+    "nn.convolution": (
+        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "",
+    ),
+    "nn.embedding": ("embedding", ""),
+    "nn.grid_sample": ("affine_grid_generator", ""),
+    "nn.gumbel": ("", ""),
+    "loss.linear_cross_entropy": ("", ""),
+    "join.padding": ("", ""),
+    "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
+    "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
+    "nn.pooling_fractional": ("", ""),
+    "nn.rnn": ("", ""),
+    "nn.interpolate": ("", ""),
+    "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
+    "nn.moments": ("", ""),
+    "elementwise.activation_function": (
+        "celu_ prelu relu_ rrelu rrelu_ selu_ threshold threshold_",
+        "prelu",
+    ),
+    "nn.batch_norm": ("batch_norm group_norm instance_norm", ""),
+    "loss.cross_entropy": ("", ""),
+    "reduction.counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "reduction.histogram": ("histc histogram histogramdd", "histc histogram"),
+    "loss.elementwise": ("", ""),
+    "loss.margin": ("", ""),
+    "elementwise.polynomial": ("", ""),
+    "reduction.quantile": ("nanquantile quantile", "nanquantile quantile"),
+    "create.sampling": (
+        "bernoulli binomial multinomial normal poisson",
+        "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_ uniform_",
+    ),
+    "loss.similarity": ("cosine_similarity pairwise_distance", ""),
+    "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "index.scatter_reduce": (
+        "index_add index_copy index_fill index_reduce scatter_reduce",
+        "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
+        "index_reduce_ scatter_reduce scatter_reduce_",
+    ),
+}
+"""For each family its functions in the torch namespace, and its Tensor methods."""
 
-for _module in pkgutil.iter_modules(_folder):
-    if _module.name not in NOT_AT_IMPORT:
-        import_module(f".{_module.name}", __package__)
+NEURAL = (
+    "elementwise.activation_function",
+    "nn.batch_norm",
+    "loss.cross_entropy",
+    "loss.elementwise",
+    "loss.margin",
+    "loss.similarity",
+    "nn.attention",
+    "loss.ctc",
+    "nn.convolution",
+    "nn.embedding",
+    "nn.grid_sample",
+    "nn.gumbel",
+    "loss.linear_cross_entropy",
+    "join.padding",
+    "nn.pooling",
+    "nn.pooling_adaptive",
+    "nn.pooling_fractional",
+    "nn.interpolate",
+    "join.shuffle",
+)
+"""Families whose functions are in nn.functional, which loads them."""
+
+_NOT_AT_IMPORT = {
+    *LAZY,
+    *(f"linalg.{part}" for part in (
+        *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
+        *("power", "pseudoinverse", "qr", "svd"),
+    )),
+    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check"),
+}  # fmt: skip
+"""The lazy ones, and modules that register nothing or belong to a lazy one."""
+
+
+def load(family: str) -> None:
+    """Import a family, which registers its operations."""
+    import_module(f".{family}", __package__)
+
+
+def load_all() -> None:
+    """Import every family: for what lists or tests all operations."""
+    for family in LAZY:
+        load(family)
+
+
+lazy.announce(__package__, LAZY)
+for _wing in pkgutil.iter_modules(_folder):
+    for _module in pkgutil.iter_modules([f"{_folder[0]}/{_wing.name}"]) if _wing.ispkg else ():
+        if f"{_wing.name}.{_module.name}" not in _NOT_AT_IMPORT:
+            load(f"{_wing.name}.{_module.name}")

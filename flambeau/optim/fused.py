@@ -115,4 +115,6 @@ def kernel(formula: Callable, kind: Any, states: int, numbers: tuple[str, ...]) 
     roots = (found[0], *(settled(primitive, x, dtype) for x in found[1:]))
     program = Program((p, *kept, g), roots, numbers)
     name = formula.__name__
-    return kernels.many.build(program, dtype, name, compile_program(program, np, dtype, name))
+    return kernels.loops.foreach.build(
+        program, dtype, name, compile_program(program, np, dtype, name)
+    )

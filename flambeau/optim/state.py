@@ -16,7 +16,7 @@ from ..core.device import CPU
 from ..core.dtype import float32, float64, get_default_dtype
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
-from ..ops.complex_part import view_as_real
+from ..ops.view.complex import view_as_real
 
 _HOOKS = (
     "_optimizer_step_pre_hooks",

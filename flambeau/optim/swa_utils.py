@@ -11,7 +11,7 @@ from ..autograd.mode import no_grad
 from ..core.tensor import Tensor
 from ..nn.batch_norm import _BatchNorm
 from ..nn.module import Module
-from ..ops.data import tensor
+from ..ops.create.data import tensor
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
 

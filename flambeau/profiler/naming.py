@@ -16,8 +16,8 @@ from ..autograd.engine import Bare, Recorded
 from ..autograd.function import Function
 from ..autograd.node import Node
 from ..core.tensor import Tensor
-from ..ops.override import gates
-from ..ops.registry import NAMESPACES
+from ..dispatch.registry import NAMESPACES
+from ..dispatch.torch_function import gates
 
 OPERATION, BACKWARD, ANNOTATION = 0, 1, 7
 

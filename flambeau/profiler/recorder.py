@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..core.tensor import Tensor
-from ..kernels.recipe import recipe_of
+from ..kernels.runtime.recipe import recipe_of
 from .event import FunctionEvent
 from .flops import flops_of
 from .naming import ANNOTATION, BACKWARD, OPERATION, names

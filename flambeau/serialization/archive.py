@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import checksum, zeros
+from ..kernels.array import crc32, zeros
 from .error import SerializationError
 
 MAX_ENTRIES = 100_000
@@ -171,7 +171,7 @@ class Archive:
             if not count:
                 raise SerializationError(f"the record {name!r} is cut short")
             at += count
-        if checksum.crc32(view) != self.entries[name].CRC:
+        if crc32.crc32(view) != self.entries[name].CRC:
             raise SerializationError(f"the record {name!r} is damaged: its checksum is wrong")
 
     def mapped(self, name: str) -> np.ndarray:

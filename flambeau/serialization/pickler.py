@@ -13,7 +13,7 @@ from ..core.dtype import dtype
 from ..core.memory import address
 from ..core.size import Size
 from ..core.tensor import Tensor
-from ..ops.copying import parts_of
+from ..ops.tensor.copying import parts_of
 
 CLASSES = {
     "float32": "FloatStorage",

@@ -17,7 +17,7 @@ from ..core.dtype import dtype as DType
 from ..core.dtype import float64, get_default_dtype
 from ..core.number import integer
 from ..core.tensor import Tensor
-from ..ops.data import array_of, as_tensor
+from ..ops.create.data import array_of, as_tensor
 
 
 def _make(

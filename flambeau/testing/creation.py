@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.dtype import FLOAT, finfo, iinfo
 from ..core.dtype import dtype as DType
-from ..core.dtype import finfo, iinfo
 from ..core.tensor import Tensor
-from ..ops.complex_part import view_as_complex
-from ..ops.creation import empty
-from ..ops.registry import NAMESPACES
+from ..dispatch.registry import NAMESPACES
+from ..ops.create.full import empty
+from ..ops.view.complex import view_as_complex
 
 
 def _limits(dtype: DType, low: float | None, high: float | None) -> tuple[Any, Any]:
@@ -27,7 +27,7 @@ def _limits(dtype: DType, low: float | None, high: float | None) -> tuple[Any, A
     low, high = (u if g is None else g for g, u in zip(given, usual))
     if any(isinstance(x, float) and math.isnan(x) for x in (low, high)):
         raise ValueError(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
-    if low == high and dtype.category >= 2:
+    if low == high and dtype.category >= FLOAT:
         return low, high
     if low >= high:
         raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")

@@ -16,9 +16,9 @@ from flambeau import kernels
 from flambeau.formula import primitive as p
 from flambeau.formula.expression import Domain, symbol
 from flambeau.formula.program import Program
-from flambeau.kernels.nest import Nest
-from flambeau.kernels.process import machine
-from flambeau.kernels.storage import MEMORY
+from flambeau.kernels.loops.element import MEMORY
+from flambeau.kernels.loops.nest import Nest
+from flambeau.kernels.runtime.process import machine
 
 from .fenced import POISON, Arena, Placed
 
@@ -297,7 +297,9 @@ class Poisoned:
     def __init__(self, array: np.ndarray):
         base = array if array.base is None else array.base
         self.address = base.ctypes.data
-        size = ctypes.c_int64.from_address(self.address - 64 + 8).value  # see kernels/allocator.py
+        size = ctypes.c_int64.from_address(
+            self.address - 64 + 8
+        ).value  # see kernels/runtime/allocator.py
         self.size = size - 64
         ctypes.memset(self.address, POISON, self.size)
 

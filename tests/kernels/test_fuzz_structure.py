@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import (
-    copying,
-    extreme,
-    filling,
-    indexed,
-    joining,
-    masking,
+from flambeau.kernels.array import (
+    argmax,
+    compress,
+    concatenate,
+    fill,
+    masked_fill,
     scan,
-    selecting,
-    sorting,
-    walk,
+    sort,
 )
+from flambeau.kernels.array import (
+    copy as copying,
+)
+from flambeau.kernels.gather import indexed, plan
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -29,7 +30,7 @@ FULL = slice(None)
 def _any_size(monkeypatch, guard):
     """Small arrays go to machine code, too, and what kernels make lies between guard zones."""
     for module in (
-        copying, extreme, filling, indexed, joining, masking, scan, selecting, sorting,
+        copying, argmax, fill, indexed, concatenate, masked_fill, scan, compress, sort,
     ):  # fmt: skip
         monkeypatch.setattr(module, "SMALL", -1)
         guard(module)
@@ -130,7 +131,7 @@ def along_for(shape, rng):
     sizes = [int(rng.integers(1, n + 1)) for n in shape]
     sizes[dim] = int(rng.integers(1, 40))
     index = rng.integers(0, shape[dim], sizes)
-    return walk.Along(index if rng.random() < 0.7 else np.asfortranarray(index), dim)
+    return plan.Along(index if rng.random() < 0.7 else np.asfortranarray(index), dim)
 
 
 def any_key(shape, rng):
@@ -138,7 +139,7 @@ def any_key(shape, rng):
     if choice < 0.4:
         return along_for(shape, rng)
     if choice < 0.6:
-        return walk.Unsigned(key_for(shape, rng, signed=False))
+        return plan.Unsigned(key_for(shape, rng, signed=False))
     return key_for(shape, rng)
 
 
@@ -200,12 +201,12 @@ def test_an_index_out_of_range_leaves_everything_as_it_was(seed):
     frame = Framed(shape_of(rng), "f4", rng)
     key = any_key(frame.array.shape, rng)
     places = [i for i, item in enumerate(key) if item.__class__ is np.ndarray]
-    place = key.dim if isinstance(key, walk.Along) else int(rng.choice(places))
+    place = key.dim if isinstance(key, plan.Along) else int(rng.choice(places))
     index, size = key[place].astype(np.int64), frame.array.shape[place]
     values = values_for(frame.array, key, rng)
     before = frame.whole.copy()
     wrong = [size, size + 1, -size - 1, 1 << 40, -(1 << 62), (1 << 63) - 1, -(1 << 63)]
-    for bad in (*wrong, *((-1,) if isinstance(key, walk.Unsigned) else ())):
+    for bad in (*wrong, *((-1,) if isinstance(key, plan.Unsigned) else ())):
         index.flat[rng.integers(index.size)], kept = bad, index.copy()
         broken = _with(key, place, index)
         for call in (
@@ -224,8 +225,8 @@ def test_an_index_out_of_range_leaves_everything_as_it_was(seed):
 
 
 def _with(key, place, index):
-    if isinstance(key, walk.Along):
-        return walk.Along(index, key.dim)
+    if isinstance(key, plan.Along):
+        return plan.Along(index, key.dim)
     return key.__class__((*key[:place], index, *key[place + 1 :]))
 
 
@@ -240,13 +241,13 @@ def test_joining(dtype, seed):
         shape[dim] = int(rng.integers(0, 40))
         parts.append(source(shape, dtype, rng) if shape[dim] else np.empty(shape, dtype))
     expected = np.concatenate(parts, dim)
-    made = joining.concatenate(parts, dim)
+    made = concatenate.concatenate(parts, dim)
     assert made.shape == expected.shape
     assert made.tobytes() == expected.tobytes()
     alike = [source(shape_of(rng, 2), dtype, rng)]
     alike += [source(alike[0].shape, dtype, rng) for _ in range(rng.integers(0, 4))]
     for at in range(-3, 3):
-        made, expected = joining.stack(alike, at), np.stack(alike, at)
+        made, expected = concatenate.stack(alike, at), np.stack(alike, at)
         assert made.shape == expected.shape
         assert made.tobytes() == expected.tobytes()
 
@@ -264,13 +265,13 @@ def test_copying_and_filling(dtype, seed):
     assert frame.whole.tobytes() == expected.whole.tobytes(), (frame.array.strides, x.strides)
     room = np.full(x.size + 20, 1, dtype)
     value = numbers((), dtype, rng)
-    filling.fill(room[7 : 7 + x.size], value)
+    fill.fill(room[7 : 7 + x.size], value)
     assert (room[7 : 7 + x.size] == value).all()
     assert (room[:7] == 1).all()
     assert (room[7 + x.size :] == 1).all()
     expected = frame.twin()
     expected.array.fill(value)
-    filling.write(frame.array, value)
+    fill.write(frame.array, value)
     assert frame.whole.tobytes() == expected.whole.tobytes()
 
 
@@ -283,14 +284,14 @@ def test_masking(dtype, seed):
     shape = [n if rng.random() < 0.7 else 1 for n in x.shape[-ndim:]]
     mask = source(shape, "?", rng)
     value = numbers((), dtype, rng)
-    assert masking.filled(x, mask, value).tobytes() == np.where(mask, value, x).tobytes()
+    assert masked_fill.filled(x, mask, value).tobytes() == np.where(mask, value, x).tobytes()
     mask = source(x.shape, "?", rng)
     for whole in (x, mask):
         assert indexed.take(whole, (mask,)).tobytes() == whole[mask].tobytes()
     frame = Framed(x.shape, dtype, rng) if rng.random() < 0.5 else _in_order(x)
     expected = frame.twin()
     expected.array[mask] = value
-    masking.fill(frame.array, mask, value)
+    masked_fill.fill(frame.array, mask, value)
     assert frame.whole.tobytes() == expected.whole.tobytes()
 
 
@@ -318,6 +319,6 @@ def test_scans_orders_and_places(dtype, seed):
     assert np.array_equal(found, running)
     assert np.array_equal(np.take_along_axis(x, index, dim), running)
     place = (np.argmax if largest else np.argmin)(x, dim)
-    assert np.array_equal(extreme.place(x, dim, largest), place)
+    assert np.array_equal(argmax.place(x, dim, largest), place)
     order = np.argsort(x, dim, kind="stable")
-    assert np.array_equal(sorting.order(x, dim), order)
+    assert np.array_equal(sort.order(x, dim), order)

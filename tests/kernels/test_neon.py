@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import processor
+from flambeau.kernels.runtime import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def reason_to_skip() -> str:
 
 def collected() -> list[str]:
     """The list of the texts to come."""
-    from flambeau.kernels.process import machine
+    from flambeau.kernels.runtime.process import machine
 
     made = machine()
     texts: list[str] = []
@@ -71,8 +71,8 @@ def collected() -> list[str]:
 
 def pretend() -> None:
     """Make this process an aarch64 with NEON, as far as texts go."""
-    from flambeau.kernels import processor
-    from flambeau.kernels.process import machine
+    from flambeau.kernels.runtime import processor
+    from flambeau.kernels.runtime.process import machine
 
     made = machine()  # the pool is the real processor's
     made.bits = 128
@@ -83,7 +83,7 @@ def pretend() -> None:
 def arity(name: str) -> int:
     """How many operands a primitive has; 0 if it has no native form of its own."""
     from flambeau.formula import primitive as p
-    from flambeau.kernels import lower
+    from flambeau.kernels.elementary import lower
 
     primitive = p.PRIMITIVES[name]
     if name == "polygamma":  # its order is a constant
@@ -144,7 +144,7 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
     """What is wrong with a text."""
     import llvmlite.binding as llvm
 
-    from flambeau.kernels.machine import Machine
+    from flambeau.kernels.runtime.jit import Machine
 
     foreign = FOREIGN.search(text)
     if foreign:
@@ -165,7 +165,7 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
 
 def write_all(seeds: int) -> tuple[list[str], int]:
     """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
-    from flambeau.kernels import pool
+    from flambeau.kernels.runtime import pool
     from tests.kernels import test_fuzz
 
     texts = collected()
@@ -189,7 +189,7 @@ def main() -> None:
 
 def main_of_older() -> None:
     """With FLAMBEAU_CPU: whatever has no code for that processor ends this process, within LLVM."""
-    from flambeau.kernels.process import machine
+    from flambeau.kernels.runtime.process import machine
 
     bits, foreign = OLDER[machine().processor]
     texts, compiled = write_all(0)  # the suite runs the others with FLAMBEAU_CPU

@@ -16,8 +16,8 @@ import numpy as np
 
 import flambeau as torch
 from flambeau.nn import functional as F
-from flambeau.ops.recurrence import recurrence
-from flambeau.ops.standardize import scaled_rows
+from flambeau.ops.nn.moments import scaled_rows
+from flambeau.ops.nn.rnn import recurrence
 
 RANGES = {
     "acosh": (1.2, 3.0),

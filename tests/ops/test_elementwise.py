@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.ops.registry import OPERATIONS
+from flambeau.dispatch.registry import OPERATIONS
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "elementwise.json").read_text())
 

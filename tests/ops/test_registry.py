@@ -9,10 +9,10 @@ import pytest
 import flambeau as torch
 from flambeau.autograd import engine
 from flambeau.core.tensor import wrap
+from flambeau.dispatch.formula.formula_operation import FormulaOperation
+from flambeau.dispatch.formula.rowwise import RowOperation
+from flambeau.dispatch.registry import OPERATIONS
 from flambeau.formula import primitive
-from flambeau.ops.formula import FormulaOperation
-from flambeau.ops.registry import OPERATIONS
-from flambeau.ops.row import RowOperation
 from tests.ops.checker import assert_first_order, assert_gradients
 from tests.ops.sample import RANGES, UNDERIVED, UNREAL
 
@@ -23,7 +23,7 @@ def formulas(rows: bool | None = None) -> list[str]:
         name
         for name, op in OPERATIONS.items()
         if isinstance(op, FormulaOperation)
-        and not (op.aside or op.reduced)
+        and not (op.not_promoted or op.reduced)
         and name not in UNREAL
         and (rows is None or isinstance(op, RowOperation) == rows)
     )

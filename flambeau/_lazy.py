@@ -1,0 +1,46 @@
+"""Packages whose parts load when they are first asked for (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+def attach(
+    package: str,
+    modules: Collection[str] | None = None,
+    names: Mapping[str, str] | None = None,
+    title: str = "",
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a package.
+
+    Args:
+        package: Its ``__name__``.
+        modules: Those of its modules that load when they are asked for; None for all that it has.
+        names: For a name, the module of the package that brings it.
+        title: What messages call the package.
+    """
+    homes = dict(names or {})
+
+    def load(name: str) -> Any:
+        home = homes.get(name)
+        if home is not None:
+            value = getattr(import_module(f"{package}.{home}"), name)
+            setattr(sys.modules[package], name, value)
+            return value
+        if _has_module(name):
+            return import_module(f"{package}.{name}")
+        raise AttributeError(f"module '{title or package}' has no attribute '{name}'")
+
+    def _has_module(name: str) -> bool:
+        if modules is not None:
+            return name in modules
+        return not name.startswith("__") and find_spec(f"{package}.{name}") is not None
+
+    def listed() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes, *(modules or ())})
+
+    return load, listed

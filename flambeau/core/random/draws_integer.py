@@ -1,0 +1,379 @@
+"""Random integers, permutations and category draws: the numbers of PyTorch's CPU kernels."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ... import kernels
+from .draws import exponential_
+from .generator import Generator, default_generator
+from .words import DIGITS, LARGEST, UNSIGNED, fill, name_of, not_implemented, uniform64, words64
+
+_LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
+_LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
+_MOST_CATEGORIES = 1 << 24
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_FULL_RANGE = ("int64", "float64", "float32", "bfloat16")  # filled from all 64-bit integers
+_PERMUTED = ("uint8", "int8", "int16", "int32", "int64", *DIGITS)
+
+
+# ---- uniform integers ------------------------------------------------------------------------
+
+
+def random_(
+    out: np.ndarray,
+    low: int | None = None,
+    high: int | None = None,
+    generator: Generator | None = None,
+) -> np.ndarray:
+    """Fill `out` with uniform integers.
+
+    Args:
+        out: a real or boolean array of any strides.
+        low: the smallest integer; without it, the range is [0, largest], and for a floating dtype
+            the integers from 0 to 2**digits.
+        high: the end of the range, never drawn; without it, the range ends at the dtype's largest.
+        generator: the stream to draw from; the default one if None.
+
+    Raises:
+        RuntimeError: the range is empty or does not fit the dtype.
+        NotImplementedError: the dtype is not supported.
+
+    Source: torch.Tensor.random_.
+    """
+    if low is None:
+        return _random_nonnegative(out, generator)
+    if high is None and low == _INT64_MIN:
+        return _random_all64(out, generator)
+    low, stop = _bounds(out.dtype, low, high)
+    return _random_between(out, low, stop - low, generator)
+
+
+def randint(
+    low: int,
+    high: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype | type = np.int64,
+    generator: Generator | None = None,
+) -> np.ndarray:
+    """A new array of uniform integers from [low, high).
+
+    Raises:
+        RuntimeError: the range is empty or does not fit the dtype.
+
+    Source: torch.randint.
+    """
+    return random_(np.empty(shape, dtype), low, high, generator)
+
+
+def _largest_integer(dtype: np.dtype) -> int:
+    if name_of(dtype) in DIGITS:
+        return 1 << DIGITS[name_of(dtype)]
+    return 1 if dtype.kind == "b" else min(int(np.iinfo(dtype).max), _INT64_MAX)
+
+
+def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndarray:
+    dtype = out.dtype
+    if out.size == 0:
+        return out
+    if dtype.kind == "c" or name_of(dtype) in UNSIGNED:
+        raise not_implemented("random_kernel_cpu", dtype)
+    count = _largest_integer(dtype) + 1
+    if name_of(dtype) in ("int64", "float64"):
+        return fill(out, generator, 2, lambda words: words64(words) % np.uint64(count))
+    return fill(out, generator, 1, lambda words: _remainder32(words, count))
+
+
+def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
+    if out.size and name_of(out.dtype) not in _FULL_RANGE:
+        raise RuntimeError(
+            "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16, "
+            f"not {name_of(out.dtype)}; pass a `from` that the dtype can hold"
+        )
+    return fill(out, generator, 2, lambda words: words64(words).view(np.int64))
+
+
+def _remainder32(words: np.ndarray, count: int) -> np.ndarray:
+    """words % count: by floor division, which NumPy vectorises, as remainder it does not."""
+    if count & (count - 1) == 0:
+        return words & np.uint32(count - 1)
+    divisor = np.uint32(count)
+    quotient = words // divisor
+    quotient *= divisor
+    return np.subtract(words, quotient, out=quotient)
+
+
+def _random_between(
+    out: np.ndarray, low: int, count: int, generator: Generator | None
+) -> np.ndarray:
+    dtype = np.dtype(np.int64)
+    if count >= _LARGE_RANGE:
+        return fill(
+            out,
+            generator,
+            2,
+            lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
+        )
+    if low == 0:
+        return fill(out, generator, 1, lambda words: _remainder32(words, count))
+    return fill(
+        out, generator, 1, lambda words: _remainder32(words, count).astype(dtype) + dtype.type(low)
+    )
+
+
+def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
+    """The first integer and the end of the range, moved inwards to what a float can represent."""
+    if dtype.kind == "c":
+        raise RuntimeError(
+            "check_random_bounds handles only integral, floating-point and boolean types"
+        )
+    floating = name_of(dtype) in DIGITS
+    if high is not None and low >= high:
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
+    stop = _largest_integer(dtype) + 1 if high is None else high
+    if floating:
+        low = _representable_low(dtype, low)
+        stop = stop if high is None else _representable_high(dtype, stop)
+        if low >= stop:
+            raise RuntimeError(
+                "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but "
+                f"got from={low} >= to={stop}"
+            )
+    _check_range(dtype, low, stop - 1)
+    return low, stop
+
+
+def _as_stored(dtype: np.dtype, value: int) -> int:
+    return int(np.float32(value).astype(dtype)) if dtype.itemsize == 2 else int(dtype.type(value))
+
+
+def _spacing(dtype: np.dtype, value: int) -> int:
+    return 1 << max(abs(value).bit_length() - DIGITS[name_of(dtype)], 0)
+
+
+def _representable_low(dtype: np.dtype, low: int) -> int:
+    stored = _as_stored(dtype, low + 1)
+    return stored + _spacing(dtype, low + 1) if stored < low else low
+
+
+def _representable_high(dtype: np.dtype, high: int) -> int:
+    stored = _as_stored(dtype, high - 1)
+    return stored - _spacing(dtype, high - 1) if stored >= high else high
+
+
+def _check_range(dtype: np.dtype, low: int, last: int) -> None:
+    floating = name_of(dtype) in DIGITS
+    largest = LARGEST[name_of(dtype)] if floating else _largest_integer(dtype)
+    smallest = -largest if floating else 0 if dtype.kind in "bu" else np.iinfo(dtype).min
+    for name, value in (("from", low), ("to - 1", last)):
+        if not smallest <= value <= largest:
+            raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
+        if floating and abs(value) > 1 << DIGITS[name_of(dtype)]:
+            digits = DIGITS[name_of(dtype)]
+            warnings.warn(
+                f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
+                f"limitations {name_of(dtype)} can support discrete uniform distribution only within "
+                "this range.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+# ---- permutations ----------------------------------------------------------------------------
+
+
+def randperm(
+    n: int, dtype: np.dtype | type = np.int64, generator: Generator | None = None
+) -> np.ndarray:
+    """A random order of the integers from 0 to `n` - 1.
+
+    Args:
+        n: how many; below 2**32.
+        dtype: of the result.
+        generator: the stream to draw from; the default one if None.
+
+    Raises:
+        RuntimeError: `n` is negative, too large, or more than the dtype can count to.
+        NotImplementedError: the dtype is not supported.
+
+    Source: torch.randperm; Fisher and Yates (Durstenfeld, Algorithm 235, CACM 7, 1964).
+    """
+    dtype = np.dtype(dtype)
+    _check_permutation(n, dtype)
+    if n < 2:
+        return np.arange(n).astype(dtype)
+    draw = _small_permutation if n < _LARGE_PERMUTATION else _large_permutation
+    return draw(n, generator or default_generator).astype(dtype, copy=False)
+
+
+def _small_permutation(n: int, generator: Generator) -> np.ndarray:
+    with generator.lock:
+        words = generator.take(n - 1)
+    return _swapped(words % np.arange(n, 1, -1))
+
+
+def _large_permutation(n: int, generator: Generator) -> np.ndarray:
+    """Position i, from 0 on, swaps with one not above it, which is drawn from 64 bits.
+
+    Counted from the other end, the same swaps in the opposite order are those of _swapped, and
+    swaps in the opposite order make the inverse permutation.
+    """
+    with generator.lock:
+        numbers = words64(generator.take(2 * n))
+    time = np.arange(n, dtype=np.uint64)
+    numbers %= time + np.uint64(1)
+    backwards = _swapped((time - numbers)[:0:-1].view(np.int64))
+    inverse = n - 1 - backwards[::-1]
+    result = np.empty(n, np.int64)
+    result[inverse] = np.arange(n)
+    return result
+
+
+def _check_permutation(n: int, dtype: np.dtype) -> None:
+    if n < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+    if n >= 1 << 32:
+        raise RuntimeError(f"randperm: n = {n} is too large, it must be below 2**32")
+    if name_of(dtype) not in _PERMUTED:
+        raise not_implemented("randperm", dtype)
+    largest = 1 << DIGITS[name_of(dtype)] if name_of(dtype) in DIGITS else int(np.iinfo(dtype).max)
+    if n > largest + 1:
+        raise RuntimeError(
+            f"value cannot be converted to type {name_of(dtype)} without overflow: randperm of {n} "
+            f"needs integers up to {n - 1}; use a wider dtype"
+        )
+
+
+def _swapped(offset: np.ndarray) -> np.ndarray:
+    """0 .. n-1 after swapping position i with position i + offset[i], for i = 0 .. n-2 in turn.
+
+    Note: positions as chains. The swap at time i moves what was at position i to its target, and
+    takes what was there: left by the latest earlier swap with the same target, if any. So sorting
+    the swaps by target puts each after that swap. And what was at position i at time i was left
+    there by the last swap with target i, which brought it from its own position: a chain down to
+    a position that no swap had aimed at. Halving the chains finds all their ends.
+    """
+    count = offset.size
+    if count < 200:
+        return _swapped_in_turn(offset.tolist())
+    if kernels.enabled():
+        return kernels.array.mt19937.swapped(offset)
+    target, time = _sorted_with_index(offset + np.arange(count))
+    moved = time < target
+    origin = np.arange(count + 1)
+    origin[target[moved]] = time[moved]  # the last of equal targets is the latest
+    while not np.array_equal(further := origin.take(origin), origin):
+        origin = further
+    taken = target.copy()
+    np.copyto(taken[1:], origin.take(time[:-1]), where=target[1:] == target[:-1])
+    result = np.empty(count + 1, np.int64)
+    result[time] = taken
+    result[count] = origin[count]
+    return result
+
+
+def _sorted_with_index(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys below 2**32 in order, and their indices: several times faster than a stable argsort."""
+    packed = keys.astype(np.uint64)
+    packed <<= np.uint64(32)
+    packed |= np.arange(keys.size, dtype=np.uint64)
+    packed.sort()
+    index = packed & np.uint64(2**32 - 1)
+    packed >>= np.uint64(32)
+    return packed.view(np.int64), index.view(np.int64)
+
+
+def _swapped_in_turn(offset: list[int]) -> np.ndarray:
+    items = list(range(len(offset) + 1))
+    for i, step in enumerate(offset):
+        items[i], items[i + step] = items[i + step], items[i]
+    return np.array(items)
+
+
+# ---- categories ------------------------------------------------------------------------------
+
+
+def multinomial(
+    probs: np.ndarray,
+    num_samples: int,
+    replacement: bool = False,
+    generator: Generator | None = None,
+) -> np.ndarray:
+    """Indices of categories, drawn with probability proportional to `probs`.
+
+    Args:
+        probs: one row of weights, or several rows; they need not sum to 1.
+        num_samples: how many indices to draw from each row.
+        replacement: whether an index can be drawn more than once.
+        generator: the stream to draw from; the default one if None.
+
+    Raises:
+        RuntimeError: the weights or the number of samples are not usable.
+
+    Source: torch.multinomial.
+    """
+    probs = np.asarray(probs)
+    _check_multinomial(probs, num_samples, replacement)
+    rows = probs.reshape(-1, probs.shape[-1])
+    shape = (*probs.shape[:-1], num_samples)
+    if rows.shape[0] == 0:
+        return np.empty(shape, np.int64)
+    _check_weights(rows)
+    draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
+    return draw(rows, num_samples, generator or default_generator).reshape(shape)
+
+
+def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
+    if probs.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, but it has {probs.ndim}")
+    if name_of(probs.dtype) not in DIGITS:
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {name_of(probs.dtype)}"
+        )
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
+    categories = probs.shape[-1]
+    if not replacement and num_samples > categories:
+        raise RuntimeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement, got "
+            f"{num_samples} > {categories}"
+        )
+    if categories > _MOST_CATEGORIES:
+        raise RuntimeError(f"number of categories cannot exceed 2^24, got {categories}")
+
+
+def _check_weights(rows: np.ndarray) -> None:
+    if rows.shape[1] == 0:
+        raise RuntimeError("multinomial: cannot draw from a distribution with no categories")
+    if not np.all((rows >= 0) & np.isfinite(rows)):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not np.all(np.any(rows > 0, axis=1)):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+
+
+def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
+    """The largest of weight / exponential: an exponential race (Gumbel's trick, exponentiated)."""
+    race = exponential_(np.empty_like(rows), 1.0, generator)  # in the memory order of rows
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        race = rows / race
+    if num_samples == 1:
+        return race.argmax(axis=1)
+    return np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+
+
+def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
+    work = np.float64 if rows.dtype == np.float64 else np.float32
+    cumulative = np.cumsum(rows.astype(work), axis=1, dtype=work)
+    cumulative /= cumulative[:, -1:].copy()
+    cumulative[:, -1] = 1
+    with generator.lock:
+        uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
+    found = [
+        np.searchsorted(steps.astype(np.float64), drawn)
+        for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)
+    ]
+    return np.stack(found)

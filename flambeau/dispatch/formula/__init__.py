@@ -1,0 +1,1 @@
+"""Operations that are formulas: `pointwise` and `rowwise`."""

@@ -1,0 +1,338 @@
+"""A formula traced for operands of certain kinds: its kernels, and the nodes that record it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.node import next_sequence
+from ...core.dtype import FLOAT
+from ...core.kind import Kind, kind_of
+from ...formula.evaluate import compile_program, is_quiet
+from ...formula.expression import INPUT, Domain, Expression, order
+from ...formula.program import Gradient, Program
+from .formula_node import FormulaNode
+
+
+class Plans(dict):
+    """The node class for each set of operands that want a gradient, made when first met."""
+
+    def __init__(self, specialization: Specialization):
+        self.specialization = specialization
+
+    def __missing__(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
+        made = self[wanted] = self.specialization.node_class(wanted)
+        return made
+
+
+class Specialization:
+    """An operation traced for operands of certain kinds.
+
+    run(*arrays, *parameters[, axes]) computes the results in their own dtypes.
+    """
+
+    def __init__(
+        self,
+        operation: Any,
+        program: Program,
+        common: Kind,
+        kinds: tuple[Kind, ...],
+        compute: Any,
+        results: tuple[Kind, ...],
+        not_promoted: frozenset[int] = frozenset(),
+    ):
+        self.operation, self.program, self.common = operation, program, common
+        self.kinds, self.compute, self.results, self.not_promoted = (
+            kinds,
+            compute,
+            results,
+            not_promoted,
+        )
+        self.result = results[0]
+        self.floating = any(kind.dtype.category >= FLOAT for kind in results)
+        self.plans = Plans(self)
+        self.run, native = self.compiled(program)
+        self.warns = compute.kind in "fc" and not native and not is_quiet(program)
+        self.reduces = not program.roots[0].full
+        self.has_fast_path = not self.warns and len(program.roots) == 1
+
+    def compiled(self, program: Program) -> tuple[Callable, bool]:
+        """The program's kernel, and whether it is native: else it is made of NumPy calls.
+
+        The program may be this one, extended by values that the gradient wants saved.
+        """
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(program, results)
+        if any(root.primitive is INPUT for root in program.roots):
+            interpreter = _copying(interpreter, program)
+        native = self.native(program, results, interpreter)
+        return native or interpreter, native is not None
+
+    @cached_property
+    def flat(self) -> Callable:
+        """`run` of a reduction, whose result loses the axes of its rows."""
+        results = [kind.numpy for kind in self.results]
+        native = self.native(self.program, results, self.interpreter(self.program, results), True)
+        if native is not None:
+            return native
+
+        def reshaped(*arguments: Any) -> Any:
+            value, axes = self.run(*arguments), arguments[-1]
+            return value.reshape(()) if axes is None else value.squeeze(axes)
+
+        return reshaped
+
+    @cached_property
+    def into(self) -> Callable:
+        """`run` that writes its results into its first arguments, of any dtype, and gives those."""
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.interpreter(self.program, results)
+        native = self.native(self.program, results, interpreter, into=True)
+        return native or _writing(self.run, len(results))
+
+    def native(
+        self,
+        program: Program,
+        results: list[Any],
+        interpreter: Callable,
+        drop: bool = False,
+        into: bool = False,
+    ) -> Callable | None:
+        return kernels.build(
+            program,
+            [kind.numpy for kind in self.kinds],
+            self.compute,
+            [*results, *map(self.natural, program.roots[len(results) :])],
+            self.operation.name,
+            self.operation.rows,
+            interpreter,
+            drop,
+            into,
+        )
+
+    def interpreter(self, program: Program, results: Sequence[Any]) -> Callable:
+        """The program with NumPy, with casts around it where the operands or results need them."""
+        kernel = compile_program(
+            program, self.common.xp, self.compute, self.operation.name, self.operation.rows
+        )
+        compute = self.compute
+        plain = all(
+            kind.numpy == compute or i in self.not_promoted for i, kind in enumerate(self.kinds)
+        )
+        if plain and all(
+            self.natural(root) == dtype for root, dtype in zip(program.roots, results)
+        ):
+            return kernel
+        skip = self.skipped(program)
+
+        def widened(*arguments: Any) -> Any:
+            values = kernel(
+                *(
+                    a.astype(compute, copy=False) if i not in skip and hasattr(a, "astype") else a
+                    for i, a in enumerate(arguments)
+                )
+            )
+            if type(values) is tuple:
+                return (
+                    tuple(v.astype(dtype, copy=False) for v, dtype in zip(values, results))
+                    + values[len(results) :]
+                )
+            return values.astype(results[0], copy=False)
+
+        return widened
+
+    def skipped(self, program: Program) -> frozenset[int]:
+        """Positions of arguments that are not cast: bools, indices and what is not an array."""
+        return frozenset(
+            i
+            for i, x in enumerate(program.inputs)
+            if x.domain < Domain.REAL
+            and (
+                self.compute.kind in "fc"
+                or x in {self.program.inputs[j] for j in self.not_promoted}
+            )
+        )
+
+    def natural(self, root: Expression) -> Any:
+        """The dtype in which the kernel gives a root."""
+        if root.domain == Domain.BOOL:
+            return np.dtype(bool)
+        if root.domain == Domain.INT and (
+            self.compute.kind not in "iu"
+            or any(item.primitive.name in ("sum", "prod") for item in (root,))
+        ):
+            return np.dtype(np.int64)
+        if root.domain == Domain.REAL and self.compute.kind == "c":
+            return np.empty(0, self.compute).real.dtype
+        return self.compute
+
+    def kind_for(self, array: Any) -> Kind:
+        from ...core.dtype import BY_NUMPY
+
+        return kind_of(BY_NUMPY[array.dtype], self.common.device)
+
+    def node_class(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
+        """The node that records this operation when the `wanted` operands want a gradient."""
+        program = self.program
+        gradient = program.gradient((True,) * len(program.roots), wanted)
+        count, roots = len(program.inputs), len(program.roots)
+        picked = [
+            *gradient.inputs,
+            *(count + i for i in gradient.outputs),
+            *range(count + roots, count + roots + len(gradient.extras)),
+        ]
+        extended = self.compiled(program.extended(gradient.extras))[0] if gradient.extras else None
+        checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
+        kernel = self.compiled_gradient(gradient)
+        made = type(
+            node_name(self.operation.label),
+            (FormulaNode,),
+            {
+                "__slots__": (),
+                "kernel": staticmethod(kernel),
+                "wanted": wanted,
+                "gradient": gradient,
+                "specialization": self,
+                "outputs": roots,
+                "checked": checked,
+                "single": sum(wanted) == 1,
+                "differentiable_outputs": self.differentiable_outputs(wanted),
+                "extended": None if extended is None else staticmethod(extended),
+                "derived": None,
+            },
+        )
+        made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
+        return made
+
+    def differentiable_outputs(self, wanted: tuple[bool, ...]) -> tuple[int, ...]:
+        """The results that have a gradient: a lone one always, of several those that depend on `wanted`."""
+        roots = self.program.roots
+        if len(roots) == 1:
+            return (0,)
+        inputs = {x for x, on in zip(self.program.inputs, wanted) if on}
+        return tuple(
+            i
+            for i, (root, kind) in enumerate(zip(roots, self.results))
+            if kind.dtype.category >= FLOAT and not inputs.isdisjoint(order([root]))
+        )
+
+    def gradient_into(self, wanted: tuple[bool, ...]) -> Callable:
+        """The gradient that writes its parts into its first arguments, one for each wanted operand."""
+        return self.compiled_gradient(self.plans[wanted].gradient, into=True)
+
+    def compiled_gradient(self, gradient: Gradient, into: bool = False) -> Callable:
+        inputs = [kind.numpy for kind in self.kinds]
+        results = [kind.numpy for kind in self.results]
+        interpreter = self.gradient_interpreter(gradient.program)
+        native = kernels.build(
+            gradient.program,
+            [
+                *results,
+                *(inputs[i] for i in gradient.inputs),
+                *(results[i] for i in gradient.outputs),
+                *map(self.natural, gradient.extras),
+            ],
+            self.compute,
+            [*map(self.natural, gradient.program.roots)],
+            self.operation.name + "_gradient",
+            self.operation.rows,
+            interpreter,
+            into=into,
+        )
+        if native is None and into:
+            return _writing(interpreter, len(gradient.program.roots))
+        return native or interpreter
+
+    def gradient_interpreter(self, program: Program) -> Callable:
+        kernel = compile_program(
+            program,
+            self.common.xp,
+            self.compute,
+            self.operation.name + "_gradient",
+            self.operation.rows,
+        )
+        compute = self.compute
+        if all(
+            kind.numpy == compute or i in self.not_promoted for i, kind in enumerate(self.kinds)
+        ) and all(kind.numpy in (compute, np.dtype(bool)) for kind in self.results):
+            return kernel
+        casts = frozenset(i for i, x in enumerate(program.inputs) if x.domain >= Domain.REAL)
+
+        def widened(*arguments: Any) -> Any:
+            return kernel(
+                *(
+                    a.astype(_to(compute, a), copy=False) if i in casts else a
+                    for i, a in enumerate(arguments)
+                )
+            )
+
+        return widened
+
+
+def _copying(kernel: Callable, program: Program) -> Callable:
+    """A kernel whose results that are its operands are copies: a result is memory of its own."""
+    same = [root.primitive is INPUT for root in program.roots]
+
+    def copied(*arguments: Any) -> Any:
+        values = kernel(*arguments)
+        if len(same) == 1:
+            return values.copy()
+        return tuple(v.copy() if again else v for v, again in zip(values, same))
+
+    return copied
+
+
+def _writing(making: Callable, count: int) -> Callable:
+    """A function that writes the values that `making` makes into its first arguments."""
+
+    def written(*arguments: Any) -> Any:
+        targets = arguments[:count]
+        values = making(*arguments[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return written
+
+
+def node_name(label: str) -> str:
+    """PyTorch's name of a node: of a second variant of a function it is written out, as MaxBackward1."""
+    return label if label.endswith("Backward1") else f"{label}Backward0"
+
+
+def _to(compute: Any, array: Any) -> Any:
+    """A real array stays real in a complex computation."""
+    if compute.kind == "c" and array.dtype.kind != "c":
+        return np.empty(0, compute).real.dtype
+    return compute
+
+
+def _recorder(
+    cls: type[FormulaNode], picked: Sequence[int], operands: int, roots: int, extras: int
+) -> Callable[..., FormulaNode]:
+    """A function that makes a node of the class, written out so that it keeps just what this class wants.
+
+    record(edges, *arrays, *results, *cells, shape, kind, parameters, kept): the arrays of the operands, the
+        results and extra values; the version cells of operands and results.
+    """
+    make = kernels.constructor(
+        cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "parameters",
+        "kept", "hooks", "notes",
+    )  # fmt: skip
+    arrays = [f"a{i}" for i in range(operands + roots + extras)]
+    cells = [f"c{i}" for i in range(operands + roots)]
+    saved = "".join(f"a{i}, " for i in picked)
+    kept = "".join(f"c{i}, " for i in cls.checked)
+    versions = "".join(f"c{i}[0], " for i in cls.checked)
+    source = (
+        f"def record(edges, {', '.join((*arrays, *cells))}, shape, kind, parameters, kept):\n"
+        f"    return make(edges, ({saved}), ({kept}), ({versions}), next_sequence(), shape, kind, "
+        "parameters, kept, None, None)\n"
+    )
+    scope: dict[str, Any] = {"make": make, "next_sequence": next_sequence}
+    exec(source, scope)
+    return scope["record"]

@@ -1,0 +1,48 @@
+"""Families of operations that load when one of their names is first asked for.
+
+Most programs never ask for an eigenvalue or a Fourier transform, and importing the package should
+cost them nothing. What a family brings is listed (`ops.families`), so that ``torch.svd`` and ``Tensor.det``
+are found before it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from ..core.tensor import Tensor
+from .registry import NAMESPACES
+
+FUNCTIONS: dict[str, str] = {}
+METHODS: dict[str, str] = {}
+"""For a function of the torch namespace, or a Tensor method, the module that brings it."""
+
+
+class LazyMethod:
+    """Stands for a Tensor method; loading its module puts the method itself in its place."""
+
+    __slots__ = ("module", "name")
+
+    def __init__(self, name: str, module: str) -> None:
+        self.name, self.module = name, module
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        import_module(self.module)
+        return getattr(owner if instance is None else instance, self.name)
+
+
+def announce(package: str, families: Mapping[str, tuple[str, str]]) -> None:
+    """Let the names of families be found: for each module its functions and its Tensor methods."""
+    for family, (functions, methods) in families.items():
+        module = f"{package}.{family}"
+        FUNCTIONS.update(dict.fromkeys(functions.split(), module))
+        for name in methods.split():
+            METHODS[name] = module
+            setattr(Tensor, name, LazyMethod(name, module))
+
+
+def function(name: str) -> Callable:
+    """The function of this name in the torch namespace."""
+    import_module(FUNCTIONS[name])
+    return NAMESPACES["torch"][name]

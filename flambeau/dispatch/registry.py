@@ -1,0 +1,63 @@
+"""The registry: every operation by name, and where its functions and methods are to be found.
+
+Tensor methods, the public namespaces, the reference pages and the generic tests are computed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.handler import is_overridden
+from ..core.tensor import Tensor
+from .torch_function import gates, override
+
+__all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
+
+OPERATIONS: dict[str, Any] = {}
+"""Operations with a gradient rule or kernel of their own, by name."""
+
+NAMESPACES: dict[str, dict[str, Callable]] = {
+    "torch": {},
+    "nn.functional": {},
+    "special": {},
+    "linalg": {},
+    "fft": {},
+}
+"""Public functions: namespace, then name."""
+
+gates.namespaces = NAMESPACES
+
+
+def public(*places: str, method: bool | str = False, namespace: str = "torch") -> Callable:
+    """Put a function where users find it.
+
+    places: names in `namespace`; "special.expit" names another namespace. The function's own name
+        if empty.
+    method: True makes it a Tensor method of its own name too; a string lists the method names.
+    """
+
+    def register(function: Callable) -> Callable:
+        for place in places or (function.__name__,):
+            where, _, name = place.rpartition(".")
+            NAMESPACES[where or namespace][name] = function
+            gates.admit(name, function)
+        names = function.__name__ if method is True else method or ""
+        for name in names.split():
+            setattr(Tensor, name, function)
+            gates.admit_method(name, function)
+        return function
+
+    return register
+
+
+def method(*names: str) -> Callable:
+    """Attach a function to Tensor and nowhere else."""
+
+    def register(function: Callable) -> Callable:
+        for name in names or (function.__name__,):
+            setattr(Tensor, name, function)
+            gates.admit_method(name, function)
+        return function
+
+    return register

@@ -1,0 +1,323 @@
+"""Operations that are not formulas: a function of arrays, and a gradient rule written with tensors.
+
+    @operation
+    def roll(x, shifts, dims):
+        return np.roll(x, shifts, dims)
+
+    @roll.gradient
+    def _(g, shifts, dims):
+        return roll(g, [-n for n in shifts], dims)
+
+The rule asks for what it needs by name, and only that is saved: ``g``, an operand (as a tensor with
+its history), an option, the output ``y``, ``shape_x`` (the shape of operand x), ``needs`` (which
+operands want a gradient). One whose outputs have names, ``outputs="q r"``, is asked for them by name
+too, and for ``g_q``, ``g_r``: None where nothing arrived. Because rules are made of operations, they
+can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ... import kernels
+from ...autograd.mode import mode
+from ...autograd.node import Node, Port, next_sequence
+from ...autograd.report import check_versions
+from ...core.dtype import FLOAT
+from ...core.kind import kind_of
+from ...core.quiet import restore, silence, silent
+from ...core.tensor import Tensor, wrap, wrap_view
+from ..arguments import arguments
+from ..registry import OPERATIONS
+from .fast_path import NODE_SLOTS, write_fast_path
+
+
+class RuleNode(Node):
+    """A recorded operation with a gradient rule."""
+
+    __slots__ = ("checked", "options", "origins")
+
+    operation: Operation
+    make: Callable[..., RuleNode]
+
+    def backward(self, g: Any) -> list[Any]:
+        self.check()
+        parts = self.operation.run_rule(self, self._incoming(g), self._saved(False))
+        return [None if part is None else part._array for part in parts]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        self.check()
+        return self.operation.run_rule(self, self._incoming(g), self._saved(True))
+
+    def check(self) -> None:
+        """Raises RuntimeError if a saved value was written to since."""
+        if self.saved is not None and self.cells:
+            check_versions(self)
+
+    def origin(self, i: int) -> tuple[Any, Any]:
+        edge = self.origins[i][1]
+        return self.saved[i], self if edge == "y" else edge
+
+    def _incoming(self, g: Any) -> Any:
+        if self.outputs == 1:
+            return g if isinstance(g, Tensor) else wrap(g, self.kind)
+        filled: list[Tensor | None] = []
+        fill = not self.operation.outputs
+        for part, (shape, kind) in zip(g, self.shape):
+            if part is None:
+                if not fill:
+                    filled.append(None)
+                    continue
+                part = kind.xp.zeros(shape, kind.numpy)
+            filled.append(part if isinstance(part, Tensor) else wrap(part, kind))
+        return filled
+
+    def _saved(self, connected: bool) -> dict[str, Tensor]:
+        found = {}
+        saved = self.saved
+        if self.notes is not None and "unpack" in self.notes:
+            saved = tuple(self.notes["unpack"](item)._array for item in saved)
+        for (name, edge, kind), array in zip(self.origins, saved):
+            tensor = found[name] = wrap(array, kind)
+            if connected:
+                if edge == "y":
+                    edge = self
+                elif type(edge) is int:
+                    edge = Port(self, edge, array.shape, kind)
+                tensor._node = edge
+        return found
+
+
+class Operation:
+    """One operation: `compute` on arrays, and its gradient rule.
+
+    Args:
+        compute: Takes the operands' arrays and the options, by position; gives one array or a tuple.
+        operands: Names of the arguments that are tensors (the first, if not given). One that may be
+            a sequence of tensors is written with a star: "*tensors".
+        view: Does the result share the first operand's memory?
+        differentiable: Which outputs are, where not all.
+        outputs: Names of several outputs.
+    """
+
+    def __init__(
+        self,
+        compute: Callable,
+        operands: str,
+        view: bool,
+        label: str,
+        differentiable: Sequence[int] | None,
+        outputs: str = "",
+    ):
+        self.compute, self.view = compute, view
+        self.name = compute.__name__.rstrip("_")
+        self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
+        found = arguments(compute)
+        self.arguments = tuple(found)
+        self.operands = tuple(operands.split()) or self.arguments[:1]
+        self.defaults = {n: found[n] for n in self.arguments[len(self.operands) :]}
+        self.variadic = self.operands[0].startswith("*")
+        self.operands = tuple(n.lstrip("*") for n in self.operands)
+        self.differentiable = differentiable
+        self.outputs = tuple(outputs.split())
+        self.rule: Callable | None = None
+        self.asks: tuple[str, ...] = ()
+        self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
+        self.asks_shapes: tuple[str, ...] = () if self.variadic else ("",) * len(self.operands)
+        self.node_classes: dict[int, type[RuleNode]] = {}
+        self.__doc__ = compute.__doc__
+        OPERATIONS[self.name] = self
+
+    def gradient(self, rule: Callable) -> Callable:
+        """Decorator: the gradient rule."""
+        self.rule = rule
+        self.asks = tuple(arguments(rule))
+        places = {} if self.variadic else {n: i for i, n in enumerate(self.operands)}
+        outputs = {n: i for i, n in enumerate(self.outputs)} | ({} if "y" in places else {"y": 0})
+        self.keeps = tuple(
+            (n, places.get(n), outputs.get(n)) for n in self.asks if n in places or n in outputs
+        )
+        shapes = (f"shape_{n}" for n in self.operands)
+        self.asks_shapes = tuple(n if n in self.asks else "" for n in shapes)
+        if self.variadic and not any(self.asks_shapes):
+            self.asks_shapes = ()
+        return rule
+
+    def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
+        values: dict[str, Any] = dict(node.options)
+        values.update(saved)
+        values["g"] = g
+        values.update(zip((f"g_{name}" for name in self.outputs), g if self.outputs else ()))
+        if self.rule is None:
+            raise RuntimeError(f"derivative for {self.name} is not implemented")
+        parts = self.rule(*(values[name] for name in self.asks))
+        return list(parts) if isinstance(parts, (tuple, list)) else [parts]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run on tensors (operands) and options; record if a gradient is wanted."""
+        if type(self) is Operation and not (self.variadic or self.view):
+            write_fast_path(self, RuleNode, _wrap_like)
+            return self(*args, **kwargs)
+        if kwargs:
+            args += tuple(kwargs[n] for n in self.arguments[len(args) :])
+        if self.variadic:
+            return self.general(args[0], args[1:])
+        count = len(self.operands)
+        return self.general(args[:count], args[count:])
+
+    def general(self, tensors: Sequence[Any], options: tuple) -> Any:
+        """The call on any operands and options."""
+        if self.variadic:
+            arrays: list[Any] = [[x._array for x in tensors]]
+        else:
+            arrays = [None if x is None else x._array for x in tensors]
+        token = silence(silent)
+        try:
+            values = self.compute(*arrays, *options)
+        finally:
+            restore(token)
+        return self.finish(values, tensors, options)
+
+    def finish(self, values: Any, tensors: Sequence[Any], options: tuple) -> Any:
+        several = type(values) in (tuple, list)
+        source = tensors[0]
+        make = wrap_view if self.view else _wrap_like
+        results = [make(v, source) for v in values] if several else [make(values, source)]
+        if mode.recording:
+            edges = tuple([None if x is None else x._node for x in tensors])
+            if edges.count(None) < len(edges):
+                self.record(results, tensors, edges, options)
+        return tuple(results) if several else results[0]
+
+    def record(
+        self,
+        results: list[Tensor],
+        tensors: Sequence[Any],
+        edges: tuple[Any, ...],
+        options: tuple,
+    ) -> None:
+        differentiable_outputs = [
+            i
+            for i, r in enumerate(results)
+            if r._kind.dtype.category >= FLOAT
+            and (self.differentiable is None or i in self.differentiable)
+        ]
+        if not differentiable_outputs:
+            return
+        cls = self.node_class(len(results))
+        facts = dict(zip(self.arguments[len(self.operands) :], options))
+        self.note_operands(facts, tensors, edges)
+        kept = self.kept(results, differentiable_outputs, tensors, edges)
+        cells = tuple([x._cell for _, x, _ in kept])
+        first = results[0]
+        if len(results) == 1:
+            shape: Any = first._array.shape
+        else:
+            shape = tuple((r._array.shape, r._kind) for r in results)
+        node = cls.make(
+            edges, tuple([x._array for _, x, _ in kept]), cells, tuple([c[0] for c in cells]),
+            next_sequence(), shape, first._kind, None, None, range(len(cells)), facts,
+            [(name, edge, x._kind) for name, x, edge in kept],
+        )  # fmt: skip
+        if len(results) == 1:
+            first._node = node
+        else:
+            for i in differentiable_outputs:
+                result = results[i]
+                result._node = Port(node, i, result._array.shape, result._kind)
+        for watch in mode.watchers:
+            watch(node, results)
+
+    def note_operands(self, facts: dict, tensors: Sequence[Any], edges: tuple) -> None:
+        """What the rule asks to know of the operands besides their values."""
+        if self.variadic:
+            if self.asks_shapes:
+                facts[f"shape_{self.operands[0]}"] = [x._array.shape for x in tensors]
+        else:
+            for name, ask, x in zip(self.operands, self.asks_shapes, tensors):
+                if x is None:
+                    facts[name] = None
+                elif ask:
+                    facts[ask] = x._array.shape
+        if "needs" in self.asks:
+            facts["needs"] = tuple([edge is not None for edge in edges])
+
+    def kept(
+        self,
+        results: list[Tensor],
+        differentiable_outputs: list[int],
+        tensors: Sequence[Any],
+        edges: tuple,
+    ) -> list[tuple]:
+        """(name, tensor, edge) of each value that the rule asks for.
+
+        The only output is called y, unless an operand has that name; its edge is "y", that of one of
+        several outputs its number.
+        """
+        found: list[tuple] = []
+        for name, operand, output in self.keeps:
+            if operand is not None:
+                if tensors[operand] is not None:
+                    found.append((name, tensors[operand], edges[operand]))
+            elif len(results) == 1:
+                found.append((name, results[0], "y"))
+            elif output is not None:
+                found.append(
+                    (name, results[output], output if output in differentiable_outputs else None)
+                )
+        return found
+
+    @property
+    def node_name(self) -> str:
+        """What its nodes are called."""
+        return self.label if "Backward" in self.label else f"{self.label}Backward0"
+
+    def node_class(self, outputs: int) -> type[RuleNode]:
+        found = self.node_classes.get(outputs)
+        if found is None:
+            found = self.node_classes[outputs] = type(
+                self.node_name,
+                (RuleNode,),
+                {"__slots__": (), "operation": self, "outputs": outputs},
+            )
+            found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
+        return found
+
+
+def _wrap_like(array: Any, source: Tensor) -> Tensor:
+    """A new tensor; its kind is that of `source`, but for the dtype."""
+    kind = source._kind
+    if array.__class__ is not kind.xp.ndarray:
+        array = kind.xp.asarray(array)
+    if array.dtype is not kind.numpy and array.dtype != kind.numpy:
+        from ...core.dtype import BY_NUMPY
+
+        kind = kind_of(BY_NUMPY[array.dtype], kind.device)
+    return wrap(array, kind)
+
+
+def operation(
+    compute: Callable | None = None,
+    *,
+    operands: str = "",
+    view: bool = False,
+    label: str = "",
+    differentiable: Sequence[int] | None = None,
+    outputs: str = "",
+) -> Any:
+    """Decorator: make an `Operation` of a function of arrays.
+
+    Args:
+        compute: The function. Its first argument is the operand, unless `operands` names them.
+        operands: The arguments that are tensors; "*tensors" for one that is a sequence of them.
+        view: The result is a view of the first operand's memory.
+        label: The node's name, without Backward0.
+        differentiable: The outputs that have a gradient, where not all floating ones do.
+        outputs: Names of the outputs, where there are several and the rule asks for them.
+    """
+
+    def make(compute: Callable) -> Operation:
+        return Operation(compute, operands, view, label, differentiable, outputs)
+
+    return make if compute is None else make(compute)

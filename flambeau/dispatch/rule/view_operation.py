@@ -1,0 +1,205 @@
+"""`view_operation`: operations whose results look at their operand's memory.
+
+They are the cheapest calls there are, so a view of a tensor without history is made at once, and the
+node of a recorded one saves nothing but shapes: the gradient of a view needs no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.mode import mode
+from ...autograd.node import Node, Port, next_sequence
+from ...core import tensor as handle
+from ...core.tensor import Tensor, element_strides, register, wrap, wrap_view
+from ..arguments import arguments
+from .rule_operation import Operation
+
+SLOTS = (
+    *("edges", "options", "shape_x", "saved", "cells", "versions", "sequence", "shape", "kind"),
+    *("hooks", "notes"),
+)
+
+
+class ViewNode(Node):
+    """A recorded view; `options` are its operation's, by position."""
+
+    __slots__ = ("options", "shape_x")
+
+    operation: ViewOperation
+
+    def backward(self, g: Any) -> list[Any]:
+        part = self.backward_recorded(wrap(g, self.kind))[0]
+        return [part._array]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        return [self.operation.turn_back(g, self)]
+
+    def release(self) -> None:
+        """Holds no arrays, so nothing needs to go."""
+
+
+class ViewsNode(ViewNode):
+    """The same of several views; an output that nothing reached counts as zeros."""
+
+    __slots__ = ()
+
+    def backward(self, g: Any) -> list[Any]:
+        return [self.backward_recorded(g)[0]._array]
+
+    def backward_recorded(self, g: Any) -> list[Any]:
+        parts = []
+        for part, (shape, kind) in zip(g if self.outputs > 1 else (g,), self.shape):
+            if part is None:
+                part = kind.xp.zeros(shape, kind.numpy)
+            parts.append(part if isinstance(part, Tensor) else wrap(part, kind))
+        return [self.operation.turn_back(parts, self)]
+
+
+class ViewOperation(Operation):
+    """An operation of one operand `x` whose rule asks for nothing but g, options and ``shape_x``."""
+
+    def __init__(self, compute: Callable, label: str):
+        super().__init__(compute, "", True, label, None)
+        self.picks: tuple[int | str, ...] = ()
+
+    def gradient(self, rule: Callable) -> Callable:
+        options = self.arguments[1:]
+        self.picks = tuple(
+            options.index(name) if name in options else name for name in tuple(arguments(rule))
+        )
+        return super().gradient(rule)
+
+    def turn_back(self, g: Any, node: ViewNode) -> Tensor:
+        """The rule on what it asks for."""
+        known = {"g": g, "shape_x": node.shape_x}
+        values = (known[k] if k.__class__ is str else node.options[k] for k in self.picks)
+        return self.rule(*values)  # type: ignore[misc]
+
+    def __call__(self, x: Tensor, *options: Any) -> Any:
+        array = x._array
+        values = self.compute(array if array.size else with_strides(array), *options)
+        if values.__class__ is tuple:
+            return self.several(x, values, options)
+        edge = x._node
+        if edge is None:
+            return wrap_view(values, x)
+        cell, base = x._cell, x._base
+        result = handle.make(values, x._kind, None, cell, x if base is None else base)
+        register(result, cell)
+        if mode.recording:
+            node = result._node = self.make_node(
+                (edge,), options, array.shape, (), (), (), next_sequence(), values.shape, x._kind,
+                None, None,
+            )  # fmt: skip
+            for watch in mode.watchers:
+                watch(node, (result,))
+        return result
+
+    @cached_property
+    def make_node(self) -> Callable[..., ViewNode]:
+        """Makes the node of a single view of the values of its slots."""
+        cls = type(f"{self.label}Backward0", (ViewNode,), {"__slots__": (), "operation": self})
+        return kernels.constructor(cls, *SLOTS)
+
+    def several(self, x: Tensor, values: tuple, options: tuple) -> tuple[Tensor, ...]:
+        """The tensors of several views of x, outputs of one node."""
+        results = tuple([wrap_view(value, x) for value in values])
+        if x._node is not None and mode.recording and results:
+            make = self.several_class(len(results)).make
+            shapes = tuple([(value.shape, x._kind) for value in values])
+            node = make(
+                (x._node,), options, x._array.shape, (), (), (), next_sequence(), shapes, x._kind,
+                None, None,
+            )  # fmt: skip
+            for i, result in enumerate(results):
+                result._node = Port(node, i, values[i].shape, x._kind)
+            for watch in mode.watchers:
+                watch(node, results)
+        return results
+
+    def several_class(self, outputs: int) -> type[ViewsNode]:
+        found = self.node_classes.get(outputs)
+        if found is None:
+            found = self.node_classes[outputs] = type(
+                f"{self.label}Backward0",
+                (ViewsNode,),
+                {"__slots__": (), "operation": self, "outputs": outputs},
+            )
+            found.make = staticmethod(kernels.constructor(found, *SLOTS))  # type: ignore[attr-defined]
+        return found  # type: ignore[return-value]
+
+
+def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
+    """Decorator: make a `ViewOperation` of a function of an array and options.
+
+    Args:
+        label: The node's name, without Backward0.
+    """
+
+    def make(compute: Callable) -> ViewOperation:
+        return ViewOperation(compute, label)
+
+    return make
+
+
+def with_strides(array: Any) -> Any:
+    """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
+    strides = element_strides(array)
+    return np.ndarray(array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides))
+
+
+def strided_view(
+    array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
+) -> Any:
+    """A view by shape, strides and offset (in bytes, from the array's first element)."""
+    if array.flags.c_contiguous and array.dtype.kind != "V":
+        try:  # a tenth of as_strided's time
+            return np.ndarray(shape, array.dtype, array, offset, strides)
+        except (ValueError, TypeError):
+            pass  # it reaches beyond this array, into the memory around it
+    if offset == 0:
+        return np.lib.stride_tricks.as_strided(array, shape, strides)
+    flat = np.lib.stride_tricks.as_strided(
+        array, (offset // array.itemsize + 1,), (array.itemsize,)
+    )
+    return np.lib.stride_tricks.as_strided(flat[-1:], shape, strides)
+
+
+def sizes_of(args: tuple, name: str = "") -> tuple[int, ...]:
+    """Sizes given one by one or as a sequence.
+
+    Raises:
+        TypeError: One is not an integer.
+    """
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    try:
+        return tuple(n if n.__class__ is int else n.__index__() for n in args)
+    except AttributeError:
+        kinds = ", ".join(type(n).__name__ for n in args)
+        raise TypeError(
+            f"{name or 'the call'} received an invalid combination of arguments - got ({kinds}), "
+            "where integers are expected"
+        ) from None
+
+
+def spread_method(function: Callable) -> Callable:
+    """Decorator: make it a method too, where the sizes or dimensions may come one by one."""
+
+    def form(self: Tensor, *sizes: Any, **named: Any) -> Tensor:
+        if named:
+            return function(self, *sizes, **named)
+        if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+            sizes = tuple(sizes[0])
+        return function(self, sizes)
+
+    form.__name__ = form.__qualname__ = function.__name__
+    form.__doc__ = function.__doc__
+    setattr(Tensor, function.__name__, form)
+    return function

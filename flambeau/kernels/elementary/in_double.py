@@ -1,0 +1,49 @@
+"""Special functions of float32 that are computed in float64 and rounded once.
+
+Their formulas are made of many steps, each of which rounds: in float32 that adds up to tens of units in the last place
+near zeros of the function. In float64 it does not reach the rounding of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...formula.evaluate import expand
+from ...formula.expression import CONSTANT, Domain, order, symbol
+from ...formula.primitive import PRIMITIVES
+from ..llvm import Value
+
+ELEMENTS = {Domain.BOOL: "i1", Domain.INT: "i64", Domain.REAL: "double"}
+NAMES = (
+    "erfc",
+    "erfcx",
+    "erfinv",
+    "log_ndtr",
+    "ndtri",
+    "lgamma",
+    "digamma",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+)
+
+
+def wide(name: str, call: Callable[..., Value]) -> Callable[..., Value]:
+    """The primitive's formula in float64, of vectors of float32. `call` applies a primitive (see `lower`)."""
+    x = symbol("x")
+
+    def function(argument: Value) -> Value:
+        code = argument.code
+        known = {x: argument.convert("double")}
+        (root,) = expand((PRIMITIVES[name](x),))
+        for item in order([root]):
+            if item.primitive is CONSTANT:
+                type = code.vector(ELEMENTS[item.domain])
+                known[item] = code.constant(item.value, type)  # type: ignore[arg-type]
+            elif item is not x:
+                args = [known[arg] for arg in item.args]
+                known[item] = call(code, item.primitive.name, item.domain, args, ELEMENTS)
+        return known[root].convert("float")
+
+    return function

@@ -1,0 +1,339 @@
+"""Sine, cosine, tangent and their inverses.
+
+Float32 has shorter polynomials, and its huge arguments are reduced in float64. The polynomials are Chebyshev fits on
+the stated interval.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .. import fused
+from ..llvm import BITS, Code, Value, any_lane, choose, polynomial
+from .exponential import format_of
+
+HALF_PI = {
+    "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    "double": (math.pi / 2, 6.123233995736766e-17, -1.4973849048591833e-33),
+}
+"""pi / 2 as a sum of numbers of that type."""
+SIN = {
+    False: (
+        -0.16666666666666666, 0.008333333333333331, -0.00019841269841264821, 2.7557319219150745e-06,
+        -2.5052106167326103e-08, 1.605852134872207e-10, -7.586094728784352e-13,
+    ),
+    True: (-0.16666666663741286, 0.008333331830618917, -0.00019840063037430668, 2.724686841351183e-06),
+}  # fmt: skip
+"""(sin(r) / r - 1) / r^2 in terms of r^2, |r| <= pi / 4; by whether it is the short form."""
+COS = {
+    False: (
+        0.041666666666666664, -0.0013888888888888887, 2.480158730158451e-05, -2.755731922129807e-07,
+        2.087675575487426e-09, -1.1470455177531487e-11, 4.745536983469317e-14,
+    ),
+    True: (0.04166666666422607, -0.0013888887638219204, 2.480058059853988e-05, -2.729840739465874e-07),
+}  # fmt: skip
+"""(cos(r) - 1 + r^2 / 2) / r^4 in terms of r^2, |r| <= pi / 4."""
+ASIN = {
+    False: (
+        0.16666666666666669, 0.07499999999998433, 0.04464285714635563, 0.030381944138519898,
+        0.022372172942515135, 0.017352392713607605, 0.013971213067835896, 0.011479176592891122,
+        0.010322819205242754, 0.005457487574523698, 0.017400927725096542, -0.014851957498764721,
+        0.028757896558164582,
+    ),
+    True: (
+        0.16666666337408959, 0.07500094545280662, 0.04459940112455708, 0.03110066646041958,
+        0.01714922335800185, 0.03369086913829858,
+    ),
+}  # fmt: skip
+"""(asin(x) / x - 1) / x^2 in terms of x^2, |x| <= 1 / 2."""
+ATAN = {
+    False: (
+        -0.3333333333333333, 0.199999999999998, -0.14285714285659326, 0.11111111105106532,
+        -0.0909090875106995, 0.07692296304816398, -0.066664236256687, 0.058789145204976245,
+        -0.05230347717803041, 0.04551107493358378, -0.03455807783537529, 0.01627192987364275,
+    ),
+    True: (
+        -0.33333333278948013, 0.19999977153563045, -0.1428414553495965, 0.11071260268029065,
+        -0.08623895647248501, 0.050461260098355894,
+    ),
+}  # fmt: skip
+"""(atan(x) / x - 1) / x^2 in terms of x^2, |x| <= tan(pi / 8)."""
+
+HUGE = {"float": 2.0**21, "double": 2.0**30}
+"""Where the reduction in three steps ends, and that by the digits of 2 / pi begins."""
+INFINITY = float("inf")
+
+_BITS = 1216  # of 2 / pi behind the point
+
+
+def _two_over_pi() -> str:
+    """The bytes of floor(2^1216 * 2 / pi), the lowest first, by Machin's formula for pi."""
+    one = 1 << (_BITS + 128)
+
+    def arctangent_of_inverse(n: int) -> int:
+        term = total = one // n
+        k, sign = 3, -1
+        while term:
+            term //= n * n
+            total += sign * (term // k)
+            k, sign = k + 2, -sign
+        return total
+
+    pi = 16 * arctangent_of_inverse(5) - 4 * arctangent_of_inverse(239)
+    number = (2 * one << _BITS) // pi
+    return "".join(f"\\{byte:02X}" for byte in number.to_bytes(_BITS // 8 + 40, "little"))
+
+
+REDUCE = """
+; Payne and Hanek's reduction of a finite |x| >= 2^30: x = k pi / 2 + r + t with |r| <= pi / 4; k modulo 4.
+; x = m 2^e; a window of 192 bits of 2 / pi is multiplied by m, with two bits before the point.
+define internal void @reduce_huge(double %x, ptr %k, ptr %r, ptr %t) noinline {
+entry:
+  %word = bitcast double %x to i64
+  %raw = and i64 %word, 4503599627370495
+  %m64 = or i64 %raw, 4503599627370496
+  %high = lshr i64 %word, 52
+  %exponent = and i64 %high, 2047
+  %shift = sub i64 BASE, %exponent
+  %byte = lshr i64 %shift, 3
+  %bit = and i64 %shift, 7
+  %at = getelementptr i8, ptr @two_over_pi, i64 %byte
+  %window = load i256, ptr %at, align 1
+  %by = zext i64 %bit to i256
+  %moved = lshr i256 %window, %by
+  %digits = trunc i256 %moved to i192
+  %m = zext i64 %m64 to i192
+  %turns = mul i192 %digits, %m
+  %whole = lshr i192 %turns, 190
+  %whole64 = trunc i192 %whole to i64
+  %part = shl i192 %turns, 2
+  %below = icmp slt i192 %part, 0
+  %up = zext i1 %below to i64
+  %quarter = add i64 %whole64, %up
+  %minus = sub i192 0, %part
+  %size = select i1 %below, i192 %minus, i192 %part
+  %lz = call i192 @llvm.ctlz.i192(i192 %size, i1 false)
+  %normal = shl i192 %size, %lz
+  %top192 = lshr i192 %normal, 128
+  %top = trunc i192 %top192 to i64
+  %mid192 = lshr i192 %normal, 64
+  %mid = trunc i192 %mid192 to i64
+  %head_bits = and i64 %top, -2048
+  %rest = shl i64 %top, 53
+  %mid_low = lshr i64 %mid, 11
+  %tail_bits = or i64 %rest, %mid_low
+  %head = uitofp i64 %head_bits to double
+  %tail_raw = uitofp i64 %tail_bits to double
+  %tail = fmul double %tail_raw, 0x3CA0000000000000
+  %lz64 = trunc i192 %lz to i64
+  %scale_exponent = sub i64 959, %lz64
+  %scale_bits = shl i64 %scale_exponent, 52
+  %scale_size = bitcast i64 %scale_bits to double
+  %x_below = icmp slt i64 %word, 0
+  %opposite = xor i1 %below, %x_below
+  %scale_minus = fneg double %scale_size
+  %scale = select i1 %opposite, double %scale_minus, double %scale_size
+  %f = fmul double %head, %scale
+  %g = fmul double %tail, %scale
+  %angle = fmul double %f, FIRST
+  %angle_minus = fneg double %angle
+  %lost = call double @llvm.fma.f64(double %f, double FIRST, double %angle_minus)
+  %second = call double @llvm.fma.f64(double %f, double SECOND, double %lost)
+  %third = call double @llvm.fma.f64(double %g, double FIRST, double %second)
+  %k_minus = sub i64 0, %quarter
+  %k_value = select i1 %x_below, i64 %k_minus, i64 %quarter
+  store i64 %k_value, ptr %k
+  store double %angle, ptr %r
+  store double %third, ptr %t
+  ret void
+}
+declare i192 @llvm.ctlz.i192(i192, i1)
+"""
+
+
+def _reduce_text(code: Code) -> str:
+    """The module's text for huge arguments."""
+    first, second = (code.constant(value, "double").name for value in HALF_PI["double"][:2])
+    # x = m 2^(exponent - 1075); the window begins at 2^-(190 + exponent - 1075).
+    text = REDUCE.replace("BASE", str(_BITS - 190 + 1075))
+    text = text.replace("FIRST", first).replace("SECOND", second)
+    if not fused.is_native():
+        text = text.replace("@llvm.fma.f64", "@fused_step") + _fused_step(code)
+    size = _BITS // 8 + 40
+    return f'@two_over_pi = internal constant [{size} x i8] c"{_two_over_pi()}"\n{text}'
+
+
+def _fused_step(code: Code) -> str:
+    """A function of three numbers, for `REDUCE`."""
+    own = Code(1)
+    a, b, c = (Value(own, name, "double") for name in ("%a", "%b", "%c"))
+    own.line(f"ret double {fused.step(a, b, c).name}")
+    code.declarations |= own.declarations
+    return own.function("@fused_step(double %a, double %b, double %c)", "internal double")
+
+
+def _reduced(x: Value) -> tuple[Value, Value, Value]:
+    """(k, r, t): x = k pi / 2 + r + t with |r| <= pi / 4, and k an integer that is right modulo 4."""
+    code, pi = x.code, HALF_PI[x.element]
+    magic = format_of(x).magic
+    shifted = x.fma(2 / math.pi, magic)
+    n = shifted - magic
+    near = n.fma(-pi[0], x)  # exact
+    step = n * pi[1]
+    lost = n.fma(pi[1], -step)
+    r = near - step
+    back = r - near
+    t = (near - (r - back)) - (step + back) - n.fma(pi[2], lost)
+    usual = [shifted.bits(), r, t]
+    size = x.abs()
+    huge = (size > HUGE[x.element]) & (size < INFINITY)
+    places = [code.slot(value.type, value) for value in usual]
+    with code.when(any_lane(huge)):
+        for place, value in zip(places, _reduced_huge(x, huge, usual)):
+            code.store(value, place)
+    k, r, t = (code.load(place, value.type) for place, value in zip(places, usual))
+    return k, r, t
+
+
+def _reduced_huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
+    if x.element == "double":
+        return _huge(x, huge, usual)
+    k, r, t = _reduced(x.convert("double"))
+    parts = [k.convert("i32"), r.convert("float"), t.convert("float")]
+    return [choose(huge, part, value) for part, value in zip(parts, usual)]
+
+
+def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
+    """The reduction of the lanes that are huge, one by one; `usual` elsewhere."""
+    code = x.code
+    code.declarations.add(_reduce_text(code))
+    if fused.is_native():
+        code.declare("double", "llvm.fma.f64", "double", "double", "double")
+    given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
+    made = [code.slot(v.type) for v in usual]
+    with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:
+        value = code.load(code.at(given, "double", i), "double")
+        spots = ", ".join(f"ptr {code.at(p, 'i64', i).name}" for p in made)
+        code.line(f"call void @reduce_huge(double {value.name}, {spots})")
+    return [choose(huge, code.load(p, v.type), v) for p, v in zip(made, usual)]
+
+
+def _sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
+    """(sine, less, cosine, less): each as a sum of two numbers."""
+    short = r.element == "float"
+    z = r * r
+    half = z * 0.5
+    w = 1.0 - half
+    by = (r * z).multiply_add(polynomial(z, SIN[short]), (-half).fma(t, t))
+    down = (z * z).multiply_add(polynomial(z, COS[short]), ((1.0 - w) - half) - r * t)
+    sine, cosine = r + by, w + down
+    return sine, (r - sine) + by, cosine, (w - cosine) + down
+
+
+def _flipped(value: Value, k: Value) -> Value:
+    """-value where the second bit of k is set."""
+    return (value.bits() ^ ((k & 2) << (BITS[k.element] - 2))).cast_bits(value.element)
+
+
+def _tiny(x: Value) -> Value:
+    """Is x so near to 0 that sin(x) and tan(x) are x?"""
+    return x.abs() < (1e-4 if x.element == "float" else 1e-9)
+
+
+def sin(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, _, cosine, _ = _sine_and_cosine(r, t)
+    return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
+
+
+def cos(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, _, cosine, _ = _sine_and_cosine(r, t)
+    return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
+
+
+def tan(x: Value) -> Value:
+    k, r, t = _reduced(x)
+    sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
+    even = (k & 1).equals(0)
+    above, below = choose(even, sine, -cosine), choose(even, cosine, sine)
+    above_low, below_low = choose(even, sine_low, -cosine_low), choose(even, cosine_low, sine_low)
+    inverse = 1.0 / below
+    value = above * inverse
+    value = ((-value).fma(below, above) + (above_low - value * below_low)).fma(inverse, value)
+    return choose(_tiny(x), x, value)
+
+
+def _arc(x: Value) -> tuple[Value, Value, Value]:
+    """(outer, r, rest): asin(r) = r + rest, for r = |x|, or where |x| > 1/2 sqrt((1 - |x|) / 2)."""
+    size = x.abs()
+    outer = size > 0.5
+    z = choose(outer, (1.0 - size) * 0.5, size * size)
+    root = x.code.intrinsic("sqrt", z)
+    r = choose(outer, root, size)
+    rest = r * z * polynomial(z, ASIN[x.element == "float"])
+    # What the root's rounding lost matters near 1, where r is nearly all.
+    lost = root.fma(root, -z) / choose(outer & (root > 0.0), root + root, x.like(INFINITY))
+    return outer, r, rest - lost
+
+
+def asin(x: Value) -> Value:
+    outer, r, rest = _arc(x)
+    pi = HALF_PI[x.element]
+    far = pi[0] - (2.0 * r - (pi[1] - 2.0 * rest))
+    return x.code.intrinsic("copysign", choose(outer, far, r + rest), x)
+
+
+def acos(x: Value) -> Value:
+    outer, r, rest = _arc(x)
+    pi = HALF_PI[x.element]
+    below = x < 0.0
+    near_one = 2.0 * (r + rest)
+    near_minus_one = 2.0 * (pi[0] - (r + (rest - pi[1])))
+    signed, signed_rest = choose(below, -r, r), choose(below, -rest, rest)
+    middle = pi[0] - (signed - (pi[1] - signed_rest))
+    return choose(outer, choose(below, near_minus_one, near_one), middle)
+
+
+def _angle(y: Value, x: Value, behind: Value) -> Value:
+    """The angle of a point with y, x >= 0; where `behind`, of that with -x.
+
+    It is a multiple of pi / 4 and a small arc.
+    """
+    swapped = y > x
+    small, large = choose(swapped, x, y), choose(swapped, y, x)
+    steep = small > large * 0.41421356237309503
+    above = choose(steep, small - large, small)
+    below = choose(steep, small + large, large)
+    t = above / choose(below.equals(0.0), below.like(1.0), below)
+    z = t * t
+    arc = (t * z).multiply_add(polynomial(z, ATAN[x.element == "float"]), t)
+    k = choose(steep, t.like(1.0), t.like(0.0))
+    k, arc = choose(swapped, 2.0 - k, k), choose(swapped, -arc, arc)
+    k, arc = choose(behind, 4.0 - k, k), choose(behind, -arc, arc)
+    high, low = (part / 2 for part in HALF_PI[x.element][:2])
+    base = k * high
+    lost = k.fma(high, -base)
+    return choose(k.equals(0.0), arc, base + (arc + k.fma(low, lost)))
+
+
+def atan(x: Value) -> Value:
+    size = x.abs()
+    nowhere = size < 0.0
+    value = _angle(size, size.like(1.0), nowhere)
+    return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
+
+
+def atan2(y: Value, x: Value) -> Value:
+    high, wide = y.abs(), x.abs()
+    tiny = format_of(x).tiny
+    # Sums must not overflow, nor quotients lose digits.
+    larger = choose(high > wide, high, wide)
+    scale = choose(larger > 2.0**-20 / tiny, x.like(0.25), x.like(1.0))
+    scale = choose(larger < tiny * 2.0**60, x.like(2.0**70), scale)
+    high, wide = high * scale, wide * scale
+    both = high.equals(INFINITY) & wide.equals(INFINITY)
+    high, wide = choose(both, x.like(1.0), high), choose(both, x.like(1.0), wide)
+    value = _angle(high, wide, x.bits() < 0)
+    value = x.code.intrinsic("copysign", value, y)
+    return choose(x.is_nan() | y.is_nan(), x + y, value)

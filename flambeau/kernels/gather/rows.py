@@ -1,0 +1,185 @@
+"""Whole runs at one index array: ``x[index]``, ``x[index] = values``, an embedding and its gradient.
+
+A range of x's rows is written by one thread: it looks through all indices for those of its range, in their order. So
+a row has one writer, whose cache holds it, and the same bits on any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..array.copy import in_order
+from ..array.vector_loop import LINE, add, copy, fetch, fill, foresee, inside
+from ..llvm import BITS, Value, choose
+from ..runtime.entry import Body, kernel
+from ..runtime.process import machine
+from .plan import Walk
+
+MOST = 64
+"""Ranges at most. Each is a walk over all indices, which pays where runs are long."""
+
+
+AHEAD = 8
+"""How many runs ahead memory is asked for the next."""
+FORESEEN = 1024
+"""Bytes of a run that are asked for; the processor itself sees what follows."""
+
+
+def reads(x: Any, index: Any) -> bool:
+    """Is it runs of an array in order, at int64 indices in order?"""
+    return (
+        index.__class__ is np.ndarray
+        and index.dtype == np.int64
+        and x.ndim > 1
+        and x.flags.c_contiguous
+        and x.flags.aligned
+        and index.flags.c_contiguous
+        and not x.dtype.hasobject
+    )
+
+
+def take(element: str, x: Any, index: Any, made: Any, signs: bool) -> int:
+    """``made[...] = x[index]``; not 0 where an index was out of range. `signs`: they may be negative."""
+    size = x.shape[0]
+    run = made.size // max(index.size, 1)
+    return _reader(element, signs)(x, made, index, index.size, 1, made.size, 0, run, size)
+
+
+@cache
+def _reader(element: str, signs: bool) -> Callable[..., int]:
+    size = BITS[element] // 8
+
+    def write(code: Body) -> None:
+        n, run = code.n, code.n["run"]
+        reach = code.smaller(run * size, code.number(FORESEEN))
+        with code.rows() as row:
+            soon = code.get(code.p["index"], "i64", code.smaller(row + AHEAD, n["rows"] - 1))
+            foresee(code, code.at(code.p["x"], element, soon * run), reach)
+            index = code.get(code.p["index"], "i64", row)
+            index = index + choose(index < 0, n["size"], 0) if signs else index
+            with inside(code, index.below(n["size"]) ^ 1):
+                x = code.at(code.p["x"], element, index * run)
+                made = code.at(code.p["made"], element, row * run)
+                copy(code, made, x, element, code.zero, run)
+
+    return kernel(
+        "take_runs", ("x", "made", "index"), ("run", "size"), write,
+        machine().bits // BITS[element],
+    )  # fmt: skip
+
+
+def fits(plan: Walk, x: Any) -> bool:
+    """Is it runs at one index array of x's first dimension, whose rows lie one after the other?"""
+    return (
+        plan.length > 1
+        and len(plan.indices) == 1
+        and not any(plan.affine)
+        and plan.start == 0
+        and x.ndim > 0
+        and plan.sizes[0] == x.shape[0]
+        and plan.steps[0] == plan.length
+    )
+
+
+def write(
+    plan: Walk, how: str, element: str, x: Any, values: Any, signs: bool, start: str, *old: Any
+) -> None:
+    """Write at indices, which are all in range.
+
+    Args:
+        start: What x begins with: "zero", a "copy" of the array behind, or "" for what it holds.
+    """
+    index = plan.indices[0]
+    values = np.broadcast_to(values, plan.shape)
+    same = not any(values.strides[: index.ndim])  # every run is the same one
+    if same and index.size:
+        values = values[(0,) * index.ndim]
+    size, length = plan.sizes[0], plan.length
+    lines = max(length * x.itemsize // LINE, 1)
+    ranges = min(2 * lines, MOST, max(size, 1))
+    weight = index.size * length + (x.size if start else 0)
+    _ranger(how, element, signs, start)(
+        x, in_order(values), index, *old, ranges, 1, weight, 0,
+        size, index.size, length, 0 if same else length,
+    )  # fmt: skip
+
+
+@cache
+def _ranger(how: str, element: str, signs: bool, start: str) -> Callable[..., int]:
+    arrays = ("x", "values", "index", *(("old",) if start == "copy" else ()))
+    return kernel(
+        f"{how}_runs", arrays, ("size", "count", "run", "step"),
+        lambda code: Ranger(code, how, element, signs, start).write(),
+        machine().bits // BITS[element],
+    )  # fmt: skip
+
+
+class Ranger:
+    """Writes the loops: a row of the kernel's work is a range of rows of x."""
+
+    def __init__(self, code: Body, how: str, element: str, signs: bool, start: str):
+        self.code, self.how, self.element = code, how, element
+        self.signs, self.start = signs, start
+
+    def write(self) -> None:
+        code, n = self.code, self.code.n
+        with code.rows() as row:
+            first, last = (
+                code.emit(f"udiv i64 {(r * n['size']).name}, {n['rows'].name}", "i64")
+                for r in (row, row + 1)
+            )
+            self.begin(first, last)
+            whole = n["count"] & -code.lanes
+            with code.loop(code.zero, whole, code.lanes) as i:
+                self.some(i, first, last, None)
+            with code.when(whole < n["count"]):
+                inside = code.iota() + code.splat(whole) < code.splat(n["count"])
+                self.some(whole, first, last, inside)
+
+    def begin(self, first: Value, last: Value) -> None:
+        """A range of a new array, as it is before anything is written."""
+        code, run = self.code, self.code.n["run"]
+        if self.start == "zero":
+            zero = code.constant(0, self.element)
+            fill(code, code.p["x"], zero, first * run, last * run)
+        elif self.start == "copy":
+            copy(code, code.p["x"], code.p["old"], self.element, first * run, last * run)
+
+    def some(self, start: Value, first: Value, last: Value, mask: Value | None) -> None:
+        """Those of a vector's indices that are in the range: a bit for each, which are taken one by one."""
+        code = self.code
+        index = fetch(code, code.p["index"], start, code.vector("i64"), mask)
+        wanted = (self.counted(index) - code.splat(first)).below(code.splat(last - first))
+        bits = (wanted if mask is None else wanted & mask).cast_to(f"i{code.lanes}")
+        left = code.slot("i64")
+        code.store(bits.widen("i64"), left)
+        head, body, done = code.name("head"), code.name("body"), code.name("done")
+        code.jump(head)
+        code.label(head)
+        now = code.load(left, "i64")
+        code.branch(now.differs(0), body, done)
+        code.label(body)
+        name = code.declare("i64", "llvm.cttz.i64", "i64", "i1")
+        at = start + code.emit(f"call i64 @{name}(i64 {now.name}, i1 true)", "i64")
+        code.store(now & (now - 1), left)
+        self.place(self.counted(code.get(code.p["index"], "i64", at)), at)
+        code.jump(head)
+        code.label(done)
+
+    def counted(self, index: Value) -> Value:
+        """Indices, counted from the front."""
+        if not self.signs:
+            return index
+        size = self.code.n["size"]
+        size = self.code.splat(size) if index.type.startswith("<") else size
+        return index + choose(index < 0, size, 0)
+
+    def place(self, index: Value, i: Value) -> None:
+        code, n = self.code, self.code.n
+        x = code.at(code.p["x"], self.element, index * n["run"])
+        values = code.at(code.p["values"], self.element, i * n["step"])
+        (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n["run"])

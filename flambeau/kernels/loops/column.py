@@ -1,0 +1,192 @@
+"""Row programs whose rows lie across memory, as in a sum over the first dimension.
+
+The arrays are A blocks of R rows of B elements; the program's rows run over R. The lanes of a vector then belong to
+neighbouring rows of the program, and nothing is joined across lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...formula.expression import Expression, order
+from ..llvm import Value, choose
+from .entry import Entry
+from .nest import BLOCK, RULES, SCALAR, Nest, blocks_of_blocks, check_reductions
+
+
+class ColumnNest(Nest):
+    """The loops: blocks, then groups of neighbouring columns, then the program's stages over R."""
+
+    def one_row(self, row: Value) -> None:
+        code = self.code
+        self.block = row
+        self.start = row * self.length * self.width
+        self.memo: dict[Expression, int] = {}
+        self.row: dict[Expression, Value] = {}
+        self.begin_row(row, self.start)
+        nodes = len(order(self.roots))
+        wide = 8 if nodes < 6 else 4 if nodes < 24 else 1
+        step = wide * self.lanes
+        begin, end = Value(code, "%begin", "i64"), Value(code, "%end", "i64")
+        whole = begin + (code.emit(f"sdiv i64 {(end - begin).name}, {step}", "i64") * step)
+        with code.loop(begin, whole, step) as column:
+            self.columns(column, wide, None)
+        with code.loop(whole, end, self.lanes) as column:
+            self.columns(column, 1, self.mask(column, end))
+
+    def columns(self, column: Value, wide: int, mask: Value | None) -> None:
+        """All stages for `wide` neighbouring vectors of columns."""
+        code = self.code
+        self.places = [column + u * self.lanes for u in range(wide)]
+        self.groups: list[dict[Expression, Value]] = [{} for _ in range(wide)]
+        self.edge = mask
+        self.memo.clear()
+        for group, place in zip(self.groups, self.places):
+            self.row = group
+            for i, x in enumerate(self.program.inputs):
+                if not x.full:
+                    group[x] = self.column_input(i, x, place)
+        if self.reductions:
+            self.reduce_stages()
+        self.store_columns([i for i, x in enumerate(self.roots) if x.full])
+        self.prepare([x for x in self.roots if not x.full])
+        for group, place in zip(self.groups, self.places):
+            self.row = group
+            for i, x in enumerate(self.roots):
+                if not x.full:
+                    at = code.at(self.outputs[i], self.results[i], self.block * self.width + place)
+                    self.put(self.stored(self.row_value(x), i), at)
+
+    def put(self, value: Value, place: Value) -> None:
+        if self.edge is None:
+            self.code.store(value, place)
+        else:
+            self.code.masked_store(value, place, self.edge)
+
+    def column_input(self, i: int, x: Expression, place: Value) -> Value:
+        """An operand with one value for each column of a block."""
+        code, type = self.code, self.code.vector(self.inputs[i])
+        single = code.slot(type)
+        scalar = self.forms[i].equals(SCALAR)
+        with code.when(scalar):
+            value = code.load(self.pointers[i], self.inputs[i])
+            code.store(code.splat(value), single)
+        there = code.at(self.pointers[i], self.inputs[i], self.block * self.width + place)
+        source = self.select(scalar, single, there)
+        value = (
+            code.load(source, type)
+            if self.edge is None
+            else code.masked_load(source, type, self.edge)
+        )
+        return self.loaded(value, i, x)
+
+    def position(self, i: Value) -> Value:
+        return self.code.splat(self.across)
+
+    def each_group(self) -> list[tuple[dict[Expression, Value], Value]]:
+        return list(zip(self.groups, self.places))
+
+    def prepare(self, items: Sequence[Expression]) -> None:
+        for group in self.groups:
+            self.row = group
+            super().prepare(items)
+
+    def reduce(self, items: list[Expression]) -> None:
+        code = self.code
+        check_reductions(items)
+        args = [x.args[0] for x in items]
+        later = self.left_for_later(items)
+        rules = [RULES[x.primitive.name] for x in items]
+        kinds = [code.vector(self.accumulator(x)) for x in items]
+        starts = [code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
+        totals = [[code.slot(k, s) for k, s in zip(kinds, starts)] for _ in self.groups]
+        parts = [[code.slot(type) for type in kinds] for _ in self.groups]
+        zero, count = code.constant(0, "i64"), len(self.groups)
+        facts = [rule.join for rule in rules] * count, [t for group in totals for t in group]
+        with blocks_of_blocks(code, zero, self.length, 1, *facts, starts * count) as (
+            first,
+            middle,
+        ):
+            for group in parts:
+                for place, start in zip(group, starts):
+                    code.store(start, place)
+            after = first + BLOCK
+            with code.loop(first, choose(after < self.length, after, self.length)) as r:
+                self.across = r
+                for (row, place), slots in zip(self.each_group(), parts):
+                    self.row = row
+                    index = r * self.width + place
+                    values = self.lanes_at([*args, *later], index, self.edge)
+                    for k, value in zip(later.values(), values[len(args) :]):
+                        self.leave(k, value, index, self.edge)
+                    for x, value, rule, slot, type in zip(items, values, rules, slots, kinds):
+                        value = value.convert(self.accumulator(x))
+                        code.store(rule.join(code.load(slot, type), value), slot)
+            places = iter(middle)
+            for group in parts:
+                for place, rule, type in zip(group, rules, kinds):
+                    total = next(places)
+                    code.store(rule.join(code.load(total, type), code.load(place, type)), total)
+        for row, sums in zip(self.groups, totals):
+            for x, total, type in zip(items, sums, kinds):
+                row[x] = code.load(total, type)
+        self.memo.update(later)
+
+    def store_columns(self, which: list[int]) -> None:
+        if not which:
+            return
+        code = self.code
+        roots = [self.roots[i] for i in which]
+        self.prepare(roots)
+        with code.loop(code.constant(0, "i64"), self.length) as r:
+            self.across = r
+            for row, place in self.each_group():
+                self.row = row
+                index = r * self.width + place
+                for k, value in zip(which, self.lanes_at(roots, index, self.edge)):
+                    at = code.at(self.outputs[k], self.results[k], self.start + index)
+                    self.put(self.stored(value, k), at)
+
+
+class ColumnEntry(Entry):
+    """The door: arrays of exactly three dimensions, reduced over the middle one."""
+
+    def row_length(self, axes: Value, total: Value) -> Value:
+        code = self.code
+        three = self.ndim.equals(3)
+        self.require(three)
+        self.depth = code.load(code.at(self.dims, "i64", code.constant(1, "i64")), "i64")
+        self.breadth = code.load(code.at(self.dims, "i64", code.constant(2, "i64")), "i64")
+        self.gone = code.constant(1, "i64")
+        self.require(total > 0)
+        kept = code.slot("[3 x i64]")
+        for i in range(3):
+            at = code.constant(i, "i64")
+            size = code.load(code.at(self.dims, "i64", at), "i64")
+            code.store(size.like(1) if i == 1 else size, code.at(kept, "i64", at))
+        self.kept = kept
+        return self.depth * self.breadth
+
+    @property
+    def divisible(self) -> bool:
+        return True
+
+    def row_dims(self) -> Value:
+        return self.kept
+
+    def reduced_dims(self) -> tuple[Value, Value]:
+        return self.ndim, self.kept
+
+    def frame(
+        self, arrays: Sequence[Value], forms: Sequence[Value], parameters: Sequence[Value],
+        rows: Value, length: Value,
+    ) -> Value:  # fmt: skip
+        frame = super().frame(arrays, forms, parameters, rows, self.depth)
+        self.put(frame, self.nest.frame.width, self.breadth)
+        return frame
+
+    def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
+        # Threads that share a block take at least 256 columns each: fewer would read scattered memory.
+        wide = (self.breadth >> 8) << 14
+        single = rows.equals(1) & (wide < total)
+        super().run(frame, rows, self.breadth, choose(single, wide, total))

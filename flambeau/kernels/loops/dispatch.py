@@ -1,0 +1,365 @@
+"""From a program to a callable kernel, and what it does with arrays that the machine code is not made for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ...formula.program import Program
+from ..array.copy import contiguous, in_order
+from ..llvm import Code
+from ..runtime.layout import builtin
+from ..runtime.process import machine
+from ..runtime.recipe import Recipe, noted
+from . import split_reduction
+from .column import ColumnEntry, ColumnNest
+from .entry import Entry, fit_text
+from .nest import Nest, Unsupported
+
+
+def build_native(
+    program: Program,
+    inputs: Sequence[Any],
+    compute: Any,
+    results: Sequence[Any],
+    name: str,
+    rows: bool,
+    interpreter: Callable,
+    drop: bool = False,
+    into: bool = False,
+) -> Callable | None:
+    """The native function; None where the program has no native form."""
+    try:
+        text = module_text(program, inputs, compute, results, rows)
+        other = module_text(program, inputs, compute, results, rows, drop, into)
+    except Unsupported:
+        return None
+    address = machine().address(text)
+
+    def nest() -> Nest:
+        return Nest(program, inputs, compute, results, machine().bits, rows)
+
+    facts = program, inputs, compute, results, rows
+    interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
+    plain = builtin(name, address, interpreter)
+    if rows:
+        columns = Columns(program, inputs, compute, results, name)
+        fallback = arranged_rows(plain, columns, program, interpreter)
+    else:
+        fallback = arranged(plain, program, interpreter)
+    fallback = (
+        dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
+    )
+
+    def build(dtypes: Sequence[Any]) -> Callable | None:
+        return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
+
+    first = len(program.roots) if into else 0
+    recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
+    chosen = noted(OtherDtypes(inputs, first, fallback, build), recipe)
+    return builtin(name, machine().address(other), chosen)
+
+
+def written(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
+
+    def fallback(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return fallback
+
+
+def dropped(keeping: Callable) -> Callable:
+    """A function whose result loses the axes that `keeping` leaves with size 1."""
+
+    def fallback(*given: Any) -> Any:
+        value, axes = keeping(*given), given[-1]
+        return value.reshape(()) if axes is None else value.squeeze(axes)
+
+    return fallback
+
+
+def silently(interpreter: Callable) -> Callable:
+    """The interpreter without NumPy's warnings: machine code gives none either."""
+
+    def quiet(*given: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return interpreter(*given)
+
+    return quiet
+
+
+def module_text(
+    program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
+    drop: bool = False,
+    into: bool = False,
+) -> str:  # fmt: skip
+    """The whole module in LLVM's intermediate language.
+
+    Raises:
+        Unsupported: The program has no native form.
+    """
+    nest = Nest(program, inputs, compute, results, machine().bits, rows)
+    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop, into))
+
+
+def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
+    inner = Code(nest.lanes)
+    body = nest.text(inner)
+    if split_reduction.is_divisible(nest):
+        for text in (split_reduction.part_text, split_reduction.finish_text):
+            body += text(nest, Code(nest.lanes, inner.declarations))
+    door = entry(Code(nest.lanes, inner.declarations)).text()
+    declarations = "\n".join(sorted(inner.declarations))
+    return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
+
+
+class OtherDtypes:
+    """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
+
+    So a number meets a half type as a float32, unrounded.
+    """
+
+    carries_recipe = True
+    recipe: Recipe
+
+    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
+        self.places = slice(first, first + len(inputs))
+        self.fallback, self.build = fallback, build
+        self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
+
+    def __call__(self, *given: Any) -> Any:
+        try:
+            dtypes = tuple([a.dtype for a in given[self.places]])
+        except AttributeError:  # a number, or nothing
+            return self.fallback(*given)
+        kernel = self.kernels.get(dtypes)
+        if kernel is None:
+            kernel = self.kernels[dtypes] = self.build(dtypes) or self.fallback
+        return kernel(*given)
+
+
+class Columns:
+    """A row program whose rows lie across memory; its kernel is made when first called for."""
+
+    def __init__(
+        self,
+        program: Program,
+        inputs: Sequence[Any],
+        compute: Any,
+        results: Sequence[Any],
+        name: str,
+    ):
+        self.program, self.inputs, self.compute = program, inputs, compute
+        self.results, self.name = results, name
+        self.full = [x.full for x in program.inputs]
+
+    @cached_property
+    def kernel(self) -> Callable | None:
+        try:
+            text = self.text()
+        except Unsupported:
+            return None
+
+        def refuse(*given: Any) -> Any:
+            return NotImplemented
+
+        recipe = Recipe(self.text, self.nest)
+        return builtin(self.name, machine().address(text), noted(refuse, recipe))
+
+    def nest(self) -> ColumnNest:
+        return ColumnNest(
+            self.program, self.inputs, self.compute, self.results, machine().bits, True
+        )
+
+    def text(self) -> str:
+        nest = self.nest()
+        return whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
+
+    def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
+        """The results, or NotImplemented for arrays that lie in another way.
+
+        shape: what the arrays broadcast to; axes: the reduced dimensions, counted from the front.
+        """
+        first, last = axes[0], axes[-1] + 1
+        if last - first != len(axes) or last == len(shape) or self.kernel is None:
+            return NotImplemented
+        sizes = (
+            math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+        )  # fmt: skip
+        kept = (*shape[:first], *(1,) * len(axes), *shape[last:])
+        flat = []
+        for array, full in zip(given, self.full):
+            if array.size == 1:
+                array = array.reshape(1, 1, 1)
+            elif not array.flags.c_contiguous:
+                return NotImplemented
+            elif array.shape == (shape if full else kept):
+                array = array.reshape(sizes if full else (sizes[0], 1, sizes[2]))
+            else:
+                return NotImplemented
+            flat.append(array)
+        values = self.kernel(*flat, *given[len(self.full) :])
+        if values is NotImplemented:
+            return values
+        several = type(values) is tuple
+        shaped = [
+            value.reshape(shape if root.full else kept)
+            for value, root in zip(values if several else (values,), self.program.roots)
+        ]
+        return tuple(shaped) if several else shaped[0]
+
+
+def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callable:
+    """Elementwise programs on arrays that do not lie in order, or broadcast in several places."""
+    count = len(program.inputs)
+
+    def fallback(*given: Any) -> Any:
+        arrays = given[:count]
+        if not all(type(a) is np.ndarray for a in arrays):
+            return interpreter(*given)
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        order = memory_order(arrays, shape)
+        if order is not None:
+            back = np.argsort(order)
+            moved = [a.transpose(order) if a.ndim == len(shape) else a for a in arrays]
+            values = plain(*map(ready(moved), moved), *given[count:])
+            if type(values) is tuple:
+                return tuple(v.transpose(back) for v in values)
+            return values.transpose(back)
+        return plain(*map(ready(arrays, shape), arrays), *given[count:])
+
+    return fallback
+
+
+def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The order of dimensions in which a permuted array lies in memory, if it fills its memory so."""
+    for array in arrays:
+        if array.shape == shape and array.ndim > 1 and not array.flags.c_contiguous:
+            if 0 in array.strides or min(array.strides) < 0:
+                return None
+            order = tuple(sorted(range(array.ndim), key=lambda i: -array.strides[i]))
+            if array.transpose(order).flags.c_contiguous and all(
+                a.ndim in (0, array.ndim) for a in arrays
+            ):
+                return order
+            return None
+    return None
+
+
+def ready(arrays: Sequence[Any], shape: tuple[int, ...] | None = None) -> Callable[[Any], Any]:
+    """Makes an array such as the machine code takes: in order, broadcast only as it can."""
+    shape = np.broadcast_shapes(*(a.shape for a in arrays)) if shape is None else shape
+    periods = set()
+    for array in arrays:
+        kind, period = pattern(array.shape, shape)
+        if kind == "mixed":
+            periods.add(-1)
+        elif period:
+            periods.add(period)
+    simple = len(periods) <= 1 and -1 not in periods
+
+    def make(array: Any) -> Any:
+        if not simple and array.size > 1 and array.shape != shape:
+            array = np.broadcast_to(array, shape)
+        if array.flags.c_contiguous and array.flags.aligned:
+            return array
+        return contiguous(array)
+
+    return make
+
+
+def pattern(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int]:
+    """How `own` broadcasts to `shape`, and the length of the rows that makes (0: none)."""
+    padded = (1,) * (len(shape) - len(own)) + own
+    states = [(a != b, b) for a, b in zip(padded, shape) if b != 1]
+    turns = sum(x[0] != y[0] for x, y in pairwise(states))
+    if turns > 1:
+        return "mixed", 0
+    if turns == 0:
+        return "plain", 0
+    last = states[-1][0]
+    return ("leading" if last else "trailing"), math.prod(n for on, n in states if on is last)
+
+
+def rows_order(
+    arrays: Sequence[Any], full: Sequence[bool], shape: tuple[int, ...], dims: Sequence[int]
+) -> tuple[int, ...] | None:
+    """The order of dimensions in which a permuted array lies in memory, if the rows stay as they are in it."""
+    order = memory_order([a for a, is_full in zip(arrays, full) if is_full], shape)
+    if order is None or [dim for dim in order if dim in dims] != list(dims):
+        return None
+    return order
+
+
+def arranged_rows(
+    plain: Callable, columns: Columns, program: Program, interpreter: Callable
+) -> Callable:
+    """Row programs over other dimensions than the last, or on arrays that do not lie in order."""
+    count = len(program.inputs)
+    full = [x.full for x in program.inputs]
+    roots = [x.full for x in program.roots]
+
+    def fallback(*given: Any) -> Any:
+        arrays, axes = given[:count], given[-1]
+        if not all(type(a) is np.ndarray for a in arrays):
+            return interpreter(*given)
+        shape = arrays[0].shape if count == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
+        if not shape or 0 in shape:
+            return interpreter(*given)
+        ndim = len(shape)
+        dims = list(range(ndim)) if axes is None else sorted(axis % ndim for axis in axes)
+        values = columns(given, shape, dims)
+        if values is not NotImplemented:
+            return values
+        order = rows_order(arrays, full, shape, dims)
+        if order is not None:
+            moved = [a.reshape((1,) * (ndim - a.ndim) + a.shape).transpose(order) for a in arrays]
+            moved = [contiguous(a) if a.size == math.prod(shape) else a for a in moved]
+            there = tuple(i - ndim for i, dim in enumerate(order) if dim in dims)
+            values = fallback(*moved, *given[count:-1], there)
+            back = np.argsort(order)
+            if type(values) is tuple:
+                return tuple(v.transpose(back) for v in values)
+            return values.transpose(back)
+        kept = [i for i in range(ndim) if i not in dims]
+        order = (*kept, *dims)
+        length = math.prod(shape[i] for i in dims)
+        rows = math.prod(shape[i] for i in kept)
+
+        def arrange(array: Any, is_full: bool) -> Any:
+            padded = array.reshape((1,) * (ndim - array.ndim) + array.shape)
+            if not is_full:
+                rest = tuple(1 if i in dims else shape[i] for i in range(ndim))
+                return in_order(np.broadcast_to(padded, rest).transpose(order)).reshape(rows, 1)
+            if array.size == 1:
+                return np.broadcast_to(padded.reshape(1, 1), (rows, length))
+            if all(padded.shape[i] == 1 for i in kept) and all(
+                padded.shape[i] == shape[i] for i in dims
+            ):
+                return in_order(padded.transpose(order)).reshape(length)
+            return in_order(np.broadcast_to(padded, shape).transpose(order)).reshape(rows, length)
+
+        flat = [arrange(a, f) for a, f in zip(arrays, full)]
+        if not any(f and a.ndim == 2 for a, f in zip(flat, full)):
+            i = full.index(True)
+            flat[i] = np.array(np.broadcast_to(flat[i], (rows, length)))
+        values = plain(*flat, *given[count:-1], (-1,))
+        several = type(values) is tuple
+        back = np.argsort(order)
+        results = []
+        for value, is_full in zip(values if several else (values,), roots):
+            sizes = [shape[i] if is_full or i not in dims else 1 for i in order]
+            results.append(value.reshape(sizes).transpose(back))
+        return tuple(results) if several else results[0]
+
+    return fallback

@@ -1,0 +1,97 @@
+"""How the elements of arrays look in memory, and the numbers that kernels compute with instead of them.
+
+Bools are bytes; the small integers are computed as int32 and wrapped after each step; the half types are widened to
+float32 and rounded once, when they are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..elementary.lower import Unsupported
+from ..llvm import Value, choose
+from ..runtime import layout
+from ..runtime.process import machine
+
+MEMORY = {
+    "bool": "i8", "int8": "i8", "uint8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+    "float16": "i16", "bfloat16": "i16", "float32": "float", "float64": "double",
+}  # fmt: skip
+"""The array dtypes that kernels read and write, and LLVM's types of their elements in memory."""
+NARROW = {"int8": 8, "uint8": 8, "int16": 16}
+"""Integers that are computed as int32, and their bits."""
+
+
+def storage(dtype: Any) -> str:
+    """The name of an array dtype that kernels read and write.
+
+    Raises:
+        Unsupported: They do not, on this processor.
+    """
+    name = str(dtype.name)
+    if name not in MEMORY or not dtype.isnative:
+        raise Unsupported(f"elements of {dtype}")
+    if name == "float16" and not machine().has_half:
+        raise Unsupported("float16 on a processor that does not convert it")
+    if name == "bfloat16":  # its type is another package's, and known only when it is loaded
+        layout.set_fact("descr_bfloat16", id(layout.immortal(dtype)))
+    return name
+
+
+def element(dtype: Any) -> str:
+    """LLVM's type for arithmetic in a dtype.
+
+    Raises:
+        Unsupported: There is none.
+    """
+    name = storage(dtype)
+    if name in NARROW:
+        return "i32"
+    if name in ("bool", "float16", "bfloat16"):
+        raise Unsupported(f"arithmetic in {dtype}")
+    return MEMORY[name]
+
+
+def unpacked(value: Value, name: str) -> Value:
+    """The numbers in what was loaded."""
+    if name == "bool":
+        return value.differs(0)
+    if name == "uint8":
+        return value.widen("i32")
+    if name in NARROW:
+        return value.convert("i32")
+    if name == "float16":
+        return value.cast_bits("half").convert("float")
+    if name == "bfloat16":
+        return (value.widen("i32") << 16).cast_bits("float")
+    return value
+
+
+def packed(value: Value, name: str) -> Value:
+    """Numbers as they are stored."""
+    if name == "bool":
+        return value.convert("i1").convert("i8")
+    if name in ("float16", "bfloat16"):
+        if value.element == "double":
+            raise Unsupported("float64 rounded to a half type in one step")
+        value = value.convert("float")
+        return value.convert("half").cast_bits("i16") if name == "float16" else _bfloat16(value)
+    if value.is_float and not name.startswith("float"):
+        raise Unsupported("a float stored as an integer")
+    return value.convert(MEMORY[name])
+
+
+def _bfloat16(value: Value) -> Value:
+    """The upper half of float32's bits, rounded to nearest even; nan stays nan."""
+    bits = value.bits()
+    rounded = (bits + 0x7FFF + (bits.down(16) & 1)).down(16)
+    quiet = bits.down(16) | 0x40
+    return choose(value.is_nan(), quiet, rounded).convert("i16")
+
+
+def wrapped(value: Value, name: str) -> Value:
+    """An int32 within the range of a smaller integer, modulo its size."""
+    if name == "uint8":
+        return value & 0xFF
+    by = 32 - NARROW[name]
+    return (value << by) >> by

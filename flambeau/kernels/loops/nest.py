@@ -1,0 +1,570 @@
+"""Loop nests: a program over arrays of A rows of R elements, one function of machine code.
+
+What the function is told stands in a frame, an array of 64-bit words on its caller's stack (`Frame`). Rows are
+independent; a program without reductions can also be cut within a row. Each operand has one of four forms:
+    SCALAR   one value for all
+    FULL     a value an element
+    TRAILING a row that serves for every row (a bias, a weight)
+    LEADING  one value a row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from ...formula.evaluate import expand
+from ...formula.expression import (
+    CONSTANT,
+    INPUT,
+    LENGTH,
+    PARAMETER,
+    POSITION,
+    Domain,
+    Expression,
+    order,
+)
+from ...formula.program import Program
+from ..elementary import lower
+from ..elementary.lower import Unsupported
+from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
+from . import element as storage
+
+SCALAR, FULL, TRAILING, LEADING = range(4)
+ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
+"""Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
+BLOCK = 64
+"""Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
+
+
+COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
+
+ARGUMENTS = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+
+
+class Frame:
+    """Where each fact stands in the frame."""
+
+    def __init__(self, outputs: int, inputs: int, parameters: int):
+        self.rows, self.length, self.width = 0, 1, 2
+        self.chunk, self.scratch = 3, 4  # of a row that is reduced in pieces (see whole.py)
+        self.output = 5
+        self.input = self.output + outputs
+        self.form = self.input + inputs
+        self.parameter = self.form + inputs
+        self.size = self.parameter + parameters
+
+
+class Nest:
+    """A program with the dtypes of its arrays, ready to be written as LLVM's intermediate language.
+
+    Raises:
+        Unsupported: Something in it has no native form.
+    """
+
+    def __init__(
+        self, program: Program, inputs: Sequence[Any], compute: Any,
+        results: Sequence[Any], bits: int, rows: bool,
+    ):  # fmt: skip
+        self.program = program
+        self.input_names = [storage.storage(dtype) for dtype in inputs]
+        self.result_names = [storage.storage(dtype) for dtype in results]
+        self.inputs = [storage.MEMORY[name] for name in self.input_names]
+        self.results = [storage.MEMORY[name] for name in self.result_names]
+        element = storage.element(compute)
+        self.narrow = compute.name if compute.name in storage.NARROW else ""
+        self.lanes = bits // BITS[element]
+        self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
+        if compute.kind in "iu":
+            self.elements[Domain.INT] = element
+            del self.elements[Domain.REAL]
+        self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
+        self.roots = expand(program.roots, lower.SINGLE if element == "float" else ())
+        self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
+        self.index = {x: i for i, x in enumerate(program.inputs)}
+        self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
+        if not rows and not all(x.full for x in self.roots):
+            raise Unsupported("a result that is no array of elements")
+        self.check()
+
+    def check(self) -> None:
+        for item in order(self.roots):
+            if item.domain not in self.elements:
+                raise Unsupported(f"a {item.domain.name} value")
+            if item.args and item.primitive.name not in self.known and not item.primitive.reduces:
+                raise Unsupported(f"the primitive {item.primitive.name}")
+        if not any(x.full for x in self.program.inputs):
+            raise Unsupported("no full input")
+        if not any(x.args for x in self.roots):
+            raise Unsupported("nothing to compute")
+
+    # ---------------------------------------------------------------------------- the function
+
+    def text(self, code: Code) -> str:
+        """``void @nest(ptr frame, i64 row_begin, i64 row_end, i64 begin, i64 end)``."""
+        self.begin(code)
+        first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
+        with code.loop(first, last) as row:
+            self.one_row(row)
+        code.line("ret void")
+        return code.function(f"@nest({ARGUMENTS})", "internal void", "noinline")
+
+    def begin(self, code: Code) -> None:
+        """Read the frame."""
+        self.code = code
+        frame = self.facts = Value(code, "%frame", "ptr")
+        self.length = self.word(frame, self.frame.length)
+        self.width = self.word(frame, self.frame.width)
+        self.outputs = [
+            self.word(frame, self.frame.output + i, "ptr") for i in range(len(self.results))
+        ]
+        self.pointers = [
+            self.word(frame, self.frame.input + i, "ptr") for i in range(len(self.inputs))
+        ]
+        self.forms = [self.word(frame, self.frame.form + i) for i in range(len(self.inputs))]
+        self.splats = [
+            code.slot(code.vector(element)) if x.full else None
+            for x, element in zip(self.program.inputs, self.inputs)
+        ]
+        self.numbers: dict[str, Value] = {}
+        for i, name in enumerate(self.program.parameters):
+            self.numbers[name] = code.splat(self.word(frame, self.frame.parameter + i, "double"))
+        for i, form in enumerate(self.forms):
+            if self.splats[i] is not None:
+                with code.when(form.equals(SCALAR)):
+                    self.spread(i, code.constant(0, "i64"))
+
+    def word(self, frame: Value, index: int, type: str = "i64") -> Value:
+        return self.code.load(self.code.at(frame, "i64", self.code.constant(index, "i64")), type)
+
+    def spread(self, i: int, index: Value) -> None:
+        """Fill an operand's stack vector with one of its elements."""
+        code, element = self.code, self.inputs[i]
+        value = code.load(code.at(self.pointers[i], element, index), element)
+        code.store(code.splat(value), self.splats[i])  # type: ignore[arg-type]
+
+    def one_row(self, row: Value) -> None:
+        start = self.start = row * self.length
+        self.row: dict[Expression, Value] = {}
+        self.memo: dict[Expression, int] = {}
+        self.begin_row(row, start)
+        for i, x in enumerate(self.program.inputs):
+            if not x.full:
+                self.row[x] = self.row_input(i, x, row)
+        if self.reductions:
+            self.reduce_stages()
+        full = [i for i, x in enumerate(self.roots) if x.full]
+        if full:
+            self.store_full(full, start)
+        self.store_reduced(row)
+
+    def begin_row(self, row: Value, start: Value) -> None:
+        """Where each full operand's row begins, and whether it moves on with the elements or stays on the stack."""
+        code = self.code
+        self.moving: dict[int, Value] = {}
+        self.bases: dict[int, Value] = {}
+        self.still: dict[int, Value] = {}
+        for i, x in enumerate(self.program.inputs):
+            if not x.full:
+                continue
+            with code.when(self.forms[i].equals(LEADING)):
+                self.spread(i, row)
+            self.moving[i] = self.forms[i].equals(FULL) | self.forms[i].equals(TRAILING)
+            offset = choose(self.forms[i].equals(FULL), start, start.like(0))
+            there = code.at(self.pointers[i], self.inputs[i], offset)
+            self.bases[i] = self.select(self.moving[i], there, self.splats[i])  # type: ignore[arg-type]
+        self.style = ANY
+
+    def select(self, condition: Value, x: Value, y: Value) -> Value:
+        return self.code.emit(f"select i1 {condition.name}, ptr {x.name}, ptr {y.name}", "ptr")
+
+    def row_input(self, i: int, x: Expression, row: Value) -> Value:
+        code, element = self.code, self.inputs[i]
+        index = choose(self.forms[i].equals(SCALAR), row.like(0), row)
+        value = code.splat(code.load(code.at(self.pointers[i], element, index), element))
+        return self.loaded(value, i, x)
+
+    # --------------------------------------------------------------------------------- values
+
+    def loaded(self, value: Value, k: int, x: Expression) -> Value:
+        return storage.unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
+
+    def stored(self, value: Value, i: int) -> Value:
+        return storage.packed(value, self.result_names[i])
+
+    def prepare(self, items: Sequence[Expression]) -> None:
+        """Compute all row values below `items` here, outside the coming loop."""
+        for item in order(items):
+            if not item.full and item not in self.row and not self.waits(item):
+                self.row_value(item)
+
+    def waits(self, item: Expression) -> bool:
+        """Does it need a reduction that has not run yet?"""
+        return any(x.primitive.reduces and x not in self.row for x in order([item]))
+
+    def row_value(self, x: Expression) -> Value:
+        found = self.row.get(x)
+        if found is None:
+            found = self.row[x] = self.compute(x, self.row_value)
+        return found
+
+    def compute(self, x: Expression, value_of: Any) -> Value:
+        code, type = self.code, x.primitive
+        element = self.elements[x.domain]
+        if type is CONSTANT:
+            return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
+        if type is PARAMETER:
+            number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
+            return storage.wrapped(number, self.narrow) if self.narrow else number
+        if type is LENGTH:
+            return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
+        args = [value_of(arg) for arg in x.args]
+        if (
+            type.name not in lower.KEEPS_BOOL
+            and type.name not in ("where", "equal", "not_equal")
+            and all(a.element == "i1" for a in args)
+        ):
+            raise Unsupported(f"{type.name} of bools")
+        value = lower.call(code, type.name, x.domain, args, self.elements)
+        return (
+            storage.wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
+        )
+
+    def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
+        """The values of full expressions in the lanes that begin at element i of the row."""
+        known: dict[Expression, Value] = {}
+        for item in order(items):
+            if not item.full:
+                continue
+            if item.primitive is INPUT:
+                known[item] = self.read(self.index[item], item, i, mask)
+            elif item in self.memo:
+                known[item] = self.recalled(self.memo[item], i, mask)
+            elif item.primitive is POSITION:
+                known[item] = self.position(i)
+            else:
+                known[item] = self.compute(
+                    item, lambda arg: known[arg] if arg.full else self.row_value(arg)
+                )
+        return [known[item] for item in items]
+
+    def recalled(self, k: int, i: Value, mask: Value | None) -> Value:
+        """What an earlier stage left in the place of result k."""
+        code, type = self.code, self.code.vector(self.results[k])
+        place = code.at(self.outputs[k], self.results[k], self.start + i)
+        return code.load(place, type) if mask is None else code.masked_load(place, type, mask)
+
+    def left_for_later(self, items: Sequence[Expression]) -> dict[Expression, int]:
+        """Costly values of this stage that the results need again, and the results in whose place they wait.
+
+        So the exponentials of softmax are computed once: they stand where its result will.
+        """
+        found: dict[Expression, int] = {}
+        for k, root in enumerate(self.roots):
+            if not root.full or self.results[k] != self.elements.get(Domain.REAL):
+                continue
+            needed = set(order([root]))
+            for item in reversed(order([x.args[0] for x in items])):
+                if (
+                    item in needed
+                    and item is not root
+                    and item.domain is Domain.REAL
+                    and item.primitive.name in COSTLY
+                    and item not in self.memo
+                    and item not in found
+                    and k not in self.memo.values()
+                ):
+                    found[item] = k
+                    break
+        return found
+
+    def leave(self, k: int, value: Value, i: Value, mask: Value | None) -> None:
+        place = self.code.at(self.outputs[k], self.results[k], self.start + i)
+        if mask is None:
+            self.code.store(value, place)
+        else:
+            self.code.masked_store(value, place, mask)
+
+    def position(self, i: Value) -> Value:
+        """The places within the row of the lanes that begin at element i."""
+        return self.code.splat(i) + self.code.iota()
+
+    def read(self, k: int, x: Expression, i: Value, mask: Value | None) -> Value:
+        code = self.code
+        if k in self.still:
+            return self.still[k]
+        index = i if self.style is not ANY else choose(self.moving[k], i, i.like(0))
+        place = code.at(self.bases[k], self.inputs[k], index)
+        type = code.vector(self.inputs[k])
+        value = code.load(place, type) if mask is None else code.masked_load(place, type, mask)
+        return self.loaded(value, k, x)
+
+    # ---------------------------------------------------------------------------------- loops
+
+    def in_styles(self, styles: Sequence[str], write: Callable[[], None]) -> None:
+        """Write loops once for each style: what is known of the operands makes them short."""
+        code, first = self.code, min(self.moving)
+        moving = [self.moving[k] for k in self.moving if k != first]
+        holds = {
+            ALL_MOVE: reduce(and_, moving, self.moving[first]),
+            FIRST_MOVES: reduce(and_, [~x for x in moving], self.moving[first]),
+        }
+        done = code.name("written")
+        for self.style in styles:
+            onward = code.name("style")
+            if self.style is not styles[-1]:
+                here = code.name("style")
+                code.branch(holds[self.style], here, onward)
+                code.label(here)
+            if self.style is FIRST_MOVES:
+                for k in self.moving:
+                    if k != first:
+                        type = code.vector(self.inputs[k])
+                        value = code.load(self.splats[k], type)  # type: ignore[arg-type]
+                        self.still[k] = self.loaded(value, k, self.program.inputs[k])
+            write()
+            self.still.clear()
+            code.jump(done)
+            if self.style is not styles[-1]:
+                code.label(onward)
+        code.label(done)
+        self.style = ANY
+
+    @property
+    def single(self) -> bool:
+        """Is there one operand, which cannot but have the shape of the result?"""
+        return not self.reductions and len(self.program.inputs) == 1
+
+    def store_reduced(self, row: Value) -> None:
+        """The results that are one value a row."""
+        for i, x in enumerate(self.roots):
+            if not x.full:
+                self.prepare([x])
+                place = self.code.at(self.outputs[i], self.results[i], row)
+                self.code.store(self.stored(self.row_value(x), i).lane(), place)
+
+    def store_full(self, which: list[int], start: Value) -> None:
+        roots = [self.roots[i] for i in which]
+        self.prepare(roots)
+        targets = [self.code.at(self.outputs[i], self.results[i], start) for i in which]
+
+        code, lanes = self.code, self.lanes
+        zero = code.constant(0, "i64")
+        begin = zero if self.reductions else Value(code, "%begin", "i64")
+        end = self.length if self.reductions else Value(code, "%end", "i64")
+        done = code.slot("i64")
+
+        def write() -> None:
+            # Several vectors at once keep more loads under way where there is little to compute.
+            copies = 4 if len(order(roots)) < 8 and self.style is not ANY else 1
+            whole = begin + ((end - begin) & -(copies * lanes))
+            with code.loop(begin, whole, copies * lanes) as i:
+                indices = [i + u * lanes for u in range(copies)]
+                for index, values in zip(indices, [self.lanes_at(roots, n, None) for n in indices]):
+                    for k, target, value in zip(which, targets, values):
+                        code.store(self.stored(value, k), code.at(target, self.results[k], index))
+            code.store(whole, done)
+
+        several = [ALL_MOVE, FIRST_MOVES, ANY] if len(self.moving) > 1 else [ALL_MOVE, ANY]
+        self.in_styles([ALL_MOVE] if self.single else several, write)
+        with code.loop(code.load(done, "i64"), end, lanes) as i:
+            mask = self.mask(i, end)
+            for k, target, value in zip(which, targets, self.lanes_at(roots, i, mask)):
+                place = code.at(target, self.results[k], i)
+                code.masked_store(self.stored(value, k), place, mask)
+
+    def mask(self, i: Value, end: Value) -> Value:
+        """The lanes before the end."""
+        return self.code.iota() < self.code.splat(end - i)
+
+    def stages(self) -> Iterator[list[Expression]]:
+        """The reductions of each walk of the row: all that wait for no other."""
+        todo = set(self.reductions)
+        while todo:
+            ready = [
+                x
+                for x in self.reductions
+                if x in todo and not any(y in todo for y in order(x.args))
+            ]
+            yield ready
+            todo.difference_update(ready)
+
+    def reduce_stages(self) -> None:
+        for ready in self.stages():
+            self.prepare([x.args[0] for x in ready])
+            self.reduce(ready)
+
+    def reduce(self, items: list[Expression]) -> None:
+        later = self.left_for_later(items)
+        totals = self.walk(items, later, self.code.constant(0, "i64"), self.length)
+        for x, total in zip(items, totals):
+            self.row[x] = self.across_lanes(x, total)
+        self.memo.update(later)
+
+    def across_lanes(self, x: Expression, value: Value) -> Value:
+        """What all lanes join to, in every lane."""
+        by = self.lanes // 2
+        while by:
+            value, by = RULES[x.primitive.name].join(value, value.rotated(by)), by // 2
+        return value
+
+    def starts(self, items: Sequence[Expression]) -> list[Value]:
+        """What the reductions begin with."""
+        kinds = [self.code.vector(self.accumulator(x)) for x in items]
+        rules = [RULES[x.primitive.name] for x in items]
+        return [self.code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
+
+    def walk(
+        self, items: list[Expression], later: dict[Expression, int], begin: Value, end: Value
+    ) -> list[Value]:
+        """One walk over elements of the row; the lanes of what each reduction comes to.
+
+        Four accumulators keep the processor busy. They are added to the totals after `BLOCK` steps.
+        """
+        check_reductions(items)
+        code, lanes = self.code, self.lanes
+        args, starts = [x.args[0] for x in items], self.starts(items)
+        rules, kinds = [RULES[x.primitive.name] for x in items], [x.type for x in starts]
+        joins = [rule.joining(type) for rule, type in zip(rules, kinds)]
+        seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
+        copies = 4 if len(order(args)) < 24 else 2
+        totals = [code.slot(type, start) for type, start in zip(kinds, starts)]
+        parts = [[code.slot(type) for _ in range(copies)] for type in kinds]
+
+        def values_at(i: Value, mask: Value | None) -> list[Value]:
+            values = self.lanes_at([*args, *later], i, mask)
+            for k, value in zip(later.values(), values[len(args) :]):
+                self.leave(k, value, i, mask)
+            found = [v.convert(self.accumulator(x)) for v, x in zip(values, items)]
+            return found if mask is None else [choose(mask, v, s) for v, s in zip(found, starts)]
+
+        def add(values: list[Value], places: list[Value]) -> None:
+            for join, value, place, type in zip(joins, values, places, kinds):
+                code.store(join(code.load(place, type), value), place)
+
+        def watch(several: list[list[Value]]) -> None:
+            """Note lanes with a nan; one comparison looks at two values."""
+            for k, place in seen.items():
+                for values, others in zip(several[::2], several[1::2] or several):
+                    found = values[k].compare("", "uno", others[k])
+                    code.store(code.load(place, found.type) | found, place)
+
+        step = copies * lanes
+        whole = begin + ((end - begin) & -step)
+
+        def write() -> None:
+            with blocks_of_blocks(code, begin, whole, step, joins, totals, starts) as (
+                block,
+                middle,
+            ):
+                add_block(block, middle)
+
+        def add_block(block: Value, middle: list[Value]) -> None:
+            for start, group in zip(starts, parts):
+                for place in group:
+                    code.store(start, place)
+            after = block + BLOCK * step
+            stop = choose(after < whole, after, whole)
+            with code.loop(block, stop, step) as i:
+                several = [values_at(i + u * lanes, None) for u in range(copies)]
+                for u, values in enumerate(several):
+                    add(values, [group[u] for group in parts])
+                watch(several)
+            for join, total, group, type in zip(joins, middle, parts, kinds):
+                values = [code.load(place, type) for place in group]
+                while len(values) > 1:
+                    values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
+                code.store(join(code.load(total, type), values[0]), total)
+
+        self.in_styles([ALL_MOVE, ANY], write)
+        with code.loop(whole, end, lanes) as i:
+            values = values_at(i, self.mask(i, end))
+            add(values, totals)
+            watch([values])
+        found = [code.load(total, type) for total, type in zip(totals, kinds)]
+        for k, place in seen.items():
+            strange = code.load(place, code.vector("i1"))
+            found[k] = choose(strange, found[k].like(float("nan")), found[k])
+        return found
+
+    def nothing_seen(self) -> Value:
+        type = self.code.vector("i1")
+        return self.code.slot(type, self.code.constant(0, type))
+
+    def accumulator(self, x: Expression) -> str:
+        if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
+            return "i64"
+        return self.elements[x.domain]
+
+
+@contextmanager
+def blocks_of_blocks(
+    code: Code, begin: Value, end: Value, step: int,
+    joins: Sequence[Any], totals: list[Value], starts: Sequence[Value],
+) -> Iterator[tuple[Value, list[Value]]]:  # fmt: skip
+    """A loop over blocks of `BLOCK` steps, and where each adds what it comes to.
+
+    `BLOCK` blocks add into places of their own, which are then added to the totals: no float32 sum has more
+    than some hundred terms before there are millions.
+    """
+    middle = [code.slot(start.type) for start in starts]
+    with code.loop(begin, end, BLOCK * BLOCK * step) as first:
+        for place, start in zip(middle, starts):
+            code.store(start, place)
+        after = first + BLOCK * BLOCK * step
+        with code.loop(first, choose(after < end, after, end), BLOCK * step) as block:
+            yield block, middle
+        for join, total, place, start in zip(joins, totals, middle, starts):
+            value = join(code.load(total, start.type), code.load(place, start.type))
+            code.store(value, total)
+
+
+def check_reductions(items: Sequence[Expression]) -> None:
+    """Raises Unsupported for what no reduction of machine code does."""
+    for x in items:
+        arg = x.args[0]
+        if not arg.full:
+            raise Unsupported("a reduction of a row value")
+        if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
+            raise Unsupported(f"{x.primitive.name} of bools")
+
+
+class Rule:
+    """How a reduction begins and joins.
+
+    quick: Joins floats in one instruction of x86, and skips a second value that is nan; those are watched for.
+    """
+
+    def __init__(self, floating: float, integer: int, join: Any, quick: Any = None):
+        self.floating, self.integer, self.join, self.quick = floating, integer, join, quick
+
+    def watches(self, type: str) -> bool:
+        """Does `joining` skip nans?"""
+        return self.quick is not None and element_of(type) in FLOATS
+
+    def joining(self, type: str) -> Any:
+        """How a walk joins values of a type."""
+        return self.quick if self.watches(type) else self.join
+
+    def start(self, type: str) -> float:
+        element = type[type.index(" x ") + 3 : -1]
+        if element in ("float", "double"):
+            return self.floating
+        if element == "i1":
+            return max(0, min(1, self.integer))
+        bits = BITS[element]
+        return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, self.integer))
+
+
+_HUGE = 1 << 80
+RULES = {
+    "sum": Rule(0.0, 0, lambda x, y: x + y),
+    "prod": Rule(1.0, 1, lambda x, y: x * y),
+    "amax": Rule(float("-inf"), -_HUGE, lower.larger, lambda x, y: choose(y > x, y, x)),
+    "amin": Rule(float("inf"), _HUGE, lower.smaller, lambda x, y: choose(y < x, y, x)),
+    "any": Rule(0.0, 0, lambda x, y: x | y),
+    "all": Rule(1.0, 1, lambda x, y: x & y),
+}

@@ -1,0 +1,79 @@
+"""One long row that is reduced to single values: in pieces, by all threads.
+
+A piece's walk leaves the lanes of its totals in scratch memory; when all have, they are joined in the order of the pieces,
+whose number depends on the length alone.
+"""
+
+from __future__ import annotations
+
+from ...formula.expression import order
+from ..llvm import Code, Value, choose
+from .nest import ARGUMENTS, RULES, Nest
+
+PIECE = 1 << 15
+"""Elements of a piece, or more where there would be over a thousand."""
+LONG = 4 * PIECE
+"""Rows from this length on are cut."""
+
+
+def is_divisible(nest: Nest) -> bool:
+    """Does it make single values of one walk?"""
+    if not nest.reductions or any(x.full for x in nest.roots) or type(nest) is not Nest:
+        return False
+    return not any(below.primitive.reduces for x in nest.reductions for below in order(x.args))
+
+
+def part_text(nest: Nest, code: Code) -> str:
+    """``void @part(...)``: the totals of pieces row_begin to row_end, into scratch memory."""
+    nest.begin(code)
+    nest.row, nest.memo = {}, {}
+    zero = code.constant(0, "i64")
+    nest.start = zero
+    nest.begin_row(zero, zero)
+    for i, x in enumerate(nest.program.inputs):
+        if not x.full:
+            nest.row[x] = nest.row_input(i, x, zero)
+    chunk = nest.word(nest.facts, nest.frame.chunk)
+    nest.prepare([x.args[0] for x in nest.reductions])
+    first, last = Value(code, "%row_begin", "i64"), Value(code, "%row_end", "i64")
+    with code.loop(first, last) as piece:
+        begin = piece * chunk
+        after = begin + chunk
+        end = choose(after < nest.length, after, nest.length)
+        for k, total in enumerate(nest.walk(nest.reductions, {}, begin, end)):
+            code.store(total, place(nest, piece, k))
+    code.line("ret void")
+    return code.function(f"@part({ARGUMENTS})", "internal void", "noinline")
+
+
+def finish_text(nest: Nest, code: Code) -> str:
+    """``void @finish(ptr frame, i64 pieces)``: the results, of what the pieces left."""
+    nest.begin(code)
+    nest.row, nest.memo = {}, {}
+    zero = code.constant(0, "i64")
+    for i, x in enumerate(nest.program.inputs):
+        if not x.full:
+            nest.row[x] = nest.row_input(i, x, zero)
+    starts = nest.starts(nest.reductions)
+    totals = [code.slot(start.type, start) for start in starts]
+    with code.loop(zero, Value(code, "%pieces", "i64")) as piece:
+        for k, (x, total) in enumerate(zip(nest.reductions, totals)):
+            type = starts[k].type
+            part = code.load(place(nest, piece, k), type)
+            code.store(RULES[x.primitive.name].join(code.load(total, type), part), total)
+    for x, total, start in zip(nest.reductions, totals, starts):
+        nest.row[x] = nest.across_lanes(x, code.load(total, start.type))
+    nest.store_reduced(zero)
+    code.line("ret void")
+    return code.function("@finish(ptr %frame, i64 %pieces)", "internal void", "noinline")
+
+
+def place(nest: Nest, piece: Value, k: int) -> Value:
+    """Where the totals of a piece stand: 64 bytes or more for each reduction."""
+    code = nest.code
+    scratch = nest.word(nest.facts, nest.frame.scratch, "ptr")
+    return code.at(scratch, "i8", (piece * len(nest.reductions) + k) * SLOT)
+
+
+SLOT = 128
+"""Bytes for the lanes of a total; int64 totals of float32 vectors are the widest."""

@@ -1,0 +1,242 @@
+"""Products of matrices and of stacks of them, as functions of arrays (`product_kernel` writes the code).
+
+Everything that shapes and strides say is worked out once and kept in a `Plan`; a call makes the result
+and hands the arrays over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..llvm import BITS
+from ..runtime import memory
+from ..runtime.process import machine
+from . import matmul_kernel
+from .microkernel import Shape, fitting
+
+ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+BLOCK = 256
+"""Rows of the left operand that a block has at most."""
+LEAST, LEAST_BIASED = 1 << 16, 1 << 11
+"""Multiplications: fewer are quicker through NumPy, without a bias and with one. From 2^18 on OpenBLAS would
+use its threads, which stall each other where a core is busy with something else."""
+FLAT = 16
+"""Rows of a result below which it is not worth it to turn a right operand for a small product."""
+FAR = 1024
+"""Bytes between the rows of a right operand from which on each costs a page: they are packed."""
+ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
+"""Blocks that are wanted, so that threads have something to share: at least, at most, and the
+multiplications of each."""
+PACKED = 1 << 22
+"""Elements of the right operand that are packed at once."""
+STRETCH = 64
+"""Inner steps that are packed together."""
+
+
+def product(x: Any, y: Any, bias: Any = None) -> Any:
+    """x @ y, plus a bias for the columns, for matrices or stacks of them whose leading dimensions
+    broadcast.
+
+    NotImplemented where NumPy is faster.
+    """
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
+        return NotImplemented
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    if found is None:
+        return NotImplemented
+    if bias is None:
+        if found.work < LEAST:
+            return NotImplemented
+    elif found.work < LEAST_BIASED or bias.dtype is not x.dtype or bias.shape != y.shape[-1:]:
+        return NotImplemented
+    return run(found, x, y, memory.empty(found.shape, x.dtype), bias)
+
+
+def added(start: Any, x: Any, y: Any) -> Any:
+    """x @ y plus an array that is broadcast to it: a number a column is added as a bias, anything else
+    is copied and added to.
+
+    NotImplemented where NumPy is faster.
+    """
+    n = y.shape[-1]
+    if start.size == n and start.shape[-1:] == (n,):
+        return product(x, y, start.reshape(n))
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
+        return NotImplemented
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    if found is None or found.work < LEAST_BIASED or start.dtype is not x.dtype:
+        return NotImplemented
+    result = memory.empty(found.shape, x.dtype)
+    np.copyto(result, start)
+    return run(found, x, y, result, None, True)
+
+
+def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
+    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
+    size is 0."""
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    assert found is not None
+    return run(found, x, y, result, bias, add)
+
+
+class Plan(NamedTuple):
+    """All that a product needs to know besides its arrays.
+
+    Attributes:
+        shape: The result's.
+        work: Multiplications, as `LEAST` counts them: 0 where NumPy is faster in any case.
+        multiply: The kernel; None where an operand has to be copied first.
+        facts, rows, weight: What it is given.
+        panels: Elements of a packed right operand, if they are packed first.
+        begin: Where the right operands begin.
+        inner: How much of the inner dimension is taken at once.
+        tile: The form of the tiles.
+    """
+
+    shape: tuple[int, ...]
+    work: int
+    multiply: Callable[..., int] | None
+    facts: Any
+    rows: int
+    weight: int
+    panels: int
+    begin: Any
+    inner: int
+    tile: Any
+
+
+def run(found: Plan, x: Any, y: Any, result: Any, bias: Any, add: bool = False) -> Any:
+    """Compute by a plan."""
+    if found.multiply is None or not (x.flags.aligned and y.flags.aligned):
+        x, y = np.array(x, order="C", subok=False), np.array(y, order="C", subok=False)
+        return multiplied(x, y, result, bias, add)
+    biased = bias is not None
+    if biased and bias.strides[0] != bias.itemsize:
+        bias = np.ascontiguousarray(bias)
+    k = x.shape[-1]
+    if found.inner < k:
+        for first in range(0, k, found.inner):
+            part = slice(first, first + found.inner)
+            multiplied(x[..., part], y[..., part, :], result, bias if not first else None,
+                       add or first > 0)  # fmt: skip
+        return result
+    if found.panels:
+        y = packed(found, y)
+    found.multiply(
+        x,
+        y,
+        result,
+        bias if biased else x,
+        found.facts,
+        found.rows,
+        1,
+        found.weight,
+        0,
+        add,
+        biased,
+    )
+    return result
+
+
+def packed(found: Plan, y: Any) -> Any:
+    """A right operand as panels."""
+    k, n = y.shape[-2:]
+    along, across = (stride // y.itemsize for stride in y.strides[-2:])
+    panels = memory.empty(found.panels * found.begin.size, y.dtype)
+    rows = found.begin.size * -(-k // STRETCH)
+    matmul_kernel.packing(found.tile)(
+        y, panels, found.begin, rows, 1, panels.size, 0, n, k, across, along, STRETCH
+    )
+    return panels
+
+
+@lru_cache(4096)
+def plan(
+    dtype: Any, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+) -> Plan | None:  # fmt: skip
+    """How stacks of such shapes and strides are multiplied; None if they are not."""
+    element = ELEMENTS.get(dtype)
+    if element is None or x_shape[-1] != y_shape[-2]:
+        return None
+    (m, k), n = x_shape[-2:], y_shape[-1]
+    lead = np.broadcast_shapes(x_shape[:-2], y_shape[:-2])
+    count, item = math.prod(lead), BITS[element] // 8
+    one = m * k * n
+    if not one * count:
+        return None
+    few = 2 * n < machine().bits // 8 // item
+    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
+    work = 0 if few or flat else one * count
+    whole = not any(stride % item for stride in (*x_strides, *y_strides))
+    if not whole or item not in y_strides[-2:]:
+        return Plan((*lead, m, n), work, None, None, 0, 0, 0, None, k, None)
+    tile = fitting(element, machine().bits, min(m, BLOCK), n, x_strides[-2])
+    b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
+    packs = b_across != 1 or (abs(y_strides[-2]) >= FAR and m >= BLOCK // 2)
+    panels = k * -(-n // tile.columns) * tile.columns
+    # where several blocks of rows need the same panels, these are packed first
+    first = packs and m > BLOCK and (count == 1 or count * panels <= PACKED)
+    inner = k
+    if first and panels > PACKED:
+        inner = max(STRETCH, k // -(-panels // PACKED) // STRETCH * STRETCH)
+    (block, blocks), (col_block, col_blocks) = parts(tile, (m, n, k), count, packs, first)
+    begin = starts(lead, y_shape, y_strides, item)
+    right = (b_across, b_along, b_across * tile.columns)
+    if first:
+        right = (0, tile.columns, k * tile.columns)
+    numbers = [
+        m, n, k, block, blocks, col_block, col_blocks, packs and not first,
+        x_strides[-2] // item, x_strides[-1] // item, *right, count,
+    ]  # fmt: skip
+    steps = np.arange(k, dtype=np.int64)
+    facts = np.concatenate([
+        np.array(numbers, np.int64), starts(lead, x_shape, x_strides, item),
+        np.arange(count) * panels if first else begin, steps * right[1], steps * tile.columns,
+    ])  # fmt: skip
+    return Plan(
+        (*lead, m, n), work, matmul_kernel.multiplying(tile), facts, count * blocks * col_blocks,
+        one * count // tile.lanes, panels * first, begin, inner, tile,
+    )  # fmt: skip
+
+
+def starts(
+    lead: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...], item: int
+) -> Any:
+    """Where each matrix of a stack begins, in elements, once it is broadcast to leading dimensions."""
+    found = np.zeros(lead, np.int64)
+    own = len(shape) - 2
+    for axis in range(own):
+        if shape[axis] > 1:
+            place = len(lead) - own + axis
+            steps = np.arange(lead[place], dtype=np.int64) * (strides[axis] // item)
+            found += steps.reshape(-1, *(1,) * (len(lead) - place - 1))
+    return found.reshape(-1)
+
+
+def parts(
+    shape: Shape, sizes: tuple[int, int, int], count: int, packs: bool, first: bool
+) -> tuple[tuple, tuple]:
+    """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
+
+    A right operand that each block packs is packed for each block of rows, so it is cut along its
+    columns first. One that was packed before is best shared by long blocks of rows.
+    """
+    m, n, k = sizes
+    wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
+    panels = -(-n // shape.columns)
+    if packs and not first:
+        across = min(panels, wanted)
+        down = min(-(-m // (BLOCK // 2)), -(-wanted // across))
+    else:
+        least = -(-m // BLOCK)
+        down = least if first else max(least, min(wanted, m // (4 * shape.rows)))
+        across = min(panels, -(-wanted // down))
+    block = -(-m // max(down, 1) // shape.rows) * shape.rows
+    col_block = -(-panels // across) * shape.columns
+    return (block, -(-m // block)), (col_block, -(-n // col_block))

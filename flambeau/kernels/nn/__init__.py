@@ -1,0 +1,5 @@
+"""Pooling, attention and recurrent layers."""
+
+from ..._lazy import attach
+
+__getattr__, __dir__ = attach(__name__)

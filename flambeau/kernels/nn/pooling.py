@@ -1,0 +1,230 @@
+"""Pooling of arrays: the largest element of each window and where it is, means of windows, and their
+transposes; over windows that slide, and over the parts that an image is cut into.
+
+Windows are as in `convolution`. Each function gives NotImplemented for arrays that it is not
+made for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..convolution.plan import three
+from ..matmul.matmul import ELEMENTS
+from ..runtime import memory
+from ..runtime.process import machine
+from . import pooling_kernel
+from .pooling_kernel import Parts, Windows
+
+LARGEST = 1 << 31
+"""Elements of a plane: places within it are counted with 32 bits."""
+
+
+def ordered(x: Any) -> Any:
+    """The array, or a copy that lies in order."""
+    plain = x.flags.c_contiguous and x.flags.aligned
+    return x if plain else np.array(x, order="C", subok=False)
+
+
+def _element(x: Any) -> str | None:
+    return ELEMENTS.get(x.dtype) if type(x) is np.ndarray and x.size else None
+
+
+def _fits(sizes: Sequence[int], counts: Sequence[int]) -> bool:
+    return 0 < math.prod(sizes) < LARGEST and 0 < math.prod(counts) < LARGEST
+
+
+@lru_cache(1024)
+def _window(shape: Sequence[int], counts: Sequence[int], window: Any) -> tuple[int, ...] | None:
+    """What a kernel is told of windows over an array of that shape; None for what does not fit."""
+    sizes = shape[len(shape) - len(counts) :]
+    if not _fits(sizes, counts):
+        return None
+    size, stride, dilation, before, _ = window
+    facts = (sizes, 1), (counts, 1), (size, 1), (stride, 1), (dilation, 1), (before, 0)
+    numbers = [number for values, missing in facts for number in three(values, missing)]
+    planes = math.prod(shape) // math.prod(sizes)
+    work = planes * (math.prod(counts) * math.prod(size) + math.prod(sizes) // 8)
+    return planes, 1, work, 0, *numbers
+
+
+@lru_cache(1024)
+def _parts(shape: Sequence[int], counts: Sequence[int]) -> tuple[Any, Any, tuple[int, ...]] | None:
+    """The bounds of the parts, the elements of each, and what a kernel is told of them."""
+    sizes = shape[len(shape) - len(counts) :]
+    if not _fits(sizes, counts):
+        return None
+    three_sizes, three_counts = three(sizes, 1), three(counts, 1)
+    cut = [bounds(m, k) for m, k in zip(three_sizes, three_counts)]
+    every = np.concatenate([np.concatenate(pair) for pair in cut]).astype(np.int32)
+    lengths = [high - low for low, high in cut]
+    divisors = lengths[0][:, None, None] * lengths[1][:, None] * lengths[2]
+    planes = math.prod(shape) // math.prod(sizes)
+    work = planes * (int(divisors.sum()) + math.prod(sizes) // 8)
+    numbers = planes, 1, work, 0, *three_sizes, *three_counts, int(lengths[2].max())
+    return every, divisors, numbers
+
+
+def bounds(size: int, count: int) -> tuple[Any, Any]:
+    """Where the parts that a dimension is cut into begin and end; they overlap if sizes do not divide."""
+    i = np.arange(count, dtype=np.int64)
+    return i * size // count, -(-(i + 1) * size // count)
+
+
+def largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
+    """The maximum of each window, and where it is in the flattened spatial dimensions; of several
+    nan, the last one."""
+    element, numbers = _element(x), _window(x.shape, counts, window)
+    if element is None or numbers is None:
+        return NotImplemented
+    return _largest(x, counts, Windows, (), numbers)
+
+
+def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The maximum of each part, and where it is in the flattened spatial dimensions."""
+    found = _parts(x.shape, counts)
+    if _element(x) is None or found is None:
+        return NotImplemented
+    return _largest(x, counts, Parts, found[:1], found[2])
+
+
+def _largest(x: Any, counts: tuple[int, ...], view: Any, more: tuple, numbers: Any) -> Any:
+    shape = *x.shape[: x.ndim - len(counts)], *counts
+    y, places = memory.empty(shape, x.dtype), memory.empty(shape, memory.INT64)
+    kernel = pooling_kernel.maxima(ELEMENTS[x.dtype], machine().bits, view)
+    kernel(ordered(x), y, places, *more, *numbers)
+    return y, places
+
+
+def taken(x: Any, places: Any) -> Any:
+    """The elements of rows at places that count from 0; NotImplemented if one lies outside."""
+    element = _element(x)
+    if element is None or not _same_rows(x, places):
+        return NotImplemented
+    result = memory.empty(places.shape, x.dtype)
+    outside = pooling_kernel.taken(element)(
+        ordered(x), ordered(places), result, x.size // x.shape[-1], 1, places.size, 0,
+        x.shape[-1], places.shape[-1],
+    )  # fmt: skip
+    return NotImplemented if outside else result
+
+
+def spread(g: Any, places: Any, sizes: Sequence[int]) -> Any:
+    """Arrays of the given last sizes with the elements of g added, in their order, at places of these
+    sizes' elements counted as one row."""
+    element, lead = _element(g), g.shape[: g.ndim - len(sizes)]
+    known = type(places) is np.ndarray and places.dtype == np.int64 and places.shape == g.shape
+    if element is None or not known:
+        return NotImplemented
+    result = memory.empty((*lead, *sizes), g.dtype)
+    rows, size = math.prod(lead), math.prod(sizes)
+    outside = pooling_kernel.spread(element)(
+        ordered(g), ordered(places), result, rows, 1, g.size + result.size // 8, 0, size,
+        g.size // rows,
+    )  # fmt: skip
+    return NotImplemented if outside else result
+
+
+def _same_rows(x: Any, places: Any) -> bool:
+    return (
+        type(places) is np.ndarray
+        and places.dtype == np.int64
+        and places.size > 0
+        and x.ndim == places.ndim
+        and x.shape[:-1] == places.shape[:-1]
+    )
+
+
+def averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any:
+    """Sums over the windows, divided by a number or by one for each place."""
+    element, numbers = _element(x), _window(x.shape, counts, window)
+    if element is None or numbers is None:
+        return NotImplemented
+    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
+    kernel = pooling_kernel.means(element, machine().bits, Windows)
+    kernel(ordered(x), y, _divisors(divisor, counts, x.dtype), *numbers)
+    return y
+
+
+def averaged_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The means of the parts."""
+    element, found = _element(x), _parts(x.shape, counts)
+    if element is None or found is None:
+        return NotImplemented
+    every, divisors, numbers = found
+    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
+    kernel = pooling_kernel.means(element, machine().bits, Parts)
+    kernel(ordered(x), y, divisors.astype(x.dtype), every, *numbers)
+    return y
+
+
+def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
+    """Each window's value, divided, added to what it saw: the transpose of `averaged`."""
+    element, dilation = _element(g), window[2]
+    if element is None or set(dilation) != {1}:
+        return NotImplemented
+    found = _seeing(g.shape, counts, tuple(sizes), tuple(map(tuple, window)))
+    if found is None:
+        return NotImplemented
+    return _shared(g, sizes, _divisors(divisor, counts, g.dtype), *found)
+
+
+def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
+    """Each part's value, divided, added to what it saw: the transpose of `averaged_of_parts`."""
+    parts = _parts((*g.shape[: g.ndim - len(counts)], *sizes), counts)
+    if _element(g) is None or parts is None:
+        return NotImplemented
+    found = _seeing(g.shape, counts, tuple(sizes), None)
+    if found is None:
+        return NotImplemented
+    return _shared(g, sizes, parts[1].astype(g.dtype), *found)
+
+
+def _shared(g: Any, sizes: Any, divisors: Any, every: Any, numbers: tuple[int, ...]) -> Any:
+    x = memory.empty((*g.shape[: g.ndim - len(sizes)], *sizes), g.dtype)
+    kernel = pooling_kernel.shares(ELEMENTS[g.dtype], machine().bits)
+    kernel(ordered(g), x, divisors, every, *numbers)
+    return x
+
+
+@lru_cache(1024)
+def _seeing(
+    shape: Sequence[int], counts: Sequence[int], sizes: Sequence[int], window: Any
+) -> tuple[Any, tuple[int, ...]] | None:
+    """Which places see each element of a dimension, as bounds; and what a kernel is told of them.
+
+    window: None for parts.
+    """
+    if not _fits(sizes, counts):
+        return None
+    cut = []
+    for i, (m, k) in enumerate(zip(sizes, counts)):
+        if window is None:
+            low, high = bounds(m, k)
+        else:
+            low = np.arange(k) * window[1][i] - window[3][i]
+            high = low + window[0][i]
+        element = np.arange(m)  # both bounds of the places grow with the place
+        cut.append(
+            (np.searchsorted(high, element, "right"), np.searchsorted(low, element, "right"))
+        )
+    one = np.zeros(1, np.int64), np.ones(1, np.int64)
+    middle = [one] * (3 - len(cut))
+    cut = [*middle, *cut] if len(cut) == 1 else [cut[0], *middle, *cut[1:]]
+    every = np.concatenate([np.concatenate(pair) for pair in cut]).astype(np.int32)
+    spans = [int((high - low).clip(0).sum()) for low, high in cut]
+    planes = math.prod(shape) // math.prod(counts)
+    longest = int((cut[2][1] - cut[2][0]).clip(0).max())
+    work = planes * (math.prod(spans) + math.prod(sizes))
+    return every, (planes, 1, work, 0, *three(counts, 1), *three(sizes, 1), longest)
+
+
+def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
+    if divisor.shape != counts:
+        divisor = np.broadcast_to(divisor, counts)
+    return np.ascontiguousarray(divisor, dtype)

@@ -1,0 +1,245 @@
+"""The machine code of recurrent layers: in each step a product of tiles, and the cell's formula in vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from ...formula.evaluate import expand
+from ...formula.expression import CONSTANT, INPUT, Domain, Expression, order
+from ...formula.program import Gradient, Program
+from ..elementary import lower
+from ..llvm import Value, smaller
+from ..matmul.microkernel import Shape, call_multiply, multiply, within
+from ..runtime.entry import Body, kernel
+
+
+class Cell(NamedTuple):
+    """What a step computes from its gates.
+
+    Attributes:
+        program: Of the gates (first those of the input, if they are apart), and then of the cell, or
+            of the state if the gates are apart; gives the next state, and the next cell.
+        gradient: Its gradient towards all of them.
+        gates: How many blocks of hidden size the weights have.
+        apart: Does it look at what the input and what the state give apart?
+        lasting: Is there a cell?
+    """
+
+    program: Program
+    gradient: Gradient
+    gates: int
+    apart: bool
+    lasting: bool
+
+
+class Writer:
+    """What both directions are made of."""
+
+    def __init__(self, code: Body, cell: Cell, shape: Shape):
+        self.code, self.cell, self.shape = code, cell, shape
+        self.element, self.type = shape.element, code.vector(shape.element)
+        n = code.n
+        self.time, self.batch, self.width, self.block = (
+            n[name] for name in ("time", "batch", "width", "block")
+        )
+        self.wide = self.width * cell.gates
+
+    def at(self, name: str, index: Value) -> Value:
+        return self.code.at(self.code.p[name], self.element, index)
+
+    def read(self, pointer: Value, index: Value, mask: Value | None) -> Value:
+        at = self.code.at(pointer, self.element, index)
+        if mask is None:
+            return self.code.load(at, self.type)
+        return self.code.masked_load(at, self.type, mask)
+
+    def put(self, value: Value, pointer: Value, index: Value, mask: Value | None) -> None:
+        at = self.code.at(pointer, self.element, index)
+        if mask is None:
+            self.code.store(value, at)
+        else:
+            self.code.masked_store(value, at, mask)
+
+    def blocks(self) -> Any:
+        """``for block in this piece``."""
+        return self.code.rows()
+
+    def extent(self, row: Value) -> tuple[Value, Value]:
+        """The block's first row and how many it has."""
+        top = row * self.block
+        return top, smaller(self.batch - top, self.block)
+
+    def product(
+        self, left: tuple[Value, Value], target: tuple[Value, Value], sizes: tuple[Value, Value, Value],
+        add: int, bias: Value | None = None,
+    ) -> None:  # fmt: skip
+        """Rows of the left operand times all panels."""
+        code, shape = self.code, self.shape
+        (a, a_step), (c, c_step) = left, target
+        height, inner, columns = sizes
+        with code.loop(code.zero, columns, shape.columns) as j:
+            right = self.at("panels", j * inner)
+            shift = None
+            if bias is not None:
+                here = code.at(bias, self.element, j)
+                biased = code.n["biased"].differs(0)
+                shift = code.emit(f"select i1 {biased.name}, ptr {here.name}, ptr null", "ptr")
+            with code.loop(code.zero, height, shape.rows) as i:
+                place = code.at(c, self.element, i * c_step + j)
+                counts = smaller(height - i, shape.rows), smaller(columns - j, shape.columns)
+                call_multiply(
+                    code,
+                    (code.at(a, self.element, i * a_step), a_step, code.number(1)),
+                    (right, code.p["offsets"]),
+                    inner,
+                    (place, c_step, *counts),
+                    code.number(add),
+                    shift,
+                )
+
+    def each_vector(
+        self, height: Value, step: Callable[[Value, Value, Value | None], None]
+    ) -> None:
+        """``step(row, first element, mask)`` for the vectors of each row of a block."""
+        code, lanes = self.code, self.shape.lanes
+        whole = self.width & -lanes
+        with code.loop(code.zero, height) as i:
+            with code.loop(code.zero, whole, lanes) as j:
+                step(i, j, None)
+            with code.when(whole < self.width):
+                step(i, whole, within(code, self.width - whole))
+
+    def evaluated(self, program: Program, values: Sequence[Value]) -> list[Value]:
+        """The program's roots, given its inputs."""
+        elements = {Domain.BOOL: "i1", Domain.REAL: self.element, Domain.INT: "i64"}
+        roots = expand(program.roots, lower.SINGLE if self.element == "float" else ())
+        known: dict[Expression, Value] = dict(zip(program.inputs, values))
+        for item in order(roots):
+            if item.primitive is CONSTANT:
+                type = self.code.vector(elements[item.domain])
+                known[item] = self.code.constant(item.value, type)  # type: ignore[arg-type]
+            elif item.primitive is not INPUT:
+                args = [known[arg] for arg in item.args]
+                known[item] = lower.call(
+                    self.code, item.primitive.name, item.domain, args, elements
+                )
+        return [known[root] for root in roots]
+
+
+@cache
+def forward(cell: Cell, shape: Shape) -> Callable[..., int]:
+    """``f(x, panels, bias, states, cells, gates, offsets, rows, 1, weight, 0, time, batch, width, block,
+    x_time, x_batch, biased)``."""
+
+    def write(code: Body) -> None:
+        code.functions = [multiply(shape, code.declarations, packed=False)]
+        w = Writer(code, cell, shape)
+        with w.blocks() as row:
+            top, height = w.extent(row)
+            with code.loop(code.zero, w.time) as t:
+                first = t * w.batch + top
+                gates = w.at("gates", first * w.wide)
+                state = w.at("states", first * w.width)
+                sizes = height, w.width, w.wide
+                w.product((state, w.width), (gates, w.wide), sizes, 0, code.p["bias"])
+                w.each_vector(height, _step(w, t, top, gates))
+
+    arrays = ("x", "panels", "bias", "states", "cells", "gates", "offsets")
+    numbers = ("time", "batch", "width", "block", "x_time", "x_batch", "biased")
+    return kernel("recurrence", arrays, numbers, write, shape.lanes)
+
+
+def _step(w: Writer, t: Value, top: Value, gates: Value) -> Callable[..., None]:
+    code, cell = w.code, w.cell
+
+    def step(i: Value, j: Value, mask: Value | None) -> None:
+        x = w.at("x", t * code.n["x_time"] + (top + i) * code.n["x_batch"])
+        own = code.at(gates, w.element, i * w.wide)
+        places = [w.width * g + j for g in range(cell.gates)]
+        given = [w.read(x, place, mask) for place in places]
+        values = [w.read(own, place, mask) for place in places]
+        if cell.apart:
+            values = [*given, *values]
+        else:
+            values = [value + more for value, more in zip(values, given)]
+            for value, place in zip(values, places):
+                w.put(value, own, place, mask)
+        now = (t * w.batch + top + i) * w.width + j
+        then = now + w.batch * w.width
+        for name, there in (("cells", cell.lasting), ("states", cell.apart)):
+            if there:
+                values.append(w.read(code.p[name], now, mask))
+        for name, value in zip(("states", "cells"), w.evaluated(cell.program, values)):
+            w.put(value, code.p[name], then, mask)
+
+    return step
+
+
+@cache
+def backward(cell: Cell, shape: Shape) -> Callable[..., int]:
+    """``f(given, panels, x, states, cells, gates, slopes, others, gh, gc, offsets, rows, 1, weight, 0, time,
+    batch, width, block, given_time, given_batch, x_time, x_batch, arrives)``.
+
+    gh and gc, the slopes of a state and of a cell, are carried from step to step.
+    """
+
+    def write(code: Body) -> None:
+        code.functions = [multiply(shape, code.declarations, packed=False)]
+        w = Writer(code, cell, shape)
+        with w.blocks() as row:
+            top, height = w.extent(row)
+            carried = w.at("gh", top * w.width)
+            with code.loop(code.zero, w.time) as passed:
+                t = w.time - 1 - passed
+                slopes = w.at("slopes", (t * w.batch + top) * w.wide)
+                w.each_vector(height, _step_back(w, t, top))
+                sizes = height, w.wide, w.width
+                w.product((slopes, w.wide), (carried, w.width), sizes, int(cell.apart))
+
+    arrays = (
+        "given", "panels", "x", "states", "cells", "gates", "slopes", "others", "gh", "gc", "offsets",
+    )  # fmt: skip
+    numbers = (
+        "time", "batch", "width", "block", "given_time", "given_batch", "x_time", "x_batch", "arrives",
+    )  # fmt: skip
+    return kernel("recurrence_gradient", arrays, numbers, write, shape.lanes)
+
+
+def _step_back(w: Writer, t: Value, top: Value) -> Callable[..., None]:
+    code, cell = w.code, w.cell
+    p, n = code.p, code.n
+
+    def step(i: Value, j: Value, mask: Value | None) -> None:
+        line = t * w.batch + top + i
+        places = [line * w.wide + w.width * g + j for g in range(cell.gates)]
+        here, now = (top + i) * w.width + j, line * w.width + j
+        then = now + w.batch * w.width
+        x = t * n["x_time"] + (top + i) * n["x_batch"] + j
+        inputs = [(p["gates"], place) for place in places]
+        if cell.apart:
+            inputs = [*((p["x"], x + w.width * g) for g in range(cell.gates)), *inputs]
+            inputs.append((p["states"], now))
+        if cell.lasting:
+            inputs.append((p["cells"], now))
+        outputs = [(p["states"], then), (p["cells"], then)]
+        arriving = code.slot(w.type, w.read(p["gh"], here, mask))
+        with code.when(n["arrives"].differs(0)):
+            at = t * n["given_time"] + (top + i) * n["given_batch"] + j
+            code.store(code.load(arriving, w.type) + w.read(p["given"], at, mask), arriving)
+        values = [code.load(arriving, w.type)]
+        if cell.lasting:
+            values.append(w.read(p["gc"], here, mask))
+        gradient = cell.gradient
+        wanted = [inputs[k] for k in gradient.inputs] + [outputs[k] for k in gradient.outputs]
+        values += [w.read(*place, mask) for place in wanted]
+        targets = [(p["slopes"], place) for place in places]
+        if cell.apart:
+            targets = [*((p["others"], place) for place in places), *targets, (p["gh"], here)]
+        if cell.lasting:
+            targets.append((p["gc"], here))
+        for value, target in zip(w.evaluated(gradient.program, values), targets):
+            w.put(value, *target, mask)
+
+    return step

@@ -1,0 +1,1 @@
+"""New tensors: of numbers, of data, of random draws."""

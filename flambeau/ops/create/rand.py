@@ -1,0 +1,314 @@
+"""Random tensors: the numbers that PyTorch's CPU generator gives for the same seed."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core import tensor as handle
+from ...core.dtype import int64, state
+from ...core.kind import Kind
+from ...core.layout import empty_like
+from ...core.number import integer
+from ...core.random import draws, draws_integer
+from ...core.random.generator import Generator, default_generator
+from ...core.tensor import Tensor
+from ...dispatch.registry import public
+from ...kernels.array import zeros as blocks
+from .factory import check_placement, factory, finish, place, shape_of, sizes
+from .full import plain_kind
+
+
+@public()
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator.
+
+    Source: torch.manual_seed
+
+    Example:
+        >>> import flambeau as torch
+        >>> _ = torch.manual_seed(0)
+        >>> torch.rand(2)
+        tensor([0.4963, 0.7682])
+    """
+    return default_generator.manual_seed(int(seed))
+
+
+@public()
+def seed() -> int:
+    """Seed the default generator from the system.
+
+    Source: torch.seed
+    """
+    return default_generator.seed()
+
+
+@public()
+def initial_seed() -> int:
+    """The default generator's seed.
+
+    Source: torch.initial_seed
+    """
+    return default_generator.initial_seed()
+
+
+@public()
+def get_rng_state() -> Tensor:
+    """The default generator's state.
+
+    Source: torch.get_rng_state
+    """
+    return default_generator.get_state()
+
+
+@public()
+def set_rng_state(new_state: Tensor) -> None:
+    """Put back a state that `get_rng_state` gave.
+
+    Source: torch.set_rng_state
+    """
+    default_generator.set_state(new_state)
+
+
+def checked_generator(function: str, generator: Any) -> Generator | None:
+    """A generator that a user passed.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if generator is None or isinstance(generator, Generator):
+        return generator
+    raise TypeError(
+        f"{function}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}"
+    )
+
+
+_DOC = """A tensor of {what}.
+
+    Args:
+        size: The sizes, one by one or as a sequence.
+        generator: Where to draw from; the default generator if None.
+        out: Write there; it decides the dtype and is resized where its shape differs.
+        dtype: A floating or complex one; default: the default dtype.
+        layout: Only the strided one.
+        device: Default: the default device.
+        requires_grad: Is its gradient wanted?
+
+    Raises:
+        NotImplementedError: The dtype is an integer one.
+
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(2, 3).shape
+        torch.Size([2, 3])
+    """
+
+
+def _drawn(kind: Kind, array: Any) -> Any:
+    """An array that was drawn on the host, where the kind wants it."""
+    return array if kind.xp is np else kind.xp.asarray(array)
+
+
+def _fresh(name: str, what: str, draw: Callable) -> Callable:
+    @factory
+    def make(kind: Any, *size: Any, generator: Any = None, **options: Any) -> Any:
+        if "size" in options and not size:
+            size = (options.pop("size"),)
+        if options:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(options))}'")
+        if not size:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        chosen = kind()
+        array = blocks.fresh(sizes(size, name), chosen.numpy)
+        return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
+
+    def like(
+        input: Tensor,
+        *,
+        generator: Generator | None = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        def fill(array: Any) -> None:
+            draw(array, 0.0, 1.0, checked_generator(name, generator))
+
+        options = dtype, layout, device, requires_grad, pin_memory, memory_format
+        return _like(f"{name}_like", input, fill, *options)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = _DOC.format(what=what, name=name)
+    like.__name__ = like.__qualname__ = f"{name}_like"
+    like.__doc__ = (
+        f"`{name}` in the shape and dtype of another tensor.\n\n    Source: torch.{name}_like\n    "
+    )
+    public(f"{name}_like")(like)
+    return make
+
+
+def _like(
+    function: str,
+    input: Tensor,
+    fill: Callable,
+    dtype: Any,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    pin_memory: bool,
+    memory_format: Any,
+) -> Tensor:
+    """A tensor in the shape of another, whose memory `fill` writes to, in the order of memory."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{function}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    check_placement(function, layout, pin_memory, memory_format, input.ndim)
+    kind = place(function, None, dtype or input.dtype, device or input.device)
+    array = empty_like(input._array, kind.numpy, memory_format)
+    fill(array)
+    return finish(function, _drawn(kind, array), kind, None, requires_grad)
+
+
+_rand = _fresh("rand", "uniform numbers from [0, 1)", draws.uniform_)
+randn = public()(_fresh("randn", "standard normal numbers", draws.normal_))
+
+
+def rand(*size: Any, **options: Any) -> Tensor:
+    if not options and size:
+        kind = state.kind or plain_kind()
+        if kind is not None and kind.dtype.name == "float32":
+            shape = sizes(size, "rand")
+            return handle.make(draws.uniform_new(shape, math.prod(shape)), kind, None, [0], None)
+    return _rand(*size, **options)
+
+
+rand.__doc__ = _rand.__doc__
+rand.__signature__ = inspect.signature(_rand)  # type: ignore[attr-defined]
+public()(rand)
+
+
+# ---- integers ----------------------------------------------------------------------------------
+
+
+def _bounds(function: str, args: tuple, options: dict) -> tuple[int, int, tuple]:
+    """The first integer, the end and what follows, of (high, ...) or (low, high, ...)."""
+    low, high = options.pop("low", None), options.pop("high", None)
+    rest = list(args)
+    if high is None:
+        if not rest:
+            raise TypeError(f'{function}() missing 1 required positional arguments: "high"')
+        takes_two = len(rest) > 1 and not isinstance(rest[1], (tuple, list)) and low is None
+        if takes_two:
+            low, high = rest.pop(0), rest.pop(0)
+        else:
+            high = rest.pop(0)
+    elif low is None and rest and not isinstance(rest[0], (tuple, list)):
+        low = rest.pop(0)
+    first = 0 if low is None else integer(low, function, "low", 1)
+    return first, integer(high, function, "high", 1 if low is None else 2), tuple(rest)
+
+
+@public()
+@factory
+def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
+    """Uniform integers from [low, high): ``randint(high, size)`` or ``randint(low, high, size)``.
+
+    Args:
+        low: The smallest (0).
+        high: The end of the range, never drawn.
+        size: The sizes, as a sequence.
+        generator: Where to draw from; the default generator if None.
+
+    Raises:
+        RuntimeError: The range is empty or does not fit the dtype.
+
+    Source: torch.randint
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.randint(5, (2, 3)).shape
+        torch.Size([2, 3])
+    """
+    size = options.pop("size", None)
+    if size is None and len(args) == 2 and not isinstance(args[1], (tuple, list)):
+        raise TypeError(
+            "randint(): argument 'size' (position 2) must be tuple of ints, "
+            f"not {type(args[1]).__name__}"
+        )
+    low, high, rest = _bounds("randint", args, options)
+    if options or len(rest) > 1 or (rest and size is not None) or not (rest or size is not None):
+        raise TypeError(
+            "randint() received an invalid combination of arguments: expected (high, size) or "
+            f"(low, high, size), got {len(args)} positional arguments and {sorted(options)}"
+        )
+    chosen = kind(int64)
+    shape = shape_of(size if size is not None else rest[0], "randint")
+    generator = checked_generator("randint", generator)
+    return _drawn(chosen, draws_integer.randint(low, high, shape, chosen.numpy, generator)), chosen
+
+
+@public()
+def randint_like(
+    input: Tensor,
+    *args: int,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    **bounds: int,
+) -> Tensor:
+    """`randint` in the shape and dtype of another tensor: ``(input, high)`` or ``(input, low, high)``.
+
+    Args:
+        input: The other tensor.
+        low: The smallest (0).
+        high: The end of the range, never drawn.
+
+    Source: torch.randint_like
+    """
+    low, high, rest = _bounds("randint_like", args, bounds)
+    if rest or bounds:
+        raise TypeError("randint_like() received an invalid combination of arguments")
+
+    def fill(array: Any) -> None:
+        draws_integer.random_(array, low, high, checked_generator("randint_like", generator))
+
+    options = dtype, layout, device, requires_grad, pin_memory, memory_format
+    return _like("randint_like", input, fill, *options)
+
+
+@public()
+@factory
+def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
+    """The integers below n in random order.
+
+    Args:
+        n: How many.
+        generator: Where to draw from; the default generator if None.
+
+    Raises:
+        RuntimeError: `n` is negative, or more than the dtype can count to.
+
+    Source: torch.randperm
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.randperm(4).sort().values
+        tensor([0, 1, 2, 3])
+    """
+    chosen = kind(int64)
+    count = integer(n, "randperm", "n", 1)
+    array = draws_integer.randperm(count, chosen.numpy, checked_generator("randperm", generator))
+    return _drawn(chosen, array), chosen

@@ -1,0 +1,1 @@
+"""Formulas of single elements: arithmetic, comparisons, special functions, activations."""

@@ -1,0 +1,341 @@
+"""Comparisons, logic, bits, and choosing: where, clamp, maximum."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ...core.dtype import FLOAT
+from ...core.promotion import PromotionKind
+from ...core.tensor import Tensor
+from ...dispatch.formula.formula_operation import Operand as operand
+from ...dispatch.formula.pointwise import binary, pointwise
+from ...dispatch.registry import method, public
+from ...formula import primitive as p
+from ...formula.expression import Expression
+from .rounding import real_only
+
+BOOL = PromotionKind.ALWAYS_BOOL
+
+
+class _Two(NamedTuple):
+    """An operation of two operands that is one primitive: which, its other name, and what it says."""
+
+    primitive: Any
+    meaning: str
+    alias: str = ""
+    kind: PromotionKind = PromotionKind.DEFAULT
+    numbers: str | None = ""
+    unsupported: str = ""
+    inplace: bool = True
+
+
+def _ordered(primitive: Any, meaning: str, alias: str = "", unsupported: str = "complex") -> _Two:
+    return _Two(primitive, meaning, alias, BOOL, "y", unsupported)
+
+
+def _extreme(primitive: Any, meaning: str) -> _Two:
+    return _Two(primitive, meaning, inplace=False)
+
+
+def _bits(primitive: Any, meaning: str, unsupported: str = "float complex") -> _Two:
+    return _Two(primitive, meaning, numbers=None, unsupported=unsupported)
+
+
+_TWO = {
+    "eq": _ordered(p.equal, "Is x equal to y?", unsupported=""),
+    "ne": _ordered(p.not_equal, "Is x different from y?", "not_equal", ""),
+    "lt": _ordered(p.less, "Is x less than y?", "less"),
+    "le": _ordered(p.less_equal, "Is x less than or equal to y?", "less_equal"),
+    "gt": _ordered(p.greater, "Is x greater than y?", "greater"),
+    "ge": _ordered(p.greater_equal, "Is x greater than or equal to y?", "greater_equal"),
+    "logical_and": _Two(p.logical_and, "Are both true?", kind=BOOL),
+    "logical_or": _Two(p.logical_or, "Is one true?", kind=BOOL),
+    "logical_xor": _Two(p.logical_xor, "Is just one true?", kind=BOOL),
+    "bitwise_and": _bits(p.bitwise_and, "The bits that both have."),
+    "bitwise_or": _bits(p.bitwise_or, "The bits that one has."),
+    "bitwise_xor": _bits(p.bitwise_xor, "The bits that just one has."),
+    "bitwise_left_shift": _bits(p.left_shift, "x 2^y of integers.", "bool float complex"),
+    "bitwise_right_shift": _bits(
+        p.right_shift, "x / 2^y of integers, rounded down.", "bool float complex"
+    ),
+    "maximum": _extreme(p.maximum, "The larger; nan if one is."),
+    "minimum": _extreme(p.minimum, "The smaller; nan if one is."),
+    "fmax": _extreme(p.fmax, "The larger; a number rather than nan."),
+    "fmin": _extreme(p.fmin, "The smaller; a number rather than nan."),
+}
+
+
+def _two(name: str, entry: _Two) -> Any:
+    def formula(x, y):  # type: ignore[no-untyped-def]
+        if not entry.inplace:
+            real_only(name, x, y)
+        return entry.primitive(x, y)
+
+    formula.__name__ = name
+    formula.__doc__ = f"{entry.meaning}\n\n    Source: torch.{name}\n    "
+    function = pointwise(
+        kind=entry.kind,
+        also=entry.alias,
+        method=f"{name} {entry.alias}",
+        inplace=entry.inplace,
+        numbers=entry.numbers,
+        unsupported=entry.unsupported,
+    )(formula)
+    for alias in entry.alias.split():
+        setattr(Tensor, alias + "_", getattr(Tensor, name + "_"))
+    return function
+
+
+_functions = {name: _two(name, entry) for name, entry in _TWO.items()}
+eq, ne, lt, le, gt, ge = (_functions[name] for name in ("eq", "ne", "lt", "le", "gt", "ge"))
+maximum, minimum = _functions["maximum"], _functions["minimum"]
+logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Tensor, f"__{_name}__", binary(_functions[_name].operation, operator=True))
+Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+for _name, _owner in {
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}.items():
+    setattr(Tensor, f"__{_name}__", binary(_functions[_owner].operation, operator=True))
+    setattr(
+        Tensor, f"__r{_name}__", binary(_functions[_owner].operation, operator=True, swapped=True)
+    )
+    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _owner + "_"))
+
+_ONE: dict[str, tuple[Any, str]] = {
+    "isnan": (p.isnan, "Is it nan?"),
+    "isinf": (p.isinf, "Is it infinite?"),
+    "isfinite": (p.isfinite, "Is it neither infinite nor nan?"),
+    "signbit": (p.signbit, "Is its sign bit set?"),
+    "logical_not": (p.logical_not, "Is it zero?"),
+}
+
+
+def _one(name: str, primitive: Any, doc: str) -> Any:
+    def formula(x):  # type: ignore[no-untyped-def]
+        return primitive(x)
+
+    formula.__name__ = name
+    formula.__doc__ = f"{doc}\n\n    Source: torch.{name}\n    "
+    unsupported = "complex" if name == "signbit" else ""
+    return pointwise(kind=BOOL, inplace=name == "logical_not", unsupported=unsupported)(formula)
+
+
+isnan, isinf, isfinite, signbit, logical_not = (_one(name, *entry) for name, entry in _ONE.items())
+
+
+@pointwise(method="bitwise_not __invert__", unsupported="float complex")
+def bitwise_not(x: Expression) -> Expression:
+    """The bits it does not have; of bools: not.
+
+    Source: torch.bitwise_not
+    """
+    return p.bitwise_not(x)
+
+
+def _no_complex(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex:
+        raise RuntimeError(f"{name} does not support complex inputs: take .real or .imag first")
+
+
+@public(method=True)
+def isreal(input: Tensor) -> Tensor:
+    """Is the imaginary part zero?
+
+    Source: torch.isreal
+    """
+    if input.dtype.is_complex:
+        return eq(input.imag, 0)  # type: ignore[attr-defined]
+    return logical_or(eq(input, input), ne(input, input))
+
+
+@public(method=True)
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Is it +inf?
+
+    Source: torch.isposinf
+    """
+    _no_complex("isposinf", input)
+    return eq(input, math.inf, out=out)
+
+
+@public(method=True)
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Is it -inf?
+
+    Source: torch.isneginf
+    """
+    _no_complex("isneginf", input)
+    return eq(input, -math.inf, out=out)
+
+
+@public(method=True)
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Is |input - other| <= atol + rtol |other|?
+
+    Source: torch.isclose
+    """
+    operands: dict[str, Any] = {"input": input, "other": other}
+    for name, x in operands.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
+    if input.dtype is not other.dtype:
+        raise RuntimeError(
+            f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"
+        )
+    near = eq(input, other)
+    if equal_nan and input.dtype.category >= FLOAT:
+        near = near | (isnan(input) & isnan(other))
+    if rtol == 0 and atol == 0:
+        return near
+    wide = other if other.dtype.category >= FLOAT else other.to(_default())
+    distance = (input.to(wide.dtype) - wide).abs()
+    return near | (isfinite(distance) & (distance <= atol + rtol * wide.abs()))
+
+
+def _default() -> Any:
+    from ...core.dtype import state
+
+    return state.default
+
+
+@public(method=True)
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Are all elements close (see `isclose`)?
+
+    Source: torch.allclose
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+
+
+@public(method=True)
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Have the tensors one shape, and equal elements?
+
+    Source: torch.equal
+    """
+    return input._array.shape == other._array.shape and bool((input._array == other._array).all())
+
+
+@pointwise(
+    not_promoted="condition",
+    names="condition input other",
+    label="Where",
+    method=False,
+    inplace=False,
+    namespace="",
+)
+def choose(condition: Expression, x: Expression, y: Expression) -> Expression:
+    """x where the condition holds, else y."""
+    return p.where(condition, x, y)
+
+
+@public()
+def where(
+    condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None
+) -> Any:
+    """input where the condition holds, else other; with the condition alone, where it holds.
+
+    Raises:
+        RuntimeError: The condition is not bool.
+
+    Source: torch.where
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.where(torch.tensor([True, False]), 1., 2.)
+        tensor([1., 2.])
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)  # type: ignore[attr-defined]
+    if condition.dtype.name not in ("bool", "uint8"):
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype}"
+        )
+    if condition.dtype.name == "uint8":
+        condition = condition.bool()  # type: ignore[attr-defined]
+    return choose(condition, input, other, out=out)
+
+
+@method("where")
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """This where the condition holds, else other."""
+    return where(condition, self, other)
+
+
+@pointwise(label="Clamp", method=False, inplace=False, numbers="min max", unsupported="complex")
+def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expression:  # type: ignore[assignment]
+    """x held between min and max."""
+    y = x if min is None else p.maximum(x, min)
+    return y if max is None else p.minimum(y, max)
+
+
+def _bounds(min: Any, max: Any) -> None:
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+
+
+def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool) -> Tensor:
+    _bounds(min, max)
+    if inplace:
+        return clamp_.operation.write((input, min, max))
+    return clamp_(input, min, max, out=out)
+
+
+@public("clamp", "clip", method="clamp clip")
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """The input held between min and max (numbers or tensors).
+
+    Raises:
+        RuntimeError: Neither is given.
+
+    Source: torch.clamp
+    """
+    return _clamp(input, min, max, out, False)
+
+
+@method("clamp_", "clip_")
+def clamp_in_place(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """The in-place form of `clamp`."""
+    return _clamp(self, min, max, None, True)
+
+
+@public(method=True)
+def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
+    """The input, at least min.
+
+    Source: torch.clamp_min
+    """
+    return clamp(input, min, out=out)
+
+
+@public(method=True)
+def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
+    """The input, at most max.
+
+    Source: torch.clamp_max
+    """
+    return clamp(input, None, max, out=out)
+
+
+@method("clamp_min_")
+def _clamp_min_in_place(self: Tensor, min: Any) -> Tensor:
+    """The in-place form of `clamp_min`."""
+    return _clamp(self, min, None, None, True)
+
+
+@method("clamp_max_")
+def _clamp_max_in_place(self: Tensor, max: Any) -> Tensor:
+    """The in-place form of `clamp_max`."""
+    return _clamp(self, None, max, None, True)

@@ -1,0 +1,117 @@
+"""Complex tensors from their parts: real and imaginary, or length and angle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.tensor import Tensor
+from ...dispatch.registry import NAMESPACES, public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
+
+
+@operation(operands="real imag", label="Complex")
+def complex_(real: Any, imag: Any) -> Any:
+    """real + i imag."""
+    shape = np.broadcast_shapes(real.shape, imag.shape)
+    y = np.empty(shape, np.complex64 if real.dtype.itemsize == 4 else np.complex128)
+    y.real, y.imag = real, imag
+    return y
+
+
+@complex_.gradient
+def _(g: Tensor) -> tuple:
+    return g.real, g.imag  # the engine sums them back to their shapes
+
+
+def _check_parts(name: str, first: str, second: str, x: Any, y: Any) -> None:
+    for position, (argument, value) in enumerate(((first, x), (second, y)), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {position}) must be Tensor, "
+                f"not {type(value).__name__}"
+            )
+    floating = ("float16", "float32", "float64")
+    if x.dtype.name not in floating or y.dtype.name not in floating:
+        raise RuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {x.dtype.legacy} and "
+            f"{y.dtype.legacy}"
+        )
+    if x.dtype is not y.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {x.dtype.legacy} but got scalar type {y.dtype.legacy} for "
+            f"second argument: {name}() takes two of one dtype"
+        )
+    if x.dtype.name == "float16":
+        raise NotImplementedError(
+            f"\"{name}_cpu\" not implemented for 'Half': flambeau has no complex32; convert with "
+            ".float() first"
+        )
+
+
+def _written(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+    if out is None:
+        return result
+    if isinstance(out, Tensor) and out.dtype is not result.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {result.dtype.legacy} but got scalar type "
+            f"{out.dtype.legacy} for argument 'out'"
+        )
+    return write_out(out, result, name)
+
+
+@public("complex")
+def complex_tensor(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """A complex tensor of its real and imaginary parts.
+
+    Args:
+        real: The real part, float32 or float64.
+        imag: The imaginary part, of the same dtype.
+        out: Write there.
+
+    Shape:
+        Parts that broadcast, and what they broadcast to.
+
+    Raises:
+        TypeError: A part is no tensor.
+        RuntimeError: The dtypes differ or are not floating.
+
+    Source: torch.complex
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.complex(torch.ones(2), torch.zeros(2))
+        tensor([1.+0.j, 1.+0.j])
+    """
+    _check_parts("complex", "real", "imag", real, imag)
+    return _written("complex", out, complex_(real, imag))
+
+
+@public()
+def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """A complex tensor of its lengths and angles.
+
+    Args:
+        abs: The length, float32 or float64.
+        angle: The angle in radians, of the same dtype.
+        out: Write there.
+
+    Shape:
+        Parts that broadcast, and what they broadcast to.
+
+    Raises:
+        TypeError: A part is no tensor.
+        RuntimeError: The dtypes differ or are not floating.
+
+    Source: torch.polar
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.polar(torch.ones(1), torch.zeros(1))
+        tensor([1.+0.j])
+    """
+    _check_parts("polar", "abs", "angle", abs, angle)
+    cos, sin = NAMESPACES["torch"]["cos"], NAMESPACES["torch"]["sin"]
+    return _written("polar", out, complex_(abs * cos(angle), abs * sin(angle)))

@@ -1,0 +1,149 @@
+"""Python's operators on tensors, and the in-place methods of functions that choose among operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.formula.pointwise import binary
+from ...dispatch.registry import method
+from .arithmetic import add, add_scaled, check_alpha, check_bool, minus, mul, plus, sub, sub_scaled
+from .division import (
+    check_zero,
+    div,
+    floor_divide,
+    fmod,
+    fmod_,
+    quotient,
+    quotient_floor,
+    remainder,
+    remainder_,
+    rounded,
+    true_divide,
+)
+from .power import check_exponent, pow, power
+
+
+def _written(name: str, function: Any, operation_of: Any) -> None:
+    """The in-place method of a function that chooses among operations."""
+    usual = plus.operation.into[True, True] if name == "add" else None
+
+    def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        if usual is not None and not options and len(args) == 1:
+            return usual(self, args[0], (), ())
+        operation, operands, statics, numbers = operation_of(self, *args, **options)
+        return operation.operation.write(operands, statics, numbers)
+
+    in_place.__name__ = in_place.__qualname__ = name + "_"
+    in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
+    method(name + "_")(in_place)
+    method(name)(function)
+
+
+def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
+    if alpha.__class__ is int and alpha == 1:
+        return plus, (self, other), (), ()
+    check_alpha(self, other, alpha)
+    return (
+        (plus, (self, other), (), ()) if alpha == 1 else (add_scaled, (self, other), (), (alpha,))
+    )
+
+
+def _subtracted(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
+    check_bool("sub", self, other)
+    check_alpha(self, other, alpha)
+    return (
+        (minus, (self, other), (), ()) if alpha == 1 else (sub_scaled, (self, other), (), (alpha,))
+    )
+
+
+def _divided(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> tuple:
+    if rounding_mode is not None:
+        check_zero(self, other)
+    return rounded(rounding_mode), (self, other), (), ()
+
+
+def _modulo_of(operation: Any) -> Any:
+    def choose(self: Tensor, other: Any) -> tuple:
+        check_zero(self, other)
+        return operation, (self, other), (), ()
+
+    return choose
+
+
+def _raised(self: Tensor, exponent: Any) -> tuple:
+    check_exponent(self, exponent)
+    return power, (self, exponent), (), ()
+
+
+for _name, _function, _chosen in (
+    ("add", add, _added),
+    ("sub", sub, _subtracted),
+    ("subtract", sub, _subtracted),
+    ("div", div, _divided),
+    ("divide", div, _divided),
+    ("true_divide", true_divide, _divided),
+    ("remainder", remainder, _modulo_of(remainder_)),
+    ("fmod", fmod, _modulo_of(fmod_)),
+    ("pow", pow, _raised),
+    (
+        "floor_divide",
+        floor_divide,
+        lambda self, other: _divided(self, other, rounding_mode="floor"),
+    ),
+):
+    _written(_name, _function, _chosen)
+
+
+def _operator(name: str, operation: Any, guard: Any = None) -> None:
+    """A Python operator and its reflection."""
+    plain = binary(operation.operation, operator=True)
+    swapped = binary(operation.operation, operator=True, swapped=True)
+    if guard is not None:
+
+        def checked(self: Any, other: Any, inner: Any = plain) -> Any:
+            guard(self, other)
+            return inner(self, other)
+
+        def checked_swapped(self: Any, other: Any, inner: Any = swapped) -> Any:
+            guard(other, self)
+            return inner(self, other)
+
+        plain, swapped = checked, checked_swapped
+    setattr(Tensor, f"__{name}__", plain)
+    setattr(Tensor, f"__r{name}__", swapped)
+
+
+def _guard_minus(x: Any, y: Any) -> None:
+    if (isinstance(x, bool) or (isinstance(x, Tensor) and x._kind.dtype.category == 0)) or (
+        isinstance(y, bool) or (isinstance(y, Tensor) and y._kind.dtype.category == 0)
+    ):
+        check_bool("sub", x, y)
+
+
+_operator("add", plus)
+_operator("sub", minus, _guard_minus)
+_operator("mul", mul)
+_operator("truediv", quotient)
+_operator("floordiv", quotient_floor, check_zero)
+_operator("mod", remainder_, check_zero)
+Tensor.__rdiv__ = Tensor.__rtruediv__  # type: ignore[attr-defined]  # PyTorch still has Python 2's name
+
+
+def _in_place_operator(name: str, target: str) -> None:
+    def operator(self: Tensor, other: Any) -> Tensor:
+        return getattr(self, target)(other)
+
+    operator.__name__ = f"__i{name}__"
+    setattr(Tensor, f"__i{name}__", operator)
+
+
+for _name, _target in {
+    "add": "add_",
+    "sub": "sub_",
+    "mul": "mul_",
+    "truediv": "div_",
+    "floordiv": "floor_divide_",
+    "mod": "remainder_",
+}.items():
+    _in_place_operator(_name, _target)

@@ -1,0 +1,171 @@
+"""Orthogonal polynomials and the Hurwitz zeta function: recurrences whose length is data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core.kind import kind_of
+from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
+from ...core.quiet import quiet
+from ...core.tensor import Tensor, wrap
+from ...dispatch.formula.formula_operation import common_device, number_array
+from ...dispatch.registry import public
+from ...dispatch.write import write_out
+from ...formula.special.coefficient import BERNOULLI
+
+LONGEST_WALK = 100_000
+"""How far below zero the zeta function's sum begins at most."""
+LONGEST = 2048
+"""The highest degree that is computed; above it the answer is nan, as PyTorch's is for Hermite's."""
+
+
+def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None) -> Tensor:
+    """The function on the operands' promoted arrays; these functions have no gradient."""
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    if not tensors:
+        raise TypeError(
+            f"{name}(): argument 'input' must be Tensor, not {type(operands[0]).__name__}: one "
+            "of the two has to be a tensor"
+        )
+    common = result_dtype(
+        [x.dtype for x in tensors if x._array.ndim],
+        [x.dtype for x in tensors if not x._array.ndim],
+        [x for x in operands if not isinstance(x, Tensor)],
+    )
+    compute, result = elementwise_dtypes(PromotionKind.INT_TO_FLOAT, common)
+    if compute.is_complex:
+        raise NotImplementedError(
+            f'"{name}" not implemented for complex numbers: it takes real ones'
+        )
+    kind = kind_of(result, common_device(tensors, name))
+    arrays = [
+        x._array.astype(compute.numpy)
+        if isinstance(x, Tensor)
+        else number_array(x, kind.xp, compute)
+        for x in operands
+    ]
+    with quiet():
+        value = np.asarray(function(*np.broadcast_arrays(*arrays)))
+    made = wrap(value.astype(kind.numpy), kind)
+    return made if out is None else write_out(out, made, name)
+
+
+def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -> Callable:
+    """A family of polynomials: degree 1 from x, degree k from (k, x, degree k - 1, degree k - 2)."""
+
+    def values(x: np.ndarray, degree: np.ndarray) -> np.ndarray:
+        n = np.trunc(
+            np.where(np.abs(degree) < 2**63, degree, -1)
+        )  # what int64 cannot hold is below 0
+        before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
+        result = np.where(n == 0, before, np.where(n == 1, value, np.zeros_like(x)))
+        result = np.where(n > LONGEST, np.nan, result)
+        for k in range(2, int(min(n.max(initial=0), LONGEST)) + 1):
+            before, value = value, np.asarray(following(k, x, value, before), x.dtype)
+            result = np.where(n == k, value, result)
+        return result
+
+    def function(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
+        return _computed(name, values, (input, n), out)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{meaning} of degree n at input; 0 for a negative degree.
+
+    Args:
+        input: Where to evaluate: a tensor or a number.
+        n: The degrees: a tensor or a number.
+        out: Where to write the result.
+
+    Source: torch.special.{name}
+    """
+    return public(f"special.{name}")(function)
+
+
+def _double(k: int, x: Any, value: Any, before: Any) -> Any:
+    return 2 * x * value - before
+
+
+def _shifted(k: int, x: Any, value: Any, before: Any) -> Any:
+    return (4 * x - 2) * value - before
+
+
+for _letter, _first in {
+    "t": lambda x: x,
+    "u": lambda x: 2 * x,
+    "v": lambda x: 2 * x - 1,
+    "w": lambda x: 2 * x + 1,
+}.items():
+    _polynomial(
+        f"chebyshev_polynomial_{_letter}",
+        f"The Chebyshev polynomial {_letter.upper()}",
+        _first,
+        _double,
+    )
+    _polynomial(
+        f"shifted_chebyshev_polynomial_{_letter}",
+        f"The Chebyshev polynomial {_letter.upper()}, shifted to [0, 1],",
+        lambda x, first=_first: first(2 * x - 1),
+        _shifted,
+    )
+_polynomial(
+    "hermite_polynomial_h",
+    "The physicists' Hermite polynomial",
+    lambda x: 2 * x,
+    lambda k, x, value, before: 2 * x * value - 2 * (k - 1) * before,
+)
+_polynomial(
+    "hermite_polynomial_he",
+    "The probabilists' Hermite polynomial",
+    lambda x: x,
+    lambda k, x, value, before: x * value - (k - 1) * before,
+)
+_polynomial(
+    "laguerre_polynomial_l",
+    "The Laguerre polynomial",
+    lambda x: 1 - x,
+    lambda k, x, value, before: ((2 * k - 1 - x) * value - (k - 1) * before) / k,
+)
+_polynomial(
+    "legendre_polynomial_p",
+    "The Legendre polynomial",
+    lambda x: x,
+    lambda k, x, value, before: ((2 * k - 1) * x * value - (k - 1) * before) / k,
+)
+
+
+def _zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Terms until q is past 9, then Euler and Maclaurin's formula."""
+    s, q = s.astype(np.float64), q.astype(np.float64)
+    below = np.where(np.isfinite(q), q, 0).min(initial=0)
+    total = np.zeros_like(q)
+    y = q.copy()
+    for _ in range(10 + int(min(-below, LONGEST_WALK))):
+        more = y < 10
+        total, y = np.where(more, total + y**-s, total), np.where(more, y + 1, y)
+    total = total + y ** (1 - s) / (s - 1) + y**-s / 2
+    factor, power = s, y ** (-s - 1)
+    for i, bernoulli in enumerate(BERNOULLI):
+        total = total + factor * bernoulli / math.factorial(2 * i + 2) * power
+        factor, power = factor * (s + 2 * i + 1) * (s + 2 * i + 2), power / (y * y)
+    whole = (q <= 0) & (q == np.floor(q))
+    fractional = (q <= 0) & (s != np.floor(s))
+    total = np.where(whole, np.inf, np.where(fractional, np.nan, total))
+    return np.where(s == 1, np.inf, np.where(s < 1, np.nan, total))
+
+
+@public("special.zeta")
+def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """The Hurwitz zeta function: the sum of (k + other)^-input over k = 0, 1, ...
+
+    Args:
+        input: The exponents: a tensor or a number.
+        other: The shifts: a tensor or a number.
+        out: Where to write the result.
+
+    Source: torch.special.zeta
+    """
+    return _computed("zeta", _zeta, (input, other), out)

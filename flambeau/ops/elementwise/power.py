@@ -1,0 +1,160 @@
+"""Powers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.dtype import FLOAT
+from ...core.promotion import PromotionKind
+from ...core.tensor import Tensor, wrap
+from ...dispatch.formula.pointwise import pointwise
+from ...dispatch.registry import NAMESPACES, method, public
+from ...formula import primitive as p
+from ...formula.expression import Expression
+from .arithmetic import mul
+
+
+@pointwise(kind=PromotionKind.INT_TO_FLOAT, method="reciprocal")
+def reciprocal(x: Expression) -> Expression:
+    """1 / x.
+
+    Source: torch.reciprocal
+    """
+    return p.reciprocal(x)
+
+
+@pointwise(label="Pow", kind=PromotionKind.BOOL_TO_LONG)
+def square(x: Expression) -> Expression:
+    """x * x.
+
+    Source: torch.square
+    """
+    return p.square(x)
+
+
+@pointwise(label="Pow", method=False, inplace=False, unsupported="bool", namespace="")
+def power(x: Expression, y: Expression) -> Expression:
+    """x to the power of y."""
+    return p.power(x, y)
+
+
+def check_exponent(x: Any, exponent: Any) -> None:
+    """Raises RuntimeError for integers to a negative number."""
+    whole = isinstance(x, Tensor) and x.dtype.category < 2
+    if whole and isinstance(exponent, int) and exponent < 0:
+        raise RuntimeError(
+            "Integers to negative integer powers are not allowed: convert the tensor with .float()"
+        )
+
+
+def _to_the_power(exponent: float) -> Any:
+    def formula(x: Expression) -> Expression:
+        return p.power(x, exponent)
+
+    formula.__name__ = f"power_{exponent:g}".replace("-", "minus_").replace(".", "_point_")
+    formula.__doc__ = f"x to the power of {exponent:g}."
+    return pointwise(formula, label="Pow", method=False, inplace=False, namespace="special")
+
+
+CHEAP = {exponent: _to_the_power(exponent) for exponent in (2, 3, 0.5, 1, -1, -0.5, -2)}
+"""Operations for exponents that cheaper functions compute, each of one operand."""
+for _operation in CHEAP.values():
+    del NAMESPACES["special"][_operation.__name__]
+
+
+@public(method="pow __pow__")
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """input to the power of exponent; either may be a number.
+
+    Raises:
+        RuntimeError: Integers are raised to a negative number.
+
+    Source: torch.pow
+    """
+    if exponent.__class__ in (int, float):
+        cheap = CHEAP.get(exponent)
+        if cheap is not None and isinstance(input, Tensor):
+            kind = input._kind
+            if kind.dtype.category >= FLOAT:
+                return cheap(input) if out is None else cheap(input, out=out)
+        check_exponent(input, exponent)
+    return power(input, exponent, out=out)
+
+
+@method()
+def __rpow__(self: Tensor, other: Any) -> Tensor:
+    return pow(other, self)
+
+
+@method()
+def __ipow__(self: Tensor, other: Any) -> Tensor:
+    return self.pow_(other)  # type: ignore[attr-defined]
+
+
+@public(method=True)
+def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """`pow` in float64 (or complex128).
+
+    Source: torch.float_power
+    """
+    from ...core.dtype import complex128, float64
+
+    def wide(x: Any) -> Any:
+        return x.to(complex128 if x.dtype.is_complex else float64) if isinstance(x, Tensor) else x
+
+    if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
+        raise TypeError("float_power(): one of 'input' and 'exponent' must be Tensor")
+    return pow(wide(input), wide(exponent), out=out)
+
+
+@method()
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """The in-place form of `float_power`.
+
+    Raises:
+        RuntimeError: The tensor is neither float64 nor complex128.
+    """
+    if self.dtype.name not in ("float64", "complex128"):
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result "
+            "requires dtype torch.float64 (or complex128): use the out-of-place form"
+        )
+    return self.pow_(exponent)  # type: ignore[attr-defined]
+
+
+@public(method=True)
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """input times 2 to the power of other.
+
+    Source: torch.ldexp
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ldexp(torch.tensor([1.5]), torch.tensor([4]))
+        tensor([24.])
+    """
+    _tensors("ldexp", input, other)
+    return mul(input, _power_of_two(input, other), out=out)
+
+
+@method()
+def ldexp_(self: Tensor, other: Tensor) -> Tensor:
+    """The in-place form of `ldexp`."""
+    _tensors("ldexp_", self, other)
+    return self.mul_(_power_of_two(self, other))  # type: ignore[attr-defined]
+
+
+def _power_of_two(input: Tensor, other: Tensor) -> Tensor:
+    """2 to the power of other, in the input's dtype where that is floating."""
+    if input.dtype.category < 2:
+        return pow(2.0, other)
+    return pow(wrap(input._kind.xp.asarray(2, input._kind.numpy), input._kind), other)
+
+
+def _tensors(name: str, *operands: Any) -> None:
+    for position, x in enumerate(operands, 1):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{('input', 'other')[position - 1]}' (position {position}) must be "
+                f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
+            )

@@ -1,0 +1,233 @@
+"""Writing values over a tensor: fill_, zero_, copy_, and fill, which gives a new tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.inference import WRITTEN
+from ...autograd.mode import mode
+from ...core.number import converted, number
+from ...core.quiet import quiet
+from ...core.tensor import UNVERSIONED, Tensor
+from ...dispatch.registry import method, public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
+
+
+@operation(operands="x value", label="Fill")
+def filled(x: Any, value: Any) -> Any:
+    """`value`, 0-d, in the shape and dtype of x."""
+    y = np.empty_like(x)
+    if value.dtype.kind == "c" and x.dtype.kind != "c":
+        value = value.real
+    y[...] = value.astype(x.dtype)
+    return y
+
+
+@filled.gradient
+def _(g: Tensor, needs: tuple) -> tuple:
+    return _nothing(g, needs), g.sum() if needs[1] else None
+
+
+@operation(label="Zero")
+def zeroed(x: Any) -> Any:
+    """Zeros in the shape of x."""
+    return np.zeros_like(x)
+
+
+@zeroed.gradient
+def _(g: Tensor) -> Tensor:
+    return g.new_zeros(g.shape)
+
+
+@operation(operands="x source", label="CopyBackwards")
+def copied(x: Any, source: Any) -> Any:
+    """`source` in the shape and dtype of x."""
+    return np.broadcast_to(_real(source, x), x.shape).astype(x.dtype)
+
+
+@copied.gradient
+def _(g: Tensor, needs: tuple) -> tuple:
+    return _nothing(g, needs), g
+
+
+def _nothing(g: Tensor, needs: tuple) -> Tensor | None:
+    """The gradient of what was written over."""
+    return g.new_zeros(g.shape) if needs[0] else None
+
+
+def _real(source: Any, target: Any) -> Any:
+    return source.real if source.dtype.kind == "c" and target.dtype.kind != "c" else source
+
+
+def _has_history(self: Tensor) -> bool:
+    """Would the write be recorded, or have to be refused?"""
+    if self._cell[0] is UNVERSIONED and not mode.inference:
+        raise RuntimeError(WRITTEN)
+    return mode.recording and (self._node is not None or self._base is not None)
+
+
+def _written(self: Tensor, value: Any) -> Tensor:
+    """Fill memory of which nobody keeps a history."""
+    try:
+        with quiet():
+            kernels.array.fill.write(self._array, value)
+    except ValueError:
+        check_writable(self)
+        raise
+    finish_write(self, None)
+    return self
+
+
+@public("fill_", method=True)
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere.
+
+    Args:
+        input: The tensor that is written to.
+        value: A number or a 0-d tensor.
+
+    Raises:
+        RuntimeError: The dtype cannot hold the number, the value has dimensions, or history would be
+            lost.
+
+    Source: torch.Tensor.fill_
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.zeros(2).fill_(3)
+        tensor([3., 3.])
+    """
+    self = input
+    if value.__class__ is float and -3e38 < value < 3e38 and not _has_history(self):
+        own = self._kind.dtype
+        if own.is_floating_point and own.itemsize > 2 and self._array.flags.writeable:
+            kernels.array.fill.write(self._array, value)  # the usual call
+            finish_write(self, None)
+            return self
+    is_tensor = isinstance(value, Tensor)
+    if is_tensor:
+        _check_value(value)
+    else:
+        value = converted(
+            number(value, "fill_", "value", 1), self._kind.dtype, self._array.size == 1
+        )
+    if not (_has_history(self) or (is_tensor and mode.recording and value._node is not None)):
+        if is_tensor:
+            with quiet():
+                value = _real(value.to(self.device)._array, self._array).astype(self._kind.numpy)
+        return _written(self, value)
+    operand = value if is_tensor else self.new_full((), value).detach()
+    check_history(self, is_tensor and value._node is not None)
+    result = filled(self, operand)
+    store(self, result._array)
+    finish_write(self, result._node)
+    return self
+
+
+def _check_value(value: Tensor) -> None:
+    if value.ndim:
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
+            "dimensions."
+        )
+
+
+@public()
+def fill(input: Tensor, value: Any) -> Tensor:
+    """One value everywhere, in a new tensor.
+
+    Args:
+        input: Gives the shape and dtype.
+        value: A number or a 0-d tensor.
+
+    Raises:
+        RuntimeError: The dtype cannot hold the number, or the value has dimensions.
+
+    Source: torch.fill
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.fill(torch.zeros(2), 3)
+        tensor([3., 3.])
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"fill(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    if isinstance(value, Tensor):
+        _check_value(value)
+    else:
+        value = converted(number(value, "fill", "value", 2), input.dtype, input.numel() == 1)
+        value = input.new_full((), value).detach()
+    return filled(input, value)
+
+
+@public("zero_", method=True)
+def zero_(input: Tensor) -> Tensor:
+    """Write zeros.
+
+    Args:
+        input: The tensor that is written to.
+
+    Source: torch.Tensor.zero_
+    """
+    self = input
+    if not _has_history(self):
+        return _written(self, 0)
+    check_history(self, False)
+    result = zeroed(self)
+    store(self, result._array)
+    finish_write(self, result._node)
+    return self
+
+
+@method()
+def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
+    """Write another tensor's values here, broadcast and cast.
+
+    Args:
+        other: The values, of any dtype and on any device; a number serves too.
+        non_blocking: A copy from page-locked memory to an accelerator need not be waited for.
+
+    Shape:
+        What broadcasts to this tensor's.
+
+    Raises:
+        TypeError: It is no tensor.
+        RuntimeError: The shape does not broadcast, or history would be lost.
+
+    Source: torch.Tensor.copy_
+    """
+    if not isinstance(other, Tensor):
+        if not isinstance(other, (bool, int, float, complex)):  # type: ignore[unreachable]
+            raise TypeError(
+                f"copy_(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+            )
+        return self.fill_(other)  # type: ignore[unreachable]
+    if other._kind.device is not self._kind.device:
+        other = other.to(self.device, non_blocking=non_blocking)
+    array, source = self._array, other._array
+    if array.shape != source.shape:
+        common = broadcast([array.shape, source.shape])
+        if common != array.shape:
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+                f"{list(common)}"
+            )
+    check_writable(self, (self, other))
+    if mode.recording and (other._node is not None or self._node is not None):
+        result = copied(self, other)
+        store(self, result._array)
+        finish_write(self, result._node)
+        return self
+    if self is not other:
+        if other._kind is self._kind:
+            np.copyto(array, source)
+        else:
+            store(self, _real(source, array))
+    finish_write(self, None)
+    return self

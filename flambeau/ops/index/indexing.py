@@ -1,0 +1,290 @@
+"""Indexing: reading and writing by integers, slices, masks and index tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.mode import mode
+from ...core.quiet import quiet
+from ...core.tensor import UNVERSIONED, Tensor, wrap, wrap_view
+from ...dispatch.inplace import number_for, write_result
+from ...dispatch.registry import method, public
+from ...dispatch.write import check_writable, finish_write
+from ..view.expansion import expand
+from ..view.slice import index_basic, select_
+from .advanced import gathered, put_advanced, put_at
+from .key import index_array, snapshot, split_key
+
+_FULL = slice(None)
+_FEW = 1024
+"""Elements of an array and of an index below which NumPy reads without further question."""
+
+
+def is_plain(key: tuple) -> bool:
+    """Is it a key of the items that NumPy reads as PyTorch does?"""
+    for item in key:
+        cls = item.__class__
+        if (
+            cls is not int
+            and (cls is not slice or item.step is not None)
+            and item is not None
+            and item is not Ellipsis
+        ):
+            return False
+    return True
+
+
+def _whole(key: Any) -> tuple:
+    """A plain key with an Ellipsis, so that a view comes of it and never a number."""
+    items = key if key.__class__ is tuple else (key,)
+    return items if any(item is Ellipsis for item in items) else (*items, Ellipsis)
+
+
+def simple_key(key: Any) -> Any:
+    """An index tensor, or a tuple of them and whole slices, for NumPy; None for any other key."""
+    if isinstance(key, Tensor):
+        array = key._array
+        return array if array.ndim and array.dtype.char in "lq?i" else None
+    if key.__class__ is slice and key.step is None:
+        return key
+    if key.__class__ is not tuple:
+        return None
+    items = []
+    for item in key:
+        if isinstance(item, Tensor):
+            array = item._array
+            if not array.ndim or array.dtype.char not in "lqi":
+                return None
+            items.append(array)
+        elif item.__class__ is slice and item.step is None:
+            items.append(item)
+        else:
+            return None
+    return tuple(items)
+
+
+def _is_wrong_mask(array: Any, key: Any) -> bool:
+    """A mask without elements, of which NumPy takes any shape."""
+    return key.__class__ is np.ndarray and key.size == 0 and key.shape != array.shape[: key.ndim]
+
+
+def _simple(array: Any, key: Any) -> Any:
+    """What a simple key reads; None where it is not one, or reads nothing."""
+    key = simple_key(key)
+    if key is None or not array.ndim or _is_wrong_mask(array, key):
+        return None
+    try:
+        cls = key.__class__
+        if cls is slice:
+            return array[key]
+        if array.size <= _FEW and cls is np.ndarray and key.size <= _FEW:
+            found = array[key]
+            return found if found.flags.c_contiguous else np.ascontiguousarray(found)
+        return kernels.gather.indexed.take(array, key if key.__class__ is tuple else (key,))
+    except IndexError:
+        return None  # the general way says it in PyTorch's words
+
+
+@method()
+def __getitem__(self: Tensor, key: Any) -> Tensor:
+    """The elements at a key: a view for integers, slices, None and Ellipsis, else a copy.
+
+    Raises:
+        IndexError: An index is out of range, or no index.
+        ValueError: A slice's step is not positive.
+    """
+    cls = key.__class__
+    if cls is int or (cls is tuple and is_plain(key)) or key is None:
+        try:
+            if self._node is not None:
+                return select_(self, 0, key) if cls is int else index_basic(self, _whole(key))
+            array = self._array[key]
+            if array.__class__ is not np.ndarray:
+                array = self._array[(*key, ...) if cls is tuple else (key, ...)]
+            return wrap_view(array, self)
+        except IndexError:
+            pass  # the general way below says it in PyTorch's words
+    elif self._node is None:
+        found = _simple(self._array, key)
+        if found is not None:
+            return wrap_view(found, self) if cls is slice else wrap(found, self._kind)
+    basic, arrays = split_key(key, self._array.shape)
+    if arrays is None:
+        if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
+            return select_(self, 0, basic[0])
+        return index_basic(self, basic)
+    plain = all(item == _FULL for item in basic[:-1])
+    return gathered(self if plain else index_basic(self, basic), arrays)
+
+
+@method()
+def __setitem__(self: Tensor, key: Any, value: Any) -> None:
+    """Write at a key, in place; broadcast, cast to this tensor's dtype, recorded where wanted.
+
+    Raises:
+        IndexError: An index is out of range, or no index.
+        RuntimeError: Shapes do not broadcast, or the write would break history.
+        TypeError: The value is neither a tensor nor a number.
+    """
+    if self._node is None and _set_simply(self, key, value):
+        return
+    if not isinstance(value, Tensor):
+        if not isinstance(value, (int, float, complex, np.generic)):
+            name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(
+                f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
+                "make it a tensor first"
+            )
+        value = number_for(value, self._kind)
+    basic, arrays = split_key(key, self._array.shape)
+    target = index_basic(self, basic)
+    if arrays is None:
+        value = _without_leading_ones(value, target._array.ndim)
+        target.copy_(value if value._array.ndim == 0 else expand(value, target._array.shape))
+        return
+    if all(item == _FULL for item in basic[:-1]):
+        target = self
+    fitting = _without_leading_ones(value, target._array[arrays].ndim)
+    _put(target, arrays, fitting, False, value._array.ndim > 0)
+
+
+def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
+    """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
+    kind, array, cls = x._kind, x._array, value.__class__
+    if cls is float or cls is int:
+        if cls not in kind.numbers or not -3e38 < value < 3e38 or kind.numpy is not kind.compute:
+            return False
+    elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
+        return False
+    else:
+        value = value._array
+        if np.may_share_memory(value, array):
+            return False
+    base = x._base
+    if (base is not None and base._node is not None) or 0 in array.strides:
+        return False
+    if mode.inference or x._cell[0] is UNVERSIONED:
+        return False
+    if not (key.__class__ is int or (key.__class__ is tuple and is_plain(key))):
+        key = simple_key(key)
+        if key is None or not array.ndim or _is_wrong_mask(array, key):
+            return False
+    try:
+        if key.__class__ is np.ndarray and value.__class__ is np.ndarray:
+            kernels.gather.indexed.put_at(array, (key,), value)
+        elif key.__class__ is np.ndarray and key.dtype == bool:
+            kernels.array.masked_fill.fill(array, key, value)
+        else:
+            array[key] = value
+    except (IndexError, ValueError, OverflowError, TypeError):
+        return False
+    finish_write(x, None)
+    return True
+
+
+@method()
+def __delitem__(self: Tensor, key: Any) -> None:
+    """Elements cannot be deleted.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError("Tensor does not support deleting items")
+
+
+def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
+    """`value` without leading dimensions of size 1, where it has more than `ndim`."""
+    shape = value._array.shape
+    extra = len(shape) - ndim
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return value.reshape(shape[extra:])
+    return value
+
+
+def _same_dtype(target: Tensor, source: Tensor) -> None:
+    if target._kind.dtype is not source._kind.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{target.dtype.legacy} for the destination and {source.dtype.legacy} for the source."
+        )
+
+
+def _fits(target: Tensor, key: tuple, values: Tensor, strict: bool = True) -> Tensor:
+    """`values` in the target's dtype.
+
+    Raises:
+        RuntimeError: They do not broadcast to what the key reads.
+    """
+    shape, own = target._array[key].shape, values._array.shape
+    pairs = zip(own[::-1], shape[::-1])
+    if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to "
+            f"indexing result of shape {list(shape)}"
+        )
+    if strict:
+        _same_dtype(target, values)
+    return values if values._kind is target._kind else values.to(target.dtype)
+
+
+def _put(
+    target: Tensor, key: tuple, values: Tensor, accumulate: bool, strict: bool = True
+) -> Tensor:
+    """Write in place at index arrays."""
+    values = _fits(target, key, values, strict)
+    if mode.recording and (target._node is not None or values._node is not None):
+        return write_result(
+            target, lambda x: put_advanced(x, values, snapshot(key), accumulate), (values,)
+        )
+    check_writable(target, (values,))
+    with quiet():
+        put_at(target._array, key, values._array, accumulate)
+    finish_write(target, None)
+    return target
+
+
+def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
+    if len(indices) > input._array.ndim and not any(
+        isinstance(item, Tensor) and item._array.dtype == bool for item in indices
+    ):
+        raise IndexError(
+            f"too many indices for tensor of dimension {input._array.ndim} (got {len(indices)})"
+        )
+    for i, item in enumerate(indices):
+        if item is None:
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got NoneType")
+    key = tuple(index_array(item) for item in indices)
+    arrays = split_key(key, input._array.shape, False)[1]
+    return arrays if arrays is not None else (Ellipsis,)
+
+
+@public(method=True)
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with values written (or added) at index tensors.
+
+    Raises:
+        IndexError: An index is out of range, or no index.
+        RuntimeError: The values do not broadcast, or have another dtype.
+
+    Source: torch.index_put
+
+    Example:
+        >>> import flambeau as torch
+        >>> i = torch.tensor([0, 0, 1])
+        >>> torch.index_put(torch.zeros(2), (i,), torch.ones(3), accumulate=True)
+        tensor([2., 1.])
+    """
+    key = _keys(input, indices, values)
+    return put_advanced(input, _fits(input, key, values), snapshot(key), accumulate)
+
+
+@public(method=True)
+def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """Values written (or added) at index tensors, in place.
+
+    Source: torch.Tensor.index_put_
+    """
+    return _put(input, _keys(input, indices, values), values, accumulate)

@@ -1,0 +1,230 @@
+"""What masks choose: masked_fill, masked_scatter, masked_select, nonzero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core.dtype import int64
+from ...core.kind import kind_of
+from ...core.tensor import Tensor, wrap
+from ...dispatch.inplace import inplace_form, number_for
+from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import broadcast, write_out
+from .advanced import gathered, index_advanced, put_advanced, sibling
+
+_C_NAMES = {"uint8": "unsigned char", "int64": "long int", "float32": "float", "float64": "double"}
+
+
+def _mask_value(input: Tensor, value: Any) -> Tensor:
+    """The value of masked_fill in the input's dtype."""
+    if not isinstance(value, Tensor):
+        if not isinstance(value, (int, float, complex, np.generic)):
+            raise TypeError(
+                "masked_fill() received an invalid combination of arguments: value must be a number "
+                f"or a 0-d Tensor, not {type(value).__name__}"
+            )
+        return number_for(value, input._kind)
+    if value._array.ndim:
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._array.ndim} dimension(s)."
+        )
+    if value.dtype.is_complex and not input.dtype.is_complex:
+        number_for(value.item(), input._kind)
+    return value.to(input.dtype)
+
+
+@operation(operands="x value", label="MaskedFill")
+def filled(x: Any, value: Any, mask: Any) -> Any:
+    """The value where the mask is true."""
+    return kernels.array.masked_fill.filled(x, mask, value)
+
+
+@filled.gradient
+def _(g: Tensor, mask: Any, shape_value: tuple[int, ...]) -> list[Tensor]:
+    nothing = wrap(np.zeros((), g._kind.numpy), g._kind)
+    return [filled(g, nothing, mask), filled(g, nothing, ~mask)._fit(shape_value)]
+
+
+_masked_scatter = sibling(put_advanced, "MaskedScatter")
+_masked_select = sibling(index_advanced, "MaskedSelect")
+
+
+@inplace_form
+@public(method=True)
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`value` where the mask is true, else the input.
+
+    Args:
+        input: The tensor.
+        mask: A bool tensor that broadcasts with it.
+        value: A number, or a tensor without dimensions.
+
+    Raises:
+        RuntimeError: The mask is not bool, or the value does not fit the dtype.
+
+    Source: torch.masked_fill
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.tensor([1, 2, 3]).masked_fill(torch.tensor([True, False, True]), 0)
+        tensor([0, 2, 0])
+    """
+    if not isinstance(mask, Tensor):
+        raise TypeError(  # type: ignore[unreachable]
+            f"masked_fill(): argument 'mask' must be Tensor, not {type(mask).__name__}"
+        )
+    if mask._array.dtype != bool:
+        raise RuntimeError(
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{_C_NAMES.get(mask.dtype.name, mask.dtype.name)}"
+        )
+    kind, cls = input._kind, value.__class__
+    if (
+        input._node is None
+        and (cls is float or cls is int)
+        and cls in kind.numbers
+        and -3e38 < value < 3e38
+        and kind.numpy is kind.compute
+    ):
+        try:
+            return wrap(
+                kernels.array.masked_fill.filled(input._array, mask._array, kind.scalar(value)),
+                kind,
+            )
+        except (ValueError, OverflowError):
+            pass  # said below in PyTorch's words
+    broadcast([mask._array.shape, input._array.shape])
+    return filled(input, _mask_value(input, value), mask._array.copy())
+
+
+@inplace_form
+@public(method=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The input where the mask is false; where it is true, the elements of `source` in their order.
+
+    Raises:
+        RuntimeError: The mask is not bool, `source` has too few elements or another dtype.
+
+    Source: torch.masked_scatter
+
+    Example:
+        >>> import flambeau as torch
+        >>> mask = torch.tensor([True, False, True])
+        >>> torch.zeros(3).masked_scatter(mask, torch.tensor([1., 2.]))
+        tensor([1., 0., 2.])
+    """
+    if mask._array.dtype != bool:
+        raise RuntimeError(
+            "masked_scatter_ only supports boolean masks, but got mask with dtype "
+            f"{mask.dtype.legacy}"
+        )
+    if source._kind.dtype is not input._kind.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got "
+            f"{input.dtype.legacy} and {source.dtype.legacy}"
+        )
+    shape = broadcast([mask._array.shape, input._array.shape])
+    where = np.broadcast_to(mask._array, shape)
+    count = int(np.count_nonzero(where))
+    if count > source._array.size:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    whole = input if input._array.shape == shape else input.expand(shape)
+    return _masked_scatter(whole, source.reshape(-1)[:count], (where.copy(),), False)
+
+
+@public(method=True)
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements where a mask is true, in one dimension.
+
+    Raises:
+        RuntimeError: The mask is not bool.
+
+    Source: torch.masked_select
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.tensor([1, 2, 3])
+        >>> torch.masked_select(x, x > 1)
+        tensor([2, 3])
+    """
+    if mask._array.dtype != bool:
+        raise RuntimeError(f"masked_select: expected BoolTensor for mask, not {mask.dtype}")
+    where = mask._array
+    shape = broadcast([where.shape, input._array.shape])
+    whole = input if input._array.shape == shape else input.expand(shape)
+    key = where if where.shape == shape else np.broadcast_to(where, shape)
+    result = gathered(whole, (key,), _masked_select)
+    return result if out is None else write_out(out, result, "masked_select", (input, mask))
+
+
+@public(method=True)
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
+    """The indices of the elements that are not zero: a row for each, or a tensor for each dimension.
+
+    Source: torch.nonzero
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nonzero(torch.tensor([0, 3, 4]))
+        tensor([[1],
+                [2]])
+    """
+    array, kind = input._array, kind_of(int64, input.device)
+    if as_tuple:
+        return tuple(wrap(part.copy(), kind) for part in np.atleast_1d(array).nonzero())
+    found = np.array(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
+    result = wrap(found, kind)
+    return result if out is None else write_out(out, result, "nonzero", (input,))
+
+
+@public(method=True)
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of the elements that are not zero, a row for each.
+
+    Source: torch.argwhere
+    """
+    return nonzero(input)
+
+
+@public(method=True)
+def nonzero_static(
+    input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None
+) -> Tensor:
+    """`nonzero` with a given number of rows: the first ones, or filled up with `fill_value`.
+
+    Raises:
+        RuntimeError: The size is negative.
+
+    Source: torch.nonzero_static
+    """
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    rows = nonzero(input)._array[:size]
+    table = np.full((size, input._array.ndim), fill_value, np.int64)
+    table[: len(rows)] = rows
+    result = wrap(table, kind_of(int64, input.device))
+    return result if out is None else write_out(out, result, "nonzero_static")
+
+
+@public("_unsafe_masked_index")
+def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -> Tensor:
+    """The elements at indices, which count where the mask is true only, and `fill` elsewhere."""
+    return masked_fill(index_advanced(input, _clamped(input, indices)), ~mask, fill)
+
+
+@public("_unsafe_masked_index_put_accumulate")
+def _unsafe_masked_index_put(input: Tensor, mask: Tensor, indices: Any, values: Tensor) -> Tensor:
+    """Values added at indices where the mask is true."""
+    return put_advanced(input, masked_fill(values, ~mask, 0), _clamped(input, indices), True)
+
+
+def _clamped(input: Tensor, indices: Any) -> tuple:
+    return tuple(
+        slice(None) if i is None else np.clip(i._array, -n, max(n - 1, 0))
+        for i, n in zip(indices, input._array.shape)
+    )

@@ -1,0 +1,93 @@
+"""Indices into all elements of a tensor: take, put."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.tensor import Tensor
+from ...dispatch.inplace import inplace_form
+from ...dispatch.registry import public
+from ...dispatch.write import write_out
+from .advanced import gathered, index_advanced, put_advanced, sibling
+
+_take, _put_flat = sibling(index_advanced, "Take"), sibling(put_advanced, "Put")
+
+
+def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
+    """The key of an index into all elements in row-major order.
+
+    Raises:
+        RuntimeError: The index is not int64.
+        IndexError: It is out of range.
+    """
+    array, size = index._array, input._array.size
+    if array.dtype != np.int64:
+        raise RuntimeError(
+            f"{name}: Expected a long tensor for index, but got {index.dtype.legacy}"
+        )
+    if array.size and not size:
+        raise IndexError(f"{name}: tried to take from an empty tensor")
+    if array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < -size or high >= size:
+            raise IndexError(
+                f"out of range: tried to access index {high if high >= size else low} on a tensor "
+                f"of {size} elements."
+            )
+    return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
+
+
+def _vector(input: Tensor) -> Tensor:
+    return input if input._array.ndim else input.reshape(1)
+
+
+@public(method=True)
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements at indices into the flattened tensor.
+
+    Raises:
+        IndexError: An index is out of range.
+        RuntimeError: The index is not int64.
+
+    Source: torch.take
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
+        tensor([4, 1])
+    """
+    if index._array.dtype != np.int64 or not input._array.size:
+        flat_key("take()", input, index)
+    try:
+        result = gathered(input.reshape(-1), (index._array,), _take)
+    except IndexError:
+        flat_key("take()", input, index)
+        raise
+    return result if out is None else write_out(out, result, "take", (input, index))
+
+
+@inplace_form
+@public(method=True)
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with values written (or added) at indices into the flattened tensor.
+
+    Raises:
+        IndexError: An index is out of range, or there are not as many values.
+        RuntimeError: The dtypes are not right.
+
+    Source: torch.Tensor.put
+    """
+    if source._kind.dtype is not input._kind.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{input.dtype.legacy} and source.dtype = {source.dtype.legacy}"
+        )
+    key = flat_key("put_()", input, index)
+    if source._array.size != index._array.size:
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
+        )
+    values = source.reshape(index._array.shape)
+    result = _put_flat(_vector(input), values, key, accumulate)
+    return result if input._array.ndim else result.reshape(())

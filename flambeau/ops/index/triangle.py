@@ -1,0 +1,207 @@
+"""Triangles and diagonals of matrices: tril, triu, diag, diag_embed, trace."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core.tensor import Tensor, wrap_dim
+from ...dispatch.inplace import inplace_form
+from ...dispatch.registry import method, public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
+from ..view.as_strided import as_strided
+from ..view.slice import diagonal, put_diagonal
+from .advanced import sibling
+
+
+@functools.lru_cache(maxsize=32)
+def _mask(n: int, m: int, diagonal: int) -> Any:
+    """Where the lower triangle is."""
+    return np.tri(n, m, diagonal, bool)
+
+
+def _triangle(name: str, side: str) -> Any:
+    shift = 0 if name == "tril" else 1
+
+    def compute(x: Any, diagonal: int) -> Any:
+        n, m = x.shape[-2:]
+        make = _mask if n * m <= 1 << 16 else _mask.__wrapped__
+        mask = make(n, m, diagonal - shift)
+        nothing = np.zeros((), x.dtype)
+        kept = kernels.array.masked_fill.filled(x, mask if shift else ~mask, nothing)
+        return np.ascontiguousarray(kept)
+
+    compute.__name__ = f"{name}_"
+    compute.__doc__ = f"The {side} triangle; zeros elsewhere."
+    made = operation(compute, label=name.capitalize())
+    made.gradient(lambda g, diagonal: made(g, diagonal))
+
+    def function(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
+        if input._array.ndim < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+        if not hasattr(diagonal, "__index__"):
+            raise TypeError(
+                f"{name}(): argument 'diagonal' must be int, not {type(diagonal).__name__}"
+            )
+        result = made(input, operator.index(diagonal))
+        return result if out is None else write_out(out, result, name)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""The {side} triangle of matrices; the rest is zero.
+
+    Args:
+        input: Matrices, in the last two dimensions.
+        diagonal: The last diagonal that is kept: 0 the main one, above it positive.
+        out: Where to write the result.
+
+    Raises:
+        RuntimeError: There are fewer than two dimensions.
+
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(torch.ones(2, 2))
+        tensor([[1., {"0" if name == "tril" else "1"}.],
+                [{"1" if name == "tril" else "0"}., 1.]])
+    """
+    return inplace_form(public(method=True)(function))
+
+
+tril, triu = _triangle("tril", "lower"), _triangle("triu", "upper")
+
+
+_diag_embed = sibling(put_diagonal, "DiagEmbed")
+
+
+@public(method=True)
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The last dimension as the diagonal of matrices.
+
+    Args:
+        input: The diagonals.
+        offset: Which diagonal: 0 the main one, above it positive.
+        dim1, dim2: The dimensions of the matrices in the result.
+
+    Raises:
+        RuntimeError: The two dimensions are one.
+
+    Source: torch.diag_embed
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diag_embed(torch.tensor([1, 2]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
+    shape = input._array.shape
+    a, b = wrap_dim(dim1, len(shape) + 1), wrap_dim(dim2, len(shape) + 1)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    if not shape:
+        wrap_dim(-2, 0)
+    size = shape[-1] + abs(offset)
+    whole = list(shape[:-1])
+    for at in sorted((a, b)):
+        whole.insert(at, size)
+    return _diag_embed(input, operator.index(offset), a, b, tuple(whole))
+
+
+@public(method=True)
+def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The diagonal of a matrix, as a copy; of a vector, the matrix with that diagonal.
+
+    Raises:
+        RuntimeError: It is neither.
+
+    Source: torch.diag
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
+        tensor([1, 4])
+    """
+    ndim = input._array.ndim
+    if ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
+    result = diag_embed(input, diagonal) if ndim == 1 else _diagonal(input, diagonal).clone()
+    return result if out is None else write_out(out, result, "diag")
+
+
+_diagonal = diagonal
+
+
+@public(method=True)
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix that has all elements on its diagonal.
+
+    Source: torch.diagflat
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.diagflat(torch.tensor([1, 2]), 1)
+        tensor([[0, 1, 0],
+                [0, 0, 2],
+                [0, 0, 0]])
+    """
+    return diag_embed(input.reshape(-1), offset)
+
+
+@method()
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """One value on the diagonal, in place.
+
+    Args:
+        self: A matrix, or a tensor whose dimensions are all of one size.
+        fill_value: The number.
+        wrap: Begin anew below the square part of a tall matrix?
+
+    Raises:
+        RuntimeError: It is a vector, or has more than two dimensions of different sizes.
+
+    Source: torch.Tensor.fill_diagonal_
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.zeros(2, 2).fill_diagonal_(1)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    shape = self._array.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    size, step, offset = min(shape), sum(self.stride()), self.storage_offset()
+    as_strided(self, (size,), (step,), offset).fill_(fill_value)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        rest = (self._array.size + shape[1]) // (shape[1] + 1) - size
+        start = offset + self.stride(0) * (shape[1] + 1)
+        as_strided(self, (rest,), (step,), start).fill_(fill_value)
+    return self
+
+
+@public(method=True)
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    Raises:
+        RuntimeError: It is no matrix.
+
+    Source: torch.trace
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
+        tensor(5)
+    """
+    if input._array.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    if input.dtype.name == "bool":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool': convert it first")
+    return _diagonal(input).sum()

@@ -1,0 +1,1 @@
+"""Putting tensors together, repeating, shuffling and padding them."""

@@ -1,0 +1,416 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core import tensor as handle
+from ...core.tensor import Tensor
+from ...dispatch.formula.formula_operation import common_device
+from ...dispatch.registry import is_overridden, method, override, public
+from ...dispatch.rule.rule_operation import operation
+
+
+def widened(product: Callable) -> Callable:
+    """A product that computes the half types in float32, and rounds once."""
+
+    def compute(*arrays: Any) -> Any:
+        dtype = arrays[0].dtype
+        if dtype.itemsize == 2 and dtype.kind not in "iu":
+            return product(*(a.astype(np.float32) for a in arrays)).astype(dtype)
+        return product(*arrays)
+
+    return compute
+
+
+def _dot(a: Any, b: Any) -> Any:
+    return a.dot(b)
+
+
+def _with_bias(x: Any, y: Any, bias: Any) -> Any:
+    result = x.dot(y)
+    result += bias
+    return result
+
+
+_matrices = kernels.Native("matmul.matmul", "product", widened(_dot))
+matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot))
+_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
+_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias))
+SMALL = 4096
+"""Elements of a matrix up to which NumPy is asked at once."""
+
+
+@operation(operands="x y", label="Mm")
+def mm_(x: Any, y: Any) -> Any:
+    """The product of two matrices, shapes (n, k) and (k, m)."""
+    return _matrices(x, y)
+
+
+@mm_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
+    return (
+        mm_(g, conjugate(y).mT) if needs[0] else None,
+        mm_(conjugate(x).mT, g) if needs[1] else None,
+    )
+
+
+@operation(operands="x y", label="Mv")
+def mv_(x: Any, y: Any) -> Any:
+    """A matrix (n, k) times a vector (k)."""
+    return matrix_vector(x, y)
+
+
+@mv_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
+    return (
+        mm_(g[:, None], y.conj()[None, :]) if needs[0] else None,
+        mv_(x.mH, g) if needs[1] else None,
+    )
+
+
+@operation(operands="x y", label="Dot")
+def dot_(x: Any, y: Any) -> Any:
+    """The sum of the products of two vectors."""
+    return np.asarray(widened(_dot)(x, y))
+
+
+@dot_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
+    return g * y.conj(), g * x.conj()
+
+
+@operation(operands="x y", label="Bmm")
+def bmm_(x: Any, y: Any) -> Any:
+    """Products of matrices over broadcast leading dimensions."""
+    return _stacked(x, y)
+
+
+@bmm_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
+    return (
+        bmm_(g, conjugate(y).mT) if needs[0] else None,
+        bmm_(conjugate(x).mT, g) if needs[1] else None,
+    )
+
+
+def _rows(x: Any) -> Any:
+    """All vectors of the last dimension, of an array or a tensor, as the rows of a matrix."""
+    shape = x.shape
+    return x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
+
+
+def _affine_rows(bias: Any, x: Any, w: Any) -> Any:
+    product = _affine(_rows(x), w.T, bias)
+    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+
+
+def _linear_rows(x: Any, w: Any) -> Any:
+    product = _matrices(_rows(x), w.T)
+    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+
+
+def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
+    """The gradients towards x and w of x @ w.T; the first of `needs` counts for x."""
+    by_x = mm_(_rows(g), conjugate(w)) if needs[0] else None
+    if by_x is not None and x._array.ndim != 2:
+        by_x = by_x.reshape(x.shape)
+    return by_x, mm_(_rows(g).mT, conjugate(_rows(x))) if needs[1] else None
+
+
+def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
+    return (_rows(g).sum(0) if needs[0] else None, *_linear_back(g, x, w, needs[1:]))
+
+
+def conjugate(x: Tensor) -> Any:
+    return x.conj() if x._kind.dtype.is_complex else x
+
+
+@operation(operands="bias x w", label="Addmm")
+def affine(bias: Any, x: Any, w: Any) -> Any:
+    """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
+    return _affine_rows(bias, x, w)
+
+
+@operation(operands="bias x w", label="View")
+def affine_rows(bias: Any, x: Any, w: Any) -> Any:
+    """The same over the last dimension of x; PyTorch shows it as the view in which its own ends."""
+    return _affine_rows(bias, x, w)
+
+
+@operation(operands="x w", label="Mm")
+def linear_(x: Any, w: Any) -> Any:
+    """x @ w.T: x (n, k), w (m, k)."""
+    return _linear_rows(x, w)
+
+
+@operation(operands="x w", label="UnsafeView")
+def linear_rows(x: Any, w: Any) -> Any:
+    """The same over the last dimension of x."""
+    return _linear_rows(x, w)
+
+
+for _biased in (affine, affine_rows):
+    _biased.gradient(_affine_back)
+for _plain in (linear_, linear_rows):
+    _plain.gradient(_linear_back)
+
+
+def _check(name: str, x: Any, y: Any) -> None:
+    for position, value in enumerate((x, y)):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{('input', 'other')[position]}' (position {position + 1}) must be "
+                f"Tensor, not {type(value).__name__}"
+            )
+    if x.dtype is not y.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {x.dtype} != {y.dtype}: convert "
+            "one with .to(dtype)"
+        )
+    common_device((x, y), name)
+
+
+def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
+    a, b = x.shape, y.shape
+    if x.ndim == 2 and y.ndim == 2:
+        return RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+        )
+    return RuntimeError(
+        f"size mismatch, got input {list(a)} and other {list(b)}: the last dimension of the first "
+        "and the last but one of the second must agree"
+    )
+
+
+@public("matmul", "linalg.matmul", method="matmul __matmul__")
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The matrix product; leading dimensions broadcast, vectors are rows or columns.
+
+    Shape:
+        (..., n, k) and (..., k, m) give (..., n, m); (k) on either side drops its dimension.
+
+    Raises:
+        RuntimeError: The shapes do not fit, or the dtypes differ.
+
+    Source: torch.matmul
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
+        tensor([3., 3.])
+    """
+    try:
+        kind = input._kind
+        a, b = input._array, other._array
+        if (
+            a.ndim == 2 == b.ndim
+            and other._kind is kind
+            and out is None
+            and kind.compute is kind.numpy
+            and input._node is None
+            and other._node is None
+        ):
+            array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+            return handle.make(array, kind, None, [0], None)
+    except (AttributeError, ValueError):
+        pass
+    return _matmul(input, other, out)
+
+
+def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
+    if is_overridden(x) or is_overridden(y):
+        return override(matmul, (x, y), (x, y), {} if out is None else {"out": out})
+    _check("matmul", x, y)
+    if x.ndim == 0 or y.ndim == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
+        )
+    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise _mismatch(x, y)
+    dims = x.ndim, y.ndim
+    if dims == (2, 2):
+        result = mm_(x, y)
+    elif dims == (1, 1):
+        result = dot_(x, y)
+    elif dims == (2, 1):
+        result = mv_(x, y)
+    elif dims == (1, 2):
+        result = mv_(y.mT, x)
+    elif y.ndim == 1:
+        result = bmm_(x, y[:, None]).squeeze(-1)
+    elif x.ndim == 1:
+        result = bmm_(x[None, :], y).squeeze(-2)
+    elif y.ndim == 2:
+        lead = x.shape[:-1]
+        result = mm_(x.reshape(-1, x.shape[-1]), y).reshape(*lead, y.shape[-1])
+    else:
+        result = bmm_(x, y)
+    return _given(out, result)
+
+
+def _given(out: Tensor | None, result: Tensor) -> Tensor:
+    if out is None:
+        return result
+    from ...dispatch.write import write_out
+
+    return write_out(out, result, "matmul")
+
+
+@method()
+def __rmatmul__(self: Tensor, other: Any) -> Tensor:
+    return matmul(other, self)
+
+
+def _needs_dims(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:
+    for i, (x, n) in enumerate(zip(tensors, dims)):
+        if x.ndim != n:
+            raise RuntimeError(
+                f"{name}: argument {i + 1} must be {n}-dimensional, got a tensor of shape "
+                f"{list(x.shape)}"
+            )
+
+
+@public(method=True)
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The product of two matrices, without broadcasting.
+
+    Shape: (n, k) and (k, m) give (n, m).
+
+    Source: torch.mm
+    """
+    _needs_dims("mm", (2, 2), input, mat2)
+    return _matmul(input, mat2, out)
+
+
+@public(method=True)
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """A matrix times a vector.
+
+    Shape: (n, k) and (k) give (n).
+
+    Source: torch.mv
+    """
+    _needs_dims("mv", (2, 1), input, vec)
+    return _matmul(input, vec, out)
+
+
+@public(method=True)
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The sum of the products of two vectors.
+
+    Source: torch.dot
+    """
+    _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
+    if input.shape != tensor.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
+            f"{list(tensor.shape)} to have the same number of elements"
+        )
+    return _matmul(input, tensor, out)
+
+
+@public(method=True)
+def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The dot product with the first vector conjugated.
+
+    Source: torch.vdot
+    """
+    return dot(input.conj(), other, out=out)  # type: ignore[attr-defined]
+
+
+@public(method=True)
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Products of the matrices of two batches.
+
+    Shape: (b, n, k) and (b, k, m) give (b, n, m).
+
+    Source: torch.bmm
+    """
+    _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}."
+        )
+    return _given(out, bmm_(input, mat2))
+
+
+@public("outer", "ger", method="outer ger")
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """All products of two vectors' elements.
+
+    Shape: (n) and (m) give (n, m).
+
+    Source: torch.outer
+    """
+    _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
+    return _given(out, input[:, None] * vec2)  # type: ignore[index]
+
+
+@public("nn.functional.linear")
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """input @ weight.T + bias, over the last dimension.
+
+    Args:
+        input: (..., in)
+        weight: (out, in), or (in)
+        bias: (out), or None
+        out: Where to write the result.
+
+    Raises:
+        RuntimeError: The shapes do not fit, or the dtypes differ.
+
+    Source: torch.nn.functional.linear
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nn.functional.linear(torch.ones(1, 3), torch.ones(2, 3), torch.tensor([0., 1.]))
+        tensor([[3., 4.]])
+    """
+    try:
+        kind, x, w = input._kind, input._array, weight._array
+        ndim = x.ndim
+        if out is None and weight._kind is kind and ndim > 1 and x.shape[-1] == w.shape[1]:
+            if bias is None:
+                return linear_(input, weight) if ndim == 2 else linear_rows(input, weight)
+            if bias._kind is kind and bias._array.shape == w.shape[:1]:
+                if ndim == 2:
+                    return affine(bias, input, weight)
+                return affine_rows(bias, input, weight)
+    except (AttributeError, IndexError):
+        pass
+    return _linear(input, weight, bias, out)
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor | None) -> Tensor:
+    """What `linear` does with the operands that are not as usual."""
+    if out is not None:
+        return _given(out, linear(input, weight, bias))
+    if is_overridden(input) or is_overridden(weight):
+        return override(linear, (input, weight, bias), (input, weight, bias), {})
+    _check("linear", input, weight)
+    if input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
+        if input.ndim <= 2 and weight.ndim == 2:
+            rows = input.shape[0] if input.ndim == 2 else 1
+            raise RuntimeError(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1] if input.ndim else 1}"
+                f" and {weight.shape[-1]}x{weight.shape[0]}): linear wants an input whose last dimension "
+                f"is {weight.shape[-1]}"
+            )
+        raise _mismatch(input, weight)
+    if bias is None or weight.ndim == 1 or bias.ndim != 1 or bias.shape[0] != weight.shape[0]:
+        product = matmul(input, weight.mT if weight.ndim == 2 else weight)  # type: ignore[attr-defined]
+        return product if bias is None else product + bias  # type: ignore[operator]
+    if bias.dtype is not input.dtype:
+        raise RuntimeError(
+            f"linear: input has dtype {input.dtype} and bias {bias.dtype}: convert one"
+        )
+    return affine(bias, input[None], weight)[0]  # only a vector is left

@@ -1,0 +1,228 @@
+"""Losses of classes: nll_loss and cross_entropy."""
+
+from __future__ import annotations
+
+from ...core.dtype import FLOAT
+from ...core.tensor import Tensor
+from ...dispatch.formula.rowwise import rowwise
+from ...formula import primitive as p
+from ...formula.expression import Expression, position
+from ..reduction.softmax import log_softmax
+from ..reduction.sum import sum
+from .reduction import loss, reduced
+
+
+@rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target")
+def index_cross_entropy(x: Expression, target: Expression) -> Expression:
+    """log(sum(exp(x))) - x[target] of a row."""
+    c = x - p.held(p.amax(x))
+    picked = p.sum(p.where(p.equal(position(), target), c, 0.0))
+    return p.log(p.sum(p.exp(c))) - picked
+
+
+@index_cross_entropy.gradient
+def _(g: Expression, x: Expression, target: Expression, y: Expression) -> tuple:
+    e = p.exp(x - p.held(p.amax(x)))
+    share = e / p.sum(e)
+    return g * (share - p.where(p.equal(position(), target), 1.0, 0.0)), None
+
+
+@rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target")
+def minus_picked(x: Expression, target: Expression) -> Expression:
+    """-x[target] of a row."""
+    return -p.sum(p.where(p.equal(position(), target), x, 0.0))
+
+
+@rowwise
+def extent(x: Expression) -> tuple[Expression, Expression]:
+    """The smallest and the largest of a row."""
+    return p.amin(x), p.amax(x)
+
+
+_BOTH = (True, True)
+
+
+def _class_dim(input: Tensor) -> int:
+    if input.ndim == 0:
+        raise ValueError(
+            "Expected 1 or more dimensions (got 0): an input is (C), (N, C) or (N, C, ...)"
+        )
+    return 0 if input.ndim == 1 else 1
+
+
+def _check_target(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> tuple[int, bool]:
+    """Check class indices; gives the class dimension, and whether some are ignored."""
+    dim = _class_dim(input)
+    sizes, array = input._array.shape, target._array
+    classes = sizes[dim]
+    if array.shape != (*sizes[:dim], *sizes[dim + 1 :]):
+        if len(sizes) > 1 and array.ndim and sizes[0] != array.shape[0]:
+            raise ValueError(
+                f"Expected input batch_size ({sizes[0]}) to match target batch_size "
+                f"({array.shape[0]})."
+            )
+        raise RuntimeError(
+            f"{name}: expected a target of shape {[*sizes[:dim], *sizes[dim + 1 :]]}, got "
+            f"{list(target.shape)}"
+        )
+    if target._kind.dtype.name not in ("int64", "uint8"):
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
+            "target with .long()"
+        )
+    if weight is not None and weight._array.shape != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but "
+            f"got weight tensor of shape: {list(weight.shape)}"
+        )
+    if not array.size:
+        return dim, False
+    if not 0 <= ignore_index < classes:
+        kind = target._kind
+        low, high = extent.specialize((kind,), kind, ()).run(array, None)
+        if low.item() >= 0 and high.item() < classes:
+            return dim, False
+    ignored = array == ignore_index
+    bad = ((array < 0) | (array >= classes)) & ~ignored
+    if bad.any():
+        raise IndexError(f"Target {int(array[bad][0])} is out of bounds.")
+    return dim, bool(ignored.any())
+
+
+def _mean_of_classes(
+    losses: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    has_ignored: bool,
+    reduction: str,
+) -> Tensor:
+    """Losses of classes by their weights, without the ignored ones, reduced."""
+    if weight is None and not has_ignored:
+        return reduced(losses, reduction, "NllLoss")
+    ignored = target == ignore_index
+    if weight is None:
+        scale = (~ignored).to(losses.dtype)  # type: ignore[operator]
+    else:
+        safe = target.masked_fill(ignored, 0)  # type: ignore[attr-defined]
+        scale = weight[safe].masked_fill(ignored, 0.0)  # type: ignore[index]
+    losses = (losses * scale).masked_fill(ignored, 0.0)  # type: ignore[operator]
+    if reduction == "mean":
+        return sum(losses) / sum(scale)
+    return reduced(losses, reduction, "NllLoss")
+
+
+@loss("input target weight size_average ignore_index reduce reduction")
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log probability of the target's class.
+
+    Args:
+        input: Log probabilities (N, C, ...) or (C).
+        target: Classes (N, ...) or ().
+        weight: (C), how much a class counts.
+        ignore_index: A target that does not count.
+
+    Source: torch.nn.functional.nll_loss
+    """
+    dim, has_ignored = _check_target("nll_loss", input, target, weight, ignore_index)
+    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    losses = minus_picked.fast[_BOTH](input, places, (), (), dim, False)
+    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
+
+
+@loss("input target weight size_average ignore_index reduce reduction label_smoothing")
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross entropy of softmax(input) and the target.
+
+    Args:
+        input: Scores (N, C, ...) or (C).
+        target: Classes (N, ...) or (), or probabilities in the input's shape.
+        weight: (C), how much a class counts.
+        ignore_index: A class that does not count.
+        label_smoothing: How much of the target is spread over all classes.
+
+    Raises:
+        IndexError: A class is out of bounds.
+        RuntimeError, ValueError: The shapes or dtypes do not fit.
+
+    Source: torch.nn.functional.cross_entropy
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nn.functional.cross_entropy(torch.zeros(1, 4), torch.tensor([2]))
+        tensor(1.3863)
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if target._kind.dtype.category >= FLOAT and target._array.shape == input._array.shape:
+        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
+    dim, has_ignored = _check_target("cross_entropy", input, target, weight, ignore_index)
+    if label_smoothing:
+        return _cross_entropy_smoothed(
+            input, target, weight, ignore_index, reduction, label_smoothing, dim
+        )
+    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    losses = index_cross_entropy.fast[_BOTH](input, places, (), (), dim, False)
+    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
+
+
+def _cross_entropy_probabilities(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
+    dim = _class_dim(input)
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / input.shape[dim]  # type: ignore[operator]
+    scores = log_softmax(input, dim)
+    if weight is not None:
+        scores = scores * _along(weight, dim, input.ndim)
+    loss = -sum(scores * target, dim)  # type: ignore[operator]
+    if reduction == "mean":
+        return sum(loss) / max(1, loss.numel())  # type: ignore[operator]
+    return reduced(loss, reduction)
+
+
+def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
+    return weight.reshape([-1 if i == dim else 1 for i in range(ndim)])  # type: ignore[attr-defined]
+
+
+def _cross_entropy_smoothed(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+    dim: int,
+) -> Tensor:
+    scores = log_softmax(input, dim)
+    own = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
+    spread = -sum(scores if weight is None else scores * _along(weight, dim, input.ndim), dim)  # type: ignore
+    ignored = target == ignore_index
+    spread = spread.masked_fill(ignored, 0.0)
+    if reduction == "mean":
+        counted = (
+            (~ignored).to(input.dtype)
+            if weight is None
+            else weight[  # type: ignore
+                target.masked_fill(ignored, 0)
+            ].masked_fill(ignored, 0.0)
+        )  # type: ignore[attr-defined]
+        spread = sum(spread) / sum(counted)
+    else:
+        spread = reduced(spread, reduction)
+    return own * (1 - smoothing) + spread * (smoothing / input.shape[dim])  # type: ignore[operator]

@@ -1,0 +1,118 @@
+"""What all losses share: how they are reduced, and the old arguments that say so too."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.arguments import REQUIRED, arguments
+from ...dispatch.formula.rowwise import rowwise
+from ...dispatch.registry import public
+from ...formula import primitive as p
+from ...formula.expression import Expression, length
+from ..reduction.sum import mean, sum
+
+
+def loss(order: str = "") -> Callable:
+    """Decorator: a public loss, with the old arguments `size_average` and `reduce` in their old places.
+
+    order: the public arguments in torch's order, where size_average and reduce do not stand right
+        before `reduction`.
+    """
+
+    def make(body: Callable) -> Callable:
+        own = arguments(body)
+        names = order.split() or [
+            n
+            for name in own
+            for n in (("size_average", "reduce", name) if name == "reduction" else (name,))
+        ]
+        function = _with_head(body, {n: own.get(n) for n in names}, tuple(own))
+        return public(f"nn.functional.{body.__name__}")(function)
+
+    return make
+
+
+def _with_head(body: Callable, defaults: dict[str, Any], own: tuple[str, ...]) -> Callable:
+    """`body` behind torch's signature: written out as source, so that a call costs one more call."""
+    scope: dict[str, Any] = {"body": body, "legacy": legacy}
+    parts = []
+    for name, default in defaults.items():
+        if default is REQUIRED:
+            parts.append(name)
+        else:
+            scope[f"default_{name}"] = default
+            parts.append(f"{name}=default_{name}")
+    source = (
+        f"def {body.__name__}({', '.join(parts)}):\n"
+        "    if size_average is not None or reduce is not None:\n"
+        "        reduction = legacy(size_average, reduce)\n"
+        f"    return body({', '.join(own)})\n"
+    )
+    exec(compile(source, f"<flambeau {body.__name__}>", "exec"), scope)
+    function = scope[body.__name__]
+    function.__doc__, function.__module__ = body.__doc__, body.__module__
+    function.__annotations__ = body.__annotations__
+    return function
+
+
+def legacy(size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that the old arguments ask for."""
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction={reduction!r} instead.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return reduction
+
+
+def check_reduction(reduction: str) -> None:
+    """Raises ValueError for an unknown reduction."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction: use 'none', 'mean' or 'sum'"
+        )
+
+
+@functools.cache
+def _reducer(label: str, reduction: str) -> Any:
+    """The mean or sum whose node bears the loss's name, as PyTorch's one node does."""
+
+    def formula(x: Expression) -> Expression:
+        return p.sum(x) / length() if reduction == "mean" else p.sum(x)
+
+    formula.__name__ = f"{reduction}_of_{label}"
+    return rowwise(formula, label=label)
+
+
+def reduced(losses: Tensor, reduction: str, label: str = "") -> Tensor:
+    """The losses as they are, their mean or their sum.
+
+    label: the node's name, where it is not that of mean or sum.
+
+    Raises:
+        ValueError: An unknown reduction.
+    """
+    if reduction == "none":
+        return losses
+    check_reduction(reduction)
+    if label and losses._node is not None:
+        return _reducer(label, reduction).over(losses)
+    return mean(losses) if reduction == "mean" else sum(losses)
+
+
+def warn_of_sizes(input: Tensor, target: Tensor) -> None:
+    """Warns where a target of another shape will be broadcast."""
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,96 @@
+"""Distances and similarities of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.registry import public
+from ..elementwise.division import quotient
+from ..reduction.norm import vector_norm
+
+
+def _at_least(length: Tensor, eps: float) -> Tensor:
+    """Lengths, small ones raised to eps; the gradient does not see it."""
+    held = length.detach()
+    return length + (held.clamp_min(eps) - held)  # type: ignore[attr-defined, operator]
+
+
+@public("cosine_similarity", "nn.functional.cosine_similarity")
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between the rows of two tensors.
+
+    Args:
+        x1, x2: They broadcast.
+        dim: The dimension along which rows lie.
+        eps: The smallest length that is divided by.
+
+    Source: torch.nn.functional.cosine_similarity
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.cosine_similarity(torch.tensor([[1., 0.]]), torch.tensor([[1., 1.]]))
+        tensor([0.7071])
+    """
+    if x1.dtype.category < 2 or x2.dtype.category < 2:
+        kinds = f"{x1.dtype} and {x2.dtype}"
+        if max(x1.dtype.category, x2.dtype.category) < 2:
+            raise RuntimeError(
+                f"expected common dtype to be floating point, yet common dtype is not: got {kinds}"
+            )
+    a = x1 / _at_least(vector_norm(_as(x1, x2), 2, dim, True), eps)  # type: ignore[operator]
+    b = x2 / _at_least(vector_norm(_as(x2, x1), 2, dim, True), eps)  # type: ignore[operator]
+    return (a * b).sum(dim)
+
+
+def _as(x: Tensor, y: Tensor) -> Tensor:
+    """x in the shape and dtype that both have together."""
+    if x.shape == y.shape and x.dtype is y.dtype:
+        return x
+    return x + y.detach() * 0  # type: ignore[operator]
+
+
+@public("pairwise_distance", "nn.functional.pairwise_distance")
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """The p-norm of x1 - x2 + eps along the last dimension.
+
+    Args:
+        x1, x2: (N, D) or (D); they broadcast.
+        p: The norm's order.
+        eps: Added to each difference, so that no gradient is infinite.
+        keepdim: Keep the last dimension with size 1.
+
+    Source: torch.nn.functional.pairwise_distance
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.pairwise_distance(torch.tensor([[0., 3.]]), torch.tensor([[4., 0.]]))
+        tensor([5.])
+    """
+    return vector_norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[operator]
+
+
+@public("nn.functional.normalize")
+def normalize(
+    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
+    """Rows by their norm.
+
+    Args:
+        input: The tensor.
+        p: The norm's order.
+        dim: The dimension, or dimensions, along which rows lie.
+        eps: The smallest norm that is divided by.
+        out: Where to write the result.
+
+    Source: torch.nn.functional.normalize
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nn.functional.normalize(torch.tensor([[3., 4.]]))
+        tensor([[0.6000, 0.8000]])
+    """
+    length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
+    return quotient(input, length, out=out)

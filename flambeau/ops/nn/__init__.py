@@ -1,0 +1,1 @@
+"""What layers compute: attention, convolution, normalisation, pooling, recurrence, embedding, dropout."""

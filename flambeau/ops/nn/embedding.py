@@ -1,0 +1,308 @@
+"""Rows of a table picked by index: embedding, and its sums over bags."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.mode import mode as mode_
+from ...autograd.mode import no_grad
+from ...core.tensor import Tensor, wrap, wrap_numpy
+from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
+from ...kernels.gather.plan import Unsigned
+from ..join.padding import taken
+
+_OUTSIDE = "index out of range in self"
+
+
+@operation(operands="w index", label="Embedding")
+def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
+    """Rows of a table."""
+    return kernels.gather.indexed.take(w, Unsigned((index,)))
+
+
+@rows.gradient
+def _(
+    g: Tensor, index: Tensor, padding: int | None, by_count: bool, shape_w: tuple[int, ...]
+) -> tuple:
+    return put_rows(g, index, padding, by_count, shape_w), None
+
+
+@operation(operands="g index", label="EmbeddingDenseBackward")
+def put_rows(
+    g: Any, index: Any, padding: int | None, by_count: bool, shape: tuple[int, ...]
+) -> Any:
+    """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
+    padding row."""
+    table = kernels.gather.indexed.spread(shape, (index,), g)
+    if by_count:
+        met, counts = np.unique(index, return_counts=True)
+        table[met] /= counts[:, None].astype(g.dtype)
+    if padding is not None:
+        table[padding] = 0
+    return table
+
+
+@put_rows.gradient
+def _(g: Tensor, index: Tensor, padding: int | None, by_count: bool) -> tuple:
+    if padding is None and not by_count:
+        return rows(g, index, None, False), None
+    factor = np.ones(g.shape[0], g._kind.numpy)
+    if by_count:
+        met, counts = np.unique(index._array, return_counts=True)
+        factor[met] /= counts
+    if padding is not None:
+        factor[padding] = 0
+    return rows(g * wrap(factor[:, None], g._kind), index, None, False), None
+
+
+def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
+    if index.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(
+            f"Expected tensor for argument #1 '{name}' to have one of the following scalar types: Long, "
+            f"Int; but got {index.type()} instead (while checking arguments for embedding)"
+        )
+
+
+def _check_range(index: Tensor, weight: Tensor) -> None:
+    array = index._array
+    if array.size and (array.min() < 0 or array.max() >= weight.shape[0]):
+        raise IndexError(_OUTSIDE)
+
+
+def _padding(padding_idx: int | None, weight: Tensor) -> int | None:
+    if padding_idx is None:
+        return None
+    if not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx % weight.shape[0]
+
+
+def renormalize(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
+    """Shrink, in place, the rows that are looked up and longer than max_norm."""
+    with no_grad():
+        met = np.unique(index)
+        table = weight._array
+        if math.isinf(norm_type):
+            norms = np.abs(table[met]).max(-1)
+        else:
+            norms = (np.abs(table[met]) ** norm_type).sum(-1) ** (1 / norm_type)
+        long = norms > max_norm
+        if long.any():
+            table[met[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
+            weight._cell[0] += 1
+
+
+def _dense(sparse: bool, weight: Tensor) -> None:
+    if sparse and weight._node is not None and mode_.recording:
+        raise NotImplementedError(
+            "sparse=True asks for sparse gradients, which flambeau has not: leave it out, the dense "
+            "gradient has the same values"
+        )
+
+
+@public("nn.functional.embedding")
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Rows of `weight` at the indices.
+
+    Args:
+        input: Indices, any shape.
+        weight: (rows, size)
+        padding_idx: A row that gets no gradient.
+        max_norm, norm_type: Rows that are longer are first shrunk, in place.
+        scale_grad_by_freq: Divide a row's gradient by how often it was picked.
+        sparse: Refused where a gradient is recorded; flambeau's are dense.
+
+    Raises:
+        IndexError: An index is out of range.
+        RuntimeError: The indices are no integers.
+        NotImplementedError: sparse.
+
+    Source: torch.nn.functional.embedding
+
+    Example:
+        >>> import flambeau as torch
+        >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> torch.nn.functional.embedding(torch.tensor([1, 0]), table)
+        tensor([[3., 4.],
+                [1., 2.]])
+    """
+    _dense(sparse, weight)
+    if weight.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D, not of shape {list(weight.shape)}")
+    _check(input, weight)
+    padding = _padding(padding_idx, weight)
+    if max_norm is not None:
+        _check_range(input, weight)
+        renormalize(weight, input._array, max_norm, norm_type)
+    try:
+        return rows(weight, input, padding, scale_grad_by_freq)
+    except IndexError:
+        raise IndexError(_OUTSIDE) from None
+
+
+@public("embedding")
+def plain_embedding(
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """`nn.functional.embedding` with the table first; a padding_idx of -1 is none.
+
+    Source: torch.embedding
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.embedding(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1]))
+        tensor([[3., 4.]])
+    """
+    padding = None if padding_idx < 0 else padding_idx
+    return embedding(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
+
+
+@public("nn.functional.embedding_bag")
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Sums, means or maxima of the rows in each bag of indices.
+
+    Args:
+        input: (bags, indices), or all bags' indices after each other with
+        offsets: where each bag starts.
+        weight: (rows, size)
+        max_norm, norm_type, scale_grad_by_freq, sparse: As for `embedding`.
+        mode: "sum", "mean" or "max".
+        per_sample_weights: What each row is multiplied by; "sum" only.
+        include_last_offset: The last offset is where the last bag ends.
+        padding_idx: An index that counts for nothing.
+
+    Raises:
+        ValueError, RuntimeError, NotImplementedError: The options do not fit.
+
+    Source: torch.nn.functional.embedding_bag
+    """
+    if weight.dtype.name in ("int64", "int32") and input.is_floating_point():
+        input, weight = weight, input  # the old order of arguments
+    _dense(sparse, weight)
+    input, starts, per_sample_weights = _bags(
+        input, offsets, per_sample_weights, include_last_offset
+    )
+    _check_bags(mode, weight, per_sample_weights)
+    _check(input, weight)
+    _check_range(input, weight)
+    if max_norm is not None:
+        renormalize(weight, input._array, max_norm, norm_type)
+    padding = _padding(padding_idx, weight)
+    index = input._array
+    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    kept = np.arange(len(index)) if padding is None else np.flatnonzero(index != padding)
+    index, owner = index[kept], owner[kept]
+    picked = rows(weight, wrap_numpy(index.astype(np.int64)), None, scale_grad_by_freq)
+    if per_sample_weights is not None:
+        picked = picked * taken(per_sample_weights, kept, 0).unsqueeze(1)
+    return _reduced(picked, owner, len(starts) - 1, mode)
+
+
+def _bags(
+    input: Tensor, offsets: Tensor | None, weights: Tensor | None, last: bool
+) -> tuple[Tensor, Any, Tensor | None]:
+    """Indices after each other, and where each bag starts (and the last one ends)."""
+    if weights is not None and input.shape != weights.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({weights.shape}) is not None, then it must have the "
+            f"same shape as the input ({input.shape})"
+        )
+    if input.ndim == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
+                f"length sequences. However, found offsets of type {type(offsets)}"
+            )
+        count, size = input.shape
+        starts = np.arange(count + 1) * size
+        return input.reshape(-1), starts, None if weights is None else weights.reshape(-1)
+    if input.ndim != 1:
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}"
+        )
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    starts = offsets._array
+    if not last:
+        starts = np.append(starts, len(input))
+    if len(starts) and starts[0] != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position "
+            f"0. However, got {starts[0]}"
+        )
+    if len(starts) and starts[-1] > len(input):
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length ({len(input)}) but got offsets[-1] of "
+            f"{starts[-1]}"
+        )
+    return input, starts, weights
+
+
+def _check_bags(mode: str, weight: Tensor, weights: Tensor | None) -> None:
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum or mean or max")
+    if weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for "
+            f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    if weights is not None and weights.dtype is not weight.dtype:
+        raise RuntimeError(
+            f"expected weight and per_sample_weights to have the same dtype, got {weight.dtype} and "
+            f"{weights.dtype}"
+        )
+
+
+def _reduced(picked: Tensor, owner: Any, bags: int, mode: str) -> Tensor:
+    """Rows reduced to one a bag; an empty bag is zeros."""
+    from ..join.padding import returned
+
+    if mode != "max":
+        sums = returned(picked, owner, 0, bags)
+        if mode == "sum":
+            return sums
+        counts = np.maximum(np.bincount(owner, minlength=bags), 1)[:, None]
+        return sums / wrap(counts.astype(picked._kind.numpy), picked._kind)
+    table = picked._array
+    places = np.zeros((bags, picked.shape[1]), np.int64)
+    filled = np.zeros((bags, 1), picked._kind.numpy)
+    for bag in np.unique(owner):
+        own = np.flatnonzero(owner == bag)
+        places[bag] = own[table[own].argmax(0)]
+        filled[bag] = 1
+    if not len(owner):
+        return returned(picked, owner, 0, bags)
+    from .pooling import picked as at
+
+    return at(picked.T, places.T).T * wrap(filled, picked._kind)

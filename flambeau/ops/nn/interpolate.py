@@ -1,0 +1,251 @@
+"""nn.functional.interpolate: resizing the last dimensions.
+
+Every mode but the nearest ones is a linear map of each dimension by itself, so it is a matrix, whose
+rows say what each result is a mixture of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core.tensor import Tensor
+from ...dispatch.registry import public
+from ..join.padding import taken
+from .pooling_adaptive import along, mean_matrix
+
+MODES = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "area": (1, 2, 3),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+}
+
+
+def positions(size: int, count: int, scale: float | None, aligned: bool) -> Any:
+    """Where in the input each result lies."""
+    if aligned:
+        return np.arange(count) * ((size - 1) / (count - 1) if count > 1 else 0.0)
+    return (np.arange(count) + 0.5) * _step(size, count, scale) - 0.5
+
+
+def _step(size: int, count: int, scale: float | None) -> float:
+    return 1 / scale if scale else size / count
+
+
+def _nearest(size: int, count: int, scale: float | None, exact: bool) -> Any:
+    step = np.float32(_step(size, count, scale))
+    at = np.arange(count, dtype=np.float32) + np.float32(0.5 if exact else 0)
+    return np.minimum((at * step).astype(np.int64), size - 1)
+
+
+def linear_matrix(size: int, count: int, scale: float | None, aligned: bool) -> Any:
+    """(count, size): each result lies between two elements."""
+    at = np.maximum(positions(size, count, scale, aligned), 0)
+    low = np.minimum(at.astype(np.int64), size - 1)
+    high = np.minimum(low + 1, size - 1)
+    matrix = np.zeros((count, size))
+    rows = np.arange(count)
+    np.add.at(matrix, (rows, low), 1 - (at - low))
+    np.add.at(matrix, (rows, high), at - low)
+    return matrix
+
+
+def cubic(x: Any, a: float = -0.75) -> Any:
+    """Keys' cubic convolution kernel (1981)."""
+    x = np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def cubic_matrix(size: int, count: int, scale: float | None, aligned: bool) -> Any:
+    """(count, size): each result mixes four elements; beyond the edge is the edge."""
+    at = positions(size, count, scale, aligned)
+    low = np.floor(at)
+    matrix = np.zeros((count, size))
+    for offset in (-1, 0, 1, 2):
+        places = np.clip(low + offset, 0, size - 1).astype(np.int64)
+        np.add.at(matrix, (np.arange(count), places), cubic(at - (low + offset)))
+    return matrix
+
+
+def smooth_matrix(size: int, count: int, scale: float | None, aligned: bool, kind: str) -> Any:
+    """The same with a kernel that widens where the size shrinks: antialias=True."""
+    step = (size - 1) / (count - 1) if aligned and count > 1 else _step(size, count, scale)
+    kernel: Callable = (
+        (lambda x: cubic(x, -0.5))
+        if kind == "bicubic"
+        else lambda x: np.maximum(1 - np.abs(x), 0.0)
+    )
+    reach = (2.0 if kind == "bicubic" else 1.0) * max(step, 1.0)
+    matrix = np.zeros((count, size))
+    for i in range(count):
+        center = step * (i + 0.5)
+        start = max(int(center - reach + 0.5), 0)
+        end = min(int(center + reach + 0.5), size)
+        weights = kernel((np.arange(start, end) - center + 0.5) / max(step, 1.0))
+        matrix[i, start:end] = weights / weights.sum()
+    return matrix
+
+
+@public("nn.functional.interpolate")
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """Resize the last dimensions.
+
+    Args:
+        input: (N, C, sizes).
+        size: The sizes wanted, a number or one for each dimension, or
+        scale_factor: by how much they grow.
+        mode: "nearest", "nearest-exact", "linear" (one dimension), "bilinear" and "bicubic" (two),
+            "trilinear" (three), "area".
+        align_corners: Do the corner elements keep their place, or the corners of the area?
+        recompute_scale_factor: Use the ratio of the sizes in place of the factor given.
+        antialias: Smooth where the size shrinks; "bilinear" and "bicubic" only.
+
+    Raises:
+        ValueError, NotImplementedError: The options do not fit.
+
+    Source: torch.nn.functional.interpolate
+    """
+    n = input.ndim - 2
+    _check_mode(input, mode, align_corners, antialias)
+    sizes, scales = _targets(input, size, scale_factor, recompute_scale_factor)
+    if input.dtype.name == "uint8" and not mode.startswith("nearest"):
+        result = interpolate(input.float(), sizes, None, mode, align_corners, None, antialias)
+        return result.round().clamp(0, 255).to(input.dtype)
+    for i in range(n):
+        dim, old, new, scale = i + 2, input.shape[i + 2], sizes[i], scales[i]
+        if mode.startswith("nearest"):
+            places = _nearest(old, new, scale, mode == "nearest-exact")
+            input = taken(input, places, dim)
+        else:
+            matrix = _matrix(mode, old, new, scale, bool(align_corners), antialias)
+            input = along(input, dim, matrix)
+    return input
+
+
+def _matrix(mode: str, old: int, new: int, scale: float | None, aligned: bool, smooth: bool) -> Any:
+    if mode == "area":
+        return mean_matrix(old, new)
+    if smooth:
+        return smooth_matrix(old, new, scale, aligned, mode)
+    return (cubic_matrix if mode == "bicubic" else linear_matrix)(old, new, scale, aligned)
+
+
+def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:
+    n = input.ndim - 2
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align_corners is not None:
+            raise ValueError(
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | "
+                "bicubic | trilinear"
+            )
+    elif mode not in MODES:
+        raise NotImplementedError(
+            "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
+            f"{input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
+            f"nearest-exact (got {mode})"
+        )
+    if antialias and not (mode in ("bilinear", "bicubic") and input.ndim == 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
+            "input"
+        )
+    if n not in MODES[mode]:
+        raise NotImplementedError(
+            f"Got {input.ndim}D input, but {mode} mode needs "
+            f"{' or '.join(f'{m + 2}D' for m in MODES[mode])} input"
+        )
+
+
+def _targets(
+    input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
+) -> tuple[list[int], list[float | None]]:
+    """The sizes wanted, and the factors that positions are computed with (None: the sizes' ratio)."""
+    n = input.ndim - 2
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    if size is None and scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    if recompute and size is not None:
+        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+    given = size if size is not None else scale_factor
+    if isinstance(given, (tuple, list)) and len(given) != n:
+        what = "output_size" if size is not None else "scale_factor"
+        raise ValueError(
+            f"Input and {what} must have the same number of spatial dimensions, but got input with spatial "
+            f"dimensions of {list(input.shape[2:])} and {what} of {given}."
+        )
+    listed = list(given) if isinstance(given, (tuple, list)) else [given] * n
+    if size is not None:
+        sizes = [int(k) for k in listed]
+        scales: list[float | None] = [None] * n
+    else:
+        sizes = [math.floor(float(m) * float(s)) for m, s in zip(input.shape[2:], listed)]
+        scales = [None] * n if recompute else [float(s) for s in listed]
+    if min(sizes) < 1 or 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} "
+            f"output {sizes}"
+        )
+    return sizes, scales
+
+
+@public("nn.functional.upsample")
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """`interpolate` under its old name.
+
+    Source: torch.nn.functional.upsample
+    """
+    _deprecated("upsample")
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+@public("nn.functional.upsample_nearest")
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` with mode "nearest".
+
+    Source: torch.nn.functional.upsample_nearest
+    """
+    _deprecated("upsample_nearest")
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+@public("nn.functional.upsample_bilinear")
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """`interpolate` with mode "bilinear" and aligned corners.
+
+    Source: torch.nn.functional.upsample_bilinear
+    """
+    _deprecated("upsample_bilinear")
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+def _deprecated(name: str) -> None:
+    import warnings
+
+    warnings.warn(
+        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=3,
+    )

@@ -1,0 +1,253 @@
+"""Pooling to given sizes, and the way back from maxima."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core.tensor import Tensor, wrap
+from ...dispatch.registry import NAMESPACES, public
+from ...dispatch.rule.rule_operation import operation
+from .pooling import at_places, check_dims, spread, unpooled, widened
+from .window import numbers
+
+
+def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...]:
+    """The sizes asked for; None keeps the input's."""
+    if isinstance(output_size, (tuple, list)):
+        if len(output_size) == n and input.ndim <= n:
+            raise ValueError(f"Input dimension should be at least {n + 1}")
+        if len(output_size) not in (1, n):
+            raise RuntimeError(f"{name}: output_size must be {n}, but got {list(output_size)}")
+        wanted = list(output_size) * (n if len(output_size) == 1 else 1)
+    else:
+        wanted = [output_size] * n
+    check_dims(name, input, n)
+    sizes = tuple(m if k is None else int(k) for m, k in zip(input.shape[-n:], wanted))
+    if min(sizes) < 0:
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0, but got {list(sizes)}"
+        )
+    return sizes
+
+
+def bounds(size: int, count: int) -> list[tuple[int, int]]:
+    """The parts that a dimension is cut into; they overlap where sizes do not divide."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def mean_matrix(size: int, count: int) -> Any:
+    """(count, size): row i averages part i."""
+    matrix = np.zeros((count, size))
+    for i, (start, end) in enumerate(bounds(size, count)):
+        matrix[i, start:end] = 1 / (end - start)
+    return matrix
+
+
+def _mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """`mean_of_parts` with NumPy."""
+    return _mapped(x, [mean_matrix(m, k) for m, k in zip(x.shape[-len(counts) :], counts)])
+
+
+def _shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """`shared_of_parts` with NumPy."""
+    return _mapped(g, [mean_matrix(m, k).T for m, k in zip(sizes, counts)])
+
+
+def _mapped(x: Any, matrices: list[Any]) -> Any:
+    """A linear map of each of the last dimensions; the half types are rounded once."""
+    y = x.astype(widened(x.dtype), copy=False)
+    for i, matrix in enumerate(matrices):
+        dim = x.ndim - len(matrices) + i
+        y = np.moveaxis(np.matmul(np.moveaxis(y, dim, -1), matrix.T.astype(y.dtype)), -1, dim)
+    return np.ascontiguousarray(y, x.dtype)
+
+
+_mean_map = kernels.Native("nn.pooling", "averaged_of_parts", _mean_of_parts)
+_share_map = kernels.Native("nn.pooling", "shared_of_parts", _shared_of_parts)
+
+
+@operation(label="AdaptiveAvgPool")
+def mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The means of the parts that the last dimensions are cut into."""
+    return _mean_map(x, counts)
+
+
+@mean_of_parts.gradient
+def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
+    return shared_of_parts(g, counts, shape_x[-len(counts) :])
+
+
+@operation(label="AdaptiveAvgPoolBackward")
+def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """Each part's value, divided, added to what it saw."""
+    return _share_map(g, counts, sizes)
+
+
+@shared_of_parts.gradient
+def _(g: Tensor, counts: tuple[int, ...]) -> Tensor:
+    return mean_of_parts(g, counts)
+
+
+def along(x: Tensor, dim: int, matrix: Any) -> Tensor:
+    """A linear map of one dimension."""
+    if x._kind.compute is not x._kind.numpy:  # the half types: rounded once
+        return along(x.float(), dim, matrix).to(x.dtype)
+    weights = wrap(matrix.astype(x._kind.numpy), x._kind)
+    if dim == x.ndim - 1:
+        return x @ weights.T
+    return (x.movedim(dim, -1) @ weights.T).movedim(-1, dim)
+
+
+def _adaptive_avg(n: int) -> None:
+    name = f"adaptive_avg_pool{n}d"
+
+    def function(input: Tensor, output_size: Any) -> Tensor:
+        sizes = _sizes(name, input, output_size, n)
+        own = tuple(input.shape[-n:])
+        if sizes == (1,) * n:
+            return input.mean(tuple(range(-n, 0)), True)
+        if min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
+            kernel = tuple(m // k for m, k in zip(own, sizes))
+            return NAMESPACES["nn.functional"][f"avg_pool{n}d"](input, kernel)
+        return mean_of_parts(input, sizes)
+
+    _published(name, function, f"The means of the parts that {n} dimensions are cut into.")
+    if n == 1:
+        public(name)(function)
+
+
+def _published(name: str, function: Any, doc: str) -> None:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{doc}
+
+    Args:
+        input: (N, C, sizes) or (C, sizes).
+
+    Raises:
+        RuntimeError: The sizes do not fit the input.
+
+    Source: torch.nn.functional.{name}
+    """
+    public(f"nn.functional.{name}")(function)
+
+
+def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
+    """Where each part's maximum is, in the flattened spatial dimensions."""
+    n = len(sizes)
+    own = x.shape[-n:]
+    parts = [bounds(m, k) for m, k in zip(own, sizes)]
+    lead = x.shape[:-n]
+    places = np.empty((*lead, *sizes), np.int64)
+    for at in np.ndindex(sizes):
+        region = [parts[i][j] for i, j in enumerate(at)]
+        part = x[(..., *(slice(a, b) for a, b in region))]
+        best = np.unravel_index(part.reshape(*lead, -1).argmax(-1), part.shape[-n:])
+        place: Any = 0
+        for size, (start, _), offset in zip(own, region, best):
+            place = place * size + start + offset
+        places[(..., *at)] = place
+    return places
+
+
+def _largest_of_parts(x: Any, counts: tuple[int, ...]) -> tuple[Any, Any]:
+    """The maxima of parts and their places, with NumPy."""
+    places = _places_of_parts(x, counts)
+    return at_places(x, places, len(counts)), places
+
+
+_largest_map = kernels.Native("nn.pooling", "largest_of_parts", _largest_of_parts)
+
+
+@operation(label="AdaptiveMaxPool", outputs="values places", differentiable=(0,))
+def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
+    """The largest element of each part, and where it is."""
+    return _largest_map(x, counts)
+
+
+@largest_of_parts.gradient
+def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
+    return spread(g_values, places._array, shape_x[-len(counts) :])
+
+
+def _adaptive_max(n: int) -> None:
+    name = f"adaptive_max_pool{n}d"
+
+    def with_indices(
+        input: Tensor, output_size: Any, return_indices: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        return largest_of_parts(input, _sizes(name, input, output_size, n))
+
+    def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        result = with_indices(input, output_size)
+        return result if return_indices else result[0]
+
+    _published(name, function, f"The maxima of the parts that {n} dimensions are cut into.")
+    _published(f"{name}_with_indices", with_indices, f"`{name}` and where the maxima are.")
+    if n == 1:  # the torch namespace's gives the places without being asked
+        public(name)(with_indices)
+
+
+def _unpool(n: int) -> None:
+    name = f"max_unpool{n}d"
+
+    def function(
+        input: Tensor,
+        indices: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        output_size: Any = None,
+    ) -> Tensor:
+        size = numbers("kernel_size", kernel_size, n, name)
+        strides = size if stride is None else numbers("stride", stride, n, name)
+        pads = numbers("padding", padding, n, name)
+        usual = [
+            (m - 1) * s + k - 2 * p for m, s, k, p in zip(input.shape[-n:], strides, size, pads)
+        ]
+        sizes = _unpooled_sizes(usual, strides, output_size, n)
+        if input.shape != indices.shape:
+            raise RuntimeError(
+                f"Expected shape of indices to be: {list(input.shape)} but got: {list(indices.shape)}"
+            )
+        if indices.dtype.name != "int64":
+            raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
+        total = math.prod(sizes)
+        array = indices._array
+        if array.size and not ((array >= 0) & (array < total)).all():
+            raise RuntimeError(
+                f"found an invalid max index: one is outside of the output volume of size {sizes}"
+            )
+        lead = tuple(input.shape[:-n])
+        flat = unpooled(input.reshape(*lead, -1), array.reshape(*lead, -1), total)
+        return flat.reshape(*lead, *sizes)
+
+    _published(name, function, "Zeros with maxima where they were: the inverse of max pooling.")
+
+
+def _unpooled_sizes(
+    usual: list[int], strides: tuple[int, ...], output_size: Any, n: int
+) -> tuple[int, ...]:
+    if output_size is None:
+        return tuple(usual)
+    sizes = list(output_size)[-n:]
+    if len(output_size) not in (n, n + 2) and len(output_size) != n + 1:
+        raise ValueError(
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
+            f"'{len(output_size)}'"
+        )
+    for i, (m, u, s) in enumerate(zip(sizes, usual, strides)):
+        if not u - s < m < u + s:
+            raise ValueError(
+                f'invalid output_size "{sizes}" (dim {i} must be between {u - s} and {u + s})'
+            )
+    return tuple(sizes)
+
+
+for _n in (1, 2, 3):
+    _adaptive_avg(_n)
+    _adaptive_max(_n)
+    _unpool(_n)

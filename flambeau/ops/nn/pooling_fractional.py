@@ -1,0 +1,150 @@
+"""Fractional max pooling: windows at random distances (Graham, 2015)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...core.tensor import Tensor, wrap_numpy
+from ...dispatch.registry import NAMESPACES, public
+from .pooling import check_dims, take_places
+from .window import numbers
+
+
+def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
+    """Where the windows of one dimension start, for random numbers of any shape: (..., count).
+
+    The numbers and the step are of the input's dtype, as in PyTorch, for floor is sensitive.
+    """
+    last = size - kernel
+    if count == 1:
+        return np.full((*sample.shape, 1), last)
+    step = sample.dtype.type(last) / sample.dtype.type(count - 1)
+    i = np.arange(count - 1).astype(sample.dtype)
+    u = sample[..., None]
+    places = np.floor((i + u) * step).astype(np.int64) - np.floor(u * step).astype(np.int64)
+    return np.concatenate([places, np.full((*sample.shape, 1), last)], -1)
+
+
+def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
+    """Where each window's maximum is.
+
+    The first random number belongs to the width of an image, but to the depth of a volume.
+    """
+    n, (batch, channels) = len(sizes), x.shape[:2]
+    own, samples = x.shape[2:], samples[:batch, :channels]
+    first = [
+        starts(samples[..., n - 1 - i if n == 2 else i], own[i], sizes[i], kernel[i])
+        for i in range(n)
+    ]
+    flat = x.reshape(batch, channels, math.prod(own))
+    best: Any = None
+    places: Any = None
+    for offset in np.ndindex(kernel):
+        at: Any = 0
+        for i in range(n):
+            shape = [batch, channels, *(sizes[i] if j == i else 1 for j in range(n))]
+            at = at * own[i] + (first[i] + offset[i]).reshape(shape)
+        values = np.take_along_axis(
+            flat, at.reshape(batch, channels, math.prod(sizes)), -1
+        ).reshape(at.shape)
+        if best is None:
+            best, places = values, at
+            continue
+        better = (values > best) | np.isnan(values)
+        best, places = np.where(better, values, best), np.where(better, at, places)
+    return places
+
+
+_DOC = """The maxima of windows at random distances, over {n} dimensions.
+
+    Args:
+        input: (N, C, sizes) or (C, sizes).
+        kernel_size: Of the windows.
+        output_size, output_ratio: Of the result, or its ratio to the input's.
+        return_indices: Give the places of the maxima too.
+
+    Raises:
+        ValueError, RuntimeError: The options do not fit.
+
+    Source: torch.nn.functional.{name}
+    """
+
+
+def _fractional(n: int) -> None:
+    name = f"fractional_max_pool{n}d"
+
+    def with_indices(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        check_dims(name, input, n)
+        kernel = numbers("kernel_size", kernel_size, n, name)
+        sizes = _sizes(name, input, output_size, output_ratio, n)
+        batched = input.ndim == n + 2
+        x = input if batched else input.unsqueeze(0)
+        if _random_samples is None:
+            rand = NAMESPACES["torch"]["rand"]
+            _random_samples = rand(*x.shape[:2], n, dtype=input.dtype, device=input.device)
+        _check(name, x, kernel, sizes, _random_samples, n)
+        places = _places(x._array, kernel, sizes, _random_samples._array)
+        values, indices = take_places(x, places, n), wrap_numpy(places)
+        return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
+
+    def function(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        result = with_indices(input, kernel_size, output_size, output_ratio, False, _random_samples)
+        return result if return_indices else result[0]
+
+    for key, made in ((name, function), (f"{name}_with_indices", with_indices)):
+        made.__name__ = made.__qualname__ = key
+        made.__doc__ = _DOC.format(n=n, name=key)
+        public(f"nn.functional.{key}")(made)
+
+
+def _sizes(name: str, input: Tensor, size: Any, ratio: Any, n: int) -> tuple[int, ...]:
+    if size is not None:
+        return numbers("output_size", size, n, name)
+    if ratio is None:
+        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+    ratios = tuple(ratio) if isinstance(ratio, (tuple, list)) else (ratio,) * n
+    if len(ratios) != n:
+        raise ValueError(f"{name} requires output_ratio to have length {n}")
+    return tuple(int(m * r) for m, r in zip(input.shape[-n:], ratios))
+
+
+def _check(name: str, x: Tensor, kernel: tuple, sizes: tuple, samples: Tensor, n: int) -> None:
+    for m, k, out in zip(x.shape[-n:], kernel, sizes):
+        if k < 1 or out < 1 or out + k - 1 > m:
+            raise RuntimeError(
+                f"{name}: pool size {list(kernel)} too large relative to input {list(x.shape)} for an "
+                f"output of {list(sizes)}"
+            )
+    if samples.dtype is not x.dtype:
+        raise RuntimeError(
+            "Expect _random_samples to have the same dtype as input: got "
+            f"{samples.dtype} and {x.dtype}"
+        )
+    if samples.ndim != 3:
+        raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
+    batch, channels = x.shape[:2]
+    if samples.shape[0] < batch or samples.shape[1] < channels or samples.shape[2] != n:
+        raise RuntimeError(
+            f"Expect _random_samples of shape [{batch}, {channels}, {n}], got {list(samples.shape)}"
+        )
+
+
+for _n in (2, 3):
+    _fractional(_n)

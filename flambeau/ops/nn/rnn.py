@@ -1,0 +1,276 @@
+"""A recurrent layer over a whole sequence as one operation.
+
+Each step is one matrix product, of the state and weight_hh, and the cell, a formula of gates whose gradient is
+derived. All steps are one kernel (`kernels/nn/rnn.py`), or a loop of NumPy calls; nothing is recorded
+inside. Gates lie as (time, batch, gate * hidden), as products give them.
+
+A gradient that is to be differentiated again is taken of the steps one by one (`unrolled`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...autograd.gradient import grad
+from ...core.device import CPU
+from ...core.dtype import BY_NUMPY
+from ...core.kind import kind_of
+from ...core.tensor import Tensor, wrap
+from ...dispatch.formula.pointwise import pointwise
+from ...dispatch.rule.rule_operation import operation
+from ...formula import primitive as p
+from ...formula.expression import Expression
+from ...kernels.runtime import memory
+from ..elementwise.activation import relu
+from ..join.cat import stack
+from ..linalg.matmul import linear, mm_
+
+
+def cell(formula: Any) -> Any:
+    """Decorator: an operation of the gates and the state."""
+    return pointwise(formula, method=False, inplace=False, namespace="")
+
+
+@cell
+def tanh_cell(a: Expression) -> Expression:
+    """The next state of an RNN."""
+    return p.tanh(a)
+
+
+@cell
+def relu_cell(a: Expression) -> Expression:
+    """The same with relu."""
+    return relu.operation.formula(a)
+
+
+@cell
+def lstm_cell(
+    i: Expression, f: Expression, g: Expression, o: Expression, c: Expression
+) -> tuple[Expression, Expression]:
+    """The next state of an LSTM, and its next cell."""
+    kept = p.sigmoid(f) * c + p.sigmoid(i) * p.tanh(g)
+    return p.sigmoid(o) * p.tanh(kept), kept
+
+
+@cell
+def gru_cell(
+    xr: Expression, xz: Expression, xn: Expression,
+    hr: Expression, hz: Expression, hn: Expression, h: Expression,
+) -> Expression:  # fmt: skip
+    """The next state of a GRU, whose gates look at what the state gives apart from what the input gives."""
+    n = p.tanh(xn + p.sigmoid(xr + hr) * hn)
+    return n + p.sigmoid(xz + hz) * (h - n)
+
+
+CELLS = {"RNN_TANH": tanh_cell, "RNN_RELU": relu_cell, "LSTM": lstm_cell, "GRU": gru_cell}
+GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
+"""How many blocks of hidden_size rows the weights of each kind have."""
+
+
+def _specialization(mode: str, dtype: Any) -> Any:
+    operation = CELLS[mode].operation
+    kind = kind_of(BY_NUMPY[dtype], CPU)
+    return operation.specialize((kind,) * len(operation.operands), kind, ())
+
+
+@cache
+def _cell(mode: str, dtype: Any) -> Any:
+    """What kernels are told of a cell; None where they are off."""
+    if not kernels.enabled():
+        return None
+    from ...kernels.nn.rnn_kernel import Cell
+
+    spec = _specialization(mode, dtype)
+    gradient = spec.program.gradient((True,) * len(spec.program.roots), (True,) * len(spec.kinds))
+    return Cell(spec.program, gradient, GATES[mode], mode == "GRU", mode == "LSTM")
+
+
+@cache
+def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
+    """The cell's gradient, written into given arrays, and what it asks for."""
+    spec = _specialization(mode, dtype)
+    wanted = (True,) * len(spec.kinds)
+    return spec.gradient_into(wanted), spec.plans[wanted].gradient
+
+
+def _each_gate(x: Any, count: int) -> Any:
+    """The gates of a step, (batch, gates * hidden), one by one."""
+    return x.reshape(len(x), count, -1).swapaxes(0, 1)
+
+
+def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
+    """All states, cells and gates, step by step with NumPy."""
+    count = GATES[mode]
+    gates = memory.empty(x.shape, x.dtype)
+    states = memory.empty((len(x) + 1, *h.shape), x.dtype)
+    cells = memory.empty(states.shape, states.dtype) if mode == "LSTM" else states[:0]
+    states[0] = h
+    if mode == "LSTM":
+        cells[0] = c
+    into, shift = _specialization(mode, x.dtype).into, 0 if b is None else b
+    for t in range(len(x)):
+        np.matmul(states[t], w.T, out=gates[t])
+        gates[t] += shift
+        if mode == "GRU":
+            operands = (*_each_gate(x[t], count), *_each_gate(gates[t], count), states[t])
+            into(states[t + 1], *operands)
+            continue
+        gates[t] += x[t]
+        if mode == "LSTM":
+            into(states[t + 1], cells[t + 1], *_each_gate(gates[t], count), cells[t])
+        else:
+            into(states[t + 1], gates[t])
+    return states, cells, gates
+
+
+def _forward(mode: str, *arrays: Any) -> tuple:
+    cell = _cell(mode, arrays[0].dtype)
+    found = NotImplemented if cell is None else kernels.nn.rnn.forward(cell, *arrays)
+    return _walk(mode, *arrays) if found is NotImplemented else found
+
+
+@operation(operands="x w b h c", outputs="y last gates apart cells", differentiable=(0, 1))
+def recurrence(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple:
+    """All states and the last cell; and what the gradient wants: gates, those of the input if apart, cells.
+
+    x: (time, batch, gates * hidden), the inputs times weight_ih plus bias_ih. w, b: weight_hh and bias_hh. h, c: the
+        first state (batch, hidden) and cell.
+    """
+    states, cells, gates = _forward(mode, x, w, b, h, c)
+    return states[1:], cells[-1:], gates, x if mode == "GRU" else x[:0], cells
+
+
+@recurrence.gradient
+def _(
+    g_y: Tensor | None,
+    g_last: Tensor | None,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    c: Tensor | None,
+    y: Tensor,
+    gates: Tensor,
+    apart: Tensor,
+    cells: Tensor,
+    mode: str,
+    needs: tuple[bool, ...],
+) -> list[Tensor | None]:
+    if any(v is not None and v._node is not None for v in (g_y, g_last, x, w, b, h, c)):
+        return _recorded_gradient(g_y, g_last, (x, w, b, h, c), mode, needs)
+    time, batch, width = y._array.shape
+    given = None if g_y is None else g_y._array
+    last = None if g_last is None or mode != "LSTM" else g_last._array[0]
+    states = np.concatenate([h._array[None], y._array])
+    slopes, others, *first = _backward(
+        mode, given, last, gates._array, apart._array, states, cells._array, w._array
+    )
+    rows = wrap(slopes.reshape(time * batch, -1), x._kind)
+    before = wrap(states[:-1].reshape(time * batch, width), x._kind)
+    parts = [
+        slopes if others is None else others,
+        mm_(rows.mT, before)._array if needs[1] else None,
+        rows.sum(0)._array if needs[2] else None,
+        *first,
+    ]
+    return [wrap(v, x._kind) if on and v is not None else None for v, on in zip(parts, needs)]
+
+
+def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
+    """The slopes of the state's gates and of the input's (None: the same), of h and of c."""
+    cell = _cell(mode, gates.dtype)
+    found = (
+        NotImplemented if cell is None else kernels.nn.rnn.backward(cell, given, last, gates, *rest)
+    )
+    return _walk_back(mode, given, last, gates, *rest) if found is NotImplemented else found
+
+
+def _walk_back(
+    mode: str, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any, w: Any
+) -> tuple:
+    """The same with NumPy, from the end."""
+    count = GATES[mode]
+    kernel, gradient = _gradient(mode, gates.dtype)
+    asked, shown = gradient.inputs, gradient.outputs
+    slopes = memory.empty(gates.shape, gates.dtype)
+    others = memory.empty(gates.shape, gates.dtype) if mode == "GRU" else None
+    gh = np.zeros_like(states[0])
+    gc = np.zeros_like(gh)  # the slope of the cell, which each step writes anew
+    if last is not None:
+        gc[...] = last
+    rest = memory.empty(gh.shape, gh.dtype)
+    for t in range(len(gates) - 1, -1, -1):
+        if given is not None:
+            gh = gh + given[t]
+        own, targets = _each_gate(gates[t], count), _each_gate(slopes[t], count)
+        outputs: tuple = (states[t + 1],)
+        if mode == "LSTM":
+            operands, outputs, coming = (*own, cells[t]), (states[t + 1], cells[t + 1]), (gh, gc)
+            targets = (*targets, gc)
+        elif mode == "GRU":
+            operands, coming = (*_each_gate(x[t], count), *own, states[t]), (gh,)
+            targets = (*_each_gate(others[t], count), *targets, rest)  # type: ignore[index]
+        else:
+            operands, coming = tuple(own), (gh,)
+        kernel(*targets, *coming, *[operands[i] for i in asked], *[outputs[i] for i in shown])
+        gh = np.matmul(slopes[t], w)
+        if mode == "GRU":
+            gh += rest
+    return slopes, others, gh, gc
+
+
+def _recorded_gradient(
+    g_y: Tensor | None, g_last: Tensor | None, operands: tuple, mode: str, needs: Sequence[bool]
+) -> list[Tensor | None]:
+    """The gradient as a recorded computation: that of the steps one by one."""
+    x, w, b, h, c = operands
+    made = unrolled(x, w, b, h, c, mode)
+    pairs = [(v, g) for v, g in zip(made, (g_y, g_last)) if g is not None and v is not None]
+    wanted = [v for v, on in zip(operands, needs) if on]
+    found = iter(
+        grad(
+            [v for v, _ in pairs],
+            wanted,
+            [g for _, g in pairs],
+            create_graph=True,
+            allow_unused=True,
+        )
+    )
+    return [next(found) if on else None for on in needs]
+
+
+def unrolled(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any]:
+    """`recurrence` as operations of each step."""
+    states, cell = [], c
+    for step in x.unbind(0):
+        h, cell = advance(mode, step, h, cell, w, b)
+        states.append(h)
+    return stack(states), None if cell is None else cell.unsqueeze(0)
+
+
+def advance(mode: str, x: Any, h: Any, c: Any, w: Any, b: Any) -> tuple[Any, Any]:
+    """One step: the next state, and the next cell (None but for an LSTM)."""
+    own = linear(h, w, b)
+    if mode == "GRU":
+        return gru_cell(*x.chunk(3, -1), *own.chunk(3, -1), h), None
+    if mode == "LSTM":
+        return lstm_cell(*(x + own).chunk(4, -1), c)
+    return CELLS[mode](x + own), None
+
+
+def serves(*values: Any) -> bool:
+    """Are these arrays of NumPy of one kind that `recurrence` computes with?"""
+    kind = values[0]._kind
+    return (
+        kind.dtype.name in ("float32", "float64")
+        and kind.xp is np
+        and all(value is None or value._kind is kind for value in values)
+    )
+
+
+__all__ = ["GATES", "advance", "recurrence", "serves"]

@@ -1,0 +1,1 @@
+"""Over dimensions: sums, extremes, moments, norms, softmax, running values, order statistics."""

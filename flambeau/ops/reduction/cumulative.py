@@ -1,0 +1,202 @@
+"""Running sums, products and extremes along a dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core.dtype import bool_, int64
+from ...core.tensor import Tensor, wrap, wrap_dim
+from ...dispatch.inplace import write_result
+from ...dispatch.named import into, named
+from ...dispatch.registry import method, public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
+from ..elementwise.comparison import where
+from ..index.advanced import along, gathered, index_advanced, sibling
+from ..view.permute import flip_
+
+CumMax, CumMin = named("cummax", "values indices"), named("cummin", "values indices")
+
+
+@operation(label="Cumsum")
+def cumsum_(x: Any, dim: int) -> Any:
+    """Running sums."""
+    return kernels.array.scan.running_sum(x, dim)
+
+
+@cumsum_.gradient
+def _(g: Tensor, dim: int) -> Tensor:
+    return backwards(g, dim)
+
+
+def backwards(g: Tensor, dim: int) -> Tensor:
+    """Running sums from the end."""
+    return flip_(cumsum_(flip_(g, (dim,)), dim), (dim,))
+
+
+@operation(label="Cumprod")
+def cumprod_(x: Any, dim: int) -> Any:
+    """Running products."""
+    return kernels.array.scan.running_product(x, dim)
+
+
+@cumprod_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, dim: int) -> Tensor:
+    turned = (x.conj(), y.conj()) if x.dtype.is_complex else (x, y)
+    zeros = x._array == 0
+    if not zeros.any():
+        return backwards(g * turned[1], dim) / turned[0]
+    # A product without its first zero is that of the others; behind the first zero all are zero.
+    first = wrap(zeros & (np.cumsum(zeros, dim) == 1), x._kind.with_dtype(bool_))
+    others = cumprod_(where(first, 1.0, turned[0]), dim)
+    plain = backwards(g * turned[1], dim) / where(x == 0, 1.0, turned[0])
+    return where(first, backwards(g * others, dim), where(x == 0, 0.0, plain))
+
+
+def _complex_logaddexp(a: Any, b: Any) -> Any:
+    larger = np.where(a.real >= b.real, a, b)
+    smaller = np.where(a.real >= b.real, b, a)
+    nothing = np.isneginf(smaller.real)
+    return larger + np.where(nothing, 0, np.log1p(np.exp(np.where(nothing, 0, smaller - larger))))
+
+
+@operation(label="Logcumsumexp")
+def logcumsumexp_(x: Any, dim: int) -> Any:
+    """log of the running sum of exp, without overflow."""
+    if x.dtype.kind != "c":
+        return kernels.array.scan.running_logsumexp(x, dim)
+    result = x.copy()
+    rows = np.moveaxis(result, dim, 0)
+    for i in range(1, len(rows)):
+        rows[i] = _complex_logaddexp(rows[i - 1], rows[i])
+    return np.ascontiguousarray(result)
+
+
+@logcumsumexp_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, dim: int) -> Tensor:
+    def part(size: Tensor) -> Tensor:
+        """The gradient by one sign of g, in logarithms, so that exp(x - y) cannot overflow."""
+        waiting = flip_(logcumsumexp_(flip_(size - outer, (dim,)), dim), (dim,))
+        return (waiting + inner).exp()
+
+    if x.dtype.is_complex:
+        inner, outer = x.conj(), y.conj()
+        return part(g.log())
+    low = -float("inf")
+    inner, outer = x, where(y == low, 0.0, y)  # where nothing has come yet, nothing goes back
+    up = where(g > 0, where(g > 0, g, 1.0).log(), low)
+    down = where(g < 0, where(g < 0, -g, 1.0).log(), low)
+    return part(up) - part(down)
+
+
+def _running(name: str, run: Any, doc: str, example: str) -> Any:
+    def function(
+        input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None
+    ) -> Tensor:
+        x = input if dtype is None else input.to(dtype)
+        at = wrap_dim(dim, x._array.ndim)
+        lifted = x if x._array.ndim else x.reshape(1)
+        result = run(lifted, at)
+        if lifted is not x:
+            result = result.reshape(())
+        if dtype is not None:
+            result = result.to(dtype)
+        return result if out is None else write_out(out, result, name)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{doc}
+
+    Args:
+        input: The tensor.
+        dim: The dimension to walk along.
+        dtype: What to convert to first. Integers and bools give int64 without it.
+        out: Where to write the result.
+
+    Raises:
+        IndexError: There is no such dimension.
+
+    Source: torch.{name}
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.{name}(torch.tensor([1, 2, 3]), 0)
+        {example}
+    """
+
+    def form(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+        if dtype is not None and dtype is not self.dtype:
+            raise RuntimeError(
+                f"Bad in-place call: input tensor dtype {self.dtype.name} and output tensor dtype "
+                f"{dtype.name} should match"
+            )
+        if self.dtype.name == "bool":
+            raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+        return write_result(self, lambda x: function(x, dim).to(self.dtype))
+
+    form.__name__ = form.__qualname__ = f"{name}_"
+    form.__doc__ = f"The in-place form of `{name}`."
+    method()(form)
+    return public(method=True)(function)
+
+
+cumsum = _running("cumsum", cumsum_, "Running sums along a dimension.", "tensor([1, 3, 6])")
+cumprod = _running("cumprod", cumprod_, "Running products along a dimension.", "tensor([1, 2, 6])")
+
+
+@public(method=True)
+def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
+    """log of the running sum of exp along a dimension, without overflow.
+
+    Raises:
+        NotImplementedError: For integers.
+
+    Source: torch.logcumsumexp
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.logcumsumexp(torch.tensor([0., 0.]), 0)
+        tensor([0.0000, 0.6931])
+    """
+    if input.dtype.category < 2:
+        raise NotImplementedError(
+            f'"logcumsumexp_out_cpu" not implemented for {input.dtype.legacy!r}: convert to a '
+            "floating type first"
+        )
+    at = wrap_dim(dim, input._array.ndim)
+    result = logcumsumexp_(input, at) if input._array.ndim else input.clone()
+    return result if out is None else write_out(out, result, "logcumsumexp")
+
+
+def _extreme(name: str, largest: bool, made: Any) -> None:
+    node = sibling(index_advanced, name.capitalize())
+
+    def function(input: Tensor, dim: int, *, out: Any = None) -> Any:
+        if input.dtype.is_complex:
+            raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
+        at = wrap_dim(dim, input._array.ndim)
+        x = input if input._array.ndim else input.reshape(1)
+        found, index = kernels.array.scan.running_extreme(x._array, at, largest)
+        plain = x._node is None
+        values = wrap(found, x._kind) if plain else gathered(x, along(index, at), node)
+        result = made(values, wrap(index, x._kind.with_dtype(int64)))
+        if not input._array.ndim:
+            result = made(*(part.reshape(()) for part in result))
+        return result if out is None else into(out, result, name)
+
+    function.__name__ = function.__qualname__ = name
+    size = "largest" if name == "cummax" else "smallest"
+    function.__doc__ = f"""The {size} element so far along a dimension, and where it stands; nan wins.
+
+    Raises:
+        IndexError: There is no such dimension.
+
+    Source: torch.{name}
+    """
+    public(method=True)(function)
+
+
+_extreme("cummax", True, CumMax)
+_extreme("cummin", False, CumMin)

@@ -1,0 +1,138 @@
+"""Vector norms."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.formula.rowwise import rowwise, wrap_dims
+from ...dispatch.registry import public
+from ...formula import primitive as p
+from ...formula.expression import Expression
+
+Dims = Any
+
+
+@rowwise(label="LinalgVectorNorm")
+def norm2_(x: Expression) -> Expression:
+    """The root of the sum of squares of a row."""
+    return p.sqrt(p.sum(p.square(p.absolute(x))))
+
+
+@norm2_.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    return p.where(p.equal(y, 0), 0, x * (g / y))
+
+
+@rowwise(label="LinalgVectorNorm")
+def norm1_(x: Expression) -> Expression:
+    """The sum of magnitudes of a row."""
+    return p.sum(p.absolute(x))
+
+
+@rowwise(label="LinalgVectorNorm")
+def norm_inf_(x: Expression) -> Expression:
+    """The largest magnitude of a row."""
+    return p.amax(p.absolute(x))
+
+
+@rowwise(label="LinalgVectorNorm")
+def norm_ninf_(x: Expression) -> Expression:
+    """The smallest magnitude of a row."""
+    return p.amin(p.absolute(x))
+
+
+@rowwise(label="LinalgVectorNorm")
+def norm0_(x: Expression) -> Expression:
+    """How many of a row are not zero."""
+    return p.sum(p.where(p.equal(x, 0), 0.0, 1.0))
+
+
+@rowwise(label="LinalgVectorNorm")
+def normp_(x: Expression, order: float = 2.0) -> Expression:
+    """(sum of |x|^order)^(1 / order) of a row."""
+    return p.power(p.sum(p.power(p.absolute(x), order)), p.reciprocal(order))
+
+
+@normp_.gradient
+def _(g: Expression, x: Expression, y: Expression, order: Expression) -> Expression:
+    """0 at zeros, where |x|^order has no slope or an infinite one."""
+    zero, nothing = p.equal(x, 0), p.equal(y, 0)
+    slope = p.sgn(x) * p.power(p.where(zero, 1.0, p.absolute(x)), order - 1)
+    scale = g * p.power(p.where(nothing, 1.0, y), 1 - order)
+    return p.where(p.logical_or(zero, nothing), 0.0, slope * scale)
+
+
+def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:
+    """Raises RuntimeError for integers, and for norms that have no value for no elements."""
+    wanted = x.dtype if dtype is None else dtype
+    if not (wanted.is_floating_point or wanted.is_complex):
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{wanted.legacy}: convert with .float() or pass dtype="
+        )
+    if x._array.size == 0 and (ord < 0 or math.isinf(ord)):
+        dims = wrap_dims(None if dim == () else dim, x._array.ndim)
+        if any(x._array.shape[d] == 0 for d in dims):
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor or "
+                "dimension because the operation does not have an identity"
+            )
+
+
+@public("linalg.vector_norm")
+def vector_norm(
+    x: Tensor,
+    ord: Any = 2,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A vector norm over dimensions: (sum |x|^ord)^(1/ord), or the largest or smallest magnitude.
+
+    Source: torch.linalg.vector_norm
+    """
+    if isinstance(ord, str):
+        raise TypeError(
+            f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str: {ord!r}; "
+            "matrix norms have names"
+        )
+    _check(x, float(ord), dim, dtype)
+    options: dict[str, Any] = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+    named = {2: norm2_, 1: norm1_, 0: norm0_, math.inf: norm_inf_, -math.inf: norm_ninf_}.get(
+        float(ord)
+    )
+    return named(x, **options) if named else normp_(x, parameters=(float(ord),), **options)
+
+
+@public(method=True)
+def norm(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A vector norm (the Frobenius norm of matrices is the 2-norm of their elements).
+
+    Args:
+        p: The order, "fro" for 2, or "nuc" for the sum of a matrix's singular values.
+
+    Source: torch.norm
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.norm(torch.tensor([3., 4.]))
+        tensor(5.)
+    """
+    if p == "nuc":
+        matrix_norm = import_module("flambeau.linalg").matrix_norm
+        return matrix_norm(
+            input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
+        )
+    return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype, out=out)

@@ -1,0 +1,256 @@
+"""Reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.promotion import PromotionKind
+from ...core.tensor import Tensor
+from ...dispatch.formula.rowwise import one_dim, rowwise, wrap_dims
+from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
+from ...formula import primitive as p
+from ...formula.expression import Domain, Expression, length
+from ..elementwise.comparison import eq, ne
+
+Dims = Any
+
+
+@rowwise(label="Sum", kind=PromotionKind.BOOL_TO_LONG)
+def sum_(x: Expression) -> Expression:
+    """The sum of a row."""
+    return p.sum(x)
+
+
+@rowwise(label="Mean")
+def mean_(x: Expression) -> Expression:
+    """The average of a row."""
+    return p.sum(x) / length()
+
+
+@rowwise(label="Prod", kind=PromotionKind.BOOL_TO_LONG)
+def prod_(x: Expression) -> Expression:
+    """The product of a row."""
+    return p.prod(x)
+
+
+@rowwise(kind=PromotionKind.ALWAYS_BOOL)
+def any_(x: Expression) -> Expression:
+    """Is anything in the row true?"""
+    return p.any(x)
+
+
+@rowwise(kind=PromotionKind.ALWAYS_BOOL)
+def all_(x: Expression) -> Expression:
+    """Is everything in the row true?"""
+    return p.all(x)
+
+
+@rowwise(label="Logsumexp", kind=PromotionKind.INT_TO_FLOAT)
+def logsumexp_(x: Expression) -> Expression:
+    """log(sum(exp(x))) of a row, without overflow."""
+    m = p.held(p.amax(p.real(x)))
+    m = p.where(p.isfinite(m), m, 0)
+    return p.log(p.sum(p.exp(x - m))) + m
+
+
+@logsumexp_.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    return g * p.conj(p.exp(x - y))
+
+
+@rowwise(label="Nansum", kind=PromotionKind.BOOL_TO_LONG)
+def nansum_(x: Expression) -> Expression:
+    """The sum of what is not nan."""
+    return p.sum(x if x.domain < Domain.REAL else p.where(p.isnan(x), 0, x))
+
+
+def _floating(name: str, input: Tensor, dtype: Any) -> None:
+    wanted = input.dtype if dtype is None else dtype
+    if not (wanted.is_floating_point or wanted.is_complex):
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {wanted.legacy}: convert with .float() or pass dtype="
+        )
+
+
+@public(method=True)
+def sum(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The sum over dimensions (all, if none are given); integers and bools give int64.
+
+    Raises:
+        IndexError: A dimension is out of range.
+        RuntimeError: One is named twice.
+
+    Source: torch.sum
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.sum(torch.tensor([[1., 2.], [3., 4.]]), 0)
+        tensor([4., 6.])
+    """
+    return sum_.over(input, dim, keepdim, dtype, out)
+
+
+@public(method=True)
+def mean(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The average over dimensions.
+
+    Raises:
+        RuntimeError: The dtype is neither floating nor complex.
+
+    Source: torch.mean
+    """
+    if dtype is not None or input._kind.dtype.category < 2:
+        _floating("mean", input, dtype)
+    return mean_.over(input, dim, keepdim, dtype, out)
+
+
+@public(method=True)
+def nansum(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The sum with nan counted as zero.
+
+    Source: torch.nansum
+    """
+    if input.dtype.is_complex:
+        raise RuntimeError(
+            "nansum on CPU does not support complex inputs: sum the parts, .real and .imag"
+        )
+    return nansum_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
+
+
+@public(method=True)
+def nanmean(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The average of what is not nan.
+
+    Raises:
+        RuntimeError: The dtype is neither floating nor complex.
+
+    Source: torch.nanmean
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nanmean(torch.tensor([1., float("nan"), 4.]))
+        tensor(2.5000)
+    """
+    if input.dtype.category < 2:
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got "
+            f"{input.dtype.legacy}: convert with .float()"
+        )
+    total = nansum(input, dim, keepdim, dtype=dtype)
+    mean = total / sum(eq(input.detach(), input.detach()), dim, keepdim)  # type: ignore[attr-defined, operator]
+    return mean if out is None else write_out(out, mean, "nanmean")
+
+
+@public(method=True)
+def prod(
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The product over one dimension, or of all elements.
+
+    Raises:
+        TypeError: Several dimensions are given.
+
+    Source: torch.prod
+    """
+    one_dim("prod", dim)
+    return prod_.over(input, dim, keepdim, dtype, out)
+
+
+@public(method=True)
+def any(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """Is any element true (not zero)?
+
+    Source: torch.any
+    """
+    return _truth("any", any_, input, dim, keepdim, out)
+
+
+@public(method=True)
+def all(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """Are all elements true (not zero)?
+
+    Source: torch.all
+    """
+    return _truth("all", all_, input, dim, keepdim, out)
+
+
+def _truth(
+    name: str, operation: Any, input: Tensor, dim: Dims, keepdim: bool, out: Tensor | None
+) -> Tensor:
+    """An empty `dim` reduces nothing; uint8 answers in uint8, as it did before there was bool."""
+    nothing = dim in ((), [])
+    result = ne(input, 0) if nothing else operation(input, dim=dim, keepdim=keepdim)
+    if input.dtype.name == "uint8":
+        result = result.to(input.dtype)
+    return result if out is None else write_out(out, result, name)
+
+
+@public("logsumexp", "special.logsumexp", method=True)
+def logsumexp(
+    input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """log(sum(exp(input))) over dimensions, without overflow.
+
+    Source: torch.logsumexp
+    """
+    if input._array.size == 0:  # there is no largest element to take out
+        result = sum(input.exp(), dim, keepdim).log()  # type: ignore[attr-defined]
+        return result if out is None else write_out(out, result, "logsumexp")
+    return logsumexp_(input, dim=dim, keepdim=keepdim, out=out)
+
+
+@operation(label="NoGradient")
+def count_nonzero_(x: Any, axes: Any) -> Any:
+    """How many elements are not zero."""
+    return np.asarray(np.count_nonzero(x, axis=axes), np.int64)
+
+
+@public(method=True)
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+    """How many elements over dimensions are not zero.
+
+    Source: torch.count_nonzero
+    """
+    return count_nonzero_(input, None if dim in (None, (), []) else wrap_dims(dim, input.ndim))

@@ -1,0 +1,172 @@
+"""Variance and standard deviation."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.formula.rowwise import rowwise, wrap_dims
+from ...dispatch.registry import public
+from ...formula import primitive as p
+from ...formula.expression import Expression, length
+
+Dims = Any
+
+
+def _deviation(x: Expression) -> Expression:
+    return x - p.sum(x) / length()
+
+
+def _freedom(correction: object) -> Expression:
+    return p.maximum(length() - correction, 0.0)
+
+
+@rowwise(label="Var")
+def var_(x: Expression, correction: float = 1.0) -> Expression:
+    """The variance of a row, in two passes."""
+    c = _deviation(x)
+    return p.sum(p.real(c * p.conj(c))) / _freedom(correction)
+
+
+@rowwise(label="Std")
+def std_(x: Expression, correction: float = 1.0) -> Expression:
+    """The standard deviation of a row."""
+    c = _deviation(x)
+    return p.sqrt(p.sum(p.real(c * p.conj(c))) / _freedom(correction))
+
+
+@std_.gradient
+def _(g: Expression, x: Expression, y: Expression, correction: Expression) -> Expression:
+    return p.where(p.equal(y, 0), 0, g * (_deviation(x) / (y * _freedom(correction))))
+
+
+@rowwise(label="VarMean")
+def var_mean_(x: Expression, correction: float = 1.0) -> tuple[Expression, Expression]:
+    """The variance and the mean of a row."""
+    return var_.formula(x, correction), p.sum(x) / length()
+
+
+@rowwise(label="StdMean")
+def std_mean_(x: Expression, correction: float = 1.0) -> tuple[Expression, Expression]:
+    """The standard deviation and the mean of a row."""
+    return std_.formula(x, correction), p.sum(x) / length()
+
+
+@std_mean_.gradient
+def _(
+    g: Expression,
+    h: Expression,
+    x: Expression,
+    y: Expression,
+    mean: Expression,
+    correction: Expression,
+) -> Expression:
+    slope = g * (_deviation(x) / (y * _freedom(correction)))
+    return p.where(p.equal(y, 0), 0, slope) + h / length()
+
+
+def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
+    """var(unbiased), var(dim, unbiased) and var(dim, correction=): dims and correction."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        return dim, float(unbiased)
+    return dim, 1.0 if correction is None else float(correction)
+
+
+def _run(
+    name: str,
+    operation: Any,
+    input: Tensor,
+    dim: Dims,
+    unbiased: bool | None,
+    keepdim: bool,
+    correction: float | None,
+    out: Tensor | None = None,
+) -> Any:
+    """Run with the correction that the arguments ask for, old and new ones."""
+    if input.dtype.category < 2:
+        raise RuntimeError(
+            f"{name}: std and var only support floating point and complex dtypes, got "
+            f"{input.dtype}: convert with .float()"
+        )
+    dim, c = _correction(dim, unbiased, correction)
+    if input.__class__ is Tensor:
+        count = 1
+        for d in wrap_dims(None if dim == () else dim, input._array.ndim):
+            count *= input._array.shape[d] if input._array.ndim else 1
+        if c >= count:
+            warnings.warn(
+                f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+                "reduction factor (input numel divided by output numel).",
+                UserWarning,
+                stacklevel=3,
+            )
+    return operation(input, dim=dim, keepdim=keepdim, out=out, parameters=(c,))
+
+
+@public(method=True)
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The variance: squared distances from the mean, summed and divided by n - correction.
+
+    Source: torch.var
+    """
+    return _run("var", var_, input, dim, unbiased, keepdim, correction, out)
+
+
+@public(method=True)
+def std(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The standard deviation: the root of `var`.
+
+    Source: torch.std
+    """
+    return _run("std", std_, input, dim, unbiased, keepdim, correction, out)
+
+
+@public()
+def var_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Variance and mean.
+
+    Source: torch.var_mean
+    """
+    return _run("var_mean", var_mean_, input, dim, unbiased, keepdim, correction)
+
+
+@public()
+def std_mean(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean.
+
+    Source: torch.std_mean
+    """
+    return _run("std_mean", std_mean_, input, dim, unbiased, keepdim, correction)

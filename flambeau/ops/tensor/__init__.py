@@ -1,0 +1,1 @@
+"""The tensor itself: conversion, copies, exchange with others, printing."""

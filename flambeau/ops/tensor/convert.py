@@ -1,0 +1,377 @@
+"""Conversions: other dtypes, devices and memory formats, copies, and what is written to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...autograd.mode import mode
+from ...core import tensor as handle
+from ...core.device import CPU, resolve, transfer
+from ...core.device import device as Device
+from ...core.dtype import DTYPES, dtype
+from ...core.dtype import dtype as _dtype
+from ...core.kind import kind_of
+from ...core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
+from ...core.layout import is_contiguous as is_laid_out
+from ...core.promotion import result_dtype
+from ...core.tensor import Tensor, wrap
+from ...dispatch.registry import method, public
+from ...dispatch.rule.rule_operation import Operation, operation
+
+
+@operation(label="ToCopy")
+def to_copy(x: Any, target: Any, format: Any = None) -> Any:
+    """The values in another dtype."""
+    if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
+        x = x.real
+    if format is None and x.size <= _FEW and x.flags.forc:
+        return x.astype(target)
+    return copy_of(x, target, format)
+
+
+@to_copy.gradient
+def _(g: Tensor) -> Tensor:
+    return g  # the engine casts it back
+
+
+_FEW = 4096
+"""Elements up to which NumPy copies without further question."""
+
+
+@operation(label="Clone")
+def clone_(x: Any, format: Any = None) -> Any:
+    """A copy."""
+    if format is None and x.size <= _FEW and x.flags.forc:
+        return x.copy(order="K")
+    return copy_of(x, x.dtype, format)
+
+
+@clone_.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
+@public(method=True)
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy with the same history.
+
+    Args:
+        memory_format: How the copy lies in memory; by default as `input` does, without its gaps.
+
+    Raises:
+        RuntimeError: The memory format is of another rank.
+
+    Source: torch.clone
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(1, 2, 3, 4).clone(memory_format=torch.channels_last).stride()
+        (24, 1, 8, 2)
+    """
+    if memory_format is None:
+        return clone_(input)
+    check_memory_format("clone", memory_format, input._array.ndim)
+    return clone_(input, memory_format)
+
+
+@method()
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """In another dtype, on another device or in another memory format; itself if nothing changes.
+
+    Args:
+        args: A dtype, a device, a device and a dtype, or a tensor to be like; then non_blocking
+            and copy.
+        non_blocking: A copy from page-locked memory to an accelerator need not be waited for.
+        copy: Give a copy even so.
+        memory_format: How the result is to lie in memory.
+
+    Raises:
+        TypeError: The arguments are in no such order.
+        RuntimeError: The device is not there, or the memory format is of another rank.
+
+    Source: torch.Tensor.to
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(2).to(torch.int64)
+        tensor([1, 1])
+    """
+    plain = not (dtype or device or copy or memory_format)
+    if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
+        return self if args[0] is self._kind.dtype else to_copy(self, args[0].numpy)
+    if args:
+        dtype, device, non_blocking, copy = _sorted_out(args, dtype, device, non_blocking, copy)
+    if non_blocking.__class__ is not bool or copy.__class__ is not bool:
+        raise _bad_target(args or (non_blocking, copy))
+    if dtype is not None and dtype.__class__ is not _dtype:
+        dtype = _dtype_of(dtype, args or (dtype,))
+    return converted(self, dtype, device, non_blocking, copy, memory_format)
+
+
+def _sorted_out(args: tuple, dtype: Any, device: Any, non_blocking: Any, copy: Any) -> tuple:
+    """dtype, device, non_blocking and copy of a call of `to` with positional arguments."""
+    first, *flags = args
+    if isinstance(first, Tensor):
+        if dtype is not None or device is not None:
+            raise _bad_target(args)
+        dtype, device = first.dtype, first.device
+    elif isinstance(first, (_dtype, type)):
+        if dtype is not None or device is not None:
+            raise _bad_target(args)
+        dtype = first
+    elif first is None or isinstance(first, (str, int, Device)):
+        if device is not None or isinstance(first, bool):
+            raise _bad_target(args)
+        device = first
+        if flags and not isinstance(flags[0], bool):
+            if dtype is not None:
+                raise _bad_target(args)
+            dtype = flags.pop(0)
+    else:
+        raise _bad_target(args)
+    if len(flags) > 2:
+        raise _bad_target(args)
+    return dtype, device, *(*flags, *(non_blocking, copy)[len(flags) :])
+
+
+def _bad_target(args: tuple) -> TypeError:
+    given = ", ".join(type(item).__name__ for item in args)
+    return TypeError(
+        f"to() received an invalid combination of arguments - got ({given}), but expected a "
+        "torch.dtype, a device, a device and a dtype, or a Tensor; then non_blocking and copy (bools)"
+    )
+
+
+def _dtype_of(given: Any, args: tuple) -> Any:
+    """A Python type as the dtype it stands for."""
+    if given is bool:
+        return DTYPES["bool"]
+    if given is int:
+        return DTYPES["int64"]
+    if given is float:
+        return DTYPES["float64"]
+    raise _bad_target(args)
+
+
+def converted(
+    self: Tensor,
+    dtype: Any,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """What `Tensor.to` gives once its arguments are sorted out."""
+    if memory_format is not None:
+        check_memory_format("to", memory_format, self._array.ndim)
+        if memory_format is preserve_format:
+            memory_format = None
+    result = self
+    if device is not None:
+        target = resolve(device)
+        if target is not self._kind.device:
+            result = _move(self, target, self._kind.device, non_blocking)
+    if dtype is not None and dtype is not result._kind.dtype:
+        return to_copy(result, dtype.numpy, memory_format)
+    if memory_format in CHANNELS_LAST and not is_laid_out(result._array, memory_format):
+        copy = True
+    elif result is not self:
+        copy = False
+    return clone_(result, memory_format) if copy else result
+
+
+class _Moving(Operation):
+    """An operation whose result is on another device than its operand."""
+
+    def finish(self, values: Any, tensors: Any, options: tuple) -> Tensor:
+        source = tensors[0]
+        result = wrap(values, kind_of(source._kind.dtype, options[0]))
+        if mode.recording and source._node is not None:
+            self.record([result], tensors, (source._node,), options)
+        return result
+
+
+def _moved(x: Any, target: Device, source: Device, non_blocking: bool) -> Any:
+    """The values on another device."""
+    return transfer(x, source, target, non_blocking)
+
+
+_move = _Moving(_moved, "x", False, "ToCopy", None)
+
+
+@_move.gradient
+def _(g: Tensor, source: Device) -> Tensor:
+    return converted(g, None, source)
+
+
+def _conversion(name: str, target: Any) -> None:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is not None:
+            check_memory_format(name, memory_format, self._array.ndim)
+            return converted(self, target, memory_format=memory_format)
+        return self if self._kind.dtype is target else to_copy(self, target.numpy)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The values as {target}.\n\n    Source: torch.Tensor.{name}\n    "
+    method(name)(convert)
+
+
+for _name, _target in {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "bfloat16": "bfloat16",
+    "int": "int32",
+    "long": "int64",
+    "short": "int16",
+    "char": "int8",
+    "byte": "uint8",
+    "bool": "bool",
+    "cfloat": "complex64",
+    "cdouble": "complex128",
+}.items():
+    _conversion(_name, DTYPES[_target])
+
+
+@method()
+def chalf(self: Tensor, *, memory_format: Any = preserve_format) -> Tensor:
+    """Complex numbers of two float16 are not supported.
+
+    Raises:
+        NotImplementedError: Always.
+
+    Source: torch.Tensor.chalf
+    """
+    raise NotImplementedError(
+        "chalf(): there is no torch.complex32 here, as NumPy has no such numbers; use cfloat()"
+    )
+
+
+@method()
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """In another tensor's dtype and on its device.
+
+    Raises:
+        TypeError: `other` is no tensor.
+
+    Source: torch.Tensor.type_as
+    """
+    if not isinstance(other, Tensor):
+        raise TypeError(  # type: ignore[unreachable]
+            f"type_as(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+        )
+    return converted(self, other.dtype, other.device)
+
+
+@method()
+def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
+    """On the CPU.
+
+    Source: torch.Tensor.cpu
+    """
+    return converted(self, None, CPU, memory_format=memory_format)
+
+
+@method()
+def cuda(
+    self: Tensor,
+    device: Any = None,
+    non_blocking: bool = False,
+    memory_format: Any = preserve_format,
+) -> Tensor:
+    """On a CUDA device.
+
+    Args:
+        device: Which one; the current one by default.
+        non_blocking: A copy from page-locked memory need not be waited for.
+        memory_format: How the result is to lie in memory.
+
+    Raises:
+        RuntimeError, AssertionError: There is no such device.
+
+    Source: torch.Tensor.cuda
+    """
+    place = "cuda" if device is None else device
+    return converted(self, None, place, non_blocking, memory_format=memory_format)
+
+
+@method()
+def detach(self: Tensor) -> Tensor:
+    """The same memory without history.
+
+    Source: torch.Tensor.detach
+    """
+    result = handle.make(self._array, self._kind, None, self._cell, self)
+    result._base = None  # writes to it are no part of this tensor's history
+    return result
+
+
+@method()
+def detach_(self: Tensor) -> Tensor:
+    """Drop the history in place."""
+    if self._base is not None:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
+            "(DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP "
+            "buckets, and hence detach_() cannot be called on these gradients."
+        )
+    self._node = None
+    return self
+
+
+@public()
+def result_type(tensor: Any, other: Any) -> dtype:
+    """The dtype that an operation on these operands would give.
+
+    Args:
+        tensor: A tensor or a number.
+        other: A tensor or a number.
+
+    Raises:
+        RuntimeError: The two do not promote.
+        TypeError: One is neither.
+
+    Source: torch.result_type
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
+        torch.float32
+    """
+    both = (tensor, other)
+    return result_dtype(
+        [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
+        [x.dtype for x in both if isinstance(x, Tensor) and not x.ndim],
+        [x for x in both if not isinstance(x, Tensor)],
+    )
+
+
+def _question(name: str, ask: Callable[[Tensor], Any], text: str, is_method: bool = False) -> None:
+    """Define a function that asks one thing of a tensor."""
+
+    def function(input: Tensor) -> Any:
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
+        return ask(input)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{text}\n\n    Source: torch.{name}\n    "
+    public(name, method=is_method)(function)
+
+
+_question("is_floating_point", Tensor.is_floating_point, "Is the dtype a floating-point one?")
+_question("is_complex", Tensor.is_complex, "Is the dtype complex?")
+_question("is_signed", Tensor.is_signed, "Can the dtype hold negative numbers?")
+_question("numel", Tensor.numel, "The number of elements.")
+_question("is_nonzero", Tensor.__bool__, "Is the one element of a tensor not zero?", True)

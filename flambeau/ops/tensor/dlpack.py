@@ -1,0 +1,169 @@
+"""DLPack: capsules are made and read by the array libraries; bfloat16, which NumPy lacks, travels
+as uint16 and has its type corrected in the capsule.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+from typing import Any
+
+import numpy as np
+
+from ...core.device import CPU, resolve
+from ...core.dtype import BY_NUMPY, bfloat16
+from ...core.dtype import from_numpy as numpy_dtype
+from ...core.kind import kind_of
+from ...core.memory import foreign
+from ...core.tensor import Tensor, wrap
+from ...dispatch.registry import public
+
+
+class DLDeviceType(enum.IntEnum):
+    """The types of device that DLPack numbers, as far as tensors can be there.
+
+    Source: torch.utils.dlpack.DLDeviceType
+    """
+
+    kDLCPU = 1
+    kDLCUDA = 2
+    kDLCUDAHost = 3
+
+
+UINT, BFLOAT = 1, 4
+"""DLPack's codes of the two types of elements that are mistaken for each other on purpose."""
+
+# Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
+# a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
+_CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+
+
+def _code_of(capsule: Any) -> Any:
+    """The byte of a capsule that holds its elements' type.
+
+    Raises:
+        RuntimeError: It is no DLPack capsule, or was used up.
+    """
+    valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
+    valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
+    pointer.restype = ctypes.c_void_p
+    for name, offset in _CODE_AT.items():
+        if valid(capsule, name):
+            start: Any = pointer(capsule, name)
+            return ctypes.c_uint8.from_address(start + offset)
+    raise RuntimeError(
+        "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
+        "once, so you might have already constructed a tensor from it once."
+    )
+
+
+def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: bool | None) -> Any:
+    """What ``Tensor.__dlpack__`` gives."""
+    if x._node is not None:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream is not None and not isinstance(stream, int):
+        raise TypeError("stream must be ``int`` or ``none``")
+    if x._kind.device is CPU:
+        assert stream is None, "stream should be None on cpu."  # PyTorch's type of error
+    if dl_device is not None and tuple(dl_device) != x.__dlpack_device__():  # type: ignore[attr-defined]
+        if copy is False:
+            raise ValueError(
+                f"cannot move tensor from {x.device} to {dl_device} without copying: copy=False"
+            )
+        x, copy = x.to(_device(dl_device)), None  # type: ignore[attr-defined]
+    array, half = x._array, x._kind.dtype is bfloat16
+    options = {"stream": stream, "max_version": max_version}
+    if copy:
+        array = array.copy(order="K")
+    capsule = (array.view(np.uint16) if half else array).__dlpack__(**options)
+    if half:
+        _code_of(capsule).value = BFLOAT
+    return capsule
+
+
+def _device(dl_device: tuple[Any, int]) -> Any:
+    number, index = dl_device
+    if number == DLDeviceType.kDLCUDA:
+        return resolve(f"cuda:{index}")
+    if number != DLDeviceType.kDLCPU:
+        raise ValueError(f"Unsupported device_type: {int(number)}; tensors live on CPU and CUDA")
+    return CPU
+
+
+class _Producer:
+    """A capsule, or an object that gives one, as NumPy wants it: without bfloat16."""
+
+    def __init__(self, source: Any):
+        self.source, self.half = source, False
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        if hasattr(self.source, "__dlpack_device__"):
+            number, index = self.source.__dlpack_device__()
+            return int(number), index
+        return DLDeviceType.kDLCPU, 0
+
+    def __dlpack__(self, **options: Any) -> Any:
+        capsule = self.source
+        if hasattr(capsule, "__dlpack__"):
+            try:
+                capsule = self.source.__dlpack__(**options)
+            except TypeError:  # a producer of the protocol's first version
+                capsule = self.source.__dlpack__()
+        code = _code_of(capsule)
+        if code.value == BFLOAT:
+            code.value, self.half = UINT, True
+        return capsule
+
+
+@public()
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's array, or of a DLPack capsule.
+
+    Args:
+        ext_tensor: An object with ``__dlpack__``, or a capsule, which can be used once.
+        device: Where the tensor is to be.
+        copy: True asks for a copy, False for an error where one is needed.
+
+    Raises:
+        RuntimeError: It is nothing of these, or the capsule was used up.
+        BufferError: The producer cannot export it.
+
+    Source: torch.from_dlpack
+
+    Example:
+        >>> import numpy as np, flambeau as torch
+        >>> array = np.zeros(2)
+        >>> torch.from_dlpack(array)[0] = 5
+        >>> array
+        array([5., 0.])
+    """
+    producer = _Producer(ext_tensor)
+    number, _index = producer.__dlpack_device__()
+    place = _device((number, _index)) if number != DLDeviceType.kDLCUDAHost else CPU
+    kind = kind_of(bfloat16, place)
+    array = kind.xp.from_dlpack(producer)
+    if producer.half:
+        array = array.view(bfloat16.numpy)
+    if array.strides and min(array.strides) < 0:
+        raise ValueError(
+            "At least one stride in the given array is negative, and tensors with negative strides "
+            "are not currently supported. (You can probably work around this by making a copy.)"
+        )
+    if copy:
+        array = array.copy()
+    found = BY_NUMPY[array.dtype] if place is not CPU else numpy_dtype(array.dtype)
+    result = wrap(foreign(array) if place is CPU else array, kind_of(found, place))
+    if device is not None and resolve(device) is not place:
+        if copy is False:
+            raise ValueError(f"cannot move tensor from {place} to {device} without copying")
+        return result.to(device)  # type: ignore[attr-defined]
+    return result
+
+
+@public()
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule on a tensor's memory.
+
+    Source: torch.utils.dlpack.to_dlpack
+    """
+    return tensor.__dlpack__()  # type: ignore[attr-defined]

@@ -1,0 +1,240 @@
+"""Views by strides, what lies at a place of memory, and the memory itself: contiguous, resize_."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
+from ...core.layout import is_contiguous as is_laid_out
+from ...core.tensor import Tensor, element_strides, wrap
+from ...dispatch.registry import method, public
+from ...dispatch.rule.rule_operation import operation
+from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
+
+
+def storage_of(x: Tensor) -> Any:
+    """All the memory that x and its views share, as one dimension."""
+    root = x._root()._array
+    span = 1 + sum((n - 1) * step // root.itemsize for n, step in zip(root.shape, root.strides))
+    return strided_view(root, (span if root.size else 0,), (root.itemsize,))
+
+
+def at_strides(flat: Any, shape: tuple[int, ...], steps: tuple[int, ...], offset: int) -> Any:
+    """A view of one-dimensional memory by sizes, strides and offset in elements."""
+    if 0 in shape:
+        return flat[:0].reshape(shape) if flat.size else np.empty(shape, flat.dtype)
+    return strided_view(flat[offset:], shape, tuple(n * flat.itemsize for n in steps))
+
+
+@view_operation("AsStrided")
+def as_strided_(x: Any, flat: Any, own: tuple, wanted: tuple) -> Any:
+    """A view of the memory `flat`; `own` and `wanted` are (shape, strides, offset) in elements."""
+    return at_strides(flat, *wanted)
+
+
+@as_strided_.gradient
+def _(g: Tensor, flat: Any, own: tuple, wanted: tuple) -> Tensor:
+    return laid(g, flat.size, wanted, own)
+
+
+@operation
+def laid(g: Any, size: int, source: tuple, target: tuple) -> Any:
+    """`g` added up in zeroed memory where `source` looks, and read where `target` does."""
+    flat = np.zeros(size, g.dtype)
+    where = at_strides(np.arange(size), *source)
+    np.add.at(flat, where, g)
+    return at_strides(flat, *target).copy()
+
+
+@laid.gradient
+def _(g: Tensor, size: int, source: tuple, target: tuple) -> Tensor:
+    return laid(g, size, target, source)
+
+
+@public(method=True)
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A view by sizes, strides and offset in the memory that the tensor and its views share.
+
+    Raises:
+        RuntimeError: It would reach outside that memory.
+
+    Source: torch.as_strided
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.as_strided(torch.arange(4), (3, 2), (1, 1))
+        tensor([[0, 1],
+                [1, 2],
+                [2, 3]])
+    """
+    shape, steps = sizes_of((size,)), sizes_of((stride,))
+    own = input._array.shape, element_strides(input._array), input.storage_offset()
+    offset = own[2] if storage_offset is None else storage_offset
+    if len(shape) != len(steps):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(n < 0 for n in steps):
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(steps)}"
+        )
+    if any(n < 0 for n in shape):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(steps)}"
+        )
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    flat = storage_of(input)
+    reach = offset + sum((n - 1) * step for n, step in zip(shape, steps)) + 1
+    if 0 not in shape and reach > flat.size:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and "
+            f"itemsize {flat.itemsize} requiring a storage size of {reach * flat.itemsize} are out "
+            f"of bounds for storage of size {flat.nbytes}"
+        )
+    return as_strided_(input, flat, own, (shape, steps, offset))
+
+
+@operation(label="Clone")
+def contiguous_(x: Any, format: Any = contiguous_format) -> Any:
+    """A copy in row-major order, or with the channels last."""
+    plain = format is contiguous_format
+    return kernels.array.copy.contiguous(x) if plain else copy_of(x, x.dtype, format)
+
+
+@contiguous_.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
+@method()
+def contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> Tensor:
+    """Itself if its elements lie in row-major order (or the given one), else a copy that does.
+
+    Raises:
+        RuntimeError: The memory format is of another rank, or is preserve_format.
+
+    Source: torch.Tensor.contiguous
+    """
+    if memory_format is contiguous_format:
+        return self if self._array.flags.c_contiguous else contiguous_(self)
+    check_memory_format("contiguous", memory_format, self._array.ndim)
+    if is_laid_out(self._array, memory_format):
+        return self
+    if memory_format is preserve_format:
+        raise RuntimeError(
+            "preserve memory format is unsupported by the contiguous operator: use clone()"
+        )
+    return contiguous_(self, memory_format)
+
+
+@method()
+def is_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> bool:
+    """Do the elements lie in row-major order (or the given one) without gaps?
+
+    Source: torch.Tensor.is_contiguous
+    """
+    if memory_format is contiguous_format:
+        return self._array.flags.c_contiguous
+    check_memory_format("is_contiguous", memory_format)
+    return is_laid_out(self._array, memory_format)
+
+
+@method()
+def resize_(self: Tensor, *sizes: Any) -> Tensor:
+    """Another shape, in place: of the same memory if it is large enough, else of more.
+
+    What is new is not initialised. Other views of the memory stay as they are; more memory than there
+    was is not shared with them.
+
+    Raises:
+        RuntimeError: It requires grad, or a size is negative.
+
+    Source: torch.Tensor.resize_
+    """
+    shape = sizes_of(sizes)
+    if self._node is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    if min(shape, default=0) < 0:
+        raise RuntimeError(f"numel: integer multiplication overflow: got the sizes {list(shape)}")
+    if self._array.shape == shape:
+        return self
+    flat, offset, size = storage_of(self), self.storage_offset(), math.prod(shape)
+    if offset + size <= flat.size:
+        self._array = flat[offset : offset + size].reshape(shape)
+        return self
+    whole = np.zeros(offset + size, flat.dtype)
+    whole[: flat.size] = flat
+    memory = wrap(whole, self._kind)
+    self._array, self._cell = whole[offset:].reshape(shape), memory._cell
+    self._base = memory if offset else None
+    return self
+
+
+@public(method=True)
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """`resize_` to another tensor's shape.
+
+    Source: torch.Tensor.resize_as_
+    """
+    return resize_(self, the_template._array.shape)
+
+
+@method()
+def _scatter_place(self: Tensor, shape: tuple[int, ...], place: Any) -> Tensor:
+    """Zeros of a base's shape with this tensor where a view of it lies."""
+    return put_place(self, place, shape)
+
+
+@operation
+def put_place(g: Any, place: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros with `g` at a place of memory."""
+    whole, part = place.memory()
+    np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
+    return whole
+
+
+@put_place.gradient
+def _(g: Tensor, place: Any, shape: tuple[int, ...]) -> Tensor:
+    return take_place(g, place)
+
+
+@operation
+def take_place(g: Any, place: Any) -> Any:
+    """What lies at a place of memory."""
+    whole, part = place.memory()
+    np.copyto(whole, g)
+    return part.copy()
+
+
+@take_place.gradient
+def _(g: Tensor, place: Any, shape_g: tuple[int, ...]) -> Tensor:
+    return put_place(g, place, shape_g)
+
+
+@operation
+def without_place(g: Any, place: Any) -> Any:
+    """`g` with zeros at a place of memory."""
+    whole, part = place.memory()
+    np.copyto(whole, g)
+    part[...] = 0
+    return whole
+
+
+@without_place.gradient
+def _(g: Tensor, place: Any) -> Tensor:
+    return without_place(g, place)
+
+
+method("_take_place")(lambda self, place: take_place(self, place))
+
+
+@method()
+def _put_place(self: Tensor, place: Any, part: Tensor | None) -> Tensor:
+    """This tensor with a place of it exchanged for `part` (None: zeros)."""
+    rest = without_place(self, place)
+    return rest if part is None else rest + put_place(part, place, self._array.shape)

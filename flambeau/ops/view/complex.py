@@ -1,0 +1,118 @@
+"""Real and imaginary parts of complex tensors as views of their memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.kind import kind_of
+from ...core.tensor import Tensor, element_strides
+from ...dispatch.registry import public
+from ...dispatch.rule.view_operation import strided_view, view_operation
+from .slice import select_
+
+
+@view_operation("ViewAsReal")
+def view_as_real_(x: Any) -> Any:
+    """Real and imaginary parts as a last dimension of size 2."""
+    part = x.real
+    return strided_view(part, (*x.shape, 2), (*x.strides, part.itemsize))
+
+
+@view_as_real_.gradient
+def _(g: Tensor) -> Tensor:
+    return view_as_complex(g.contiguous())
+
+
+@view_operation("ViewAsComplex")
+def view_as_complex_(x: Any) -> Any:
+    """A last dimension of size 2 as complex numbers."""
+    target = np.result_type(x.dtype, np.complex64)
+    if x.size == 0:
+        return np.zeros(x.shape[:-1], target)
+    pair = strided_view(x, (2,), (x.itemsize,)).view(target)
+    return strided_view(pair, x.shape[:-1], x.strides[:-1])
+
+
+@view_as_complex_.gradient
+def _(g: Tensor) -> Tensor:
+    return view_as_real(g)
+
+
+def _retyped(result: Tensor, dtype: Any) -> Tensor:
+    result._kind = kind_of(dtype, result.device)
+    if result._node is not None:
+        result._node.kind = result._kind
+    return result
+
+
+@public()
+def view_as_real(input: Tensor) -> Tensor:
+    """Real and imaginary parts as a last dimension of size 2.
+
+    Raises:
+        RuntimeError: It is not complex.
+
+    Source: torch.view_as_real
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.view_as_real(torch.tensor([1 + 2j]))
+        tensor([[1., 2.]])
+    """
+    if not input._kind.dtype.is_complex:
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return _retyped(view_as_real_(input), input.dtype.to_real())
+
+
+@public()
+def view_as_complex(input: Tensor) -> Tensor:
+    """A last dimension of size 2 as complex numbers.
+
+    Raises:
+        RuntimeError: It is not float32 or float64, or its memory is not made of pairs.
+
+    Source: torch.view_as_complex
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.view_as_complex(torch.tensor([[1., 2.]]))
+        tensor([1.+2.j])
+    """
+    if input.dtype.name not in ("float32", "float64"):
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor "
+            f"of scalar type: {input.dtype.legacy}"
+            + (" (complex32 does not exist here)" if input.dtype.name == "float16" else "")
+        )
+    shape, strides = input._array.shape, element_strides(input._array)
+    if not shape:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if strides[-1] != 1:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if any(n % 2 for n in strides[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if input.storage_offset() % 2:
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
+    return _retyped(view_as_complex_(input), input.dtype.to_complex())
+
+
+def _part(name: str, index: int, label: str) -> None:
+    def get(input: Tensor) -> Tensor:
+        if input._kind.dtype.is_complex:
+            return select_(view_as_real(input), input._array.ndim, index)
+        if index:
+            raise RuntimeError(f"{name} is not implemented for tensors with non-complex dtypes.")
+        return input
+
+    get.__doc__ = f"The {label} part, a view.\n\n    Source: torch.{name}\n    "
+    get.__name__ = get.__qualname__ = name
+    public(name)(get)
+    setattr(Tensor, name, property(get))
+
+
+_part("real", 0, "real")
+_part("imag", 1, "imaginary")

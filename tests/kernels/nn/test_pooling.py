@@ -1,0 +1,178 @@
+"""Pooling against loops over windows in plain Python and against transposes by definition, with
+guard zones."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from flambeau import kernels
+
+pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
+SEEDS = np.random.SeedSequence(20263).generate_state(24)
+
+
+class Case:
+    """A random window over random planes."""
+
+    def __init__(self, seed, dilated=True):
+        self.rng = rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 4))
+        draw = lambda low, high: tuple(int(v) for v in rng.integers(low, high, n))  # noqa: E731
+        size, stride, dilation = draw(1, 4), draw(1, 4), draw(1, 3 if dilated else 2)
+        before = tuple(int(rng.integers(0, k // 2 + 1)) for k in size)
+        self.window = size, stride, dilation, before, before
+        reach = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
+        spare = rng.integers(0, (60, 20, 6)[n - 1], n)
+        self.sizes = tuple(int(r + v) for r, v in zip(reach, spare))
+        self.counts = tuple(
+            (m + 2 * p - r) // s + 1 for m, p, r, s in zip(self.sizes, before, reach, stride)
+        )
+        self.lead = draw(1, 4)
+
+    def seen(self, place):
+        """The flattened places that the window sees from one of its places."""
+        size, stride, dilation, before, _ = self.window
+        for tap in itertools.product(*map(range, size)):
+            at = [u * s + t * d - p for u, s, t, d, p in zip(place, stride, tap, dilation, before)]
+            if all(0 <= i < m for i, m in zip(at, self.sizes)):
+                yield int(np.ravel_multi_index(at, self.sizes))
+
+    def places(self):
+        return itertools.product(*map(range, self.counts))
+
+
+def enclosed(values):
+    memory = np.full(values.size + 128, np.nan, values.dtype)
+    inside = memory[64 : 64 + values.size].reshape(values.shape)
+    inside[:] = values
+    return inside
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_places_of_maxima(seed, dtype):
+    from flambeau.kernels.nn import pooling
+
+    case = Case(seed)
+    x = enclosed(case.rng.integers(-9, 9, (*case.lead, *case.sizes)).astype(dtype))
+    x[case.rng.random(x.shape) < 0.1] = -np.inf
+    values, found = pooling.largest(x, case.window, case.counts)
+    planes = x.reshape(-1, math.prod(case.sizes))
+    for plane, places, tops in zip(
+        planes, found.reshape(-1, *case.counts), values.reshape(-1, *case.counts)
+    ):
+        for place in case.places():
+            seen = list(case.seen(place))
+            assert places[place] == seen[int(plane[seen].argmax())]  # the first of equal ones
+            assert tops[place] == plane[seen].max()
+
+
+def test_nan_is_largest():
+    from flambeau.kernels.nn import pooling
+
+    x = np.array([[1, np.nan, 3, np.inf, np.nan, 0]], "f4")
+    window = ((3,), (3,), (1,), (0,), (0,))
+    values, places = pooling.largest(x, window, (2,))
+    assert places.tolist() == [[1, 4]]
+    assert np.isnan(values).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_means_and_their_transpose(seed, dtype):
+    from flambeau.kernels.nn import pooling
+
+    case = Case(seed, dilated=False)
+    planes = math.prod(case.lead)
+    x = enclosed(case.rng.standard_normal((*case.lead, *case.sizes)).astype(dtype))
+    g = enclosed(case.rng.standard_normal((*case.lead, *case.counts)).astype(dtype))
+    divisor = case.rng.integers(1, 9, case.counts)
+    mean = pooling.averaged(x, case.window, case.counts, divisor).reshape(planes, *case.counts)
+    back = pooling.shared(g, case.window, case.counts, divisor, case.sizes)
+    expected_back = np.zeros((planes, math.prod(case.sizes)))
+    flat = x.reshape(planes, -1).astype(np.float64)
+    for place in case.places():
+        seen = list(case.seen(place))
+        expected = flat[:, seen].sum(1) / divisor[place]
+        assert np.abs(mean[(slice(None), *place)] - expected).max() <= 20 * np.finfo(dtype).eps
+        share = g.reshape(planes, *case.counts)[(slice(None), *place)] / divisor[place]
+        expected_back[:, seen] += share[:, None]
+    scale = 20 * np.finfo(dtype).eps * (1 + np.abs(expected_back).max())
+    assert np.abs(back.reshape(planes, -1) - expected_back).max() <= scale
+
+
+class Parts(Case):
+    """Random planes cut into parts, which overlap where sizes do not divide."""
+
+    def __init__(self, seed):
+        self.rng = rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 4))
+        draw = lambda high: tuple(int(v) for v in rng.integers(1, high, n))  # noqa: E731
+        self.sizes, self.counts = draw((90, 24, 9)[n - 1]), draw((40, 24, 7)[n - 1])
+        self.lead = tuple(int(v) for v in rng.integers(1, 4, 2))
+
+    def seen(self, place):
+        cut = [
+            range(math.floor(u * m / k), math.ceil((u + 1) * m / k))
+            for u, m, k in zip(place, self.sizes, self.counts)
+        ]
+        for at in itertools.product(*cut):
+            yield int(np.ravel_multi_index(at, self.sizes))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_parts(seed, dtype):
+    from flambeau.kernels.nn import pooling
+
+    case = Parts(seed)
+    planes = math.prod(case.lead)
+    x = enclosed(case.rng.standard_normal((*case.lead, *case.sizes)).astype(dtype))
+    g = enclosed(case.rng.standard_normal((*case.lead, *case.counts)).astype(dtype))
+    values, found = pooling.largest_of_parts(x, case.counts)
+    mean = pooling.averaged_of_parts(x, case.counts).reshape(planes, *case.counts)
+    back = pooling.shared_of_parts(g, case.counts, case.sizes).reshape(planes, -1)
+    flat = x.reshape(planes, -1).astype(np.float64)
+    shares = np.zeros_like(flat)
+    for place in case.places():
+        seen, at = list(case.seen(place)), (slice(None), *place)
+        best = np.array(seen)[flat[:, seen].argmax(1)]
+        assert (found.reshape(planes, *case.counts)[at] == best).all()
+        assert (values.reshape(planes, *case.counts)[at] == flat[range(planes), best]).all()
+        assert np.abs(mean[at] - flat[:, seen].mean(1)).max() <= 20 * np.finfo(dtype).eps
+        shares[:, seen] += g.reshape(planes, *case.counts)[at][:, None] / len(seen)
+    scale = 20 * np.finfo(dtype).eps * (1 + np.abs(shares).max())
+    assert np.abs(back - shares).max() <= scale
+
+
+def test_taking_and_spreading():
+    from flambeau.kernels.nn import pooling
+
+    rng = np.random.default_rng(2)
+    x, g = enclosed(rng.standard_normal((3, 4, 50))), enclosed(rng.standard_normal((3, 4, 70)))
+    places = rng.integers(0, 50, (3, 4, 70))
+    assert (pooling.taken(x, places) == np.take_along_axis(x, places, -1)).all()
+    expected = np.zeros((12, 50))
+    np.add.at(expected, (np.arange(12)[:, None], places.reshape(12, 70)), g.reshape(12, 70))
+    assert (pooling.spread(g, places, (50,)).reshape(12, 50) == expected).all()
+
+
+@pytest.mark.parametrize("wrong", [-1, 50, 1 << 40])
+def test_a_place_outside_is_left_to_numpy(wrong):
+    from flambeau.kernels.nn import pooling
+
+    places = np.zeros((2, 7), np.int64)
+    places[1, 3] = wrong
+    assert pooling.taken(np.ones((2, 50)), places) is NotImplemented
+    assert pooling.spread(np.ones((2, 7)), places, (50,)) is NotImplemented
+
+
+def test_what_is_left_to_numpy():
+    from flambeau.kernels.nn import pooling
+
+    window = ((2,), (2,), (1,), (0,), (0,))
+    for x in (np.ones((2, 6), "i4"), np.ones((2, 6), "f2"), np.ones((0, 6), "f4")):
+        assert pooling.largest(x, window, (3,)) is NotImplemented
+        assert pooling.averaged(x, window, (3,), np.ones(3)) is NotImplemented
