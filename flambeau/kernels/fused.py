@@ -40,7 +40,7 @@ def _in_two_parts(a: Value, b: Value, c: Value) -> Value:
 
 
 def product_and_lost(a: Value, b: Value) -> tuple[Value, Value]:
-    """A float64 product, and what its rounding lost: to 2^-106 of it, and exactly if a has no more than 52 digits."""
+    """A float64 product, and what its rounding lost: to 2^-104 of it, and exactly if a has no more than 52 digits."""
     product = a * b
     (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
     left = a_high * b_high - product

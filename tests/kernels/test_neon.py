@@ -29,7 +29,7 @@ PROCESSORS = ("neoverse-n1", "generic")
 VECTOR = re.compile(r"\bv\d+\.(16b|8h|4s|2d|8b|4h|2s)\b|\b(ldr|str|ldp|stp|ldur|stur)\s+q\d+")
 WIDE = re.compile(r"<(4 x float|2 x double|4 x i32|2 x i64|16 x i8|8 x i16)>")
 FOREIGN = re.compile(r"x86|\bavx|\bsse|\b[xyz]mm\d|\b[re]ax\b", re.IGNORECASE)
-OLDER = {"haswell": (256, "avx512"), "nehalem": (128, r"avx|llvm\.fma|pclmul|half")}
+OLDER = {"haswell": (256, "avx512"), "nehalem": (128, r"avx|llvm\.fma|pclmul|x half>|to half")}
 """Processors of x86: the width of their vectors, and what no text for them may name."""
 
 

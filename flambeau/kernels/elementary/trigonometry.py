@@ -307,7 +307,7 @@ def _angle(y: Value, x: Value, behind: Value) -> Value:
     below = choose(steep, small + large, large)
     t = above / choose(below.equals(0.0), below.like(1.0), below)
     z = t * t
-    arc = (t * z).multiply_add(polynomial(z, ATAN[x.element == "float"]), t)
+    arc = (t * z).fma(polynomial(z, ATAN[x.element == "float"]), t)
     k = choose(steep, t.like(1.0), t.like(0.0))
     k, arc = choose(swapped, 2.0 - k, k), choose(swapped, -arc, arc)
     k, arc = choose(behind, 4.0 - k, k), choose(behind, -arc, arc)

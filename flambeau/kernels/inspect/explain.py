@@ -11,7 +11,7 @@ import numpy as np
 from ...formula.expression import text as expression_text
 from ..loops.column import ColumnNest
 from ..loops.nest import Nest
-from ..runtime.process import enabled, machine
+from ..runtime.process import enabled, machine, why_off
 from . import roofline
 from .pseudocode import Writer, operations
 from .tracing import Call, calls_of
@@ -57,10 +57,7 @@ def explain(
         (4, 8, 256)
     """
     if not enabled():
-        raise RuntimeError(
-            "explain() shows native kernels, and there are none: FLAMBEAU_KERNELS=0 is set, or llvmlite "
-            "cannot be imported. Unset it, or install llvmlite"
-        )
+        raise RuntimeError(f"explain() shows native kernels, and there are none: {why_off()}")
     calls = [call for call in calls_of(fn, inputs) if not call.inside]
     return Explanation([Explained(call, timing) for call in calls], loops, ir, assembly)
 

@@ -182,5 +182,6 @@ def test_kernels_are_as_before_afterwards():
 
 def test_kernels_off(monkeypatch):
     monkeypatch.setattr("flambeau.kernels.runtime.process._state", [False])
-    with pytest.raises(RuntimeError, match="FLAMBEAU_KERNELS=0"):
+    monkeypatch.setattr("flambeau.kernels.runtime.process._why", ["FLAMBEAU_KERNELS=0 is set"])
+    with pytest.raises(RuntimeError, match="there are none: FLAMBEAU_KERNELS=0 is set"):
         kernels.explain(lambda: None)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from flambeau import kernels
+from flambeau.kernels import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -164,7 +165,7 @@ def test_what_is_private_on_windows(tmp_path, monkeypatch):
 def test_a_named_processor_has_what_it_and_the_host_have():
     import llvmlite.binding as llvm
 
-    from flambeau.kernels.runtime import processor, target
+    from flambeau.kernels.runtime import target
 
     host = llvm.get_host_cpu_features()
     there = {name for name, has in host.items() if has}
@@ -186,7 +187,7 @@ def test_an_unknown_processor_is_an_error(tmp_path):
     assert "haswell" in done.stderr
 
 
-@pytest.mark.skipif("x86" not in os.uname().machine, reason="names of x86 processors")
+@pytest.mark.skipif(not processor.is_x86(), reason="names of x86 processors")
 def test_named_processors_do_not_share_a_cache(tmp_path):
     program = PROGRAM + "print(machine().bits, machine().processor)"
     _, compiled, _, bits, name = run(tmp_path, program, FLAMBEAU_CPU="nehalem")
