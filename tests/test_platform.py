@@ -60,7 +60,7 @@ def test_the_line_of_a_write_that_spoilt_a_saved_value_is_named():
     w = torch.ones(2)
     y = torch.ones(2, requires_grad=True) * w
     w.add_(1)
-    with pytest.raises(RuntimeError, match="test_platform.py"):
+    with pytest.raises(RuntimeError, match=r"test_platform.py"):
         y.sum().backward()
 
 

@@ -6,12 +6,12 @@ Nothing here knows of tensors.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 from ..formula.program import Program
+from .process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
 
 _LAZY = {
     "copying",
@@ -28,6 +28,7 @@ _LAZY = {
     "scan",
     "selecting",
     "sorting",
+    "zeros",
 }
 """Modules that load when first asked for: ``kernels.sorting.order(x, 0)``."""
 _ELSEWHERE = {"explain": "explanation"}
@@ -41,19 +42,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
-_state: list[bool] = []
-_waiting: list[tuple[dict, str, type, tuple[str, ...]]] = []
-
-
-def enabled() -> bool:
-    """Are kernels compiled? Not with FLAMBEAU_KERNELS=0, without llvmlite, or on an unknown Python."""
-    if not _state:
-        _state.append(os.environ.get("FLAMBEAU_KERNELS", "1") != "0" and _possible())
-        for namespace, name, cls, slots in _waiting if _state[0] else ():
-            namespace[name] = constructor(cls, *slots)
-    return _state[0]
-
-
 def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     """A function of the values of an object's slots that makes the object.
 
@@ -61,12 +49,10 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     stores. As machine code it takes half the time of those, and there is an object for each tensor
     and each recorded operation.
     """
-    if _state and _state[0]:
+    if known_enabled():
         from .slotted import native
 
-        made = native(cls, *slots)
-        if made is not None:
-            return made
+        return native(cls, *slots)
     lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
     lines += [f"    made.{name} = {name}" for name in slots]
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
@@ -79,16 +65,12 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
 
     Loading them takes longer than importing all the rest, so it waits for the first operation.
     """
-    namespace[name] = constructor(cls, *slots)
-    _waiting.append((namespace, name, cls, slots))
 
+    def put() -> None:
+        namespace[name] = constructor(cls, *slots)
 
-def _possible() -> bool:
-    try:
-        from . import machine, runtime
-    except ImportError:
-        return False
-    return machine is not None and runtime.layout_is_known()
+    put()
+    when_enabled(put)
 
 
 def build(
@@ -165,3 +147,7 @@ def get_num_threads() -> int:
     from . import threads as module
 
     return module.get_number()
+
+
+if FREE_THREADED:
+    enabled()  # to say so when flambeau is imported, as what is switched off with the lock
