@@ -31,7 +31,7 @@ def chosen() -> tuple[str, Any]:
         close = difflib.get_close_matches(name, known, 3) or sorted(known)[:3]
         raise ValueError(
             f"FLAMBEAU_CPU={name} is no processor that LLVM knows for {kind()}; similar names are {', '.join(close)}. "
-            "'python -c \"from flambeau.kernels import target; print(*sorted(target.names()))\"' lists all; "
+            "'python -c \"from flambeau.kernels.runtime import target; print(*sorted(target.names()))\"' lists all; "
             f"unset the variable to compile for this processor, {llvm.get_host_cpu_name()}"
         )
     found = common(name, host)
