@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flambeau.kernels.call import kernel
 
 from flambeau import kernels
 from flambeau.kernels import fused
+from flambeau.kernels.runtime.entry import kernel
 from flambeau.kernels.runtime.jit import Machine
 from flambeau.kernels.runtime.process import machine
 
