@@ -94,7 +94,7 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size and name_of(out.dtype) not in _FULL_RANGE:
         raise RuntimeError(
-            "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16, "
+            f"random_full_64_bits_range_kernel_cpu handles only {', '.join(_FULL_RANGE)}, "
             f"not {name_of(out.dtype)}; pass a `from` that the dtype can hold"
         )
     return fill(out, generator, 2, lambda words: words64(words).view(np.int64))
