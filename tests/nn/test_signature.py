@@ -117,3 +117,25 @@ def test_a_subclass_has_a_signature_and_options_of_its_own_function() -> None:
     assert Slow()(x).tolist() == [-1.0, 1.0]
     assert F.leaky_relu(x, 0.5).tolist() == [-1.0, 1.0]
     assert Slow.__doc__ == "Another default."
+
+
+INPLACE = {
+    "relu_": ("(input)", [0.0, 2.0]),
+    "elu_": ("(input, alpha=1.0)", [-0.6321206, 2.0]),
+    "selu_": ("(input)", [-1.1113307, 2.101402]),
+    "celu_": ("(input, alpha=1.0)", [-0.6321206, 2.0]),
+    "leaky_relu_": ("(input, negative_slope=0.01)", [-0.01, 2.0]),
+    "hardtanh_": ("(input, min_val=-1.0, max_val=1.0)", [-1.0, 1.0]),
+    "threshold_": ("(input, threshold, value)", [7.0, 2.0]),
+}
+"""In-place forms: their signature, and what they make of -1 and 2 (threshold_: with 0 and 7)."""
+
+
+@pytest.mark.parametrize("name", INPLACE)
+def test_in_place_forms_have_their_function_s_signature(name: str) -> None:
+    form = getattr(F, name)
+    signature, expected = INPLACE[name]
+    assert str(inspect.signature(form)) == signature
+    x = torch.tensor([-1.0, 2.0])
+    assert form(x, *((0.0, 7.0) if name == "threshold_" else ())) is x
+    assert x.tolist() == pytest.approx(expected, rel=1e-6)

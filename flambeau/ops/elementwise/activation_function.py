@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ...core.random.draws import uniform_
@@ -257,54 +261,24 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     )  # type: ignore[attr-defined]
 
 
-@public("relu_", "nn.functional.relu_")
-def relu_(input: Tensor) -> Tensor:
-    """The in-place form of `relu`."""
-    return input.relu_()  # type: ignore[attr-defined]
+def _inplace(function: Callable, in_torch: bool = False) -> Callable:
+    """Publish the in-place form: the function, its `inplace` set."""
+    name = f"{function.__name__}_"
+
+    def form(*args: Any, **options: Any) -> Tensor:
+        return function(*args, **options, inplace=True)
+
+    form.__name__ = form.__qualname__ = name
+    form.__doc__ = f"The in-place form of `{function.__name__}`."
+    own = inspect.signature(function)
+    kept = [item for item in own.parameters.values() if item.name != "inplace"]
+    form.__signature__ = own.replace(parameters=kept)  # type: ignore[attr-defined]
+    return public(f"nn.functional.{name}", *([name] if in_torch else []))(form)
 
 
-@public("selu_", "nn.functional.selu_")
-def selu_(input: Tensor) -> Tensor:
-    """The in-place form of `selu`."""
-    return selu(input, True)
-
-
-@public("celu_", "nn.functional.celu_")
-def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """The in-place form of `celu`."""
-    return celu(input, alpha, True)
-
-
-@public("nn.functional.elu_")
-def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """The in-place form of `elu`."""
-    return elu(input, alpha, True)
-
-
-@public("nn.functional.leaky_relu_")
-def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """The in-place form of `leaky_relu`."""
-    return leaky_relu(input, negative_slope, True)
-
-
-@public("nn.functional.hardtanh_")
-def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """The in-place form of `hardtanh`."""
-    return hardtanh(input, min_val, max_val, True)
-
-
-@public("threshold_", "nn.functional.threshold_")
-def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
-    """The in-place form of `threshold`."""
-    return _run(a.step, True, input, threshold, value)
-
-
-@public("rrelu_", "nn.functional.rrelu_")
-def rrelu_(
-    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
-) -> Tensor:
-    """The in-place form of `rrelu`."""
-    return rrelu(input, lower, upper, training, True)
+relu_, selu_, celu_ = (_inplace(function, in_torch=True) for function in (relu, selu, celu))
+threshold_, rrelu_ = (_inplace(function, in_torch=True) for function in (threshold, rrelu))
+elu_, leaky_relu_, hardtanh_ = (_inplace(function) for function in (elu, leaky_relu, hardtanh))
 
 
 for _name in ("shrink", "step"):
