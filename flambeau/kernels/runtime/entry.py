@@ -160,7 +160,8 @@ def _entry_point(body: Body, arrays: int, numbers: int) -> str:
         put(frame, 1 + i, integer)
     code.branch(f.is_null(f.python("PyErr_Occurred", "ptr")), "run", "raised")
     code.label("run")
-    f.run("@body", frame, *integers[: len(_HEAD)])
+    rows, length, weight, divisible = integers[: len(_HEAD)]
+    f.compute("@body", frame, rows, length, weight, divisible)
     f.give([f.python("PyLong_FromLongLong", "ptr", code.load(frame, "i64"))])
     f.bad_argument()
     return f.function()

@@ -172,7 +172,7 @@ class Vectorcall:
 
     # ------------------------------------------------------------------------------- computing
 
-    def run(
+    def compute(
         self, function: str, frame: Value, rows: Value, length: Value, weight: Value,
         divisible: Value, instead: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
