@@ -206,7 +206,7 @@ class EntryPoint(Vectorcall):
     ) -> list[Value]:
         """The arrays to write into: of the result's shape, in order, and not overlapping with each other,
         nor with an operand unless it is that operand."""
-        code, nest = self.code, self.nest
+        nest = self.nest
         taken: list[tuple[Value, Value]] = []
         for i, (target, element) in enumerate(zip(self.targets, nest.results)):
             descr = self.fact(f"descr_{nest.result_names[i]}")
