@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels.runtime import processor
+from flambeau.kernels.llvm import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def collected() -> list[str]:
 
 def pretend() -> None:
     """Make this process an aarch64 with NEON, as far as texts go."""
-    from flambeau.kernels.runtime import processor
+    from flambeau.kernels.llvm import processor
     from flambeau.kernels.runtime.process import machine
 
     made = machine()  # the pool is the real processor's

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..llvm import BITS, Code, Value, quotient, remainder, smaller
+from ..llvm.processor import many_registers
 from ..matmul.microkernel import Shape, shuffled, within
 from ..runtime.entry import Body, kernel
-from ..runtime.processor import many_registers
 from .input_tile import build, call_build
 
 _NUMBERS = (

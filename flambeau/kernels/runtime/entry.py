@@ -83,12 +83,6 @@ class Body(Code):
     def free(self, memory: Value) -> None:
         self.call(self.fact("PyMem_RawFree"), "void", memory)
 
-    def copy_bytes(self, target: Value, source: Value, size: Value) -> None:
-        name = self.declare("void", "llvm.memcpy.p0.p0.i64", "ptr", "ptr", "i64", "i1")
-        self.line(
-            f"call void @{name}(ptr {target.name}, ptr {source.name}, i64 {size.name}, i1 false)"
-        )
-
     def fact(self, name: str) -> Value:
         """An address from the runtime's table."""
         return fact(table(self), name)

@@ -20,9 +20,10 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import layout, pool, target
+from ..llvm import target
+from ..llvm.processor import is_arm
+from . import layout, pool
 from .pool import Pool, usable_processors
-from .processor import is_arm
 
 LIMIT = 256 << 20
 """Bytes of the cache on disk; the files used longest ago go first."""
@@ -56,11 +57,6 @@ class Machine:
     def has_half(self) -> bool:
         """Does it convert between float16 and float32?"""
         return bool(self.features.get("f16c")) or is_arm()
-
-    @property
-    def has_fused_step(self) -> bool:
-        """Has it an instruction for a * b + c, rounded once? Else LLVM calls a function for each lane."""
-        return is_arm() or bool(self.features.get("fma") or self.features.get("fma4"))
 
     @cached_property
     def versions(self) -> str:

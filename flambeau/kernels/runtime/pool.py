@@ -12,8 +12,8 @@ from __future__ import annotations
 import ctypes
 import os
 
+from ..llvm.processor import is_arm
 from .layout import immortal, set_fact
-from .processor import is_arm
 
 TEXT = """
 ; The pool, 64-bit words (a cache line has eight):
