@@ -62,6 +62,16 @@ def compile_program(
     )
 
 
+def silently(function: Callable) -> Callable:
+    """The function without NumPy's warnings: machine code gives none either."""
+
+    def quiet(*given: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*given)
+
+    return quiet
+
+
 def writing(making: Callable, count: int) -> Callable:
     """A function that writes what `making` makes into its first arguments, one for each result."""
 

@@ -14,19 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ..llvm import Code
+from ..llvm import Module
 from ..runtime.layout import HEAD, MethodDefinition, builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, recipe_of
-from ..runtime.vectorcall import Vectorcall, module
+from ..runtime.vectorcall import Vectorcall
 
 
 def _forwarding() -> str:
     """An entry point that gives every call to its fallback."""
-    f = Vectorcall(Code(1))
+    module = Module()
+    f = Vectorcall(module)
     f.code.jump(f.REFUSED)
     f.fall_back()
-    return module([f.function()])
+    return module.text()
 
 
 class Call:

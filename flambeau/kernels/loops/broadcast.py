@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..llvm import Code, Value, choose
+from ..llvm import Definition, Function, Module, Value, choose
+from ..runtime.layout import Flag
 from ..runtime.vectorcall import array_field
 
 SCALAR, FULL, TRAILING, LEADING = range(4)
@@ -20,7 +21,6 @@ UNFIT = -1
 FORM, ROWS = 7, 3
 """Of the word that says how an operand meets a shape: the bits of the form, and where the length of rows begins."""
 _NOTHING, _EQUAL, _BROADCAST = range(3)
-_IN_ORDER, _ALIGNED = 0x1, 0x100  # NumPy's flags
 
 
 class _Seen(NamedTuple):
@@ -86,26 +86,26 @@ def row_lengths(shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> se
 # ------------------------------------------------------------------------------- in machine code
 
 
-def fit_text() -> str:
-    """``i64 @fit(ptr array, ptr descr, i64 ndim, ptr dims)``: how an array meets a shape (see `meeting`).
+def define_fit(module: Module) -> None:
+    """How an array meets a shape (see `meeting`): ``fit(array, descr, ndim, dims)``.
 
     UNFIT if it has another dtype than `descr`, or does not lie in order: then one value, expanded everywhere,
     will do too.
     """
-    return _Fit(Code(1)).text()
+    _Fit(module.define("internal i64 @fit(ptr %array, ptr %descr, i64 %ndim, ptr %dims)")).write()
+
+
+FIT = Function("i64", "fit", ("ptr", "ptr", "i64", "ptr"))
 
 
 class _Fit:
     """Writes `fit`."""
 
-    def __init__(self, code: Code):
-        self.code = code
-        self.array, self.descr, self.dims = (
-            Value(code, f"%{name}", "ptr") for name in ("array", "descr", "dims")
-        )
-        self.ndim, self.zero = Value(code, "%ndim", "i64"), code.constant(0, "i64")
+    def __init__(self, code: Definition):
+        self.code, self.zero = code, code.constant(0, "i64")
+        self.array, self.descr, self.ndim, self.dims = code.parameters
 
-    def text(self) -> str:
+    def write(self) -> None:
         code = self.code
         self.require(array_field(self.array, "descr").equals_pointer(self.descr))
         flags = array_field(self.array, "flags", "i32")
@@ -113,17 +113,13 @@ class _Fit:
         self.own_dims = array_field(self.array, "dims")
         self.missing = self.ndim - self.own_ndim
         self.require(self.missing >= 0)
-        plain = _IN_ORDER | _ALIGNED
-        code.branch((flags & plain).equals(plain), "ordered", "expanded")
-        code.label("expanded")
-        self.require((flags & _ALIGNED).differs(0))
-        self.one_value()
-        code.line(f"ret i64 {SCALAR}")
-        code.label("ordered")
-        code.line(f"ret i64 {self.by_dimensions().name}")
+        with code.unless((flags & Flag.CARRAY_RO).equals(Flag.CARRAY_RO)):
+            self.require((flags & Flag.ALIGNED).differs(0))
+            self.one_value()
+            code.give(code.integer(SCALAR))
+        code.give(self.by_dimensions())
         code.label("unfit")
-        code.line(f"ret i64 {UNFIT}")
-        return code.function("@fit(ptr %array, ptr %descr, i64 %ndim, ptr %dims)", "internal i64")
+        code.give(code.integer(UNFIT))
 
     def require(self, condition: Value) -> None:
         onward = self.code.name("ok")
@@ -142,21 +138,18 @@ class _Fit:
     def by_dimensions(self) -> Value:
         """The word of `meeting`, by the same rule."""
         code = self.code
-        places = [code.slot("i64", code.constant(x, "i64")) for x in (_NOTHING, 0, 1)]
+        seen = [code.variable(x) for x in (_NOTHING, 0, 1)]
         with code.loop(self.zero, self.ndim) as i:
             target, at = self.item(self.dims, i), i - self.missing
-            own = code.slot("i64", code.constant(1, "i64"))
+            own = code.variable(1)
             with code.when(at >= 0):
-                code.store(self.item(self.own_dims, at), own)
-            size = code.load(own, "i64")
+                own.value = self.item(self.own_dims, at)
+            size, before = own.value, _Seen(*(x.value for x in seen))
             self.require_size(size, target)
-            seen = _Seen(*(code.load(place, "i64") for place in places))
-            for place, value in zip(
-                places, _with_dimension(seen, size, target, self.choose, Value.differs)
-            ):
-                code.store(value, place)
-        seen = _Seen(*(code.load(place, "i64") for place in places))
-        return _word(seen, self.choose, Value.differs)
+            now = _with_dimension(before, size, target, self.choose, Value.differs)
+            for place, value in zip(seen, now):
+                place.value = value
+        return _word(_Seen(*(x.value for x in seen)), self.choose, Value.differs)
 
     def require_size(self, size: Value, target: Value) -> None:
         self.require(size.equals(target) | size.equals(1))

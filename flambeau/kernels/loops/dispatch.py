@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ...formula.evaluate import dropping, writing
+from ...formula.evaluate import dropping, silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous, in_order
-from ..llvm import Code
+from ..llvm import Code, Module
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
-from ..runtime.vectorcall import module
 from . import split_reduction
-from .broadcast import UNFIT, fit_text, row_lengths
+from .broadcast import UNFIT, define_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest, Unsupported
@@ -68,16 +67,6 @@ def build_native(
     return builtin(name, machine().address(other), chosen)
 
 
-def silently(interpreter: Callable) -> Callable:
-    """The interpreter without NumPy's warnings: machine code gives none either."""
-
-    def quiet(*given: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return interpreter(*given)
-
-    return quiet
-
-
 def module_text(
     program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
     drop: bool = False,
@@ -89,18 +78,19 @@ def module_text(
         Unsupported: The program has no native form.
     """
     nest = Nest(program, inputs, compute, results, machine().bits, rows)
-    return nest_module(nest, lambda code: EntryPoint(nest, code, rows, drop, into))
+    return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into))
 
 
-def nest_module(nest: Nest, entry: Callable[[Code], EntryPoint]) -> str:
+def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
     """The module of a nest with its entry point."""
-    code = Code(nest.lanes)
-    functions = [fit_text(), nest.text(code)]
+    module = Module()
+    define_fit(module)
+    module.add(nest.text(Code(nest.lanes, module.declarations)))
     if split_reduction.is_divisible(nest):
         for text in (split_reduction.part_text, split_reduction.finish_text):
-            functions.append(text(nest, Code(nest.lanes, code.declarations)))
-    functions.append(entry(Code(nest.lanes, code.declarations)).text())
-    return module(functions, code.declarations)
+            module.add(text(nest, Code(nest.lanes, module.declarations)))
+    entry(module).write()
+    return module.text()
 
 
 class OtherDtypes:
@@ -163,7 +153,7 @@ class Columns:
 
     def text(self) -> str:
         nest = self.nest()
-        return nest_module(nest, lambda code: ColumnEntryPoint(nest, code, True))
+        return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True))
 
     def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
         """The results, or NotImplemented for arrays that lie in another way.

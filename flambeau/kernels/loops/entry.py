@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..llvm import BITS, Code, Value, choose, quotient
-from ..runtime.layout import TUPLE_ITEMS
-from ..runtime.vectorcall import Vectorcall, array_field, length_of, put
+from ..llvm import BITS, Module, Value, choose, quotient
+from ..runtime.layout import Flag
+from ..runtime.vectorcall import Vectorcall, array_field, item_of, put, size_of
 from . import split_reduction
-from .broadcast import FORM, FULL, ROWS, SCALAR, TRAILING
-from .nest import Nest
-
-PLAIN_WRITABLE = 0x1 | 0x100 | 0x400
-"""NumPy's flags of an array that lies in order, aligned, and may be written to."""
+from .broadcast import FIT, FORM, FULL, ROWS, SCALAR, TRAILING
+from .nest import NEST, Nest
 
 
 class EntryPoint(Vectorcall):
@@ -30,12 +27,12 @@ class EntryPoint(Vectorcall):
     """
 
     def __init__(
-        self, nest: Nest, code: Code, rows: bool, drop: bool = False, into: bool = False
+        self, nest: Nest, module: Module, rows: bool, drop: bool = False, into: bool = False
     ):  # fmt: skip
-        super().__init__(code)
+        super().__init__(module)
         self.nest, self.rows, self.drop, self.into = nest, rows, drop, into
 
-    def text(self) -> str:
+    def write(self) -> None:
         inputs, numbers = len(self.nest.inputs), len(self.nest.program.parameters)
         targets = len(self.nest.roots) if self.into else 0
         given = self.arguments(targets + inputs + numbers + self.rows)
@@ -57,7 +54,6 @@ class EntryPoint(Vectorcall):
         self.run(frame, rows, row_length, total)
         self.give(results)
         self.fall_back()
-        return self.function()
 
     # ---------------------------------------------------------------------------------- shapes
 
@@ -75,46 +71,41 @@ class EntryPoint(Vectorcall):
 
     def total(self) -> Value:
         code = self.code
-        product = code.slot("i64", code.constant(1, "i64"))
+        product = code.variable(1)
         with code.loop(self.zero, self.ndim_long) as i:
-            code.store(
-                code.load(product, "i64") * code.load(code.at(self.dims, "i64", i), "i64"), product
-            )
-        return code.load(product, "i64")
+            product.value = product.value * self.size(i)
+        return product.value
+
+    def size(self, i: Value) -> Value:
+        """Of a dimension."""
+        return self.code.load(self.code.at(self.dims, "i64", i), "i64")
 
     def row_length(self, axes: Value, total: Value) -> Value:
         """Rows are everything (axes is None) or lie along the last dimensions (-1,), (-2, -1), ..."""
         code = self.code
-        place, gone = code.slot("i64", total), code.slot("i64", self.ndim_long)
+        length, gone = code.variable(total), code.variable(self.ndim_long)
         self.require(self.ndim > 0)
-        some, done = code.name("some"), code.name("rows")
-        code.branch(axes.equals_pointer(self.fact("None")), done, some)
-        code.label(some)
-        self.require(self.is_a(axes, "tuple"))
-        size = length_of(axes)
-        self.require((size > 0) & (size <= self.ndim_long))
-        code.store(size.like(1), place)
-        strange = code.slot("i1", code.constant(0, "i1"))
-        items = code.at(axes, "i8", code.constant(TUPLE_ITEMS, "i64"))
-        with code.loop(self.zero, size) as i:
-            item = code.load(code.at(items, "ptr", i), "ptr")
-            is_int = self.is_a(item, "int")
-            code.store(code.load(strange, "i1") | ~is_int, strange)
-            with code.when(is_int):
-                axis = self.python("PyLong_AsLongLong", "i64", item)
-                code.store(code.load(strange, "i1") | axis.differs(i - size), strange)
-                length = code.load(code.at(self.dims, "i64", self.ndim_long - size + i), "i64")
-                code.store(code.load(place, "i64") * length, place)
-        self.python("PyErr_Clear", "void")  # of an integer beyond all bounds
-        self.require(code.load(strange, "i1") ^ 1)
-        code.store(size, gone)
-        code.jump(done)
-        code.label(done)
-        self.gone = code.load(gone, "i64")
-        length = code.load(place, "i64")
-        self.require(length > 0)
+        with code.unless(axes.equals_pointer(self.fact("None"))):
+            self.require(self.is_a(axes, "tuple"))
+            count = size_of(axes)
+            self.require((count > 0) & (count <= self.ndim_long))
+            length.value = count.like(1)
+            strange = code.variable(0, "i1")
+            with code.loop(self.zero, count) as i:
+                item = item_of(axes, i)
+                is_int = self.is_a(item, "int")
+                strange.value = strange.value | ~is_int
+                with code.when(is_int):
+                    axis = self.python("PyLong_AsLongLong", "i64", item)
+                    strange.value = strange.value | axis.differs(i - count)
+                    length.value = length.value * self.size(self.ndim_long - count + i)
+            self.python("PyErr_Clear", "void")  # of an integer beyond all bounds
+            self.require(~strange.value)
+            gone.value = count
+        self.gone, found = gone.value, length.value
+        self.require(found > 0)
         self.require(total > 0)
-        return length
+        return found
 
     def fitted(self, arrays: Sequence[Value], row_length: Value) -> tuple[list[Value], Value]:
         """Each operand's form, and the length of rows if a broadcast sets one."""
@@ -136,9 +127,7 @@ class EntryPoint(Vectorcall):
         return forms, row_length
 
     def fit(self, array: Value, descr: Value, dims: Value) -> Value:
-        return self.code.call(
-            Value(self.code, "@fit", "ptr"), "i64", array, descr, self.ndim_long, dims
-        )
+        return self.code.run(FIT, array, descr, self.ndim_long, dims)
 
     def row_dims(self) -> Value:
         """The shape that an operand with one value a row is compared with."""
@@ -174,11 +163,11 @@ class EntryPoint(Vectorcall):
                 size, dims = reduced
             result = self.new_array(self.fact(f"descr_{nest.result_names[i]}"), size, dims)
             onward, undo = code.name("made"), code.name("undo")
-            code.branch(self.is_null(result), undo, onward)
+            code.branch(result.is_null(), undo, onward)
             code.label(undo)
             for made in results:
                 self.python("Py_DecRef", "void", made)
-            code.line("ret ptr null")
+            code.give(code.null)
             code.label(onward)
             put(frame, nest.frame.output + i, array_field(result, "data"))
             results.append(result)
@@ -186,20 +175,19 @@ class EntryPoint(Vectorcall):
 
     def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
         """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
-        code, null = self.code, self.null
-        place = code.slot("ptr", null)
+        code, null = self.code, self.code.null
+        made = code.variable(null)
         make = self.fact("new_array")
-        lacking = self.is_null(make)
-        with code.when(lacking ^ 1):
-            code.store(code.call(make, "ptr", self.table, descr, size, dims), place)
-        with code.when(lacking):
-            self.python("Py_IncRef", "void", descr)
-            made = self.python(
-                "PyArray_NewFromDescr", "ptr", self.fact("ndarray"), descr, size,
-                dims, null, null, code.constant(0, "i32"), null,
-            )  # fmt: skip
-            code.store(made, place)
-        return code.load(place, "ptr")
+        with code.either(make.is_null()) as (lacking, there):
+            with lacking:
+                self.python("Py_IncRef", "void", descr)
+                made.value = self.python(
+                    "PyArray_NewFromDescr", "ptr", self.fact("ndarray"), descr, size, dims, null,
+                    null, code.constant(0, "i32"), null,
+                )  # fmt: skip
+            with there:
+                made.value = code.call(make, "ptr", self.table, descr, size, dims)
+        return made.value
 
     def into_targets(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
@@ -213,7 +201,7 @@ class EntryPoint(Vectorcall):
             self.require(array_field(target, "ndim", "i32").equals(self.ndim))
             self.require(self.fit(target, descr, self.dims).equals(FULL))
             flags = array_field(target, "flags", "i32")
-            self.require((flags & PLAIN_WRITABLE).equals(PLAIN_WRITABLE))
+            self.require((flags & Flag.CARRAY).equals(Flag.CARRAY))
             begin = self.address(target)
             end = begin + total * (BITS[element] // 8)
             for low, high in taken:
@@ -244,7 +232,7 @@ class EntryPoint(Vectorcall):
         code = self.code
         dims = code.slot("[64 x i64]")
         with code.loop(self.zero, self.ndim_long) as i:
-            size = code.load(code.at(self.dims, "i64", i), "i64")
+            size = self.size(i)
             stays = i < self.ndim_long - self.gone
             code.store(choose(stays, size, size.like(1)), code.at(dims, "i64", i))
         return self.ndim, dims
@@ -253,7 +241,7 @@ class EntryPoint(Vectorcall):
         in_pieces = split_reduction.is_divisible(self.nest)
         divisible = self.code.constant(self.divisible, "i64")
         self.compute(
-            "@nest", frame, rows, length, total, divisible,
+            NEST, frame, rows, length, total, divisible,
             (lambda: self.run_in_pieces(frame, rows, length)) if in_pieces else None,
         )  # fmt: skip
 
@@ -262,19 +250,17 @@ class EntryPoint(Vectorcall):
         code, layout = self.code, self.nest.frame
         with code.when(rows.equals(1) & (length >= split_reduction.LONG)):
             share = (length + 65535) >> 10 & -64  # of a thousand pieces, in whole cache lines
-            chunk = choose(share > split_reduction.PIECE, share, share.like(split_reduction.PIECE))
+            chunk = choose(share > split_reduction.SHARE, share, share.like(split_reduction.SHARE))
             pieces = quotient(length + chunk - 1, chunk)
             size = pieces * (len(self.nest.reductions) * split_reduction.SLOT)
             scratch = self.python("PyMem_RawMalloc", "ptr", size)
-            with code.when(self.is_null(scratch) ^ 1):
+            with code.unless(scratch.is_null()):
                 put(frame, layout.chunk, chunk)
                 put(frame, layout.scratch, scratch)
-                self.share("@part", frame, pieces, self.zero, length, self.zero)
-                code.call(Value(code, "@finish", "ptr"), "void", frame, pieces)
+                self.share(split_reduction.PART, frame, pieces, self.zero, length, self.zero)
+                code.run(split_reduction.FINISH, frame, pieces)
                 self.python("PyMem_RawFree", "void", scratch)
-                onward = code.name("onward")
                 code.jump("joined")
-                code.label(onward)
 
     @property
     def divisible(self) -> bool:

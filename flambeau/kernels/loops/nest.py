@@ -31,6 +31,7 @@ from ...formula.program import Program
 from ..elementary import lower
 from ..elementary.lower import Unsupported
 from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
+from ..runtime.vectorcall import PIECE, of_pieces
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
 from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
 
@@ -42,7 +43,7 @@ BLOCK = 64
 
 COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
 
-ARGUMENTS = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+NEST = of_pieces("nest")
 
 
 class Frame:
@@ -113,7 +114,7 @@ class Nest:
         with code.loop(first, last) as row:
             self.one_row(row)
         code.line("ret void")
-        return code.function(f"@nest({ARGUMENTS})", "internal void", "noinline")
+        return code.function(f"@nest({PIECE})", "internal void", "noinline")
 
     def begin(self, code: Code) -> None:
         """Read the frame."""

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from ..llvm import Code, Value
+from ..llvm import Module, Value
 from . import layout
 from .process import machine
-from .vectorcall import Vectorcall, module
+from .vectorcall import Vectorcall
 
 
 def native(cls: type, *names: str) -> Callable[..., Any]:
@@ -26,8 +26,9 @@ _alive: list[type] = []
 
 def _text() -> str:
     """``f(*values)``, whose self are the class, the number of slots and the place of each, as bytes."""
-    code = Code(1)
-    f = Vectorcall(code)
+    module = Module()
+    f = Vectorcall(module)
+    code = f.code
     words = code.at(f.own, "i8", code.constant(layout.BYTES_CONTENT, "i64"))
 
     def word(index: Value) -> Value:
@@ -35,7 +36,7 @@ def _text() -> str:
 
     f.require(f.count.equals(word(code.constant(1, "i64"))))
     made = f.python("PyType_GenericAlloc", "ptr", code.load(words, "ptr"), f.zero)
-    code.branch(f.is_null(made), "raised", "fill")
+    code.branch(made.is_null(), "raised", "fill")
     code.label("fill")
     increase = f.fact("Py_IncRef")
     with code.loop(f.zero, f.count) as i:
@@ -44,4 +45,4 @@ def _text() -> str:
         code.store(value, code.at(made, "i8", word(i + 2)))
     f.give([made])
     f.bad_argument()
-    return module([f.function()])
+    return module.text()

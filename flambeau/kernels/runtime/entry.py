@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..llvm import Code, Value
+from ..llvm import Code, Module, Value
 from .layout import builtin
 from .process import machine
 from .recipe import Recipe
-from .vectorcall import Vectorcall, array_field, fact, module, put, table
+from .vectorcall import PIECE, Vectorcall, array_field, fact, of_pieces, put, table
 
 _HEAD = ("rows", "length", "weight", "divisible")  # what the pool is told
 
@@ -129,20 +129,17 @@ def _written(
     """A kernel's loops, and the text of its module."""
     body = Body(lanes, arrays, numbers)
     write(body)
-    body.line("ret void")
-    inner = body.function(
-        "@body(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)",
-        "internal void",
-        "noinline",
-    )
-    entry = _entry_point(body, len(arrays), len(_HEAD) + len(numbers))
-    return body, module([*body.functions, inner, entry], body.declarations)
+    body.give()
+    module = Module(body.declarations)
+    module.add(*body.functions, body.function(f"@body({PIECE})", "internal void", "noinline"))
+    _add_entry_point(module, body, len(arrays), len(_HEAD) + len(numbers))
+    return body, module.text()
 
 
-def _entry_point(body: Body, arrays: int, numbers: int) -> str:
-    """The function that CPython calls: arguments into a frame, the frame to the pool."""
-    code = Code(1, body.declarations)
-    f = Vectorcall(code)
+def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int) -> None:
+    """The function that Python calls: arguments into a frame, the frame to the pool."""
+    f = Vectorcall(module)
+    code = f.code
     frame = code.slot(f"[{len(body.words)} x i64]")
     given = f.arguments(arrays + numbers)
     put(frame, 0, f.zero)
@@ -152,10 +149,9 @@ def _entry_point(body: Body, arrays: int, numbers: int) -> str:
     integers = [f.python("PyLong_AsLongLong", "i64", item) for item in given[arrays:]]
     for i, integer in enumerate(integers):
         put(frame, 1 + i, integer)
-    code.branch(f.is_null(f.python("PyErr_Occurred", "ptr")), "run", "raised")
+    code.branch(f.python("PyErr_Occurred", "ptr").is_null(), "run", "raised")
     code.label("run")
     rows, length, weight, divisible = integers[: len(_HEAD)]
-    f.compute("@body", frame, rows, length, weight, divisible)
+    f.compute(of_pieces("body"), frame, rows, length, weight, divisible)
     f.give([f.python("PyLong_FromLongLong", "ptr", code.load(frame, "i64"))])
     f.bad_argument()
-    return f.function()

@@ -6,26 +6,25 @@ Such a function reads the objects that it is given where they lie in memory, by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from ..llvm import Code, Value
-from .layout import ARRAY, INDEX, OBJECT_TYPE
+from ..llvm import Code, Function, Module, Value
+from .layout import ARRAY, FLOAT_VALUE, INDEX, OBJECT_TYPE, TUPLE_ITEMS, TUPLE_SIZE
 
 LARGE = 1 << 15
 """Elements above which threads share the work and other Python threads run meanwhile."""
-_TABLE = "@runtime_SYMBOL"
-_NUMBER = OBJECT_TYPE + 8
-"""Where a float has its value, and a tuple its length."""
+PIECE = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+"""What a function is given that computes a piece of the rows, or of one row, that a frame describes."""
 
 
-def module(functions: Iterable[str], declarations: Iterable[str] = ()) -> str:
-    """The text of a module: the place of the runtime's table, what it declares, what it defines."""
-    return "\n".join([f"{_TABLE} = global ptr null", *sorted(declarations), *functions])
+def of_pieces(name: str) -> Function:
+    """Such a function."""
+    return Function("void", name, ("ptr", "i64", "i64", "i64", "i64"))
 
 
 def table(code: Code) -> Value:
     """The runtime's table of addresses."""
-    return code.load(Value(code, _TABLE, "ptr"), "ptr")
+    return code.load(Value(code, "@runtime_SYMBOL", "ptr"), "ptr")
 
 
 def fact(table: Value, name: str) -> Value:
@@ -48,9 +47,16 @@ def type_of(item: Value) -> Value:
     return field(item, OBJECT_TYPE)
 
 
-def length_of(group: Value) -> Value:
+def size_of(group: Value) -> Value:
     """How many items a tuple has."""
-    return field(group, _NUMBER, "i64")
+    return field(group, TUPLE_SIZE, "i64")
+
+
+def item_of(group: Value, i: Value) -> Value:
+    """An item of a tuple."""
+    code = group.code
+    items = code.at(group, "i8", code.constant(TUPLE_ITEMS, "i64"))
+    return code.load(code.at(items, "ptr", i), "ptr")
 
 
 def put(frame: Value, index: int, value: Value) -> None:
@@ -71,23 +77,17 @@ class Vectorcall:
 
     REFUSED = "refused"
 
-    def __init__(self, code: Code):
-        self.code = code
-        self.own, self.args = Value(code, "%self", "ptr"), Value(code, "%args", "ptr")
-        self.count, self.null = Value(code, "%count", "i64"), Value(code, "null", "ptr")
+    def __init__(self, module: Module):
+        code = self.code = module.define("ptr @SYMBOL(ptr %self, ptr %args, i64 %count)")
+        self.own, self.args, self.count = code.parameters
         self.zero = code.constant(0, "i64")
         self.table = table(code)
-
-    def function(self) -> str:
-        """The text of the function whose lines were written."""
-        return self.code.function("@SYMBOL(ptr %self, ptr %args, i64 %count)", "ptr")
 
     # ------------------------------------------------------------------------------- arguments
 
     def argument(self, i: Value | int) -> Value:
         code = self.code
-        index = i if isinstance(i, Value) else code.constant(i, "i64")
-        return code.load(code.at(self.args, "ptr", index), "ptr")
+        return code.load(code.at(self.args, "ptr", code.integer(i)), "ptr")
 
     def arguments(self, count: int) -> list[Value]:
         """The arguments, of which there must be so many."""
@@ -104,28 +104,25 @@ class Vectorcall:
         """Is it of just this type of the runtime's table?"""
         return type_of(item).equals_pointer(self.fact(name))
 
-    def is_null(self, pointer: Value) -> Value:
-        return pointer.equals_pointer(self.null)
-
     def number(self, item: Value) -> Value:
         """A Python float or int as a double."""
         code = self.code
-        place = code.slot("double", code.constant(0.0, "double"))
+        number = code.variable(code.constant(0.0, "double"))
         type = type_of(item)
         is_float = type.equals_pointer(self.fact("float"))
         is_int = type.equals_pointer(self.fact("int"))
         self.require(is_float | is_int)
         with code.when(is_float):
-            code.store(field(item, _NUMBER, "double"), place)
+            number.value = field(item, FLOAT_VALUE, "double")
         with code.when(is_int):
-            code.store(self.python("PyLong_AsDouble", "double", item), place)
-        value = code.load(place, "double")
+            number.value = self.python("PyLong_AsDouble", "double", item)
+        value = number.value
         # An int too large for a double: the error is the fallback's to raise.
-        error = code.slot("ptr", self.null)
+        error = code.variable(code.null)
         with code.when(value.equals(-1.0)):
-            code.store(self.python("PyErr_Occurred", "ptr"), error)
+            error.value = self.python("PyErr_Occurred", "ptr")
             self.python("PyErr_Clear", "void")
-        self.require(self.is_null(code.load(error, "ptr")))
+        self.require(error.value.is_null())
         return value
 
     # ---------------------------------------------------------------------- Python's functions
@@ -144,22 +141,22 @@ class Vectorcall:
         """Return an object, or the tuple of several; its references become the caller's."""
         code = self.code
         if len(results) == 1:
-            code.line(f"ret ptr {results[0].name}")
+            code.give(results[0])
             return
         group = self.python("PyTuple_New", "ptr", code.constant(len(results), "i64"))
         for i, result in enumerate(results):
             self.python("PyTuple_SetItem", "i32", group, code.constant(i, "i64"), result)
-        code.line(f"ret ptr {group.name}")
+        code.give(group)
 
     def fall_back(self) -> None:
         """A refused call goes, with the same arguments, to the function that is the self of this one."""
         code = self.code
         code.label(self.REFUSED)
-        call = self.fact("PyObject_Vectorcall")
-        answer = code.emit(
-            f"tail call ptr {call.name}(ptr %self, ptr %args, i64 %count, ptr null)", "ptr"
+        call = self.fact("PyObject_Vectorcall").name
+        # A tail call leaves no frame on the stack; it is allowed, for the callee sees no memory of this function.
+        code.give(
+            code.emit(f"tail call ptr {call}(ptr %self, ptr %args, i64 %count, ptr null)", "ptr")
         )
-        code.line(f"ret ptr {answer.name}")
 
     def bad_argument(self) -> None:
         """A refused call is a TypeError. "raised" is the label of calls that have an exception already."""
@@ -168,18 +165,18 @@ class Vectorcall:
         self.python("PyErr_BadArgument", "i32")
         code.jump("raised")
         code.label("raised")
-        code.line("ret ptr null")
+        code.give(code.null)
 
     # ------------------------------------------------------------------------------- computing
 
     def compute(
-        self, function: str, frame: Value, rows: Value, length: Value, weight: Value,
+        self, function: Function, frame: Value, rows: Value, length: Value, weight: Value,
         divisible: Value, instead: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         """Let a function compute rows from a frame: here, or, what is large, by the pool and without Python's lock.
 
         Args:
-            function: ``void f(ptr frame, i64 row_begin, i64 row_end, i64 begin, i64 end)``.
+            function: One `of_pieces`.
             weight: The elements in all.
             divisible: May threads share one row?
             instead: Writes another way to compute what is large, which ends with a jump to "joined".
@@ -200,24 +197,21 @@ class Vectorcall:
         code.jump("computed")
         code.label("computed")
 
-    def alone(self, function: str, frame: Value, rows: Value, length: Value) -> None:
+    def alone(self, function: Function, frame: Value, rows: Value, length: Value) -> None:
         """All rows by this thread."""
-        self.code.call(
-            Value(self.code, function, "ptr"), "void", frame, self.zero, rows, self.zero, length
-        )
+        self.code.run(function, frame, 0, rows, 0, length)
 
     def share(
-        self, function: str, frame: Value, rows: Value, length: Value, weight: Value,
+        self, function: Function, frame: Value, rows: Value, length: Value, weight: Value,
         divisible: Value,
     ) -> None:  # fmt: skip
         """All rows by the pool, or, where there is none, by this thread."""
         code = self.code
-        pool_run = self.fact("pool_run")
-        lacking = self.is_null(pool_run)
-        with code.when(lacking):
-            self.alone(function, frame, rows, length)
-        with code.when(lacking ^ 1):
-            code.call(
-                pool_run, "void", self.fact("pool"), Value(code, function, "ptr"), frame, rows,
-                length, weight, divisible,
-            )  # fmt: skip
+        run = self.fact("pool_run")
+        with code.either(run.is_null()) as (lacking, there):
+            with lacking:
+                self.alone(function, frame, rows, length)
+            with there:
+                address = Value(code, f"@{function.name}", "ptr")
+                code.call(run, "void", self.fact("pool"), address, frame, rows, length, weight,
+                          divisible)  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from flambeau import kernels
 from flambeau.kernels.loops.broadcast import (
+    FIT,
     FORM,
     FULL,
     LEADING,
@@ -14,7 +15,7 @@ from flambeau.kernels.loops.broadcast import (
     SCALAR,
     TRAILING,
     UNFIT,
-    fit_text,
+    define_fit,
     meeting,
     row_lengths,
 )
@@ -82,19 +83,20 @@ def fit():
     """``fit(array, like, dtype)``: how the machine code says that the array meets the shape of `like`."""
     if not kernels.enabled():
         pytest.skip("kernels are off")
-    from flambeau.kernels.llvm import Code, Value
+    from flambeau.kernels.llvm import Module
     from flambeau.kernels.runtime.layout import builtin
     from flambeau.kernels.runtime.process import machine
-    from flambeau.kernels.runtime.vectorcall import Vectorcall, array_field, module
+    from flambeau.kernels.runtime.vectorcall import Vectorcall, array_field
 
-    f = Vectorcall(Code(1))
+    module = Module()
+    define_fit(module)
+    f = Vectorcall(module)
     array, like, dtype = f.arguments(3)
     ndim = array_field(like, "ndim", "i32").convert("i64")
-    function = Value(f.code, "@fit", "ptr")
-    word = f.code.call(function, "i64", array, dtype, ndim, array_field(like, "dims"))
+    word = f.code.run(FIT, array, dtype, ndim, array_field(like, "dims"))
     f.give([f.python("PyLong_FromLongLong", "ptr", word)])
     f.bad_argument()
-    return builtin("fit", machine().address(module([fit_text(), f.function()])), None)
+    return builtin("fit", machine().address(module.text()), None)
 
 
 def test_machine_code_follows_the_same_rule(fit):
