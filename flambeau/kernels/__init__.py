@@ -42,15 +42,16 @@ def __getattr__(name: str) -> Any:
 
 
 _state: list[bool] = []
-_waiting: list[tuple[dict, str, type, tuple[str, ...]]] = []
+_waiting: list[Callable[[], None]] = []
+"""What puts native functions in the place of plain ones as soon as kernels are loaded."""
 
 
 def enabled() -> bool:
     """Are kernels compiled? Not with FLAMBEAU_KERNELS=0, without llvmlite, or on an unknown Python."""
     if not _state:
         _state.append(os.environ.get("FLAMBEAU_KERNELS", "1") != "0" and _possible())
-        for namespace, name, cls, slots in _waiting if _state[0] else ():
-            namespace[name] = constructor(cls, *slots)
+        for exchange in _waiting if _state[0] else ():
+            exchange()
     return _state[0]
 
 
@@ -79,8 +80,32 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
 
     Loading them takes longer than importing all the rest, so it waits for the first operation.
     """
-    namespace[name] = constructor(cls, *slots)
-    _waiting.append((namespace, name, cls, slots))
+
+    def exchange() -> None:
+        namespace[name] = constructor(cls, *slots)
+
+    exchange()
+    _waiting.append(exchange)
+
+
+def makes_views(
+    namespace: dict, name: str, cls: type, smallest: int, prune: Callable[[list], None]
+) -> None:
+    """Exchange the function `name` of core/tensor.py, which makes views of tensors, for machine code.
+
+    Args:
+        namespace, name: Where the plain function is.
+        cls: The class of tensors.
+        smallest: The length of a cell, a power of two, from which on it is pruned at powers of two.
+        prune: Takes a cell.
+    """
+
+    def exchange() -> None:
+        from .view_constructor import native
+
+        namespace[name] = native(cls, smallest, prune) or namespace[name]
+
+    _waiting.append(exchange)
 
 
 def _possible() -> bool:
