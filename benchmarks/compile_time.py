@@ -24,7 +24,7 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "digits.py"
 
 WATCHED = r"""
 import json, runpy, sys, time
-from flambeau.kernels import dispatch, machine
+from flambeau.kernels import dispatch, machine, process
 
 seconds = {"written": 0.0, "compiled": 0.0, "loaded": 0.0}
 kernels = []
@@ -65,7 +65,7 @@ try:
     runpy.run_path(sys.argv[0], run_name="__main__")
 finally:
     spent = time.perf_counter() - start
-    made = machine._machine[0]
+    made = process.machine()
     counts = made.compiled, made.loaded
     with open(report, "w") as file:
         json.dump([spent, seconds, counts, sorted(kernels, reverse=True)], file)

@@ -17,8 +17,8 @@ import ctypes
 import os
 
 import flambeau as torch
-from flambeau.kernels import runtime
-from flambeau.kernels.machine import machine
+from flambeau.kernels import pool, runtime
+from flambeau.kernels.process import machine
 
 PAUSES = (0, 10, 100, 1000)
 LIMIT_US = 5.0
@@ -112,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     (torch.ones(100_000) + 1).sum()  # the pool begins
-    if machine().pool is None or options.threads < 2:
+    if not pool.is_possible() or options.threads < 2:
         raise SystemExit("there is nothing to join: the pool has one thread")
     print(f"{options.threads} threads, {options.threads} pieces; microseconds")
     print("        pause before   median   one of ten over")

@@ -25,7 +25,7 @@ import numpy as np
 import flambeau as torch
 from flambeau import kernels
 from flambeau.kernels import limits
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 
 F = torch.nn.functional
 Work = tuple[Callable[[], Any], int, int]

@@ -26,7 +26,7 @@ __all__ = ["report"]
 
 Rows = Iterable[tuple[str, str]]
 
-_LIBRARIES = ("numpy", "ml_dtypes", "llvmlite", "cffi", "safetensors", "tqdm")
+_LIBRARIES = ("numpy", "ml_dtypes", "llvmlite", "safetensors", "tqdm")
 _CUPY_WHEELS = ("cupy-cuda13x", "cupy-cuda12x", "cupy")
 _CUDA_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 # What decides how fast vector code can be, in LLVM's spelling.
@@ -79,13 +79,21 @@ def _processor() -> Rows:
     features = llvm.get_host_cpu_features()
     yield "LLVM target", llvm.get_host_cpu_name()
     yield "features", " ".join(f for f in _VECTOR_FEATURES if features.get(f)) or "none known"
+    if os.environ.get("FLAMBEAU_CPU"):
+        yield (
+            "FLAMBEAU_CPU",
+            f"{os.environ['FLAMBEAU_CPU']}, which kernels are compiled for instead",
+        )
 
 
 def _execution() -> Rows:
     yield from _kernels()
     from . import kernels
+    from .kernels import pool
 
-    yield "threads", str(kernels.get_num_threads())
+    alone = kernels.enabled() and not pool.is_possible()
+    note = ", as kernels need POSIX threads for more; NumPy's matrix products have their own"
+    yield "threads", f"{kernels.get_num_threads()}{note if alone else ''}"
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             yield "", f"{variable}={os.environ[variable]}"
@@ -95,14 +103,20 @@ def _kernels() -> Rows:
     from . import kernels
 
     if not kernels.enabled():
-        yield "kernels", "off: formulas are evaluated with NumPy"
+        yield "kernels", f"off, formulas are evaluated with NumPy: {kernels.why_off()}"
         return
-    from .kernels.machine import disk, machine
+    from .kernels.machine import disk
+    from .kernels.process import machine
 
     yield "kernels", f"native, vectors of {machine().bits} bits"
-    files = list(disk.folder.glob("*.o")) if disk.usable(disk.folder) else []
-    size = sum(file.stat().st_size for file in files)
-    yield "kernel cache", f"{disk.folder}: {len(files)} kernels, {size / 1e6:.1f} MB"
+    if disk.folder is None:
+        yield (
+            "kernel cache",
+            "none, as there is no home folder; FLAMBEAU_CACHE_DIR may name another",
+        )
+        return
+    sizes = [size for _, size, path in disk.files() if path.endswith(".o")]
+    yield "kernel cache", f"{disk.folder}: {len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB"
 
 
 def _cuda() -> Rows:

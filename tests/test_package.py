@@ -14,7 +14,7 @@ from flambeau import _version, environment, version
 from flambeau.torch_version import TorchVersion
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("llvmlite", "cffi", "safetensors", "tqdm", "cupy", "scipy", "sklearn", "matplotlib")
+HEAVY = ("llvmlite", "safetensors", "tqdm", "cupy", "scipy", "sklearn", "matplotlib")
 RARE = ("multiprocessing", "argparse", "importlib.metadata", "subprocess", "flambeau.compat")
 
 # PEP 440's own order, from the least to the greatest.

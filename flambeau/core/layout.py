@@ -175,7 +175,7 @@ def _is_inside(shape: Sequence[int], strides: Sequence[int], i: int, j: int) -> 
 
 
 def _empty(xp: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    return kernels.memory.fresh(shape, np.dtype(dtype)) if xp is np else xp.empty(shape, dtype)
+    return kernels.zeros.fresh(shape, np.dtype(dtype)) if xp is np else xp.empty(shape, dtype)
 
 
 def empty_ordered(xp: Any, shape: Sequence[int], dtype: Any, order: Sequence[int]) -> Any:

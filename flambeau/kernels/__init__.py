@@ -6,12 +6,12 @@ Nothing here knows of tensors.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 from ..formula.program import Program
+from .process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
 
 _LAZY = {
     "copying",
@@ -28,6 +28,7 @@ _LAZY = {
     "scan",
     "selecting",
     "sorting",
+    "zeros",
 }
 """Modules that load when first asked for: ``kernels.sorting.order(x, 0)``."""
 _ELSEWHERE = {"explain": "explanation"}
@@ -41,20 +42,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
-_state: list[bool] = []
-_waiting: list[Callable[[], None]] = []
-"""What puts native functions in the place of plain ones as soon as kernels are loaded."""
-
-
-def enabled() -> bool:
-    """Are kernels compiled? Not with FLAMBEAU_KERNELS=0, without llvmlite, or on an unknown Python."""
-    if not _state:
-        _state.append(os.environ.get("FLAMBEAU_KERNELS", "1") != "0" and _possible())
-        for exchange in _waiting if _state[0] else ():
-            exchange()
-    return _state[0]
-
-
 def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     """A function of the values of an object's slots that makes the object.
 
@@ -62,12 +49,10 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
     stores. As machine code it takes half the time of those, and there is an object for each tensor
     and each recorded operation.
     """
-    if _state and _state[0]:
+    if known_enabled():
         from .slotted import native
 
-        made = native(cls, *slots)
-        if made is not None:
-            return made
+        return native(cls, *slots)
     lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
     lines += [f"    made.{name} = {name}" for name in slots]
     scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
@@ -81,11 +66,11 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
     Loading them takes longer than importing all the rest, so it waits for the first operation.
     """
 
-    def exchange() -> None:
+    def put() -> None:
         namespace[name] = constructor(cls, *slots)
 
-    exchange()
-    _waiting.append(exchange)
+    put()
+    when_enabled(put)
 
 
 def makes_views(
@@ -100,20 +85,12 @@ def makes_views(
         prune: Takes a cell.
     """
 
-    def exchange() -> None:
+    def put() -> None:
         from .view_constructor import native
 
-        namespace[name] = native(cls, smallest, prune) or namespace[name]
+        namespace[name] = native(cls, smallest, prune)
 
-    _waiting.append(exchange)
-
-
-def _possible() -> bool:
-    try:
-        from . import machine, runtime
-    except ImportError:
-        return False
-    return machine is not None and runtime.layout_is_known()
+    when_enabled(put)
 
 
 def build(
@@ -190,3 +167,7 @@ def get_num_threads() -> int:
     from . import threads as module
 
     return module.get_number()
+
+
+if FREE_THREADED:
+    enabled()  # to say so when flambeau is imported, as what is switched off with the lock

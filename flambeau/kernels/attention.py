@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import attention_kernel, memory
-from .machine import machine
+from .process import machine
 from .product import ELEMENTS, starts
 from .tile import Shape, shapes
 

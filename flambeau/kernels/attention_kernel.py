@@ -317,7 +317,7 @@ class Backward(Writer):
                 code.masked_load(self.at(self.starts[name], line + j), kind, mask)
                 for name in ("g", "out")
             )
-            code.store(g.fma(out, code.load(total, kind)), total)
+            code.store(g.multiply_add(out, code.load(total, kind)), total)
         return self.folded(code.load(total, kind), False)
 
     def block(self, head: Value, queries: tuple[Value, Value], keys: tuple[Value, Value]) -> None:

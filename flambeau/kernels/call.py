@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .code import Code, Value
+from .process import machine
 from .recipe import Recipe
 from .runtime import ARRAY, INDEX, OBJECT_TYPE, builtin
 
@@ -118,8 +119,6 @@ def kernel(
     The pool cuts `rows` into pieces by `weight`, the elements in all; where `divisible` is 1 and
     there is one row, `length` instead. Raises MemoryError where a piece found no memory.
     """
-    from .machine import machine  # the compiler loads with the first kernel
-
     body, text = _written(arrays, numbers, write, lanes)
     recipe = Recipe(lambda: _written(arrays, numbers, write, lanes)[1])
     call = builtin(name, machine().address(text), recipe)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import enabled
+from .process import enabled, machine
 
 if TYPE_CHECKING:
     from .call import Body
@@ -64,7 +64,6 @@ def _folding() -> Callable[..., int] | None:
     """``f(data, left, 1, 1, weight, 0, whole, start)``: `whole` times 64 bytes, at least one, as 16 bytes;
     None where the processor has no such multiplication."""
     from .call import kernel  # the compiler loads with the first large record
-    from .machine import machine
 
     if not machine().features.get("pclmul"):
         return None

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
+from . import fused
+
 FLOATS = frozenset(("half", "float", "double"))
 BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
 
@@ -315,7 +317,15 @@ class Value:
 
     def fma(self, b: object, c: object) -> Value:
         """self * b + c, rounded once."""
-        return self.code.intrinsic("fma", self, self.like(b), self.like(c))
+        b, c = self.like(b), self.like(c)
+        return (
+            self.code.intrinsic("fma", self, b, c) if fused.is_native() else fused.step(self, b, c)
+        )
+
+    def multiply_add(self, b: object, c: object) -> Value:
+        """self * b + c, in one instruction where there is one, or else rounded twice."""
+        b, c = self.like(b), self.like(c)
+        return self.code.intrinsic("fma", self, b, c) if fused.is_native() else self * b + c
 
     def abs(self) -> Value:
         if self.is_float:
@@ -415,7 +425,7 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     """The polynomial with these coefficients, the constant first, by Horner's rule in fused steps."""
     value = x.like(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        value = value.fma(x, coefficient)
+        value = value.multiply_add(x, coefficient)
     return value
 
 
@@ -424,7 +434,7 @@ def estrin(x: Value, coefficients: Sequence[float]) -> Value:
     values: list[Value | float] = list(coefficients)
     power = x
     while len(values) > 1:
-        pairs = [power.like(b).fma(power, a) for a, b in pairwise(values)][::2]
+        pairs = [power.like(b).multiply_add(power, a) for a, b in pairwise(values)][::2]
         values = [*pairs, *values[len(values) & ~1 :]]
         power = power * power if len(values) > 1 else power
     return x.like(values[0])

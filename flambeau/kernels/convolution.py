@@ -18,7 +18,7 @@ import numpy as np
 from . import convolution_sum, convolution_weight, memory, winograd
 from .code import BITS
 from .convolution_plan import ITEMS, ROOM, Pass, Three, plan, rows_together, three
-from .machine import machine
+from .process import machine
 from .product import ELEMENTS
 from .slab import Slab, slab
 from .tile import Shape

@@ -185,7 +185,7 @@ def tile(form: Form, declarations: set[str]) -> str:
         for j, places in enumerate(sums):
             value = code.splat(code.load(code.at(start, element, apart * j), element))
             for factor, place in zip(row, places):
-                code.store(value.fma(factor, code.load(place, kind)), place)
+                code.store(value.multiply_add(factor, code.load(place, kind)), place)
     flat = [place for places in sums for place in places]
     ends = [code.at(target, element, first.like(i * lanes)) for i in range(len(flat))]
     with code.when(first.differs(0)):

@@ -7,7 +7,6 @@ the lanes of vectors (`convolution_lane`), or places do (`convolution_map`) wher
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,8 @@ import numpy as np
 from . import convolution_lane, convolution_map, convolution_plane, memory
 from .code import BITS
 from .convolution_lane import Form
-from .machine import machine
+from .process import machine
+from .processor import many_registers
 from .slab import Slab, slab
 from .tile import Shape, fitting
 
@@ -94,7 +94,7 @@ def lanes_form(work: Pass) -> tuple[float, Form] | None:
     """The best tile with results in the lanes, and about how many steps it takes for an inner one."""
     bits = machine().bits
     lanes = bits // BITS[work.element]
-    many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
+    many = many_registers(bits)
     registers = 31 if many else 15
     u0, u1, u2 = work.places
     found = []

@@ -125,7 +125,7 @@ class Piece:
             values = {q0: self.read(lines[q0, d1], column, masks) for q0 in seen}
             for d0, t in taps:
                 for i in range(self.deep):
-                    sums[i] = values[d0 + i * self.stride[0]].fma(weights[t], sums[i])
+                    sums[i] = values[d0 + i * self.stride[0]].multiply_add(weights[t], sums[i])
         return sums
 
     def read(self, line: Value, column: Value, masks: list[Value]) -> Value:

@@ -165,7 +165,7 @@ class Piece:
                 for source, sums in zip(lines, totals):
                     left = code.splat(code.load(code.at(source, element, j), element))
                     for value, total in zip(right, sums):
-                        code.store(left.fma(value, code.load(total, kind)), total)
+                        code.store(left.multiply_add(value, code.load(total, kind)), total)
         leave(code, element, totals, target, n["wide"], n["add"])
         code.line("ret void")
         listed = ", ".join(f"i64 %{name}" for name in names)

@@ -8,13 +8,13 @@ vectors.
 
 from __future__ import annotations
 
-import platform
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from .call import Body, kernel
 from .code import BITS, Code, Value, quotient, remainder, smaller
+from .processor import many_registers
 from .slab import build, call_build
 from .tile import Shape, shuffled, within
 
@@ -26,7 +26,7 @@ _NUMBERS = (
 
 def form(element: str, bits: int, rows: int, inner: int) -> Shape:
     """A tile of a few results by a few taps. One result takes many taps, evenly shared out."""
-    many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
+    many = many_registers(bits)
     lanes = bits // BITS[element]
     if rows == 1:
         panels = -(-inner // (16 if many else 8))
@@ -158,7 +158,7 @@ def products(shape: Shape, declarations: set[str], masked: bool) -> str:
         for place, row in zip(left, sums):
             value = read(place)
             for factor, total in zip(xs, row):
-                code.store(value.fma(factor, code.load(total, kind)), total)
+                code.store(value.multiply_add(factor, code.load(total, kind)), total)
     flat = [code.load(total, kind) for row in sums for total in row]
     flat += [zero] * (sums_of(shape) - len(flat))
     for i in range(0, len(flat), lanes):

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import BITS, Value
+from .process import enabled, machine
 
 SMALL = 2048
 """Elements up to which NumPy's copy takes less time than the preparation here."""
@@ -112,8 +113,6 @@ def _nearest(dims: Sequence[tuple[int, int, int]]) -> int:
 
 def _lanes(element: str) -> int:
     """Elements of a vector: at most sixteen, because a block has as many vectors as lanes."""
-    from .machine import machine
-
     return min(16, machine().bits // BITS[element])
 
 

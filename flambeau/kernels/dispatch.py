@@ -16,8 +16,8 @@ from .code import Code
 from .column import ColumnEntry, ColumnNest
 from .copying import contiguous, in_order
 from .entry import Entry, fit_text
-from .machine import machine
 from .nest import Nest, Unsupported
+from .process import machine
 from .recipe import Recipe, noted
 from .runtime import builtin
 

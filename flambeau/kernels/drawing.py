@@ -14,6 +14,7 @@ import numpy as np
 from . import memory
 from .call import Body, kernel
 from .code import Value, choose
+from .process import machine
 
 SIZE, MIDDLE = 624, 397
 """Words of the state, and how far the one lies ahead that a word is mixed with."""
@@ -56,8 +57,6 @@ def swapped(offset: Any) -> Any:
 
 
 def _lanes() -> int:
-    from .machine import machine
-
     return machine().bits // 32
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..formula.expression import text as expression_text
-from . import enabled, limits
+from . import limits
 from .column import ColumnNest
-from .machine import machine
 from .nest import Nest
+from .process import enabled, machine
 from .pseudocode import Writer, operations
 from .watching import Call, calls_of
 

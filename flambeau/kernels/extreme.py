@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import Value
 from .copying import in_order
+from .process import enabled, machine
 from .scan import ELEMENTS, UNSIGNED, WIDE, Scan, State, sizes_of
 
 SMALL = 1024
@@ -39,8 +40,6 @@ def _native(x: Any) -> bool:
 @cache
 def _finder(element: str, unsigned: bool, largest: bool) -> tuple[Callable[..., int], int]:
     """The function, and how many columns are one row of its work."""
-    from .machine import machine
-
     lanes = machine().bits // 64
     how = "largest" if largest else "smallest"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
 from .call import Body, kernel
 from .code import BITS
 from .copying import ELEMENTS
+from .process import enabled, machine
 from .stretch import fill as fill_stretch
 
 SMALL = 1 << 14
@@ -44,8 +44,6 @@ def fill(array: Any, value: Any) -> None:
 
 @cache
 def _filler(element: str) -> Callable[..., int]:
-    from .machine import machine
-
     def write(code: Body) -> None:
         value = code.get(code.p["value"], element, code.zero)
         fill_stretch(code, code.p["array"], value, code.begin, code.end)

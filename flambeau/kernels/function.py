@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .code import Value, choose, polynomial
+from .process import machine
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _power_of_two(n: Value, f: Format) -> Value:
 
 def _scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
     """x 2^(n + by), rounded once and infinite where it is too large; n is `shifted` less the magic number."""
-    if x.type in _SCALE:
+    if x.type in _SCALE and machine().bits == 512:
         return _scaled_at_once(x, shifted - (f.magic - by))
     n = shifted.bits() - (x.like(f.magic).bits() - by)
     half = n >> 1  # in two steps, of which the first is exact
@@ -137,7 +138,7 @@ def _scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
 
 
 _SCALE = {"<16 x float>": ("ps", "i16"), "<8 x double>": ("pd", "i8")}
-"""Vectors that have an instruction for it: those of 64 bytes are x86's."""
+"""Vectors that AVX-512 has an instruction for. Processors without it meet them too: eight float32 as float64."""
 
 
 def _scaled_at_once(x: Value, n: Value) -> Value:
@@ -152,10 +153,10 @@ def _scaled_at_once(x: Value, n: Value) -> Value:
 
 def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
     """(shifted, r): x = n ln(2) + r with an integer n, |r| <= ln(2) / 2 and shifted = n + the magic number."""
-    shifted = x.fma(LOG2_E, f.magic)
+    shifted = x.multiply_add(LOG2_E, f.magic)
     whole = shifted - f.magic
-    r = whole.fma(-f.ln2_high, x)
-    return shifted, whole.fma(-f.ln2_low, r)
+    r = whole.multiply_add(-f.ln2_high, x)
+    return shifted, whole.multiply_add(-f.ln2_low, r)
 
 
 def exp(x: Value, halvings: int = 0) -> Value:
@@ -168,14 +169,14 @@ def exp_of_sum(x: Value, low: Value | None, halvings: int = 0) -> Value:
     f = format_of(x)
     shifted, r = _reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
     r = r if low is None else r + low
-    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
     return _scaled(value, shifted, f, -halvings)
 
 
 def short_exp(x: Value) -> Value:
     """exp(x) of float64 as exactly as float32 wants it (1e-10), for results that float32 can hold."""
     shifted, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
-    value = (r * r).fma(polynomial(r, SINGLE.exp_tail), r) + 1.0
+    value = (r * r).multiply_add(polynomial(r, SINGLE.exp_tail), r) + 1.0
     return _scaled(value, shifted, DOUBLE)
 
 
@@ -183,7 +184,7 @@ def expm1(x: Value) -> Value:
     f = format_of(x)
     inside = clamp(x, f.underflow / 2, f.overflow)
     shifted, r = _reduced(inside, f)
-    small = (r * r).fma(polynomial(r, f.exp_tail), r)
+    small = (r * r).multiply_add(polynomial(r, f.exp_tail), r)
     half = _power_of_two(shifted.bits() - (x.like(f.magic).bits() + 1), f)
     value = (small.fma(half, half - 0.5)) * 2.0
     return choose(x.abs() < f.tiny, x, value)
@@ -194,7 +195,7 @@ def exp2(x: Value) -> Value:
     x = clamp(x, f.underflow * LOG2_E, f.overflow * LOG2_E)
     shifted = x + f.magic
     r = (x - (shifted - f.magic)) * 0.6931471805599453
-    value = (r * r).fma(polynomial(r, f.exp_tail), r) + 1.0
+    value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
     return _scaled(value, shifted, f)
 
 
@@ -216,10 +217,10 @@ def _log(x: Value, correction: Value | None, f: Format) -> Value:
     z = s * s
     half_square = m * m * 0.5
     tail = s * (half_square + z * polynomial(z, f.log_tail))
-    low = e.fma(f.ln2_low, tail)
+    low = e.multiply_add(f.ln2_low, tail)
     if correction is not None:
         low = low + correction
-    return e.fma(f.ln2_high, m - (half_square - low))
+    return e.multiply_add(f.ln2_high, m - (half_square - low))
 
 
 def _at_ends(x: Value, value: Value) -> Value:
@@ -331,7 +332,7 @@ ERFC_FAR = (
 def erf(x: Value) -> Value:
     """For float32; the formula of `formula.special` serves float64."""
     size = x.abs()
-    near = x.fma(polynomial(x * x, ERF_NEAR), x)
+    near = x.multiply_add(polynomial(x * x, ERF_NEAR), x)
     end = choose(size > 3.95, x.like(3.95), size)
     far = x.code.intrinsic("copysign", 1.0 - exp(-polynomial(end, ERFC_FAR)), x)
     return choose(size < 1.0, near, choose(x.is_nan(), x, far))
@@ -369,7 +370,7 @@ def erfc(x: Value) -> Value:
     end = choose(size > 10.3, x.like(10.3), size)
     square = end * end
     tail = _tail(end, square, end.fma(end, -square))
-    near = 1.0 - x.fma(polynomial(x * x, ERF_NEAR), x)
+    near = 1.0 - x.multiply_add(polynomial(x * x, ERF_NEAR), x)
     value = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
     return choose(x.is_nan(), x, value)
 

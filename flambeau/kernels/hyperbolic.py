@@ -24,7 +24,7 @@ SINH = {
 
 def sinh(x: Value) -> Value:
     z = x * x
-    near = (x * z).fma(polynomial(choose(z < 1.0, z, x.like(1.0)), SINH[x.element]), x)
+    near = (x * z).multiply_add(polynomial(choose(z < 1.0, z, x.like(1.0)), SINH[x.element]), x)
     e = exp(x.abs(), halvings=1)
     far = x.code.intrinsic("copysign", e - 0.25 / e, x)
     tiny = 1e-4 if x.element == "float" else 1e-9

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory, runs, selecting
+from . import memory, runs, selecting
 from .call import Body, kernel
 from .code import Value
 from .copying import contiguous, in_order
 from .memory import INT64
+from .process import enabled, machine
 from .walk import Along, Unsigned, Walk, walk
 from .walker import Loops, by_slabs
 
@@ -246,7 +247,6 @@ def _outside(sizes: Sequence[int]) -> IndexError:
 @cache
 def _range() -> Callable[..., int]:
     """Reports 1 where an element less `low`, as an unsigned number, is not below `count`."""
-    from .machine import machine
 
     def write(code: Body) -> None:
         lanes = code.lanes

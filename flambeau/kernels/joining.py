@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import BITS, Value
 from .copying import ELEMENTS, copy_into
+from .process import enabled, machine
 from .runtime import ARRAY
 from .stretch import copy
 
@@ -103,7 +104,6 @@ def _part_by_part(arrays: Sequence[Any], made: Any, dim: int) -> Any:
 def _joiner(element: str, short: bool) -> Callable[..., int]:
     """A row of the result has a run of each part; `parts` are the array objects, the lengths of their runs, and
     the places of those in a row. Where there is one row, threads share its elements."""
-    from .machine import machine
 
     def write(code: Body) -> None:
         if short:

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from .call import Body, kernel
-from .machine import machine
+from .process import machine
 
 CHAINS = 12
 """Multiply-adds under way at once: more than any processor's latency times its units needs, and
@@ -106,7 +106,7 @@ def _multiply_adds(element: str, lanes: int) -> Callable[..., int]:
             chains = [code.slot(kind, given + float(i)) for i in range(CHAINS)]
             with code.loop(code.zero, code.number(STEPS)):
                 for chain in chains:
-                    code.store(code.load(chain, kind).fma(0.5, given), chain)
+                    code.store(code.load(chain, kind).multiply_add(0.5, given), chain)
             total = code.load(chains[0], kind)
             for chain in chains[1:]:
                 total = total + code.load(chain, kind)

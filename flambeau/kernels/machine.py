@@ -9,10 +9,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
 import stat
 import tempfile
 import threading
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,21 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import memory, pool, runtime
+from . import pool, runtime, target
 from .pool import Pool, usable_processors
+from .processor import is_arm
 
 LIMIT = 256 << 20
 """Bytes of the cache on disk; the files used longest ago go first."""
 
 
 class Machine:
-    """Compiles text and keeps the results alive. Made once, by `machine()`."""
+    """Compiles text and keeps the results alive. Made once, by `process.machine`."""
 
     def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        self.processor = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features()
+        self.processor, self.features = target.chosen()
         self.target = llvm.Target.from_default_triple().create_target_machine(
             cpu=self.processor, features=self.features.flatten(), opt=2
         )
@@ -55,14 +55,22 @@ class Machine:
     @cached_property
     def has_half(self) -> bool:
         """Does it convert between float16 and float32?"""
-        return bool(self.features.get("f16c")) or platform.machine() in ("arm64", "aarch64")
+        return bool(self.features.get("f16c")) or is_arm()
+
+    @property
+    def has_fused_step(self) -> bool:
+        """Has it an instruction for a * b + c, rounded once? Else LLVM calls a function for each lane."""
+        return is_arm() or bool(self.features.get("fma") or self.features.get("fma4"))
 
     @cached_property
     def versions(self) -> str:
         """What a cached object depends on besides its text."""
         return "\n".join(
-            (llvmlite.__version__, self.processor, self.features.flatten(), str(runtime.INDEX))
-        )
+            (
+                llvmlite.__version__, self.target.triple, self.processor, self.features.flatten(),
+                str(runtime.INDEX),
+            )
+        )  # fmt: skip
 
     def address(self, text: str) -> int:
         """Compile a module whose door is called @SYMBOL, and give the door's address."""
@@ -95,9 +103,8 @@ class Machine:
 
     def start_pool(self) -> None:
         """Threads for large arrays, where the system has POSIX ones."""
-        self.pool: Pool | None = None
-        if os.name == "posix":
-            text = pool.text(platform.machine())
+        if pool.is_possible():
+            text = pool.text()
             run = self.address(text)
             helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
             self.pool = Pool(run, helper)
@@ -138,12 +145,26 @@ class Disk:
         self.checked: dict[Path, bool] = {}
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Path | None:
+        """None where there is none: a user without a home has no cache."""
         given = os.environ.get("FLAMBEAU_CACHE_DIR")
         if given:
             return Path(given)
+        if os.name == "nt":
+            local = os.environ.get("LOCALAPPDATA")
+            return Path(local) / "flambeau" / "cache" if local else None
         base = os.environ.get("XDG_CACHE_HOME")
-        return (Path(base) if base else Path.home() / ".cache") / "flambeau"
+        if base:
+            return Path(base) / "flambeau"
+        try:
+            return Path.home() / ".cache" / "flambeau"
+        except RuntimeError:
+            return None
+
+    def _private(self) -> Path | None:
+        """The folder, if it may be used."""
+        folder = self.folder
+        return folder if folder is not None and self.usable(folder) else None
 
     def usable(self, folder: Path) -> bool:
         """Is it a folder that only its user can write? Anybody else could plant code in it."""
@@ -158,24 +179,27 @@ class Disk:
             facts = os.lstat(folder)
         except OSError:
             return False
-        mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
-        closed = os.name == "nt" or not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if stat.S_ISDIR(facts.st_mode) and mine and closed:
+        if stat.S_ISDIR(facts.st_mode) and is_private(folder, facts):
             self._shrink(folder)
             return True
         import warnings
 
+        how = (
+            f"it is not within {Path.home()}"
+            if os.name == "nt"
+            else f"it can be written by others than its user; 'chmod go-w {folder}'"
+        )
         warnings.warn(
-            f"compiled kernels are not cached: {folder} can be written by others than its user; "
-            f"'chmod go-w {folder}' or set FLAMBEAU_CACHE_DIR to a folder of your own",
+            f"compiled kernels are not cached in {folder}: {how} "
+            "or set FLAMBEAU_CACHE_DIR to a folder of your own",
             RuntimeWarning,
             stacklevel=2,
         )
         return False
 
     def read(self, key: str) -> bytes | None:
-        folder = self.folder
-        if not self.usable(folder):
+        folder = self._private()
+        if folder is None:
             return None
         try:
             content = (folder / f"{key}.o").read_bytes()
@@ -186,8 +210,8 @@ class Disk:
 
     def write(self, key: str, image: bytes) -> None:
         """Written aside and moved into place, so that another process sees all of it or nothing."""
-        folder = self.folder
-        if not self.usable(folder):
+        folder = self._private()
+        if folder is None:
             return
         try:
             handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
@@ -197,10 +221,14 @@ class Disk:
         except OSError:
             return  # a full or read-only disk: the kernel works all the same
 
+    def files(self) -> list[tuple[float, int, str]]:
+        """When each was read last, its size, and where it is."""
+        folder = self._private()
+        return [] if folder is None else _files(folder)
+
     def _shrink(self, folder: Path) -> None:
         """Remove what was not read for longest, down to half the limit, when it is exceeded."""
-        with os.scandir(folder) as entries:
-            files = [(e.stat().st_atime, e.stat().st_size, e.path) for e in entries if e.is_file()]
+        files = _files(folder)
         total = sum(size for _, size, _ in files)
         if total <= LIMIT:
             return
@@ -214,14 +242,33 @@ class Disk:
                 continue
 
 
+def _files(folder: Path) -> list[tuple[float, int, str]]:
+    """Other processes remove files meanwhile, and move new ones into their place."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    facts = entry.stat()
+                    if stat.S_ISREG(facts.st_mode):
+                        found.append((facts.st_atime, facts.st_size, entry.path))
+    except OSError:
+        return []  # a folder that cannot be listed is not made smaller
+    return found
+
+
+def is_private(folder: Path, facts: os.stat_result) -> bool:
+    """Can nobody but the user write to it?"""
+    if os.name == "nt":
+        return is_within_profile(folder)
+    return facts.st_uid == os.getuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def is_within_profile(folder: Path) -> bool:
+    """Is it within the user's own folder? Windows lets no other user write there, unless that user allows it; and
+    keeps its rights where Python does not see them.
+    """
+    return folder.resolve().is_relative_to(Path.home().resolve())
+
+
 disk = Disk()
-_machine: list[Machine] = []
-
-
-def machine() -> Machine:
-    """The one machine of this process."""
-    if not _machine:
-        _machine.append(Machine())
-        _machine[0].start_pool()
-        memory.start(_machine[0])
-    return _machine[0]

@@ -17,8 +17,8 @@ from ..formula.program import Program
 from .code import BITS, Code, Value, choose
 from .copying import contiguous
 from .entry import LARGE, Entry
-from .machine import machine
 from .nest import ARGUMENTS, FULL, Nest, Unsupported
+from .process import machine
 from .recipe import Recipe, noted
 from .runtime import builtin
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import BITS, choose
 from .copying import ELEMENTS, in_order
+from .process import enabled, machine
 
 SMALL = 1024
 """Elements up to which NumPy takes less time."""
@@ -70,8 +71,6 @@ def _shared(shape: tuple[int, ...], mask: tuple[int, ...]) -> int:
 
 @cache
 def _filler(element: str) -> Callable[..., int]:
-    from .machine import machine
-
     def write(code: Body) -> None:
         kind, bits = code.vector(element), code.vector("i8")
         value = code.splat(code.get(code.p["value"], element, code.zero))

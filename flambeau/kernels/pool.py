@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 
+from .processor import is_arm
 from .runtime import immortal, set_fact
 
 TEXT = """
@@ -293,9 +294,9 @@ EAGER, TIRED = 500, 700
 """How often a helper looks for its next job at full speed, and how often at all before it sleeps."""
 
 
-def text(processor: str) -> str:
-    """The pool's module for a kind of processor, as `platform.machine` names it."""
-    if processor in ("arm64", "aarch64"):
+def text() -> str:
+    """The pool's module, for this kind of processor."""
+    if is_arm():
         pause, declared = "llvm.aarch64.hint(i32 1)", "llvm.aarch64.hint(i32)"
     else:
         pause = declared = "llvm.x86.sse2.pause()"
@@ -336,6 +337,11 @@ class Pool:
                 break  # the system gives no more threads; those that there are do
             self.helpers += 1
         self.words[_LIMIT] = min(threads - 1, self.helpers)
+
+
+def is_possible() -> bool:
+    """Has the system the threads that the pool is made of?"""
+    return os.name == "posix"
 
 
 def usable_processors() -> int:

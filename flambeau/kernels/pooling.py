@@ -16,8 +16,8 @@ import numpy as np
 
 from . import memory, pooling_kernel
 from .convolution_plan import three
-from .machine import machine
 from .pooling_kernel import Parts, Windows
+from .process import machine
 from .product import ELEMENTS
 
 LARGEST = 1 << 31

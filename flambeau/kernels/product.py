@@ -15,7 +15,7 @@ import numpy as np
 
 from . import memory, product_kernel
 from .code import BITS
-from .machine import machine
+from .process import machine
 from .tile import Shape, fitting
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}

@@ -7,10 +7,7 @@ function of its own, and that has.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .nest import Nest
+from typing import Any
 
 
 class Recipe:
@@ -28,7 +25,7 @@ class Recipe:
     __slots__ = ("nest", "targets", "text")
 
     def __init__(
-        self, text: Callable[[], str], nest: Callable[[], Nest] | None = None, targets: int = 0
+        self, text: Callable[[], str], nest: Callable[[], Any] | None = None, targets: int = 0
     ):
         self.text, self.nest, self.targets = text, nest, targets
 

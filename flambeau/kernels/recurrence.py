@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import memory, product_kernel, recurrence_kernel
-from .machine import machine
+from .process import machine
 from .product import ELEMENTS, STRETCH
 from .recurrence_kernel import Cell
 from .tile import Shape, fitting

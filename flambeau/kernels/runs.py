@@ -15,6 +15,7 @@ import numpy as np
 from .call import Body, kernel
 from .code import BITS, Value, choose
 from .copying import in_order
+from .process import machine
 from .stretch import LINE, add, copy, fetch, fill, foresee, inside
 from .walk import Walk
 
@@ -50,8 +51,6 @@ def take(element: str, x: Any, index: Any, made: Any, signs: bool) -> int:
 
 @cache
 def _reader(element: str, signs: bool) -> Callable[..., int]:
-    from .machine import machine
-
     size = BITS[element] // 8
 
     def write(code: Body) -> None:
@@ -111,8 +110,6 @@ def write(
 
 @cache
 def _ranger(how: str, element: str, signs: bool, start: str) -> Callable[..., int]:
-    from .machine import machine
-
     arrays = ("x", "values", "index", *(("old",) if start == "copy" else ()))
     return kernel(
         f"{how}_runs", arrays, ("size", "count", "run", "step"),

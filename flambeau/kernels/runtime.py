@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import sysconfig
+import struct
 from typing import Any
 
 import numpy as np
 
 HEAD = object.__basicsize__
 OBJECT_TYPE = HEAD - 8
-TUPLE_ITEMS = HEAD + 8
+TUPLE_ITEMS = tuple.__basicsize__  # behind its length and, since 3.14, its hash
+BYTES_CONTENT = bytes.__basicsize__ - 1  # which counts the zero at the end
 ARRAY = {
     name: HEAD + offset
     for name, offset in {
@@ -22,8 +23,8 @@ ARRAY = {
 DESCRIPTION = {"flags": HEAD + 16, "elsize": HEAD + 24}
 """Offsets within NumPy's dtype objects."""
 
-_NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the same interface
-_PYTHON = (
+NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the same interface
+PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
     "PyTuple_SetItem", "PyLong_AsDouble", "PyLong_AsLongLong", "PyLong_FromLongLong",
     "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyErr_NoMemory", "PyType_GenericAlloc",
@@ -43,19 +44,19 @@ _SETTINGS = (
     "memory_handler",
     "new_array",
 )  # zero where there are no threads, no such type, or no memory of our own
-WORDS = (*_OBJECTS, *_PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
+WORDS = (*_OBJECTS, *PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
 INDEX = {name: i for i, name in enumerate(WORDS)}
 TABLE = (ctypes.c_void_p * len(WORDS))()
 """What kernels read their addresses from."""
 
 
-def _numpy_function(position: int) -> int:
+def numpy_table() -> int:
+    """Where NumPy's table of C functions is."""
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     from numpy._core import _multiarray_umath
 
-    table = ctypes.cast(get(_multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
-    return int(table[position] or 0)
+    return int(get(_multiarray_umath._ARRAY_API, None))
 
 
 def fill_table() -> None:
@@ -63,9 +64,10 @@ def fill_table() -> None:
     addresses = [id(item) for item in _OBJECTS.values()]
     addresses += [
         int(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0)
-        for name in _PYTHON
+        for name in PYTHON
     ]
-    addresses.append(_numpy_function(_NEW_FROM_DESCR))
+    place = numpy_table() + 8 * NEW_FROM_DESCR
+    addresses.append(ctypes.c_void_p.from_address(place).value or 0)
     TABLE[: len(addresses)] = addresses
 
 
@@ -74,34 +76,19 @@ def set_fact(name: str, value: int) -> None:
     TABLE[INDEX[name]] = value
 
 
-def layout_is_known() -> bool:
-    """Do the objects of this process lie as the kernels expect? Checked, not assumed."""
-    if sysconfig.get_config_var("Py_GIL_DISABLED") or HEAD != 16:
-        return False
-    probe = np.arange(6, dtype=np.float32).reshape(2, 3)[:, 1:]  # its base has the memory
-    word = lambda name: ctypes.c_void_p.from_address(id(probe) + ARRAY[name]).value  # noqa: E731
-    return (
-        ctypes.c_void_p.from_address(id(probe) + OBJECT_TYPE).value == id(np.ndarray)
-        and word("data") == probe.ctypes.data
-        and ctypes.c_int.from_address(id(probe) + ARRAY["ndim"]).value == 2
-        and (ctypes.c_int64 * 2).from_address(word("dims") or 0)[:] == [2, 2]
-        and (ctypes.c_int64 * 2).from_address(word("strides") or 0)[:] == [12, 4]
-        and word("descr") == id(probe.dtype)
-        and ctypes.c_int.from_address(id(probe) + ARRAY["flags"]).value & 257 == 256
-        and ctypes.c_int64.from_address(id(probe.dtype) + DESCRIPTION["elsize"]).value == 4
-        and ctypes.c_int64.from_address(id(np.dtype(object)) + DESCRIPTION["flags"]).value & 1 == 1
-        and ctypes.c_int64.from_address(id(probe.dtype) + DESCRIPTION["flags"]).value == 0
-        and _is_capsule(ctypes.c_void_p.from_address(id(probe.base) + ARRAY["handler"]).value)
-        and ctypes.c_double.from_address(id(2.5) + HEAD).value == 2.5
-        and ctypes.c_void_p.from_address(id((probe,)) + TUPLE_ITEMS).value is not None
-    )
-
-
-def _is_capsule(address: int | None) -> bool:
-    from numpy._core import _multiarray_umath
-
-    kind = id(type(_multiarray_umath._ARRAY_API))
-    return bool(address) and ctypes.c_void_p.from_address(address + OBJECT_TYPE).value == kind  # type: ignore[operator]
+def slot_offset(cls: type, name: str) -> int:
+    """Where a slot's value lies in an object of the class: looked up in an object that has one."""
+    descriptor = next((b.__dict__[name] for b in cls.__mro__ if name in b.__dict__), None)
+    if descriptor is None:
+        raise AttributeError(f"{cls.__name__} has no slot {name}")
+    probe: Any = object.__new__(cls)
+    value = object()
+    descriptor.__set__(probe, value)
+    content = ctypes.string_at(id(probe), cls.__basicsize__)
+    words = struct.unpack(f"{len(content) // 8}q", content)
+    if words.count(id(value)) != 1:
+        raise ValueError(f"{cls.__name__}.{name} is not kept within the object")
+    return 8 * words.index(id(value))
 
 
 class MethodDefinition(ctypes.Structure):
@@ -128,7 +115,12 @@ def builtin(name: str, address: int, fallback: Any) -> Any:
     """A Python function whose body is the machine code at `address`; its self is `fallback`."""
     # The collector reads the definitions of functions that outlive this module.
     definition = immortal(MethodDefinition(name.encode(), address, FASTCALL, None))
+    return function_of(definition, fallback)
+
+
+def function_of(definition: MethodDefinition, own: Any) -> Any:
+    """A Python function with this definition and self."""
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
-    return make(ctypes.addressof(definition), fallback, None)
+    return make(ctypes.addressof(definition), own, None)

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import FLOATS, Value, choose
 from .copying import in_order
+from .process import enabled, machine
 
 SMALL = 256
 """Elements up to which NumPy takes less time."""
@@ -125,8 +126,6 @@ def _logsumexp_by_numpy(x: Any, dim: int) -> Any:
 @cache
 def _scan(how: str, element: str, unsigned: bool, across: bool) -> tuple[Callable[..., int], int]:
     """The function, and how many columns are one row of its work."""
-    from .machine import machine
-
     lanes = machine().bits // 64
     outputs = ("y", "index") if how in ("largest", "smallest") else ("y",)
     wide = 2 if how == "logsumexp" else WIDE

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import function
 from .code import Value, choose
+from .process import machine
 
 SEGMENTS = 16
 END = 6.0
@@ -22,7 +23,7 @@ DEGREE = 6
 
 
 def has_tables(x: Value) -> bool:
-    return x.type == "<16 x float>"  # 64 bytes: vectors of AVX-512
+    return x.type == "<16 x float>" and machine().bits == 512
 
 
 def gate(x: Value) -> Value:

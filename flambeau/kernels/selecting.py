@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import BITS
 from .copying import ELEMENTS, in_order
+from .process import enabled, machine
 from .stretch import copy
 
 SMALL = 4096
@@ -50,8 +51,6 @@ def selected(x: Any, mask: Any) -> Any:
 
 @cache
 def _counter() -> Callable[..., int]:
-    from .machine import machine
-
     def write(code: Body) -> None:
         lanes = code.lanes
         with code.rows() as block:
@@ -76,7 +75,6 @@ def _counter() -> Callable[..., int]:
 def _packer(element: str) -> Callable[..., int]:
     """Each element is stored behind the last one taken, and the place moves on if it counts: no branch. That
     may touch one element too many, so it happens on the stack."""
-    from .machine import machine
 
     def write(code: Body) -> None:
         packed = code.slot(f"[{BLOCK + 1} x {element}]")

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled, memory
+from . import memory
 from .call import Body, kernel
 from .code import BITS, Value, choose
 from .copying import in_order
+from .process import enabled, machine
 
 SMALL = 64
 """Elements up to which NumPy takes less time."""
@@ -88,8 +89,6 @@ def _first_by_numpy(x: Any, k: int, dim: int, descending: bool) -> Any:
 
 @cache
 def _sorter(dtype: Any, descending: bool, how: str) -> Callable[..., int]:
-    from .machine import machine
-
     element = f"i{dtype.itemsize * 8}"
     infinity = INFINITY.get(dtype.name)
     lanes = machine().bits // (BITS[element] if how == "first" else 64)

@@ -11,7 +11,7 @@ from typing import Any
 from . import runtime
 from .code import Value, choose
 from .lower import Unsupported
-from .machine import machine
+from .process import machine
 
 MEMORY = {
     "bool": "i8", "int8": "i8", "uint8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from .call import Body
 from .code import BITS, Value, element_of
+from .process import machine
 
 LINE = 64
 """Bytes of a cache line."""
@@ -37,8 +38,6 @@ def stretch(code: Body, element: str, begin: Value, end: Value, step: Step) -> N
 
 def _has_masks(element: str) -> bool:
     """Does the processor load and store some lanes of a vector?"""
-    from .machine import machine
-
     return machine().bits == 512 or (machine().bits == 256 and BITS[element] >= 32)
 
 

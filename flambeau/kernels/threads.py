@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
-from .pool import usable_processors
+from . import pool
+from .process import enabled, machine
 
 _chosen: list[int] = []
 
@@ -24,16 +24,26 @@ def set_number(threads: int) -> None:
     blas = _blas()
     if blas is not None:
         blas(threads)
-    if enabled():
-        from .machine import machine
+    if not enabled():
+        return
+    if pool.is_possible():
+        machine().pool.resize(threads)
+    elif threads > 1:
+        import warnings
 
-        pool = machine().pool
-        if pool is not None:
-            pool.resize(threads)
+        warnings.warn(
+            f"set_num_threads({threads}): machine code runs on one thread on this system, which has no POSIX "
+            "threads; only NumPy's matrix products use more",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def get_number() -> int:
-    return _chosen[0] if _chosen else usable_processors()
+    """Of machine code, where there is any; or else of NumPy's matrix products."""
+    if enabled() and not pool.is_possible():
+        return 1
+    return _chosen[0] if _chosen else pool.usable_processors()
 
 
 @cache

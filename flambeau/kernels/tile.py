@@ -9,12 +9,12 @@ the image itself, shifted.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
 from .code import BITS, Code, Value, larger, smaller
+from .processor import many_registers
 
 INNER = 256
 """Products summed in a register before the sum goes to memory: keeps float32 accurate."""
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
 
 def shapes(element: str, bits: int) -> list[Shape]:
     """The forms worth trying: their sums and operands fit the machine's registers."""
-    many = bits == 512 or platform.machine().lower() in ("aarch64", "arm64")
+    many = many_registers(bits)
     forms = ((12, 2), (8, 2), (8, 3), (4, 4), (2, 6), (1, 8), (16, 1)) if many else (
         (6, 2), (4, 2), (4, 3), (2, 4), (1, 6), (12, 1),
     )  # fmt: skip
@@ -104,7 +104,7 @@ def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
             at = code.at(a, element, step + i) if packed else code.at(starts[i], element, step)
             left = code.splat(code.load(at, element))
             for value, place in zip(right, row):
-                code.store(left.fma(value, code.load(place, kind)), place)
+                code.store(left.multiply_add(value, code.load(place, kind)), place)
     deliver(code, shape, [[code.load(place, kind) for place in row] for row in parts])
     code.line("ret void")
     return code.function(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from . import fused
 from .code import BITS, Code, Value, any_lane, choose, polynomial
 from .function import format_of
 
@@ -156,8 +157,19 @@ def _reduce_text(code: Code) -> str:
     # x = m 2^(exponent - 1075); the window begins at 2^-(190 + exponent - 1075).
     text = REDUCE.replace("BASE", str(_BITS - 190 + 1075))
     text = text.replace("FIRST", first).replace("SECOND", second)
+    if not fused.is_native():
+        text = text.replace("@llvm.fma.f64", "@fused_step") + _fused_step(code)
     size = _BITS // 8 + 40
     return f'@two_over_pi = internal constant [{size} x i8] c"{_two_over_pi()}"\n{text}'
+
+
+def _fused_step(code: Code) -> str:
+    """A function of three numbers, for `REDUCE`."""
+    own = Code(1)
+    a, b, c = (Value(own, name, "double") for name in ("%a", "%b", "%c"))
+    own.line(f"ret double {fused.step(a, b, c).name}")
+    code.declarations |= own.declarations
+    return own.function("@fused_step(double %a, double %b, double %c)", "internal double")
 
 
 def _reduced(x: Value) -> tuple[Value, Value, Value]:
@@ -195,7 +207,8 @@ def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     """The reduction of the lanes that are huge, one by one; `usual` elsewhere."""
     code = x.code
     code.declarations.add(_reduce_text(code))
-    code.declare("double", "llvm.fma.f64", "double", "double", "double")
+    if fused.is_native():
+        code.declare("double", "llvm.fma.f64", "double", "double", "double")
     given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
     made = [code.slot(v.type) for v in usual]
     with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:
@@ -211,8 +224,8 @@ def _sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
     z = r * r
     half = z * 0.5
     w = 1.0 - half
-    by = (r * z).fma(polynomial(z, SIN[short]), (-half).fma(t, t))
-    down = (z * z).fma(polynomial(z, COS[short]), ((1.0 - w) - half) - r * t)
+    by = (r * z).multiply_add(polynomial(z, SIN[short]), (-half).fma(t, t))
+    down = (z * z).multiply_add(polynomial(z, COS[short]), ((1.0 - w) - half) - r * t)
     sine, cosine = r + by, w + down
     return sine, (r - sine) + by, cosine, (w - cosine) + down
 
@@ -294,7 +307,7 @@ def _angle(y: Value, x: Value, behind: Value) -> Value:
     below = choose(steep, small + large, large)
     t = above / choose(below.equals(0.0), below.like(1.0), below)
     z = t * t
-    arc = (t * z).fma(polynomial(z, ATAN[x.element == "float"]), t)
+    arc = (t * z).multiply_add(polynomial(z, ATAN[x.element == "float"]), t)
     k = choose(steep, t.like(1.0), t.like(0.0))
     k, arc = choose(swapped, 2.0 - k, k), choose(swapped, -arc, arc)
     k, arc = choose(behind, 4.0 - k, k), choose(behind, -arc, arc)

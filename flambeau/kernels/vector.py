@@ -11,7 +11,7 @@ import numpy as np
 from . import memory
 from .call import Body, kernel
 from .code import BITS, Value, smaller
-from .machine import machine
+from .process import machine
 from .product import ELEMENTS, product
 from .tile import within
 
@@ -49,13 +49,13 @@ def rows_at_once(code: Body, element: str, i: Value) -> None:
             value = code.load(code.at(x, element, j + u * lanes), kind)
             for row, total in zip(rows, sums):
                 factor = code.load(code.at(row, element, j + u * lanes), kind)
-                code.store(value.fma(factor, code.load(total[u], kind)), total[u])
+                code.store(value.multiply_add(factor, code.load(total[u], kind)), total[u])
     with code.loop(whole, k, lanes) as j:
         mask = within(code, k - j)
         value = code.masked_load(code.at(x, element, j), kind, mask)
         for row, total in zip(rows, sums):
             factor = code.masked_load(code.at(row, element, j), kind, mask)
-            code.store(value.fma(factor, code.load(total[0], kind)), total[0])
+            code.store(value.multiply_add(factor, code.load(total[0], kind)), total[0])
     for r, total in enumerate(sums):
         value, by = code.load(total[0], kind) + code.load(total[1], kind), lanes // 2
         while by:

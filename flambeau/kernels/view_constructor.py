@@ -7,24 +7,22 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from . import runtime, slotted
+from . import runtime
 from .code import Code, Value
-from .machine import machine
+from .process import machine
 
 _SLOTS = ("_array", "_kind", "_node", "_cell", "_base")
 _CALLS = ("PyWeakref_NewRef", "PyList_Append", "PyList_Size")
 _WORDS = ("class", "prune", *_SLOTS, *_CALLS)
 
 
-def native(cls: type, smallest: int, prune: Callable[[list], None]) -> Callable[..., Any] | None:
-    """`wrap_view` of core/tensor.py as machine code; None where objects do not lie as expected."""
-    if not slotted._layout_is_known():
-        return None
+def native(cls: type, smallest: int, prune: Callable[[list], None]) -> Callable[..., Any]:
+    """`wrap_view` of core/tensor.py as machine code."""
     words = struct.pack(
         f"{len(_WORDS)}q",
         id(runtime.immortal(cls)),
         id(runtime.immortal(prune)),
-        *(slotted.slot_offset(cls, name) for name in _SLOTS),
+        *(runtime.slot_offset(cls, name) for name in _SLOTS),
         *(
             ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
             for name in _CALLS
@@ -36,7 +34,7 @@ def native(cls: type, smallest: int, prune: Callable[[list], None]) -> Callable[
 def _text(smallest: int) -> str:
     code = Code(1)
     args, count = Value(code, "%args", "ptr"), Value(code, "%count", "i64")
-    words = code.at(Value(code, "%self", "ptr"), "i8", code.constant(slotted._BYTES, "i64"))
+    words = code.at(Value(code, "%self", "ptr"), "i8", code.constant(runtime.BYTES_CONTENT, "i64"))
     table = code.load(Value(code, "@runtime_SYMBOL", "ptr"), "ptr")
     null, zero, one = Value(code, "null", "ptr"), code.constant(0, "i64"), code.constant(1, "i64")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import enabled
+from .process import enabled
 
 MOST = 3
 """Index arrays that a walk may have."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from .call import Body, kernel
 from .code import BITS, Value, any_lane, choose
+from .process import machine
 from .stretch import add, copy, fetch, fill, inside
 from .walk import Walk
 
@@ -108,8 +109,6 @@ def _walker(
     checks: bool,
     start: str,
 ) -> Callable[..., int]:
-    from .machine import machine
-
     old = ("old",) if start == "copy" else ()
     arrays = ("x", "other", *old, "dims", *(f"index{k}" for k in range(indices)))
     numbers = (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .machine import machine
+from .process import machine
 from .recipe import Recipe, recipe_of
 from .runtime import HEAD, INDEX, MethodDefinition, builtin
 

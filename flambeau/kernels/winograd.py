@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import memory, winograd_map, winograd_tile, winograd_weight
-from .machine import machine
+from .process import machine
 
 ROOM = 1 << 19
 """Bytes of transformed patches that lie side by side: they should stay in a core's second cache."""

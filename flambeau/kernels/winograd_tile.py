@@ -183,7 +183,7 @@ def tile(code: Code, name: str, rows: int, vectors: int, along: bool) -> str:
             )
             left = inner.splat(inner.load(place, "float"))
             for value, total in zip(right, row):
-                inner.store(left.fma(value, inner.load(total, kind)), total)
+                inner.store(left.multiply_add(value, inner.load(total, kind)), total)
     leave(inner, "float", sums, target, stride, add)
     inner.line("ret void")
     return inner.function(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.tensor import Tensor, wrap_dim
-from .linear.check import exported
+from .export import exported
 from .structure import cat
 
 

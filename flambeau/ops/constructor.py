@@ -12,7 +12,7 @@ from ..core.kind import Kind, kind_of
 from ..core.size import Size
 from ..core.tensor import Tensor, become, wrap
 from .registry import NAMESPACES, method
-from .view_form import alias_
+from .view import alias_
 
 _OLD = [
     "float32",

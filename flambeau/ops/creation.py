@@ -22,7 +22,7 @@ from ..core.number import converted, inferred, number
 from ..core.quiet import quiet
 from ..core.size import Size
 from ..core.tensor import Tensor
-from ..kernels import memory as blocks
+from ..kernels import zeros as blocks
 from .factory import (
     check_placement,
     factory,

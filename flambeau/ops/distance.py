@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim, wrap_numpy
 from .contraction import bmm_
-from .linear.check import exported, title
+from .export import exported
 from .norm import vector_norm
 from .registry import method
 from .rule import operation
@@ -48,13 +48,15 @@ def _(g: Tensor, x1: Tensor, x2: Tensor, y: Tensor) -> tuple:
 def _check_cdist(x1: Tensor, x2: Tensor, p: float, mode: Any) -> None:
     for x, name in ((x1, "X1"), (x2, "X2")):
         if not x.dtype.is_floating_point:
-            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {title(x)}")
+            raise RuntimeError(
+                f"cdist only supports floating-point dtypes, {name} got: {x.dtype.legacy}"
+            )
         if x.dtype.itemsize == 2:
-            raise NotImplementedError(f"\"cdist\" not implemented for '{title(x)}'")
+            raise NotImplementedError(f"\"cdist\" not implemented for '{x.dtype.legacy}'")
         if x.ndim < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
     if x1.dtype is not x2.dtype:
-        raise RuntimeError(f"expected scalar type {title(x1)} but found {title(x2)}")
+        raise RuntimeError(f"expected scalar type {x1.dtype.legacy} but found {x2.dtype.legacy}")
     if x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
@@ -112,7 +114,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if input.ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if not input.dtype.is_floating_point:
-        raise RuntimeError(f"pdist only supports floating-point dtypes, got {title(input)}")
+        raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype.legacy}")
     if p < 0:
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
     first, second = np.triu_indices(input.shape[0], 1)
@@ -134,7 +136,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     gap = input - other
     if gap.dtype.category < 2:
         raise RuntimeError(
-            f"norm(): input dtype should be either floating point or complex. Got {title(gap)} instead."
+            f"norm(): input dtype should be either floating point or complex. Got {gap.dtype.legacy} instead."
         )
     return vector_norm(gap, p)
 

@@ -27,7 +27,7 @@ from ..core.kind import Kind, kind_of
 from ..core.layout import check_memory_format, check_options
 from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
-from ..kernels import memory as blocks
+from ..kernels import zeros as blocks
 from .write import write_out
 
 SHARED_DOC = """        dtype: Default: the default dtype, unless the values say otherwise.

@@ -8,7 +8,7 @@ from importlib import import_module
 from . import __path__ as _folder
 from .late import LATE
 
-NOT_AT_IMPORT = {*LATE, "dlpack", "attention_head", "convolution_check", "window"}
+NOT_AT_IMPORT = {*LATE, "dlpack", "attention_head", "convolution_check", "export", "window"}
 
 for _module in pkgutil.iter_modules(_folder):
     if _module.name not in NOT_AT_IMPORT:

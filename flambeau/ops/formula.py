@@ -19,12 +19,13 @@ from ..core.quiet import quiet
 from ..core.tensor import Tensor
 from ..formula.expression import Domain, Expression, parameter, symbol
 from ..formula.program import Program
+from .formula_write import write_into, write_straight
 from .recorded import apply
 from .registry import OPERATIONS, is_overridden, override
 from .signature import REQUIRED, arguments
 from .specialization import Specialization
 from .straight import Straight
-from .write import broadcast, write_into, write_out, write_straight
+from .write import broadcast, write_out
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap_dim, wrap_numpy
 from .convert import clone
-from .linear.check import exported, title
+from .export import exported
 from .rule import operation
 from .structure import cat
 
@@ -99,7 +99,7 @@ def _scale(norm: str | None, forward: bool) -> int:
 def _promoted(x: Tensor, to_complex: bool) -> Tensor:
     """Floating, or complex, as a transform wants it."""
     if x.dtype.itemsize == 2 and x.dtype.is_floating_point:
-        raise RuntimeError(f"Unsupported dtype {title(x)}: convert to float32 first")
+        raise RuntimeError(f"Unsupported dtype {x.dtype.legacy}: convert to float32 first")
     if x.dtype.category < 2:
         from ..core.dtype import get_default_dtype
 
@@ -161,7 +161,7 @@ def _complex(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) 
 
 def _real(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
     if x.dtype.is_complex:
-        raise RuntimeError(f"{name} expects a real input tensor, but got {title(x)}")
+        raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype.legacy}")
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
     half = r2c_(resized(_promoted(x, False), dims, sizes), dims, _scale(norm, forward))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.draws_gamma import gamma_slope, standard_gamma
 from ..core.tensor import Tensor
-from .linear.check import exported, title
+from .export import exported
 from .registry import NAMESPACES
 from .rule import operation
 
@@ -46,7 +46,7 @@ def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     Source: torch._standard_gamma
     """
     if input.dtype.name not in ("float32", "float64"):
-        raise NotImplementedError(f"\"gamma_cpu\" not implemented for '{title(input)}'")
+        raise NotImplementedError(f"\"gamma_cpu\" not implemented for '{input.dtype.legacy}'")
     if not np.all(input._array >= 0):
         raise RuntimeError("_standard_gamma: shape parameters must not be negative")
     return standard_gamma_(input, generator)

@@ -12,7 +12,7 @@ from ..core.memory import at, owner
 from ..core.tensor import Tensor, become, register, wrap
 from .copying import parts_of
 from .registry import method
-from .view_form import alias_
+from .view import alias_
 
 # ----------------------------------------------------------------------------------- its class
 

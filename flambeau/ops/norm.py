@@ -131,7 +131,7 @@ def norm(
         tensor(5.)
     """
     if p == "nuc":
-        matrix_norm = import_module("..linalg", __package__).matrix_norm
+        matrix_norm = import_module("flambeau.linalg").matrix_norm
         return matrix_norm(
             input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
         )

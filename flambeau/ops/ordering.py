@@ -34,7 +34,7 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 @operation(operands="g index", label="Scatter")
 def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` at the indices along a dimension."""
-    whole = kernels.memory.zeros(shape, g.dtype)
+    whole = kernels.zeros.zeros(shape, g.dtype)
     kernels.indexed.put_at(whole, along(index, dim), g)
     return whole
 

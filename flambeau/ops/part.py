@@ -31,7 +31,7 @@ def _(g: Tensor, key: Any, shape_x: tuple[int, ...]) -> Tensor:
 @operation
 def put_basic(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` where `index_basic` looked."""
-    whole = kernels.memory.zeros(shape, g.dtype)
+    whole = kernels.zeros.zeros(shape, g.dtype)
     kernels.copying.copy_into(whole[key], g)
     return whole
 
@@ -130,7 +130,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int, shape_x: tuple[int, ...]) ->
 @operation
 def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` on a diagonal."""
-    whole = kernels.memory.zeros(shape, g.dtype)
+    whole = kernels.zeros.zeros(shape, g.dtype)
     part = whole.diagonal(offset, dim1, dim2)
     part.flags.writeable = True
     part[...] = g
@@ -187,7 +187,7 @@ def _(g: Tensor, dim: int, size: int, step: int, shape_x: tuple[int, ...]) -> Te
 @operation
 def fold_back(g: Any, dim: int, size: int, step: int, shape: tuple[int, ...]) -> Any:
     """Windows added up where they came from."""
-    whole = kernels.memory.zeros(shape, g.dtype)
+    whole = kernels.zeros.zeros(shape, g.dtype)
     for i in range(size):
         part = (*(_FULL,) * dim, slice(i, i + (g.shape[dim] - 1) * step + 1, step))
         whole[part] += g[..., i]

@@ -17,7 +17,7 @@ from ..core.kind import Kind
 from ..core.layout import empty_like
 from ..core.number import integer
 from ..core.tensor import Tensor
-from ..kernels import memory as blocks
+from ..kernels import zeros as blocks
 from .creation import plain_kind
 from .factory import (
     check_placement,

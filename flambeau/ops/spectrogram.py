@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.tensor import Tensor, wrap_numpy
+from .export import exported
 from .fourier import FORWARD, c2c_, c2r_, r2c_, resized
 from .indexing import index_put
-from .linear.check import exported
 
 
 def _padded(x: Tensor, pad: int, mode: str) -> Tensor:

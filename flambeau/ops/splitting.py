@@ -8,6 +8,7 @@ from typing import Any
 from ..core.tensor import Tensor, wrap_dim
 from .part import index_basic
 from .registry import method, public
+from .structure import cat, stack
 from .viewing import sizes_of, view_operation
 
 _FULL = slice(None)
@@ -22,8 +23,6 @@ def unbind_(x: Any, dim: int) -> Any:
 
 @unbind_.gradient
 def _(g: list[Tensor], dim: int) -> Tensor:
-    from .structure import stack
-
     return stack(g, dim)
 
 
@@ -59,8 +58,6 @@ def split_(x: Any, sizes: tuple[int, ...], dim: int) -> Any:
 
 @split_.gradient
 def _(g: list[Tensor], dim: int) -> Tensor:
-    from .structure import cat
-
     return cat(g, dim)
 
 

@@ -48,6 +48,17 @@ def is_shared(result: Any, array: Any) -> bool:
     return result.base is array or (result.base is not None and result.base is array.base)
 
 
+@view_operation("Alias")
+def alias_(x: Any) -> Any:
+    """The same elements."""
+    return x[...]
+
+
+@alias_.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
 @view_operation("View")
 def view_(x: Any, shape: tuple[int, ...]) -> Any:
     """Another shape of the same memory."""

@@ -15,20 +15,8 @@ from .part import diagonal, index_basic, narrow, select, unfold
 from .registry import method, public
 from .splitting import split, split_with_sizes, unbind
 from .stride import as_strided
-from .view import squeeze, unsqueeze, view
-from .viewing import view_operation
+from .view import alias_, squeeze, unsqueeze, view
 from .write import write_out
-
-
-@view_operation("Alias")
-def alias_(x: Any) -> Any:
-    """The same elements."""
-    return x[...]
-
-
-@alias_.gradient
-def _(g: Tensor) -> Tensor:
-    return g
 
 
 def _copy_form(function: Callable, name: str = "") -> None:

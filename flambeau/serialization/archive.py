@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import checksum, memory
+from ..kernels import checksum, zeros
 from .error import SerializationError
 
 MAX_ENTRIES = 100_000
@@ -151,7 +151,7 @@ class Archive:
 
     def array(self, name: str) -> np.ndarray:
         """A record's bytes as an array of its own."""
-        payload = memory.fresh((self.size(name),), np.dtype(np.uint8))
+        payload = zeros.fresh((self.size(name),), np.dtype(np.uint8))
         self._fill(name, memoryview(payload))
         return payload
 

@@ -37,7 +37,7 @@ def test_machine_code_of_few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_kernels
 def test_machine_code_is_used_where_the_processor_has_it() -> None:
-    from flambeau.kernels.machine import machine
+    from flambeau.kernels.process import machine
 
     assert (checksum._folding() is not None) == bool(machine().features.get("pclmul"))
 

@@ -16,7 +16,7 @@ def explained(fn, *inputs, **options):
 
 
 def lanes():
-    from flambeau.kernels.machine import machine
+    from flambeau.kernels.process import machine
 
     return machine().bits // 32
 
@@ -181,6 +181,6 @@ def test_kernels_are_as_before_afterwards():
 
 
 def test_kernels_off(monkeypatch):
-    monkeypatch.setattr("flambeau.kernels._state", [False])
+    monkeypatch.setattr("flambeau.kernels.process._state", [False])
     with pytest.raises(RuntimeError, match="FLAMBEAU_KERNELS=0"):
         kernels.explain(lambda: None)

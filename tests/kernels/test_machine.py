@@ -15,7 +15,7 @@ PROGRAM = """
 import flambeau as torch
 x = torch.arange(5.) * 2 + 1
 print(x.exp().sum().item())
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 print(machine().compiled, machine().loaded)
 """
 
@@ -105,6 +105,96 @@ def test_the_cache_is_kept_within_its_bound(tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["6.o", "7.o"]
 
 
+NO_HOME = """
+import pathlib, warnings
+warnings.simplefilter("error")
+def home(*_): raise RuntimeError("Could not determine home directory.")
+pathlib.Path.home = classmethod(home)
+import flambeau as torch
+from flambeau import environment
+print(torch.exp(torch.zeros(100000)).sum().item())
+print("none, as there is no home folder" in environment.report())
+"""
+
+
+def test_a_user_without_a_home_computes_without_a_cache():
+    missing = ("HOME", "XDG_CACHE_HOME", "FLAMBEAU_CACHE_DIR")
+    environment = {k: v for k, v in os.environ.items() if k not in missing}
+    command = [sys.executable, "-c", NO_HOME]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("100000.0\nTrue\n", "")
+
+
+def test_files_that_vanish_while_the_folder_is_read(tmp_path, monkeypatch):
+    from flambeau.kernels import machine
+
+    monkeypatch.setattr(machine, "LIMIT", 1000)
+    for i in range(4):
+        (tmp_path / f"{i}.o").write_bytes(bytes(400))
+    tmp_path.chmod(0o700)
+    scan = os.scandir
+
+    class Scan:
+        """Another process removes every second file before it is looked at."""
+
+        def __init__(self, folder):
+            self.entries = sorted(scan(folder), key=lambda e: e.name)
+
+        def __enter__(self):
+            for entry in self.entries[::2]:
+                os.unlink(entry.path)
+            return self.entries
+
+        def __exit__(self, *exception):
+            pass
+
+    monkeypatch.setattr(os, "scandir", Scan)
+    assert machine.Disk().usable(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2  # 800 bytes are within the limit
+
+
+def test_what_is_private_on_windows(tmp_path, monkeypatch):
+    from flambeau.kernels import machine
+
+    monkeypatch.setattr(machine.Path, "home", lambda: tmp_path / "user")
+    assert machine.is_within_profile(tmp_path / "user" / "AppData" / "cache")
+    assert not machine.is_within_profile(tmp_path / "user" / ".." / "shared")
+
+
+def test_a_named_processor_has_what_it_and_the_host_have():
+    import llvmlite.binding as llvm
+
+    from flambeau.kernels import processor, target
+
+    host = llvm.get_host_cpu_features()
+    there = {name for name, has in host.items() if has}
+    assert target.common(llvm.get_host_cpu_name(), host) == there
+    if processor.is_x86():
+        nehalem, haswell = (target.common(name, host) for name in ("nehalem", "haswell"))
+        assert {"sse2", "sse4.2"} <= nehalem < haswell <= there
+        assert not {"avx", "fma", "f16c"} & nehalem
+        assert not {"avx512f"} & haswell
+        without = type(host)({**host, "avx2": False})
+        assert "avx2" not in target.common("haswell", without)
+
+
+def test_an_unknown_processor_is_an_error(tmp_path):
+    command = [sys.executable, "-c", "import flambeau as torch; torch.ones(2) + 1"]
+    environment = {**os.environ, "FLAMBEAU_CPU": "haswel"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "ValueError: FLAMBEAU_CPU=haswel is no processor that LLVM knows" in done.stderr
+    assert "haswell" in done.stderr
+
+
+@pytest.mark.skipif("x86" not in os.uname().machine, reason="names of x86 processors")
+def test_named_processors_do_not_share_a_cache(tmp_path):
+    program = PROGRAM + "print(machine().bits, machine().processor)"
+    _, compiled, _, bits, name = run(tmp_path, program, FLAMBEAU_CPU="nehalem")
+    assert (bits, name) == ("128", "nehalem")
+    _, again, loaded, _, name = run(tmp_path, program, FLAMBEAU_CPU="sandybridge")
+    assert (again, loaded, name) == (compiled, "0", "sandybridge")
+
+
 def test_the_switch_turns_kernels_off(tmp_path):
     program = """
 import sys, flambeau as torch
@@ -123,7 +213,7 @@ def test_import_does_not_load_the_compiler(tmp_path):
 
 
 def test_invalid_text_is_an_error_and_no_crash():
-    from flambeau.kernels.machine import machine
+    from flambeau.kernels.process import machine
 
     with pytest.raises(RuntimeError):
         machine().compile("define i32 @f() { ret i64 0 }")

@@ -9,7 +9,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.kernels import memory
+from flambeau.kernels import memory, process
 
 pytestmark = [
     pytest.mark.skipif(not kernels.enabled(), reason="kernels are off"),
@@ -21,7 +21,7 @@ F4 = np.dtype("float32")
 @pytest.fixture(autouse=True)
 def _limits():
     yield
-    memory.set_limit(memory.LIMIT)
+    memory.set_limit(process.LIMIT)
 
 
 @pytest.mark.parametrize("size", [1, 15, 17, 240, 241, 1000, 5000, 300_000, 3_000_001])

@@ -1,7 +1,8 @@
-"""Kernels as they are written for a processor with NEON: valid, without x86 in them, and vectors when compiled for it.
+"""Every kernel as it is written for a processor that is not at hand: it compiles, to vectors, with nothing foreign in it.
 
-No such processor is at hand, so the texts are collected in a process that is told to have vectors of 128 bits and to be an
-aarch64: it runs every family of kernels, on the processor that there is, and then compiles what it wrote for the other.
+For NEON the texts are collected in a process that is told to have vectors of 128 bits and to be an aarch64: it runs every
+family of kernels, on the processor that there is, and then compiles what it wrote for the other. For older x86
+processors a process with FLAMBEAU_CPU does the same with the machine code that it runs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
+from flambeau.kernels import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ PROCESSORS = ("neoverse-n1", "generic")
 VECTOR = re.compile(r"\bv\d+\.(16b|8h|4s|2d|8b|4h|2s)\b|\b(ldr|str|ldp|stp|ldur|stur)\s+q\d+")
 WIDE = re.compile(r"<(4 x float|2 x double|4 x i32|2 x i64|16 x i8|8 x i16)>")
 FOREIGN = re.compile(r"x86|\bavx|\bsse|\b[xyz]mm\d|\b[re]ax\b", re.IGNORECASE)
+OLDER = {"haswell": (256, "avx512"), "nehalem": (128, r"avx|llvm\.fma|pclmul|half")}
+"""Processors of x86: the width of their vectors, and what no text for them may name."""
 
 
 def target(processor: str) -> Any:
@@ -49,11 +52,11 @@ def reason_to_skip() -> str:
 # ------------------------------------------------------------------ what runs in a process of its own
 
 
-def pretend() -> list[str]:
-    """Make this process an aarch64 with NEON, as far as texts go. Gives the list of the texts to come."""
-    from flambeau.kernels import machine as module
+def collected() -> list[str]:
+    """The list of the texts to come."""
+    from flambeau.kernels.process import machine
 
-    made = module.machine()  # the pool is the real processor's
+    made = machine()
     texts: list[str] = []
     right = made.address
 
@@ -63,10 +66,18 @@ def pretend() -> list[str]:
         return right(text)
 
     made.address = address  # type: ignore[method-assign]
+    return texts
+
+
+def pretend() -> None:
+    """Make this process an aarch64 with NEON, as far as texts go."""
+    from flambeau.kernels import processor
+    from flambeau.kernels.process import machine
+
+    made = machine()  # the pool is the real processor's
     made.bits = 128
     made.features = type(made.features)()
-    platform.machine = lambda: "aarch64"
-    return texts
+    processor.kind = lambda: "aarch64"
 
 
 def arity(name: str) -> int:
@@ -152,21 +163,50 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
     return []
 
 
-def main() -> None:
+def write_all(seeds: int) -> tuple[list[str], int]:
+    """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
     from flambeau.kernels import pool
     from tests.kernels import test_fuzz
 
-    texts = pretend()
-    texts.append(pool.text("aarch64"))
+    texts = collected()
+    texts.append(pool.text())
     run_families()
     build_primitives("f4", "i4")
     compiled = len(texts)
     build_primitives("f8", "i8")
-    for seed in range(60):
+    for seed in range(seeds):
         test_fuzz.Case(seed).run()
+    return texts, compiled
+
+
+def main() -> None:
+    pretend()
+    texts, compiled = write_all(60)
     found = [fault for i, text in enumerate(texts) for fault in faults(i, text, i < compiled)]
     wide = sum(bool(WIDE.search(text)) for text in texts)
     print(json.dumps([len(texts), compiled, wide, found]))
+
+
+def main_of_older() -> None:
+    """With FLAMBEAU_CPU: whatever has no code for that processor ends this process, within LLVM."""
+    from flambeau.kernels.process import machine
+
+    bits, foreign = OLDER[machine().processor]
+    texts, compiled = write_all(0)  # the suite runs the others with FLAMBEAU_CPU
+    found = [text[:2000] for text in texts if re.search(foreign, text)]
+    zmm = [text[:2000] for text in texts[:compiled:5] if "zmm" in machine().assembly(text)]
+    print(json.dumps([len(texts), compiled, machine().bits == bits, found + zmm]))
+
+
+def run_here(function: str, **variables: str) -> Any:
+    """What a function of this module prints, in a process of its own."""
+    program = f"from tests.kernels.test_neon import {function}; {function}()"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
 
 
 # ------------------------------------------------------------------------------------------ tests
@@ -174,16 +214,22 @@ def main() -> None:
 
 @pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "-")
 def test_every_kind_of_kernel_compiles_for_neon() -> None:
-    program = "from tests.kernels.test_neon import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    count, compiled, wide, wrong = json.loads(done.stdout)
+    count, compiled, wide, wrong = run_here("main")
     assert not wrong, "\n\n".join(wrong)
     assert count > compiled > 200
     assert wide > 300
+
+
+@pytest.mark.skipif(not processor.is_x86(), reason="processors of x86")
+@pytest.mark.parametrize("name", OLDER)
+def test_every_kind_of_kernel_compiles_for_older_processors(name: str, tmp_path: Path) -> None:
+    folder = str(tmp_path / "cache")  # all are compiled, none is found
+    count, compiled, as_wide, wrong = run_here(
+        "main_of_older", FLAMBEAU_CPU=name, FLAMBEAU_CACHE_DIR=folder
+    )
+    assert not wrong, "\n\n".join(wrong)
+    assert count > compiled > 200
+    assert as_wide
 
 
 @pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "-")

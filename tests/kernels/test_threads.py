@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau import kernels
+from flambeau import environment, kernels
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -169,7 +169,7 @@ FORKED = """
 import os, signal, sys, threading
 import numpy as np
 import flambeau as torch
-from flambeau.kernels.machine import machine
+from flambeau.kernels.process import machine
 torch.set_num_threads(3)
 x = torch.arange(300_000, dtype=torch.float32)
 want = 2 * x.numpy()
@@ -239,3 +239,18 @@ print(x.sum().item(), flush=True)
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0 if end == "pass" else 7, "490000.0\n"), done.stderr
+
+
+def test_without_posix_threads_the_number_is_the_truth(monkeypatch):
+    from flambeau.kernels import pool, threads
+
+    before = kernels.get_num_threads()
+    monkeypatch.setattr(pool, "is_possible", lambda: False)
+    try:
+        with pytest.warns(RuntimeWarning, match="machine code runs on one thread"):
+            kernels.set_num_threads(3)
+        assert kernels.get_num_threads() == 1
+        assert "threads       1, as kernels need POSIX threads" in environment.report()
+    finally:
+        monkeypatch.undo()
+        threads.set_number(before)

@@ -311,3 +311,15 @@ def test_older_profiler():
     assert prof.table() == str(prof)
     with torch.autograd.profiler.profile(enabled=False) as off:
         assert off is None
+
+
+def test_older_home_hands_the_profilers_names_on():
+    older = torch.autograd.profiler
+    for name in ("record_function", "kineto_available"):
+        assert getattr(older, name) is getattr(torch.profiler, name)
+    assert {getattr(older, name).__module__.rpartition(".")[0] for name in older.__all__} <= {
+        "flambeau",
+        "flambeau.profiler",
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
+        older.no_such_name  # noqa: B018

@@ -1,6 +1,7 @@
 """Linear algebra on NumPy's LAPACK. It loads when first asked for: see `ops.late`."""
 
 from . import (
+    eig,
     indefinite,
     inverse,
     lowrank,
@@ -10,7 +11,7 @@ from . import (
     power,
     product,
     pseudoinverse,
-    spectrum,
+    svd,
     triangle,
 )
 from .check import LinAlgError

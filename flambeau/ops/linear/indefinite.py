@@ -8,8 +8,9 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
+from ..export import exported
 from ..rule import operation
-from .check import exported, first_failure, flat, implemented, matrices, same_dtype, square, title
+from .check import first_failure, flat, implemented, matrices, same_dtype, square
 from .lu import _magnitude
 
 LDLFactor = named_result("linalg_ldl_factor", "LD pivots")
@@ -216,7 +217,7 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     square(name, LD)
     matrices(name, B, "B")
     if pivots.dtype.category != 1:
-        raise RuntimeError(f"{name}: Expected pivots to be integers. Got {title(pivots)}")
+        raise RuntimeError(f"{name}: Expected pivots to be integers. Got {pivots.dtype.legacy}")
     same_dtype(name, LD, B, ("LD", "B"))
     if LD.shape[-1] != B.shape[-2]:
         raise RuntimeError(

@@ -9,20 +9,13 @@ import numpy as np
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ..elementary import log
+from ..export import exported
 from ..rule import operation
 from ..write import broadcast
 from . import lapack
-from .check import (
-    LinAlgError,
-    exported,
-    first_failure,
-    floating,
-    identity,
-    matrices,
-    same_dtype,
-    square,
-)
+from .check import LinAlgError, first_failure, floating, identity, matrices, same_dtype, square
 from .lu import factor
+from .svd import svd_
 from .triangle import fits
 
 InvEx = named_result("linalg_inv_ex", "inverse info")
@@ -277,8 +270,6 @@ def _adjoint_inverse(a: Tensor) -> Tensor:
 
 def _cofactors(a: Tensor) -> Tensor:
     """The conjugated cofactors, of singular matrices too: through the singular values."""
-    from .spectrum import svd_
-
     u, s, vh = svd_(a, False)
     n = a.shape[-1]
     others = s[..., None, :].expand(*s.shape, n)

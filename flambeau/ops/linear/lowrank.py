@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...core.tensor import Tensor
+from ..export import exported
 from ..registry import NAMESPACES
-from .check import exported
 from .orthogonal import qr
-from .spectrum import svd
+from .svd import svd
 
 
 def _range(A: Tensor, q: int, niter: int) -> Tensor:

@@ -12,17 +12,9 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap_numpy
+from ..export import exported
 from ..rule import operation
-from .check import (
-    exported,
-    first_failure,
-    flat,
-    identity,
-    implemented,
-    matrices,
-    same_dtype,
-    square,
-)
+from .check import first_failure, flat, identity, implemented, matrices, same_dtype, square
 from .triangle import fits, solve_triangle, solve_triangular_
 
 LU = named_result("linalg_lu", "P L U")

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
+from ..export import exported
 from ..norm import vector_norm
-from .check import exported, matrices, title
-from .spectrum import svdvals_
+from .check import matrices
+from .svd import svdvals_
 
 
 def _checked(A: Tensor, ord: Any, dim: Any) -> tuple[int, int]:
@@ -16,7 +17,7 @@ def _checked(A: Tensor, ord: Any, dim: Any) -> tuple[int, int]:
     matrices(name, A)
     if A.dtype.category < 2:
         raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {title(A)}"
+            f"{name}: Expected a floating point or complex tensor as input. Got {A.dtype.legacy}"
         )
     if not isinstance(dim, (tuple, list)) or len(dim) != 2:
         shown = dim if isinstance(dim, int) else list(dim)

@@ -8,8 +8,9 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
+from ..export import exported
 from ..rule import operation
-from .check import exported, floating, identity, implemented, matrices, same_dtype
+from .check import floating, identity, implemented, matrices, same_dtype
 from .triangle import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from ..export import exported
 from ..rule import operation
-from .check import exported, identity, square, title
+from .check import identity, square
 from .inverse import inv
 
 PADE = (
@@ -92,7 +93,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     square("linalg.matrix_exp", A)
     if A.dtype.category < 2:
         raise RuntimeError(
-            f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {title(A)}"
+            f"linalg.matrix_exp: Expected a floating point or complex tensor as input. Got {A.dtype.legacy}"
         )
     return matrix_exp_(A)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
 from ..complex_part import view_as_complex
+from ..export import exported
 from ..part import diagonal
-from .check import conjugated, exported
+from .check import conjugated
 
 
 @exported("linalg.cross", tensors="input other")

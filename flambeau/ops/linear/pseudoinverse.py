@@ -9,11 +9,13 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap_numpy
+from ..export import exported
 from ..rule import operation
-from .check import LinAlgError, exported, implemented, matrices, same_dtype, square, title
+from .check import LinAlgError, implemented, matrices, same_dtype, square
+from .eig import eigh_
 from .inverse import inv_ex
 from .norm import matrix_norm
-from .spectrum import eigh_, svdvals, svdvals_
+from .svd import svdvals, svdvals_
 
 Lstsq = named_result("linalg_lstsq", "solution residuals rank singular_values")
 
@@ -112,7 +114,7 @@ def pinv(
     """
     if A.ndim < 2 or A.dtype.category < 2 or A.dtype.itemsize == 2:
         raise RuntimeError(
-            f"linalg.pinv({title(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions "
+            f"linalg.pinv({A.dtype.legacy}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions "
             "of float, double, cfloat or cdouble types"
         )
     _numbers("linalg_pinv", atol=atol, rtol=rtol, rcond=rcond)

@@ -8,11 +8,11 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
+from ..export import exported
 from ..rule import operation
 from . import lapack
 from .check import (
     LinAlgError,
-    exported,
     first_failure,
     flat,
     floating,

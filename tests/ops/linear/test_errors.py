@@ -50,6 +50,10 @@ REFUSED = {
         lambda: L.inv(torch.ones(2, 2).long()),
         "floating point or complex tensor as input. Got Long",
     ),
+    "wide unsigned integers": (
+        lambda: L.inv(torch.ones(2, 2, dtype=torch.uint16)),
+        "floating point or complex tensor as input. Got UInt16",
+    ),
     "half": (
         lambda: L.solve(EYE.half(), EYE.half()),
         "Low precision dtypes not supported. Got Half",

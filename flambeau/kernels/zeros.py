@@ -1,0 +1,45 @@
+"""New arrays in the memory of results, for functions that are no kernels; small ones are NumPy's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from . import memory
+from .process import LIMIT
+
+ALIGNED = 1 << 14
+"""Bytes from which arrays that no kernel makes are put here as well."""
+
+
+_FEW = 4096
+"""Elements below which zeros are NumPy's. Asking NumPy first would clear large arrays twice."""
+
+
+def fresh(shape: Any, dtype: Any) -> Any:
+    """`np.empty`, in this memory where the array is large; small ones do not load the compiler."""
+    if math.prod(shape) * dtype.itemsize < ALIGNED:
+        return np.empty(shape, dtype)
+    return memory.empty(tuple(shape), dtype)
+
+
+def zeros(shape: Any, dtype: Any) -> Any:
+    """`np.zeros`, in this memory where the array is large but not so large that it is not kept."""
+    count = math.prod(shape)
+    if count < _FEW or count * dtype.itemsize > LIMIT:
+        return np.zeros(shape, dtype)
+    return full(shape, dtype, 0)
+
+
+def full(shape: Any, dtype: Any, value: Any) -> Any:
+    """`np.full` in this memory where the array is large; threads share the work."""
+    array = fresh(shape, dtype)
+    if array.nbytes < ALIGNED:
+        array.fill(value)
+    else:
+        from . import filling
+
+        filling.fill(array, np.array(value, dtype))
+    return array
