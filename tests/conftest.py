@@ -86,7 +86,7 @@ def checking(make: Callable) -> Callable:
 
     def checked(array: Any, kind: Any, node: Any, cell: list, base: Any) -> Any:
         if base is None and array.dtype != kind.numpy:
-            pytest.fail(f"an array of {array.dtype} in a tensor of {kind.dtype}")
+            raise AssertionError(f"an array of {array.dtype} in a tensor of {kind.dtype}")
         return make(array, kind, node, cell, base)
 
     return checked

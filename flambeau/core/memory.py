@@ -95,3 +95,11 @@ def at(
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
     return np.ndarray(tuple(shape), dtype, room, 0, steps)
+
+
+def keep_alive(x: Any, memo: dict) -> None:
+    """Let what deepcopy's `memo` knows by its id live as long as `memo`, or another object gets that id.
+
+    The copy module does the same, but only for what is copied by a call of it.
+    """
+    memo.setdefault(id(memo), []).append(x)
