@@ -409,12 +409,12 @@ class _Source(Node):
         return [self.saved.pop()]
 
 
-def _is_taken(gradient: list[Any], _held: Sequence[Any]) -> bool:
-    """Does a leaf get the very array that is the only item of the list `gradient`?"""
+def _is_taken(box: list[Any], _held: Sequence[Any]) -> bool:
+    """Does a leaf get the very array that is the only item of the list `box`?"""
     kind = kind_of(float32, CPU)
-    leaf, place = wrap(np.zeros(4, np.float32), kind), address(gradient[0])
+    leaf, place = wrap(np.zeros(4, np.float32), kind), address(box[0])
     node = object.__new__(_Source)
-    node.edges, node.saved, node.cells, node.versions = (Leaf(leaf, (4,)),), gradient, (), ()
+    node.edges, node.saved, node.cells, node.versions = (Leaf(leaf, (4,)),), box, (), ()
     node.sequence, node.shape, node.kind = next_sequence(), (4,), kind
     node.hooks = node.notes = None
     run([node], [wrap(np.zeros(4, np.float32), kind)], False, False)
@@ -428,14 +428,14 @@ def _measure() -> None:
     def whole(count: int, shared: bool) -> bool:
         global HELD_HERE
         HELD_HERE = count
-        gradient = [np.zeros(4, np.float32)]
-        return _is_taken(gradient, gradient[:] if shared else ())
+        box = [np.zeros(4, np.float32)]
+        return _is_taken(box, box[:] if shared else ())
 
     def part(count: int, shared: bool) -> bool:
         global HELD_BASE
         HELD_BASE = count
-        gradient = [np.zeros((2, 2), np.float32).reshape(4)]
-        return _is_taken(gradient, [gradient[0].base] if shared else ())
+        box = [np.zeros((2, 2), np.float32).reshape(4)]
+        return _is_taken(box, [box[0].base] if shared else ())
 
     HELD_HERE = fewest(whole)
     HELD_BASE = fewest(part)
