@@ -149,7 +149,13 @@ class FormulaOperation:
                     f"the formula {self.name}() returned {each!r}, which is no expression: return what is "
                     "computed from its symbols, or a tuple of such"
                 )
-        if promotion is PromotionKind.DEFAULT and any(_outgrows(x, result) for x in roots):
+        # Our own formulas say so by their promotion; and some have numbers that integers make whole.
+        own = OPERATIONS.get(self.name) is self
+        if (
+            promotion is PromotionKind.DEFAULT
+            and not own
+            and any(_outgrows(x, result) for x in roots)
+        ):
             return self._trace(kinds, common, statics, PromotionKind.INT_TO_FLOAT)
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics, domain))
