@@ -8,7 +8,7 @@ import flambeau as torch
 from flambeau.autograd import engine
 from flambeau.autograd.counts import MOST, fewest
 from flambeau.kernels import gradient
-from flambeau.ops import write
+from flambeau.dispatch import write
 
 
 def assert_the_users_gradient_is_not_written_to():
