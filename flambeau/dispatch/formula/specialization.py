@@ -161,10 +161,7 @@ class Specialization:
         """The dtype in which the kernel gives a root."""
         if root.domain == Domain.BOOL:
             return np.dtype(bool)
-        if root.domain == Domain.INT and (
-            self.compute.kind not in "iu"
-            or any(item.primitive.name in ("sum", "prod") for item in (root,))
-        ):
+        if root.domain == Domain.INT and (self.compute.kind not in "iu" or root.primitive.counts):
             return np.dtype(np.int64)
         if root.domain == Domain.REAL and self.compute.kind == "c":
             return np.empty(0, self.compute).real.dtype
