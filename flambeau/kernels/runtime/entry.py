@@ -8,7 +8,8 @@ sizes alone, and the number that it gives back is 0 unless a row said otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from ..llvm import Code, Value
 from .layout import ARRAY, INDEX, OBJECT_TYPE, builtin
@@ -18,11 +19,31 @@ from .recipe import Recipe
 LARGE = 1 << 15
 """Elements above which threads share the work and other Python threads run meanwhile."""
 
-_HEAD = ("rows", "length", "weight", "divisible")  # what the pool is told
+
+class Job(NamedTuple):
+    """What the pool is told.
+
+    Attributes:
+        rows: How many there are to share.
+        length: Elements of one, or what else is counted in it.
+        weight: About how many elementary steps there are in all.
+        divisible: May one row be shared too?
+    """
+
+    rows: int
+    length: int
+    weight: int
+    divisible: bool
+
+
+class NoNumbers(NamedTuple):
+    """Those of a kernel that needs none but what the pool is told."""
 
 
 class Body(Code):
     """The lines of a kernel, and its arguments by name: `p` of arrays (pointers), `n` of numbers.
+
+    `n` has what the pool is told, too, except where a number of the kernel's own has the same name.
 
     `row_begin`, `row_end`, `begin` and `end` are the piece to do: rows, and, where the caller said that
     one row is divisible, the part of it.
@@ -30,10 +51,11 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
-        words = ["status", *_HEAD, *numbers, *arrays]
+        words = ["status", *Job._fields, *numbers, *arrays]
         self.words = {name: i for i, name in enumerate(words)}
         self.p = {name: self._word(name, "ptr") for name in arrays}
-        self.n = {name: self._word(name, "i64") for name in (*_HEAD, *numbers)}
+        given = {name: self._word(name, "i64") for name in (*Job._fields, *numbers)}
+        self.n = SimpleNamespace(**given)
         names = ("row_begin", "row_end", "begin", "end")
         self.row_begin, self.row_end, self.begin, self.end = (
             Value(self, f"%{name}", "i64") for name in names
@@ -103,24 +125,25 @@ NO_MEMORY = 1 << 62
 def kernel(
     name: str,
     arrays: Sequence[str],
-    numbers: Sequence[str],
+    numbers: type[NamedTuple],
     write: Callable[[Body], None],
     lanes: int,
 ) -> Callable[..., int]:
-    """A function ``f(*arrays, rows, length, weight, divisible, *numbers) -> int``.
+    """A function ``f(*arrays, *job, *numbers) -> int``, of a `Job` and one of the class `numbers`.
 
     Args:
         name: What it is called in tracebacks.
         arrays: Names of the arrays that it is given.
-        numbers: Names of further integers.
+        numbers: A NamedTuple class of further integers, declared beside what reads them.
         write: Writes the loops.
         lanes: Elements of its vectors.
 
     The pool cuts `rows` into pieces by `weight`, the elements in all; where `divisible` is 1 and
     there is one row, `length` instead. Raises MemoryError where a piece found no memory.
     """
-    body, text = _written(arrays, numbers, write, lanes)
-    recipe = Recipe(lambda: _written(arrays, numbers, write, lanes)[1])
+    names = numbers._fields
+    body, text = _written(arrays, names, write, lanes)
+    recipe = Recipe(lambda: _written(arrays, names, write, lanes)[1])
     call = builtin(name, machine().address(text), recipe)
 
     def run(*given: Any) -> int:
@@ -154,7 +177,7 @@ class Door:
     """Writes the function that CPython calls: arguments into a frame, the frame to the pool."""
 
     def __init__(self, body: Body, arrays: int, numbers: int):
-        self.body, self.arrays, self.numbers = body, arrays, numbers + len(_HEAD)
+        self.body, self.arrays, self.numbers = body, arrays, numbers + len(Job._fields)
         self.code = Code(1, body.declarations)
 
     def text(self) -> str:
@@ -181,7 +204,7 @@ class Door:
         error = code.call(self.fact("PyErr_Occurred"), "ptr")
         code.branch(error.equals_pointer(self.null), "run", "raised")
         code.label("run")
-        self.run(*numbers[: len(_HEAD)])
+        self.run(*numbers[: len(Job._fields)])
         status = code.load(self.frame, "i64")
         result = code.call(self.fact("PyLong_FromLongLong"), "ptr", status)
         code.line(f"ret ptr {result.name}")
