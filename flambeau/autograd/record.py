@@ -9,37 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._source import Source
 from .mode import mode
 from .node import Node, Port
 
 
-def record_lines(result: str) -> str:
-    """Lines that make `node` the history of the one result; they need `mode` in their scope."""
+def record(node: Node, results: Sequence[Any], outputs: Sequence[int] | None = None) -> None:
+    """Make a node the history of its results.
+
+    outputs: Of several results those that have a gradient; None where the operation has one result.
+    """
+    if outputs is None:
+        results[0]._node = node
+    else:
+        for i in outputs:
+            result = results[i]
+            result._node = Port(node, i, result._array.shape, result._kind)
+    tell_watchers(node, results)
+
+
+def record_lines(result: str, mode: str = "mode") -> str:
+    """What `record` does for `node` and one result, as lines; their scope has `tell_watchers`, and the mode."""
     return f"""
         {result}._node = node
-        for watch in mode.watchers:
-            watch(node, ({result},))
+        if {mode}.watchers: tell_watchers(node, ({result},))
         """
-
-
-def _record_one() -> Any:
-    source = Source("record", mode=mode)
-    with source.block("def record_one(node, result):"):
-        source(record_lines("result"))
-    return source.function("record_one")
-
-
-record_one = _record_one()
-"""``record_one(node, result)``: the same as a function."""
-
-
-def record_several(node: Node, results: Sequence[Any], outputs: Sequence[int]) -> None:
-    """Make a node's ports the histories of those of its results that have a gradient."""
-    for i in outputs:
-        result = results[i]
-        result._node = Port(node, i, result._array.shape, result._kind)
-    tell_watchers(node, results)
 
 
 def tell_watchers(node: Node, results: Sequence[Any]) -> None:

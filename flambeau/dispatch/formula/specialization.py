@@ -12,7 +12,7 @@ from ... import kernels
 from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...autograd.node import next_sequence
-from ...autograd.record import record_lines, record_several
+from ...autograd.record import record, record_lines, tell_watchers
 from ...core.dtype import FLOAT
 from ...core.kind import Kind, kind_of
 from ...core.quiet import restore, silence, silent
@@ -341,8 +341,7 @@ def _recorder(
         def record(edges, a0, a1, a2, c0, c1, result, parameters, kept):
             node = make(edges, (a0, a1), (c0, c1), (c0[0], c1[0]), next_sequence(), ...)
             result._node = node
-            for watch in mode.watchers:
-                watch(node, (result,))
+            if mode.watchers: tell_watchers(node, (result,))
 
     The a are the arrays of operands and results and the extra values, the c the operands' version cells.
     """
@@ -355,7 +354,7 @@ def _recorder(
     results = "result" if roots == 1 else "results"
     source = Source(
         f"{cls.__name__} record", make=make, mode=mode, next_sequence=next_sequence,
-        record_several=record_several, outputs=cls.differentiable_outputs,
+        tell_watchers=tell_watchers, history=record, outputs=cls.differentiable_outputs,
     )  # fmt: skip
     head = ", ".join(["edges", *arrays, *cells, results, "parameters", "kept"])
     with source.block(f"def record({head}):"):
@@ -375,5 +374,5 @@ def _recorder(
                 {shape}, {kind}, parameters, kept, None, None,
             )
             """)
-        source(record_lines("result") if roots == 1 else "record_several(node, results, outputs)")
+        source(record_lines("result") if roots == 1 else "history(node, results, outputs)")
     return source.function("record")
