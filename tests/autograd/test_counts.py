@@ -7,8 +7,8 @@ import pytest
 import flambeau as torch
 from flambeau.autograd import engine
 from flambeau.autograd.counts import MOST, fewest
-from flambeau.kernels import gradient
 from flambeau.dispatch import write
+from flambeau.kernels import gradient
 
 
 def assert_the_users_gradient_is_not_written_to():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flambeau.ops.linear import lapack
+from flambeau.ops.linalg import lapack
 
 import flambeau as torch
 
