@@ -6,13 +6,13 @@ as nobody needs them.
 
 from __future__ import annotations
 
-import linecache
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
 
+from .._source import Source
 from . import primitive as p
 from .expression import (
     CONSTANT,
@@ -99,14 +99,10 @@ class _Writer:
         if self.reuses:
             body, results = self.lifting_scalars(body, results)
         result = results[0] if len(results) == 1 else f"({', '.join(results)},)"
-        source = "\n    ".join(
-            [f"def {name}({', '.join(arguments)}):", *body, f"return {result}\n"]
-        )
-        filename = f"<flambeau {name} {id(self)}>"
-        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        exec(compile(source, filename, "exec"), self.scope)
-        made: Callable = self.scope[name]  # type: ignore[assignment]
-        return made
+        source = Source(name, **self.scope)
+        with source.block(f"def {name}({', '.join(arguments)}):"):
+            source("\n".join([*body, f"return {result}"]))
+        return source.function(name)
 
     def is_one_call(self) -> bool:
         """Is the program nothing but one array function of its inputs, in their order?"""
