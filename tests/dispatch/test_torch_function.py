@@ -3,6 +3,8 @@
 import inspect
 import subprocess
 import sys
+import traceback
+from pathlib import Path
 
 import pytest
 
@@ -304,7 +306,7 @@ assert torch.exp.__code__.co_varnames[0] == "input"
 class Sub(torch.Tensor): pass
 assert not torch.Tensor.numel.__code__.co_filename.startswith("<")
 Sub([1.0])
-assert torch.Tensor.numel.__code__.co_filename == "<flambeau gate>"
+assert torch.Tensor.numel.__code__.co_filename == "<flambeau __torch_function__ guard>"
 assert torch.reshape(x, (4,)).shape == (4,)
 """
 
@@ -314,6 +316,45 @@ def test_functions_ask_only_once_there_is_something_to_ask():
         [sys.executable, "-c", NO_COST], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+FORBIDDEN = """
+import sys
+def forbid(event, args):
+    if event == "object.__setattr__" and args[1] == "__code__" and args[0].__module__.startswith("flambeau"):
+        raise RuntimeError("code must not change")
+sys.addaudithook(forbid)
+import flambeau as torch, pytest
+from flambeau.dispatch.torch_function import WrapperGuard, guards
+assert guards.kind is WrapperGuard
+assert torch.reshape.__code__.co_name == "reshape"
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
+"""
+
+
+def test_where_code_cannot_be_exchanged():
+    """All tests of this file, where an audit hook forbids to exchange a function's code."""
+    other = str(Path(__file__).parents[1] / "nn" / "test_parameter.py")
+    which = (__file__, other, "-k", "not where_code and not only_once")
+    done = subprocess.run(
+        [sys.executable, "-c", FORBIDDEN, *which], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_in_tracebacks(s):
+    """A guard has its function's name, and its text is shown."""
+
+    class Failing(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            raise ValueError("not this one")
+
+    with pytest.raises(ValueError, match="not this one") as caught:
+        torch.reshape(torch.ones(2).as_subclass(Failing), (1, 2))
+    entries = traceback.extract_tb(caught.tb)
+    assert "reshape" in [entry.name for entry in entries]
+    assert all(entry.line for entry in entries)
 
 
 # ---------------------------------------------------------------------------------- torch.overrides
@@ -372,7 +413,7 @@ def test_functions_keep_their_signatures():
     assert list(inspect.signature(torch.zeros_like).parameters)[:2] == ["input", "dtype"]
     for functions in NAMESPACES.values():
         for function in functions.values():
-            assert "gate_" not in inspect.signature(function).parameters
+            assert "guard_" not in inspect.signature(function).parameters
 
 
 class Names(overrides.TorchFunctionMode):
