@@ -121,21 +121,50 @@ _UNGUARDED_METHODS = frozenset(
 
 _FACTORIES = frozenset(
     (
-        *("tensor", "as_tensor", "asarray", "from_numpy", "from_dlpack", "frombuffer"),
-        *("scalar_tensor", "empty", "zeros", "ones", "full", "eye", "arange", "range"),
-        *("linspace", "logspace", "rand", "randn", "randint", "randperm", "tril_indices"),
-        *("triu_indices",),
+        *(
+            "tensor",
+            "as_tensor",
+            "asarray",
+            "scalar_tensor",
+            "empty",
+            "empty_strided",
+            "empty_permuted",
+        ),
+        *(
+            "zeros",
+            "ones",
+            "full",
+            "eye",
+            "arange",
+            "range",
+            "linspace",
+            "logspace",
+            "rand",
+            "randn",
+        ),
+        *(
+            "randint",
+            "randperm",
+            "tril_indices",
+            "triu_indices",
+            "bartlett_window",
+            "blackman_window",
+        ),
+        *("hamming_window", "hann_window", "kaiser_window"),
     )
 )
-"""Functions without operands: modes see them, classes do not.
+"""Functions without operands, which modes see and classes do not.
 
-Their signatures do not tell: `tensor` takes anything, a tensor too, and asks nobody.
+No signature tells: `tensor` takes a tensor too, and asks nobody; `normal` takes none, or asks them.
 """
 
-_GENERATOR_FUNCTIONS = frozenset(
-    ("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state")
+_UNSEEN = frozenset(
+    (
+        *("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state"),
+        *("from_numpy", "frombuffer", "from_dlpack", "broadcast_shapes"),
+    )
 )
-"""Functions of the default generator, which are no operations: nobody sees them."""
+"""Functions that modes do not see either, as in PyTorch."""
 
 
 GUARD_FILE = "<flambeau __torch_function__ guard>"
@@ -328,7 +357,7 @@ class Guards:
         While guards are off, formulas have none: they look at operands that they do not know anyway.
         """
         self._names = {}
-        if name in _GENERATOR_FUNCTIONS:
+        if name in _UNSEEN:
             return function
         if self.enabled or self.kind is WrapperGuard or not hasattr(function, "operation"):
             return self._guard(function, modes_only=name in _FACTORIES)

@@ -6,11 +6,13 @@ import sys
 import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import overrides
+from flambeau.dispatch import lazy, torch_function
 from flambeau.dispatch.registry import NAMESPACES
 
 
@@ -408,6 +410,46 @@ def test_lists_of_functions():
     assert not overrides.is_tensor_method_or_property(F.linear)
 
 
+IGNORED = {  # of the functions that are here, those in PyTorch 2.13's get_ignored_functions()
+    *("arange", "as_tensor", "asarray", "bartlett_window", "blackman_window", "broadcast_shapes"),
+    *("empty", "empty_permuted", "empty_strided", "eye", "from_numpy", "frombuffer", "full"),
+    *(
+        "get_rng_state",
+        "hamming_window",
+        "hann_window",
+        "initial_seed",
+        "kaiser_window",
+        "linspace",
+    ),
+    *("logspace", "manual_seed", "ones", "rand", "randint", "randn", "randperm", "range", "seed"),
+    *("scalar_tensor", "set_rng_state", "tensor", "tril_indices", "triu_indices", "zeros"),
+}
+NOT_LISTED = {"from_dlpack"}  # in neither of PyTorch's lists: it asks by __dlpack__
+
+
+def test_lists_name_what_is_registered():
+    """Every function that makes tensors of no operands is a factory; no name is left over."""
+    factories, unseen = torch_function._FACTORIES, torch_function._UNSEEN
+    assert factories | unseen == IGNORED | NOT_LISTED
+    for name in (*lazy.FUNCTIONS, *factories, *unseen):  # some load when they are asked for
+        getattr(torch, name)
+    functions = NAMESPACES["torch"]
+    assert (factories | unseen) <= functions.keys()
+    assert not factories & unseen
+    for name, function in functions.items():
+        options = inspect.signature(function).parameters
+        if "device" in options and not {"input", "mean"} & options.keys():
+            assert name in factories | NOT_LISTED, name
+    methods = torch.Tensor.__dict__
+    for name, reported in torch_function._OPERATOR_METHODS.items():
+        assert {name, reported} <= methods.keys()
+    special = {name for name in torch_function._UNGUARDED_METHODS if name.startswith("__")}
+    assert torch_function._UNGUARDED_METHODS - special <= methods.keys()
+    assert all(
+        hasattr(torch.Tensor, name) or name in dir(type) for name in special - {"__getattr__"}
+    )
+
+
 def test_functions_keep_their_signatures():
     assert list(inspect.signature(torch.reshape).parameters) == ["input", "shape"]
     assert list(inspect.signature(torch.zeros_like).parameters)[:2] == ["input", "dtype"]
@@ -433,6 +475,26 @@ def test_modes(p):
     torch.ones(2).exp()
     assert mode.seen == ["zeros", "add", "tensor", "relu", "sum"]
     assert x.tolist() == [1.0, 1.0]
+
+
+def test_what_modes_do_not_see():
+    """As PyTorch 2.13 reports it."""
+    array = np.ones(2, np.float32)
+    with Names() as mode:
+        torch.from_numpy(array)
+        torch.frombuffer(bytearray(8), dtype=torch.int32)
+        torch.broadcast_shapes((1,), (2,))
+        torch.manual_seed(0)
+        torch.get_rng_state()
+        torch.initial_seed()
+    assert mode.seen == []
+    with Names() as mode:
+        torch.asarray([1])
+        torch.hann_window(3)
+        torch.empty_strided((2,), (1,))
+        torch.as_tensor([1])
+        torch.scalar_tensor(1)
+    assert mode.seen == ["asarray", "hann_window", "empty_strided", "as_tensor", "scalar_tensor"]
 
 
 def test_modes_nest_and_see_subclasses(s):
