@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import processor
+from flambeau.kernels.runtime import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
