@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import kernels
+from ..core import tensor as handle
 from ..core.dtype import FLOAT
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
 from .mode import mode, no_grad
@@ -262,7 +263,9 @@ def wrap_outputs(
                     written(output, node.port(index))
             else:
                 if id(output) in inputs:
-                    output = wrap_view(output._array, output) if differentiable else alias(output)
+                    output = (
+                        handle.wrap_view(output._array, output) if differentiable else alias(output)
+                    )
                 if node is not None and differentiable:
                     output._node = node.port(index)
         made.append(output)

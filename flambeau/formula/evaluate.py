@@ -181,6 +181,8 @@ class _Writer:
 
     def call(self, item: Expression) -> str:
         kind, args = item.primitive, [self.names[arg] for arg in item.args]
+        if not self.support[item] and not kind.reduces:
+            return self.number(item)
         if kind.name in ("real", "imag"):
             self.fresh.discard(item)
             return f"{args[0]}.{kind.name}"
@@ -191,6 +193,23 @@ class _Writer:
             return f"{function}({args[0]}, axes, {self.sum_dtype(item)}, None, True)"
         target = self.reusable(item)
         return f"{function}({', '.join(args)}{f', out={target}' if target else ''})"
+
+    def number(self, item: Expression) -> str:
+        """What depends on parameters and lengths alone, as a Python number.
+
+        NumPy's own scalars would decide the dtype of an array that they meet: float64 for float32's.
+        """
+        kind = item.primitive
+        args = [
+            self.bind("n", self.plain(arg.value)) if arg.primitive is CONSTANT else self.names[arg]
+            for arg in item.args
+        ]
+        if kind.name in ("real", "imag"):
+            return f"{args[0]}.{kind.name}"
+        if kind.name == "make_complex":
+            return f"complex({args[0]}, {args[1]})"
+        function = self.bind(kind.name, self.lookup(kind.value))
+        return f"{function}({', '.join(args)}).item()"
 
     def reusable(self, item: Expression) -> str | None:
         """A temporary of the result's shape and dtype that nobody reads after this."""
@@ -241,6 +260,11 @@ class _Writer:
         if dtype.kind == "b":
             return value
         return self.xp.asarray(value, dtype)
+
+    def plain(self, value: object) -> object:
+        """A constant as the Python number that has the precision of all others."""
+        keeps = isinstance(value, (bool, complex)) or self.dtype.kind not in "fc"
+        return value if keeps else float(value)  # type: ignore[arg-type]
 
     def lookup(self, path: str | Callable | None) -> object:
         if callable(path):

@@ -69,6 +69,26 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
     when_enabled(put)
 
 
+def makes_views(
+    namespace: dict, name: str, cls: type, smallest: int, prune: Callable[[list], None]
+) -> None:
+    """Exchange the function `name` of core/tensor.py, which makes views of tensors, for machine code.
+
+    Args:
+        namespace, name: Where the plain function is.
+        cls: The class of tensors.
+        smallest: The length of a cell, a power of two, from which on it is pruned at powers of two.
+        prune: Takes a cell.
+    """
+
+    def put() -> None:
+        from .runtime.view_constructor import native
+
+        namespace[name] = native(cls, smallest, prune)
+
+    when_enabled(put)
+
+
 def build(
     program: Program,
     inputs: Sequence[Any],

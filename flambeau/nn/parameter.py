@@ -10,6 +10,7 @@ from ..core.device import defaults, resolve
 from ..core.dtype import state
 from ..core.handler import disabled
 from ..core.kind import kind_of
+from ..core.memory import keep_alive
 from ..core.tensor import Tensor, become, wrap
 from ..dispatch.torch_function import GATE_FILE, Gate
 from ..ops.tensor.handle import bare
@@ -84,6 +85,7 @@ class Parameter(Tensor, metaclass=_Marked):
         if found is None:
             found = Tensor.__deepcopy__(self.detach(), memo)
             found = memo[id(self)] = type(self)(found, self.requires_grad)
+            keep_alive(self, memo)
             if self.grad is not None:
                 found._grad = self.grad.__deepcopy__(memo)
         return found

@@ -24,10 +24,11 @@ from ... import kernels
 from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
 from ...autograd.report import check_versions
+from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
 from ...core.quiet import restore, silence, silent
-from ...core.tensor import Tensor, wrap, wrap_view
+from ...core.tensor import Tensor, wrap
 from ..arguments import arguments
 from ..registry import OPERATIONS
 from .fast_path import NODE_SLOTS, write_fast_path
@@ -182,7 +183,7 @@ class Operation:
     def finish(self, values: Any, tensors: Sequence[Any], options: tuple) -> Any:
         several = type(values) in (tuple, list)
         source = tensors[0]
-        make = wrap_view if self.view else _wrap_like
+        make = handle.wrap_view if self.view else _wrap_like
         results = [make(v, source) for v in values] if several else [make(values, source)]
         if mode.recording:
             edges = tuple([None if x is None else x._node for x in tensors])

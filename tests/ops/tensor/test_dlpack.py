@@ -12,13 +12,19 @@ def t():
     return torch.tensor([1.0, 2.0, 3.0])
 
 
+NUMPY = tuple(int(part) for part in np.__version__.split(".")[:2])
+
+
 def test_to_numpy(t):
     array = np.from_dlpack(t)
-    array[0] = 5
-    assert t[0].item() == 5.0
+    t[0] = 5
+    assert array[0] == 5.0
+    if NUMPY >= (2, 1):  # before, NumPy lets nobody write to what it got
+        array[0] = 6
+        assert t[0].item() == 6.0
+        assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
     assert np.from_dlpack(torch.arange(6).reshape(2, 3).t()).strides == (8, 24)
     assert np.from_dlpack(torch.tensor([True, False])).tolist() == [True, False]
-    assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
 
 
 def test_from_numpy(t):
@@ -29,10 +35,19 @@ def test_from_numpy(t):
     assert torch.from_dlpack(a[2:]).storage_offset() == 0
     assert torch.from_dlpack(a, copy=True).data_ptr() != a.ctypes.data
     assert torch.from_dlpack(np.array(1.0)).shape == ()
-    a.flags.writeable = False
-    assert torch.from_dlpack(a).tolist() == [0.0, 1.0, 2.0, 3.0]
+    if NUMPY >= (2, 1):  # before, NumPy exports nothing that is read-only
+        a.flags.writeable = False
+        assert torch.from_dlpack(a).tolist() == [0.0, 1.0, 2.0, 3.0]
+        with pytest.raises(RuntimeError, match="read-only"):
+            torch.from_dlpack(a).zero_()
     with pytest.raises(BufferError):
         torch.from_dlpack(np.array(["a"]))
+
+
+def test_what_was_exported_can_be_written_to(t):
+    for source in (torch.utils.dlpack.to_dlpack(t), t, t.__dlpack__(max_version=(1, 0))):
+        torch.from_dlpack(source).add_(1)
+    assert t.tolist() == [4.0, 5.0, 6.0]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "complex64"])
@@ -55,7 +70,7 @@ def test_bfloat16_is_declared_as_such():
         def __dlpack_device__(self):
             return 1, 0
 
-    with pytest.raises(RuntimeError, match="Unsupported dtype"):  # so NumPy does not take it
+    with pytest.raises((RuntimeError, BufferError), match="Unsupported dtype"):  # NumPy refuses it
         np.from_dlpack(Producer())
     assert torch.from_dlpack(Producer()).tolist() == [1.0, 1.0]
 
