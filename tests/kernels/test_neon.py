@@ -165,11 +165,11 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
 
 def write_all(seeds: int) -> tuple[list[str], int]:
     """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
-    from flambeau.kernels.runtime import pool
+    from flambeau.kernels.runtime import pool_kernel
     from tests.kernels import test_fuzz
 
     texts = collected()
-    texts.append(pool.text())
+    texts.append(pool_kernel.text())
     run_families()
     build_primitives("f4", "i4")
     compiled = len(texts)

@@ -3,7 +3,7 @@
 Nothing here knows of Python's objects, of arrays or of the process that the code is to run in.
 """
 
-from .code import Code, Function, Loop, Variable
+from .code import Block, Code, Function, Loop, Variable
 from .module import Definition, Module, external
 from .types import BITS, FLOATS, element_of
 from .value import (
@@ -20,7 +20,7 @@ from .value import (
 )
 
 __all__ = [
-    "BITS", "FLOATS", "Code", "Definition", "Function", "Loop", "Module", "Value", "Variable",
+    "BITS", "FLOATS", "Block", "Code", "Definition", "Function", "Loop", "Module", "Value", "Variable",
     "any_lane", "choose", "element_of", "estrin", "external", "larger", "multiply_checked",
     "polynomial", "quotient", "remainder", "smaller",
 ]  # fmt: skip

@@ -78,6 +78,10 @@ class Code:
     def null(self) -> Value:
         return Value(self, "null", "ptr")
 
+    def symbol(self, name: str) -> Value:
+        """Where a function or a global variable of the module is."""
+        return Value(self, f"@{name}", "ptr")
+
     def iota(self, element: str = "i64") -> Value:
         """0, 1, 2, ... in the lanes."""
         items = ", ".join(f"{element} {i}" for i in range(self.lanes))
@@ -222,6 +226,15 @@ class Code:
         self.label(done)
 
     @contextmanager
+    def attempt(self) -> Iterator[Block]:
+        """A block that may be left before its end."""
+        block = Block(self, self.name("left"))
+        yield block
+        if not self.is_ended:
+            self.jump(block.left)
+        self.label(block.left)
+
+    @contextmanager
     def repeat(self) -> Iterator[Loop]:
         """``while True:``, until the loop is told to stop."""
         loop = Loop(self, self.name("again"), self.name("left"))
@@ -290,7 +303,7 @@ class Code:
         if function.external:
             self.declare(function.result, function.name, *function.parameters)
         given = map(self.integer, args, function.parameters)
-        return self.call(Value(self, f"@{function.name}", "ptr"), function.result, *given)
+        return self.call(self.symbol(function.name), function.result, *given)
 
     def intrinsic(self, name: str, *args: Value) -> Value:
         type = args[0].type
@@ -319,27 +332,44 @@ class Variable:
         self.place.code.store(value, self.place)
 
 
-class Loop:
-    """A loop that is being written, and the ways out of it and back to its beginning."""
+class Block:
+    """A block that is being written, and the ways out of it."""
 
-    def __init__(self, code: Code, again: str, left: str):
-        self.code, self.again, self.left = code, again, left
+    def __init__(self, code: Code, left: str):
+        self.code, self.left = code, left
 
     def stop(self) -> None:
         """``break``."""
         self.code.jump(self.left)
 
     def stop_when(self, condition: Value) -> None:
-        self._when(condition, self.left)
+        onward = self.code.name("on")
+        self.code.branch(condition, self.left, onward)
+        self.code.label(onward)
+
+    def stop_unless(self, condition: Value) -> None:
+        onward = self.code.name("on")
+        self.code.branch(condition, onward, self.left)
+        self.code.label(onward)
+
+
+class Loop(Block):
+    """A loop that is being written, the ways out of it, and those back to its beginning."""
+
+    def __init__(self, code: Code, again: str, left: str):
+        super().__init__(code, left)
+        self.again = again
 
     def next(self) -> None:
         """``continue``."""
         self.code.jump(self.again)
 
     def next_when(self, condition: Value) -> None:
-        self._when(condition, self.again)
-
-    def _when(self, condition: Value, target: str) -> None:
         onward = self.code.name("on")
-        self.code.branch(condition, target, onward)
+        self.code.branch(condition, self.again, onward)
+        self.code.label(onward)
+
+    def next_unless(self, condition: Value) -> None:
+        onward = self.code.name("on")
+        self.code.branch(condition, onward, self.again)
         self.code.label(onward)

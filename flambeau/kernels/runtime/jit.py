@@ -22,7 +22,7 @@ import llvmlite.binding as llvm
 
 from ..llvm import target
 from ..llvm.processor import is_arm
-from . import layout, pool
+from . import layout, pool, pool_kernel
 from .pool import Pool, usable_processors
 
 LIMIT = 256 << 20
@@ -100,7 +100,7 @@ class Machine:
     def start_pool(self) -> None:
         """Threads for large arrays, where the system has POSIX ones."""
         if pool.is_possible():
-            text = pool.text()
+            text = pool_kernel.text()
             run = self.address(text)
             helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
             self.pool = Pool(run, helper)

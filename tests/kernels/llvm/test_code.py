@@ -8,7 +8,6 @@ from flambeau import kernels
 from flambeau.kernels.llvm import (
     Code,
     Module,
-    Value,
     choose,
     external,
     multiply_checked,
@@ -134,6 +133,7 @@ def test_inner_loops_stop_and_go_on_with_the_outer():
                 inner.stop_when(j.value >= y)
                 outer.next_when(remainder(i.value, j.value).equals(0))
                 j.value += 1
+                inner.next_unless(j.value.equals(3))
                 inner.next()
             total.value += i.value
         code.give(total.value)
@@ -156,6 +156,20 @@ def test_blocks_may_all_return():
 
     function = compiled(write)
     assert [function(x, 4) for x in (1, 3, 4, 6)] == [2, 4, 20, 30]
+
+
+def test_blocks_are_left_early():
+    def write(code, x, y):
+        with code.attempt() as block:
+            block.stop_unless(x > 0)
+            block.stop_when(y.equals(3))
+            with code.when(x.equals(100)):
+                block.stop()
+            code.give(x + y)
+        code.give(code.integer(-1))
+
+    function = compiled(write)
+    assert [function(*given) for given in ((2, 2), (0, 2), (2, 3), (100, 5))] == [4, -1, -1, -1]
 
 
 def test_variables_become_registers():
@@ -206,7 +220,7 @@ def test_globals_keep_their_values():
     module.variables.append("@count = internal global i64 5")
 
     def write(code, x, y):
-        place = Value(code, "@count", "ptr")
+        place = code.symbol("count")
         code.store(code.load(place, "i64") + x, place)
         code.give(code.load(place, "i64"))
 
