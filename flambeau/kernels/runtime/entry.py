@@ -149,8 +149,7 @@ def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int) -> N
     integers = [f.python("PyLong_AsLongLong", "i64", item) for item in given[arrays:]]
     for i, integer in enumerate(integers):
         put(frame, 1 + i, integer)
-    code.branch(f.python("PyErr_Occurred", "ptr").is_null(), "run", "raised")
-    code.label("run")
+    f.require(f.python("PyErr_Occurred", "ptr").is_null(), f.RAISED)
     rows, length, weight, divisible = integers[: len(_HEAD)]
     f.compute(of_pieces("body"), frame, rows, length, weight, divisible)
     f.give([f.python("PyLong_FromLongLong", "ptr", code.load(frame, "i64"))])
