@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,39 @@ def compile_program(
     return _Writer(program, xp, dtype).function(
         f"{name}_kernel", program.rowwise if rows is None else rows
     )
+
+
+def silently(function: Callable) -> Callable:
+    """The function without NumPy's warnings: machine code gives none either."""
+
+    def quiet(*given: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*given)
+
+    return quiet
+
+
+def writing(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
+
+    def written(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return written
+
+
+def dropping(keeping: Callable) -> Callable:
+    """A function whose result loses the axes, its last argument, that `keeping` leaves with size 1."""
+
+    def dropped(*given: Any) -> Any:
+        value, axes = keeping(*given), given[-1]
+        return value.reshape(()) if axes is None else value.squeeze(axes)
+
+    return dropped
 
 
 class _Writer:

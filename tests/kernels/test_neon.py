@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels.runtime import processor
+from flambeau.kernels.llvm import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def collected() -> list[str]:
 
 def pretend() -> None:
     """Make this process an aarch64 with NEON, as far as texts go."""
-    from flambeau.kernels.runtime import processor
+    from flambeau.kernels.llvm import processor
     from flambeau.kernels.runtime.process import machine
 
     made = machine()  # the pool is the real processor's
@@ -165,11 +165,11 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
 
 def write_all(seeds: int) -> tuple[list[str], int]:
     """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
-    from flambeau.kernels.runtime import pool
+    from flambeau.kernels.runtime import pool_kernel
     from tests.kernels import test_fuzz
 
     texts = collected()
-    texts.append(pool.text())
+    texts.append(pool_kernel.text())
     run_families()
     build_primitives("f4", "i4")
     compiled = len(texts)

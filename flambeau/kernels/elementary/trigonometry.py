@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 
 from ...formula import primitive as p
-from .. import fused
-from ..llvm import BITS, Code, Value, any_lane, choose, polynomial
+from ..llvm import BITS, Code, Value, any_lane, choose, fused, polynomial
 from .exponential import format_of
 from .lowering import lowers
 

@@ -34,16 +34,17 @@ from ..elementary import lower
 from ..elementary.lower import Unsupported
 from ..elementary.lowering import Lowering
 from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
-from . import element as storage
+from ..runtime.vectorcall import PIECE, of_pieces
+from .broadcast import FULL, LEADING, SCALAR, TRAILING
+from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
 
-SCALAR, FULL, TRAILING, LEADING = range(4)
 ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
 """Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
 BLOCK = 64
 """Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
 
 
-ARGUMENTS = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+NEST = of_pieces("nest")
 
 
 class Frame:
@@ -51,7 +52,10 @@ class Frame:
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
         self.rows, self.length, self.width = 0, 1, 2
-        self.chunk, self.scratch = 3, 4  # of a row that is reduced in pieces (see whole.py)
+        self.chunk, self.scratch = (
+            3,
+            4,
+        )  # of a row that is reduced in pieces (see split_reduction.py)
         self.output = 5
         self.input = self.output + outputs
         self.form = self.input + inputs
@@ -71,12 +75,12 @@ class Nest:
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
         self.program = program
-        self.input_names = [storage.storage(dtype) for dtype in inputs]
-        self.result_names = [storage.storage(dtype) for dtype in results]
-        self.inputs = [storage.MEMORY[name] for name in self.input_names]
-        self.results = [storage.MEMORY[name] for name in self.result_names]
-        element = storage.element(compute)
-        self.narrow = compute.name if compute.name in storage.NARROW else ""
+        self.input_names = [dtype_name(dtype) for dtype in inputs]
+        self.result_names = [dtype_name(dtype) for dtype in results]
+        self.inputs = [MEMORY[name] for name in self.input_names]
+        self.results = [MEMORY[name] for name in self.result_names]
+        element = arithmetic_type(compute)
+        self.narrow = compute.name if compute.name in NARROW else ""
         self.lanes = bits // BITS[element]
         self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
         if compute.kind in "iu":
@@ -115,7 +119,7 @@ class Nest:
         with code.loop(first, last) as row:
             self.one_row(row)
         code.line("ret void")
-        return code.function(f"@nest({ARGUMENTS})", "internal void", "noinline")
+        return code.function(f"@nest({PIECE})", "internal void", "noinline")
 
     def begin(self, code: Code) -> None:
         """Read the frame."""
@@ -195,10 +199,10 @@ class Nest:
     # --------------------------------------------------------------------------------- values
 
     def loaded(self, value: Value, k: int, x: Expression) -> Value:
-        return storage.unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
+        return unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
 
     def stored(self, value: Value, i: int) -> Value:
-        return storage.packed(value, self.result_names[i])
+        return packed(value, self.result_names[i])
 
     def prepare(self, items: Sequence[Expression]) -> None:
         """Compute all row values below `items` here, outside the coming loop."""
@@ -223,16 +227,14 @@ class Nest:
             return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
         if type is PARAMETER:
             number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
-            return storage.wrapped(number, self.narrow) if self.narrow else number
+            return wrapped(number, self.narrow) if self.narrow else number
         if type is LENGTH:
             return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
         args = [value_of(arg) for arg in x.args]
         if not type.bools and all(a.element == "i1" for a in args):
             raise Unsupported(f"{type.name} of bools")
         value = lower.apply(type, x.domain, args, self.elements)
-        return (
-            storage.wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
-        )
+        return wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
 
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
         """The values of full expressions in the lanes that begin at element i of the row."""

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import fused
+from flambeau.kernels.llvm import fused
 from flambeau.kernels.runtime.entry import kernel
-from flambeau.kernels.runtime.jit import Machine
 from flambeau.kernels.runtime.process import machine
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
@@ -68,7 +67,7 @@ def test_without_the_instruction_no_text_asks_for_it(monkeypatch):
 
     texts = []
     compiling = machine().address
-    monkeypatch.setattr(Machine, "has_fused_step", False)
+    monkeypatch.setattr(fused, "is_native", lambda: False)
     monkeypatch.setattr(machine(), "address", lambda text: texts.append(text) or compiling(text))
     x = symbol("x", Domain.REAL)
     with np.errstate(all="ignore"):
