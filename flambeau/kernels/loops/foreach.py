@@ -2,8 +2,8 @@
 
 An optimiser's step is such a program over every parameter with its gradient and state. The entry point
 (`foreach_kernel`) reads all arrays where they lie and makes a frame of each group. The groups stand one behind the
-other on one long line, which the pool cuts into pieces as it cuts the row of one large array: many small parameters share a piece, and
-a large one is shared by the threads.
+other on one long line, which the pool cuts into pieces as it cuts the row of one large array: many small
+parameters share a piece, and a large one is shared by the threads.
 """
 
 from __future__ import annotations

@@ -28,16 +28,14 @@ def _text() -> str:
     """``f(*values)``, whose self are the class, the number of slots and the place of each, as bytes."""
     module = Module()
     f = Vectorcall(module)
-    code = f.code
-    words = code.at(f.own, "i8", code.constant(layout.BYTES_CONTENT, "i64"))
+    code, words = f.code, f.own_words()
 
     def word(index: Value) -> Value:
         return code.load(code.at(words, "i64", index), "i64")
 
-    f.require(f.count.equals(word(code.constant(1, "i64"))))
+    f.require(f.count.equals(word(code.integer(1))))
     made = f.python("PyType_GenericAlloc", "ptr", code.load(words, "ptr"), f.zero)
-    code.branch(made.is_null(), "raised", "fill")
-    code.label("fill")
+    f.require(~made.is_null(), f.RAISED)
     increase = f.fact("Py_IncRef")
     with code.loop(f.zero, f.count) as i:
         value = f.argument(i)

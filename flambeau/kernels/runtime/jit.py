@@ -69,7 +69,7 @@ class Machine:
         )  # fmt: skip
 
     def address(self, text: str) -> int:
-        """Compile a module whose door is called @SYMBOL, and give the door's address."""
+        """Compile a module whose entry point is called @SYMBOL, and give the address of that."""
         with self.lock:
             return self._address(text)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..llvm import Code, Function, Module, Value
-from .layout import ARRAY, FLOAT_VALUE, INDEX, OBJECT_TYPE, TUPLE_ITEMS, TUPLE_SIZE
+from .layout import ARRAY, BYTES_CONTENT, FLOAT_VALUE, INDEX, OBJECT_TYPE, TUPLE_ITEMS, TUPLE_SIZE
 
 LARGE = 1 << 15
 """Elements above which threads share the work and other Python threads run meanwhile."""
@@ -68,14 +68,14 @@ def put(frame: Value, index: int, value: Value) -> None:
 class Vectorcall:
     """Writes ``PyObject *f(PyObject *self, PyObject *const *args, Py_ssize_t count)``.
 
-    What `require` does not find goes on behind the label REFUSED, which `fall_back` or `bad_argument` writes.
+    A call that is not what `require` says goes on at the label REFUSED, which `fall_back` or `bad_argument` writes.
 
     Attributes:
         own: The function's self, as `layout.builtin` was given it.
         args, count: Where its arguments are, and how many.
     """
 
-    REFUSED = "refused"
+    REFUSED, RAISED = "refused", "raised"
 
     def __init__(self, module: Module):
         code = self.code = module.define("ptr @SYMBOL(ptr %self, ptr %args, i64 %count)")
@@ -84,6 +84,11 @@ class Vectorcall:
         self.table = table(code)
 
     # ------------------------------------------------------------------------------- arguments
+
+    def own_words(self) -> Value:
+        """Where the words begin of a self that is a bytes object."""
+        code = self.code
+        return code.at(self.own, "i8", code.integer(BYTES_CONTENT))
 
     def argument(self, i: Value | int) -> Value:
         code = self.code
@@ -94,10 +99,10 @@ class Vectorcall:
         self.require(self.count.equals(count))
         return [self.argument(i) for i in range(count)]
 
-    def require(self, condition: Value) -> None:
-        """Go on if it holds; else the call is refused."""
+    def require(self, condition: Value, otherwise: str = REFUSED) -> None:
+        """Go on if it holds; else at a label: where nothing else is said the call is refused."""
         onward = self.code.name("ok")
-        self.code.branch(condition, onward, self.REFUSED)
+        self.code.branch(condition, onward, otherwise)
         self.code.label(onward)
 
     def is_a(self, item: Value, name: str) -> Value:
@@ -159,12 +164,12 @@ class Vectorcall:
         )
 
     def bad_argument(self) -> None:
-        """A refused call is a TypeError. "raised" is the label of calls that have an exception already."""
+        """A refused call is a TypeError. Calls that have an exception already come to the label RAISED."""
         code = self.code
         code.label(self.REFUSED)
         self.python("PyErr_BadArgument", "i32")
-        code.jump("raised")
-        code.label("raised")
+        code.jump(self.RAISED)
+        code.label(self.RAISED)
         code.give(code.null)
 
     # ------------------------------------------------------------------------------- computing
