@@ -82,17 +82,17 @@ def pretend() -> None:
 
 def arity(name: str) -> int:
     """How many operands a primitive has; 0 if it has no native form of its own."""
-    from flambeau.formula import primitive as p
-    from flambeau.kernels.elementary import lower
+    from flambeau.formula.declaration import PRIMITIVES
+    from flambeau.kernels.elementary import lower  # noqa: F401  (it gives primitives their lowerings)
 
-    primitive = p.PRIMITIVES[name]
+    primitive = PRIMITIVES[name]
     if name == "polygamma":  # its order is a constant
         return 0
     if primitive.reduces:
         return 1
     if isinstance(getattr(np, name, None), np.ufunc):
         return getattr(np, name).nin
-    function = primitive.expansion or {**lower.TABLE, **lower.SINGLE}.get(name)
+    function = primitive.expansion or (primitive.lowering and primitive.lowering.make)
     if function is None:
         return 0
     parameters = inspect.signature(function).parameters.values()
@@ -117,12 +117,12 @@ def run_families() -> None:
 
 def build_primitives(*dtypes: str) -> None:
     """A kernel for every primitive."""
-    from flambeau.formula import primitive as p
+    from flambeau.formula.declaration import PRIMITIVES
     from flambeau.formula.expression import Domain, symbol
     from flambeau.formula.program import Program
 
     built = set()
-    for name, primitive in p.PRIMITIVES.items():
+    for name, primitive in PRIMITIVES.items():
         operands = arity(name)
         of_bits = name.startswith("bitwise") or name.endswith("shift")
         for dtype in map(np.dtype, dtypes) if operands else ():

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 
+from ...formula import primitive as p
 from ..llvm import BITS, Value, any_lane, choose, polynomial
 from . import payne_hanek
 from .exponential import format_of
+from .lowering import lowers
 from .payne_hanek import REDUCE, reduce_text
 
 HALF_PI = {
@@ -130,18 +132,21 @@ def _tiny(x: Value) -> Value:
     return x.abs() < (1e-4 if x.element == "float" else 1e-9)
 
 
+@lowers(p.sin)
 def sin(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
 
 
+@lowers(p.cos)
 def cos(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
 
 
+@lowers(p.tan)
 def tan(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
@@ -167,6 +172,7 @@ def _arc(x: Value) -> tuple[Value, Value, Value]:
     return outer, r, rest - lost
 
 
+@lowers(p.asin)
 def asin(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -174,6 +180,7 @@ def asin(x: Value) -> Value:
     return x.code.intrinsic("copysign", choose(outer, far, r + rest), x)
 
 
+@lowers(p.acos)
 def acos(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -207,6 +214,7 @@ def _angle(y: Value, x: Value, behind: Value) -> Value:
     return choose(k.equals(0.0), arc, base + (arc + k.fma(low, lost)))
 
 
+@lowers(p.atan)
 def atan(x: Value) -> Value:
     size = x.abs()
     nowhere = size < 0.0
@@ -214,6 +222,7 @@ def atan(x: Value) -> Value:
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 
+@lowers(p.atan2)
 def atan2(y: Value, x: Value) -> Value:
     high, wide = y.abs(), x.abs()
     tiny = format_of(x).tiny

@@ -98,7 +98,7 @@ class ColumnNest(Nest):
         check_reductions(items)
         args = [x.args[0] for x in items]
         later = self.left_for_later(items)
-        rules = [RULES[x.primitive.name] for x in items]
+        rules = [RULES[x.primitive] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
         totals = [[code.slot(k, s) for k, s in zip(kinds, starts)] for _ in self.groups]

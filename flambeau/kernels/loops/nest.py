@@ -16,6 +16,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from ...formula.declaration import PRIMITIVES
 from ...formula.evaluate import expand
 from ...formula.expression import (
     CONSTANT,
@@ -25,11 +26,13 @@ from ...formula.expression import (
     POSITION,
     Domain,
     Expression,
+    Primitive,
     order,
 )
 from ...formula.program import Program
 from ..elementary import lower
 from ..elementary.lower import Unsupported
+from ..elementary.lowering import Lowering
 from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
 from ..runtime.vectorcall import PIECE, of_pieces
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
@@ -40,8 +43,6 @@ ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
 BLOCK = 64
 """Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
 
-
-COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
 
 NEST = of_pieces("nest")
 
@@ -85,8 +86,8 @@ class Nest:
         if compute.kind in "iu":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
-        self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
-        self.roots = expand(program.roots, lower.SINGLE if element == "float" else ())
+        self.element = element
+        self.roots = expand(program.roots, self.has_form)
         self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
         self.index = {x: i for i, x in enumerate(program.inputs)}
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
@@ -94,12 +95,16 @@ class Nest:
             raise Unsupported("a result that is no array of elements")
         self.check()
 
+    def has_form(self, primitive: Primitive) -> bool:
+        return lower.has_form(primitive, self.element)
+
     def check(self) -> None:
         for item in order(self.roots):
             if item.domain not in self.elements:
                 raise Unsupported(f"a {item.domain.name} value")
-            if item.args and item.primitive.name not in self.known and not item.primitive.reduces:
-                raise Unsupported(f"the primitive {item.primitive.name}")
+            kind = item.primitive
+            if item.args and not kind.reduces and not self.has_form(kind):
+                raise Unsupported(f"the primitive {kind.name}")
         if not any(x.full for x in self.program.inputs):
             raise Unsupported("no full input")
         if not any(x.args for x in self.roots):
@@ -226,13 +231,9 @@ class Nest:
         if type is LENGTH:
             return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
         args = [value_of(arg) for arg in x.args]
-        if (
-            type.name not in lower.KEEPS_BOOL
-            and type.name not in ("where", "equal", "not_equal")
-            and all(a.element == "i1" for a in args)
-        ):
+        if not type.bools and all(a.element == "i1" for a in args):
             raise Unsupported(f"{type.name} of bools")
-        value = lower.call(code, type.name, x.domain, args, self.elements)
+        value = lower.apply(type, x.domain, args, self.elements)
         return wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
 
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
@@ -274,7 +275,7 @@ class Nest:
                     item in needed
                     and item is not root
                     and item.domain is Domain.REAL
-                    and item.primitive.name in COSTLY
+                    and item.primitive.costly
                     and item not in self.memo
                     and item not in found
                     and k not in self.memo.values()
@@ -410,13 +411,13 @@ class Nest:
         """What all lanes join to, in every lane."""
         by = self.lanes // 2
         while by:
-            value, by = RULES[x.primitive.name].join(value, value.rotated(by)), by // 2
+            value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
         return value
 
     def starts(self, items: Sequence[Expression]) -> list[Value]:
         """What the reductions begin with."""
         kinds = [self.code.vector(self.accumulator(x)) for x in items]
-        rules = [RULES[x.primitive.name] for x in items]
+        rules = [RULES[x.primitive] for x in items]
         return [self.code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
 
     def walk(
@@ -429,7 +430,7 @@ class Nest:
         check_reductions(items)
         code, lanes = self.code, self.lanes
         args, starts = [x.args[0] for x in items], self.starts(items)
-        rules, kinds = [RULES[x.primitive.name] for x in items], [x.type for x in starts]
+        rules, kinds = [RULES[x.primitive] for x in items], [x.type for x in starts]
         joins = [rule.joining(type) for rule, type in zip(rules, kinds)]
         seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
         copies = 4 if len(order(args)) < 24 else 2
@@ -497,7 +498,7 @@ class Nest:
         return self.code.slot(type, self.code.constant(0, type))
 
     def accumulator(self, x: Expression) -> str:
-        if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
+        if x.primitive.counts and x.domain is Domain.INT:
             return "i64"
         return self.elements[x.domain]
 
@@ -530,7 +531,7 @@ def check_reductions(items: Sequence[Expression]) -> None:
         arg = x.args[0]
         if not arg.full:
             raise Unsupported("a reduction of a row value")
-        if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
+        if arg.domain is Domain.BOOL and not x.primitive.bools:
             raise Unsupported(f"{x.primitive.name} of bools")
 
 
@@ -540,8 +541,9 @@ class Rule:
     quick: Joins floats in one instruction of x86, and skips a second value that is nan; those are watched for.
     """
 
-    def __init__(self, floating: float, integer: int, join: Any, quick: Any = None):
-        self.floating, self.integer, self.join, self.quick = floating, integer, join, quick
+    def __init__(self, reduction: Primitive):
+        how: Lowering = reduction.joins.lowering  # type: ignore[union-attr]
+        self.initial, self.join, self.quick = reduction.start, how.make, how.quick
 
     def watches(self, type: str) -> bool:
         """Does `joining` skip nans?"""
@@ -552,21 +554,13 @@ class Rule:
         return self.quick if self.watches(type) else self.join
 
     def start(self, type: str) -> float:
-        element = type[type.index(" x ") + 3 : -1]
-        if element in ("float", "double"):
-            return self.floating
-        if element == "i1":
-            return max(0, min(1, self.integer))
+        """What it begins with: the nearest number that the type has."""
+        element = element_of(type)
+        if element in FLOATS:
+            return float(self.initial)
         bits = BITS[element]
-        return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, self.integer))
+        low, high = (0, 1) if element == "i1" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+        return max(low, min(high, self.initial))
 
 
-_HUGE = 1 << 80
-RULES = {
-    "sum": Rule(0.0, 0, lambda x, y: x + y),
-    "prod": Rule(1.0, 1, lambda x, y: x * y),
-    "amax": Rule(float("-inf"), -_HUGE, lower.larger, lambda x, y: choose(y > x, y, x)),
-    "amin": Rule(float("inf"), _HUGE, lower.smaller, lambda x, y: choose(y < x, y, x)),
-    "any": Rule(0.0, 0, lambda x, y: x | y),
-    "all": Rule(1.0, 1, lambda x, y: x & y),
-}
+RULES = {x: Rule(x) for x in PRIMITIVES.values() if x.reduces}

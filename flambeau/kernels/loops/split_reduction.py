@@ -62,7 +62,7 @@ def finish_text(nest: Nest, code: Code) -> str:
         for k, (x, total) in enumerate(zip(nest.reductions, totals)):
             type = starts[k].type
             part = code.load(place(nest, piece, k), type)
-            code.store(RULES[x.primitive.name].join(code.load(total, type), part), total)
+            code.store(RULES[x.primitive].join(code.load(total, type), part), total)
     for x, total, start in zip(nest.reductions, totals, starts):
         nest.row[x] = nest.across_lanes(x, code.load(total, start.type))
     nest.store_reduced(zero)

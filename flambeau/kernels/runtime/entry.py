@@ -8,7 +8,8 @@ sizes alone, and the number that it gives back is 0 unless a row said otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from ..llvm import Code, Module, Value
 from .layout import builtin
@@ -16,11 +17,31 @@ from .process import machine
 from .recipe import Recipe
 from .vectorcall import PIECE, Vectorcall, array_field, fact, of_pieces, put, table
 
-_HEAD = ("rows", "length", "weight", "divisible")  # what the pool is told
+
+class Job(NamedTuple):
+    """What the pool is told.
+
+    Attributes:
+        rows: How many there are to share.
+        length: Elements of one, or what else is counted in it.
+        weight: About how many elementary steps there are in all.
+        divisible: May one row be shared too?
+    """
+
+    rows: int
+    length: int
+    weight: int
+    divisible: bool
+
+
+class NoNumbers(NamedTuple):
+    """Those of a kernel that needs none but what the pool is told."""
 
 
 class Body(Code):
     """The lines of a kernel, and its arguments by name: `p` of arrays (pointers), `n` of numbers.
+
+    `n` has what the pool is told, too, except where a number of the kernel's own has the same name.
 
     `row_begin`, `row_end`, `begin` and `end` are the piece to do: rows, and, where the caller said that
     one row is divisible, the part of it.
@@ -28,10 +49,11 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
-        words = ["status", *_HEAD, *numbers, *arrays]
+        words = ["status", *Job._fields, *numbers, *arrays]
         self.words = {name: i for i, name in enumerate(words)}
         self.p = {name: self._word(name, "ptr") for name in arrays}
-        self.n = {name: self._word(name, "i64") for name in (*_HEAD, *numbers)}
+        given = {name: self._word(name, "i64") for name in (*Job._fields, *numbers)}
+        self.n = SimpleNamespace(**given)
         names = ("row_begin", "row_end", "begin", "end")
         self.row_begin, self.row_end, self.begin, self.end = (
             Value(self, f"%{name}", "i64") for name in names
@@ -94,24 +116,25 @@ NO_MEMORY = 1 << 62
 def kernel(
     name: str,
     arrays: Sequence[str],
-    numbers: Sequence[str],
+    numbers: type[NamedTuple],
     write: Callable[[Body], None],
     lanes: int,
 ) -> Callable[..., int]:
-    """A function ``f(*arrays, rows, length, weight, divisible, *numbers) -> int``.
+    """A function ``f(*arrays, *job, *numbers) -> int``, of a `Job` and one of the class `numbers`.
 
     Args:
         name: What it is called in tracebacks.
         arrays: Names of the arrays that it is given.
-        numbers: Names of further integers.
+        numbers: A NamedTuple class of further integers, declared beside what reads them.
         write: Writes the loops.
         lanes: Elements of its vectors.
 
     The pool cuts `rows` into pieces by `weight`, the elements in all; where `divisible` is 1 and
     there is one row, `length` instead. Raises MemoryError where a piece found no memory.
     """
-    body, text = _written(arrays, numbers, write, lanes)
-    recipe = Recipe(lambda: _written(arrays, numbers, write, lanes)[1])
+    names = numbers._fields
+    body, text = _written(arrays, names, write, lanes)
+    recipe = Recipe(lambda: _written(arrays, names, write, lanes)[1])
     call = builtin(name, machine().address(text), recipe)
 
     def run(*given: Any) -> int:
@@ -132,7 +155,7 @@ def _written(
     body.give()
     module = Module(body.declarations)
     module.add(*body.functions, body.function(f"@body({PIECE})", "internal void", "noinline"))
-    _add_entry_point(module, body, len(arrays), len(_HEAD) + len(numbers))
+    _add_entry_point(module, body, len(arrays), len(Job._fields) + len(numbers))
     return body, module.text()
 
 
@@ -150,7 +173,7 @@ def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int) -> N
     for i, integer in enumerate(integers):
         put(frame, 1 + i, integer)
     f.require(f.python("PyErr_Occurred", "ptr").is_null(), f.RAISED)
-    rows, length, weight, divisible = integers[: len(_HEAD)]
+    rows, length, weight, divisible = integers[: len(Job._fields)]
     f.compute(of_pieces("body"), frame, rows, length, weight, divisible)
     f.give([f.python("PyLong_FromLongLong", "ptr", code.load(frame, "i64"))])
     f.bad_argument()

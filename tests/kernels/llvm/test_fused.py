@@ -61,7 +61,7 @@ def test_ends_of_the_range():
 
 
 def test_without_the_instruction_no_text_asks_for_it(monkeypatch):
-    from flambeau.formula import primitive as p
+    from flambeau.formula.declaration import PRIMITIVES
     from flambeau.formula.expression import Domain, symbol
     from flambeau.formula.program import Program
 
@@ -73,7 +73,7 @@ def test_without_the_instruction_no_text_asks_for_it(monkeypatch):
     with np.errstate(all="ignore"):
         given = np.array([0.5, 2.0, 1e300, -1e22, 1e-300])
         for name in ("exp", "sin", "log", "atan"):
-            formula = Program((x,), (p.PRIMITIVES[name](x),))
+            formula = Program((x,), (PRIMITIVES[name](x),))
             dtype = np.dtype(np.float64)
             made = kernels.build(formula, [dtype], dtype, [dtype], name, False, print)
             expected = {"atan": np.arctan}.get(name) or getattr(np, name)
