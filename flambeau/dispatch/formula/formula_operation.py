@@ -30,6 +30,11 @@ from .write import write_fast, write_into
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
 
 
+def _outgrows(root: Expression, result: Any) -> bool:
+    """Does a formula of integers give what integers cannot hold, as exp does?"""
+    return result.category < FLOAT and root.domain > Domain.INT
+
+
 class FormulaOperation:
     """What a formula's decorator makes: the definition, and its specialisations.
 
@@ -119,14 +124,18 @@ class FormulaOperation:
         key = kinds, common, statics
         found = self.specializations.get(key)
         if found is None:
-            found = self.specializations[key] = self._trace(kinds, common, statics)
+            found = self.specializations[key] = self._trace(kinds, common, statics, self.promotion)
         return found
 
     def _trace(
-        self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
+        self,
+        kinds: tuple[Kind | None, ...],
+        common: Kind,
+        statics: tuple,
+        promotion: PromotionKind,
     ) -> Specialization:
         self.check_dtype(common.dtype)
-        compute, result = elementwise_dtypes(self.promotion, common.dtype)
+        compute, result = elementwise_dtypes(promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
         for name, kind in zip(self.operands, kinds):
@@ -145,6 +154,14 @@ class FormulaOperation:
                     f"the formula {self.name}() returned {each!r}, which is no expression: return what is "
                     "computed from its symbols, or a tuple of such"
                 )
+        # Our own formulas say so by their promotion; and some have numbers that integers make whole.
+        own = OPERATIONS.get(self.name) is self
+        if (
+            promotion is PromotionKind.DEFAULT
+            and not own
+            and any(_outgrows(x, result) for x in roots)
+        ):
+            return self._trace(kinds, common, statics, PromotionKind.INT_TO_FLOAT)
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics, domain))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
@@ -194,7 +211,7 @@ class FormulaOperation:
     def result_dtype(self, root: Expression, result: Any) -> Any:
         if root.domain == Domain.BOOL and self.promotion is PromotionKind.ALWAYS_BOOL:
             return bool_
-        if root.domain == Domain.INT and root.primitive.name in ("sum", "prod"):
+        if root.domain == Domain.INT and root.primitive.counts:
             return int64
         if root.domain == Domain.REAL and result.is_complex:
             return result.to_real()

@@ -296,8 +296,8 @@ class Scan:
 
 def log_sum(x: Value, y: Value) -> Value:
     """log(exp(x) + exp(y)): the larger, and what the smaller adds to it."""
+    from ..elementary.arithmetic import larger, smaller
     from ..elementary.exponential import exp, log1p
-    from ..elementary.lower import larger, smaller
 
     high, low = larger(x, y), smaller(x, y)
     same = high.equals(low)  # both infinite too, where the difference would be nan

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from ..llvm import BITS
+from ..llvm.processor import many_registers
 from ..matmul.microkernel import Shape, fitting
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from ..runtime.processor import many_registers
 from . import by_channel, by_pixel, depthwise
 from .by_channel import Form
 from .input_tile import InputTile, input_tile

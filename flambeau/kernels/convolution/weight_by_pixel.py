@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..llvm import BITS, Code, Value, quotient, remainder, smaller
+from ..llvm.processor import many_registers
 from ..matmul.microkernel import Shape, shuffled, within
 from ..runtime.entry import Body, kernel
-from ..runtime.processor import many_registers
 from .input_tile import TileNumbers, build, call_build
 
 

@@ -178,7 +178,7 @@ class Writer:
     def evaluated(self, program: Program, values: Sequence[Value]) -> list[Value]:
         """The program's roots, given its inputs."""
         elements = {Domain.BOOL: "i1", Domain.REAL: self.element, Domain.INT: "i64"}
-        roots = expand(program.roots, lower.SINGLE if self.element == "float" else ())
+        roots = expand(program.roots, lambda kind: lower.has_form(kind, self.element))
         known: dict[Expression, Value] = dict(zip(program.inputs, values))
         for item in order(roots):
             if item.primitive is CONSTANT:
@@ -186,9 +186,7 @@ class Writer:
                 known[item] = self.code.constant(item.value, type)  # type: ignore[arg-type]
             elif item.primitive is not INPUT:
                 args = [known[arg] for arg in item.args]
-                known[item] = lower.call(
-                    self.code, item.primitive.name, item.domain, args, elements
-                )
+                known[item] = lower.apply(item.primitive, item.domain, args, elements)
         return [known[root] for root in roots]
 
 
