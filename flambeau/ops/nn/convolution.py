@@ -18,7 +18,7 @@ from ...dispatch.rule.rule_operation import operation
 from ..join.padding import constant_pad_
 from ..linalg.matmul import conjugate
 from .convolution_check import check_convolution, resolved_padding
-from .window import Window, columns, is_whole, numbers, uncolumned
+from .window import KnownWindows, Window, columns, numbers, uncolumned
 
 _NAMES = ("conv1d", "conv2d", "conv3d")
 
@@ -165,9 +165,12 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Tensor:
-    window = _known_window(name, input, weight, bias, (stride, padding, dilation, groups))
+    key, options = _key(name, input, weight, bias), (stride, padding, dilation, groups)
+    window = _windows.get(key, options) if key else None
     if window is None:
-        window = _window(name, input, weight, bias, stride, padding, dilation, groups)
+        window = _window(name, input, weight, bias, *options)
+        if key:
+            _windows.put(key, options, window)
     if input._array.ndim == len(window.size) + 2:
         return convolution_(input, weight, bias, window, groups)
     return convolution_(input.unsqueeze(0), weight, bias, window, groups).squeeze(0)
@@ -192,33 +195,20 @@ def _window(
     before, after = resolved_padding(name, padding, size, strides, dilations, n)
     window = Window(size, strides, dilations, before, after)
     _check_fit(window, input._array.shape[-n:])
-    options = stride, padding, dilation, groups
-    if is_whole(options):
-        if len(_windows) >= _KNOWN:
-            _windows.clear()
-        _windows[(name, *_shapes(input, weight, bias), *options)] = window
     return window
 
 
-_windows: dict[tuple, Window] = {}
-"""Windows of calls whose arguments were found to fit, by shapes and options: to ask again would take longer
-than to convolve a small image."""
-_KNOWN = 4096
+_windows = KnownWindows()
 
 
-def _shapes(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple:
-    return input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
-
-
-def _known_window(name: str, input: Any, weight: Any, bias: Any, options: tuple) -> Window | None:
-    """The window, if a call with such shapes and options was checked before."""
-    if not is_whole(options):
-        return None
+def _key(name: str, input: Any, weight: Any, bias: Any) -> tuple | None:
+    """What a window is known by besides its options; None unless all are tensors of one kind."""
     try:
         kind = input._kind
         if weight._kind is not kind or (bias is not None and bias._kind is not kind):
             return None
-        return _windows.get((name, *_shapes(input, weight, bias), *options))
+        shape = None if bias is None else bias._array.shape
+        return name, input._array.shape, weight._array.shape, shape
     except AttributeError:  # no tensor
         return None
 
