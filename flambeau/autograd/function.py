@@ -13,6 +13,7 @@ from .context import Context, alias
 from .history import rebase
 from .mode import mode, no_grad
 from .node import Leaf, Node, next_sequence
+from .record import tell_watchers
 
 
 class FunctionNode(Node):
@@ -233,8 +234,7 @@ class Function:
             node = new_node(cls, context, args, listed, needs)
         made = wrap_outputs(node, context, args, listed)
         if node is not None:
-            for watch in mode.watchers:
-                watch(node, made)
+            tell_watchers(node, made)
         return tuple(made) if several else made[0]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.handler import is_overridden
 from ..core.tensor import Tensor
+from .out import with_out
 from .torch_function import guards, override
 
 __all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
@@ -29,15 +30,25 @@ NAMESPACES: dict[str, dict[str, Callable]] = {
 guards.namespaces = NAMESPACES
 
 
-def public(*places: str, method: bool | str = False, namespace: str = "torch") -> Callable:
+def public(
+    *places: str,
+    method: bool | str = False,
+    namespace: str = "torch",
+    out: bool = False,
+    tensors: str = "",
+) -> Callable:
     """Put a function where users find it.
 
     places: names in `namespace`; "special.expit" names another namespace. The function's own name
         if empty.
     method: True makes it a Tensor method of its own name too; a string lists the method names.
+    out: The function gives its results and knows no ``out=``: it is given one (see `with_out`).
+    tensors: With `out`, the names of the arguments that must be tensors, from the first on.
     """
 
     def register(function: Callable) -> Callable:
+        if out:
+            function = with_out(function, (places or (function.__name__,))[0], tensors)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
             function = guards.register(name, function)

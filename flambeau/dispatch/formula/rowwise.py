@@ -14,7 +14,7 @@ from ...formula.evaluate import row_length
 from ..registry import is_overridden, override
 from ..write import write_out
 from .fast_path import AXES, dropped
-from .formula_node import ONE, apply, record_unary
+from .formula_node import ONE, apply
 from .formula_operation import FormulaOperation
 from .specialization import Specialization
 
@@ -38,7 +38,7 @@ def record_row(
         if gradient.outputs:
             y = y.reshape(kept)
     parameters = (row_length(a, axes), axes) if gradient.counted else (axes,)
-    record_unary(spec, result, x, a, y, parameters, kept)
+    spec.plans[ONE].record((x._node,), a, y, x._cell, result, parameters, kept)
 
 
 class RowOperation(FormulaOperation):

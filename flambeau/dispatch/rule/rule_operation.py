@@ -23,6 +23,7 @@ from typing import Any
 from ... import kernels
 from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
+from ...autograd.record import record
 from ...autograd.report import check_versions
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
@@ -221,14 +222,7 @@ class Operation:
             next_sequence(), shape, first._kind, None, None, range(len(cells)), facts,
             [(name, edge, x._kind) for name, x, edge in kept],
         )  # fmt: skip
-        if len(results) == 1:
-            first._node = node
-        else:
-            for i in differentiable_outputs:
-                result = results[i]
-                result._node = Port(node, i, result._array.shape, result._kind)
-        for watch in mode.watchers:
-            watch(node, results)
+        record(node, results, None if len(results) == 1 else differentiable_outputs)
 
     def note_operands(self, facts: dict, tensors: Sequence[Any], edges: tuple) -> None:
         """What the rule asks to know of the operands besides their values."""

@@ -14,7 +14,8 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
-from ...autograd.node import Node, Port, next_sequence
+from ...autograd.node import Node, next_sequence
+from ...autograd.record import record, tell_watchers
 from ...core import tensor as handle
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
@@ -92,8 +93,8 @@ class ViewOperation(Operation):
                 (edge,), options, array.shape, (), (), (), next_sequence(), values.shape, x._kind,
                 None, None,
             )  # fmt: skip
-            for watch in mode.watchers:
-                watch(node, (result,))
+            if mode.watchers:  # `record`, whose call would be noticed
+                tell_watchers(node, (result,))
         return result
 
     @cached_property
@@ -112,10 +113,7 @@ class ViewOperation(Operation):
                 (x._node,), options, x._array.shape, (), (), (), next_sequence(), shapes, x._kind,
                 None, None,
             )  # fmt: skip
-            for i, result in enumerate(results):
-                result._node = Port(node, i, values[i].shape, x._kind)
-            for watch in mode.watchers:
-                watch(node, results)
+            record(node, results, range(len(results)))
         return results
 
     def several_class(self, outputs: int) -> type[ViewsNode]:

@@ -16,6 +16,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
 from ..join.padding import constant_pad_
+from ..linalg.matmul import conjugate
 from .convolution_check import check_convolution, resolved_padding
 from .window import Window, columns, is_whole, numbers, uncolumned
 
@@ -80,6 +81,13 @@ def convolution_(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     return y if narrow is None else y.astype(narrow)
 
 
+def _channel_sums(g: Tensor) -> Any:
+    """The gradient of a bias. Places lie in rows, so they go first; but not in types that would round twice."""
+    if g._kind.compute is not g._kind.numpy:
+        return g.sum((0, *range(2, g.ndim)))  # type: ignore[attr-defined]
+    return g.sum(tuple(range(2, g.ndim))).sum(0)  # type: ignore[attr-defined]
+
+
 @convolution_.gradient
 def _(
     g: Tensor,
@@ -92,9 +100,9 @@ def _(
     shape_w: tuple[int, ...],
 ) -> tuple:
     return (
-        transposed_(g, w.conj(), None, window, groups, shape_x[2:]) if needs[0] else None,
-        weight_(g, x.conj(), window, groups, shape_w) if needs[1] else None,
-        g.sum((0, *range(2, g.ndim))) if needs[2] else None,
+        transposed_(g, conjugate(w), None, window, groups, shape_x[2:]) if needs[0] else None,
+        weight_(g, conjugate(x), window, groups, shape_w) if needs[1] else None,
+        _channel_sums(g) if needs[2] else None,
     )
 
 
@@ -117,9 +125,9 @@ def _(
     shape_w: tuple[int, ...],
 ) -> tuple:
     return (
-        convolution_(g, w.conj(), None, window, groups) if needs[0] else None,
-        weight_(y.conj(), g, window, groups, shape_w) if needs[1] else None,
-        g.sum((0, *range(2, g.ndim))) if needs[2] else None,
+        convolution_(g, conjugate(w), None, window, groups) if needs[0] else None,
+        weight_(conjugate(y), g, window, groups, shape_w) if needs[1] else None,
+        _channel_sums(g) if needs[2] else None,
     )
 
 
@@ -142,8 +150,8 @@ def _(
     shape_x: tuple[int, ...],
 ) -> tuple:
     return (
-        convolution_(x.conj(), g, None, window, groups) if needs[0] else None,
-        transposed_(y.conj(), g, None, window, groups, shape_x[2:]) if needs[1] else None,
+        convolution_(conjugate(x), g, None, window, groups) if needs[0] else None,
+        transposed_(conjugate(y), g, None, window, groups, shape_x[2:]) if needs[1] else None,
     )
 
 
