@@ -201,6 +201,16 @@ class Code:
     def branch(self, condition: Value, yes: str, no: str) -> None:
         self.line(f"br i1 {condition.name}, label %{yes}, label %{no}")
 
+    def jump_when(self, condition: Value, target: str) -> None:
+        onward = self.name("on")
+        self.branch(condition, target, onward)
+        self.label(onward)
+
+    def jump_unless(self, condition: Value, target: str) -> None:
+        onward = self.name("on")
+        self.branch(condition, onward, target)
+        self.label(onward)
+
     def give(self, value: Value | None = None) -> None:
         """Return from the function."""
         self.line("ret void" if value is None else f"ret {value.type} {value.name}")
@@ -343,14 +353,10 @@ class Block:
         self.code.jump(self.left)
 
     def stop_when(self, condition: Value) -> None:
-        onward = self.code.name("on")
-        self.code.branch(condition, self.left, onward)
-        self.code.label(onward)
+        self.code.jump_when(condition, self.left)
 
     def stop_unless(self, condition: Value) -> None:
-        onward = self.code.name("on")
-        self.code.branch(condition, onward, self.left)
-        self.code.label(onward)
+        self.code.jump_unless(condition, self.left)
 
 
 class Loop(Block):
@@ -365,11 +371,7 @@ class Loop(Block):
         self.code.jump(self.again)
 
     def next_when(self, condition: Value) -> None:
-        onward = self.code.name("on")
-        self.code.branch(condition, self.again, onward)
-        self.code.label(onward)
+        self.code.jump_when(condition, self.again)
 
     def next_unless(self, condition: Value) -> None:
-        onward = self.code.name("on")
-        self.code.branch(condition, onward, self.again)
-        self.code.label(onward)
+        self.code.jump_unless(condition, self.again)
