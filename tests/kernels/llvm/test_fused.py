@@ -8,7 +8,7 @@ import pytest
 
 from flambeau import kernels
 from flambeau.kernels.llvm import fused
-from flambeau.kernels.runtime.entry import kernel
+from flambeau.kernels.runtime.entry import NoNumbers, kernel
 from flambeau.kernels.runtime.process import machine
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
@@ -24,7 +24,9 @@ def steps(a, b, c):
             code.put(fused.step(x, y, z), code.p["made"], row)
 
     made = np.empty_like(a)
-    kernel("steps", ("a", "b", "c", "made"), (), write, 1)(a, b, c, made, a.size, 1, a.size, 0)
+    kernel("steps", ("a", "b", "c", "made"), NoNumbers, write, 1)(
+        a, b, c, made, a.size, 1, a.size, 0
+    )
     return made
 
 
