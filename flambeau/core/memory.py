@@ -19,6 +19,8 @@ class _Holder:
 
     def __init__(self, array: np.ndarray, writable: bool):
         self.array, self.__array_interface__ = array, array.__array_interface__
+        if array.dtype.isbuiltin == 2:  # a package's own type, whose name NumPy cannot read
+            self.__array_interface__ |= {"typestr": f"|V{array.itemsize}", "descr": None}
         if writable:
             self.__array_interface__["data"] = address(array), False
 

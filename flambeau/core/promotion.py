@@ -14,36 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtype import (
-    BOOL,
-    BY_NUMPY,
-    FLOAT,
-    INTEGER,
-    bfloat16,
-    bool_,
-    complex64,
-    complex128,
-    dtype,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int64,
-    state,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
-
-# Two types promote to the greater by (category, size), but for these.
-_EXCEPTIONS = {
-    frozenset((uint8, int8)): int16,
-    frozenset((float16, bfloat16)): float32,
-    frozenset((float64, complex64)): complex128,
-}
-_WIDE_UNSIGNED = frozenset((uint16, uint32, uint64))
+from .dtype import BOOL, BY_NUMPY, COMPLEX, DTYPES, FLOAT, INTEGER, bool_, dtype, int64, state
 
 
 class _Promoted(dict[tuple[dtype, dtype], dtype]):
@@ -51,14 +22,37 @@ class _Promoted(dict[tuple[dtype, dtype], dtype]):
 
     def __missing__(self, pair: tuple[dtype, dtype]) -> dtype:
         a, b = pair
-        high = max(pair, key=lambda item: (item.category, item.itemsize))
-        if a is not b and high.category != FLOAT and not _WIDE_UNSIGNED.isdisjoint(pair):
+        high = max(a.category, b.category)
+        if a is not b and high != FLOAT and (a.is_barebones or b.is_barebones):
             raise RuntimeError(
                 f"Promotion for uint16, uint32, uint64 types is not supported, attempted to "
                 f"promote {a.legacy} and {b.legacy}; convert an operand first, as in x.to({a})"
             )
-        self[pair] = promoted = _EXCEPTIONS.get(frozenset(pair), high)
+        self[pair] = promoted = _joined(*pair)
         return promoted
+
+
+def _joined(a: dtype, b: dtype) -> dtype:
+    """The type of the greater category, or of one category the smallest that holds both."""
+    if COMPLEX in (a.category, b.category):
+        return PROMOTED[a.to_real(), b.to_real()].to_complex() if a is not b else a
+    if a.category != b.category:
+        return max(a, b, key=lambda item: item.category)
+    if _holds(a, b) or _holds(b, a):
+        return a if _holds(a, b) else b
+    wider = (item for item in DTYPES.values() if _holds(item, a) and _holds(item, b))
+    return min(wider, key=lambda item: item.itemsize)
+
+
+def _holds(a: dtype, b: dtype) -> bool:
+    """Whether a type has all numbers of another one of its category."""
+    if a.category != b.category:
+        return False
+    if a.category == INTEGER:
+        return a.itemsize >= b.itemsize + (a.is_signed and not b.is_signed) and (
+            a.is_signed or not b.is_signed
+        )
+    return a.fraction >= b.fraction and a.largest >= b.largest
 
 
 PROMOTED = _Promoted()

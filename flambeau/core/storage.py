@@ -10,7 +10,7 @@ import numpy as np
 
 from .device import CPU, resolve
 from .device import device as Device
-from .dtype import DTYPES, dtype, state
+from .dtype import CONVERSIONS, DTYPES, dtype, state
 from .memory import address, keep_alive, memory_of, owner
 
 _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
@@ -256,7 +256,7 @@ class TypedStorage:
     def tolist(self) -> list:
         """The elements as Python numbers."""
         values = self._elements
-        return (values.astype(np.float32) if self.dtype.name == "bfloat16" else values).tolist()
+        return (values.astype(np.float32) if self.dtype.is_extension else values).tolist()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())
@@ -349,10 +349,9 @@ def _conversion(name: str, target: dtype) -> None:
     setattr(TypedStorage, name, convert)
 
 
-for _name, _target in (("float", "float32"), ("double", "float64"), ("half", "float16")):
-    _conversion(_name, DTYPES[_target])
-for _name, _target in (("int", "int32"), ("long", "int64"), ("short", "int16"), ("bool", "bool")):
-    _conversion(_name, DTYPES[_target])
+for _name, _target in CONVERSIONS.items():
+    if not _target.is_complex:
+        _conversion(_name, _target)
 
 
 class _OfType(type):

@@ -32,7 +32,7 @@ from .size import Size
 _size = tuple.__new__
 _reference = weakref.ref
 _kinds = {
-    (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if item.name != "bfloat16"
+    (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if not item.is_extension
 }
 
 
@@ -242,7 +242,7 @@ class Tensor:
         array = self._array
         if array.ndim == 0:
             return self.item()
-        return (array.astype(np.float32) if self._kind.dtype.name == "bfloat16" else array).tolist()
+        return (array.astype(np.float32) if self._kind.dtype.is_extension else array).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:

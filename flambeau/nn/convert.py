@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ..core.device import device
-from ..core.dtype import dtype
+from ..core.dtype import CONVERSIONS, dtype
 from ..core.tensor import Tensor
 from .parameter import Parameter, is_lazy
 
@@ -54,25 +54,6 @@ class Convertible:
 
         return self._apply(convert)
 
-    def _floating(self: Self, name: str) -> Self:
-        return self._apply(lambda x: getattr(x, name)() if x.is_floating_point() else x)
-
-    def float(self: Self) -> Self:
-        """Floating parameters and buffers as float32."""
-        return self._floating("float")
-
-    def double(self: Self) -> Self:
-        """Floating parameters and buffers as float64."""
-        return self._floating("double")
-
-    def half(self: Self) -> Self:
-        """Floating parameters and buffers as float16."""
-        return self._floating("half")
-
-    def bfloat16(self: Self) -> Self:
-        """Floating parameters and buffers as bfloat16."""
-        return self._floating("bfloat16")
-
     def cpu(self: Self) -> Self:
         """Move everything to the CPU."""
         return self.to("cpu")
@@ -88,6 +69,20 @@ class Convertible:
     def type(self: Self, dst_type: Any) -> Self:
         """Convert everything to a dtype."""
         return self._apply(lambda x: x.type(dst_type))  # type: ignore[attr-defined]
+
+
+def _conversion(name: str, target: dtype) -> None:
+    def convert(self: Convertible) -> Any:
+        return self._apply(lambda x: getattr(x, name)() if x.is_floating_point() else x)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"Floating parameters and buffers as {target.name}."
+    setattr(Convertible, name, convert)
+
+
+for _name, _target in CONVERSIONS.items():
+    if _target.is_floating_point:
+        _conversion(_name, _target)
 
 
 def _converted(parameter: Any, fn: Callable[[Tensor], Tensor]) -> Any:

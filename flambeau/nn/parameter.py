@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from ..autograd.node import Leaf
 from ..core.device import defaults, resolve
-from ..core.dtype import state
+from ..core.dtype import CONVERSIONS, state
 from ..core.handler import disabled
 from ..core.kind import kind_of
 from ..core.memory import keep_alive
@@ -216,9 +216,7 @@ def _conversion(name: str) -> None:
     setattr(UninitializedTensorMixin, name, convert)
 
 
-for _name in ("to", "half", "float", "double", "bfloat16", "char", "short", "int", "long", "type"):
-    _conversion(_name)
-for _name in ("cpu", "cuda"):
+for _name in ("to", "type", "cpu", "cuda", *CONVERSIONS):
     _conversion(_name)
 
 

@@ -9,26 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..core.device import device
-from ..core.dtype import dtype
+from ..core.dtype import CONVERSIONS, dtype
 from ..core.memory import address
 from ..core.size import Size
 from ..core.tensor import Tensor
 from ..ops.tensor.copying import parts_of
 
-CLASSES = {
-    "float32": "FloatStorage",
-    "float64": "DoubleStorage",
-    "float16": "HalfStorage",
-    "bfloat16": "BFloat16Storage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "int16": "ShortStorage",
-    "int8": "CharStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-    "complex64": "ComplexFloatStorage",
-    "complex128": "ComplexDoubleStorage",
-}
+CLASSES = {item.name: f"{item.legacy}Storage" for item in CONVERSIONS.values()}
 """dtypes with a storage class of their own in the format."""
 
 

@@ -8,19 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.dtype import BY_NUMPY
+from ..core.dtype import BY_NUMPY, PYTHON, dtype, int64
 from ..core.promotion import promote_types
 from ..core.tensor import Tensor
-
-TOLERANCES = {
-    "float16": (1e-3, 1e-5),
-    "bfloat16": (1.6e-2, 1e-5),
-    "float32": (1.3e-6, 1e-5),
-    "float64": (1e-7, 1e-7),
-    "complex64": (1.3e-6, 1e-5),
-    "complex128": (1e-7, 1e-7),
-}
-"""rtol and atol for each dtype; of others values must be equal."""
 
 
 class Options(NamedTuple):
@@ -182,12 +172,12 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options: Options) -> None
         raise _differs("dtype", actual.dtype, expected.dtype)
     if options.check_stride and actual.stride() != expected.stride():
         raise _differs("stride()", actual.stride(), expected.stride())
-    names = actual.dtype.name, expected.dtype.name
+    dtypes = actual.dtype, expected.dtype
     a, b = actual.detach().cpu(), expected.detach().cpu()
     if a.dtype is not b.dtype:
         common = promote_types(a.dtype, b.dtype)
         a, b = a.to(common), b.to(common)
-    _compare_values(a._array, b._array, _tolerances(names, options), options.equal_nan)
+    _compare_values(a._array, b._array, _tolerances(dtypes, options), options.equal_nan)
 
 
 def _compare_arrays(actual: np.ndarray, expected: np.ndarray, options: Options) -> None:
@@ -195,22 +185,21 @@ def _compare_arrays(actual: np.ndarray, expected: np.ndarray, options: Options) 
         raise _differs("shape", actual.shape, expected.shape)
     if options.check_dtype and actual.dtype != expected.dtype:
         raise _differs("dtype", actual.dtype, expected.dtype)
-    names = BY_NUMPY[actual.dtype].name, BY_NUMPY[expected.dtype].name
-    _compare_values(actual, expected, _tolerances(names, options), options.equal_nan)
+    dtypes = BY_NUMPY[actual.dtype], BY_NUMPY[expected.dtype]
+    _compare_values(actual, expected, _tolerances(dtypes, options), options.equal_nan)
 
 
-def _tolerances(names: tuple[str, ...], options: Options) -> tuple[float, float]:
+def _tolerances(dtypes: tuple[dtype, ...], options: Options) -> tuple[float, float]:
     if options.rtol is not None and options.atol is not None:
         return options.rtol, options.atol
-    found = [TOLERANCES.get(name, (0.0, 0.0)) for name in names]
-    return max(r for r, _ in found), max(a for _, a in found)
+    return max(item.rtol for item in dtypes), max(item.atol for item in dtypes)
 
 
 def _wide(x: np.ndarray) -> np.ndarray:
     """In a type in which differences do not overflow and are not rounded."""
     if x.dtype.kind in "bui":
         return x.astype(object) if x.dtype.itemsize == 8 else x.astype(np.int64)
-    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
+    return x.astype(BY_NUMPY[x.dtype].compute, copy=False)
 
 
 def _compare_values(
@@ -266,8 +255,8 @@ def _compare_numbers(actual: Any, expected: Any, options: Options) -> None:
     kinds = type(_python(actual)), type(_python(expected))
     if options.check_dtype and kinds[0] is not kinds[1]:
         raise Mismatch(f"The (d)types do not match: {type(actual)} != {type(expected)}.")
-    names = tuple({float: "float64", complex: "complex128"}.get(kind, "int64") for kind in kinds)
-    rtol, atol = _tolerances(names, options)
+    dtypes = tuple(PYTHON.get(kind, int64) for kind in kinds)
+    rtol, atol = _tolerances(dtypes, options)
     _close_numbers(_python(actual), _python(expected), rtol, atol, options.equal_nan)
 
 

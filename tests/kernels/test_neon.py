@@ -165,11 +165,10 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
 
 def write_all(seeds: int) -> tuple[list[str], int]:
     """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
-    from flambeau.kernels.runtime import pool_kernel
     from tests.kernels import test_fuzz
 
     texts = collected()
-    texts.append(pool_kernel.text())
+    texts += runtime_texts()
     run_families()
     build_primitives("f4", "i4")
     compiled = len(texts)
@@ -218,6 +217,39 @@ def test_every_kind_of_kernel_compiles_for_neon() -> None:
     assert not wrong, "\n\n".join(wrong)
     assert count > compiled > 200
     assert wide > 300
+
+
+def runtime_texts() -> list[str]:
+    """The texts that run whatever kernels there are."""
+    from flambeau.kernels.runtime import allocator_kernel as allocator
+    from flambeau.kernels.runtime import pool_kernel
+
+    return [pool_kernel.text(), *map(allocator.text, (allocator.LINUX, allocator.MACOS))]
+
+
+@pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "-")
+@pytest.mark.parametrize("made_for", PROCESSORS)
+def test_the_pool_and_the_allocator_compile_for_neon(made_for: str, monkeypatch: Any) -> None:
+    import llvmlite.binding as llvm
+
+    from flambeau.kernels.runtime.jit import Machine
+
+    monkeypatch.setattr(processor, "kind", lambda: "aarch64")
+    made = object.__new__(Machine)
+    made.target = target(made_for)
+    assembly = []
+    for text in runtime_texts():
+        assert not FOREIGN.search(text)
+        module = llvm.parse_assembly(text)
+        module.verify()
+        module.triple = TRIPLE
+        made.optimise(module)
+        assembly.append(made.target.emit_assembly(module))
+    pool, linux, macos = assembly
+    assert "\tyield" in pool or "\thint\t#1" in pool
+    # mmap's flags: private and anonymous, as each system numbers them
+    assert [bool(re.search(r"\tmov\tw\d, #34\b", x)) for x in (linux, macos)] == [True, False]
+    assert [bool(re.search(r"\tmov\tw\d, #4098\b", x)) for x in (linux, macos)] == [False, True]
 
 
 @pytest.mark.skipif(not processor.is_x86(), reason="processors of x86")

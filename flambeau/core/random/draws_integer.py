@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from ... import kernels
+from ..dtype import DTYPES, INTEGER
 from .draws import exponential_
 from .generator import Generator, default_generator
 from .words import DIGITS, LARGEST, UNSIGNED, fill, name_of, not_implemented, uniform64, words64
@@ -15,8 +16,12 @@ _LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead o
 _LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
 _MOST_CATEGORIES = 1 << 24
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-_FULL_RANGE = ("int64", "float64", "float32", "bfloat16")  # filled from all 64-bit integers
-_PERMUTED = ("uint8", "int8", "int16", "int32", "int64", *DIGITS)
+_FULL_RANGE = (
+    "int64",
+    *(n for n in DIGITS if LARGEST[n] > 2**63),
+)  # filled from all 64-bit integers
+_PERMUTED = [t.name for t in DTYPES.values() if t.category == INTEGER and not t.is_barebones]
+_PERMUTED += DIGITS
 
 
 # ---- uniform integers ------------------------------------------------------------------------
@@ -89,7 +94,7 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size and name_of(out.dtype) not in _FULL_RANGE:
         raise RuntimeError(
-            "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16, "
+            f"random_full_64_bits_range_kernel_cpu handles only {', '.join(_FULL_RANGE)}, "
             f"not {name_of(out.dtype)}; pass a `from` that the dtype can hold"
         )
     return fill(out, generator, 2, lambda words: words64(words).view(np.int64))
@@ -148,7 +153,7 @@ def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
 
 
 def _as_stored(dtype: np.dtype, value: int) -> int:
-    return int(np.float32(value).astype(dtype)) if dtype.itemsize == 2 else int(dtype.type(value))
+    return int(np.float32(value).astype(dtype)) if dtype.itemsize < 4 else int(dtype.type(value))
 
 
 def _spacing(dtype: np.dtype, value: int) -> int:

@@ -8,16 +8,18 @@ from collections.abc import Callable
 import numpy as np
 
 from ... import kernels
+from ..dtype import DTYPES, FLOAT
 from .generator import BLOCK, Generator, default_generator
 
 NATIVE = BLOCK  # words above which machine code makes and transforms them
 CHUNK = 48 * BLOCK  # words transformed at once: they and the scratch arrays stay in cache
 
-# Bits of the significand, by the name of a floating dtype (bfloat16 is not NumPy's own).
-DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
-LARGEST |= {name: float(np.finfo(name).max) for name in ("float32", "float64")}
-UNSIGNED = ("uint16", "uint32", "uint64")  # PyTorch fills these from bounds only
+# By the names of floating dtypes, as not all types are NumPy's own.
+DIGITS = {t.name: t.fraction + 1 for t in DTYPES.values() if t.category == FLOAT}
+LARGEST = {name: DTYPES[name].largest for name in DIGITS}
+UNSIGNED = [
+    t.name for t in DTYPES.values() if t.is_barebones
+]  # PyTorch fills these from bounds only
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
@@ -72,7 +74,7 @@ def memory_dims(out: np.ndarray) -> list[int]:
 
 def _narrow(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """`values` ready to be stored as `dtype`: PyTorch rounds to 16 bits by way of float32."""
-    if dtype.itemsize == 2 and values.dtype == np.float64 and name_of(dtype) in DIGITS:
+    if dtype.itemsize < 4 and values.dtype == np.float64 and name_of(dtype) in DIGITS:
         return values.astype(np.float32)
     return values
 

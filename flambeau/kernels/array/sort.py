@@ -88,7 +88,7 @@ def _plan(
 
 
 def _order_by_numpy(x: Any, dim: int, descending: bool) -> Any:
-    if x.dtype.kind == "V":  # bfloat16, which NumPy does not sort with nan at the end
+    if x.dtype.isbuiltin == 2:  # such as bfloat16, which NumPy does not sort with nan at the end
         x = x.astype(np.float32)
     if not descending:
         return np.argsort(x, dim, kind="stable")

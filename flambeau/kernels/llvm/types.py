@@ -6,7 +6,10 @@ import math
 import struct
 
 FLOATS = frozenset(("half", "float", "double"))
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
+BITS = {
+    "i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "i192": 192, "i256": 256,
+    "half": 16, "float": 32, "double": 64,
+}  # fmt: skip
 
 
 def element_of(type: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ...core.dtype import CONVERSIONS
 from ...core.tensor import Tensor
 
 
@@ -46,7 +47,7 @@ class PackedSequence(_Packed):
         return self if data is self.data else PackedSequence(data, *self[1:])
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("float", "double", "half", "int", "long", "short", "char", "byte", "cpu"):
+        if name in CONVERSIONS or name == "cpu":
             return lambda: PackedSequence(getattr(self.data, name)(), *self[1:])
         raise AttributeError(f"'PackedSequence' object has no attribute {name!r}")
 

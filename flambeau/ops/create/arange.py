@@ -26,8 +26,8 @@ from ...dispatch.registry import public
 from .factory import factory
 
 _INT64_KIND = kind_of(int64, CPU)
-_WIDE_UNSIGNED = ("uint16", "uint32", "uint64")
-_VECTOR = {"float16": 16, "bfloat16": 16, "float32": 8, "float64": 4}
+_VECTOR_BYTES = 32
+"""PyTorch's vector of the CPU, by whose elements it steps."""
 
 
 def arange(*args: Any, **options: Any) -> Tensor:
@@ -113,7 +113,7 @@ def _arange(kind: Any, start: Any, end: Any, step: Any) -> Any:
 
 
 def _check_countable(function: str, type: dtype) -> None:
-    if type.category in (BOOL, COMPLEX) or type.name in _WIDE_UNSIGNED:
+    if type.category in (BOOL, COMPLEX) or type.is_barebones:
         raise NotImplementedError(
             f"\"{function}_cpu\" not implemented for '{type.legacy}': make it in another dtype and "
             "convert"
@@ -172,7 +172,7 @@ def _counted(kind: Kind, start: Any, step: Any, count: int) -> Any:
 
 def _rounded(array: np.ndarray, type: dtype) -> np.ndarray:
     """The values as `type`; those of 16 bits are rounded by way of float32, as PyTorch does."""
-    if type.itemsize == 2 and array.dtype == np.float64:
+    if type.itemsize < 4 and array.dtype == np.float64:
         array = array.astype(np.float32)
     return array.astype(type.numpy, copy=False)
 
@@ -180,7 +180,7 @@ def _rounded(array: np.ndarray, type: dtype) -> np.ndarray:
 def _vectored(start: float, step: float, steps: np.ndarray, type: dtype) -> np.ndarray:
     """start + i * step, rounded as PyTorch's vectors are."""
     exact = fused if type.itemsize == 8 else _unfused
-    width = _VECTOR.get(type.name, 1)
+    width = _VECTOR_BYTES // type.itemsize if type.is_floating_point else 1
     index = steps.astype(np.float64)
     result = exact(index, step, start)
     whole = steps.size // (2 * width) * (2 * width)
@@ -267,7 +267,7 @@ def _between(start: Any, end: Any, steps: int, type: dtype) -> np.ndarray:
         start, end = (converted(math.trunc(x), type) for x in (start, end))
         step = (float(end) - float(start)) / max(steps - 1, 1)
         return np.trunc(_from_both_ends(float(start), float(end), step, index, fused))
-    if type.itemsize == 2:
+    if type.is_reduced:
         return _half_between(start, end, index, type)
     number = type.numpy.type
     start, end = number(start), number(end)

@@ -7,27 +7,18 @@ from typing import Any
 import numpy as np
 
 from ...core.device import defaults, resolve
-from ...core.dtype import DTYPES, state
+from ...core.dtype import CONVERSIONS, state
 from ...core.kind import Kind, kind_of
 from ...core.size import Size
 from ...core.tensor import Tensor, become, wrap
 from ...dispatch.registry import NAMESPACES, method
 from ..view.shape import alias_
 
-_OLD = [
-    "float32",
-    "float64",
-    "float16",
-    "bfloat16",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "bool",
-]
 LEGACY = {
-    f"{DTYPES[name].legacy}{what}": DTYPES[name] for name in _OLD for what in ("Tensor", "Storage")
+    f"{item.legacy}{what}": item
+    for item in CONVERSIONS.values()
+    if not item.is_complex
+    for what in ("Tensor", "Storage")
 }
 """The old classes that stand for a dtype: FloatTensor, FloatStorage, ..."""
 

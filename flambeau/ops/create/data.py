@@ -84,8 +84,8 @@ def _flattened(data: Any) -> tuple[list, list[int], set[type]]:
 
 def _numbers(values: Any, found: dtype) -> Any:
     """Python numbers, one or a flat list of them, as an array."""
-    half = found.is_floating_point and found.itemsize == 2
-    target = np.dtype(np.float32) if half else found.numpy  # PyTorch rounds twice
+    half = found.is_reduced
+    target = found.compute  # PyTorch rounds twice
     try:
         with quiet():
             array = np.array(values, target)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import int64
+from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -51,13 +51,14 @@ def eye(kind: Any, n: int, m: int | None = None) -> Any:
 def _triangle(name: str, find: Callable) -> None:
     def function(kind: Any, row: int, col: int, offset: int = 0) -> Any:
         chosen = kind(int64)
+        dtype = chosen.dtype
         row, col = integer(row, name, "row", 1), integer(col, name, "col", 2)
         for argument, value in (("row", row), ("col", col)):
             if value < 0:
                 raise RuntimeError(f"{argument} must be non-negative, got {value}")
-        if chosen.dtype.name not in ("int16", "int32", "int64"):
+        if not (dtype.category == INTEGER and dtype.is_signed and dtype.itemsize > 1):
             raise NotImplementedError(
-                f"\"{name}\" not implemented for '{chosen.dtype.legacy}': use an integer dtype of 16 "
+                f"\"{name}\" not implemented for '{dtype.legacy}': use an integer dtype of 16 "
                 "bits or more"
             )
         found = find(row, integer(offset, name, "offset", 3), col)

@@ -33,8 +33,7 @@ def _check_parts(name: str, first: str, second: str, x: Any, y: Any) -> None:
                 f"{name}(): argument '{argument}' (position {position}) must be Tensor, "
                 f"not {type(value).__name__}"
             )
-    floating = ("float16", "float32", "float64")
-    if x.dtype.name not in floating or y.dtype.name not in floating:
+    if any(not d.is_floating_point or d.is_extension for d in (x.dtype, y.dtype)):
         raise RuntimeError(
             f"Expected both inputs to be Half, Float or Double tensors but got {x.dtype.legacy} and "
             f"{y.dtype.legacy}"
@@ -44,9 +43,9 @@ def _check_parts(name: str, first: str, second: str, x: Any, y: Any) -> None:
             f"Expected object of scalar type {x.dtype.legacy} but got scalar type {y.dtype.legacy} for "
             f"second argument: {name}() takes two of one dtype"
         )
-    if x.dtype.name == "float16":
+    if x.dtype.is_reduced:
         raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for 'Half': flambeau has no complex32; convert with "
+            f"\"{name}_cpu\" not implemented for '{x.dtype.legacy}': flambeau has no complex32; convert with "
             ".float() first"
         )
 

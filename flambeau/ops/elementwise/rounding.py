@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import finfo
+from ...core.dtype import BY_NUMPY, finfo
 from ...core.promotion import PromotionKind
 from ...core.result import named_result
 from ...core.tensor import Tensor
@@ -304,7 +304,7 @@ MantissaExponent: Any = named_result("frexp", "mantissa exponent")
 @operation(label="Frexp", differentiable=(0,))
 def frexp_(x: Any) -> Any:
     """Mantissas between 0.5 and 1 (or 0), and exponents of 2."""
-    mantissa, exponent = np.frexp(x.astype(np.float32) if x.dtype.itemsize == 2 else x)
+    mantissa, exponent = np.frexp(x.astype(BY_NUMPY[x.dtype].compute, copy=False))
     return mantissa.astype(x.dtype, copy=False), exponent.astype(np.int32, copy=False)
 
 

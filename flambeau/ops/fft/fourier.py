@@ -98,7 +98,7 @@ def _scale(norm: str | None, forward: bool) -> int:
 
 def _promoted(x: Tensor, to_complex: bool) -> Tensor:
     """Floating, or complex, as a transform wants it."""
-    if x.dtype.itemsize == 2 and x.dtype.is_floating_point:
+    if x.dtype.is_reduced:
         raise RuntimeError(f"Unsupported dtype {x.dtype.legacy}: convert to float32 first")
     if x.dtype.category < 2:
         from ...core.dtype import get_default_dtype

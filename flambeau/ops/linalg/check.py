@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 
 
@@ -42,11 +43,11 @@ def floating(name: str, x: Tensor, kernel: str = "") -> None:
         kernel: The kernel that PyTorch says is not implemented (NotImplementedError), where it does.
     """
     dtype = x.dtype
-    if dtype.category < 2:
+    if dtype.category < FLOAT:
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.legacy}"
         )
-    if dtype.name in ("float16", "bfloat16"):
+    if dtype.is_reduced:
         if kernel:
             raise NotImplementedError(
                 f"\"{kernel}\" not implemented for '{x.dtype.legacy}': convert to float32 first"
@@ -56,7 +57,7 @@ def floating(name: str, x: Tensor, kernel: str = "") -> None:
 
 def implemented(kernel: str, x: Tensor) -> None:
     """Raises NotImplementedError for dtypes that LAPACK does not have."""
-    if x.dtype.category < 2 or x.dtype.name in ("float16", "bfloat16"):
+    if x.dtype.category < FLOAT or x.dtype.is_reduced:
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{x.dtype.legacy}': convert to float32 or float64 first"
         )

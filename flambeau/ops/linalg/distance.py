@@ -50,7 +50,7 @@ def _check_cdist(x1: Tensor, x2: Tensor, p: float, mode: Any) -> None:
             raise RuntimeError(
                 f"cdist only supports floating-point dtypes, {name} got: {x.dtype.legacy}"
             )
-        if x.dtype.itemsize == 2:
+        if x.dtype.is_reduced:
             raise NotImplementedError(f"\"cdist\" not implemented for '{x.dtype.legacy}'")
         if x.ndim < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import kernels
 from ...core import tensor as handle
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
 from ...dispatch.formula.formula_operation import common_device
 from ...dispatch.registry import is_overridden, method, override, public
@@ -21,7 +22,7 @@ def widened(product: Callable) -> Callable:
 
     def compute(*arrays: Any) -> Any:
         dtype = arrays[0].dtype
-        if dtype.itemsize == 2 and dtype.kind not in "iu":
+        if BY_NUMPY[dtype].is_reduced:
             return product(*(a.astype(np.float32) for a in arrays)).astype(dtype)
         return product(*arrays)
 

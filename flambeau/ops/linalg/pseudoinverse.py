@@ -112,7 +112,7 @@ def pinv(
         tensor([[0.5000, 0.0000],
                 [0.0000, 0.0000]])
     """
-    if A.ndim < 2 or A.dtype.category < 2 or A.dtype.itemsize == 2:
+    if A.ndim < 2 or A.dtype.category < 2 or A.dtype.is_reduced:
         raise RuntimeError(
             f"linalg.pinv({A.dtype.legacy}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions "
             "of float, double, cfloat or cdouble types"
@@ -160,7 +160,7 @@ def matrix_rank(
         tensor(1)
     """
     matrices("torch.linalg.matrix_rank", A, "input")
-    if A.dtype.category < 2 or A.dtype.itemsize == 2:
+    if A.dtype.category < 2 or A.dtype.is_reduced:
         raise RuntimeError("This function doesn't handle types other than float and double")
     _numbers("linalg_matrix_rank", atol=atol, rtol=rtol, tol=tol)
     with_no_history = A.detach()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
@@ -26,7 +27,7 @@ _NAMES = ("conv1d", "conv2d", "conv3d")
 def _wide(*arrays: Any) -> tuple[Any, tuple]:
     """The arrays, the half types as float32; and the dtype to go back to, or None."""
     dtype = arrays[0].dtype
-    if dtype.itemsize == 2 and dtype.kind not in "iu":
+    if BY_NUMPY[dtype].is_reduced:
         return dtype, tuple(None if a is None else a.astype(np.float32) for a in arrays)
     return None, arrays
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
@@ -292,7 +293,7 @@ def averaged(x: Any, window: Window, counts: tuple[int, ...], divisor: Any) -> A
 
 def widened(dtype: Any) -> Any:
     """The dtype that sums are kept in: float32 for the half types."""
-    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype
+    return BY_NUMPY[dtype].compute
 
 
 @averaged.gradient

@@ -18,7 +18,7 @@ from ..create.arange import linspace
 
 
 def _floating(name: str, input: Tensor, halves: bool = False) -> None:
-    if input.dtype.category != FLOAT or (input.dtype.itemsize == 2 and not halves):
+    if input.dtype.category != FLOAT or (input.dtype.is_reduced and not halves):
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype.legacy!r}')
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...core.dtype import int64
+from ...core.dtype import BY_NUMPY, int64
 from ...core.kind import kind_of
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
@@ -51,7 +51,7 @@ _sort, _topk = sibling(take_along, "Sort"), sibling(take_along, "Topk")
 
 def sortable(array: Any) -> Any:
     """An array that NumPy sorts with nan at the end."""
-    return array.astype(np.float32) if array.dtype.kind == "V" else array
+    return array.astype(np.float32) if BY_NUMPY[array.dtype].is_extension else array
 
 
 def order(array: Any, dim: int, descending: bool = False) -> Any:

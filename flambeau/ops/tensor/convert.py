@@ -9,7 +9,7 @@ from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.device import CPU, resolve, transfer
 from ...core.device import device as Device
-from ...core.dtype import DTYPES, dtype
+from ...core.dtype import CONVERSIONS, DTYPES, dtype
 from ...core.dtype import dtype as _dtype
 from ...core.kind import kind_of
 from ...core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
@@ -225,21 +225,8 @@ def _conversion(name: str, target: Any) -> None:
     method(name)(convert)
 
 
-for _name, _target in {
-    "float": "float32",
-    "double": "float64",
-    "half": "float16",
-    "bfloat16": "bfloat16",
-    "int": "int32",
-    "long": "int64",
-    "short": "int16",
-    "char": "int8",
-    "byte": "uint8",
-    "bool": "bool",
-    "cfloat": "complex64",
-    "cdouble": "complex128",
-}.items():
-    _conversion(_name, DTYPES[_target])
+for _name, _target in CONVERSIONS.items():
+    _conversion(_name, _target)
 
 
 @method()

@@ -1,5 +1,5 @@
-"""DLPack: capsules are made and read by the array libraries; bfloat16, which NumPy lacks, travels
-as uint16 and has its type corrected in the capsule.
+"""DLPack: capsules are made and read by the array libraries; types that NumPy lacks, such as
+bfloat16, travel as unsigned integers and have their type corrected in the capsule.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ import ctypes
 import enum
 from typing import Any
 
-import numpy as np
-
 from ...core.device import CPU, resolve
-from ...core.dtype import BY_NUMPY, bfloat16
+from ...core.dtype import BY_NUMPY, DTYPES, dtype, uint8
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
 from ...core.memory import foreign
@@ -30,8 +28,9 @@ class DLDeviceType(enum.IntEnum):
     kDLCUDAHost = 3
 
 
-UINT, BFLOAT = 1, 4
-"""DLPack's codes of the two types of elements that are mistaken for each other on purpose."""
+UINT = 1
+"""DLPack's code of the elements for which those of extension types are mistaken on purpose."""
+_BY_CODE = {item.dlpack: item for item in DTYPES.values() if item.is_extension}
 
 # Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
@@ -81,17 +80,19 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
                 f"cannot move tensor from {x.device} to {dl_device} without copying: copy=False"
             )
         x, copy = x.to(_device(dl_device)), None  # type: ignore[attr-defined]
-    array, half = x._array, x._kind.dtype is bfloat16
+    array, own = x._array, x._kind.dtype
     if copy:
         array = array.copy(order="K")
-    capsule = _exported(array.view(np.uint16) if half else array, stream, max_version)
-    if half:
+    if own.is_extension:
+        array = array.view(f"u{array.itemsize}")
+    capsule = _exported(array, stream, max_version)
+    if own.is_extension:
         code, _versioned = _code_of(capsule)
         if code.value != UINT:
             raise BufferError(
-                "the capsule of a bfloat16 tensor is not of unsigned integers as expected"
+                f"the capsule of a {own} tensor is not of unsigned integers as expected"
             )
-        code.value = BFLOAT
+        code.value = own.dlpack
     return capsule
 
 
@@ -114,15 +115,16 @@ def _device(dl_device: tuple[Any, int]) -> Any:
 
 
 class _Producer:
-    """A capsule, or an object that gives one, as NumPy wants it: without bfloat16.
+    """A capsule, or an object that gives one, as NumPy wants it: without extension types.
 
     Attributes:
-        half: Were the capsule's elements bfloat16?
+        extension: The type of the capsule's elements, if NumPy lacks it.
         writable: Is it of the protocol's first version? It cannot forbid writing, but NumPy takes it so.
     """
 
     def __init__(self, source: Any):
-        self.source, self.half, self.writable = source, False, False
+        self.source, self.writable = source, False
+        self.extension: dtype | None = None
 
     def __dlpack_device__(self) -> tuple[int, int]:
         if hasattr(self.source, "__dlpack_device__"):
@@ -139,8 +141,9 @@ class _Producer:
                 capsule = self.source.__dlpack__()
         code, versioned = _code_of(capsule)
         self.writable = not versioned
-        if code.value == BFLOAT:
-            code.value, self.half = UINT, True
+        self.extension = _BY_CODE.get(code.value)
+        if self.extension is not None:
+            code.value = UINT
         return capsule
 
 
@@ -169,10 +172,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     producer = _Producer(ext_tensor)
     number, _index = producer.__dlpack_device__()
     place = _device((number, _index)) if number != DLDeviceType.kDLCUDAHost else CPU
-    kind = kind_of(bfloat16, place)
-    array = kind.xp.from_dlpack(producer)
-    if producer.half:
-        array = array.view(bfloat16.numpy)
+    array = kind_of(uint8, place).xp.from_dlpack(producer)
+    if producer.extension is not None:
+        array = array.view(producer.extension.numpy)
     if array.strides and min(array.strides) < 0:
         raise ValueError(
             "At least one stride in the given array is negative, and tensors with negative strides "

@@ -43,9 +43,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
         raise RuntimeError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
-    if kind.dtype.name == "bfloat16":
+    if kind.dtype.is_extension:
         raise TypeError(
-            "Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float() first"
+            f"Got unsupported ScalarType {kind.dtype.legacy}: NumPy has no such type; convert with .float() first"
         )
     return self._array.view()
 

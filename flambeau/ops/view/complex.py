@@ -80,11 +80,15 @@ def view_as_complex(input: Tensor) -> Tensor:
         >>> torch.view_as_complex(torch.tensor([[1., 2.]]))
         tensor([1.+2.j])
     """
-    if input.dtype.name not in ("float32", "float64"):
+    if not input.dtype.is_floating_point or input.dtype.is_reduced:
         raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor "
             f"of scalar type: {input.dtype.legacy}"
-            + (" (complex32 does not exist here)" if input.dtype.name == "float16" else "")
+            + (
+                " (complex32 does not exist here)"
+                if input.dtype.is_reduced and not input.dtype.is_extension
+                else ""
+            )
         )
     shape, strides = input._array.shape, element_strides(input._array)
     if not shape:
