@@ -154,7 +154,9 @@ def test_every_written_frame_shows_its_line(title, monkeypatch):
         FAILING[title]()
     frames = traceback.extract_tb(e.value.__traceback__)
     files = [f.filename for f in frames if f.filename.startswith("<flambeau ")]
-    assert any(re.fullmatch(rf"<flambeau {re.escape(title)}( \d+)?>", file) for file in files), files
+    assert any(re.fullmatch(rf"<flambeau {re.escape(title)}( \d+)?>", file) for file in files), (
+        files
+    )
     assert all(f.line for f in frames if f.filename != GATE_FILE)
 
 
