@@ -4,35 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.dtype import BY_NUMPY, legacy_name
 from ..core.tensor import UNVERSIONED
 from .inference import SAVED
 from .location import last_write
-
-_CLASSES = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "bool": "Bool",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}
-
-
-def title(dtype: Any) -> str:
-    """A dtype's name in errors about tensor types, such as Float for float32."""
-    return _CLASSES.get(dtype.name, dtype.name)
-
-
-def type_name(array: Any, kind: Any) -> str:
-    """A tensor type in the old form that errors use, such as torch.FloatTensor."""
-    where = "torch" if kind.device.type == "cpu" else f"torch.{kind.device.type}"
-    return f"{where}.{title(array.dtype)}Tensor"
 
 
 def check_versions(node: Any) -> None:
@@ -65,9 +40,10 @@ def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
     )
     written = last_write(cell)
     by = f" at {written}" if written is not None else " where no line was noted"
+    held = legacy_name(BY_NUMPY[array.dtype], node.kind.device.type)
     return (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{type_name(array, node.kind)} {list(array.shape)}]{made} is at version {cell[0]}; expected version "
-        f"{version} instead. {node.name()} saved it{saved}; it was last written to{by}. Write out of place "
+        f"[{held} {list(array.shape)}]{made} is at version {cell[0]}; expected version {version} "
+        f"instead. {node.name()} saved it{saved}; it was last written to{by}. Write out of place "
         "there (y = y + 1, not y += 1), or clone() it before writing."
     )

@@ -1,7 +1,8 @@
 """Data types: one object a type, what is known of each, and the process-wide default.
 
-A `dtype` is a singleton, so fast code compares with `is`. What the library knows of a type is an
-attribute of it; nothing elsewhere keeps a table keyed by types' names.
+A `dtype` is a singleton, so fast code compares with `is`. What the library knows of a type stands
+in its one declaration below; a new type is added there, and nothing else lists types. (Kernels know
+no tensors: what machine code reads and writes is told by `kernels.loops.element`, by NumPy types.)
 """
 
 from __future__ import annotations
@@ -24,13 +25,24 @@ class dtype:
         name: The type's name, without a module: "float32".
         abbreviation: A short name for dumps of programs: "f32".
         legacy: The first part of the name of torch's old tensor class: "Float" of `FloatTensor`.
+        c_name: What C++ calls it: "long int".
         numpy: The NumPy type that holds the elements.
-        compute: The NumPy type of arithmetic: float32 for the two half types, else `numpy`.
+        compute: The NumPy type of arithmetic: float32 for the reduced types, else `numpy`.
         itemsize: Bytes an element.
         category: `BOOL`, `INTEGER`, `FLOAT` or `COMPLEX`.
         is_floating_point: Whether the category is `FLOAT`.
         is_complex: Whether the category is `COMPLEX`.
         is_signed: Whether negative numbers can be held.
+        is_reduced: Whether it is a floating type of less than float32's precision.
+        is_barebones: Whether it is an unsigned type that PyTorch stores but hardly computes with.
+        is_extension: Whether the package ml_dtypes adds it to NumPy.
+        fraction: Bits of a floating number's fraction, without the leading 1.
+        bias: What is added to a floating number's exponent.
+        largest: The largest number.
+        rtol, atol: How close numbers are to be for `testing.assert_close`.
+        dlpack: The code of its kind of elements in a DLPack capsule, for extension types.
+        conversion: The method of Tensor that converts to it: "half"; or nothing. Types that have one
+            have a storage class in saved files, too.
 
     Example:
         >>> import flambeau as torch
@@ -40,21 +52,34 @@ class dtype:
 
     __slots__ = (
         "__weakref__",
+        "_real",
         "abbreviation",
+        "atol",
+        "bias",
+        "c_name",
         "category",
         "compute",
+        "conversion",
+        "dlpack",
+        "fraction",
+        "is_barebones",
         "is_complex",
+        "is_extension",
         "is_floating_point",
+        "is_reduced",
         "is_signed",
         "itemsize",
+        "largest",
         "legacy",
         "name",
         "numpy",
+        "rtol",
     )
 
     name: str
     abbreviation: str
     legacy: str
+    c_name: str
     numpy: np.dtype[Any]
     compute: np.dtype[Any]
     itemsize: int
@@ -62,6 +87,17 @@ class dtype:
     is_floating_point: bool
     is_complex: bool
     is_signed: bool
+    is_reduced: bool
+    is_barebones: bool
+    is_extension: bool
+    fraction: int
+    bias: int
+    largest: float
+    rtol: float
+    atol: float
+    dlpack: int | None
+    conversion: str
+    _real: dtype | None
 
     def __new__(cls, *args: object, **kwargs: object) -> dtype:
         raise TypeError("cannot create 'torch.dtype' instances; use one such as torch.float32")
@@ -77,9 +113,9 @@ class dtype:
         self.__setattr__(name, None)
 
     def __getattr__(self, name: str) -> Any:
-        # The one empty slot is bfloat16.numpy, until it is first asked for: see `_load_bfloat16`.
-        if name == "numpy" and self is bfloat16:
-            return _load_bfloat16()
+        # The one empty slot is that of an extension type, until it is first asked for.
+        if name == "numpy" and self.is_extension:
+            return _load_extension(self)
         raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -109,7 +145,7 @@ class dtype:
             >>> torch.complex64.to_real()
             torch.float32
         """
-        return _REAL.get(self, self)
+        return self._real or self
 
     def to_complex(self) -> dtype:
         """The complex type whose parts hold this floating type.
@@ -129,7 +165,7 @@ class dtype:
                 f"Unknown Complex ScalarType for {self}: only a floating-point type has one; "
                 f"convert first, for example to torch.float32"
             )
-        return _COMPLEX.get(self, self)
+        return self if self.is_complex else _COMPLEX[BY_NUMPY[self.compute]]
 
 
 def _named(name: str) -> dtype:
@@ -139,62 +175,116 @@ def _named(name: str) -> dtype:
 
 DTYPES: dict[str, dtype] = {}
 """Every type by its name."""
+CONVERSIONS: dict[str, dtype] = {}
+"""The types that Tensor has a method for, by its name: "half", "long"."""
 
+_COMPLEX: dict[dtype, dtype] = {}
 _fill = object.__setattr__
 
 
-def _define(name: str, abbreviation: str, legacy: str, category: int, itemsize: int) -> dtype:
+def _define(
+    name: str,
+    abbreviation: str,
+    legacy: str,
+    c_name: str,
+    category: int,
+    itemsize: int,
+    conversion: str = "",
+    **more: Any,
+) -> dtype:
     self: dtype = object.__new__(dtype)
     facts: dict[str, Any] = {
         "name": name,
         "abbreviation": abbreviation,
         "legacy": legacy,
+        "c_name": c_name,
         "category": category,
         "itemsize": itemsize,
+        "conversion": conversion,
         "is_floating_point": category == FLOAT,
         "is_complex": category == COMPLEX,
         "is_signed": category >= FLOAT or name.startswith("int"),
+        "is_reduced": category == FLOAT and itemsize < 4,
+        "is_barebones": category == INTEGER and not conversion,
+        **_limits(category, itemsize, **more),
     }
-    if name != "bfloat16":
+    if not facts["is_extension"]:
         facts["numpy"] = np.dtype(name)
-    is_half = category == FLOAT and itemsize == 2
-    facts["compute"] = np.dtype(np.float32) if is_half else facts["numpy"]
+    facts["compute"] = np.dtype(np.float32) if facts["is_reduced"] else facts["numpy"]
     for attribute, value in facts.items():
         _fill(self, attribute, value)
+    if self._real is not None:
+        _COMPLEX[self._real] = self
+    if conversion:
+        CONVERSIONS[conversion] = self
     return DTYPES.setdefault(name, self)
 
 
-bool_ = _define("bool", "b8", "Bool", BOOL, 1)
-uint8 = _define("uint8", "u8", "Byte", INTEGER, 1)
-uint16 = _define("uint16", "u16", "UInt16", INTEGER, 2)
-uint32 = _define("uint32", "u32", "UInt32", INTEGER, 4)
-uint64 = _define("uint64", "u64", "UInt64", INTEGER, 8)
-int8 = _define("int8", "i8", "Char", INTEGER, 1)
-int16 = _define("int16", "i16", "Short", INTEGER, 2)
-int32 = _define("int32", "i32", "Int", INTEGER, 4)
-int64 = _define("int64", "i64", "Long", INTEGER, 8)
-float16 = _define("float16", "f16", "Half", FLOAT, 2)
-bfloat16 = _define("bfloat16", "bf16", "BFloat16", FLOAT, 2)
-float32 = _define("float32", "f32", "Float", FLOAT, 4)
-float64 = _define("float64", "f64", "Double", FLOAT, 8)
-complex64 = _define("complex64", "c64", "ComplexFloat", COMPLEX, 8)
-complex128 = _define("complex128", "c128", "ComplexDouble", COMPLEX, 16)
+def _limits(
+    category: int,
+    itemsize: int,
+    fraction: int = 0,
+    bias: int = 0,
+    largest: float | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+    dlpack: int | None = None,
+    real: dtype | None = None,
+) -> dict[str, Any]:
+    """The facts that only some types have; a complex type has those of its parts.
 
-_REAL = {complex64: float32, complex128: float64}
+    largest: Where a type spends patterns of bits otherwise than IEEE 754 does.
+    dlpack: The code of a type that ml_dtypes adds to NumPy.
+    """
+    if real is not None:
+        names = ("fraction", "bias", "largest", "rtol", "atol")
+        shared = {name: getattr(real, name) for name in names}
+        return {**shared, "dlpack": None, "is_extension": False, "_real": real}
+    if largest is None:
+        largest = (2.0 - 2.0**-fraction) * 2.0**bias
+    return {
+        "fraction": fraction,
+        "bias": bias,
+        "largest": largest,
+        "rtol": rtol,
+        "atol": atol,
+        "dlpack": dlpack,
+        "is_extension": dlpack is not None,
+        "_real": None,
+    }
+
+
+# fmt: off
+bool_ = _define("bool", "b8", "Bool", "bool", BOOL, 1, "bool")
+uint8 = _define("uint8", "u8", "Byte", "unsigned char", INTEGER, 1, "byte")
+uint16 = _define("uint16", "u16", "UInt16", "short unsigned int", INTEGER, 2)
+uint32 = _define("uint32", "u32", "UInt32", "unsigned int", INTEGER, 4)
+uint64 = _define("uint64", "u64", "UInt64", "long unsigned int", INTEGER, 8)
+int8 = _define("int8", "i8", "Char", "signed char", INTEGER, 1, "char")
+int16 = _define("int16", "i16", "Short", "short int", INTEGER, 2, "short")
+int32 = _define("int32", "i32", "Int", "int", INTEGER, 4, "int")
+int64 = _define("int64", "i64", "Long", "long int", INTEGER, 8, "long")
+float16 = _define("float16", "f16", "Half", "c10::Half", FLOAT, 2, "half",
+                  fraction=10, bias=15, rtol=1e-3, atol=1e-5)
+bfloat16 = _define("bfloat16", "bf16", "BFloat16", "c10::BFloat16", FLOAT, 2, "bfloat16",
+                   fraction=7, bias=127, rtol=1.6e-2, atol=1e-5, dlpack=4)
+float32 = _define("float32", "f32", "Float", "float", FLOAT, 4, "float",
+                  fraction=23, bias=127, rtol=1.3e-6, atol=1e-5)
+float64 = _define("float64", "f64", "Double", "double", FLOAT, 8, "double",
+                  fraction=52, bias=1023, rtol=1e-7, atol=1e-7)
 # torch's complex32 is left out: neither NumPy nor most of torch itself can compute in it.
-_COMPLEX = {float16: complex64, bfloat16: complex64, float32: complex64, float64: complex128}
+complex64 = _define("complex64", "c64", "ComplexFloat", "c10::complex<float>", COMPLEX, 8, "cfloat",
+                    real=float32)
+complex128 = _define("complex128", "c128", "ComplexDouble", "c10::complex<double>", COMPLEX, 16,
+                     "cdouble", real=float64)
+# fmt: on
 
 ALIASES: dict[str, dtype] = {
-    "half": float16,
-    "float": float32,
-    "double": float64,
-    "short": int16,
-    "int": int32,
-    "long": int64,
-    "cfloat": complex64,
-    "cdouble": complex128,
+    name: item
+    for name, item in CONVERSIONS.items()
+    if name not in ("bool", "byte", "char", item.name)
 }
-"""torch's second names of types."""
+"""torch's second names of types: half, long."""
 
 PYTHON: dict[type, dtype] = {bool: bool_, int: int64, float: float64, complex: complex128}
 """The types that Python's own number types stand for where a dtype is asked for."""
@@ -204,12 +294,13 @@ PYTHON: dict[type, dtype] = {bool: bool_, int: int64, float: float64, complex: c
 
 
 class _ByNumpy(dict[Any, dtype]):
-    """{NumPy type: dtype}; what is not found at once is a spelling, bfloat16 or an error."""
+    """{NumPy type: dtype}; what is not found at once is a spelling, an extension type or an error."""
 
     def __missing__(self, key: Any) -> dtype:
         held = np.dtype(key)
-        if held.name == "bfloat16":
-            _load_bfloat16()
+        known = DTYPES.get(held.name)
+        if known is not None and known.is_extension:
+            _load_extension(known)
         if held in self:
             return self[held]
         if not held.isnative:
@@ -224,21 +315,25 @@ class _ByNumpy(dict[Any, dtype]):
         )
 
 
-# In the order in which torch's message lists them, which programs may match.
-_NUMPY_NAMES = (
-    *("float64", "float32", "float16", "complex64", "complex128"),
-    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
-)
+def _place_in_message(item: dtype) -> tuple[int, int]:
+    """Where torch's message lists a type, which programs may match."""
+    if item.category == INTEGER:
+        return 2 + (not item.is_signed), -item.itemsize
+    return (0, -item.itemsize) if item.category == FLOAT else (1, item.itemsize)
 
-BY_NUMPY = _ByNumpy({item.numpy: item for item in DTYPES.values() if item is not bfloat16})
+
+_OF_NUMPY = [item for item in DTYPES.values() if not item.is_extension]
+_NUMPY_NAMES = [item.name for item in sorted(_OF_NUMPY, key=_place_in_message) if item is not bool_]
+
+BY_NUMPY = _ByNumpy({item.numpy: item for item in _OF_NUMPY})
 """`BY_NUMPY[array.dtype]` is `from_numpy(array.dtype)` without a Python call."""
 
 
-def _load_bfloat16() -> np.dtype[Any]:
+def _load_extension(item: dtype) -> np.dtype[Any]:
     """NumPy has no bfloat16; ml_dtypes adds it, at 9 ms, so it is imported at the first use."""
-    held: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
-    _fill(bfloat16, "numpy", held)
-    BY_NUMPY[held] = bfloat16
+    held: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), item.name))
+    _fill(item, "numpy", held)
+    BY_NUMPY[held] = item
     return held
 
 
@@ -411,15 +506,14 @@ class finfo:
                 f"torch.finfo() requires a floating point input type. Use torch.iinfo for {given}"
             )
         real = given.to_real()
-        fraction, top = _FLOAT_LAYOUTS[real]
         self.dtype: str = real.name
         self.bits: int = real.itemsize * 8
-        self.eps: float = 2.0**-fraction
-        self.max: float = (2.0 - self.eps) * 2.0**top
+        self.eps: float = 2.0**-real.fraction
+        self.max: float = real.largest
         self.min: float = -self.max
-        self.smallest_normal: float = 2.0 ** (1 - top)
+        self.smallest_normal: float = 2.0 ** (1 - real.bias)
         self.tiny: float = self.smallest_normal
-        self.resolution: float = float(f"1e-{math.floor(fraction * math.log10(2))}")
+        self.resolution: float = float(f"1e-{math.floor(real.fraction * math.log10(2))}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, finfo) and self.dtype == other.dtype
@@ -430,10 +524,6 @@ class finfo:
         shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
         values = "".join(f"{name}={getattr(self, name):g}, " for name in shown)
         return f"finfo({values}dtype={self.dtype})"
-
-
-_FLOAT_LAYOUTS = {float16: (10, 15), bfloat16: (7, 127), float32: (23, 127), float64: (52, 1023)}
-"""(Bits of the fraction, largest exponent) of every floating type."""
 
 
 class iinfo:

@@ -8,20 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .dtype import BOOL, COMPLEX, FLOAT, bool_, dtype, finfo, iinfo, int64, state
-from .tensor import Tensor
+from .dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, dtype, iinfo, int64, state
+from .kind import Kind
+from .quiet import quiet
+from .tensor import Tensor, wrap
 
-# PyTorch's messages name a type as C++ does.
-_C_NAMES = {
-    "bool": "bool",
-    "int32": "int",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}
 _INT64_MIN, _UINT64_MAX = -(1 << 63), (1 << 64) - 1
 
 
@@ -85,11 +76,11 @@ def converted(value: Any, target: dtype, single: bool = False) -> Any:
         OverflowError: It is an int of more than 64 bits.
     """
     category = target.category
+    if isinstance(value, int) and not _INT64_MIN <= value <= _UINT64_MAX:
+        raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
     if category == BOOL:
         return bool(value)
     if isinstance(value, int):
-        if not _INT64_MIN <= value <= _UINT64_MAX:
-            raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
         if category < FLOAT:
             return _whole(value, target)
         _check_range(value, target, single, abs(value))
@@ -110,9 +101,11 @@ def converted(value: Any, target: dtype, single: bool = False) -> Any:
     return value
 
 
-@functools.cache
-def _largest(target: dtype) -> float:
-    return finfo(target).max
+def number_for(value: Any, kind: Kind, single: bool = False) -> Tensor:
+    """A number as a 0-d tensor of `kind`, if its dtype can hold it; see `converted`."""
+    held = converted(value.item() if isinstance(value, np.generic) else value, kind.dtype, single)
+    with quiet():
+        return wrap(kind.xp.asarray(held).astype(kind.numpy), kind)
 
 
 @functools.cache
@@ -134,14 +127,15 @@ def _whole(value: int, target: dtype) -> int:
 
 def _check_range(value: Any, target: dtype, single: bool, *parts: float) -> None:
     real = target.to_real()
-    if real.itemsize == 4 or (real.itemsize == 2 and not single):
-        largest = _largest(real)
+    if real.itemsize < 8 and not (real.is_reduced and single):
+        largest = real.largest
         if any(largest < part < math.inf for part in parts):
             raise _overflow(value, target)
 
 
 def _overflow(value: Any, target: dtype) -> RuntimeError:
-    name = _C_NAMES.get(target.name, f"{target.name}_t")
+    sized = target.category == INTEGER and target.c_name != "int"  # PyTorch says int64_t, but int
+    name = f"{target.name}_t" if sized else target.c_name
     return RuntimeError(
         f"value cannot be converted to type {name} without overflow: {value!r} does not fit a "
         f"{target} tensor"

@@ -16,22 +16,24 @@ class NamedResult(tuple):
     """
 
     __slots__ = ()
-    _fields: tuple[str, ...] = ()
+    __match_args__: tuple[str, ...] = ()
+    n_fields = n_sequence_fields = n_unnamed_fields = 0
 
     def __new__(cls, parts: Iterable[Any]) -> NamedResult:
         made = tuple.__new__(cls, parts)
-        if len(made) != len(cls._fields):
+        if len(made) != cls.n_fields:
             raise TypeError(
-                f"{cls.__name__}() takes a {len(cls._fields)}-sequence ({len(made)}-sequence given)"
+                f"torch.return_types.{cls.__name__}() takes a {cls.n_fields}-sequence "
+                f"({len(made)}-sequence given)"
             )
         return made
 
     def __repr__(self) -> str:
-        lines = ",\n".join(f"{name}={part!r}" for name, part in zip(self._fields, self))
+        lines = ",\n".join(f"{name}={part!r}" for name, part in zip(self.__match_args__, self))
         return f"torch.return_types.{type(self).__name__}(\n{lines})"
 
     def __reduce__(self) -> tuple:
-        return (_rebuild, (type(self).__name__, " ".join(self._fields), tuple(self)))
+        return (_rebuild, (type(self).__name__, " ".join(self.__match_args__), tuple(self)))
 
 
 def named_result(name: str, fields: str) -> type[NamedResult]:
@@ -41,14 +43,20 @@ def named_result(name: str, fields: str) -> type[NamedResult]:
         names = tuple(fields.split())
         scope: dict[str, Any] = {
             "__slots__": (),
-            "_fields": names,
+            "__match_args__": names,
             "__module__": "torch.return_types",
+            "n_fields": len(names),
+            "n_sequence_fields": len(names),
         }
         for i, part in enumerate(names):
             scope[part] = property(lambda self, i=i: tuple.__getitem__(self, i))
-        scope["__match_args__"] = names
         found = RESULTS[name] = type(name, (NamedResult,), scope)
     return found
+
+
+def written_result(made: type[NamedResult]) -> type[NamedResult]:
+    """The class of what comes back when a result of class `made` was written into ``out=``."""
+    return named_result(f"{made.__name__}_out", " ".join(made.__match_args__))
 
 
 def _rebuild(name: str, fields: str, parts: tuple) -> NamedResult:

@@ -1,63 +1,15 @@
-"""In-place forms of operations that have a rule, and numbers as they are written into tensors."""
+"""In-place forms of operations that have a rule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..autograd.mode import mode
-from ..core.dtype import FLOAT, INTEGER
 from ..core.promotion import can_cast
-from ..core.quiet import quiet
 from ..core.tensor import Tensor, wrap
 from .registry import method
 from .write import check_writable, finish_write, store
-
-_C_NAMES = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "int32": "int",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}
-
-
-def number_for(value: Any, kind: Any) -> Tensor:
-    """A number as a 0-d tensor of `kind`, if the dtype can hold it.
-
-    Raises:
-        RuntimeError: It cannot: too large, complex for a real dtype, nan for an integer one.
-    """
-    dtype = kind.dtype
-    if isinstance(value, np.generic):
-        value = value.item()
-    real = value
-    if isinstance(value, complex) and not dtype.is_complex:
-        real = value.real if value.imag == 0 else None
-    if real is not None and dtype.category == INTEGER and not isinstance(real, bool):
-        limit, low = np.iinfo(kind.numpy), int(np.iinfo(kind.numpy).min)
-        whole = int(real) if real == real and abs(real) != float("inf") else None
-        if whole is not None and not dtype.is_signed and real.__class__ is int:
-            low = -int(limit.max)  # negative integers wrap around
-        fits = whole is not None and low <= whole <= limit.max and (low < 0 or real >= 0)
-        real = whole % (int(limit.max) + 1) if fits and whole < 0 and not dtype.is_signed else whole  # type: ignore[operator]
-        real = real if fits else None
-    elif real is not None and dtype.category == FLOAT:
-        with quiet():
-            array = np.asarray(float(real)).astype(kind.numpy)
-        if np.isfinite(float(real)) and not np.isfinite(np.asarray(array, np.float64)):
-            real = None
-    if real is None:
-        raise RuntimeError(
-            f"value cannot be converted to type {_C_NAMES.get(dtype.name, f'{dtype.name}_t')} "
-            f"without overflow: {value} does not fit {dtype}"
-        )
-    with quiet():
-        return wrap(kind.xp.asarray(real).astype(kind.numpy), kind)
 
 
 def write_result(

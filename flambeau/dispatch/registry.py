@@ -10,7 +10,8 @@ from typing import Any
 
 from ..core.handler import is_overridden
 from ..core.tensor import Tensor
-from .torch_function import gates, override
+from .out import with_out
+from .torch_function import guards, override
 
 __all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
 
@@ -26,26 +27,36 @@ NAMESPACES: dict[str, dict[str, Callable]] = {
 }
 """Public functions: namespace, then name."""
 
-gates.namespaces = NAMESPACES
+guards.namespaces = NAMESPACES
 
 
-def public(*places: str, method: bool | str = False, namespace: str = "torch") -> Callable:
+def public(
+    *places: str,
+    method: bool | str = False,
+    namespace: str = "torch",
+    out: bool = False,
+    tensors: str = "",
+) -> Callable:
     """Put a function where users find it.
 
     places: names in `namespace`; "special.expit" names another namespace. The function's own name
         if empty.
     method: True makes it a Tensor method of its own name too; a string lists the method names.
+    out: The function gives its results and knows no ``out=``: it is given one (see `with_out`).
+    tensors: With `out`, the names of the arguments that must be tensors, from the first on.
     """
 
     def register(function: Callable) -> Callable:
+        if out:
+            function = with_out(function, (places or (function.__name__,))[0], tensors)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
+            function = guards.register(name, function)
             NAMESPACES[where or namespace][name] = function
-            gates.admit(name, function)
         names = function.__name__ if method is True else method or ""
         for name in names.split():
             setattr(Tensor, name, function)
-            gates.admit_method(name, function)
+            guards.register_method(name, function)
         return function
 
     return register
@@ -57,7 +68,7 @@ def method(*names: str) -> Callable:
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
-            gates.admit_method(name, function)
+            guards.register_method(name, function)
         return function
 
     return register

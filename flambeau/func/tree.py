@@ -21,8 +21,7 @@ def rebuild(tree: Any, new: Iterable[Any]) -> Any:
 
     def walk(part: Any) -> Any:
         if isinstance(part, tuple) and hasattr(part, "_fields"):
-            parts = [walk(p) for p in part]
-            return type(part)(*parts) if hasattr(part, "_make") else type(part)(parts)
+            return type(part)(*[walk(p) for p in part])
         if isinstance(part, (tuple, list)):
             return type(part)([walk(p) for p in part])
         if isinstance(part, dict):

@@ -17,7 +17,18 @@ from .runtime.process import FREE_THREADED, enabled, known_enabled, when_enabled
 
 _wing, __dir__ = attach(
     __name__,
-    ("array", "convolution", "elementary", "gather", "inspect", "loops", "matmul", "nn", "runtime"),
+    (
+        "array",
+        "convolution",
+        "elementary",
+        "gather",
+        "inspect",
+        "llvm",
+        "loops",
+        "matmul",
+        "nn",
+        "runtime",
+    ),
 )
 
 

@@ -12,35 +12,20 @@ from .module import Module
 from .parameter import Parameter
 from .table import FunctionLayer, layer
 
-ReLU = layer("ReLU", "relu", "max(x, 0).", inplace=False)
-ReLU6 = layer("ReLU6", "relu6", "min(max(x, 0), 6).", inplace=False)
-LeakyReLU = layer(
-    "LeakyReLU", "leaky_relu", "x, or negative_slope x below 0.", negative_slope=0.01, inplace=False
-)
-ELU = layer("ELU", "elu", "x, or alpha (exp(x) - 1) below 0.", alpha=1.0, inplace=False)
-SELU = layer("SELU", "selu", "ELU with the constants that keep variance.", inplace=False)
-CELU = layer("CELU", "celu", "x, or alpha (exp(x / alpha) - 1) below 0.", alpha=1.0, inplace=False)
-GELU = layer("GELU", "gelu", "x times the normal distribution function.", approximate="none")
-SiLU = layer("SiLU", "silu", "x sigmoid(x).", inplace=False)
-Mish = layer("Mish", "mish", "x tanh(softplus(x)).", inplace=False)
-Softplus = layer("Softplus", "softplus", "log(1 + exp(beta x)) / beta.", beta=1.0, threshold=20.0)
-Softsign = layer("Softsign", "softsign", "x / (1 + |x|).")
-Hardsigmoid = layer("Hardsigmoid", "hardsigmoid", "min(max(x + 3, 0), 6) / 6.", "", inplace=False)
-Hardswish = layer("Hardswish", "hardswish", "x hardsigmoid(x).", "", inplace=False)
-Tanhshrink = layer("Tanhshrink", "tanhshrink", "x - tanh(x).")
-Softshrink = layer("Softshrink", "softshrink", "Towards 0 by lambd.", "{lambd}", lambd=0.5)
-Hardshrink = layer("Hardshrink", "hardshrink", "x, or 0 within lambd.", "{lambd}", lambd=0.5)
-LogSigmoid = layer("LogSigmoid", "logsigmoid", "log(sigmoid(x)).")
-Sigmoid = layer("Sigmoid", "sigmoid", "1 / (1 + exp(-x)).")
-Tanh = layer("Tanh", "tanh", "The hyperbolic tangent.")
-GLU = layer("GLU", "glu", "The first half times sigmoid of the second.", "dim={dim}", dim=-1)
-Threshold = layer(
-    "Threshold",
-    "threshold",
-    "x above the threshold, else value.",
-    required="threshold value",
-    inplace=False,
-)
+# Names, defaults and what they compute are those of the functions.
+ReLU, ReLU6 = layer("ReLU", "relu"), layer("ReLU6", "relu6")
+LeakyReLU = layer("LeakyReLU", "leaky_relu")
+ELU, SELU, CELU = layer("ELU", "elu"), layer("SELU", "selu"), layer("CELU", "celu")
+GELU, SiLU, Mish = layer("GELU", "gelu"), layer("SiLU", "silu"), layer("Mish", "mish")
+Softplus, Softsign = layer("Softplus", "softplus"), layer("Softsign", "softsign")
+Hardsigmoid = layer("Hardsigmoid", "hardsigmoid", shown="")
+Hardswish = layer("Hardswish", "hardswish", shown="")
+Tanhshrink = layer("Tanhshrink", "tanhshrink")
+Softshrink = layer("Softshrink", "softshrink", shown="{lambd}")
+Hardshrink = layer("Hardshrink", "hardshrink", shown="{lambd}")
+LogSigmoid = layer("LogSigmoid", "logsigmoid")
+Sigmoid, Tanh = layer("Sigmoid", "sigmoid"), layer("Tanh", "tanh")
+GLU, Threshold = layer("GLU", "glu"), layer("Threshold", "threshold")
 
 
 class _Softmax(FunctionLayer):
@@ -49,10 +34,9 @@ class _Softmax(FunctionLayer):
         self.__dict__.setdefault("dim", None)
 
 
-_DIM = "dim={dim}"
-Softmax = layer("Softmax", "softmax", "exp(x) / sum(exp(x)).", _DIM, base=_Softmax, dim=None)
-Softmin = layer("Softmin", "softmin", "softmax(-x).", _DIM, base=_Softmax, dim=None)
-LogSoftmax = layer("LogSoftmax", "log_softmax", "log(softmax(x)).", _DIM, base=_Softmax, dim=None)
+Softmax = layer("Softmax", "softmax", base=_Softmax)
+Softmin = layer("Softmin", "softmin", base=_Softmax)
+LogSoftmax = layer("LogSoftmax", "log_softmax", base=_Softmax)
 
 
 class Softmax2d(Module):

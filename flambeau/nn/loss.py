@@ -3,79 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import warnings
+from inspect import Parameter
 from typing import Any
 
 from ..core.tensor import Tensor
 from . import functional as F
 from .module import Module
 from .shape import PairwiseDistance
-
-_HEAD = "size_average=None, reduce=None, reduction='mean'"
-TABLE: dict[str, tuple[str, str]] = {
-    "L1Loss": ("l1_loss", _HEAD),
-    "MSELoss": ("mse_loss", _HEAD),
-    "SmoothL1Loss": ("smooth_l1_loss", f"{_HEAD}, beta=1.0"),
-    "HuberLoss": ("huber_loss", "reduction='mean', delta=1.0"),
-    "BCELoss": ("binary_cross_entropy", f"weight=None, {_HEAD}"),
-    "BCEWithLogitsLoss": (
-        "binary_cross_entropy_with_logits",
-        f"weight=None, {_HEAD}, pos_weight=None",
-    ),
-    "NLLLoss": (
-        "nll_loss",
-        "weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean'",
-    ),
-    "CrossEntropyLoss": (
-        "cross_entropy",
-        "weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean', "
-        "label_smoothing=0.0",
-    ),
-    "KLDivLoss": ("kl_div", f"{_HEAD}, log_target=False"),
-    "PoissonNLLLoss": (
-        "poisson_nll_loss",
-        "log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction='mean'",
-    ),
-    "GaussianNLLLoss": ("gaussian_nll_loss", "*, full=False, eps=1e-6, reduction='mean'"),
-    "HingeEmbeddingLoss": ("hinge_embedding_loss", f"margin=1.0, {_HEAD}"),
-    "MarginRankingLoss": ("margin_ranking_loss", f"margin=0.0, {_HEAD}"),
-    "CosineEmbeddingLoss": ("cosine_embedding_loss", f"margin=0.0, {_HEAD}"),
-    "SoftMarginLoss": ("soft_margin_loss", _HEAD),
-    "MultiMarginLoss": ("multi_margin_loss", f"p=1, margin=1.0, weight=None, {_HEAD}"),
-    "MultiLabelMarginLoss": ("multilabel_margin_loss", _HEAD),
-    "MultiLabelSoftMarginLoss": ("multilabel_soft_margin_loss", f"weight=None, {_HEAD}"),
-    "TripletMarginLoss": (
-        "triplet_margin_loss",
-        f"margin=1.0, p=2.0, eps=1e-6, swap=False, {_HEAD}",
-    ),
-    "TripletMarginWithDistanceLoss": (
-        "triplet_margin_with_distance_loss",
-        "*, distance_function=None, margin=1.0, swap=False, reduction='mean'",
-    ),
-    "CTCLoss": ("ctc_loss", "blank=0, reduction='mean', zero_infinity=False"),
-}
-"""Class, its function in nn.functional, its arguments."""
+from .table import parameters_of
 
 _BUFFERS = ("weight", "pos_weight")
 _OLD = ("size_average", "reduce")
 
 
-def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """The reduction that PyTorch's old arguments ask for; with a warning, if they are given."""
-    if size_average is None and reduce is None:
-        return reduction
-    import warnings
-
-    wanted = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{wanted}' instead.",
-        stacklevel=4,
-    )
-    return wanted
-
-
 class Loss(Module):
-    """Base of the losses in `TABLE`."""
+    """Base of the losses: one function of nn.functional, and its options kept."""
 
     function: str
     reduction: str
@@ -90,7 +33,11 @@ class Loss(Module):
         given.apply_defaults()
         options = dict(given.arguments)
         average, reduce = (options.pop(name, None) for name in _OLD)
-        self.reduction = reduction_of(average, reduce, options.pop("reduction"))
+        self.reduction = options.pop("reduction")
+        if average is not None or reduce is not None:
+            from ..ops.loss.reduction import legacy
+
+            self.reduction = legacy(average, reduce)
         for name, value in options.items():
             if name in _BUFFERS:
                 self.register_buffer(name, value)
@@ -103,29 +50,59 @@ class Loss(Module):
         return getattr(F, self.function)(*inputs, reduction=self.reduction, **options)
 
 
-def _signature(arguments: str) -> inspect.Signature:
-    made: Callable = eval(f"lambda {arguments}: None")
-    return inspect.signature(made)
+LAYERS: dict[str, type[Loss]] = {}
 
 
-LAYERS = {
-    name: type(
-        name,
-        (Loss,),
-        {
-            "__module__": "flambeau.nn",
-            "function": function,
-            "__signature__": _signature(arguments),
-            "__doc__": f"The loss torch.nn.functional.{function}.\n\n    Source: torch.nn.{name}\n    ",
-        },
-    )
-    for name, (function, arguments) in TABLE.items()
-}
-globals().update(LAYERS)
+def loss(name: str, function: str, without: tuple[str, ...] = (), by_keyword: bool = False) -> Any:
+    """Make the layer of a loss.
+
+    Args:
+        name: Of the class.
+        function: Of nn.functional; it says which options there are, in which order, with which
+            defaults.
+        without: Options of the function that the layer does not have.
+        by_keyword: Are all options given by keyword?
+    """
+    kind = Parameter.KEYWORD_ONLY if by_keyword else Parameter.POSITIONAL_OR_KEYWORD
+    options = [
+        Parameter(option, kind, default=default)
+        for option, default in parameters_of(function).items()
+        if default is not Parameter.empty and option not in without
+    ]
+    scope = {
+        "__module__": "flambeau.nn",
+        "__doc__": f"The loss torch.nn.functional.{function}.\n\n    Source: torch.nn.{name}\n    ",
+        "__signature__": inspect.Signature(options),
+        "function": function,
+    }
+    LAYERS[name] = made = type(name, (Loss,), scope)
+    return made
 
 
-_Triplet: Any = LAYERS["TripletMarginWithDistanceLoss"]
-_Picked: Any = LAYERS["NLLLoss"]
+# The weights of single elements are an option of the functions only.
+L1Loss = loss("L1Loss", "l1_loss", without=("weight",))
+MSELoss = loss("MSELoss", "mse_loss", without=("weight",))
+SmoothL1Loss = loss("SmoothL1Loss", "smooth_l1_loss")
+HuberLoss = loss("HuberLoss", "huber_loss", without=("weight",))
+BCELoss = loss("BCELoss", "binary_cross_entropy")
+BCEWithLogitsLoss = loss("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
+NLLLoss: Any = loss("NLLLoss", "nll_loss")
+CrossEntropyLoss = loss("CrossEntropyLoss", "cross_entropy")
+KLDivLoss = loss("KLDivLoss", "kl_div")
+PoissonNLLLoss = loss("PoissonNLLLoss", "poisson_nll_loss")
+GaussianNLLLoss = loss("GaussianNLLLoss", "gaussian_nll_loss", by_keyword=True)
+HingeEmbeddingLoss = loss("HingeEmbeddingLoss", "hinge_embedding_loss")
+MarginRankingLoss = loss("MarginRankingLoss", "margin_ranking_loss")
+CosineEmbeddingLoss = loss("CosineEmbeddingLoss", "cosine_embedding_loss")
+SoftMarginLoss = loss("SoftMarginLoss", "soft_margin_loss")
+MultiMarginLoss = loss("MultiMarginLoss", "multi_margin_loss")
+MultiLabelMarginLoss = loss("MultiLabelMarginLoss", "multilabel_margin_loss")
+MultiLabelSoftMarginLoss = loss("MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss")
+TripletMarginLoss = loss("TripletMarginLoss", "triplet_margin_loss")
+CTCLoss = loss("CTCLoss", "ctc_loss")
+_Triplet: Any = loss(
+    "TripletMarginWithDistanceLoss", "triplet_margin_with_distance_loss", by_keyword=True
+)
 
 
 class TripletMarginWithDistanceLoss(_Triplet):
@@ -144,15 +121,13 @@ class TripletMarginWithDistanceLoss(_Triplet):
 LAYERS["TripletMarginWithDistanceLoss"] = TripletMarginWithDistanceLoss
 
 
-class NLLLoss2d(_Picked):
+class NLLLoss2d(NLLLoss):
     """NLLLoss under its old name.
 
     Source: torch.nn.NLLLoss2d
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        import warnings
-
         warnings.warn(
             "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement.",
             FutureWarning,

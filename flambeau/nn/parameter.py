@@ -12,7 +12,6 @@ from ..core.handler import disabled
 from ..core.kind import kind_of
 from ..core.memory import keep_alive
 from ..core.tensor import Tensor, become, wrap
-from ..dispatch.torch_function import GATE_FILE, Gate
 from ..ops.tensor.handle import bare
 
 _array_slot = Tensor.__dict__["_array"]
@@ -203,8 +202,7 @@ def _public_caller() -> str:
     frame: Any = sys._getframe(2)
     name = frame.f_code.co_name
     while frame is not None and frame.f_globals.get("__name__", "").startswith("flambeau."):
-        if frame.f_code.co_filename not in (GATE_FILE, Gate.ask.__code__.co_filename):
-            name = frame.f_code.co_name
+        name = frame.f_code.co_name
         frame = frame.f_back
     return name
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import inspect
+from inspect import Parameter
 from typing import Any
 
 from . import functional as F
 from .module import Module
 
-_REQUIRED = inspect.Parameter.empty
+
+def parameters_of(name: str) -> dict[str, Any]:
+    """The parameters of a function of nn.functional, and their defaults (`Parameter.empty`: none)."""
+    function: Any = getattr(F, name)
+    if hasattr(function, "operation"):
+        operation = function.operation
+        return {operation.public[n]: value for n, value in operation.defaults.items()}
+    return {p.name: p.default for p in inspect.signature(function).parameters.values()}
+
+
+_OF_CALLS = ("input", "out", "dtype", "_stacklevel")
+"""Parameters of functions that no layer keeps."""
 
 
 class FunctionLayer(Module):
@@ -50,7 +62,7 @@ class FunctionLayer(Module):
 def layer(
     name: str,
     function: str,
-    doc: str,
+    doc: str = "",
     shown: str | None = None,
     required: str = "",
     base: type[FunctionLayer] = FunctionLayer,
@@ -61,17 +73,21 @@ def layer(
     Args:
         name: Of the class.
         function: Of nn.functional.
-        doc: One sentence.
+        doc: One sentence. Default: the function's.
         shown: What repr shows, a format of the options. Default: all of them, inplace only if set.
         required: Names of options without a default, which come first.
         base: What it inherits.
-        options: With their defaults, in order.
+        options: With their defaults, in order. Default: the function's.
     """
-    options = {**dict.fromkeys(required.split(), _REQUIRED), **options}
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature(
-        [inspect.Parameter(n, kind, default=v) for n, v in options.items()]
-    )
+    options = {**dict.fromkeys(required.split(), Parameter.empty), **options}
+    if not options:
+        own = parameters_of(function).items()
+        options = {n: default for n, default in own if n not in _OF_CALLS}
+    if not doc:
+        first = (getattr(F, function).__doc__ or "").strip().partition("\n")[0]
+        doc = first.partition(" Source:")[0]
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([Parameter(n, kind, default=v) for n, v in options.items()])
     return type(
         name,
         (base,),

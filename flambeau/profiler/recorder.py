@@ -240,8 +240,7 @@ def _shape(x: Any) -> list:
 
 def _dtype(x: Any) -> str:
     if isinstance(x, Tensor):
-        name = str(x.dtype).rpartition(".")[2]
-        return {"float32": "float", "float64": "double", "int64": "long int"}.get(name, name)
+        return x.dtype.c_name
     return "TensorList" if isinstance(x, (tuple, list)) and x and _shape(x) else ""
 
 

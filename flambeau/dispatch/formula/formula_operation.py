@@ -225,7 +225,7 @@ class FormulaOperation:
     def result_dtype(self, root: Expression, result: Any) -> Any:
         if root.domain == Domain.BOOL and self.promotion is PromotionKind.ALWAYS_BOOL:
             return bool_
-        if root.domain == Domain.INT and root.primitive.name in ("sum", "prod"):
+        if root.domain == Domain.INT and root.primitive.counts:
             return int64
         if root.domain == Domain.REAL and result.is_complex:
             return result.to_real()

@@ -16,7 +16,7 @@ from ...autograd.record import record, record_lines, tell_watchers
 from ...core.dtype import FLOAT
 from ...core.kind import Kind, kind_of
 from ...core.quiet import restore, silence, silent
-from ...formula.evaluate import compile_program, is_quiet
+from ...formula.evaluate import compile_program, dropping, is_quiet, writing
 from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
@@ -83,14 +83,7 @@ class Specialization:
         """`run` of a reduction, whose result loses the axes of its rows."""
         results = [kind.numpy for kind in self.results]
         native = self.native(self.program, results, self.interpreter(self.program, results), True)
-        if native is not None:
-            return native
-
-        def reshaped(*arguments: Any) -> Any:
-            value, axes = self.run(*arguments), arguments[-1]
-            return value.reshape(()) if axes is None else value.squeeze(axes)
-
-        return reshaped
+        return native or dropping(self.run)
 
     @cached_property
     def into(self) -> Callable:
@@ -98,7 +91,7 @@ class Specialization:
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(self.program, results)
         native = self.native(self.program, results, interpreter, into=True)
-        return native or _silent(_writing(self.run, len(results)))
+        return native or _silent(writing(self.run, len(results)))
 
     def native(
         self,
@@ -167,10 +160,7 @@ class Specialization:
         """The dtype in which the kernel gives a root."""
         if root.domain == Domain.BOOL:
             return np.dtype(bool)
-        if root.domain == Domain.INT and (
-            self.compute.kind not in "iu"
-            or any(item.primitive.name in ("sum", "prod") for item in (root,))
-        ):
+        if root.domain == Domain.INT and (self.compute.kind not in "iu" or root.primitive.counts):
             return np.dtype(np.int64)
         if root.domain == Domain.REAL and self.compute.kind == "c":
             return np.empty(0, self.compute).real.dtype
@@ -250,7 +240,7 @@ class Specialization:
             into=into,
         )
         if native is None and into:
-            return _writing(interpreter, len(gradient.program.roots))
+            return writing(interpreter, len(gradient.program.roots))
         return native or interpreter
 
     def gradient_interpreter(self, program: Program) -> Callable:
@@ -303,19 +293,6 @@ def _copying(kernel: Callable, program: Program) -> Callable:
         return tuple(v.copy() if again else v for v, again in zip(values, same))
 
     return copied
-
-
-def _writing(making: Callable, count: int) -> Callable:
-    """A function that writes the values that `making` makes into its first arguments."""
-
-    def written(*arguments: Any) -> Any:
-        targets = arguments[:count]
-        values = making(*arguments[count:])
-        for target, value in zip(targets, values if count > 1 else (values,)):
-            np.copyto(target, value, casting="unsafe")
-        return targets if count > 1 else targets[0]
-
-    return written
 
 
 def node_name(label: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 
-from .. import fused
-from ..llvm import BITS, Code, Value, any_lane, choose, polynomial
+from ...formula import primitive as p
+from ..llvm import BITS, Code, Value, any_lane, choose, fused, polynomial
 from .exponential import format_of
+from .lowering import lowers
 
 HALF_PI = {
     "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
@@ -240,18 +241,21 @@ def _tiny(x: Value) -> Value:
     return x.abs() < (1e-4 if x.element == "float" else 1e-9)
 
 
+@lowers(p.sin)
 def sin(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
 
 
+@lowers(p.cos)
 def cos(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
 
 
+@lowers(p.tan)
 def tan(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
@@ -277,6 +281,7 @@ def _arc(x: Value) -> tuple[Value, Value, Value]:
     return outer, r, rest - lost
 
 
+@lowers(p.asin)
 def asin(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -284,6 +289,7 @@ def asin(x: Value) -> Value:
     return x.code.intrinsic("copysign", choose(outer, far, r + rest), x)
 
 
+@lowers(p.acos)
 def acos(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -317,6 +323,7 @@ def _angle(y: Value, x: Value, behind: Value) -> Value:
     return choose(k.equals(0.0), arc, base + (arc + k.fma(low, lost)))
 
 
+@lowers(p.atan)
 def atan(x: Value) -> Value:
     size = x.abs()
     nowhere = size < 0.0
@@ -324,6 +331,7 @@ def atan(x: Value) -> Value:
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 
+@lowers(p.atan2)
 def atan2(y: Value, x: Value) -> Value:
     high, wide = y.abs(), x.abs()
     tiny = format_of(x).tiny

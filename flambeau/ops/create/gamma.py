@@ -8,8 +8,7 @@ import numpy as np
 
 from ...core.random.draws_gamma import gamma_slope, standard_gamma
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
-from ...dispatch.registry import NAMESPACES
+from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 
 
@@ -39,7 +38,7 @@ def _(g: Tensor) -> None:
     )
 
 
-@exported("_standard_gamma", tensors="input")
+@public("_standard_gamma", out=True, tensors="input")
 def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     """Gamma numbers of scale one, the elements being their shape parameters.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_dim, wrap_numpy
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ..join.cat import cat
 from ..tensor.convert import clone
@@ -236,7 +236,7 @@ def _define(kind: str) -> None:
         options = _OPTIONS.format(kind=detail, sizes=sizes, name=name)
         function.__name__ = function.__qualname__ = name
         function.__doc__ = f"{what}{where}.\n{options}"
-        exported(f"fft.{name}", tensors="input")(function)
+        public(f"fft.{name}", out=True, tensors="input")(function)
 
 
 for _kind in _KINDS:
@@ -258,7 +258,7 @@ def _frequencies(name: str, n: int, d: float, values: Any, options: dict[str, An
     return result.requires_grad_() if requires_grad else result
 
 
-@exported("fft.fftfreq")
+@public("fft.fftfreq", out=True)
 def fftfreq(
     n: int,
     d: float = 1.0,
@@ -290,7 +290,7 @@ def fftfreq(
     return _frequencies("fftfreq", n, d, steps, options)
 
 
-@exported("fft.rfftfreq")
+@public("fft.rfftfreq", out=True)
 def rfftfreq(
     n: int,
     d: float = 1.0,
@@ -329,7 +329,7 @@ def _shifted(x: Tensor, dim: Any, back: bool) -> Tensor:
     return x.roll([(x.shape[d] + back) // 2 for d in axes], axes)
 
 
-@exported("fft.fftshift", tensors="input")
+@public("fft.fftshift", out=True, tensors="input")
 def fftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Move the zero frequency to the middle.
 
@@ -343,7 +343,7 @@ def fftshift(input: Tensor, dim: Any = None) -> Tensor:
     return _shifted(input, dim, False)
 
 
-@exported("fft.ifftshift", tensors="input")
+@public("fft.ifftshift", out=True, tensors="input")
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Undo `fftshift`.
 

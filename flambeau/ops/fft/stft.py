@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_numpy
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ..index.indexing import index_put
 from .fourier import FORWARD, c2c_, c2r_, r2c_, resized
 
@@ -70,7 +70,7 @@ def _check_lengths(call: str, n_fft: int, hop: int, win: int) -> None:
         raise RuntimeError(f"{call} : expected 0 < win_length <= n_fft, but got win_length={win}")
 
 
-@exported("stft", method=True, tensors="input")
+@public("stft", method=True, out=True, tensors="input")
 def stft(
     input: Tensor,
     n_fft: int,
@@ -164,7 +164,7 @@ def _overlapped(frames: Tensor, at: np.ndarray, length: int) -> Tensor:
     return index_put(zeros, (wrap_numpy(at),), rows, True).mT
 
 
-@exported("istft", method=True, tensors="input")
+@public("istft", method=True, out=True, tensors="input")
 def istft(
     input: Tensor,
     n_fft: int,

@@ -9,9 +9,10 @@ import numpy as np
 from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
+from ...core.number import number_for
 from ...core.quiet import quiet
 from ...core.tensor import UNVERSIONED, Tensor, wrap
-from ...dispatch.inplace import number_for, write_result
+from ...dispatch.inplace import write_result
 from ...dispatch.registry import method, public
 from ...dispatch.write import check_writable, finish_write
 from ..view.expansion import expand
@@ -139,7 +140,7 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
                 f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
                 "make it a tensor first"
             )
-        value = number_for(value, self._kind)
+        value = number_for(value, self._kind, single=True)
     basic, arrays = split_key(key, self._array.shape)
     target = index_basic(self, basic)
     if arrays is None:

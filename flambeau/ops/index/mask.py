@@ -9,14 +9,13 @@ import numpy as np
 from ... import kernels
 from ...core.dtype import int64
 from ...core.kind import kind_of
+from ...core.number import number_for
 from ...core.tensor import Tensor, wrap
-from ...dispatch.inplace import inplace_form, number_for
+from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, write_out
 from .advanced import gathered, index_advanced, put_advanced, sibling
-
-_C_NAMES = {"uint8": "unsigned char", "int64": "long int", "float32": "float", "float64": "double"}
 
 
 def _mask_value(input: Tensor, value: Any) -> Tensor:
@@ -80,8 +79,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         )
     if mask._array.dtype != bool:
         raise RuntimeError(
-            "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{_C_NAMES.get(mask.dtype.name, mask.dtype.name)}"
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.c_name}"
         )
     kind, cls = input._kind, value.__class__
     if (

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.number import number_for
 from ...core.tensor import Tensor, wrap, wrap_dim
-from ...dispatch.inplace import inplace_form, number_for
+from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import public
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.inplace import inplace_form, number_for
+from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ..elementwise.comparison import where

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ..join.cat import cat
 
 
-@exported("diff", method=True, tensors="input")
+@public("diff", method=True, out=True, tensors="input")
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
 ) -> Tensor:
@@ -120,7 +120,7 @@ def _edge(x: Tensor, steps: Tensor, at: int, order: int, end: int) -> Tensor:
     return sign * (-(2 * h + k) / (h * (h + k)) * a + (h + k) / (h * k) * b - h / (k * (h + k)) * c)
 
 
-@exported("gradient", tensors="input")
+@public("gradient", out=True, tensors="input")
 def gradient(
     input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
 ) -> tuple[Tensor, ...]:
@@ -183,7 +183,7 @@ def _pieces(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Tensor, in
     return (left + right) * width / 2.0, at
 
 
-@exported("trapezoid", "trapz", tensors="y")
+@public("trapezoid", "trapz", out=True, tensors="y")
 def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The area below samples, by the trapezoidal rule.
 
@@ -207,7 +207,7 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
     return pieces.sum(at)
 
 
-@exported("cumulative_trapezoid", tensors="y")
+@public("cumulative_trapezoid", out=True, tensors="y")
 def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The area below samples up to each of them, by the trapezoidal rule.
 

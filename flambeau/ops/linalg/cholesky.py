@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
 from .check import (
@@ -85,7 +85,7 @@ def fits(name: str, a: Tensor, b: Tensor, left: bool) -> None:
         )
 
 
-@exported("linalg.solve_triangular", tensors="A B")
+@public("linalg.solve_triangular", out=True, tensors="A B")
 def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
@@ -124,7 +124,7 @@ def solve_triangular(
     return solve_triangular_(A.mT, B.mT, not upper, unitriangular).mT
 
 
-@exported("triangular_solve", method=True, tensors="b A")
+@public("triangular_solve", method=True, out=True, tensors="b A")
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> TriangularSolve:  # type: ignore[valid-type]
@@ -190,7 +190,7 @@ def _checked(name: str, x: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@exported("linalg.cholesky_ex", tensors="input")
+@public("linalg.cholesky_ex", out=True, tensors="input")
 def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False) -> CholeskyEx:  # type: ignore[valid-type]
     """The Cholesky factor, and for each matrix 0 or the order of its first minor that is not positive.
 
@@ -217,7 +217,7 @@ def _raise(name: str, info: Tensor) -> None:
         )
 
 
-@exported("linalg.cholesky", tensors="A")
+@public("linalg.cholesky", out=True, tensors="A")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factor L of Hermitian positive-definite matrices: A = L L^H.
 
@@ -241,7 +241,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factor
 
 
-@exported("cholesky", method="cholesky", tensors="input")
+@public("cholesky", method="cholesky", out=True, tensors="input")
 def old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factor; `torch.linalg.cholesky` is newer.
 
@@ -269,7 +269,7 @@ def _(g: Tensor, factor: Tensor, y: Tensor, upper: bool, needs: tuple[bool, bool
     return gb, -(factor @ common if upper else common @ factor)
 
 
-@exported("cholesky_solve", method=True, tensors="B L")
+@public("cholesky_solve", method=True, out=True, tensors="B L")
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The solution X of A X = B, given the Cholesky factor of A.
 
@@ -318,7 +318,7 @@ def _(g: Tensor, factor: Tensor, y: Tensor, upper: bool) -> Tensor:
     return -(factor @ common if upper else common @ factor)
 
 
-@exported("cholesky_inverse", method=True, tensors="L")
+@public("cholesky_inverse", method=True, out=True, tensors="L")
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, given its Cholesky factor.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ..view.complex import view_as_complex
 from ..view.slice import diagonal
 from .check import conjugated
 
 
-@exported("linalg.cross", tensors="input other")
+@public("linalg.cross", out=True, tensors="input other")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The cross product of vectors of three elements.
 
@@ -39,7 +39,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
 
 
-@exported("cross", method="cross", tensors="input other")
+@public("cross", method="cross", out=True, tensors="input other")
 def old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product; without `dim`, over the first dimension of size 3.
 
@@ -53,7 +53,7 @@ def old_cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return cross(input, other, dim=dim)
 
 
-@exported("linalg.vecdot", tensors="x y")
+@public("linalg.vecdot", out=True, tensors="x y")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Dot products of vectors along a dimension, the first vector conjugated.
 
@@ -67,7 +67,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (conjugated(x) * y).sum(dim)
 
 
-@exported("linalg.vander", tensors="x")
+@public("linalg.vander", out=True, tensors="x")
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """Rows 1, x, x^2, ... of each element.
 
@@ -103,7 +103,7 @@ def _powers(x: Tensor, n: int) -> Tensor:
     return stack(columns, -1)
 
 
-@exported("linalg.diagonal", tensors="A")
+@public("linalg.diagonal", out=True, tensors="A")
 def matrix_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """A view of the diagonals of matrices.
 
@@ -112,7 +112,7 @@ def matrix_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -
     return diagonal(A, offset, dim1, dim2)
 
 
-@exported("kron", method=True, tensors="input other")
+@public("kron", method=True, out=True, tensors="input other")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: blocks of `other`, one for each element of `input`.
 
@@ -176,7 +176,7 @@ def _weights(name: str, weights: Any, columns: int, category: int, wanted: str) 
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
-@exported("cov", method=True, tensors="input")
+@public("cov", method=True, out=True, tensors="input")
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None
 ) -> Tensor:
@@ -213,7 +213,7 @@ def cov(
     return result.squeeze()
 
 
-@exported("corrcoef", method=True, tensors="input")
+@public("corrcoef", method=True, out=True, tensors="input")
 def corrcoef(input: Tensor) -> Tensor:
     """The correlation coefficients of variables (rows) over observations (columns).
 

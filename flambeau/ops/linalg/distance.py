@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_dim, wrap_numpy
-from ...dispatch.export import exported
-from ...dispatch.registry import method
+from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ..reduction.norm import vector_norm
 from .matmul import bmm_
@@ -67,7 +66,7 @@ def _check_cdist(x1: Tensor, x2: Tensor, p: float, mode: Any) -> None:
         raise ValueError(f"{mode} is not a valid value for compute_mode; it is one of {MODES}")
 
 
-@exported("cdist", tensors="x1 x2")
+@public("cdist", out=True, tensors="x1 x2")
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = MODES[0]) -> Tensor:
     """Distances between each row of one matrix and each row of another.
 
@@ -98,7 +97,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = MODES[0]) 
     return vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
 
 
-@exported("pdist", "nn.functional.pdist", tensors="input")
+@public("pdist", "nn.functional.pdist", out=True, tensors="input")
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Distances between all pairs of rows.
 
@@ -122,7 +121,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return vector_norm(gap, p, 1)
 
 
-@exported("dist", method=True, tensors="input other")
+@public("dist", method=True, out=True, tensors="input other")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of the difference of two tensors, which broadcast.
 
@@ -141,7 +140,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return vector_norm(gap, p)
 
 
-@exported("renorm", method=True, tensors="input")
+@public("renorm", method=True, out=True, tensors="input")
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """The slices along a dimension, those of a p-norm above maxnorm scaled down to it.
 
@@ -182,7 +181,7 @@ def renorm_(self: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return self.copy_(renorm(self, p, dim, maxnorm))
 
 
-@exported("bilinear", "nn.functional.bilinear", tensors="input1 input2 weight")
+@public("bilinear", "nn.functional.bilinear", out=True, tensors="input1 input2 weight")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1^T W_k input2 + bias_k for each output k.
 

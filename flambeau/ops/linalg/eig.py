@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
 from .check import identity, implemented, square
@@ -49,7 +49,7 @@ def _triangle(name: str, UPLO: str) -> str:
     return uplo
 
 
-@exported("linalg.eigh", tensors="A")
+@public("linalg.eigh", out=True, tensors="A")
 def eigh(A: Tensor, UPLO: str = "L") -> Eigh:  # type: ignore[valid-type]
     """Eigenvalues (ascending) and eigenvectors (columns) of Hermitian matrices.
 
@@ -69,7 +69,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigh:  # type: ignore[valid-type]
     return Eigh(eigh_(A, _triangle("linalg.eigh", UPLO)))
 
 
-@exported("linalg.eigvalsh", tensors="A")
+@public("linalg.eigvalsh", out=True, tensors="A")
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Eigenvalues of Hermitian matrices, ascending.
 
@@ -116,7 +116,7 @@ def _eig(name: str, A: Tensor) -> tuple[Tensor, Tensor]:
     return eig_(A)
 
 
-@exported("linalg.eig", tensors="A")
+@public("linalg.eig", out=True, tensors="A")
 def eig(A: Tensor) -> Eig:  # type: ignore[valid-type]
     """Eigenvalues and eigenvectors (columns, of norm 1) of square matrices; both are complex.
 
@@ -133,7 +133,7 @@ def eig(A: Tensor) -> Eig:  # type: ignore[valid-type]
     return Eig(_eig("linalg.eig", A))
 
 
-@exported("linalg.eigvals", tensors="A")
+@public("linalg.eigvals", out=True, tensors="A")
 def eigvals(A: Tensor) -> Tensor:
     """Eigenvalues of square matrices, complex.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast
 from ..elementwise.elementary import log
@@ -82,7 +82,7 @@ def _singular(name: str, info: Tensor) -> None:
         )
 
 
-@exported("linalg.inv_ex", tensors="A")
+@public("linalg.inv_ex", out=True, tensors="A")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:  # type: ignore[valid-type]
     """Inverses, and for each matrix 0 or the number of its first zero pivot.
 
@@ -100,7 +100,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:  # type: ignore[v
     return InvEx((inverse, info))
 
 
-@exported("linalg.inv", "inverse", method="inverse", tensors="A")
+@public("linalg.inv", "inverse", method="inverse", out=True, tensors="A")
 def inv(A: Tensor) -> Tensor:
     """The inverse of square matrices.
 
@@ -160,7 +160,7 @@ def _unsolved(name: str, info: Tensor) -> None:
         )
 
 
-@exported("linalg.solve_ex", tensors="A B")
+@public("linalg.solve_ex", out=True, tensors="A B")
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> SolveEx:  # type: ignore[valid-type]
     """`solve`, and for each matrix 0 or the number of its first zero pivot.
 
@@ -172,7 +172,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     return SolveEx((x, info))
 
 
-@exported("linalg.solve", tensors="A B")
+@public("linalg.solve", out=True, tensors="A B")
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution X of A X = B (X A = B if not `left`).
 
@@ -200,7 +200,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return x
 
 
-@exported("linalg.tensorinv", tensors="A")
+@public("linalg.tensorinv", out=True, tensors="A")
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of `tensordot` with A over A's last dimensions.
 
@@ -222,7 +222,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(A.reshape(rows, columns)).reshape(*last, *first)
 
 
-@exported("linalg.tensorsolve", tensors="A B")
+@public("linalg.tensorsolve", out=True, tensors="A B")
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """The solution X of tensordot(A, X) = B.
 
@@ -280,7 +280,7 @@ def _cofactors(a: Tensor) -> Tensor:
     return phase[..., None, None] * ((u * rest[..., None, :]) @ vh)
 
 
-@exported("linalg.det", "det", method=True, tensors="A")
+@public("linalg.det", "det", method=True, out=True, tensors="A")
 def det(A: Tensor) -> Tensor:
     """Determinants of square matrices.
 
@@ -314,7 +314,7 @@ def _(g_sign: Tensor | None, g_logabsdet: Tensor | None, a: Tensor, sign: Tensor
     return g[..., None, None] * _adjoint_inverse(a)
 
 
-@exported("linalg.slogdet", tensors="A")
+@public("linalg.slogdet", out=True, tensors="A")
 def slogdet(A: Tensor) -> Slogdet:  # type: ignore[valid-type]
     """The sign of determinants (a phase, for complex ones) and the logarithm of their magnitude.
 
@@ -330,7 +330,7 @@ def slogdet(A: Tensor) -> Slogdet:  # type: ignore[valid-type]
     return Slogdet(slogdet_(A))
 
 
-@exported("slogdet", method="slogdet", tensors="input")
+@public("slogdet", method="slogdet", out=True, tensors="input")
 def old_slogdet(input: Tensor) -> OldSlogdet:  # type: ignore[valid-type]
     """The same as `torch.linalg.slogdet`.
 
@@ -339,7 +339,7 @@ def old_slogdet(input: Tensor) -> OldSlogdet:  # type: ignore[valid-type]
     return OldSlogdet(slogdet(input))
 
 
-@exported("logdet", method=True, tensors="input")
+@public("logdet", method=True, out=True, tensors="input")
 def logdet(input: Tensor) -> Tensor:
     """The logarithm of determinants: nan for a negative one, -inf for zero.
 

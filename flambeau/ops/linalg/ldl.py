@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import first_failure, flat, implemented, matrices, same_dtype, square
 from .lu import _magnitude
@@ -110,7 +110,7 @@ def _(g: Any) -> None:
     )
 
 
-@exported("linalg.ldl_factor_ex", tensors="A")
+@public("linalg.ldl_factor_ex", out=True, tensors="A")
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> LDLFactorEx:  # type: ignore[valid-type]
     """`ldl_factor`, and for each matrix 0 or the number of its first zero pivot.
 
@@ -133,7 +133,7 @@ def _zero(name: str, info: Tensor) -> None:
         )
 
 
-@exported("linalg.ldl_factor", tensors="A")
+@public("linalg.ldl_factor", out=True, tensors="A")
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> LDLFactor:  # type: ignore[valid-type]
     """The factors of A = L D L^T (L D L^H if `hermitian`) in the form that `ldl_solve` takes.
 
@@ -201,7 +201,7 @@ def _(g: Any) -> None:
     )
 
 
-@exported("linalg.ldl_solve", tensors="LD pivots B")
+@public("linalg.ldl_solve", out=True, tensors="LD pivots B")
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
     """The solution X of A X = B, given the factors of A.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
-from ...dispatch.registry import NAMESPACES
+from ...dispatch.registry import NAMESPACES, public
 from .qr import qr
 from .svd import svd
 
@@ -19,7 +18,7 @@ def _range(A: Tensor, q: int, niter: int) -> Tensor:
     return basis
 
 
-@exported("svd_lowrank", tensors="A")
+@public("svd_lowrank", out=True, tensors="A")
 def svd_lowrank(
     A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -45,7 +44,7 @@ def svd_lowrank(
     return (v, s, u) if wide else (u, s, v)
 
 
-@exported("pca_lowrank", tensors="A")
+@public("pca_lowrank", out=True, tensors="A")
 def pca_lowrank(
     A: Tensor, q: int | None = None, center: bool = True, niter: int = 2
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap_numpy
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import first_failure, flat, identity, implemented, matrices, same_dtype, square
 from .cholesky import fits, solve_triangle, solve_triangular_
@@ -173,7 +173,7 @@ def _zero_pivot(name: str, info: Tensor) -> None:
         )
 
 
-@exported("linalg.lu_factor_ex", tensors="A")
+@public("linalg.lu_factor_ex", out=True, tensors="A")
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> LUFactorEx:  # type: ignore[valid-type]
     """`lu_factor`, and for each matrix 0 or the number of its first zero pivot.
 
@@ -185,7 +185,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     return LUFactorEx((lu, pivots, info))
 
 
-@exported("linalg.lu_factor", tensors="A")
+@public("linalg.lu_factor", out=True, tensors="A")
 def lu_factor(A: Tensor, *, pivot: bool = True) -> LUFactor:  # type: ignore[valid-type]
     """The factors of A = P L U in the compact form that `lu_solve` takes.
 
@@ -224,7 +224,7 @@ def _empty(like: Tensor) -> Tensor:
     return like.new_empty(0)
 
 
-@exported("linalg.lu", tensors="A")
+@public("linalg.lu", out=True, tensors="A")
 def lu(A: Tensor, *, pivot: bool = True) -> LU:  # type: ignore[valid-type]
     """P, L and U of A = P L U.
 
@@ -241,7 +241,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> LU:  # type: ignore[valid-type]
     return LU((permutation(pivots, A.shape[-2], A), lower, upper))
 
 
-@exported("lu", method=True, tensors="A")
+@public("lu", method=True, out=True, tensors="A")
 def old_lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     """The compact LU factorisation and its pivots; `torch.linalg.lu_factor` is newer.
 
@@ -251,7 +251,7 @@ def old_lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     return LUWithInfo((compact, pivots, info)) if get_infos else (compact, pivots)
 
 
-@exported("lu_unpack", tensors="LU_data LU_pivots")
+@public("lu_unpack", out=True, tensors="LU_data LU_pivots")
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> LUUnpack:  # type: ignore[valid-type]
@@ -296,7 +296,7 @@ def _check_solve(LU: Tensor, pivots: Tensor, B: Tensor, left: bool) -> None:
         )
 
 
-@exported("linalg.lu_solve", tensors="LU pivots B")
+@public("linalg.lu_solve", out=True, tensors="LU pivots B")
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
@@ -326,7 +326,7 @@ def lu_solve(
     return solve_triangular_(upper, half, True, False)
 
 
-@exported("lu_solve", method="lu_solve", tensors="b LU_data LU_pivots")
+@public("lu_solve", method="lu_solve", out=True, tensors="b LU_data LU_pivots")
 def old_lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The solution of A x = b, given the factors of A; `torch.linalg.lu_solve` is newer.
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ..reduction.norm import vector_norm
 from .check import matrices
 from .svd import svdvals_
@@ -31,7 +31,7 @@ def _checked(A: Tensor, ord: Any, dim: Any) -> tuple[int, int]:
     return first, second
 
 
-@exported("linalg.matrix_norm", tensors="A")
+@public("linalg.matrix_norm", out=True, tensors="A")
 def matrix_norm(
     A: Tensor,
     ord: Any = "fro",
@@ -87,7 +87,7 @@ def _by_singular_values(x: Tensor, ord: Any, rows: int, columns: int, keepdim: b
     return result
 
 
-@exported("linalg.norm", tensors="A")
+@public("linalg.norm", out=True, tensors="A")
 def norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:

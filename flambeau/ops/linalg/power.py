@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import identity, square
 from .inverse import inv
@@ -78,7 +78,7 @@ def _(g: Tensor, a: Tensor) -> Tensor:
     return matrix_exp_(cat([above, below], -2))[..., :n, n:]
 
 
-@exported("linalg.matrix_exp", "matrix_exp", method=True, tensors="A")
+@public("linalg.matrix_exp", "matrix_exp", method=True, out=True, tensors="A")
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential of square matrices: the sum of A^k / k!.
 
@@ -98,7 +98,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     return matrix_exp_(A)
 
 
-@exported("linalg.matrix_power", "matrix_power", method=True, tensors="A")
+@public("linalg.matrix_power", "matrix_power", method=True, out=True, tensors="A")
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """The n-th power of square matrices; a negative n raises the inverse.
 
@@ -172,7 +172,7 @@ def _check_chain(tensors: list[Tensor]) -> None:
             raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
 
 
-@exported("linalg.multi_dot")
+@public("linalg.multi_dot", out=True)
 def multi_dot(tensors: Any) -> Tensor:
     """The product of several matrices, in the order of the fewest multiplications.
 
@@ -209,7 +209,7 @@ def multi_dot(tensors: Any) -> Tensor:
     return result.squeeze(-1) if column else result
 
 
-@exported("chain_matmul")
+@public("chain_matmul", out=True)
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices; `torch.linalg.multi_dot` is newer.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap_numpy
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import LinAlgError, implemented, matrices, same_dtype, square
 from .eig import eigh_
@@ -83,7 +83,7 @@ def _numbers(name: str, **options: Any) -> None:
             )
 
 
-@exported("linalg.pinv", tensors="A")
+@public("linalg.pinv", out=True, tensors="A")
 def pinv(
     A: Tensor,
     rcond: Any = None,
@@ -125,7 +125,7 @@ def pinv(
     return pinv_(A, atol, _combined(rcond, rtol), hermitian)
 
 
-@exported("pinverse", method=True, tensors="input")
+@public("pinverse", method=True, out=True, tensors="input")
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """The pseudoinverse; `torch.linalg.pinv` is newer.
 
@@ -134,7 +134,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rcond)
 
 
-@exported("linalg.matrix_rank", tensors="A")
+@public("linalg.matrix_rank", out=True, tensors="A")
 def matrix_rank(
     A: Tensor,
     tol: Any = None,
@@ -176,7 +176,7 @@ def matrix_rank(
     return wrap_numpy(np.asarray((size > cut).sum(-1), np.int64))
 
 
-@exported("linalg.cond", tensors="A")
+@public("linalg.cond", out=True, tensors="A")
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number for a matrix norm: |A| |A^-1|.
 
@@ -261,7 +261,7 @@ def _check_lstsq(A: Tensor, B: Tensor, driver: str | None) -> bool:
     return vector
 
 
-@exported("linalg.lstsq", tensors="A B")
+@public("linalg.lstsq", out=True, tensors="A B")
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Lstsq:  # type: ignore[valid-type]
     """Least squares: the X of smallest norm that minimises |A X - B|.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
@@ -79,7 +79,7 @@ def _(g: Tensor) -> None:
     )
 
 
-@exported("linalg.qr", tensors="A")
+@public("linalg.qr", out=True, tensors="A")
 def qr(A: Tensor, mode: str = "reduced") -> QR:  # type: ignore[valid-type]
     """The decomposition A = Q R with orthogonal columns in Q and an upper triangular R.
 
@@ -110,7 +110,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:  # type: ignore[valid-type]
     return QR(qr_(A, mode))
 
 
-@exported("qr", method="qr", tensors="input")
+@public("qr", method="qr", out=True, tensors="input")
 def old_qr(input: Tensor, some: bool = True) -> OldQR:  # type: ignore[valid-type]
     """The QR decomposition; `torch.linalg.qr` is newer.
 
@@ -133,7 +133,7 @@ def _(g: Any) -> None:
     )
 
 
-@exported("geqrf", method=True, tensors="input")
+@public("geqrf", method=True, out=True, tensors="input")
 def geqrf(input: Tensor) -> Geqrf:  # type: ignore[valid-type]
     """The QR decomposition as reflections, for `householder_product` and `ormqr`.
 
@@ -183,7 +183,7 @@ def _vectors(A: Tensor) -> Tensor:
     return A.tril(-1) + eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
 
 
-@exported("linalg.householder_product", "orgqr", method="orgqr", tensors="A tau")
+@public("linalg.householder_product", "orgqr", method="orgqr", out=True, tensors="A tau")
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first columns of a product of Householder reflections.
 
@@ -204,7 +204,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return reflect(_vectors(A), tau, start.expand(A.shape), False)
 
 
-@exported("ormqr", method=True, tensors="input tau other")
+@public("ormqr", method=True, out=True, tensors="input tau other")
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:

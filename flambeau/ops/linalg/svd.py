@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
-from ...dispatch.export import exported
+from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
 from .check import LinAlgError, conjugated, floating, identity, matrices
@@ -125,7 +125,7 @@ def _driver(driver: str | None) -> None:
         )
 
 
-@exported("linalg.svd", tensors="A")
+@public("linalg.svd", out=True, tensors="A")
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Svd:  # type: ignore[valid-type]
     """Singular value decompositions A = U diag(S) Vh.
 
@@ -165,7 +165,7 @@ def _(g: Tensor, a: Tensor) -> Tensor:
     return (u * g[..., None, :]) @ vh
 
 
-@exported("linalg.svdvals", tensors="A")
+@public("linalg.svdvals", out=True, tensors="A")
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """Singular values, descending.
 
@@ -177,7 +177,7 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     return svdvals_(A)
 
 
-@exported("svd", method="svd", tensors="input")
+@public("svd", method="svd", out=True, tensors="input")
 def old_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> OldSvd:  # type: ignore[valid-type]
     """Singular value decompositions input = U diag(S) V^H; `torch.linalg.svd` is newer.
 

@@ -7,37 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-
-class Window(NamedTuple):
-    """How a window slides; every entry has one number a spatial dimension."""
-
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    def places(self, sizes: Sequence[int]) -> tuple[int, ...]:
-        """How many places it takes over dimensions of these sizes."""
-        return tuple(
-            (n + low + high - d * (k - 1) - 1) // s + 1
-            for n, k, s, d, low, high in zip(sizes, *self)
-        )
-
-    @property
-    def elements(self) -> int:
-        """The number of elements it covers."""
-        return math.prod(self.size)
-
-    @property
-    def is_point(self) -> bool:
-        """Does it see each element once, alone?"""
-        ones = (1,) * len(self.size)
-        return self.size == ones == self.stride and not any(self.before + self.after)
+from ...kernels.convolution.window import Window
 
 
 def padded(x: Any, window: Window, value: Any = 0) -> Any:

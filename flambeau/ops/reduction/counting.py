@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core.dtype import float64, int32, int64
 from ...core.kind import kind_of
+from ...core.number import number_for
 from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap
-from ...dispatch.inplace import number_for
 from ...dispatch.registry import public
 from ...dispatch.rule.view_operation import sizes_of
 from ...dispatch.write import write_out

@@ -8,9 +8,10 @@ import numpy as np
 
 from ... import kernels
 from ...core.dtype import bool_, int64
+from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.inplace import write_result
-from ...dispatch.named import into, named
+from ...dispatch.out import write_results
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
@@ -18,7 +19,8 @@ from ..elementwise.comparison import where
 from ..index.advanced import along, gathered, index_advanced, sibling
 from ..view.permute import flip_
 
-CumMax, CumMin = named("cummax", "values indices"), named("cummin", "values indices")
+CumMax: Any = named_result("cummax", "values indices")
+CumMin: Any = named_result("cummin", "values indices")
 
 
 @operation(label="Cumsum")
@@ -181,10 +183,10 @@ def _extreme(name: str, largest: bool, made: Any) -> None:
         found, index = kernels.array.scan.running_extreme(x._array, at, largest)
         plain = x._node is None
         values = wrap(found, x._kind) if plain else gathered(x, along(index, at), node)
-        result = made(values, wrap(index, x._kind.with_dtype(int64)))
+        result = made((values, wrap(index, x._kind.with_dtype(int64))))
         if not input._array.ndim:
-            result = made(*(part.reshape(()) for part in result))
-        return result if out is None else into(out, result, name)
+            result = made(part.reshape(()) for part in result)
+        return result if out is None else write_results(out, result, name)
 
     function.__name__ = function.__qualname__ = name
     size = "largest" if name == "cummax" else "smallest"

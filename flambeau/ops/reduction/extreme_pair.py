@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import bool_, int64, uint8
+from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.formula.rowwise import one_dim
-from ...dispatch.named import named
+from ...dispatch.out import write_results
 from ...dispatch.registry import public
-from ...dispatch.write import write_out
 from ..elementwise.comparison import maximum, minimum
 from .extreme import argmax, argmin, max_, min_, not_empty
 from .sort import take_along
@@ -23,7 +23,7 @@ def _at_zero(input: Tensor) -> Tensor:
 
 
 def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
-    values_indices = named(name, "values indices")
+    values_indices: Any = named_result(name, "values indices")
 
     def function(
         input: Tensor,
@@ -43,7 +43,7 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
             not_empty(name, input, ())
             return of_all(input, out=out)
         result = along(input, dim, keepdim)
-        return result if out is None else values_indices(*write_out(out, result, name))
+        return result if out is None else write_results(out, result, name)
 
     def along(input: Tensor, dim: int, keepdim: bool) -> Any:
         one_dim(name, dim)
@@ -52,12 +52,12 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
         not_empty(name, input, dim)
         at = wrap_dim(dim, input.ndim)
         if input.ndim == 0:
-            return values_indices(input.clone(), _at_zero(input))
+            return values_indices((input.clone(), _at_zero(input)))
         index = where(input.to(uint8) if input.dtype is bool_ else input, at, True)
         values = take_along(input, index, at)
         if keepdim:
-            return values_indices(values, index)
-        return values_indices(values.squeeze(at), index.squeeze(at))
+            return values_indices((values, index))
+        return values_indices((values.squeeze(at), index.squeeze(at)))
 
     function.__name__ = function.__qualname__ = name
     size = "largest" if name == "max" else "smallest"

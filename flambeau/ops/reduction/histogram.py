@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import BY_NUMPY, FLOAT
+from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
-from ...dispatch.named import into, named
+from ...dispatch.out import write_results
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
 from ..create.arange import linspace
@@ -105,8 +106,8 @@ def histc(
     return result if out is None else write_out(out, result, "histc")
 
 
-_Histogram = named("histogram", "hist bin_edges")
-_HistogramDD = named("histogramdd", "hist bin_edges")
+_Histogram: Any = named_result("histogram", "hist bin_edges")
+_HistogramDD: Any = named_result("histogramdd", "hist bin_edges")
 
 
 def _given_edges(bins: Tensor, dim: int) -> Any:
@@ -155,8 +156,8 @@ def histogram(
     )
     share = None if weight is None else weight._array.reshape(-1)
     hist = _binned([flat], [edges], share, density, kind.numpy)
-    result = _Histogram(wrap(hist, kind), wrap(edges, kind))
-    return result if out is None else into(out, result, "histogram")
+    result = _Histogram((wrap(hist, kind), wrap(edges, kind)))
+    return result if out is None else write_results(out, result, "histogram")
 
 
 @public()
@@ -202,4 +203,4 @@ def histogramdd(
         )
     share = None if weight is None else weight._array.reshape(-1)
     hist = wrap(_binned(columns, edges, share, density, kind.numpy), kind)
-    return _HistogramDD(hist, tuple(wrap(e, kind) for e in edges))
+    return _HistogramDD((hist, tuple(wrap(e, kind) for e in edges)))

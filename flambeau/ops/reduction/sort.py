@@ -10,14 +10,16 @@ import numpy as np
 from ... import kernels
 from ...core.dtype import int64
 from ...core.kind import kind_of
+from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
-from ...dispatch.named import into, named
+from ...dispatch.out import write_results
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..index.advanced import along, sibling
 
-Sorted, TopK = named("sort", "values indices"), named("topk", "values indices")
+Sorted: Any = named_result("sort", "values indices")
+TopK: Any = named_result("topk", "values indices")
 
 
 @operation(operands="x index", label="Gather")
@@ -76,7 +78,7 @@ def chosen(made: Any, input: Tensor, x: Tensor, at: int, index: Any, keepdim: bo
     values = take_along(x, places, at)
     if not keepdim or not input._array.ndim:
         values, places = values.squeeze(at), places.squeeze(at)
-    return made(values, places)
+    return made((values, places))
 
 
 def _no_complex(name: str, input: Tensor) -> None:
@@ -120,8 +122,8 @@ def sort(
     values = _sort(x, index, at)
     if not input._array.ndim:
         values, index = values.reshape(()), index.reshape(())
-    result = Sorted(values, index)
-    return result if out is None else into(out, result, "sort")
+    result = Sorted((values, index))
+    return result if out is None else write_results(out, result, "sort")
 
 
 @public(method=True)
@@ -194,15 +196,15 @@ def topk(
         raise RuntimeError("topk does not support bool dtypes on CPU")
     if not input._array.ndim:
         index = wrap(np.zeros((), np.int64), kind_of(int64, input.device))
-        result = TopK(input.clone(), index)
+        result = TopK((input.clone(), index))
     else:
         places = kernels.array.sort.first(x._array, k, at, bool(largest))
         index = wrap(places, kind_of(int64, input.device))
-        result = TopK(_topk(x, index, at), index)
-    return result if out is None else into(out, result, "topk")
+        result = TopK((_topk(x, index, at), index))
+    return result if out is None else write_results(out, result, "topk")
 
 
-_KthValue = named("kthvalue", "values indices")
+_KthValue: Any = named_result("kthvalue", "values indices")
 
 
 @public(method=True)
@@ -229,7 +231,7 @@ def kthvalue(
     _numbers("kthvalue", input)
     index = np.take(order(x._array, at), [k - 1], at)
     result = chosen(_KthValue, input, x, at, index, keepdim)
-    return result if out is None else into(out, result, "kthvalue")
+    return result if out is None else write_results(out, result, "kthvalue")
 
 
 def _not_empty(name: str, x: Tensor, at: int) -> None:
@@ -263,7 +265,7 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _median(name: str, ignore: bool) -> Any:
-    made = named(name, "values indices")
+    made: Any = named_result(name, "values indices")
 
     def function(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None
@@ -287,7 +289,7 @@ def _median(name: str, ignore: bool) -> Any:
         )
         index = np.take_along_axis(ranks, place, at)
         result = chosen(made, input, x, at, index, keepdim)
-        return result if out is None else into(out, result, name)
+        return result if out is None else write_results(out, result, name)
 
     function.__name__ = function.__qualname__ = name
     passed = "nan passed over" if ignore else "nan if there is one"
@@ -307,7 +309,7 @@ def _median(name: str, ignore: bool) -> Any:
 
 
 median, nanmedian = _median("median", False), _median("nanmedian", True)
-_Mode = named("mode", "values indices")
+_Mode: Any = named_result("mode", "values indices")
 
 
 @public(method=True)
@@ -337,4 +339,4 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     best = np.moveaxis(np.argmax(length, -1, keepdims=True), -1, at)
     index = np.take_along_axis(ranks, best, at)
     result = chosen(_Mode, input, x, at, index, keepdim)
-    return result if out is None else into(out, result, "mode")
+    return result if out is None else write_results(out, result, "mode")

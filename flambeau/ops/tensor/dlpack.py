@@ -36,6 +36,8 @@ UINT, BFLOAT = 1, 4
 # Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
 _CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+_MAJOR = 1
+"""The version of DLPack whose layout that is; within it nothing moves."""
 
 
 def _code_of(capsule: Any) -> tuple[Any, bool]:
@@ -43,6 +45,7 @@ def _code_of(capsule: Any) -> tuple[Any, bool]:
 
     Raises:
         RuntimeError: It is no DLPack capsule, or was used up.
+        BufferError: It is of another major version.
     """
     valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
     valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
@@ -50,7 +53,14 @@ def _code_of(capsule: Any) -> tuple[Any, bool]:
     for name, offset in _CODE_AT.items():
         if valid(capsule, name):
             start: Any = pointer(capsule, name)
-            return ctypes.c_uint8.from_address(start + offset), name != b"dltensor"
+            versioned = name != b"dltensor"
+            major = ctypes.c_uint32.from_address(start).value if versioned else _MAJOR
+            if major != _MAJOR:
+                raise BufferError(
+                    f"the capsule is of DLPack {major}, and version {_MAJOR} was expected: ask its producer "
+                    f"for __dlpack__(max_version=({_MAJOR}, 0))"
+                )
+            return ctypes.c_uint8.from_address(start + offset), versioned
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
         "once, so you might have already constructed a tensor from it once."
@@ -76,7 +86,12 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
         array = array.copy(order="K")
     capsule = _exported(array.view(np.uint16) if half else array, stream, max_version)
     if half:
-        _code_of(capsule)[0].value = BFLOAT
+        code, _versioned = _code_of(capsule)
+        if code.value != UINT:
+            raise BufferError(
+                "the capsule of a bfloat16 tensor is not of unsigned integers as expected"
+            )
+        code.value = BFLOAT
     return capsule
 
 

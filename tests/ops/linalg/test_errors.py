@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flambeau.ops.linalg import lapack
 
 import flambeau as torch
+from flambeau.ops.linalg import lapack
 
 L = torch.linalg
 EYE, ZERO = torch.eye(3), torch.zeros(3, 3)

@@ -1,5 +1,7 @@
 """DLPack, with NumPy and with itself."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_to_numpy(t):
     array = np.from_dlpack(t)
     t[0] = 5
     assert array[0] == 5.0
-    if NUMPY >= (2, 1):  # before, NumPy lets nobody write to what it got
+    if NUMPY >= (2, 2):  # before, NumPy lets nobody write to what it got
         array[0] = 6
         assert t[0].item() == 6.0
         assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
@@ -101,3 +103,16 @@ def test_memory_outlives_its_first_holder():
     x = torch.from_dlpack(np.arange(1000.0))
     y = np.from_dlpack(torch.arange(1000.0))
     assert x.sum().item() == y.sum() == 499500.0
+
+
+def test_capsules_of_another_version(t):
+    capsule = t.__dlpack__(max_version=(1, 0))
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.argtypes, pointer.restype = (ctypes.py_object, ctypes.c_char_p), ctypes.c_void_p
+    major = ctypes.c_uint32.from_address(pointer(capsule, b"dltensor_versioned"))
+    assert major.value == 1
+    major.value = 2
+    with pytest.raises(BufferError, match="the capsule is of DLPack 2, and version 1 was expected"):
+        torch.from_dlpack(capsule)
+    major.value = 1
+    assert torch.from_dlpack(capsule).tolist() == [1.0, 2.0, 3.0]

@@ -1,0 +1,59 @@
+"""``out=`` for Python functions of tensors: they give their results, which are written there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..core.result import NamedResult, written_result
+from ..core.tensor import Tensor
+from .torch_function import override
+from .write import write_out
+
+
+def with_out(function: Callable, place: str, tensors: str) -> Callable:
+    """`function` with an ``out`` of its own, its tensors checked, and open to tensor subclasses.
+
+    Args:
+        function: It takes no ``out``; what it returns is written there.
+        place: Where users find it, for messages: "linalg.inv".
+        tensors: The names of the arguments that must be tensors, from the first on.
+    """
+    needed = tuple(tensors.split())
+
+    @functools.wraps(function)
+    def called(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        for position, name in enumerate(needed):
+            if position >= len(args):
+                break
+            x = args[position]
+            if not isinstance(x, Tensor):
+                if hasattr(type(x), "__torch_function__"):
+                    return override(called, args, args, _with(kwargs, out))
+                raise TypeError(
+                    f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must "
+                    f"be Tensor, not {type(x).__name__}"
+                )
+        result = function(*args, **kwargs)
+        return result if out is None else write_results(out, result, place)
+
+    called.__name__ = called.__qualname__ = place.rpartition(".")[2]
+    return called
+
+
+def _with(kwargs: dict, out: Any) -> dict:
+    return kwargs if out is None else {**kwargs, "out": out}
+
+
+def write_results(out: Any, result: Any, name: str) -> Any:
+    """Write a result, or each of several, into ``out``; several come back under their names."""
+    if not isinstance(result, tuple):
+        return write_out(out, result, name)
+    if not isinstance(out, (tuple, list)) or len(out) != len(result):
+        raise TypeError(
+            f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not "
+            f"{type(out).__name__}"
+        )
+    write_out(out, result, name)
+    return written_result(type(result))(out) if isinstance(result, NamedResult) else tuple(out)
