@@ -11,7 +11,6 @@ import pytest
 import flambeau as torch
 from flambeau import kernels
 from flambeau._source import Source, listed
-from flambeau.dispatch.torch_function import GATE_FILE
 from flambeau.formula.evaluate import compile_program
 from flambeau.formula.expression import Domain, symbol
 from flambeau.formula.program import Program
@@ -123,6 +122,12 @@ def kernel_of_shapes_that_do_not_fit():
     kernel(np.ones(3, np.float32), np.ones(4, np.float32))
 
 
+def guarded(call):
+    """A call while a mode sees all of them."""
+    with torch.overrides.TorchFunctionMode():
+        call()
+
+
 three, four = torch.ones(3), torch.ones(4)
 wanted = torch.ones(2, 2, requires_grad=True)
 FAILING = {
@@ -142,6 +147,8 @@ FAILING = {
     "qr(a) results": lambda: packed(lambda: torch.linalg.qr(wanted)),
     "addmm": lambda: torch.addmm(three, 1, 2),
     "addmm_": lambda: three.addmm_(1, 2),
+    "l1_loss": lambda: torch.nn.functional.l1_loss(three, "a", reduce=True),
+    "__torch_function__ guard": lambda: guarded(lambda: torch.add(three, four)),
     "tried_kernel": kernel_of_shapes_that_do_not_fit,
     "make Small": constructor_of_absent_slots,
 }
@@ -150,14 +157,14 @@ FAILING = {
 @pytest.mark.parametrize("title", FAILING)
 def test_every_written_frame_shows_its_line(title, monkeypatch):
     monkeypatch.setattr(kernels, "known_enabled", lambda: False)  # the constructor is a written one
-    with pytest.raises((RuntimeError, TypeError, ValueError, AttributeError, ArithmeticError)) as e:
+    with pytest.raises(Exception) as e:  # each its own
         FAILING[title]()
     frames = traceback.extract_tb(e.value.__traceback__)
     files = [f.filename for f in frames if f.filename.startswith("<flambeau ")]
     assert any(re.fullmatch(rf"<flambeau {re.escape(title)}( \d+)?>", file) for file in files), (
         files
     )
-    assert all(f.line for f in frames if f.filename != GATE_FILE)
+    assert all(f.line for f in frames)
 
 
 def test_a_size_mismatch_is_raised_once():

@@ -283,7 +283,7 @@ class FormulaOperation:
         inplace: bool = False,
     ) -> Any:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
-        if any([x.__class__ is not Tensor for x in operands]):
+        if any(x.__class__ is not Tensor for x in operands):
             if any(x is not None and is_overridden(x) for x in operands):
                 return self.overridden(operands, statics, parameters, out, inplace)
             operands = self.accepted(operands)
