@@ -16,6 +16,7 @@ import linecache
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
 
@@ -52,9 +53,15 @@ class Source:
         file = _register(self.title, text)
         exec(compile(text, file, "exec", dont_inherit=True), self.scope)
         made: Callable = self.scope[name]
-        forget = weakref.finalize(made.__code__, linecache.cache.pop, file, None)
+        forget = weakref.finalize(_innermost(made.__code__), linecache.cache.pop, file, None)
         forget.atexit = False
         return made
+
+
+def _innermost(code: CodeType) -> CodeType:
+    """The last code that was written within `code`, which lives as long, or longer."""
+    within = [item for item in code.co_consts if isinstance(item, CodeType)]
+    return _innermost(within[-1]) if within else code
 
 
 def _register(title: str, text: str) -> str:

@@ -24,7 +24,8 @@ def record(node: Node, results: Sequence[Any], outputs: Sequence[int] | None = N
         for i in outputs:
             result = results[i]
             result._node = Port(node, i, result._array.shape, result._kind)
-    tell_watchers(node, results)
+    if mode.watchers:
+        tell_watchers(node, results)
 
 
 def record_lines(result: str, mode: str = "mode") -> str:

@@ -30,13 +30,13 @@ forbids it, functions are published inside of a wrapper, at the price above.
 
 from __future__ import annotations
 
-import linecache
 import warnings
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from types import CodeType, FunctionType
 from typing import Any
 
+from .._source import Source
 from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
@@ -167,7 +167,6 @@ _UNSEEN = frozenset(
 """Functions that modes do not see either, as in PyTorch."""
 
 
-GUARD_FILE = "<flambeau __torch_function__ guard>"
 _SOURCE = """\
 def outer({cells}):
     def always(*args, guard_, **kwargs):
@@ -199,11 +198,9 @@ def _guard_codes(cells: int) -> tuple[CodeType, CodeType]:
     """
     codes = _codes.get(cells)
     if codes is None:
-        source = _SOURCE.format(cells="".join(f"cell{i}, " for i in range(cells)))
-        linecache.cache[GUARD_FILE] = (len(source), None, source.splitlines(True), GUARD_FILE)
-        scope: dict[str, Any] = {}
-        exec(compile(source, GUARD_FILE, "exec"), scope)
-        codes = _codes[cells] = scope["outer"](*range(cells))
+        source = Source("__torch_function__ guard")
+        source(_SOURCE.format(cells="".join(f"cell{i}, " for i in range(cells))))
+        codes = _codes[cells] = source.function("outer")(*range(cells))
     return codes
 
 

@@ -309,7 +309,7 @@ assert torch.exp.__code__.co_varnames[0] == "input"
 class Sub(torch.Tensor): pass
 assert not torch.Tensor.numel.__code__.co_filename.startswith("<")
 Sub([1.0])
-assert torch.Tensor.numel.__code__.co_filename == "<flambeau __torch_function__ guard>"
+assert torch.Tensor.numel.__code__.co_filename.startswith("<flambeau __torch_function__ guard")
 assert torch.reshape(x, (4,)).shape == (4,)
 """
 

@@ -216,19 +216,19 @@ def _operand(other: Any) -> Any:
     return other if hasattr(type(other), "__torch_function__") else NotImplemented
 
 
-def bound(operation: FormulaOperation) -> Callable:
-    """The function of any other operation: its source is written from the signature when first called."""
+def bound(operation: FormulaOperation, inplace: bool = False) -> Callable:
+    """The function of any other operation, or its in-place method: written when first called."""
     compiled: list[Callable] = []
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if not compiled:
-            compiled.append(_bind(operation))
+            compiled.append(_bind(operation, inplace))
         return compiled[0](*args, **kwargs)
 
     return function
 
 
-def _bind(operation: FormulaOperation, inplace: bool = False) -> Callable:
+def _bind(operation: FormulaOperation, inplace: bool) -> Callable:
     """A function with the operation's public signature, over its fast path::
 
         def addcmul(input, tensor1, tensor2, *, value=default_value, out=None):
@@ -273,14 +273,8 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 
 def _inplace(operation: FormulaOperation) -> Callable:
-    """The in-place method; its source is written from the signature when first called."""
-    compiled: list[Callable] = []
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if not compiled:
-            compiled.append(_bind(operation, inplace=True))
-        return compiled[0](self, *args, **kwargs)
-
+    """The in-place method."""
+    method = bound(operation, inplace=True)
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."
     return method
