@@ -55,7 +55,7 @@ def kernel_name(frame):
         if isinstance(found, str) and "machine.py" not in frame.f_code.co_filename:
             return found
         frame = frame.f_back
-    return "the pool or a door"
+    return "the pool or an entry point"
 
 
 timed(dispatch, "module_text", "written")

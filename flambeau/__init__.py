@@ -9,6 +9,7 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from ._lazy import attach as _attach
 from .autograd import variable as _variable
 from .autograd.inference import is_inference
 from .autograd.mode import (
@@ -27,7 +28,7 @@ from .core.printing import get_printoptions, printoptions, set_printoptions
 from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
-from .dispatch import lazy as _lazy
+from .dispatch import lazy as _lazy_names
 from .dispatch.registry import NAMESPACES as _namespaces
 from .ops import families as _families
 from .ops.create.constructor import LEGACY as _legacy_names
@@ -41,7 +42,7 @@ layout, memory_format = _layout.layout, _layout.memory_format
 globals().update(_layout.NAMES)
 globals().update(_namespaces["torch"])
 
-_LAZY = {
+_MODULES = (
     "_C",
     "accelerator",
     "amp",
@@ -72,8 +73,8 @@ _LAZY = {
     "torch_version",
     "utils",
     "version",
-}
-_ELSEWHERE = {
+)
+_NAMES = {
     "save": "serialization",
     "load": "serialization",
     "Generator": "core.random.generator",
@@ -112,28 +113,26 @@ _ELSEWHERE = {
 }
 
 
+_load, _listed = _attach(__name__, _MODULES, _NAMES)
+
+
 def _inplace_names() -> frozenset[str]:
     return import_module(f"{__name__}.ops.tensor.inplace_name").FUNCTIONS
 
 
 def __getattr__(name: str) -> Any:
     """Submodules and what they bring load when first asked for."""
-    if name in _LAZY:
-        return import_module(f"{__name__}.{name}")
-    if name in _ELSEWHERE:
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-        return value
-    if name in _lazy.FUNCTIONS:
-        value = globals()[name] = _lazy.function(name)
+    if name in _lazy_names.FUNCTIONS:
+        value = globals()[name] = _lazy_names.function(name)
         return value
     if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
         return value
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return _load(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_ELSEWHERE, *_lazy.FUNCTIONS, *_inplace_names()})
+    return sorted({*_listed(), *_lazy_names.FUNCTIONS, *_inplace_names()})
 
 
 def is_tensor(obj: object) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 
@@ -31,14 +30,13 @@ def attach(
             value = getattr(import_module(f"{package}.{home}"), name)
             setattr(sys.modules[package], name, value)
             return value
-        if _has_module(name):
-            return import_module(f"{package}.{name}")
+        if name in modules if modules is not None else not name.startswith("__"):
+            try:
+                return import_module(f"{package}.{name}")
+            except ModuleNotFoundError as error:
+                if error.name != f"{package}.{name}":
+                    raise
         raise AttributeError(f"module '{title or package}' has no attribute '{name}'")
-
-    def _has_module(name: str) -> bool:
-        if modules is not None:
-            return name in modules
-        return not name.startswith("__") and find_spec(f"{package}.{name}") is not None
 
     def listed() -> list[str]:
         return sorted({*vars(sys.modules[package]), *homes, *(modules or ())})

@@ -1,7 +1,7 @@
 """torch.overrides: classes and modes that handle torch's functions (``__torch_function__``).
 
-Importing this module makes all functions ask their operands whether they handle them; see "gates"
-in dispatch/torch_function.py.
+Importing this module makes all functions ask their operands whether they handle them; see "guards" in
+dispatch/torch_function.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 from .core import handler as _handler
 from .core.handler import DisableTorchFunctionSubclass, handlers, handles
 from .core.tensor import Tensor
-from .dispatch.torch_function import dispatch, gates
+from .dispatch.torch_function import dispatch, guards
 
-gates.close()
+guards.enable()
 
 
 def is_tensor_like(inp: Any) -> bool:
@@ -134,7 +134,7 @@ def resolve_name(f: Any) -> str | None:
         'torch.Tensor.shape.__get__'
     """
     try:
-        return gates.names().get(f)
+        return guards.names().get(f)
     except TypeError:
         return None
 
@@ -168,14 +168,14 @@ def get_overridable_functions() -> dict[Any, list[Callable]]:
         >>> torch.Tensor.add in functions[torch.Tensor]
         True
     """
-    handled = {gate.function for gate in gates.table.values() if gate.asks_classes}
+    handled = guards.overridable()
     found: dict[Any, list[Callable]] = {Tensor: []}
     for item in Tensor.__dict__.values():
         if isinstance(item, property) and item.fget in handled:
             found[Tensor].append(item.__get__)
         elif isinstance(item, FunctionType) and item in handled:
             found[Tensor].append(item)
-    for space, functions in gates.namespaces.items():
+    for space, functions in guards.namespaces.items():
         place = "torch" if space == "torch" else f"torch.{space}"
         found[place] = [
             f for f in functions.values() if isinstance(f, FunctionType) and f in handled
@@ -188,8 +188,8 @@ def get_ignored_functions() -> set[Callable]:
 
     Source: torch.overrides.get_ignored_functions
     """
-    handled = {gate.function for gate in gates.table.values() if gate.asks_classes}
-    everything = (f for functions in gates.namespaces.values() for f in functions.values())
+    handled = guards.overridable()
+    everything = (f for functions in guards.namespaces.values() for f in functions.values())
     return {f for f in everything if f not in handled}
 
 

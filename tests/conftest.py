@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import flambeau as torch
+from flambeau import kernels
+from flambeau.core import tensor as handle
 
 # Examples are drawn from a fixed seed, so that a run is red or green for its code alone.
 hypothesis.settings.register_profile("flambeau", deadline=None, derandomize=True)
@@ -65,6 +67,29 @@ def _sealed_global_state() -> Iterator[None]:
 def global_state_seal() -> Callable[[], AbstractContextManager[None]]:
     """The seal itself, for the test that proves it goes red."""
     return assert_global_state_unchanged
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _arrays_are_of_their_tensors_dtype() -> Iterator[None]:
+    """Where NumPy computes, it is NumPy that decides each array's dtype: look at every tensor made."""
+    if kernels.enabled():
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handle, "make", checking(handle.make))
+        yield
+
+
+def checking(make: Callable) -> Callable:
+    """`make`, which refuses an array of another dtype than the tensor says it has. Views may read memory as
+    another dtype, and are told so afterwards."""
+
+    def checked(array: Any, kind: Any, node: Any, cell: list, base: Any) -> Any:
+        if base is None and array.dtype != kind.numpy:
+            raise AssertionError(f"an array of {array.dtype} in a tensor of {kind.dtype}")
+        return make(array, kind, node, cell, base)
+
+    return checked
 
 
 Answer = dict[str, Any]

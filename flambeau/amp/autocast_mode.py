@@ -11,7 +11,7 @@ from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
 from ..core.handler import entered, state
 from ..core.tensor import Tensor
-from ..dispatch.torch_function import full_name, gates
+from ..dispatch.torch_function import full_name, guards
 from ..overrides import TorchFunctionMode
 
 _LOWER = frozenset(
@@ -78,12 +78,12 @@ class _Mode(TorchFunctionMode):
         if path in _NORMS:
             given = args[0] if args else kwargs["input"]
             return func(*args, **kwargs).to(given.dtype)
-        gate = gates.table.get(id(func))
-        if gate is None or types:
+        guard = guards.table.get(id(func))
+        if guard is None or types:
             return func(*args, **kwargs)
         before, state.modes = state.modes, (*state.modes, self)
         try:
-            return gate.original(*args, **kwargs)
+            return guard.original(*args, **kwargs)
         finally:
             state.modes = before
 
@@ -168,7 +168,7 @@ class autocast:
         others = tuple(mode for mode in self.before if not isinstance(mode, _Mode))
         self.mode = _Mode(self.fast_dtype) if self._enabled else None
         if self.mode is not None:
-            gates.close()
+            guards.enable()
             entered.append(self.mode)
             others = (*others, self.mode)
         state.modes = others

@@ -13,11 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import CPU
+from ..core.dtype import float32
+from ..core.kind import kind_of
 from ..core.quiet import restore, silence, silent
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor, address, wrap
 from ..kernels import gradient
+from .counts import fewest
 from .mode import mode
-from .node import Leaf, Node, Port
+from .node import Leaf, Node, Port, next_sequence
 
 next_task = itertools.count().__next__
 
@@ -390,10 +394,51 @@ def _holds_all(g: Any) -> bool:
     )
 
 
-HELD_HERE = 4
-"""References to a gradient that only the engine holds, seen inside `_own`: a test guards it."""
-HELD_BASE = 3
+HELD_HERE = 0
+"""References to a gradient that only the engine holds, seen inside `_own`; 0: unknown, so all are copied."""
+HELD_BASE = 0
 """The same for the array that such a gradient is a view of, seen inside `_holds_all`."""
+
+
+class _Source(Node):
+    """A node whose gradient is the array of the list that it saved, which thereby has it no more."""
+
+    __slots__ = ()
+
+    def backward(self, g: Any) -> list[Any]:
+        return [self.saved.pop()]
+
+
+def _is_taken(box: list[Any], _held: Sequence[Any]) -> bool:
+    """Does a leaf get the very array that is the only item of the list `box`?"""
+    kind = kind_of(float32, CPU)
+    leaf, place = wrap(np.zeros(4, np.float32), kind), address(box[0])
+    node = object.__new__(_Source)
+    node.edges, node.saved, node.cells, node.versions = (Leaf(leaf, (4,)),), box, (), ()
+    node.sequence, node.shape, node.kind = next_sequence(), (4,), kind
+    node.hooks = node.notes = None
+    run([node], [wrap(np.zeros(4, np.float32), kind)], False, False)
+    return address(leaf._grad._array) == place  # type: ignore[union-attr]
+
+
+def _measure() -> None:
+    """Find out the two counts, by backwards in which only the engine holds the gradient, or not only."""
+    global HELD_HERE, HELD_BASE
+
+    def whole(count: int, shared: bool) -> bool:
+        global HELD_HERE
+        HELD_HERE = count
+        box = [np.zeros(4, np.float32)]
+        return _is_taken(box, box[:] if shared else ())
+
+    def part(count: int, shared: bool) -> bool:
+        global HELD_BASE
+        HELD_BASE = count
+        box = [np.zeros((2, 2), np.float32).reshape(4)]
+        return _is_taken(box, [box[0].base] if shared else ())
+
+    HELD_HERE = fewest(whole)
+    HELD_BASE = fewest(part)
 
 
 def fit(part: Any, shape: tuple[int, ...]) -> Any:
@@ -419,5 +464,7 @@ def _spread(part: Any, shape: tuple[int, ...]) -> Any:
         return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
     return np.broadcast_to(part, shape)
 
+
+_measure()
 
 __all__ = ["Port", "fit", "run"]

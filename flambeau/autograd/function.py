@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import kernels
+from ..core import tensor as handle
 from ..core.dtype import FLOAT
-from ..core.tensor import Tensor, wrap, wrap_view
+from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
 from .mode import mode, no_grad
 from .node import Leaf, Node, next_sequence
+from .record import tell_watchers
 
 
 class FunctionNode(Node):
@@ -232,8 +234,7 @@ class Function:
             node = new_node(cls, context, args, listed, needs)
         made = wrap_outputs(node, context, args, listed)
         if node is not None:
-            for watch in mode.watchers:
-                watch(node, made)
+            tell_watchers(node, made)
         return tuple(made) if several else made[0]
 
 
@@ -262,7 +263,9 @@ def wrap_outputs(
                     written(output, node.port(index))
             else:
                 if id(output) in inputs:
-                    output = wrap_view(output._array, output) if differentiable else alias(output)
+                    output = (
+                        handle.wrap_view(output._array, output) if differentiable else alias(output)
+                    )
                 if node is not None and differentiable:
                     output._node = node.port(index)
         made.append(output)

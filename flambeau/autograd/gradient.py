@@ -256,8 +256,6 @@ def _zeros(target: Any, count: tuple[int, ...]) -> Tensor:
 
 def _batched(roots: list, wanted: list, grads: tuple, retain: bool, create: bool) -> list[Any]:
     """One backward for each vector of a batch, stacked."""
-    from .. import stack  # an operation: imported here, where the library is complete
-
     count = len(grads[0]) if grads[0] is not None else 0
     for i, (root, batch) in enumerate(zip(roots, grads)):
         if batch is None or batch._array.shape[1:] != root.shape:
@@ -272,4 +270,4 @@ def _batched(roots: list, wanted: list, grads: tuple, retain: bool, create: bool
         engine.run(roots, [g[i] for g in grads], retain or i < count - 1, create, wanted)
         for i in range(count)
     ]
-    return [None if column[0] is None else stack(list(column)) for column in zip(*rows)]
+    return [None if column[0] is None else column[0]._stacked(column) for column in zip(*rows)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import weakref
 from typing import Any
 
@@ -15,18 +13,24 @@ from .node import Node, next_sequence
 _new = object.__new__
 
 
+# Views of plain memory. A recorded write gives memory its first history, and its views with it, so
+# they have to be found. Every view is therefore in its memory's cell from the start, by a weak
+# reference. In Python that would cost a view a quarter of its time (130 of 550 ns for ``x[1]``); made by
+# the machine code that makes the view it costs 12 (benchmarks/views.py). Views cannot find out
+# by themselves: what tells an operation that nothing is to be recorded is their own ``_node is None``. Nor
+# can the collector find them: it does not see what gc.freeze() put aside, takes a millisecond for each
+# 100,000 objects of the program, and has to be told by counts of references when it is needed.
+
+
 def rebase(target: Tensor, node: Any, cell: list) -> None:
     """After a recorded write, `target` was made by `node`, and everything that sees its memory knows."""
     root = target if target._base is None else target._base
-    if root._node is None:
-        register_plain_views(root, target)
     before, old = root._node, target._node
     root._node = node if root is target else copy_slices(root, target, node)
     if before is not None and before.node.notes is not None:
         keep_retaining(root, before)
-    views = [view for view in [reference() for reference in cell[1:]] if view is not None]
-    for view in views if root is target else [*views, target]:
-        if view._base is root and is_differentiable(root, view):
+    for view in [reference() for reference in cell[1:]]:
+        if view is not None and view._base is root and is_differentiable(root, view):
             before = old if view is target else view._node
             view._node = view_of_base(root, view)
             if before is not None and before.node.notes is not None:
@@ -36,37 +40,6 @@ def rebase(target: Tensor, node: Any, cell: list) -> None:
 def is_differentiable(root: Tensor, view: Tensor) -> bool:
     """Does the gradient flow through the view? Not if it reads the memory as another dtype."""
     return view._kind.dtype.to_real() is root._kind.dtype.to_real()
-
-
-def register_plain_views(root: Tensor, target: Tensor) -> None:
-    """Put the views of memory that had no history into its cell, now that it gets one.
-
-    Views of plain memory: keeping a weak reference to each would cost every indexing and reshaping a
-    quarter of its time, for the sake of writes that hardly happen. So they are looked for when one does.
-    Who looks at the memory holds its cell: the number of holders says whether there is anybody beside
-    those that are known, and only then does the collector, which knows them all, search: a millisecond
-    for each 100,000 objects in the program, once for each piece of memory that gets a history.
-    """
-    cell = root._cell
-    known = {id(view): view for view in (make() for make in cell[1:]) if view is not None}
-    if root is not target and id(target) not in known:
-        known[id(target)] = target
-    cell[1:] = [weakref.ref(view) for view in known.values()]
-    known[id(root)] = root
-    if sys.getrefcount(cell) - HOLDERS <= len(known):
-        return
-    frozen = gc.get_freeze_count() > 0  # the collector does not search what gc.freeze() put aside
-    if frozen:
-        gc.unfreeze()
-    for holder in gc.get_referrers(cell):
-        if isinstance(holder, Tensor) and holder._base is root and id(holder) not in known:
-            cell.append(weakref.ref(holder))
-    if frozen:
-        gc.freeze()
-
-
-HOLDERS = 4
-"""References to a cell that `register_plain_views` and its callers hold; a test guards it."""
 
 
 def keep_retaining(tensor: Tensor, before: Any) -> None:

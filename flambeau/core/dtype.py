@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -387,11 +388,13 @@ class _State:
 
     kind: The kind of what factories make when nothing is said, where that is the same in all
         threads: until a thread sets a default device, and then None.
+    dependents: Called when the default changes, to forget what was made for the one before.
     """
 
-    __slots__ = ("default", "default_complex", "kind", "one_device")
+    __slots__ = ("default", "default_complex", "dependents", "kind", "one_device")
 
     def __init__(self) -> None:
+        self.dependents: list[Callable[[], None]] = []
         self.default = float32
         self.default_complex = complex64
         self.kind: Any = None
@@ -451,6 +454,8 @@ def set_default_dtype(d: dtype, /) -> None:
             f"such as torch.float64"
         )
     state.default, state.default_complex, state.kind = d, d.to_complex(), None
+    for forget in state.dependents:
+        forget()
 
 
 # -- Limits ----------------------------------------------------------------------------------------

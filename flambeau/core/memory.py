@@ -17,20 +17,23 @@ class _Holder:
 
     __slots__ = ("__array_interface__", "array")
 
-    def __init__(self, array: np.ndarray):
+    def __init__(self, array: np.ndarray, writable: bool):
         self.array, self.__array_interface__ = array, array.__array_interface__
         if array.dtype.isbuiltin == 2:  # a package's own type, whose name NumPy cannot read
             self.__array_interface__ |= {"typestr": f"|V{array.itemsize}", "descr": None}
+        if writable:
+            self.__array_interface__["data"] = address(array), False
 
 
-def foreign(array: np.ndarray) -> np.ndarray:
+def foreign(array: np.ndarray, writable: bool = False) -> np.ndarray:
     """A plain array on another's memory, which counts as the owner of what is seen through it.
 
-    Without it the storage of a tensor made from ``array[2:]`` would be all of ``array``'s memory.
+    Without it the storage of a tensor made from ``array[2:]`` would be all of ``array``'s memory. With
+    `writable` it may be written to even if `array` does not say so.
     """
     if not array.size:
         return array.view(np.ndarray)
-    held = np.asarray(_Holder(array))
+    held = np.asarray(_Holder(array, writable))
     return held if held.dtype == array.dtype else held.view(array.dtype)
 
 
@@ -94,3 +97,11 @@ def at(
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
     return np.ndarray(tuple(shape), dtype, room, 0, steps)
+
+
+def keep_alive(x: Any, memo: dict) -> None:
+    """Let what deepcopy's `memo` knows by its id live as long as `memo`, or another object gets that id.
+
+    The copy module does the same, but only for what is copied by a call of it.
+    """
+    memo.setdefault(id(memo), []).append(x)

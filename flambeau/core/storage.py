@@ -11,7 +11,7 @@ import numpy as np
 from .device import CPU, resolve
 from .device import device as Device
 from .dtype import CONVERSIONS, DTYPES, dtype, state
-from .memory import address, memory_of, owner
+from .memory import address, keep_alive, memory_of, owner
 
 _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 """Storages that somebody holds, by their memory's owner: equal memory gives one object."""
@@ -155,6 +155,7 @@ class UntypedStorage:
         made = memo.get(id(self))
         if made is None:
             made = memo[id(self)] = self.clone()
+            keep_alive(self, memo)
         return made
 
     def __copy__(self) -> UntypedStorage:

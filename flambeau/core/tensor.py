@@ -5,8 +5,8 @@ Slots of a tensor:
     _kind:  what it shares with all tensors of its dtype and device (see kind.py).
     _node:  how it was made, for backward: None, a Leaf, a Node or a Port (see autograd/node.py).
     _cell:  ``[version, *weak references to views]``, one list for all tensors on the same memory.
-            In-place writes count the version up; backward compares it with what it saved. Views of
-            memory without history are not in it: see "Views of plain memory" in dispatch/write.py.
+            In-place writes count the version up; backward compares it with what it saved. The views are
+            those with a `_base`: see "Views of plain memory" in autograd/history.py.
     _base:  the tensor this one is a differentiable view of, or None.
     _grad:  what ``.grad`` gives; unset until there is one.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from .memory import address, extent, owner
 from .size import Size
 
 _size = tuple.__new__
+_reference = weakref.ref
 _kinds = {
     (item.numpy, "cpu"): kind_of(item, CPU) for item in DTYPES.values() if not item.is_extension
 }
@@ -402,19 +404,51 @@ def wrap(array: Any, kind: Kind) -> Tensor:
 
 
 def wrap_view(array: Any, of: Tensor) -> Tensor:
-    """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one."""
+    """A tensor on `array`, a view of the memory of `of`; differentiation sees it as one.
+
+    Modules call it as ``handle.wrap_view``: machine code takes its place (kernels/runtime/view_constructor.py).
+    """
     cell, base = of._cell, of._base
     result = make(array, of._kind, None, cell, of if base is None else base)
-    if of._node is not None or len(cell) > 1:
-        register(result, cell)
+    cell.append(_reference(result))
+    if len(cell) >= PRUNED:
+        shorten(cell)
     return result
 
 
 def register(view: Tensor, cell: list) -> None:
-    """Remember a view of memory that has history, so that a recorded write can rewrite its own."""
-    cell.append(weakref.ref(view))
-    if len(cell) > 64:
+    """Remember a view, so that a recorded write into its memory can rewrite its history."""
+    cell.append(_reference(view))
+    if len(cell) >= PRUNED:
+        shorten(cell)
+
+
+PRUNED = 64
+"""From this length on, a cell is pruned whenever its length is a power of two: each view pays for two
+looks at most, however many are alive."""
+
+_pruning = allocate_lock()
+
+
+def shorten(cell: list) -> None:
+    """Prune a long cell where it is time for it."""
+    size = len(cell)
+    if not size & (size - 1):
         prune(cell)
+
+
+def prune(cell: list) -> None:
+    """Forget views that are gone. What other threads append meanwhile stays."""
+    if not _pruning.acquire(False):  # nor does a finalizer that runs meanwhile wait for itself
+        return
+    try:
+        seen = len(cell)
+        cell[1:seen] = [view for view in cell[1:seen] if view() is not None]
+    finally:
+        _pruning.release()
+
+
+kernels.makes_views(globals(), "wrap_view", Tensor, PRUNED, prune)
 
 
 class_hooks: list[Callable[[type], None]] = []
@@ -439,13 +473,6 @@ def become(tensor: Tensor, cls: type) -> Any:
         _met.add(cls)
     tensor.__class__ = cls
     return tensor
-
-
-def prune(cell: list) -> None:
-    """Forget views that are gone, when they have become the larger part."""
-    alive = [view for view in cell[1:] if view() is not None]
-    if 2 * len(alive) < len(cell):
-        cell[1:] = alive
 
 
 def wrap_numpy(array: np.ndarray) -> Tensor:

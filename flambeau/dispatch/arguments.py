@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from .._source import Source
 
 REQUIRED = object()
 """The default of an argument that has none."""
@@ -34,4 +36,16 @@ def arguments(function: Callable) -> dict[str, Any]:
     first = code.co_argcount - len(defaults)
     found.update(zip(names[first : code.co_argcount], defaults))
     found.update(function.__kwdefaults__ or {})  # type: ignore[attr-defined]
+    return found
+
+
+def written(defaults: Mapping[str, Any], source: Source) -> list[str]:
+    """Arguments as they stand in a written function's signature; its scope gets their defaults."""
+    found = []
+    for name, default in defaults.items():
+        if default is REQUIRED:
+            found.append(name)
+        else:
+            source.scope[f"default_{name}"] = default
+            found.append(f"{name}=default_{name}")
     return found

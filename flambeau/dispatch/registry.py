@@ -11,7 +11,7 @@ from typing import Any
 from ..core.handler import is_overridden
 from ..core.tensor import Tensor
 from .out import with_out
-from .torch_function import gates, override
+from .torch_function import guards, override
 
 __all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
 
@@ -27,7 +27,7 @@ NAMESPACES: dict[str, dict[str, Callable]] = {
 }
 """Public functions: namespace, then name."""
 
-gates.namespaces = NAMESPACES
+guards.namespaces = NAMESPACES
 
 
 def public(
@@ -51,12 +51,12 @@ def public(
             function = with_out(function, (places or (function.__name__,))[0], tensors)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
+            function = guards.register(name, function)
             NAMESPACES[where or namespace][name] = function
-            gates.admit(name, function)
         names = function.__name__ if method is True else method or ""
         for name in names.split():
             setattr(Tensor, name, function)
-            gates.admit_method(name, function)
+            guards.register_method(name, function)
         return function
 
     return register
@@ -68,7 +68,7 @@ def method(*names: str) -> Callable:
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
-            gates.admit_method(name, function)
+            guards.register_method(name, function)
         return function
 
     return register

@@ -1,25 +1,42 @@
 """``__torch_function__``: classes that handle torch's functions themselves.
 
-Note: gates. Asking at every call whether an operand wants to handle it would cost each small call a
-tenth of its time, and almost no program has such operands. So nothing asks for long, until there is
-something to ask: a tensor of a subclass, a `TorchFunctionMode`, another object whose class defines
-``__torch_function__``, or the import of `overrides`. From then on every public function and every
-method of Tensor has another code object (``function.__code__``), which asks first and then calls
-the original. The function objects stay the same, so ``func is torch.add`` holds wherever `torch.add`
-was imported to. `gates.close` does this, once.
+Note: guards. A function that may be overridden has a guard, which asks modes and operands before it
+runs. Asking at every call would cost small calls a tenth of their time, and almost no program has
+such operands. So guards are off until there is something to ask: a tensor of a subclass, a
+`TorchFunctionMode`, another object whose class defines ``__torch_function__``, or the import of
+`overrides`. Then `guards.enable` turns all of them on, for good.
 
 Tensors of subclasses and modes are noticed when they are made. Of other objects nothing is known
 before a function meets one: formulas notice it where their fast path fails, and every other
-public function asks during its first calls (`Gate.wait`).
+public function asks during its first calls (`Guard.first_calls`).
+
+Note: exchanged code. A guard is put into its function: ``function.__code__`` is exchanged for a code
+that asks, and exchanged back. The function object stays the same, so ``func is torch.add`` holds wherever
+`torch.add` was imported to, and a function without a guard costs what it cost. Anything around
+functions would cost every call something: at 16 elements, in ns, on CPython 3.11,
+
+    |                          | x + y | x[0] | sum | relu | softmax | zeros |
+    | the call as it is        |   420 |  340 | 520 |  395 |     640 |   580 |
+    | wrapper of *args         |  +160 | +177 |+155 | +167 |    +168 |  +112 |
+    | wrapper of its signature |   +28 |  +31 | +55 |  +31 |     +42 | +2400 |
+    | a builtin that calls it  |   +41 |  +50 | +33 |  +51 |     +56 |   +32 |
+    | an `if` in its source    |    +7 |   +6 |  +3 |  +15 |     +16 |    +3 |
+
+where the last would be a line in each of a thousand functions. Exchanging uses attributes that Python documents
+as writable: ``__code__``, by a code of as many free variables, ``__kwdefaults__`` and ``__wrapped__``.
+`_is_exchangeable` tries it before the first function is published. Where it does not work, or an audit hook
+forbids it, functions are published inside of a wrapper, at the price above.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import update_wrapper
 from types import CodeType, FunctionType
 from typing import Any
 
+from .._source import Source
 from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
@@ -36,7 +53,8 @@ def override(function: Callable, operands: Iterable[Any], args: tuple, kwargs: d
 
 def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) -> Any:
     """The same for operands that were found to handle functions."""
-    gates.close()
+    guards.enable()
+    function = guards.published(function)
     types = tuple(type(item) for item in found)
     if state.modes:
         result = _ask_mode(function, types, args, kwargs)
@@ -73,14 +91,14 @@ def _ask_mode(function: Callable, types: tuple, args: tuple, kwargs: dict) -> An
 
 def full_name(function: Any) -> str:
     """A function's name for messages: "torch.add", "torch.Tensor.add"."""
-    known = gates.names().get(function)
+    known = guards.names().get(function)
     return known or str(getattr(function, "__name__", function))
 
 
-# ------------------------------------------------------------------------------------- the gates
+# ------------------------------------------------------------------------------------- whom to ask
 
 # What a subclass's operators are reported as: PyTorch's operators are these methods.
-_REPORTED = {
+_OPERATOR_METHODS = {
     **{f"__{name}__": name for name in ("add", "sub", "mul", "matmul", "neg", "abs")},
     **{f"__{name}__": name for name in ("lt", "le", "gt", "ge")},
     **{f"__i{name}__": f"{name}_" for name in ("add", "sub", "mul")},
@@ -92,7 +110,7 @@ _REPORTED = {
     "__imod__": "remainder_",
     "__pos__": "positive",
 }
-_NOT_GATED = frozenset(
+_UNGUARDED_METHODS = frozenset(
     (
         *("__new__", "__init__", "__init_subclass__", "__subclasshook__", "__hash__"),
         *("__iter__", "__dir__", "__class_getitem__", "__getattr__", "__setattr__"),
@@ -101,106 +119,113 @@ _NOT_GATED = frozenset(
 )
 """Methods that no class handles: they concern the object, or are made of methods that it handles."""
 
-_MODES_ONLY = frozenset(
+_FACTORIES = frozenset(
     (
-        *("tensor", "as_tensor", "asarray", "from_numpy", "from_dlpack", "frombuffer"),
-        *("scalar_tensor", "empty", "zeros", "ones", "full", "eye", "arange", "range"),
-        *("linspace", "logspace", "rand", "randn", "randint", "randperm", "tril_indices"),
-        *("triu_indices",),
+        *(
+            "tensor",
+            "as_tensor",
+            "asarray",
+            "scalar_tensor",
+            "empty",
+            "empty_strided",
+            "empty_permuted",
+        ),
+        *(
+            "zeros",
+            "ones",
+            "full",
+            "eye",
+            "arange",
+            "range",
+            "linspace",
+            "logspace",
+            "rand",
+            "randn",
+        ),
+        *(
+            "randint",
+            "randperm",
+            "tril_indices",
+            "triu_indices",
+            "bartlett_window",
+            "blackman_window",
+        ),
+        *("hamming_window", "hann_window", "kaiser_window"),
     )
 )
-"""Functions that make tensors of what they are given; modes see them, classes do not."""
+"""Functions without operands, which modes see and classes do not.
+
+No signature tells: `tensor` takes a tensor too, and asks nobody; `normal` takes none, or asks them.
+"""
 
 _UNSEEN = frozenset(
     (
-        *("is_tensor", "is_storage", "is_grad_enabled", "can_cast", "promote_types"),
         *("manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state"),
+        *("from_numpy", "frombuffer", "from_dlpack", "broadcast_shapes"),
     )
 )
-"""Functions that are no operations."""
+"""Functions that modes do not see either, as in PyTorch."""
 
 
-GATE_FILE = "<flambeau gate>"
-_SOURCE = """
+_SOURCE = """\
 def outer({cells}):
-    def asking(*args, gate_, **kwargs):
+    def always(*args, guard_, **kwargs):
         if 0: ({cells})
-        if not kwargs and not gate_.modes:
-            plain = gate_.plain
+        if not kwargs and not guard_.modes:
+            plain = guard_.plain
             for value in args:
                 if value.__class__ not in plain:
                     break
             else:
-                return gate_.original(*args)
-        return gate_.ask(args, kwargs)
+                return guard_.original(*args)
+        return guard_.ask(args, kwargs)
 
-    def waiting(*args, gate_, **kwargs):
+    def at_first(*args, guard_, **kwargs):
         if 0: ({cells})
-        return gate_.first_calls(args, kwargs)
+        return guard_.first_calls(args, kwargs)
 
-    return asking.__code__, waiting.__code__
+    return always.__code__, at_first.__code__
 """
 _codes: dict[int, tuple[CodeType, CodeType]] = {}
 
 
-def _gate_codes(cells: int) -> tuple[CodeType, CodeType]:
-    """The codes of gated functions that had so many cells; they have as many, and use none.
+def _guard_codes(cells: int) -> tuple[CodeType, CodeType]:
+    """The codes of guards of functions with so many cells.
 
-    The gate is the default value of an argument that no caller gives.
+    A function's code must have as many free variables as it has cells. They are named and not used;
+    to add them with `CodeType.replace` alone would leave them unset, which debuggers of Python 3.11 die of.
+    The guard is the default value of an argument that no caller gives.
     """
     codes = _codes.get(cells)
     if codes is None:
-        names = "".join(f"cell{i}, " for i in range(cells))
-        scope: dict[str, Any] = {}
-        exec(compile(_SOURCE.format(cells=names), GATE_FILE, "exec"), scope)
-        codes = _codes[cells] = scope["outer"](*range(cells))
+        source = Source("__torch_function__ guard")
+        source(_SOURCE.format(cells="".join(f"cell{i}, " for i in range(cells))))
+        codes = _codes[cells] = source.function("outer")(*range(cells))
     return codes
 
 
-class Gate:
-    """One function, its own code, and whom it asks first.
+class Guard:
+    """One public function, and who is asked before it runs.
 
     Attributes:
-        function: The public function.
-        original: Another function with the code, defaults and cells that it came with.
+        published: What users find.
+        original: The function without guard.
         reported: What handlers are told is being called.
-        asks_classes: Whether operands' classes are asked, and not modes only.
-        left: After how many calls it stops to wait.
+        modes_only: Are modes asked, and operands' classes not?
     """
 
-    __slots__ = ("asks_classes", "function", "left", "original", "reported")
+    __slots__ = ("modes_only", "original", "published", "reported")
 
-    plain, modes = PLAIN, entered  # the gate codes run in other modules and see only their gate
+    original: Callable
+    published: Any
 
-    def __init__(self, function: FunctionType, reported: Any, asks_classes: bool = True):
-        self.function, self.reported, self.asks_classes = function, reported, asks_classes
-        code, defaults = function.__code__, function.__kwdefaults__
-        name, cells = function.__name__, function.__closure__
-        original = FunctionType(code, function.__globals__, name, function.__defaults__, cells)
-        original.__kwdefaults__ = defaults
-        self.original: Callable = original
-        self.left = 16
-        function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
-        function.__kwdefaults__ = {**(defaults or {}), "gate_": self}
-
-    def close(self) -> None:
-        """From now on the function asks at every call."""
-        cells = len(self.function.__code__.co_freevars)
-        self.function.__code__ = _gate_codes(cells)[0]
-
-    def wait(self) -> None:
-        """Ask during the first calls only."""
-        cells = len(self.function.__code__.co_freevars)
-        self.function.__code__ = _gate_codes(cells)[1]
-
-    def first_calls(self, args: tuple, kwargs: dict) -> Any:
-        self.left -= 1
-        if self.left < 1 and not gates.closed:
-            self.function.__code__ = self.original.__code__
-        return self.ask(args, kwargs)
+    def __init__(self, reported: Any, modes_only: bool):
+        self.reported = self.published if reported is None else reported
+        self.modes_only = modes_only
 
     def ask(self, args: tuple, kwargs: dict) -> Any:
-        if not self.asks_classes:
+        """Give the call to the mode or operand that handles it, or to the function."""
+        if self.modes_only:
             if state.modes:
                 return dispatch(self.reported, [], args, kwargs)
             with DisableTorchFunctionSubclass():
@@ -210,65 +235,183 @@ class Gate:
             return dispatch(self.reported, found, args, kwargs)
         return self.original(*args, **kwargs)
 
+    def ask_always(self) -> None:
+        """From now on ask at every call."""
 
-class Gates:
-    """All gates. They are open (nobody asks) until `close` is first called.
+    def ask_at_first(self) -> None:
+        """Ask during the first calls only, unless guards are turned on meanwhile."""
+
+
+class ExchangedGuard(Guard):
+    """The function has the guard's code.
 
     Attributes:
-        namespaces: The registry's public functions.
-        closed: Are the functions asking?
-        table: The gate of each function that is or was gated, by the function's id.
+        remaining: After how many calls it gets its own back, while guards are off.
     """
 
-    def __init__(self) -> None:
+    __slots__ = ("remaining",)
+
+    plain, modes = PLAIN, entered  # the codes run in other modules and see only their guard
+
+    def __init__(self, function: FunctionType, reported: Any = None, modes_only: bool = False):
+        self.published = function
+        super().__init__(reported, modes_only)
+        self.remaining = 16
+        code, cells, name = function.__code__, function.__closure__, function.__name__
+        original = FunctionType(code, function.__globals__, name, function.__defaults__, cells)
+        original.__kwdefaults__ = function.__kwdefaults__
+        original.__dict__.update(function.__dict__)
+        self.original: FunctionType = original
+        function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
+
+    def ask_always(self) -> None:
+        self._exchange(0)
+
+    def ask_at_first(self) -> None:
+        self._exchange(1)
+
+    def _exchange(self, which: int) -> None:
+        function = self.published
+        code = _guard_codes(len(function.__closure__ or ()))[which]
+        function.__kwdefaults__ = {**(self.original.__kwdefaults__ or {}), "guard_": self}
+        function.__code__ = code.replace(co_name=function.__name__)  # after what it needs
+
+    def restore(self) -> None:
+        self.published.__code__ = self.original.__code__
+        self.published.__kwdefaults__ = self.original.__kwdefaults__
+
+    def first_calls(self, args: tuple, kwargs: dict) -> Any:
+        self.remaining -= 1
+        if self.remaining < 1 and not guards.enabled:
+            self.restore()
+        return self.ask(args, kwargs)
+
+
+class WrapperGuard(Guard):
+    """Users find a wrapper of the function, which asks at every call, whether guards are on or off."""
+
+    __slots__ = ()
+
+    def __init__(self, function: FunctionType, reported: Any = None, modes_only: bool = False):
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return self.ask(args, kwargs)
+
+        name = function.__name__
+        code = guarded.__code__.replace(co_name=name)  # what tracebacks show
+        wrapper = FunctionType(code, globals(), name, None, guarded.__closure__)
+        self.original, self.published = function, update_wrapper(wrapper, function)
+        super().__init__(reported, modes_only)
+
+
+def _is_exchangeable() -> bool:
+    """Does a function whose code is exchanged, and exchanged back, do what `ExchangedGuard` expects?"""
+    held = 4
+
+    def function(x: int, y: int = 2, *, z: int = 3) -> tuple:
+        return x, y, z, held
+
+    results = []
+    try:
+        guard = ExchangedGuard(function)  # type: ignore[arg-type]
+        for change in (guard.ask_always, guard.ask_at_first, guard.restore):
+            change()
+            results += [function(1), function(1, z=5)]
+    except Exception:  # whatever the interpreter, or an audit hook, has against it
+        return False
+    return results == 3 * [(1, 2, 3, 4), (1, 2, 5, 4)] and guard.remaining == 14
+
+
+class Guards:
+    """All guards. They are off (nobody asks) until `enable` is first called.
+
+    Attributes:
+        kind: How functions are guarded.
+        namespaces: The registry's public functions.
+        enabled: Do the functions ask at every call?
+        table: The guard of each function that has or had one, by the id of the function, and of what
+            is published for it.
+    """
+
+    def __init__(self, kind: type[Guard]) -> None:
+        self.kind = kind
         self.namespaces: dict[str, dict[str, Any]] = {}
-        self.closed = False
-        self.table: dict[int, Gate] = {}
+        self.enabled = False
+        self.table: dict[int, Guard] = {}
         self._names: dict[Any, str] = {}
 
-    def close(self) -> None:
+    def enable(self) -> None:
         """From now on all functions ask."""
-        if self.closed:
+        if self.enabled:
             return
-        self.closed = True
+        self.enabled = True
         for name, item in list(Tensor.__dict__.items()):
-            self.admit_method(name, item)
+            self.register_method(name, item)
         for functions in self.namespaces.values():
             for name, function in functions.items():
-                self.admit(name, function)
+                self.register(name, function)
 
-    def admit(self, name: str, function: Any) -> None:
-        """Gate a public function; what is no formula waits where gates are open."""
+    def register(self, name: str, function: Any) -> Any:
+        """Guard a public function; returns what is to be published.
+
+        While guards are off, formulas have none: they look at operands that they do not know anyway.
+        """
         self._names = {}
-        if name not in _UNSEEN and (self.closed or not hasattr(function, "operation")):
-            self._gate(function, function, name not in _MODES_ONLY)
+        if name in _UNSEEN:
+            return function
+        if self.enabled or self.kind is WrapperGuard or not hasattr(function, "operation"):
+            return self._guard(function, modes_only=name in _FACTORIES)
+        return function
 
-    def admit_method(self, name: str, item: Any) -> None:
-        """Gate a method or property of Tensor, if gates are closed."""
+    def register_method(self, name: str, item: Any) -> None:
+        """Guard a method or property of Tensor, if guards are on."""
         private = name.startswith("_") and not name.endswith("__")
-        if not self.closed or private or name in _NOT_GATED:
+        if not self.enabled or private or name in _UNGUARDED_METHODS:
             return
         if isinstance(item, property):
-            self._gate(item.fget, item.__get__)
-            self._gate(item.fset, item.__set__)
+            self._guard_property(name, item)
         elif isinstance(item, FunctionType):
             if (
                 item.__name__ not in Tensor.__dict__
                 and item.__name__ not in self.namespaces["torch"]
             ):
                 item.__name__ = item.__qualname__ = name  # handlers look at func.__name__
-            self._gate(item, getattr(Tensor, _REPORTED.get(name, name), item))
+            reported = getattr(Tensor, _OPERATOR_METHODS.get(name, name), item)
+            published = self._guard(item, reported)
+            if published is not item:
+                setattr(Tensor, name, published)
 
-    def _gate(self, function: Any, reported: Any, asks_classes: bool = True) -> None:
-        if not isinstance(function, FunctionType):
+    def _guard_property(self, name: str, item: property) -> None:
+        fget, fset = self._guard(item.fget, item.__get__), self._guard(item.fset, item.__set__)
+        if fget is item.fget and fset is item.fset:
             return
-        gate = self.table.get(id(function))
-        if gate is None:
-            gate = self.table[id(function)] = Gate(function, reported, asks_classes)
-        if self.closed:
-            gate.close()
-        elif asks_classes:
-            gate.wait()
+        item = property(fget, fset, item.fdel, item.__doc__)
+        setattr(Tensor, name, item)
+        for function, reported in ((fget, item.__get__), (fset, item.__set__)):
+            if id(function) in self.table:
+                self.table[id(function)].reported = reported
+
+    def _guard(self, function: Any, reported: Any = None, modes_only: bool = False) -> Any:
+        """Guard a function, if it is Python's; returns what is to be published."""
+        if not isinstance(function, FunctionType):
+            return function
+        guard = self.table.get(id(function))
+        if guard is None:
+            guard = self.kind(function, reported, modes_only)  # type: ignore[call-arg,arg-type]
+            self.table[id(function)] = self.table[id(guard.published)] = guard
+        if self.enabled:
+            guard.ask_always()
+        elif not modes_only:
+            guard.ask_at_first()
+        return guard.published
+
+    def published(self, function: Any) -> Any:
+        """What users find of a function."""
+        guard = self.table.get(id(function))
+        return function if guard is None else guard.published
+
+    def overridable(self) -> set[Callable]:
+        """The functions, methods, getters and setters that classes can handle."""
+        return {guard.published for guard in self.table.values() if not guard.modes_only}
 
     def names(self) -> dict[Any, str]:
         """The full name of every function, method and property: "torch.add", "torch.Tensor.T.__get__"."""
@@ -287,18 +430,18 @@ class Gates:
         return self._names
 
 
-gates = Gates()
+guards = Guards(ExchangedGuard if _is_exchangeable() else WrapperGuard)
 
 
-def meet(cls: type) -> None:
+def on_subclass(cls: type) -> None:
     """Called with each subclass of Tensor that tensors are made of, when the first one is."""
     if handles(cls):
-        gates.close()
+        guards.enable()
     else:
         PLAIN.add(cls)
 
 
-class_hooks.append(meet)
+class_hooks.append(on_subclass)
 
 
 # ------------------------------------------------------------------------ what subclasses inherit

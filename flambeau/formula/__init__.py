@@ -1,5 +1,5 @@
 """The expression language: primitives, tracing, differentiation, simplification, NumPy evaluation."""
 
-from . import derivative, simplification
+from . import simplification
 
-__all__ = ["derivative", "simplification"]
+__all__ = ["simplification"]

@@ -6,13 +6,15 @@ as nobody needs them.
 
 from __future__ import annotations
 
-import linecache
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from .._source import Source
+from . import primitive as p
 from .expression import (
     CONSTANT,
     INPUT,
@@ -21,17 +23,21 @@ from .expression import (
     POSITION,
     Domain,
     Expression,
+    Primitive,
     order,
     rebuild,
 )
 from .program import Program
 
 
-def expand(roots: Sequence[Expression], keep: Container[str] = ()) -> list[Expression]:
-    """`roots` without primitives that are themselves expressions of others, but for those in `keep`."""
+def expand(
+    roots: Sequence[Expression], keep: Callable[[Primitive], bool] | None = None
+) -> list[Expression]:
+    """`roots` without primitives that are themselves expressions of others, but for those to keep."""
 
     def expands(item: Expression) -> bool:
-        return item.primitive.expansion is not None and item.primitive.name not in keep
+        kind = item.primitive
+        return kind.expansion is not None and not (keep and keep(kind))
 
     roots = list(roots)
     while any(map(expands, order(roots))):
@@ -59,6 +65,39 @@ def compile_program(
     return _Writer(program, xp, dtype).function(
         f"{name}_kernel", program.rowwise if rows is None else rows
     )
+
+
+def silently(function: Callable) -> Callable:
+    """The function without NumPy's warnings: machine code gives none either."""
+
+    def quiet(*given: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*given)
+
+    return quiet
+
+
+def writing(making: Callable, count: int) -> Callable:
+    """A function that writes what `making` makes into its first arguments, one for each result."""
+
+    def written(*given: Any) -> Any:
+        targets = given[:count]
+        values = making(*given[count:])
+        for target, value in zip(targets, values if count > 1 else (values,)):
+            np.copyto(target, value, casting="unsafe")
+        return targets if count > 1 else targets[0]
+
+    return written
+
+
+def dropping(keeping: Callable) -> Callable:
+    """A function whose result loses the axes, its last argument, that `keeping` leaves with size 1."""
+
+    def dropped(*given: Any) -> Any:
+        value, axes = keeping(*given), given[-1]
+        return value.reshape(()) if axes is None else value.squeeze(axes)
+
+    return dropped
 
 
 class _Writer:
@@ -94,14 +133,10 @@ class _Writer:
         if self.reuses:
             body, results = self.lifting_scalars(body, results)
         result = results[0] if len(results) == 1 else f"({', '.join(results)},)"
-        source = "\n    ".join(
-            [f"def {name}({', '.join(arguments)}):", *body, f"return {result}\n"]
-        )
-        filename = f"<flambeau {name} {id(self)}>"
-        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        exec(compile(source, filename, "exec"), self.scope)
-        made: Callable = self.scope[name]  # type: ignore[assignment]
-        return made
+        source = Source(name, **self.scope)
+        with source.block(f"def {name}({', '.join(arguments)}):"):
+            source("\n".join([*body, f"return {result}"]))
+        return source.function(name)
 
     def is_one_call(self) -> bool:
         """Is the program nothing but one array function of its inputs, in their order?"""
@@ -110,7 +145,7 @@ class _Writer:
             len(self.roots) == 1
             and not root.primitive.reduces
             and bool(root.args)
-            and root.primitive.name not in ("real", "imag", "make_complex", "held")
+            and root.primitive not in (p.real, p.imag, p.make_complex, p.held)
             and len(root.args) == len(self.program.inputs)
             and all(a is b for a, b in zip(root.args, self.program.inputs))
         )
@@ -133,7 +168,7 @@ class _Writer:
         elif kind is POSITION:
             self.support[item] = self.everything
             self.define(item, f"{self.bind('row_position', row_position)}({self.widest()}, axes)")
-        elif kind.name == "held":
+        elif kind is p.held:
             self.names[item] = self.names[item.args[0]]
             if item.args[0] in self.kept or item in self.last_use:
                 self.last_use[item.args[0]] = self.last_use.get(item, item)
@@ -147,10 +182,12 @@ class _Writer:
 
     def call(self, item: Expression) -> str:
         kind, args = item.primitive, [self.names[arg] for arg in item.args]
-        if kind.name in ("real", "imag"):
+        if not self.support[item] and not kind.reduces:
+            return self.number(item)
+        if kind in (p.real, p.imag):
             self.fresh.discard(item)
             return f"{args[0]}.{kind.name}"
-        if kind.name == "make_complex":
+        if kind is p.make_complex:
             return f"{self.bind('join', self.join)}({args[0]}, {args[1]})"
         function = self.bind(kind.name, self.lookup(kind.value))
         if kind.reduces:
@@ -158,9 +195,26 @@ class _Writer:
         target = self.reusable(item)
         return f"{function}({', '.join(args)}{f', out={target}' if target else ''})"
 
+    def number(self, item: Expression) -> str:
+        """What depends on parameters and lengths alone, as a Python number.
+
+        NumPy's own scalars would decide the dtype of an array that they meet: float64 for float32's.
+        """
+        kind = item.primitive
+        args = [
+            self.bind("n", self.plain(arg.value)) if arg.primitive is CONSTANT else self.names[arg]
+            for arg in item.args
+        ]
+        if kind in (p.real, p.imag):
+            return f"{args[0]}.{kind.name}"
+        if kind is p.make_complex:
+            return f"complex({args[0]}, {args[1]})"
+        function = self.bind(kind.name, self.lookup(kind.value))
+        return f"{function}({', '.join(args)}).item()"
+
     def reusable(self, item: Expression) -> str | None:
         """A temporary of the result's shape and dtype that nobody reads after this."""
-        if item.primitive.name in ("where", "angle") or self.support[item] != self.everything:
+        if not item.primitive.writes or self.support[item] != self.everything:
             return None
         for arg in item.args:
             if (
@@ -171,7 +225,7 @@ class _Writer:
                 and self.last_use.get(arg) is item
                 and arg.domain == item.domain
                 and self.support[arg] == self.everything
-                and arg.primitive.name not in ("real", "imag")
+                and arg.primitive not in (p.real, p.imag)
             ):
                 self.reuses = True
                 return self.names[arg]
@@ -189,8 +243,8 @@ class _Writer:
 
     def sum_dtype(self, item: Expression) -> str:
         """int64 where integers or bools are added, the array's own otherwise."""
-        adds = item.primitive.name in ("sum", "prod") and item.domain <= Domain.INT
-        return self.bind("int64", self.xp.int64) if adds else "None"
+        counts = item.primitive.counts and item.domain <= Domain.INT
+        return self.bind("int64", self.xp.int64) if counts else "None"
 
     def bind(self, name: str, value: object) -> str:
         """`value` under a name of the function's scope that no argument hides."""
@@ -207,6 +261,11 @@ class _Writer:
         if dtype.kind == "b":
             return value
         return self.xp.asarray(value, dtype)
+
+    def plain(self, value: object) -> object:
+        """A constant as the Python number that has the precision of all others."""
+        keeps = isinstance(value, (bool, complex)) or self.dtype.kind not in "fc"
+        return value if keeps else float(value)  # type: ignore[arg-type]
 
     def lookup(self, path: str | Callable | None) -> object:
         if callable(path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 
@@ -23,31 +23,61 @@ class Domain(enum.IntEnum):
 
 
 class Primitive:
-    """A function that expressions are made of.
+    """A function that expressions are made of. What anybody needs to know of one stands here.
 
     value: the array function that computes it (a NumPy name such as ``"add"``, or a function of
         `numeric`), or None where `expansion` writes it in other primitives.
+    expansion: from the arguments to an expression of other primitives.
     domain: from the arguments' domains to the result's.
     derivative: ``(g, out, *args)`` to what each argument receives (None: nothing flows there).
-    reduces: one value a row; the array function then takes ``axis`` and ``keepdims``.
+    joins, start: of one that reduces a row to one value, the primitive of two arguments that joins
+        its elements, and its value where there are none. The array function takes ``axis`` and ``keepdims``.
+    counts: integers and bools are joined as int64.
+    bools: it has a meaning for bools, which are no numbers to it.
     quiet: never raises a floating-point flag.
+    writes: the array function takes ``out``.
+    costly: takes longer than reading its value from memory.
+    many_steps: its expansion rounds so often that float32 is better computed in float64.
+    infix: the operator that stands for it in text.
+    rules: what simplifies an expression of it while that is built (`simplification`).
+    lowering: how a compiler writes it, set by the compiler; None where it cannot.
     """
 
-    __slots__ = ("derivative", "domain", "expansion", "name", "quiet", "reduces", "rules", "value")
+    __slots__ = (
+        *("bools", "costly", "counts", "derivative", "domain", "expansion", "infix", "joins"),
+        *("lowering", "many_steps", "name", "quiet", "rules", "start", "value", "writes"),
+    )
 
     def __init__(
         self,
         name: str,
         value: str | Callable | None,
         domain: Callable[..., Domain],
-        reduces: bool = False,
+        *,
+        derivative: Callable | None = None,
+        expansion: Callable | None = None,
+        joins: Primitive | None = None,
+        start: float = 0,
+        counts: bool = False,
+        bools: bool = False,
         quiet: bool = False,
+        writes: bool = True,
+        costly: bool = False,
+        many_steps: bool = False,
+        infix: str = "",
     ):
         self.name, self.value, self.domain = name, value, domain
-        self.reduces, self.quiet = reduces, quiet
-        self.derivative: Callable | None = None
-        self.expansion: Callable | None = None
+        self.derivative, self.expansion = derivative, expansion
+        self.joins, self.start, self.counts = joins, start, counts
+        self.bools, self.quiet, self.writes = bools, quiet, writes
+        self.costly, self.many_steps, self.infix = costly, many_steps, infix
         self.rules: list[Callable] = []
+        self.lowering: Any = None
+
+    @property
+    def reduces(self) -> bool:
+        """Does it give one value a row?"""
+        return self.joins is not None
 
     def __call__(self, *args: object) -> Expression:
         nodes = tuple(lift(arg) for arg in args)

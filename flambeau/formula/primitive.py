@@ -1,190 +1,324 @@
-"""The primitive functions: the table of them with their array functions, and Python's operators.
+"""The primitive functions, each with its array function and its derivative, and Python's operators.
 
-Their derivatives are in `derivative`, what is simplified while an expression is built in
-`simplification`; the package imports both.
+A derivative rule takes the incoming gradient, the node's own value and its arguments, and gives what each
+argument receives. For complex arguments it follows PyTorch's convention (the conjugate of the
+derivative times g); `conj` of something real is that thing, so real formulas do not see it.
+
+What is simplified while an expression is built is in `simplification`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from . import numeric
+from .declaration import (
+    boolean,
+    chosen,
+    derivative,
+    expanded,
+    flat,
+    floating,
+    linear,
+    number,
+    pair,
+    primitive,
+    real_part,
+    widest,
+)
 from .expression import Domain, Expression, Primitive, length, lift
 
-PRIMITIVES: dict[str, Primitive] = {}
+# Derivatives name these before they are declared, so that readers of types must be told what they are.
+conj: Primitive
+cos: Primitive
+cosh: Primitive
+equal: Primitive
+real: Primitive
+square: Primitive
+trunc: Primitive
+where: Primitive
 
+# --------------------------------------------------------------------------------- arithmetic
 
-# ------------------------------------------------------------------------------ result domains
-
-
-def _widest(*domains: Domain) -> Domain:
-    return max(domains)
-
-
-def _number(*domains: Domain) -> Domain:
-    return max(*domains, Domain.INT) if len(domains) > 1 else max(domains[0], Domain.INT)
-
-
-def _floating(*domains: Domain) -> Domain:
-    return max(*domains, Domain.REAL)
-
-
-def _real(*domains: Domain) -> Domain:
-    return min(max(domains), Domain.REAL)
-
-
-def _bool(*domains: Domain) -> Domain:
-    return Domain.BOOL
-
-
-def _complex(*domains: Domain) -> Domain:
-    return Domain.COMPLEX
-
-
-def _chosen(condition: Domain, *domains: Domain) -> Domain:
-    return max(domains)
-
-
-# -------------------------------------------------------------------------------- definitions
-
-
-def primitive(
-    name: str,
-    value: str | Callable | None = None,
-    domain: Callable[..., Domain] = _floating,
-    reduces: bool = False,
-    quiet: bool = False,
-) -> Primitive:
-    """Add a primitive to the table. `value` is its array function, by default NumPy's of the same name."""
-    made = PRIMITIVES[name] = Primitive(name, value or name, domain, reduces, quiet)
-    return made
-
-
-def expanded(function: Callable) -> Primitive:
-    """A primitive that is computed as an expression of others but has a derivative of its own."""
-    made = PRIMITIVES[function.__name__] = Primitive(function.__name__, None, _floating)
-    made.expansion = function
-    return made
-
-
-def derivative(*owners: Primitive) -> Callable[[Callable], Callable]:
-    """Give the primitives their derivative rule."""
-
-    def register(rule: Callable) -> Callable:
-        for owner in owners:
-            owner.derivative = rule
-        return rule
-
-    return register
-
-
-def simplification(owner: Primitive) -> Callable[[Callable], Callable]:
-    """Add a rule that sees the arguments before a node is made; it gives a simpler result, or None."""
-
-    def register(rule: Callable) -> Callable:
-        owner.rules.append(rule)
-        return rule
-
-    return register
-
-
-add = primitive("add", domain=_widest)
-subtract = primitive("subtract", domain=_number)
-multiply = primitive("multiply", domain=_widest)
-divide = primitive("divide", "true_divide")
-negative = primitive("negative", domain=_number, quiet=True)
-reciprocal = primitive("reciprocal")
-power = primitive("power", domain=_number)
-integer_power = primitive("integer_power", numeric.integer_power, domain=_number)
-square = primitive("square", domain=_number)
-sqrt = primitive("sqrt")
-floor_divide = primitive("floor_divide", domain=_number)
-remainder = primitive("remainder", domain=_number)
-fmod = primitive("fmod", domain=_number)
-
-exp, exp2, expm1 = primitive("exp"), primitive("exp2"), primitive("expm1")
-log, log2, log10, log1p = (
-    primitive("log"),
-    primitive("log2"),
-    primitive("log10"),
-    primitive("log1p"),
+add = primitive("add", domain=widest, infix="+", derivative=linear(1, 1))
+subtract = primitive("subtract", domain=number, infix="-", derivative=linear(1, -1))
+multiply = primitive(
+    "multiply",
+    domain=widest,
+    infix="*",
+    derivative=lambda g, out, x, y: (g * conj(y), g * conj(x)),
 )
-sin, cos, tan = primitive("sin"), primitive("cos"), primitive("tan")
-asin, acos, atan = (
-    primitive("asin", "arcsin"),
-    primitive("acos", "arccos"),
-    primitive("atan", "arctan"),
+divide = primitive(
+    "divide",
+    "true_divide",
+    infix="/",
+    derivative=lambda g, out, x, y: (g / conj(y), -g * conj(out / y)),
 )
-sinh, cosh, tanh = primitive("sinh"), primitive("cosh"), primitive("tanh")
-asinh, acosh, atanh = (
-    primitive("asinh", "arcsinh"),
-    primitive("acosh", "arccosh"),
-    primitive("atanh", "arctanh"),
+negative = primitive("negative", domain=number, quiet=True, derivative=linear(-1))
+reciprocal = primitive("reciprocal", slope=lambda out, x: -square(out))
+power = primitive("power", domain=number, costly=True, infix="**")
+integer_power = primitive("integer_power", numeric.integer_power, domain=number, derivative=flat)
+square = primitive("square", domain=number, slope=lambda out, x: x * 2)
+sqrt = primitive("sqrt", derivative=lambda g, out, x: (g / (conj(out) * 2),))
+floor_divide = primitive("floor_divide", domain=number, derivative=flat)
+remainder = primitive(
+    "remainder", domain=number, derivative=lambda g, out, x, y: (g, -g * floor_divide(x, y))
 )
-atan2 = primitive("atan2", "arctan2")
-hypot = primitive("hypot")
-logaddexp, logaddexp2 = primitive("logaddexp"), primitive("logaddexp2")
-copysign = primitive("copysign")
-nextafter = primitive("nextafter")
-heaviside = primitive("heaviside", domain=_number, quiet=True)
-gcd, lcm = (primitive(name, domain=_number, quiet=True) for name in ("gcd", "lcm"))
+fmod = primitive("fmod", domain=number, derivative=lambda g, out, x, y: (g, -g * trunc(x / y)))
+gcd = primitive("gcd", domain=number, quiet=True, derivative=flat)
+lcm = primitive("lcm", domain=number, quiet=True, derivative=flat)
 
+
+@derivative(power)
+def _(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
+    by_base = where(equal(y, 0), 0, conj(y * power(x, y - 1)))
+    held_at_zero = logical_and(equal(x, 0), greater_equal(real(y), 0))
+    return g * by_base, g * where(held_at_zero, 0, conj(out * log(x)))
+
+
+# -------------------------------------------------------------------- exponential and its kin
+
+exp = primitive("exp", costly=True, slope=lambda out, x: out)
+exp2 = primitive("exp2", costly=True, slope=lambda out, x: out * math.log(2))
+expm1 = primitive("expm1", costly=True, slope=lambda out, x: out + 1)
+log = primitive("log", costly=True, slope=lambda out, x: reciprocal(x))
+log2 = primitive("log2", slope=lambda out, x: reciprocal(x * math.log(2)))
+log10 = primitive("log10", slope=lambda out, x: reciprocal(x * math.log(10)))
+log1p = primitive("log1p", costly=True, slope=lambda out, x: reciprocal(x + 1))
+logaddexp = primitive(
+    "logaddexp", derivative=lambda g, out, x, y: (g * exp(x - out), g * exp(y - out))
+)
+logaddexp2 = primitive(
+    "logaddexp2", derivative=lambda g, out, x, y: (g * exp2(x - out), g * exp2(y - out))
+)
+
+# ------------------------------------------------------------- circular, hyperbolic functions
+
+sin = primitive("sin", costly=True, slope=lambda out, x: cos(x))
+cos = primitive("cos", costly=True, slope=lambda out, x: -sin(x))
+tan = primitive("tan", slope=lambda out, x: 1 + square(out))
+asin = primitive("asin", "arcsin", slope=lambda out, x: rsqrt(1 - square(x)))
+acos = primitive("acos", "arccos", slope=lambda out, x: -rsqrt(1 - square(x)))
+atan = primitive("atan", "arctan", slope=lambda out, x: reciprocal(square(x) + 1))
+atan2 = primitive(
+    "atan2",
+    "arctan2",
+    derivative=lambda g, out, x, y: (g * y / (x * x + y * y), -g * x / (x * x + y * y)),
+)
+sinh = primitive("sinh", slope=lambda out, x: cosh(x))
+cosh = primitive("cosh", slope=lambda out, x: sinh(x))
+tanh = primitive("tanh", costly=True, slope=lambda out, x: 1 - square(out))
+asinh = primitive("asinh", "arcsinh", slope=lambda out, x: rsqrt(square(x) + 1))
+acosh = primitive(
+    "acosh",
+    "arccosh",
+    slope=lambda out, x: (
+        rsqrt(square(x) - 1) if x.domain < Domain.COMPLEX else rsqrt(x - 1) * rsqrt(x + 1)
+    ),
+)
+atanh = primitive("atanh", "arctanh", slope=lambda out, x: reciprocal(1 - square(x)))
+hypot = primitive("hypot", derivative=lambda g, out, x, y: (g * x / out, g * y / out))
+
+# ------------------------------------------------------------------ signs, steps and extremes
+
+sign = primitive("sign", numeric.sign, domain=number, quiet=True, derivative=flat)
+absolute = primitive(
+    "absolute",
+    domain=real_part,
+    quiet=True,
+    derivative=lambda g, out, x: (real(g) * sgn(x),),
+)
+copysign = primitive(
+    "copysign",
+    derivative=lambda g, out, x, y: (g * where(equal(x, 0), 0, sign(x * out)) * 1.0, None),
+)
+nextafter = primitive("nextafter", derivative=lambda g, out, x, y: (where(equal(x, y), 0, g), None))
+heaviside = primitive("heaviside", domain=number, quiet=True, derivative=flat)
 floor, ceil, trunc, rint = (
-    primitive(name, domain=_number, quiet=True) for name in ("floor", "ceil", "trunc", "rint")
+    primitive(name, domain=number, quiet=True, derivative=flat)
+    for name in ("floor", "ceil", "trunc", "rint")
 )
-sign = primitive("sign", numeric.sign, domain=_number, quiet=True)
-absolute = primitive("absolute", domain=_real, quiet=True)
-maximum, minimum = (primitive(name, domain=_widest, quiet=True) for name in ("maximum", "minimum"))
-fmax, fmin = (primitive(name, domain=_widest, quiet=True) for name in ("fmax", "fmin"))
 
-equal, not_equal, less, less_equal, greater, greater_equal = (
-    primitive(name, domain=_bool, quiet=True)
-    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
-)
+
+def _larger(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
+    """max and min alike: whoever gave the value receives; at a tie each gets half."""
+    half = where(equal(x, y), g * 0.5, g)
+    return (where(equal(x, out), half, 0), where(equal(y, out), half, 0))
+
+
+def _larger_number(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
+    """fmax and fmin: at a tie the first receives all."""
+    first = equal(x, out)
+    return where(first, g, 0), where(first, 0, g)
+
+
+maximum = primitive("maximum", domain=widest, quiet=True, derivative=_larger)
+minimum = primitive("minimum", domain=widest, quiet=True, derivative=_larger)
+fmax = primitive("fmax", domain=widest, quiet=True, derivative=_larger_number)
+fmin = primitive("fmin", domain=widest, quiet=True, derivative=_larger_number)
+
+# --------------------------------------------------------------------- questions, bools, bits
+
+
+def _question(name: str, infix: str = "", bools: bool = False) -> Primitive:
+    return primitive(name, domain=boolean, quiet=True, derivative=flat, infix=infix, bools=bools)
+
+
+def _of_bits(name: str, value: str | None = None, infix: str = "", bools: bool = True) -> Primitive:
+    return primitive(
+        name, value, domain=widest, quiet=True, derivative=flat, infix=infix, bools=bools
+    )
+
+
+equal, not_equal = _question("equal", "==", True), _question("not_equal", "!=", True)
+less, less_equal = _question("less", "<"), _question("less_equal", "<=")
+greater, greater_equal = _question("greater", ">"), _question("greater_equal", ">=")
 isnan, isinf, isfinite, signbit = (
-    primitive(name, domain=_bool, quiet=True) for name in ("isnan", "isinf", "isfinite", "signbit")
+    _question(name) for name in ("isnan", "isinf", "isfinite", "signbit")
 )
 logical_and, logical_or, logical_xor, logical_not = (
-    primitive(name, domain=_bool, quiet=True)
+    _question(name, bools=True)
     for name in ("logical_and", "logical_or", "logical_xor", "logical_not")
 )
-bitwise_and, bitwise_or, bitwise_xor, bitwise_not, left_shift, right_shift = (
-    primitive(name, value, domain=_widest, quiet=True)
-    for name, value in (
-        ("bitwise_and", None),
-        ("bitwise_or", None),
-        ("bitwise_xor", None),
-        ("bitwise_not", "invert"),
-        ("left_shift", None),
-        ("right_shift", None),
-    )
+bitwise_and, bitwise_or = _of_bits("bitwise_and", infix="&"), _of_bits("bitwise_or", infix="|")
+bitwise_xor, bitwise_not = _of_bits("bitwise_xor", infix="^"), _of_bits("bitwise_not", "invert")
+left_shift = _of_bits("left_shift", bools=False)
+right_shift = _of_bits("right_shift", bools=False)
+where = primitive(
+    "where",
+    domain=chosen,
+    bools=True,
+    quiet=True,
+    writes=False,
+    derivative=lambda g, out, c, x, y: (None, where(c, g, 0), where(c, 0, g)),
+)
+held = primitive("held", "positive", domain=widest, bools=True, quiet=True, derivative=flat)
+
+# ---------------------------------------------------------------------------- complex numbers
+
+conj = primitive(
+    "conj",
+    "conjugate",
+    domain=widest,
+    bools=True,
+    quiet=True,
+    derivative=lambda g, out, x: (conj(g),),
+)
+real = primitive(
+    "real",
+    domain=real_part,
+    bools=True,
+    quiet=True,
+    writes=False,
+    derivative=lambda g, out, x: (real(g),),
+)
+imag = primitive(
+    "imag",
+    domain=real_part,
+    quiet=True,
+    writes=False,
+    derivative=lambda g, out, x: (real(g) * 1j,),
+)
+angle = primitive("angle", domain=real_part, quiet=True, writes=False)
+make_complex = primitive(
+    "make_complex",
+    domain=pair,
+    quiet=True,
+    writes=False,
+    derivative=lambda g, out, x, y: (real(g), imag(g)),
 )
 
-conj = primitive("conj", "conjugate", domain=_widest, quiet=True)
-real = primitive("real", domain=_real, quiet=True)
-imag = primitive("imag", domain=_real, quiet=True)
-angle = primitive("angle", domain=_real, quiet=True)
-make_complex = primitive("make_complex", domain=_complex, quiet=True)
-where = primitive("where", domain=_chosen, quiet=True)
-held = primitive("held", "positive", domain=_widest, quiet=True)
 
-sum = primitive("sum", numeric.row_sum, domain=_number, reduces=True)
-prod = primitive("prod", "multiply.reduce", domain=_number, reduces=True)
-amax = primitive("amax", "maximum.reduce", domain=_widest, reduces=True, quiet=True)
-amin = primitive("amin", "minimum.reduce", domain=_widest, reduces=True, quiet=True)
-any = primitive("any", "logical_or.reduce", domain=_bool, reduces=True, quiet=True)
-all = primitive("all", "logical_and.reduce", domain=_bool, reduces=True, quiet=True)
+@derivative(angle)
+def _(g: Expression, out: Expression, x: Expression) -> tuple:
+    if x.domain < Domain.COMPLEX:
+        return (None,)
+    size = square(real(x)) + square(imag(x))
+    turned = real(g) * (x * 1j) / where(equal(size, 0), 1, size)
+    return (where(equal(size, 0), g * 0.0, turned),)
+
+
+# ---------------------------------------------------------------------------- rows to a value
+
+
+def _extreme(g: Expression, out: Expression, x: Expression) -> tuple:
+    """amax and amin: all that gave the value share alike."""
+    at_it = where(equal(x, out), 1.0, 0.0)
+    return (at_it * (g / sum(at_it)),)
+
+
+sum = primitive(
+    "sum", numeric.row_sum, domain=number, joins=add, counts=True, bools=True, derivative=linear(1)
+)
+prod = primitive("prod", "multiply.reduce", domain=number, joins=multiply, start=1, counts=True)
+amax = primitive(
+    "amax",
+    "maximum.reduce",
+    domain=widest,
+    joins=maximum,
+    start=-math.inf,
+    quiet=True,
+    derivative=_extreme,
+)
+amin = primitive(
+    "amin",
+    "minimum.reduce",
+    domain=widest,
+    joins=minimum,
+    start=math.inf,
+    quiet=True,
+    derivative=_extreme,
+)
+any = primitive(
+    "any",
+    "logical_or.reduce",
+    domain=boolean,
+    joins=bitwise_or,
+    bools=True,
+    quiet=True,
+    derivative=flat,
+)
+all = primitive(
+    "all",
+    "logical_and.reduce",
+    domain=boolean,
+    joins=bitwise_and,
+    start=1,
+    bools=True,
+    quiet=True,
+    derivative=flat,
+)
+
+
+@derivative(prod)
+def _(g: Expression, out: Expression, x: Expression) -> tuple:
+    """The product of the others: that of the nonzero ones, by division, times that of the zeros.
+
+    The zeros' product is 0 or 1, but it is written with their sums so that it can be differentiated
+    again: with one zero left it is their sum, with two (sum^2 - sum of squares) / 2.
+    """
+    zero = equal(x, 0)
+    rest = prod(where(zero, 1, x)) / where(zero, 1, x)
+    at_zero = where(zero, x, 0.0)
+    count = sum(where(zero, 1.0, 0.0)) - where(zero, 1.0, 0.0)
+    total = sum(at_zero) - at_zero
+    pairs = (square(total) - (sum(square(at_zero)) - square(at_zero))) * 0.5
+    of_zeros = where(
+        equal(count, 0), 1.0, where(equal(count, 1), total, where(equal(count, 2), pairs, 0.0))
+    )
+    return (g * conj(rest * of_zeros),)
 
 
 # -------------------------------------------------------------------- functions of other primitives
 
 
-@expanded
+@expanded(slope=lambda out, x: out * (1 - out))
 def sigmoid(x: Expression) -> Expression:
     return reciprocal(exp(-x) + 1)
 
 
-@expanded
+@expanded(slope=lambda out, x: out * out * out * -0.5)
 def rsqrt(x: Expression) -> Expression:
     return reciprocal(sqrt(x))
 
@@ -196,6 +330,13 @@ def sgn(x: Expression) -> Expression:
     return where(equal(size, 0), x * 0.0, x / where(equal(size, 0), 1, size))
 
 
+@derivative(sgn)
+def _(g: Expression, out: Expression, x: Expression) -> tuple:
+    size = absolute(x)
+    across = g - real(conj(out) * g) * out
+    return (where(equal(size, 0), g * 0.0, across / where(equal(size, 0), 1, size)),)
+
+
 def no_derivative(name: str) -> Expression:
     """The gradient of what has none: it raises RuntimeError when backward comes to it."""
 
@@ -205,7 +346,7 @@ def no_derivative(name: str) -> Expression:
             "under torch.no_grad()"
         )
 
-    return Primitive(f"no_derivative_of_{name}", refuse, _floating)(0.0)
+    return Primitive(f"no_derivative_of_{name}", refuse, floating)(0.0)
 
 
 def mean(x: Expression) -> Expression:

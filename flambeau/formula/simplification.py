@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .declaration import simplification
 from .expression import CONSTANT, Domain, Expression, constant, is_constant, length, node
 from .primitive import (
     add,
@@ -20,7 +21,6 @@ from .primitive import (
     rsqrt,
     sgn,
     sign,
-    simplification,
     sqrt,
     square,
     subtract,

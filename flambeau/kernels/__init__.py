@@ -11,12 +11,24 @@ from importlib import import_module
 from typing import Any
 
 from .._lazy import attach
+from .._source import Source
 from ..formula.program import Program
 from .runtime.process import FREE_THREADED, enabled, known_enabled, when_enabled, why_off
 
 _wing, __dir__ = attach(
     __name__,
-    ("array", "convolution", "elementary", "gather", "inspect", "loops", "matmul", "nn", "runtime"),
+    (
+        "array",
+        "convolution",
+        "elementary",
+        "gather",
+        "inspect",
+        "llvm",
+        "loops",
+        "matmul",
+        "nn",
+        "runtime",
+    ),
 )
 
 
@@ -38,11 +50,13 @@ def constructor(cls: type, *slots: str) -> Callable[..., Any]:
         from .runtime.constructor import native
 
         return native(cls, *slots)
-    lines = [f"def make({', '.join(slots)}):", "    made = new(cls)"]
-    lines += [f"    made.{name} = {name}" for name in slots]
-    scope: dict[str, Any] = {"new": object.__new__, "cls": cls}
-    exec("\n".join([*lines, "    return made"]), scope)
-    return scope["make"]
+    source = Source(f"make {cls.__name__}", new=object.__new__, cls=cls)
+    with source.block(f"def make({', '.join(slots)}):"):
+        source("made = new(cls)")
+        for name in slots:
+            source(f"made.{name} = {name}")
+        source("return made")
+    return source.function("make")
 
 
 def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
@@ -55,6 +69,26 @@ def constructs(namespace: dict, name: str, cls: type, *slots: str) -> None:
         namespace[name] = constructor(cls, *slots)
 
     put()
+    when_enabled(put)
+
+
+def makes_views(
+    namespace: dict, name: str, cls: type, smallest: int, prune: Callable[[list], None]
+) -> None:
+    """Exchange the function `name` of core/tensor.py, which makes views of tensors, for machine code.
+
+    Args:
+        namespace, name: Where the plain function is.
+        cls: The class of tensors.
+        smallest: The length of a cell, a power of two, from which on it is pruned at powers of two.
+        prune: Takes a cell.
+    """
+
+    def put() -> None:
+        from .runtime.view_constructor import native
+
+        namespace[name] = native(cls, smallest, prune)
+
     when_enabled(put)
 
 

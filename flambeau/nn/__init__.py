@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
+from .._lazy import attach as _attach
 from . import functional, init
 from .activation import (
     CELU,
@@ -104,19 +102,9 @@ _ELSEWHERE = {
     "transformer": "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder "
     "TransformerDecoderLayer",
 }
-_LAZY = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
-_MODULES = frozenset((*_ELSEWHERE, "modules", "utils"))
-
-
-def __getattr__(name: str) -> Any:
-    """What is rarer loads when first asked for."""
-    if name in _LAZY:
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        return value
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'torch.nn' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_MODULES})
+__getattr__, __dir__ = _attach(
+    __name__,
+    (*_ELSEWHERE, "modules", "utils"),
+    {name: module for module, names in _ELSEWHERE.items() for name in names.split()},
+    "torch.nn",
+)

@@ -135,9 +135,9 @@ class Hooked:
         full = self._is_full_backward_hook is not False
         hooks = [*GlobalHooks.backward.values(), *(self._backward_hooks.values() if full else ())]
         pre = [*GlobalHooks.backward_pre.values(), *self._backward_pre_hooks.values()]
-        gates = BackwardGates(self, hooks, pre) if hooks or pre else None
-        if gates is not None:
-            args = gates.inputs(args)
+        full_hooks = BackwardHook(self, hooks, pre) if hooks or pre else None
+        if full_hooks is not None:
+            args = full_hooks.inputs(args)
         output = self.forward(*args, **kwargs)
         for hooks_, flags in (
             (GlobalHooks.forward, GlobalHooks.with_kwargs),
@@ -148,8 +148,8 @@ class Hooked:
                 given = (args, kwargs, output) if number in flags else (args, output)
                 result = hook(self, *given)
                 output = output if result is None else result
-        if gates is not None:
-            output = gates.outputs(output)
+        if full_hooks is not None:
+            output = full_hooks.outputs(output)
         if not full and self._backward_hooks:
             watch_last_operation(self, tuple(self._backward_hooks.values()), args, output)
         return output
@@ -202,7 +202,7 @@ def registered(hooks: OrderedDict, hook: Any, first: bool = False) -> Handle:
     return handle
 
 
-class _Gate(Function):
+class BackwardHookFunction(Function):
     """Passes tensors on; its node is where hooks see the gradients of all of them together."""
 
     @staticmethod
@@ -215,8 +215,8 @@ class _Gate(Function):
         return grad_outputs
 
 
-class BackwardGates:
-    """One call's gates around forward, and the hooks that wait at them."""
+class BackwardHook:
+    """The identities before and after one call of forward, and the hooks that wait at their nodes."""
 
     def __init__(self, module: Any, hooks: Sequence[Callable], pre: Sequence[Callable]) -> None:
         self.module, self.hooks, self.pre = module, hooks, pre
@@ -225,9 +225,9 @@ class BackwardGates:
         self.count = 0
 
     def inputs(self, args: tuple) -> tuple:
-        """The arguments, through a gate."""
+        """The arguments, through an identity."""
         self.count = len(args)
-        passed, node, places = _through_gate(args)
+        passed, node, places = _through_identity(args)
         if node is not None and self.hooks:
             self.has_inputs = True
 
@@ -239,7 +239,7 @@ class BackwardGates:
         return passed
 
     def outputs(self, output: Any) -> Any:
-        """The output, through a gate."""
+        """The output, through an identity."""
         if not isinstance(output, (Tensor, tuple)):
             warnings.warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of "
@@ -248,7 +248,7 @@ class BackwardGates:
             )
             return output
         listed = output if isinstance(output, tuple) else (output,)
-        passed, node, places = _through_gate(listed)
+        passed, node, places = _through_identity(listed)
         if node is None:
             return output
         count = len(listed)
@@ -291,13 +291,13 @@ def _same_length(what: str, result: Any, count: int, name: str) -> tuple:
     return listed
 
 
-def _through_gate(values: tuple) -> tuple[tuple, Any, list[int]]:
-    """Values with those that require grad led through a gate; its node, and their places."""
+def _through_identity(values: tuple) -> tuple[tuple, Any, list[int]]:
+    """Values with those that require grad led through an identity; its node, and their places."""
     places = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         return values, None, places
     passed = list(values)
-    made = _Gate.apply(*(values[i] for i in places))
+    made = BackwardHookFunction.apply(*(values[i] for i in places))
     for i, tensor in zip(places, made):
         passed[i] = tensor
     node = made[0].grad_fn

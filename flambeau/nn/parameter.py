@@ -10,8 +10,8 @@ from ..core.device import defaults, resolve
 from ..core.dtype import CONVERSIONS, state
 from ..core.handler import disabled
 from ..core.kind import kind_of
+from ..core.memory import keep_alive
 from ..core.tensor import Tensor, become, wrap
-from ..dispatch.torch_function import GATE_FILE, Gate
 from ..ops.tensor.handle import bare
 
 _array_slot = Tensor.__dict__["_array"]
@@ -84,6 +84,7 @@ class Parameter(Tensor, metaclass=_Marked):
         if found is None:
             found = Tensor.__deepcopy__(self.detach(), memo)
             found = memo[id(self)] = type(self)(found, self.requires_grad)
+            keep_alive(self, memo)
             if self.grad is not None:
                 found._grad = self.grad.__deepcopy__(memo)
         return found
@@ -201,8 +202,7 @@ def _public_caller() -> str:
     frame: Any = sys._getframe(2)
     name = frame.f_code.co_name
     while frame is not None and frame.f_globals.get("__name__", "").startswith("flambeau."):
-        if frame.f_code.co_filename not in (GATE_FILE, Gate.ask.__code__.co_filename):
-            name = frame.f_code.co_name
+        name = frame.f_code.co_name
         frame = frame.f_back
     return name
 

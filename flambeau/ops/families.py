@@ -6,11 +6,10 @@ are found before; a test compares them with what the families really register.
 
 from __future__ import annotations
 
-import pkgutil
+import os
 from importlib import import_module
 
 from ..dispatch import lazy
-from . import __path__ as _folder
 
 LAZY = {
     "create.buffer": ("asarray frombuffer", ""),
@@ -120,8 +119,19 @@ def load_all() -> None:
         load(family)
 
 
+def _families() -> list[str]:
+    """Every module of every wing. (pathlib and pkgutil would take milliseconds to load.)"""
+    folder = os.path.dirname(__file__)
+    wings = [name for name in sorted(os.listdir(folder)) if "." not in name and name[0] != "_"]
+    return [
+        f"{wing}.{name.removesuffix('.py')}"
+        for wing in wings
+        for name in sorted(os.listdir(f"{folder}/{wing}"))
+        if name.endswith(".py") and name[0] != "_"
+    ]
+
+
 lazy.announce(__package__, LAZY)
-for _wing in pkgutil.iter_modules(_folder):
-    for _module in pkgutil.iter_modules([f"{_folder[0]}/{_wing.name}"]) if _wing.ispkg else ():
-        if f"{_wing.name}.{_module.name}" not in _NOT_AT_IMPORT:
-            load(f"{_wing.name}.{_module.name}")
+for _name in _families():
+    if _name not in _NOT_AT_IMPORT:
+        load(_name)

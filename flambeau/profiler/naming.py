@@ -17,7 +17,7 @@ from ..autograd.function import Function
 from ..autograd.node import Node
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
-from ..dispatch.torch_function import gates
+from ..dispatch.torch_function import guards
 
 OPERATION, BACKWARD, ANNOTATION = 0, 1, 7
 
@@ -86,8 +86,8 @@ class Names:
             return
         self.count, self.functions = count, {}
         for name, function in _public_functions():
-            gate = gates.table.get(id(function))
-            original = getattr(gate, "original", function)
+            guard = guards.table.get(id(function))
+            original = getattr(guard, "original", function)
             if isinstance(original, FunctionType):
                 cells = tuple(map(_held, original.__closure__ or ()))
                 self.functions.setdefault(original.__code__, {}).setdefault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -59,6 +60,11 @@ def test_a_graph_of_a_hundred_thousand_operations(name, back) -> None:
     assert node() is None
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 13),
+    reason="CPython 3.13 frees 10,000 levels of nested objects, of any class, before it looks for a "
+    "flat way, whatever the thread's stack; 3.12 did so after 50, and 3.14 looks at the stack",
+)
 def test_long_graphs_fit_a_small_stack() -> None:
     failed = []
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import flambeau as torch
+from flambeau.core.tensor import PRUNED
 
 
 def leaf(*values: float) -> torch.Tensor:
@@ -329,3 +332,80 @@ def test_which_tensors_are_views() -> None:
         False,
     )
     assert (x * 1)[0]._is_view()
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        with torch.no_grad():
+            x.mul_(2)
+        ctx.mark_dirty(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2, g
+
+
+def test_views_get_history_from_a_function_that_writes_its_input() -> None:
+    w, x = torch.ones(3, requires_grad=True), torch.ones(3)
+    view = x[:2]
+    Doubled.apply(x, w)
+    assert view.requires_grad
+    (view * torch.tensor([3.0, 5.0])).sum().backward()
+    assert w.grad.tolist() == [3.0, 5.0, 0.0]
+
+
+class Named(torch.Tensor):
+    pass
+
+
+def test_views_of_a_subclass_get_history() -> None:
+    w, x = torch.ones(3, requires_grad=True), torch.ones(3).as_subclass(Named)
+    view = x[1:]
+    x.mul_(w)
+    assert type(view) is Named
+    assert view.requires_grad
+
+
+def test_a_resized_tensor_gets_history_from_a_view_of_it() -> None:
+    w, x = torch.ones(2, requires_grad=True), torch.ones(4)[2:]
+    x.resize_(3)
+    x.zero_()
+    x[1:].add_(w)
+    assert x.requires_grad
+    (x * torch.tensor([7.0, 2.0, 3.0])).sum().backward()
+    assert w.grad.tolist() == [2.0, 3.0]
+
+
+def test_views_that_are_gone_are_forgotten_and_the_others_kept() -> None:
+    w, x = torch.ones(1000, requires_grad=True), torch.ones(1000)
+    kept = [x[i] for i in range(1000)]
+    for _ in range(10_000):
+        x[0]
+    assert len(x._cell) <= 2 * max(len(kept), PRUNED)
+    x.mul_(w)
+    assert all(view.requires_grad for view in kept)
+    del kept[1:]
+    for _ in range(10_000):
+        x[0]
+    assert len(x._cell) <= 2 * 1024 + 1
+
+
+def test_views_made_by_several_threads_all_get_history() -> None:
+    w, x = torch.ones(4, requires_grad=True), torch.ones(4)
+    kept: list[list] = [[] for _ in range(4)]
+
+    def work(i: int) -> None:
+        for n in range(3000):
+            view = x[i]
+            if n % 7 == 0:
+                kept[i].append(view)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    x.mul_(w)
+    assert all(view.requires_grad for views in kept for view in views)

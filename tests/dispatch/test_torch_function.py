@@ -3,12 +3,16 @@
 import inspect
 import subprocess
 import sys
+import traceback
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import flambeau as torch
 import flambeau.nn.functional as F
 from flambeau import overrides
+from flambeau.dispatch import lazy, torch_function
 from flambeau.dispatch.registry import NAMESPACES
 
 
@@ -300,11 +304,12 @@ code = torch.reshape.__code__
 for _ in range(20):
     torch.reshape(x, (4,)), x + x, x.shape
 assert torch.reshape.__code__ is not code and torch.reshape.__code__.co_varnames[0] == "input"
+assert torch.reshape.__kwdefaults__ is None
 assert torch.exp.__code__.co_varnames[0] == "input"
 class Sub(torch.Tensor): pass
 assert not torch.Tensor.numel.__code__.co_filename.startswith("<")
 Sub([1.0])
-assert torch.Tensor.numel.__code__.co_filename == "<flambeau gate>"
+assert torch.Tensor.numel.__code__.co_filename.startswith("<flambeau __torch_function__ guard")
 assert torch.reshape(x, (4,)).shape == (4,)
 """
 
@@ -314,6 +319,45 @@ def test_functions_ask_only_once_there_is_something_to_ask():
         [sys.executable, "-c", NO_COST], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+FORBIDDEN = """
+import sys
+def forbid(event, args):
+    if event == "object.__setattr__" and args[1] == "__code__" and args[0].__module__.startswith("flambeau"):
+        raise RuntimeError("code must not change")
+sys.addaudithook(forbid)
+import flambeau as torch, pytest
+from flambeau.dispatch.torch_function import WrapperGuard, guards
+assert guards.kind is WrapperGuard
+assert torch.reshape.__code__.co_name == "reshape"
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
+"""
+
+
+def test_where_code_cannot_be_exchanged():
+    """All tests of this file, where an audit hook forbids to exchange a function's code."""
+    other = str(Path(__file__).parents[1] / "nn" / "test_parameter.py")
+    which = (__file__, other, "-k", "not where_code and not only_once")
+    done = subprocess.run(
+        [sys.executable, "-c", FORBIDDEN, *which], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_in_tracebacks(s):
+    """A guard has its function's name, and its text is shown."""
+
+    class Failing(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            raise ValueError("not this one")
+
+    with pytest.raises(ValueError, match="not this one") as caught:
+        torch.reshape(torch.ones(2).as_subclass(Failing), (1, 2))
+    entries = traceback.extract_tb(caught.tb)
+    assert "reshape" in [entry.name for entry in entries]
+    assert all(entry.line for entry in entries)
 
 
 # ---------------------------------------------------------------------------------- torch.overrides
@@ -367,12 +411,50 @@ def test_lists_of_functions():
     assert not overrides.is_tensor_method_or_property(F.linear)
 
 
+IGNORED = {  # of the functions that are here, those in PyTorch 2.13's get_ignored_functions()
+    *("arange", "as_tensor", "asarray", "bartlett_window", "blackman_window", "broadcast_shapes"),
+    *("empty", "empty_permuted", "empty_strided", "eye", "from_numpy", "frombuffer", "full"),
+    *(
+        "get_rng_state",
+        "hamming_window",
+        "hann_window",
+        "initial_seed",
+        "kaiser_window",
+        "linspace",
+    ),
+    *("logspace", "manual_seed", "ones", "rand", "randint", "randn", "randperm", "range", "seed"),
+    *("scalar_tensor", "set_rng_state", "tensor", "tril_indices", "triu_indices", "zeros"),
+}
+NOT_LISTED = {"from_dlpack"}  # in neither of PyTorch's lists: it asks by __dlpack__
+
+
+def test_lists_name_what_is_registered():
+    """Every function that makes tensors of no operands is a factory; no name is left over."""
+    factories, unseen = torch_function._FACTORIES, torch_function._UNSEEN
+    assert factories | unseen == IGNORED | NOT_LISTED
+    for name in (*lazy.FUNCTIONS, *factories, *unseen):  # some load when they are asked for
+        getattr(torch, name)
+    functions = NAMESPACES["torch"]
+    assert (factories | unseen) <= functions.keys()
+    assert not factories & unseen
+    for name, function in functions.items():
+        options = inspect.signature(function).parameters
+        if "device" in options and not {"input", "mean"} & options.keys():
+            assert name in factories | NOT_LISTED, name
+    methods = torch.Tensor.__dict__
+    for name, reported in torch_function._OPERATOR_METHODS.items():
+        assert {name, reported} <= methods.keys()
+    ordinary = {n for n in torch_function._UNGUARDED_METHODS if not n.startswith("__")}
+    assert ordinary <= methods.keys()
+
+
 def test_functions_keep_their_signatures():
     assert list(inspect.signature(torch.reshape).parameters) == ["input", "shape"]
+    assert list(inspect.signature(torch.kron).parameters)[:2] == ["input", "other"]
     assert list(inspect.signature(torch.zeros_like).parameters)[:2] == ["input", "dtype"]
     for functions in NAMESPACES.values():
         for function in functions.values():
-            assert "gate_" not in inspect.signature(function).parameters
+            assert "guard_" not in inspect.signature(function).parameters
 
 
 class Names(overrides.TorchFunctionMode):
@@ -392,6 +474,26 @@ def test_modes(p):
     torch.ones(2).exp()
     assert mode.seen == ["zeros", "add", "tensor", "relu", "sum"]
     assert x.tolist() == [1.0, 1.0]
+
+
+def test_what_modes_do_not_see():
+    """As PyTorch 2.13 reports it."""
+    array = np.ones(2, np.float32)
+    with Names() as mode:
+        torch.from_numpy(array)
+        torch.frombuffer(bytearray(8), dtype=torch.int32)
+        torch.broadcast_shapes((1,), (2,))
+        torch.manual_seed(0)
+        torch.get_rng_state()
+        torch.initial_seed()
+    assert mode.seen == []
+    with Names() as mode:
+        torch.asarray([1])
+        torch.hann_window(3)
+        torch.empty_strided((2,), (1,))
+        torch.as_tensor([1])
+        torch.scalar_tensor(1)
+    assert mode.seen == ["asarray", "hann_window", "empty_strided", "as_tensor", "scalar_tensor"]
 
 
 def test_modes_nest_and_see_subclasses(s):

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 
 from flambeau import kernels
-from flambeau.formula import primitive as p
+from flambeau.formula.declaration import PRIMITIVES
 from flambeau.formula.expression import Domain, symbol
 from flambeau.formula.program import Program
 
@@ -16,7 +16,7 @@ def native(name: str, dtype: type, operands: int = 1) -> Callable:
     dtype = np.dtype(dtype)
     domain = Domain.REAL if dtype.kind == "f" else Domain.INT
     symbols = tuple(symbol("xyz"[i], domain) for i in range(operands))
-    program = Program(symbols, (p.PRIMITIVES[name](*symbols),))
+    program = Program(symbols, (PRIMITIVES[name](*symbols),))
 
     def refuse(*given):
         raise AssertionError("the machine code did not take the array")

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels.runtime import processor
+from flambeau.kernels.llvm import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def collected() -> list[str]:
 
 def pretend() -> None:
     """Make this process an aarch64 with NEON, as far as texts go."""
-    from flambeau.kernels.runtime import processor
+    from flambeau.kernels.llvm import processor
     from flambeau.kernels.runtime.process import machine
 
     made = machine()  # the pool is the real processor's
@@ -82,17 +82,17 @@ def pretend() -> None:
 
 def arity(name: str) -> int:
     """How many operands a primitive has; 0 if it has no native form of its own."""
-    from flambeau.formula import primitive as p
-    from flambeau.kernels.elementary import lower
+    from flambeau.formula.declaration import PRIMITIVES
+    from flambeau.kernels.elementary import lower  # noqa: F401  (it gives primitives their lowerings)
 
-    primitive = p.PRIMITIVES[name]
+    primitive = PRIMITIVES[name]
     if name == "polygamma":  # its order is a constant
         return 0
     if primitive.reduces:
         return 1
     if isinstance(getattr(np, name, None), np.ufunc):
         return getattr(np, name).nin
-    function = primitive.expansion or {**lower.TABLE, **lower.SINGLE}.get(name)
+    function = primitive.expansion or (primitive.lowering and primitive.lowering.make)
     if function is None:
         return 0
     parameters = inspect.signature(function).parameters.values()
@@ -117,12 +117,12 @@ def run_families() -> None:
 
 def build_primitives(*dtypes: str) -> None:
     """A kernel for every primitive."""
-    from flambeau.formula import primitive as p
+    from flambeau.formula.declaration import PRIMITIVES
     from flambeau.formula.expression import Domain, symbol
     from flambeau.formula.program import Program
 
     built = set()
-    for name, primitive in p.PRIMITIVES.items():
+    for name, primitive in PRIMITIVES.items():
         operands = arity(name)
         of_bits = name.startswith("bitwise") or name.endswith("shift")
         for dtype in map(np.dtype, dtypes) if operands else ():
@@ -165,11 +165,10 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
 
 def write_all(seeds: int) -> tuple[list[str], int]:
     """The texts of all kernels, and how many of them, from the first, are worth the time to compile."""
-    from flambeau.kernels.runtime import pool
     from tests.kernels import test_fuzz
 
     texts = collected()
-    texts.append(pool.text())
+    texts += runtime_texts()
     run_families()
     build_primitives("f4", "i4")
     compiled = len(texts)
@@ -218,6 +217,39 @@ def test_every_kind_of_kernel_compiles_for_neon() -> None:
     assert not wrong, "\n\n".join(wrong)
     assert count > compiled > 200
     assert wide > 300
+
+
+def runtime_texts() -> list[str]:
+    """The texts that run whatever kernels there are."""
+    from flambeau.kernels.runtime import allocator_kernel as allocator
+    from flambeau.kernels.runtime import pool_kernel
+
+    return [pool_kernel.text(), *map(allocator.text, (allocator.LINUX, allocator.MACOS))]
+
+
+@pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "-")
+@pytest.mark.parametrize("made_for", PROCESSORS)
+def test_the_pool_and_the_allocator_compile_for_neon(made_for: str, monkeypatch: Any) -> None:
+    import llvmlite.binding as llvm
+
+    from flambeau.kernels.runtime.jit import Machine
+
+    monkeypatch.setattr(processor, "kind", lambda: "aarch64")
+    made = object.__new__(Machine)
+    made.target = target(made_for)
+    assembly = []
+    for text in runtime_texts():
+        assert not FOREIGN.search(text)
+        module = llvm.parse_assembly(text)
+        module.verify()
+        module.triple = TRIPLE
+        made.optimise(module)
+        assembly.append(made.target.emit_assembly(module))
+    pool, linux, macos = assembly
+    assert "\tyield" in pool or "\thint\t#1" in pool
+    # mmap's flags: private and anonymous, as each system numbers them
+    assert [bool(re.search(r"\tmov\tw\d, #34\b", x)) for x in (linux, macos)] == [True, False]
+    assert [bool(re.search(r"\tmov\tw\d, #4098\b", x)) for x in (linux, macos)] == [False, True]
 
 
 @pytest.mark.skipif(not processor.is_x86(), reason="processors of x86")

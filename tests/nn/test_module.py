@@ -225,6 +225,12 @@ def test_full_backward_hooks_see_inputs_and_outputs() -> None:
     assert m.weight.grad.tolist() == [[2.0, 2.0]] * 3
 
 
+def test_the_node_of_full_backward_hooks_is_named_as_in_pytorch() -> None:
+    m = nn.Linear(2, 2)
+    m.register_full_backward_hook(lambda *args: None)
+    assert m(torch.ones(1, 2)).grad_fn.name() == "BackwardHookFunctionBackward"
+
+
 def test_full_backward_hooks_without_an_input_that_requires_grad() -> None:
     m, seen = nn.Linear(2, 3), []
     m.register_full_backward_hook(lambda module, ins, outs: seen.append(ins))

@@ -174,7 +174,7 @@ def untraced(monkeypatch: pytest.MonkeyPatch):
 
     def forget(name: str) -> FormulaOperation:
         operation = OPERATIONS[name]
-        for table in ("specializations", "same"):
+        for table in ("specializations", "same", "promoted"):
             monkeypatch.setattr(operation, table, type(getattr(operation, table))())
         return operation
 

@@ -251,7 +251,7 @@ def test_functions_of_families_that_load_late():
     assert any("det" in name for name in names(prof))
 
 
-def test_functions_with_gates(monkeypatch):
+def test_functions_with_guards(monkeypatch):
     class Own(torch.Tensor):
         pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,20 @@ _STATE = np.dtype({name: (np.dtype(kind), at) for name, (kind, at) in _FIELDS.it
 STATE_SIZE = 5056
 
 
+def _key_in_place(bits: np.random.MT19937) -> np.ndarray:
+    """NumPy's own key, which machine code steps as NumPy does."""
+    memory = (ctypes.c_uint32 * BLOCK).from_address(bits.ctypes.state_address)
+    return np.asarray(memory)
+
+
+@cache
+def _key_comes_first() -> bool:
+    """Does NumPy's state, of which only the address is public, begin with the key?"""
+    bits = np.random.MT19937(1)
+    at_address, known = _key_in_place(bits).copy(), bits.state["state"]["key"]
+    return known.shape == (BLOCK,) and bool((at_address == known).all())
+
+
 class _WordStream:
     """MT19937's 32-bit words in order, made in whole blocks by NumPy and handed out in any size.
 
@@ -46,9 +61,7 @@ class _WordStream:
         self._bits = np.random.MT19937()
         self._source = np.random.RandomState(self._bits)
         self._source.seed(seed & 0xFFFFFFFF)
-        # NumPy's own key, which machine code steps as NumPy does.
-        memory = (ctypes.c_uint32 * BLOCK).from_address(self._bits.ctypes.state_address)
-        self._key = np.asarray(memory)
+        self._key = _key_in_place(self._bits) if _key_comes_first() else None
         self.block = np.empty(0, np.uint32)
         self.used = BLOCK
         self.fresh = True  # the key has not been stepped since it was seeded
@@ -65,7 +78,7 @@ class _WordStream:
     def _take_new_blocks(self, count: int) -> np.ndarray:
         rest = self.block[self.used :]
         blocks = -(-(count - rest.size) // BLOCK)
-        if blocks > 1 and kernels.enabled():
+        if blocks > 1 and self._key is not None and kernels.enabled():
             words = kernels.array.mt19937.words(self._key, blocks)
         else:
             words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)

@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...core import tensor as handle
-from ...core.quiet import quiet
-from ...core.tensor import UNVERSIONED, Tensor, wrap_dim
+from ...core.tensor import UNVERSIONED, wrap_dim
 from ...formula.evaluate import row_length
 from ..write import finish_write
-from .formula_node import NO_CELL
+from .formula_node import NO_CELL, REAL
 
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError, IndexError)
-"""What the fast path may stumble over."""
-
-REAL = frozenset((int, float))
+"""What a fast path may stumble over; the general path does the call again and explains."""
 
 
 class FastPath(dict):
@@ -39,7 +37,7 @@ class FastPath(dict):
         self.operation, self.form = operation, form
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
-        made = self[present] = _write(self.operation, present, self.form)
+        made = self[present] = FORMS[self.form](self.operation, present).function()
         return made
 
 
@@ -59,174 +57,247 @@ class Axes(dict):
         return axes
 
 
-def _write(operation: Any, present: tuple[bool, ...], form: str) -> Callable:
-    names = [n for n, there in zip(operation.operands, present) if there]
-    scope: dict[str, Any] = {
-        "specializations": operation.specializations,
-        "slow": operation.slow if form == "rows" else operation.general,
-        "make": handle.make,
-        "mode": mode,
-        "ndarray": np.ndarray,
-        "FALLBACK": FALLBACK,
-        "REAL": REAL,
-        "NO_CELL": NO_CELL,
-        "UNVERSIONED": UNVERSIONED,
-        "Tensor": Tensor,
-        "finish_write": finish_write,
-        "recorded": recorded,
-        "AXES": AXES,
-        "dropped": dropped,
-    }
-    extra = {"rows": ", dim, keepdim", "out": ", out"}.get(form, "")
-    body = _heads(operation, names, present)
-    tail = {"new": _made, "into": _written, "out": _given, "rows": _reduced}[form]
-    given = "".join(f"{n if there else None}, " for n, there in zip(operation.operands, present))
-    again = {
-        "new": f"slow(({given}), statics, numbers)",
-        "into": f"slow(({given}), statics, numbers, None, True)",
-        "out": f"slow(({given}), statics, numbers, out)",
-        "rows": f"slow(({given}), dim, keepdim, None, None, statics, numbers)",
-    }[form]
-    lines = [
-        f"def {operation.name}({', '.join(operation.operands)}, statics, numbers{extra}):",
-        "    while True:  # once: `break` leads to the general path",
-        "        try:",
-        *("            " + line for line in (*body, *tail(operation, names))),
-        "        except FALLBACK:",
-        "            break",
-        *("        " + line for line in _finish(names, form)),
-        f"    return {again}",
-    ]
-    exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)
-    return scope[operation.name]
-
-
 AXES = Axes()
 
 
-def _heads(operation: Any, names: list[str], present: tuple[bool, ...]) -> list[str]:
-    """Lines that take the operands apart: arrays a, nodes n, and the specialisation."""
-    voters = [n for n in names if n not in operation.not_promoted]
-    first = voters[0]
-    lines = [f"kind = {first}._kind"]
-    for i, name in enumerate(names):
-        tensor = [f"a{i} = {name}._array", f"n{i} = {name}._node"]
-        if name in operation.not_promoted:
-            lines += [f"k{i} = {name}._kind", f"if k{i}.device is not kind.device: break", *tensor]
-        elif name == first:
-            lines += tensor
-        else:
-            check = f"if {name}._kind is not kind: break"
-            if name not in operation.numbers:
-                lines += [check, *tensor]
-                continue
-            lines += [
-                f"if {name}.__class__ in REAL:",
-                f"    if {name}.__class__ not in kind.numbers: break",
-                f"    a{i} = kind._scalars.get({name})",
-                f"    if a{i} is None: a{i} = kind.scalar({name})",
-                f"    n{i} = None",
-                "else:",
-                f"    {check}",
-                *("    " + line for line in tensor),
-            ]
-    lines += [
-        f"if numbers[{i}].__class__ not in REAL: break" for i in range(len(operation.parameters))
-    ]
-    where = iter(range(len(names)))
-    kinds = ""
-    for name, there in zip(operation.operands, present):
-        i = next(where) if there else None
-        kinds += (
-            "None, " if i is None else f"k{i}, " if name in operation.not_promoted else "kind, "
+class _Written:
+    """Writes the function of one form, for the operands that are `present`.
+
+    For ``lerp(x, y, weight)``, whose weight may be a number, the form "new" is::
+
+        def lerp(x, y, weight, statics, numbers):
+            while True:  # once: `break` leads to the general path
+                try:
+                    kind = x._kind
+                    a0, n0 = x._array, x._node
+                    if y._kind is not kind: break
+                    a1, n1 = y._array, y._node
+                    if weight.__class__ in REAL:
+                        if weight.__class__ not in kind.numbers: break
+                        a2, n2 = kind.scalar(weight), None
+                    else:
+                        if weight._kind is not kind: break
+                        a2, n2 = weight._array, weight._node
+                    spec = specializations[(kind, kind, kind), kind, statics]
+                    if not spec.has_fast_path: break
+                    array = spec.run(a0, a1, a2, *numbers)
+                except FALLBACK:
+                    break
+                ... the result is made and recorded
+                return result
+            return general((x, y, weight), statics, numbers)
+    """
+
+    title, further, again = "", "", "statics, numbers"
+
+    def __init__(self, operation: Any, present: tuple[bool, ...]):
+        self.operation, self.present = operation, present
+        self.names = [n for n, there in zip(operation.operands, present) if there]
+        self.number = {name: i for i, name in enumerate(self.names)}
+        self.arrays = [f"a{i}" for i in self.number.values()]
+        self.nodes = [f"n{i}" for i in self.number.values()]
+        some = " or ".join(f"{node} is not None" for node in self.nodes)
+        self.wanted = f"({some}) and mode.recording"
+        self.plan = f"spec.plans[{listed(f'{node} is not None' for node in self.nodes)}]"
+        self.source = Source(
+            f"{operation.name}({', '.join(self.names)}){self.title}",
+            specializations=operation.specializations,
+            general=operation.slow if operation.rows else operation.general,
+            **_SCOPE,
         )
-    lines += [
-        f"spec = specializations[({kinds}), kind, statics]",
-        "if not spec.has_fast_path: break",
-    ]
-    return lines
+
+    def function(self) -> Callable:
+        source, operation = self.source, self.operation
+        head = f"{', '.join(operation.operands)}, statics, numbers{self.further}"
+        given = listed(n if n in self.number else "None" for n in operation.operands)
+        with source.block(f"def {operation.name}({head}):"):
+            with source.block("while True:  # once: `break` leads to the general path"):
+                with source.block("try:"):
+                    self.take_operands()
+                    self.find_specialization()
+                    self.compute()
+                with source.block("except FALLBACK:"):
+                    source("break")
+                self.finish()
+            source(f"return general({given}, {self.again})")
+        return source.function(operation.name)
+
+    def take_operands(self) -> None:
+        """Arrays a0, a1, ... and nodes n0, n1, ..., where the operands are of one kind."""
+        source, operation = self.source, self.operation
+        first = next(n for n in self.names if n not in operation.not_promoted)
+        source(f"kind = {first}._kind")
+        for name, i in self.number.items():
+            take = f"a{i}, n{i} = {name}._array, {name}._node"
+            if name == first:
+                source(take)
+            elif name in operation.not_promoted:
+                source(f"k{i} = {name}._kind")
+                source(f"if k{i}.device is not kind.device: break")
+                source(take)
+            elif name not in operation.numbers:
+                source(f"if {name}._kind is not kind: break")
+                source(take)
+            else:
+                source(f"""
+                    if {name}.__class__ in REAL:
+                        if {name}.__class__ not in kind.numbers: break
+                        a{i}, n{i} = kind._scalars.get({name}), None
+                        if a{i} is None: a{i} = kind.scalar({name})
+                    else:
+                        if {name}._kind is not kind: break
+                        {take}
+                    """)
+
+    def find_specialization(self) -> None:
+        apart = self.operation.not_promoted
+        kinds = listed(
+            "None" if n not in self.number else f"k{self.number[n]}" if n in apart else "kind"
+            for n in self.operation.operands
+        )
+        for i in range(len(self.operation.parameters)):
+            self.source(f"if numbers[{i}].__class__ not in REAL: break")
+        self.source(f"""
+            spec = specializations[{kinds}, kind, statics]
+            if not spec.has_fast_path: break
+            """)
+
+    def compute(self) -> None:
+        """What may stumble, and then the general path does it."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """What follows when it is computed."""
+        raise NotImplementedError
+
+    def run(self, before: str = "", after: str = "") -> str:
+        """The arguments of a kernel."""
+        return f"{before}{', '.join(self.arrays)}, *numbers{after}"
 
 
-def _wanted(names: list[str]) -> str:
-    some = " or ".join(f"n{i} is not None" for i in range(len(names)))
-    return f"({some}) and mode.recording"
+class _New(_Written):
+    """A new tensor::
+
+    result = handle.make(array, spec.result, None, [0], None)
+    if (n0 is not None or n1 is not None) and mode.recording and spec.floating:
+        cls = spec.plans[(n0 is not None, n1 is not None)]
+        edges = tuple([n for n in (n0, n1) if n is not None])
+        cls.record(edges, a0, a1, array, x._cell, y._cell, result, numbers, None)
+    return result
+    """
+
+    def compute(self) -> None:
+        self.source(f"array = spec.run({self.run()})")
+
+    def finish(self) -> None:
+        nodes = listed(self.nodes)
+        edges = nodes if len(self.nodes) == 1 else f"tuple([n for n in {nodes} if n is not None])"
+        values, cells = ", ".join([*self.arrays, "array"]), ", ".join(map(self.cell, self.names))
+        self.source(f"""
+            if array.__class__ is not ndarray: array = spec.common.xp.asarray(array)
+            result = handle.make(array, spec.result, None, [0], None)
+            if {self.wanted} and spec.floating:
+                cls, edges = {self.plan}, {edges}
+                cls.record(
+                    edges, {values},
+                    {cells}, result, numbers, None,
+                )
+            return result
+            """)
+
+    def cell(self, name: str) -> str:
+        if name in self.operation.numbers:
+            return f"NO_CELL if {name}.__class__ in REAL else {name}._cell"
+        return f"{name}._cell"
 
 
-def _each(names: list[str], letter: str) -> str:
-    return "".join(f"{letter}{i}, " for i in range(len(names)))
+class _Into(_Written):
+    """In place, where the first operand has the result's kind and no history is involved."""
+
+    title, again = " in place", "statics, numbers, None, True"
+
+    def compute(self) -> None:
+        target = self.names[0]
+        self.source(f"""
+            if spec.result is not kind or not a0.flags.carray: break
+            if mode.recording and ({target}._base is not None or {self.wanted}): break
+            if {target}._cell[0] is UNVERSIONED: break
+            spec.into({self.run("a0, ")})
+            """)
+
+    def finish(self) -> None:
+        target = self.names[0]
+        self.source(f"""
+            finish_write({target}, None)
+            return {target}
+            """)
 
 
-def _made(operation: Any, names: list[str]) -> list[str]:
-    some = "".join(f"n{i} is not None, " for i in range(len(names)))
-    cells = "".join(
-        f"NO_CELL if {n}.__class__ in REAL else {n}._cell, "
-        if n in operation.numbers
-        else f"{n}._cell, "
-        for n in names
-    )
-    nodes, arrays = _each(names, "n"), _each(names, "a")
-    edges = f"({nodes})" if len(names) == 1 else f"tuple([n for n in ({nodes}) if n is not None])"
-    return [
-        f"if {_wanted(names)} and spec.floating:",
-        f"    cls = spec.plans[{some}]",
-        "    if cls.extended is not None:",
-        f"        array = recorded(spec, ({', '.join(names)},), ({arrays}), ({nodes}), numbers, None)",
-        "    else:",
-        f"        array = spec.run({arrays}*numbers)",
-        "        if array.__class__ is not ndarray: array = spec.common.xp.asarray(array)",
-        "        cell = [0]",
-        f"        node = cls.record({edges}, {arrays}array, {cells}cell, array.shape, spec.result, "
-        "numbers, None)",
-        "        array = make(array, spec.result, node, cell, None)",
-        f"else: array = spec.run({arrays}*numbers)",
-    ]
-
-
-def _written(_: Any, names: list[str]) -> list[str]:
-    target = names[0]
-    return [
-        "if spec.result is not kind or not a0.flags.carray: break",
-        f"if mode.recording and ({target}._base is not None or {_wanted(names)}): break",
-        f"if {target}._cell[0] is UNVERSIONED: break",
-        f"spec.into(a0, {_each(names, 'a')}*numbers)",
-    ]
-
-
-def _given(_: Any, names: list[str]) -> list[str]:
+class _Out(_Written):
     """Into `out`, where that has the shape of an operand: a larger result is refused when it is written."""
-    same = " and ".join(f"shape != a{i}.shape" for i in range(len(names)))
-    return [
-        "array = out._array",
-        "shape = array.shape",
-        f"if {same} or out._kind is not spec.result or not array.flags.carray: break",
-        f"if mode.recording and (out._node is not None or out._base is not None or {_wanted(names)}): break",
-        "if out._cell[0] is UNVERSIONED: break",
-        f"spec.into(array, {_each(names, 'a')}*numbers)",
-    ]
+
+    title, further, again = " into out", ", out", "statics, numbers, out"
+
+    def compute(self) -> None:
+        differs = " and ".join(f"shape != {array}.shape" for array in self.arrays)
+        self.source(f"""
+            array = out._array
+            shape = array.shape
+            if {differs} or out._kind is not spec.result or not array.flags.carray: break
+            if mode.recording and (out._node is not None or out._base is not None or {self.wanted}): break
+            if out._cell[0] is UNVERSIONED: break
+            spec.into({self.run("array, ")})
+            """)
+
+    def finish(self) -> None:
+        self.source("""
+            finish_write(out, None)
+            return out
+            """)
 
 
-def _reduced(_: Any, names: list[str]) -> list[str]:
-    return [
-        "axes = AXES[dim, a0.ndim]",
-        "drops = not keepdim and spec.reduces",
-        f"if {_wanted(names)} and spec.floating:",
-        f"    array = recorded(spec, ({', '.join(names)},), ({_each(names, 'a')}), "
-        f"({_each(names, 'n')}), (*numbers, axes), dropped(a0, axes) if drops else None)",
-        f"else: array = (spec.flat if drops else spec.run)({_each(names, 'a')}*numbers, axes)",
-    ]
+class _Rows(_Written):
+    """A new tensor of a function of rows::
+
+    axes = AXES[dim, a0.ndim]
+    drops = not keepdim and spec.reduces
+    if (n0 is not None or n1 is not None) and mode.recording and spec.floating:
+        cls = spec.plans[(n0 is not None, n1 is not None)]
+        values = (spec.run(a0, a1, *numbers, axes),) if ... else cls.extended(...)
+    else:
+        cls, array = None, (spec.flat if drops else spec.run)(a0, a1, *numbers, axes)
+    """
+
+    title, further, again = (
+        " by rows",
+        ", dim, keepdim",
+        "dim, keepdim, None, None, statics, numbers",
+    )
+
+    def compute(self) -> None:
+        arguments = self.run(after=", axes")
+        self.source(f"""
+            axes = AXES[dim, a0.ndim]
+            drops = not keepdim and spec.reduces
+            if {self.wanted} and spec.floating:
+                cls = {self.plan}
+                values = (spec.run({arguments}),) if cls.extended is None else cls.extended({arguments})
+            else:
+                cls, array = None, (spec.flat if drops else spec.run)({arguments})
+            """)
+
+    def finish(self) -> None:
+        operands, arrays, nodes = map(listed, (self.names, self.arrays, self.nodes))
+        self.source(f"""
+            if cls is not None:
+                kept = dropped(a0, axes) if drops else None
+                return recorded(cls, values, {operands}, {arrays}, {nodes}, (*numbers, axes), kept)
+            if array.__class__ is not ndarray: array = spec.common.xp.asarray(array)
+            return handle.make(array, spec.result, None, [0], None)
+            """)
 
 
-def _finish(names: list[str], form: str) -> list[str]:
-    if form in ("into", "out"):
-        target = names[0] if form == "into" else "out"
-        return [f"finish_write({target}, None)", f"return {target}"]
-    return [
-        "if array.__class__ is Tensor:  # recorded",
-        "    for watch in mode.watchers: watch(array._node, (array,))",
-        "    return array",
-        "if array.__class__ is not ndarray: array = spec.common.xp.asarray(array)",
-        "return make(array, spec.result, None, [0], None)",
-    ]
+FORMS = {"new": _New, "into": _Into, "out": _Out, "rows": _Rows}
 
 
 def dropped(array: Any, axes: tuple[int, ...] | None) -> tuple[tuple, tuple]:
@@ -242,17 +313,16 @@ def dropped(array: Any, axes: tuple[int, ...] | None) -> tuple[tuple, tuple]:
 
 
 def recorded(
-    spec: Any, operands: tuple, arrays: tuple, nodes: tuple, parameters: tuple, kept: tuple | None
+    cls: Any,
+    values: tuple,
+    operands: tuple,
+    arrays: tuple,
+    nodes: tuple,
+    parameters: tuple,
+    kept: tuple | None,
 ) -> Any:
-    """Run a specialisation of one result and record it, but for `mode.watchers`; kept: see `dropped`."""
-    wanted = tuple([node is not None for node in nodes])
-    cls = spec.plans[wanted]
-    if cls.extended is None:
-        values = (spec.run(*arrays, *parameters),)
-    else:
-        with quiet():
-            values = cls.extended(*arrays, *parameters)
-    array = values[0]
+    """The recorded result of a function of rows; kept: see `dropped`."""
+    array, spec = values[0], cls.specialization
     if kept is not None:
         array, kept = array.reshape(kept[1]), kept[0]
     elif array.__class__ is not np.ndarray:
@@ -260,19 +330,23 @@ def recorded(
         values = (array, *values[1:])
     if cls.gradient.counted:
         parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
-    cell = [0]
-    node = cls.record(
-        nodes if False not in wanted else tuple([node for node in nodes if node is not None]),
+    result = handle.make(array, spec.result, None, [0], None)
+    cls.record(
+        nodes if None not in nodes else tuple([node for node in nodes if node is not None]),
         *arrays,
         *values,
         *[NO_CELL if x.__class__ in REAL else x._cell for x in operands],
-        cell,
-        array.shape,
-        spec.result,
+        result,
         parameters,
         kept,
     )
-    return handle.make(array, spec.result, node, cell, None)
+    return result
 
 
-__all__ = ["AXES", "FastPath", "dropped"]
+_SCOPE: dict[str, Any] = {
+    "handle": handle, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
+    "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
+    "recorded": recorded, "AXES": AXES, "dropped": dropped,
+}  # fmt: skip
+
+__all__ = ["AXES", "FALLBACK", "FastPath", "dropped"]

@@ -22,7 +22,7 @@ class FormulaNode(Node):
     __slots__ = ("kept", "parameters")
 
     kernel: Callable[..., Any]
-    record: Callable[..., FormulaNode]
+    record: Callable[..., None]
     wanted: tuple[bool, ...]
     gradient: Any
     specialization: Any
@@ -115,28 +115,6 @@ def unpacked(node: Node) -> tuple:
     return saved
 
 
-def record_unary(
-    spec: Any,
-    result: Tensor,
-    x: Tensor,
-    a: Any,
-    y: Any = None,
-    parameters: tuple = (),
-    kept: tuple[int, ...] | None = None,
-) -> None:
-    """Make `result`'s node; x is its operand, a that one's array.
-
-    For a reduction y is the kernel's result, before `kept` axes of size 1 went away.
-    """
-    array = result._array
-    node = result._node = spec.plans[ONE].record(
-        (x._node,), a, array if y is None else y, x._cell, result._cell,
-        array.shape, result._kind, parameters, kept,
-    )  # fmt: skip
-    for watch in mode.watchers:
-        watch(node, (result,))
-
-
 ONE = (True,)
 BOTH, FIRST, SECOND = (True, True), (True, False), (False, True)
 
@@ -144,26 +122,23 @@ BOTH, FIRST, SECOND = (True, True), (True, False), (False, True)
 def record_binary(
     spec: Any, result: Tensor, x: Any, y: Any, a: Any, b: Any, left: Any, right: Any
 ) -> None:
-    """The same for two operands, one of which may be a number. left and right are their nodes."""
+    """Record the result of two operands, one of which may be a number. left and right are their nodes."""
     if left is None:
         cls, edges = spec.plans[SECOND], (right,)
     elif right is None:
         cls, edges = spec.plans[FIRST], (left,)
     else:
         cls, edges = spec.plans[BOTH], (left, right)
-    array = result._array
-    node = result._node = cls.record(
-        edges, a, b, array,
-        NO_CELL if x.__class__ in NUMBERS else x._cell,
-        NO_CELL if y.__class__ in NUMBERS else y._cell,
-        result._cell, array.shape, result._kind, (), None,
+    cls.record(
+        edges, a, b, result._array,
+        NO_CELL if x.__class__ in REAL else x._cell,
+        NO_CELL if y.__class__ in REAL else y._cell,
+        result, (), None,
     )  # fmt: skip
-    for watch in mode.watchers:
-        watch(node, (result,))
 
 
 NO_CELL = [0]
-NUMBERS = frozenset((int, float))
+REAL = frozenset((int, float))
 
 
 def derived(node: Any) -> DerivedOperation:
@@ -249,28 +224,13 @@ def apply(
     if cls is not None:
         if cls.gradient.counted:
             parameters = (*parameters[:-1], row_length(arrays[0], parameters[-1]), parameters[-1])
-        if roots == 1:
-            shape, kind = shaped[0].shape, spec.result
-        else:
-            shape = tuple((v.shape, k) for v, k in zip(shaped, spec.results))
-            kind = spec.result
-        node = cls.record(
+        cls.record(
             tuple([x._node for x, on in zip(operands, wanted) if on]),
             *arrays,
             *values,
             *[x._cell if isinstance(x, Tensor) else NO_CELL for x in operands],
-            *[x._cell for x in results],
-            shape,
-            kind,
+            results[0] if roots == 1 else results,
             parameters,
             None if kept is None else kept[0],
         )
-        if roots == 1:
-            results[0]._node = node
-        else:
-            for i in cls.differentiable_outputs:
-                result = results[i]
-                result._node = Port(node, i, result._array.shape, result._kind)
-        for watch in mode.watchers:
-            watch(node, results)
     return results[0] if roots == 1 else tuple(results)

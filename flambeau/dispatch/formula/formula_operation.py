@@ -7,12 +7,13 @@ everything else to `FormulaOperation.general`.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64
+from ...core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64, state
 from ...core.kind import Kind, kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ...core.quiet import quiet
@@ -28,6 +29,21 @@ from .specialization import Specialization
 from .write import write_fast, write_into
 
 _DOMAINS = {BOOL: Domain.BOOL, INTEGER: Domain.INT, FLOAT: Domain.REAL, COMPLEX: Domain.COMPLEX}
+
+
+def _outgrows(root: Expression, result: Any) -> bool:
+    """Does a formula of integers give what integers cannot hold, as exp does?"""
+    return result.category < FLOAT and root.domain > Domain.INT
+
+
+_DEPENDENT: weakref.WeakSet[FormulaOperation] = weakref.WeakSet()
+"""Operations with specialisations that compute integers in the default dtype."""
+
+
+@state.dependents.append
+def _forget_default() -> None:
+    for operation in tuple(_DEPENDENT):
+        operation.forget()
 
 
 class FormulaOperation:
@@ -100,6 +116,7 @@ class FormulaOperation:
         self.explicit: Callable | None = None
         self.specializations: dict[Any, Specialization] = {}
         self.same: dict[Kind, Specialization] = {}
+        self.promoted: dict[Any, Specialization] = {}
         self.fast = FastPath(self, "rows" if rows else "new")
         self.into, self.out = FastPath(self, "into"), FastPath(self, "out")
         self.function: Callable = self.formula
@@ -119,14 +136,20 @@ class FormulaOperation:
         key = kinds, common, statics
         found = self.specializations.get(key)
         if found is None:
-            found = self.specializations[key] = self._trace(kinds, common, statics)
+            found = self.specializations[key] = self._trace(kinds, common, statics, self.promotion)
         return found
 
     def _trace(
-        self, kinds: tuple[Kind | None, ...], common: Kind, statics: tuple
+        self,
+        kinds: tuple[Kind | None, ...],
+        common: Kind,
+        statics: tuple,
+        promotion: PromotionKind,
     ) -> Specialization:
         self.check_dtype(common.dtype)
-        compute, result = elementwise_dtypes(self.promotion, common.dtype)
+        if promotion is PromotionKind.INT_TO_FLOAT and common.dtype.category < FLOAT:
+            _DEPENDENT.add(self)
+        compute, result = elementwise_dtypes(promotion, common.dtype)
         domain = _DOMAINS[compute.category]
         symbols: dict[str, Expression | None] = {}
         for name, kind in zip(self.operands, kinds):
@@ -145,6 +168,14 @@ class FormulaOperation:
                     f"the formula {self.name}() returned {each!r}, which is no expression: return what is "
                     "computed from its symbols, or a tuple of such"
                 )
+        # Our own formulas say so by their promotion; and some have numbers that integers make whole.
+        own = OPERATIONS.get(self.name) is self
+        if (
+            promotion is PromotionKind.DEFAULT
+            and not own
+            and any(_outgrows(x, result) for x in roots)
+        ):
+            return self._trace(kinds, common, statics, PromotionKind.INT_TO_FLOAT)
         present = tuple(x for x in symbols.values() if x is not None)
         program = Program(present, roots, self.parameters, self.bound_gradient(statics, domain))
         results = tuple(kind_of(self.result_dtype(r, result), common.device) for r in roots)
@@ -194,36 +225,39 @@ class FormulaOperation:
     def result_dtype(self, root: Expression, result: Any) -> Any:
         if root.domain == Domain.BOOL and self.promotion is PromotionKind.ALWAYS_BOOL:
             return bool_
-        if root.domain == Domain.INT and root.primitive.name in ("sum", "prod"):
+        if root.domain == Domain.INT and root.primitive.counts:
             return int64
         if root.domain == Domain.REAL and result.is_complex:
             return result.to_real()
         return result
 
-    def agreed_kind(self, operands: Sequence[Any]) -> Kind | None:
-        """The kind of all operands where they have one, and numbers do not change it: the usual case."""
-        kind: Kind | None = None
-        for name, x in zip(self.operands, operands):
-            if x is None or name in self.not_promoted:
-                continue
-            if isinstance(x, Tensor):
-                if kind is None:
-                    kind = x._kind
-                elif x._kind is not kind:
-                    return None
-            elif kind is None or x.__class__ not in kind.numbers:
-                return None
-        if kind is not None and self.not_promoted:
-            for x in operands:
-                if isinstance(x, Tensor) and x._kind.device is not kind.device:
-                    return None
-        return kind
+    def promote(self, operands: tuple, statics: tuple) -> Specialization:
+        """The specialisation for accepted operands; what it is, is worked out once for such as these."""
+        key = statics, state.default, *map(_category, operands)
+        found = self.promoted.get(key)
+        if found is None:
+            common = self.common_kind(operands)
+            compute, _ = elementwise_dtypes(self.promotion, common.dtype)
+            kinds = tuple(
+                None
+                if x is None
+                else kind_of(x.dtype if isinstance(x, Tensor) else compute, common.device)
+                for x in operands
+            )
+            found = self.promoted[key] = self.specialize(kinds, common, statics)
+            present = [kind for kind in kinds if kind is not None]
+            usual = len(present) == (1 if self.rows else len(self.operands)) and not statics
+            if usual and found.has_fast_path and all(kind is common for kind in present):
+                self.same.setdefault(common, found)
+        return found
+
+    def forget(self) -> None:
+        """Forget all specialisations."""
+        for table in (self.specializations, self.same, self.promoted):
+            table.clear()
 
     def common_kind(self, operands: Sequence[Any]) -> Kind:
         """The kind that the operands are computed in, by promotion; checks that devices agree."""
-        agreed = self.agreed_kind(operands)
-        if agreed is not None:
-            return agreed
         tensors = [x for x in operands if isinstance(x, Tensor)]
         voters = [
             x
@@ -249,22 +283,23 @@ class FormulaOperation:
         inplace: bool = False,
     ) -> Any:
         """Any call: overriding classes, numbers, promotion, devices, out= and in-place."""
-        if any(x is not None and is_overridden(x) for x in operands):
-            return self.overridden(operands, statics, parameters, out, inplace)
-        operands = self.accepted(operands)
+        if any(x.__class__ is not Tensor for x in operands):
+            if any(x is not None and is_overridden(x) for x in operands):
+                return self.overridden(operands, statics, parameters, out, inplace)
+            operands = self.accepted(operands)
         if parameters and any(isinstance(value, Tensor) for value in parameters):
             parameters = self.plain_numbers(parameters)
-        common = self.common_kind(operands)
-        arrays, kinds = self.arrays(operands, common)
-        spec = self.specialize(kinds, common, statics)
-        alone = len(spec.program.roots) == 1  # the fast paths know one result only
-        if alone and not statics and all(kind is common or kind is None for kind in kinds):
-            self.same.setdefault(common, spec)
-        present = tuple(x for x in operands if x is not None)
+        spec = self.promote(operands, statics)
+        present = tuple([x for x in operands if x is not None])
+        arrays = arrays_of(present, spec)
         broadcast([a.shape for a in arrays])
         if inplace:
             return write_into(present[0], self, spec, present, arrays, parameters)
-        if out is not None and alone and write_fast(out, spec, present, arrays, parameters):
+        if (
+            out is not None
+            and spec.has_fast_path
+            and write_fast(out, spec, present, arrays, parameters)
+        ):
             return out
         result = apply(spec, present, arrays, parameters, None)
         return result if out is None else write_out(out, result, self.name)
@@ -335,28 +370,6 @@ class FormulaOperation:
             f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
         )
 
-    def arrays(self, operands: tuple, common: Kind) -> tuple[list[Any], tuple[Kind | None, ...]]:
-        """The operands' arrays, and the kinds that the specialisation is made for.
-
-        A tensor of a higher category than its 0-d neighbour keeps its dtype; where an operand has
-        another dtype than the common one it is cast by the specialisation.
-        """
-        arrays, kinds = [], []  # type: ignore[var-annotated]
-        compute, _ = elementwise_dtypes(self.promotion, common.dtype)
-        for _name, x in zip(self.operands, operands):
-            if x is None:
-                kinds.append(None)  # type: ignore[arg-type]
-            elif isinstance(x, Tensor):
-                array = x._array
-                if common.device is not x._kind.device and array.ndim == 0:
-                    array = common.xp.asarray(array)
-                arrays.append(array)
-                kinds.append(kind_of(x.dtype, common.device))
-            else:
-                arrays.append(number_array(x, common.xp, compute))
-                kinds.append(kind_of(compute, common.device))
-        return arrays, tuple(kinds)
-
     def overridden(
         self, operands: tuple, statics: tuple, parameters: tuple, out: Any, inplace: bool
     ) -> Any:
@@ -374,6 +387,27 @@ TITLES = {"bool": "bool", "int": "integer", "float": "floating-point", "complex"
 
 class Operand:
     """Annotation of a formula's argument that is an array although it has a default."""
+
+
+def _category(x: Any) -> Any:
+    """What promotion asks of an operand: a tensor's kind and whether it has dimensions, a number's class."""
+    return (x._kind, x._array.ndim > 0) if isinstance(x, Tensor) else x.__class__
+
+
+def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
+    """The arrays that a specialisation computes with, of the operands that are there.
+
+    A tensor keeps its dtype: where that is not the common one the specialisation casts it.
+    """
+    arrays = []
+    for x, kind in zip(operands, spec.kinds):
+        if not isinstance(x, Tensor):
+            arrays.append(number_array(x, kind.xp, kind.dtype))
+        elif kind.device is not x._kind.device and x._array.ndim == 0:
+            arrays.append(kind.xp.asarray(x._array))
+        else:
+            arrays.append(x._array)
+    return arrays
 
 
 def number_array(value: Any, xp: Any, dtype: Any) -> Any:

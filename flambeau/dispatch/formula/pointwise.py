@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...core import tensor as handle
-from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
-from ...core.quiet import restore, silence, silent
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap_numpy
+from ..arguments import REQUIRED, written
 from ..registry import public
-from .formula_node import record_binary, record_unary
+from .fast_path import FALLBACK
+from .formula_node import ONE, REAL, record_binary
 from .formula_operation import FormulaOperation
-
-FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError)
-"""What the fast path may stumble over; the general path does the call again and explains."""
 
 
 def pointwise(
@@ -109,142 +107,165 @@ def unary(operation: FormulaOperation) -> Callable:
         try:
             spec = same[input._kind]
             operand = input._array
-            if spec.warns:
-                token = silence(silent)
-                try:
-                    array = spec.run(operand)
-                finally:
-                    restore(token)
-            else:
-                array = spec.run(operand)
+            array = spec.run(operand)
         except FALLBACK:
+            spec = None
+        if spec is None:
             return general((input,))
         if array.__class__ is not np.ndarray:
             array = spec.common.xp.asarray(array)
         result = handle.make(array, spec.result, None, [0], None)
-        if input._node is not None and mode.recording and result._kind.dtype.category >= FLOAT:
-            record_unary(spec, result, input, operand)
+        if input._node is not None and mode.recording and spec.floating:
+            spec.plans[ONE].record((input._node,), operand, array, input._cell, result, (), None)
         return result
 
     return function
 
 
-def binary(operation: FormulaOperation, operator: bool = False, swapped: bool = False) -> Callable:
-    """The function of an operation of two operands; `operator`: of Python, giving NotImplemented."""
-    same, slow = operation.same, operation.general
-    unsupported = operation.operands[0 if swapped else 1] not in operation.numbers
+def binary(operation: FormulaOperation) -> Callable:
+    """The function of an operation of two operands, of which the second may be a number."""
+    calculate = _of_two(operation, operation.general)
 
-    def general(x: Any, y: Any) -> Any:
-        if operator and not isinstance(y, (Tensor, bool, int, float, complex, np.generic)):
-            if isinstance(y, np.ndarray):
-                from ...core.tensor import wrap_numpy
+    def function(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
+        if out is None:
+            return calculate(input, other)
+        return operation.give((input, other), (), (), out)
 
-                y = wrap_numpy(y)
-            elif not hasattr(type(y), "__torch_function__"):
-                return NotImplemented
-        return slow((y, x) if swapped else (x, y))
+    return function
+
+
+def operator(operation: FormulaOperation) -> Callable:
+    """The same as Python's operator: it gives NotImplemented for what it does not know."""
+
+    def general(operands: tuple) -> Any:
+        other = _operand(operands[1])
+        return other if other is NotImplemented else operation.general((operands[0], other))
+
+    return _of_two(operation, general)
+
+
+def _of_two(operation: FormulaOperation, general: Callable) -> Callable:
+    same, takes_number = operation.same, operation.operands[1] in operation.numbers
 
     def function(input: Any, other: Any) -> Any:
         try:
-            kind = input._kind
-            number = other.__class__
-            if number is float or number is int:
-                if number not in kind.numbers or unsupported:
-                    return general(input, other)
-                spec = same[kind]
-                second = kind._scalars.get(other)
-                if second is None:
-                    second = kind.scalar(other)
-                right = None
+            kind, first = input._kind, input._array
+            spec = same[kind]
+            if other.__class__ in REAL:
+                if takes_number and other.__class__ in kind.numbers:
+                    second, right = kind._scalars.get(other), None
+                    if second is None:
+                        second = kind.scalar(other)
+                else:
+                    spec = None
+            elif other._kind is kind:
+                second, right = other._array, other._node
             else:
-                if other._kind is not kind:
-                    return general(input, other)
-                spec = same[kind]
-                second = other._array
-                right = other._node
-            first = input._array
-            if spec.warns:
-                token = silence(silent)
-                try:
-                    array = spec.run(second, first) if swapped else spec.run(first, second)
-                finally:
-                    restore(token)
-            else:
-                array = spec.run(second, first) if swapped else spec.run(first, second)
+                spec = None
+            if spec is not None:
+                array = spec.run(first, second)
         except FALLBACK:
-            return general(input, other)
+            spec = None
+        if spec is None:
+            return general((input, other))
         if array.__class__ is not np.ndarray:
             array = spec.common.xp.asarray(array)
         result = handle.make(array, spec.result, None, [0], None)
         left = input._node
-        if (
-            (left is not None or right is not None)
-            and mode.recording
-            and result._kind.dtype.category >= FLOAT
-        ):
-            if swapped:
-                record_binary(spec, result, other, input, second, first, right, left)
-            else:
-                record_binary(spec, result, input, other, first, second, left, right)
+        if (left is not None or right is not None) and mode.recording and spec.floating:
+            record_binary(spec, result, input, other, first, second, left, right)
         return result
 
-    if operator:
-        return function
-
-    def with_out(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
-        if out is None:
-            return function(input, other)
-        return operation.give((input, other), (), (), out)
-
-    return with_out
+    return function
 
 
-def bound(operation: FormulaOperation) -> Callable:
-    """The function of any other operation: its source is written from the signature when first called."""
+def reflected(operation: FormulaOperation) -> Callable:
+    """Python's operator of a number and a tensor, which is its second operand."""
+    same, takes_number = operation.same, operation.operands[0] in operation.numbers
+
+    def function(input: Any, other: Any) -> Any:
+        try:
+            kind = input._kind
+            spec = same[kind] if takes_number and other.__class__ in kind.numbers else None
+            if spec is not None:
+                number, operand = kind._scalars.get(other), input._array
+                if number is None:
+                    number = kind.scalar(other)
+                array = spec.run(number, operand)
+        except FALLBACK:
+            spec = None
+        if spec is None:
+            other = _operand(other)
+            return other if other is NotImplemented else operation.general((other, input))
+        if array.__class__ is not np.ndarray:
+            array = spec.common.xp.asarray(array)
+        result = handle.make(array, spec.result, None, [0], None)
+        if input._node is not None and mode.recording and spec.floating:
+            record_binary(spec, result, other, input, number, operand, None, input._node)
+        return result
+
+    return function
+
+
+def _operand(other: Any) -> Any:
+    """What stands on an operator's other side, as an operand; NotImplemented where it is none."""
+    if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+        return other
+    if isinstance(other, np.ndarray):
+        return wrap_numpy(other)
+    return other if hasattr(type(other), "__torch_function__") else NotImplemented
+
+
+def bound(operation: FormulaOperation, inplace: bool = False) -> Callable:
+    """The function of any other operation, or its in-place method: written when first called."""
     compiled: list[Callable] = []
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if not compiled:
-            compiled.append(_bind(operation))
+            compiled.append(_bind(operation, inplace))
         return compiled[0](*args, **kwargs)
 
     return function
 
 
-def _bind(operation: FormulaOperation, inplace: bool = False) -> Callable:
-    public_names, defaults = operation.public, operation.defaults
-    fast = operation.into if inplace else operation.fast
-    scope: dict[str, Any] = {"give": operation.give, "fast": fast}
-    parts = []
-    for name in operation.operands:
-        parts.append(
-            f"{public_names[name]}=None" if name in operation.optional else public_names[name]
-        )
-    keyword_only = operation.name in KEYWORD_ONLY
-    if keyword_only and not inplace:
-        parts.append("*")
-    for name, value in defaults.items():
-        scope[f"default_{name}"] = value
-        parts.append(f"{public_names[name]}=default_{name}")
+def _bind(operation: FormulaOperation, inplace: bool) -> Callable:
+    """A function with the operation's public signature, over its fast path::
+
+        def addcmul(input, tensor1, tensor2, *, value=default_value, out=None):
+            if out is not None:
+                return give((input, tensor1, tensor2), (), (value,), out)
+            return fast(input, tensor1, tensor2, (), (value,))
+
+    Where operands may be None, it is ``fast[(input is not None, ...)](...)``.
+    """
+    name, public_names = operation.name + "_" * inplace, operation.public
+    fast: Any = operation.into if inplace else operation.fast
+    source = Source(name, give=operation.give)
+    defaults = {public_names[n]: REQUIRED for n in operation.operands}
+    defaults.update((public_names[n], None) for n in operation.optional)
+    signature = written(defaults, source)
+    options = written({public_names[n]: v for n, v in operation.defaults.items()}, source)
     if not inplace:
-        parts += ["out=None"] if keyword_only else ["*", "out=None"]
-    operands = "".join(f"{public_names[n]}, " for n in operation.operands)
-    statics = "".join(f"{public_names[n]}, " for n in operation.statics)
-    numbers = "".join(f"{public_names[n]}, " for n in operation.parameters)
+        options.insert(0 if operation.name in KEYWORD_ONLY else len(options), "*")
+        options.append("out=None")
+    operands, statics, numbers = (
+        [public_names[n] for n in names]
+        for names in (operation.operands, operation.statics, operation.parameters)
+    )
     chosen = "fast"
     if operation.optional:
-        chosen += f"[{''.join(f'{public_names[n]} is not None, ' for n in operation.operands)}]"
+        source.scope["fast"] = fast
+        chosen += f"[{listed(f'{n} is not None' for n in operands)}]"
     else:
-        scope["fast"] = fast[(True,) * len(operation.operands)]
-    lines = [f"def {operation.name}{'_' * inplace}({', '.join(parts)}):"]
-    if not inplace:
-        lines += [
-            "    if out is not None:",
-            f"        return give(({operands}), ({statics}), ({numbers}), out)",
-        ]
-    lines.append(f"    return {chosen}({operands}({statics}), ({numbers}))")
-    exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)
-    return scope[operation.name + "_" * inplace]
+        source.scope["fast"] = fast[(True,) * len(operands)]
+    with source.block(f"def {name}({', '.join(signature + options)}):"):
+        if not inplace:
+            with source.block("if out is not None:"):
+                source(
+                    f"return give({listed(operands)}, {listed(statics)}, {listed(numbers)}, out)"
+                )
+        source(f"return {chosen}({', '.join(operands)}, {listed(statics)}, {listed(numbers)})")
+    return source.function(name)
 
 
 KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
@@ -252,17 +273,11 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 
 def _inplace(operation: FormulaOperation) -> Callable:
-    """The in-place method; its source is written from the signature when first called."""
-    compiled: list[Callable] = []
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if not compiled:
-            compiled.append(_bind(operation, inplace=True))
-        return compiled[0](self, *args, **kwargs)
-
+    """The in-place method."""
+    method = bound(operation, inplace=True)
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."
     return method
 
 
-__all__ = ["FALLBACK", "binary", "bound", "pointwise", "unary"]
+__all__ = ["binary", "bound", "operator", "pointwise", "reflected", "unary"]

@@ -14,8 +14,8 @@ from ...formula.evaluate import row_length
 from ..registry import is_overridden, override
 from ..write import write_out
 from .fast_path import AXES, dropped
-from .formula_node import ONE, apply, record_unary
-from .formula_operation import FormulaOperation
+from .formula_node import ONE, apply
+from .formula_operation import FormulaOperation, arrays_of
 from .specialization import Specialization
 
 LAST = (-1,)
@@ -38,7 +38,7 @@ def record_row(
         if gradient.outputs:
             y = y.reshape(kept)
     parameters = (row_length(a, axes), axes) if gradient.counted else (axes,)
-    record_unary(spec, result, x, a, y, parameters, kept)
+    spec.plans[ONE].record((x._node,), a, y, x._cell, result, parameters, kept)
 
 
 class RowOperation(FormulaOperation):
@@ -129,12 +129,9 @@ class RowOperation(FormulaOperation):
         operands = self.accepted(operands)
         if dtype is not None:
             operands = (operands[0].to(dtype), *operands[1:])
-        common = self.common_kind(operands)
-        arrays, kinds = self.arrays(operands, common)
-        spec = self.specialize(kinds, common, statics)
-        alone = len(operands) == 1 and len(spec.program.roots) == 1
-        if alone and not statics and kinds[0] is common:
-            self.same[common] = spec
+        spec = self.promote(operands, statics)
+        present = tuple([x for x in operands if x is not None])
+        arrays = arrays_of(present, spec)
         lifted = arrays[0].ndim == 0
         if lifted:
             wrap_dims(dim, 0)
@@ -143,7 +140,6 @@ class RowOperation(FormulaOperation):
         axes, kept = self.placed(spec, arrays[0], dim, keepdim)
         if lifted:
             kept = (arrays[0].shape if kept is None else kept[0], (), True)  # type: ignore[assignment]
-        present = tuple(x for x in operands if x is not None)
         result = apply(spec, present, arrays, (*parameters, axes), kept)
         return result if out is None else write_out(out, result, self.name)
 

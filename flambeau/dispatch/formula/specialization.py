@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._source import Source, listed
+from ...autograd.mode import mode
 from ...autograd.node import next_sequence
+from ...autograd.record import record, record_lines, tell_watchers
 from ...core.dtype import FLOAT
 from ...core.kind import Kind, kind_of
-from ...formula.evaluate import compile_program, is_quiet
+from ...core.quiet import restore, silence, silent
+from ...formula.evaluate import compile_program, dropping, is_quiet, writing
 from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
@@ -55,13 +59,12 @@ class Specialization:
         self.result = results[0]
         self.floating = any(kind.dtype.category >= FLOAT for kind in results)
         self.plans = Plans(self)
-        self.run, native = self.compiled(program)
-        self.warns = compute.kind in "fc" and not native and not is_quiet(program)
+        self.run = self.compiled(program)
         self.reduces = not program.roots[0].full
-        self.has_fast_path = not self.warns and len(program.roots) == 1
+        self.has_fast_path = len(program.roots) == 1
 
-    def compiled(self, program: Program) -> tuple[Callable, bool]:
-        """The program's kernel, and whether it is native: else it is made of NumPy calls.
+    def compiled(self, program: Program) -> Callable:
+        """The program's kernel: a native one, or else one of NumPy calls.
 
         The program may be this one, extended by values that the gradient wants saved.
         """
@@ -70,21 +73,17 @@ class Specialization:
         if any(root.primitive is INPUT for root in program.roots):
             interpreter = _copying(interpreter, program)
         native = self.native(program, results, interpreter)
-        return native or interpreter, native is not None
+        if native is not None:
+            return native
+        warns = self.compute.kind in "fc" and not is_quiet(program)
+        return _silent(interpreter) if warns else interpreter
 
     @cached_property
     def flat(self) -> Callable:
         """`run` of a reduction, whose result loses the axes of its rows."""
         results = [kind.numpy for kind in self.results]
         native = self.native(self.program, results, self.interpreter(self.program, results), True)
-        if native is not None:
-            return native
-
-        def reshaped(*arguments: Any) -> Any:
-            value, axes = self.run(*arguments), arguments[-1]
-            return value.reshape(()) if axes is None else value.squeeze(axes)
-
-        return reshaped
+        return native or dropping(self.run)
 
     @cached_property
     def into(self) -> Callable:
@@ -92,7 +91,7 @@ class Specialization:
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(self.program, results)
         native = self.native(self.program, results, interpreter, into=True)
-        return native or _writing(self.run, len(results))
+        return native or _silent(writing(self.run, len(results)))
 
     def native(
         self,
@@ -161,10 +160,7 @@ class Specialization:
         """The dtype in which the kernel gives a root."""
         if root.domain == Domain.BOOL:
             return np.dtype(bool)
-        if root.domain == Domain.INT and (
-            self.compute.kind not in "iu"
-            or any(item.primitive.name in ("sum", "prod") for item in (root,))
-        ):
+        if root.domain == Domain.INT and (self.compute.kind not in "iu" or root.primitive.counts):
             return np.dtype(np.int64)
         if root.domain == Domain.REAL and self.compute.kind == "c":
             return np.empty(0, self.compute).real.dtype
@@ -185,7 +181,7 @@ class Specialization:
             *(count + i for i in gradient.outputs),
             *range(count + roots, count + roots + len(gradient.extras)),
         ]
-        extended = self.compiled(program.extended(gradient.extras))[0] if gradient.extras else None
+        extended = self.compiled(program.extended(gradient.extras)) if gradient.extras else None
         checked = tuple(i for i in (*gradient.inputs, *(count + i for i in gradient.outputs)))
         kernel = self.compiled_gradient(gradient)
         made = type(
@@ -244,7 +240,7 @@ class Specialization:
             into=into,
         )
         if native is None and into:
-            return _writing(interpreter, len(gradient.program.roots))
+            return writing(interpreter, len(gradient.program.roots))
         return native or interpreter
 
     def gradient_interpreter(self, program: Program) -> Callable:
@@ -273,6 +269,19 @@ class Specialization:
         return widened
 
 
+def _silent(kernel: Callable) -> Callable:
+    """A kernel of NumPy calls whose floating-point flags nobody hears of."""
+
+    def silenced(*arguments: Any) -> Any:
+        token = silence(silent)
+        try:
+            return kernel(*arguments)
+        finally:
+            restore(token)
+
+    return silenced
+
+
 def _copying(kernel: Callable, program: Program) -> Callable:
     """A kernel whose results that are its operands are copies: a result is memory of its own."""
     same = [root.primitive is INPUT for root in program.roots]
@@ -284,19 +293,6 @@ def _copying(kernel: Callable, program: Program) -> Callable:
         return tuple(v.copy() if again else v for v, again in zip(values, same))
 
     return copied
-
-
-def _writing(making: Callable, count: int) -> Callable:
-    """A function that writes the values that `making` makes into its first arguments."""
-
-    def written(*arguments: Any) -> Any:
-        targets = arguments[:count]
-        values = making(*arguments[count:])
-        for target, value in zip(targets, values if count > 1 else (values,)):
-            np.copyto(target, value, casting="unsafe")
-        return targets if count > 1 else targets[0]
-
-    return written
 
 
 def node_name(label: str) -> str:
@@ -313,26 +309,47 @@ def _to(compute: Any, array: Any) -> Any:
 
 def _recorder(
     cls: type[FormulaNode], picked: Sequence[int], operands: int, roots: int, extras: int
-) -> Callable[..., FormulaNode]:
-    """A function that makes a node of the class, written out so that it keeps just what this class wants.
+) -> Callable[..., None]:
+    """A function that records results in a node of the class, written out so that it keeps just what this
+    class wants.
 
-    record(edges, *arrays, *results, *cells, shape, kind, parameters, kept): the arrays of the operands, the
-        results and extra values; the version cells of operands and results.
+    For an operation of two operands whose gradient wants both::
+
+        def record(edges, a0, a1, a2, c0, c1, result, parameters, kept):
+            node = make(edges, (a0, a1), (c0, c1), (c0[0], c1[0]), next_sequence(), ...)
+            result._node = node
+            if mode.watchers: tell_watchers(node, (result,))
+
+    The a are the arrays of operands and results and the extra values, the c the operands' version cells.
     """
     make = kernels.constructor(
         cls, "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "parameters",
         "kept", "hooks", "notes",
     )  # fmt: skip
     arrays = [f"a{i}" for i in range(operands + roots + extras)]
-    cells = [f"c{i}" for i in range(operands + roots)]
-    saved = "".join(f"a{i}, " for i in picked)
-    kept = "".join(f"c{i}, " for i in cls.checked)
-    versions = "".join(f"c{i}[0], " for i in cls.checked)
-    source = (
-        f"def record(edges, {', '.join((*arrays, *cells))}, shape, kind, parameters, kept):\n"
-        f"    return make(edges, ({saved}), ({kept}), ({versions}), next_sequence(), shape, kind, "
-        "parameters, kept, None, None)\n"
-    )
-    scope: dict[str, Any] = {"make": make, "next_sequence": next_sequence}
-    exec(source, scope)
-    return scope["record"]
+    cells = [f"c{i}" for i in range(operands)]
+    results = "result" if roots == 1 else "results"
+    source = Source(
+        f"{cls.__name__} record", make=make, mode=mode, next_sequence=next_sequence,
+        tell_watchers=tell_watchers, history=record, outputs=cls.differentiable_outputs,
+    )  # fmt: skip
+    head = ", ".join(["edges", *arrays, *cells, results, "parameters", "kept"])
+    with source.block(f"def record({head}):"):
+        if roots == 1:
+            shape, kind = "result._array.shape", "result._kind"
+        else:
+            shape, kind = "tuple([(r._array.shape, r._kind) for r in results])", "results[0]._kind"
+        for i in cls.checked:
+            if i >= operands:
+                result = "result" if roots == 1 else f"results[{i - operands}]"
+                source(f"c{i} = {result}._cell")
+        saved, checked = (listed(f"{x}{i}" for i in y) for x, y in zip("ac", (picked, cls.checked)))
+        versions = listed(f"c{i}[0]" for i in cls.checked)
+        source(f"""
+            node = make(
+                edges, {saved}, {checked}, {versions}, next_sequence(),
+                {shape}, {kind}, parameters, kept, None, None,
+            )
+            """)
+        source(record_lines("result") if roots == 1 else "history(node, results, outputs)")
+    return source.function("record")

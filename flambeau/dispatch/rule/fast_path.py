@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._source import Source, listed
 from ...autograd.mode import mode
-from ...autograd.node import Port, next_sequence
+from ...autograd.node import next_sequence
+from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.quiet import restore, silence, silent
 from ...core.tensor import wrap
-from ..arguments import REQUIRED
+from ..arguments import written
 
 NODE_SLOTS = (
     "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes", "checked",
@@ -38,7 +40,7 @@ class Patterns(dict):
         self.operation, self.base = operation, base
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
-        made = self[present] = _call(self.operation, present, self.base)
+        made = self[present] = _Written(self.operation, present).call(self.base)
         return made
 
 
@@ -49,7 +51,8 @@ class Several(dict):
         self.operation, self.like = operation, like
 
     def __missing__(self, key: tuple[tuple[bool, ...], int]) -> Callable:
-        made = self[key] = _several(self.operation, *key, self.like)
+        present, count = key
+        made = self[key] = _Written(self.operation, present).several(count, self.like)
         return made
 
 
@@ -67,202 +70,272 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     operation.__class__ = type(cls.__name__, (cls,), {"__call__": call, "__slots__": ()})
 
 
-def _call(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
-    """``__call__(self, *operands, *options)`` where just these operands are there."""
-    names, options = operation.operands, list(operation.arguments)[len(operation.operands) :]
-    there = [i for i, here in enumerate(present) if here]
-    scope: dict[str, Any] = {
-        "handle": handle, "_mode": mode, "ndarray": np.ndarray, "silence": silence,
-        "restore": restore, "silent": silent, "next_sequence": next_sequence,
-    }  # fmt: skip
-    signature = list(names)
-    for name, default in operation.defaults.items():
-        scope[f"default_{name}"] = default
-        signature.append(name if default is REQUIRED else f"{name}=default_{name}")
-    given = f"({_listed(names)}), ({_listed(options)})"
-    lines = [f"def {operation.name}(self, {', '.join(signature)}):"]
-    if all(present) and len(names) > 1:
-        absent = " or ".join(f"{name} is None" for name in names[1:])
-        found = _listed([f"{name} is not None" for name in names])
-        lines += [
-            f"    if {absent}:",
-            f"        return self.patterns[{found}](self, {', '.join([*names, *options])})",
+class _Written:
+    """Writes the functions of an operation where the `present` operands are there.
+
+    In them v0, v1, ... are the arrays of the results and r0, r1, ... their tensors; a0, a1, ... are the arrays
+    of the operands and n0, n1, ... their nodes, by the operands' places.
+    """
+
+    def __init__(self, operation: Any, present: tuple[bool, ...]):
+        self.operation, self.present = operation, present
+        self.names = operation.operands
+        self.options = list(operation.arguments)[len(self.names) :]
+        self.there = [i for i, here in enumerate(present) if here]
+        self.wanted = " or ".join(f"n{i} is not None" for i in self.there)
+        self.title = f"{operation.name}({', '.join(self.names[i] for i in self.there)})"
+        self.keeps = [
+            (name, operand, output)
+            for name, operand, output in operation.keeps
+            if (present[operand] if operand is not None else output is not None or name == "y")
         ]
-    lines.append("    try:")
-    for i in there:
-        lines.append(f"        a{i}, n{i} = {names[i]}._array, {names[i]}._node")
-    arrays = [f"a{i}" if here else "None" for i, here in enumerate(present)]
-    lines += [
-        f"        kind = {names[0]}._kind",
-        "    except AttributeError:",
-        f"        return self.general({given})",
-        "    token = silence(silent)",
-        "    try:",
-        f"        v0 = self.compute({', '.join([*arrays, *options])})",
-        "    finally:",
-        "        restore(token)",
-        "    if v0.__class__ is tuple:",
-        f"        return self.several[{present}, len(v0)](v0, {', '.join([*names, *options])})",
-        "    if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:",
-        f"        return self.finish(v0, {given})",
-        "    r0 = handle.make(v0, kind, None, [0], None)",
-    ]
-    if operation.differentiable is None or 0 in operation.differentiable:
-        wanted = " or ".join(f"n{i} is not None" for i in there)
-        lines.append(f"    if ({wanted}) and _mode.recording and kind.dtype.category >= {FLOAT}:")
-        lines += ["        " + line for line in _recorded(operation, present, options, 1)]
+        """What the rule asks to be kept, and which operand or output that is."""
+
+    def or_none(self, letter: str) -> list[str]:
+        """The arrays or nodes of all operands."""
+        return [f"{letter}{i}" if here else "None" for i, here in enumerate(self.present)]
+
+    def call(self, base: type) -> Callable:
+        """``__call__(self, *operands, *options)``.
+
+        For ``roll(x, shifts, dims)``::
+
+            def roll(self, x, shifts, dims):
+                try:
+                    a0, n0 = x._array, x._node
+                    kind = x._kind
+                except AttributeError:
+                    return self.general((x,), (shifts, dims))
+                token = silence(silent)
+                try:
+                    v0 = self.compute(a0, shifts, dims)
+                finally:
+                    restore(token)
+                if v0.__class__ is tuple:
+                    return self.several[(True,), len(v0)](v0, x, shifts, dims)
+                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
+                    return self.finish(v0, (x,), (shifts, dims))
+                r0 = handle.make(v0, kind, None, [0], None)
+                if (n0 is not None) and mode.recording and kind.dtype.category >= FLOAT:
+                    node = make_node((n0,), ...)
+                    r0._node = node
+                    if mode.watchers: tell_watchers(node, (r0,))
+                return r0
+        """
+        operation, names, options = self.operation, self.names, self.options
+        source = Source(
+            self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
+            restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
+        )  # fmt: skip
+        signature = [*names, *written(operation.defaults, source)]
+        given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
+        with source.block(f"def {operation.name}(self, {', '.join(signature)}):"):
+            if all(self.present) and len(names) > 1:
+                found = listed(f"{name} is not None" for name in names)
+                with source.block(f"if {' or '.join(f'{name} is None' for name in names[1:])}:"):
+                    source(f"return self.patterns[{found}](self, {all_given})")
+            with source.block("try:"):
+                for i in self.there:
+                    source(f"a{i}, n{i} = {names[i]}._array, {names[i]}._node")
+                source(f"kind = {names[0]}._kind")
+            source(f"""
+                except AttributeError:
+                    return self.general({given})
+                token = silence(silent)
+                try:
+                    v0 = self.compute({", ".join([*self.or_none("a"), *options])})
+                finally:
+                    restore(token)
+                if v0.__class__ is tuple:
+                    return self.several[{self.present}, len(v0)](v0, {all_given})
+                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
+                    return self.finish(v0, {given})
+                r0 = handle.make(v0, kind, None, [0], None)
+                """)
+            if self.differentiable(1):
+                with source.block(
+                    f"if ({self.wanted}) and _mode.recording and kind.dtype.category >= {FLOAT}:"
+                ):
+                    self.make_node(source, 1)
+                    source(record_lines("r0", "_mode"))
+                source.scope["make_node"] = self.first_node(source.scope, base)
+            source("return r0")
+        return source.function(operation.name)
+
+    def first_node(self, scope: dict[str, Any], base: type) -> Callable:
+        """Makes a node, and before that its class: when something is first recorded."""
 
         def make_node(*values: Any) -> Any:
-            """Makes the class when something is first recorded."""
             kernels.enabled()  # so that the constructor is a native one
-            cls = _node(operation, present, base)
-            scope["make_node"] = make = kernels.constructor(cls, *NODE_SLOTS)
+            scope["make_node"] = make = kernels.constructor(self.node_class(base), *NODE_SLOTS)
             return make(*values)
 
-        scope["make_node"] = make_node
-    lines.append("    return r0")
-    exec(compile("\n".join(lines), f"<flambeau {operation.name}>", "exec"), scope)
-    return scope[operation.name]
+        return make_node
 
+    def several(self, count: int, like: Callable) -> Callable:
+        """``f(_values, *operands, *options)``: the tensors of several results, recorded if that is wanted.
 
-def _listed(items: Any) -> str:
-    """A tuple's inside, with the comma that a single item needs."""
-    return "".join(f"{item}, " for item in items)
+        For ``sort(x, dim)``, whose first result has a gradient::
 
+            def sort(_values, x, dim):
+                v0, v1, = _values
+                kind = x._kind
+                if v0.__class__ is ndarray and v0.dtype is kind.numpy:
+                    r0 = handle.make(v0, kind, None, [0], None)
+                else: r0 = like(v0, x)
+                ... and r1
+                a0, n0 = x._array, x._node
+                if (n0 is not None) and mode.recording:
+                    if not (r0._kind.dtype.category >= FLOAT):
+                        record_any((r0, r1), (x,), (n0,), (dim,))
+                        return (r0, r1)
+                    node = make_node((n0,), ...)
+                    record(node, (r0, r1), [0])
+                return (r0, r1)
+        """
+        operation, names = self.operation, self.names
+        results, outputs = listed(f"r{i}" for i in range(count)), self.differentiable(count)
+        source = Source(
+            f"{self.title} results", handle=handle, _mode=mode, ndarray=np.ndarray,
+            next_sequence=next_sequence, like=like, record=record,
+            record_any=operation.record, make_node=operation.node_class(count).make,
+        )  # fmt: skip
+        with source.block(f"def {operation.name}(_values, {', '.join([*names, *self.options])}):"):
+            source(f"{listed(f'v{i}' for i in range(count))} = _values")
+            source(f"kind = {names[0]}._kind")
+            for i in range(count):
+                source(f"""
+                    if v{i}.__class__ is ndarray and v{i}.dtype is kind.numpy:
+                        r{i} = handle.make(v{i}, kind, None, [0], None)
+                    else: r{i} = like(v{i}, {names[0]})
+                    """)
+            if outputs:
+                for i in self.there:
+                    source(f"a{i}, n{i} = {names[i]}._array, {names[i]}._node")
+                floating = " and ".join(f"r{i}._kind.dtype.category >= {FLOAT}" for i in outputs)
+                tensors, nodes, options = (
+                    listed(names),
+                    listed(self.or_none("n")),
+                    listed(self.options),
+                )
+                with source.block(f"if ({self.wanted}) and _mode.recording:"):
+                    source(f"""
+                        if not ({floating}):
+                            record_any({results}, {tensors}, {nodes}, {options})
+                            return {results}
+                        """)
+                    self.make_node(source, count)
+                    source(f"record(node, {results}, {outputs})")
+            source(f"return {results}")
+        return source.function(operation.name)
 
-def _kept(operation: Any, present: tuple[bool, ...]) -> list[tuple[str, int | None, int | None]]:
-    """What the rule asks to be kept, and which operand or output that is."""
-    return [
-        (name, operand, output)
-        for name, operand, output in operation.keeps
-        if (present[operand] if operand is not None else output is not None or name == "y")
-    ]
+    def differentiable(self, count: int) -> list[int]:
+        """The outputs that have a gradient if they are floating."""
+        some = self.operation.differentiable
+        return [i for i in range(count) if some is None or i in some]
 
+    def make_node(self, source: Source, count: int) -> None:
+        """Lines that make `node`.
 
-def _differentiable(operation: Any, count: int) -> list[int]:
-    """The outputs that have a gradient if they are floating."""
-    some = operation.differentiable
-    return [i for i in range(count) if some is None or i in some]
+        For ``mm(x, y)``, whose rule asks for both and for what needs a gradient::
 
-
-def _recorded(
-    operation: Any, present: tuple[bool, ...], options: list[str], count: int
-) -> list[str]:
-    """Lines that make the node of the results r0, r1, ... with the arrays v0, v1, ..."""
-    kept = _kept(operation, present)
-    differentiable_outputs = _differentiable(operation, count)
-    tensors: list[str] = []
-    edges: list[str] = []
-    arrays: list[str] = []
-    for _, operand, output in kept:
-        if operand is not None:
-            found = operation.operands[operand], f"n{operand}", f"a{operand}"
-        else:
-            edge = "'y'" if count == 1 else output if output in differentiable_outputs else None
-            found = f"r{output or 0}", f"{edge}", f"v{output or 0}"
-        for items, item in zip((tensors, edges, arrays), found):
-            items.append(item)
-    facts = [f"{name!r}: {name}" for name in options]
-    for i, (name, ask) in enumerate(zip(operation.operands, operation.asks_shapes)):
-        if not present[i]:
-            facts.append(f"{name!r}: None")
-        elif ask:
-            facts.append(f"{ask!r}: a{i}.shape")
-    nodes = [f"n{i}" if here else "None" for i, here in enumerate(present)]
-    if "needs" in operation.asks:
-        needs = [f"{n} is not None" if n != "None" else "False" for n in nodes]
-        facts.append(f"'needs': ({_listed(needs)})")
-    origins = [f"({n!r}, {e}, {t}._kind)" for (n, _, _), e, t in zip(kept, edges, tensors)]
-    cells = [f"c{j}" for j in range(len(kept))]
-    shapes = f"({_listed(f'(v{i}.shape, r{i}._kind)' for i in range(count))})"
-    return [
-        *(f"{cell} = {tensor}._cell" for cell, tensor in zip(cells, tensors)),
-        f"node = make_node(({_listed(nodes)}), ({_listed(arrays)}), "
-        f"({_listed(cells)}), ({_listed(f'{cell}[0]' for cell in cells)}), next_sequence(), "
-        f"{'v0.shape' if count == 1 else shapes}, r0._kind, None, None, range({len(kept)}), "
-        f"{{{', '.join(facts)}}}, [{', '.join(origins)}])",
-        *(["r0._node = node"] if count == 1 else [
-            f"r{i}._node = Port(node, {i}, v{i}.shape, r{i}._kind)" for i in differentiable_outputs
-        ]),
-        "for watch in _mode.watchers:",
-        f"    watch(node, [{_listed(f'r{i}' for i in range(count))}])",
-    ]  # fmt: skip
-
-
-def _several(operation: Any, present: tuple[bool, ...], count: int, like: Callable) -> Callable:
-    """``f(_values, *operands, *options)``: the tensors of several results, recorded if that is wanted."""
-    names, options = operation.operands, list(operation.arguments)[len(operation.operands) :]
-    there = [i for i, here in enumerate(present) if here]
-    results = f"({_listed(f'r{i}' for i in range(count))})"
-    lines = [
-        f"def {operation.name}(_values, {', '.join([*names, *options])}):",
-        f"    {_listed(f'v{i}' for i in range(count))} = _values",
-        f"    kind = {names[0]}._kind",
-    ]
-    for i in range(count):
-        lines += [
-            f"    if v{i}.__class__ is ndarray and v{i}.dtype is kind.numpy:",
-            f"        r{i} = handle.make(v{i}, kind, None, [0], None)",
-            f"    else: r{i} = like(v{i}, {names[0]})",
-        ]
-    differentiable_outputs = _differentiable(operation, count)
-    if differentiable_outputs:
-        wanted = " or ".join(f"n{i} is not None" for i in there)
-        floating = " and ".join(
-            f"r{i}._kind.dtype.category >= {FLOAT}" for i in differentiable_outputs
+            c0 = x._cell
+            c1 = y._cell
+            node = make_node(
+                (n0, n1), (a0, a1), (c0, c1), (c0[0], c1[0]),
+                next_sequence(), v0.shape, r0._kind, None, None, range(2),
+                {'needs': (n0 is not None, n1 is not None)},
+                [('x', n0, x._kind), ('y', n1, y._kind)],
+            )
+        """
+        kept = [self.found(operand, output, count) for _, operand, output in self.keeps]
+        cells = [f"c{i}" for i in range(len(kept))]
+        for cell, (tensor, _, _) in zip(cells, kept):
+            source(f"{cell} = {tensor}._cell")
+        saved, versions = listed(array for _, _, array in kept), listed(f"{c}[0]" for c in cells)
+        shape = (
+            "v0.shape" if count == 1 else listed(f"(v{i}.shape, r{i}._kind)" for i in range(count))
         )
-        nodes = _listed(f"n{i}" if here else "None" for i, here in enumerate(present))
-        lines += [
-            *(f"    a{i}, n{i} = {names[i]}._array, {names[i]}._node" for i in there),
-            f"    if ({wanted}) and _mode.recording:",
-            f"        if not ({floating}):",
-            f"            record({results}, ({_listed(names)}), ({nodes}), ({_listed(options)}))",
-            f"            return {results}",
-            *("        " + line for line in _recorded(operation, present, options, count)),
-        ]
-    scope = {
-        "handle": handle, "_mode": mode, "ndarray": np.ndarray, "next_sequence": next_sequence,
-        "Port": Port, "like": like, "record": operation.record,
-        "make_node": operation.node_class(count).make,
-    }  # fmt: skip
-    lines.append(f"    return {results}")
-    exec(compile("\n".join(lines), f"<flambeau {operation.name}, results>", "exec"), scope)
-    return scope[operation.name]
+        origins = ", ".join(
+            f"({name!r}, {edge}, {tensor}._kind)"
+            for (name, _, _), (tensor, edge, _) in zip(self.keeps, kept)
+        )
+        source(f"""
+            node = make_node(
+                {listed(self.or_none("n"))}, {saved}, {listed(cells)}, {versions},
+                next_sequence(), {shape}, r0._kind, None, None, range({len(kept)}),
+                {{{", ".join(self.facts())}}},
+                [{origins}],
+            )
+            """)
 
+    def found(self, operand: int | None, output: int | None, count: int) -> tuple[str, str, str]:
+        """The tensor, edge and array of what is kept; see `Operation.kept`."""
+        if operand is not None:
+            return self.names[operand], f"n{operand}", f"a{operand}"
+        edge = "'y'" if count == 1 else output if output in self.differentiable(count) else None
+        return f"r{output or 0}", f"{edge}", f"v{output or 0}"
 
-def _node(operation: Any, present: tuple[bool, ...], base: type) -> type:
-    """The class of the nodes of such calls."""
-    made: dict[str, Any] = {"__slots__": (), "operation": operation, "outputs": 1}
-    if operation.rule is not None:
-        made["backward"] = _backward(operation, present, base)
-    return type(operation.node_name, (base,), made)
+    def facts(self) -> list[str]:
+        """The node's options, and what the rule asks to know of the operands besides their values."""
+        operation = self.operation
+        facts = [f"{name!r}: {name}" for name in self.options]
+        for i, (name, ask) in enumerate(zip(self.names, operation.asks_shapes)):
+            if not self.present[i]:
+                facts.append(f"{name!r}: None")
+            elif ask:
+                facts.append(f"{ask!r}: a{i}.shape")
+        if "needs" in operation.asks:
+            needs = (
+                f"n{i} is not None" if here else "False" for i, here in enumerate(self.present)
+            )
+            facts.append(f"'needs': {listed(needs)}")
+        return facts
 
+    def node_class(self, base: type) -> type:
+        """The class of the nodes of such calls."""
+        operation = self.operation
+        made: dict[str, Any] = {"__slots__": (), "operation": operation, "outputs": 1}
+        if operation.rule is not None:
+            made["backward"] = self.backward(base)
+        return type(operation.node_name, (base,), made)
 
-def _backward(operation: Any, present: tuple[bool, ...], base: type) -> Callable:
-    """``backward(self, g)``: the rule on what it asks for."""
-    places = {name: i for i, (name, _, _) in enumerate(_kept(operation, present))}
-    asked = []
-    for name in operation.asks:
-        if name == "g":
-            asked.append("wrap(g, self.kind)")
-        elif name in places:
-            asked.append(f"wrap(s[{places[name]}], r[{places[name]}][2])")
-        else:
-            asked.append(f"o[{name!r}]")
-    lines = [
-        "def backward(self, g):",
-        "    for cell, version in zip(self.cells, self.versions):",
-        "        if cell[0] != version:",
-        "            check_versions(self)",
-        "    if self.notes is not None:  # what was saved may have to be unpacked",
-        "        return general(self, g)",
-        "    s, o, r = self.saved, self.options, self.origins",
-        f"    parts = self.operation.rule({', '.join(asked)})",
-        "    if parts.__class__ is tuple or parts.__class__ is list:",
-        "        return [None if part is None else part._array for part in parts]",
-        "    return [None if parts is None else parts._array]",
-    ]
-    scope: dict[str, Any] = {"check_versions": check_versions, "wrap": wrap}
-    scope["general"] = base.backward  # type: ignore[attr-defined]
-    exec(compile("\n".join(lines), f"<flambeau {operation.name}, back>", "exec"), scope)
-    return scope["backward"]
+    def backward(self, base: Any) -> Callable:
+        """``backward(self, g)``: the rule on what it asks for.
+
+        For ``mm(x, y)``::
+
+            def backward(self, g):
+                ... the versions are looked at
+                s, o, r = self.saved, self.options, self.origins
+                parts = self.operation.rule(wrap(g, self.kind), wrap(s[0], r[0][2]), wrap(s[1], r[1][2]), o['needs'])
+                ... their arrays
+        """
+        places = {name: i for i, (name, _, _) in enumerate(self.keeps)}
+
+        def asked(name: str) -> str:
+            if name == "g":
+                return "wrap(g, self.kind)"
+            i = places.get(name)
+            return f"o[{name!r}]" if i is None else f"wrap(s[{i}], r[{i}][2])"
+
+        source = Source(
+            f"{self.title} backward",
+            check_versions=check_versions,
+            wrap=wrap,
+            general=base.backward,
+        )
+        with source.block("def backward(self, g):"):
+            source(f"""
+                for cell, version in zip(self.cells, self.versions):
+                    if cell[0] != version:
+                        check_versions(self)
+                if self.notes is not None:  # what was saved may have to be unpacked
+                    return general(self, g)
+                s, o, r = self.saved, self.options, self.origins
+                parts = self.operation.rule({", ".join(map(asked, self.operation.asks))})
+                if parts.__class__ is tuple or parts.__class__ is list:
+                    return [None if part is None else part._array for part in parts]
+                return [None if parts is None else parts._array]
+                """)
+        return source.function("backward")

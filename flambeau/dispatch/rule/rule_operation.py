@@ -23,11 +23,13 @@ from typing import Any
 from ... import kernels
 from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
+from ...autograd.record import record
 from ...autograd.report import check_versions
+from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
 from ...core.quiet import restore, silence, silent
-from ...core.tensor import Tensor, wrap, wrap_view
+from ...core.tensor import Tensor, wrap
 from ..arguments import arguments
 from ..registry import OPERATIONS
 from .fast_path import NODE_SLOTS, write_fast_path
@@ -182,7 +184,7 @@ class Operation:
     def finish(self, values: Any, tensors: Sequence[Any], options: tuple) -> Any:
         several = type(values) in (tuple, list)
         source = tensors[0]
-        make = wrap_view if self.view else _wrap_like
+        make = handle.wrap_view if self.view else _wrap_like
         results = [make(v, source) for v in values] if several else [make(values, source)]
         if mode.recording:
             edges = tuple([None if x is None else x._node for x in tensors])
@@ -220,14 +222,7 @@ class Operation:
             next_sequence(), shape, first._kind, None, None, range(len(cells)), facts,
             [(name, edge, x._kind) for name, x, edge in kept],
         )  # fmt: skip
-        if len(results) == 1:
-            first._node = node
-        else:
-            for i in differentiable_outputs:
-                result = results[i]
-                result._node = Port(node, i, result._array.shape, result._kind)
-        for watch in mode.watchers:
-            watch(node, results)
+        record(node, results, None if len(results) == 1 else differentiable_outputs)
 
     def note_operands(self, facts: dict, tensors: Sequence[Any], edges: tuple) -> None:
         """What the rule asks to know of the operands besides their values."""

@@ -14,9 +14,10 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
-from ...autograd.node import Node, Port, next_sequence
+from ...autograd.node import Node, next_sequence
+from ...autograd.record import record, tell_watchers
 from ...core import tensor as handle
-from ...core.tensor import Tensor, element_strides, register, wrap, wrap_view
+from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
 from .rule_operation import Operation
 
@@ -86,19 +87,14 @@ class ViewOperation(Operation):
         values = self.compute(array if array.size else with_strides(array), *options)
         if values.__class__ is tuple:
             return self.several(x, values, options)
-        edge = x._node
-        if edge is None:
-            return wrap_view(values, x)
-        cell, base = x._cell, x._base
-        result = handle.make(values, x._kind, None, cell, x if base is None else base)
-        register(result, cell)
-        if mode.recording:
+        result, edge = handle.wrap_view(values, x), x._node
+        if edge is not None and mode.recording:
             node = result._node = self.make_node(
                 (edge,), options, array.shape, (), (), (), next_sequence(), values.shape, x._kind,
                 None, None,
             )  # fmt: skip
-            for watch in mode.watchers:
-                watch(node, (result,))
+            if mode.watchers:  # `record`, whose call would be noticed
+                tell_watchers(node, (result,))
         return result
 
     @cached_property
@@ -109,7 +105,7 @@ class ViewOperation(Operation):
 
     def several(self, x: Tensor, values: tuple, options: tuple) -> tuple[Tensor, ...]:
         """The tensors of several views of x, outputs of one node."""
-        results = tuple([wrap_view(value, x) for value in values])
+        results = tuple([handle.wrap_view(value, x) for value in values])
         if x._node is not None and mode.recording and results:
             make = self.several_class(len(results)).make
             shapes = tuple([(value.shape, x._kind) for value in values])
@@ -117,10 +113,7 @@ class ViewOperation(Operation):
                 (x._node,), options, x._array.shape, (), (), (), next_sequence(), shapes, x._kind,
                 None, None,
             )  # fmt: skip
-            for i, result in enumerate(results):
-                result._node = Port(node, i, values[i].shape, x._kind)
-            for watch in mode.watchers:
-                watch(node, results)
+            record(node, results, range(len(results)))
         return results
 
     def several_class(self, outputs: int) -> type[ViewsNode]:

@@ -1,1 +1,5 @@
-"""Special functions as formulas of primitives."""
+"""Special functions as formulas of primitives; they load when one is first asked for."""
+
+from ..._lazy import attach
+
+__getattr__, __dir__ = attach(__name__)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from ..declaration import derivative, expanded
 from ..expression import Expression
 from ..primitive import (
     absolute,
     cos,
-    derivative,
     equal,
     exp,
-    expanded,
     isnan,
     log,
     reciprocal,
@@ -36,12 +35,12 @@ def _bessel_i(x: Expression, large: Sequence[float], near: Callable) -> Expressi
     return where(size <= 8, near(size, between(size, 0.0, 8.0)), far)
 
 
-@expanded
+@expanded(many_steps=True)
 def i0e(x: Expression) -> Expression:
     return _bessel_i(x, c.I0_LARGE, lambda x, t: chebyshev(t, c.I0_SMALL))
 
 
-@expanded
+@expanded(many_steps=True)
 def i1e(x: Expression) -> Expression:
     # What the series is divided by keeps it from falling to a thirtieth, with the same rounding errors.
     near = lambda x, t: chebyshev(t, c.I1_SMALL) * (x / (1 + x * (1 + x * 0.125)))  # noqa: E731
@@ -49,12 +48,12 @@ def i1e(x: Expression) -> Expression:
     return where(x < 0, -value, value)
 
 
-@expanded
+@expanded(many_steps=True)
 def i0(x: Expression) -> Expression:
     return exp(absolute(x)) * i0e(x)
 
 
-@expanded
+@expanded(many_steps=True)
 def i1(x: Expression) -> Expression:
     return exp(absolute(x)) * i1e(x)
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..declaration import derivative, expanded, primitive
 from ..expression import Expression, constant
 from ..primitive import (
     absolute,
-    derivative,
     equal,
     exp,
-    expanded,
     floor,
     isnan,
     log,
     log1p,
     logical_and,
     no_derivative,
-    primitive,
     reciprocal,
     rint,
     sign,
@@ -85,21 +83,21 @@ def _erf_near(x: Expression) -> Expression:
     return x * chebyshev(between(square(x), 0.0, 1.0), c.ERF)
 
 
-@expanded
+@expanded(costly=True)
 def erf(x: Expression) -> Expression:
     size = absolute(x)
     far = sign(x) * (1 - _gauss(size) * _scaled_tail(size))
     return where(size < 1, _erf_near(x), far)
 
 
-@expanded
+@expanded(many_steps=True)
 def erfc(x: Expression) -> Expression:
     size = absolute(x)
     tail = _gauss(size) * _scaled_tail(size)
     return where(absolute(x) < 0.5, 1 - _erf_near(x), where(x < 0, 2 - tail, tail))
 
 
-@expanded
+@expanded(many_steps=True)
 def erfcx(x: Expression) -> Expression:
     size = absolute(x)
     near = where(x < -30, -30.0, x)
@@ -129,7 +127,7 @@ def gate(x: Expression) -> Expression:
     return ndtr(x)
 
 
-@expanded
+@expanded(many_steps=True)
 def log_ndtr(x: Expression) -> Expression:
     below = where(x < -1, x, -1.0)
     far = log(_scaled_tail(below * (-1 / ROOT_2)) / 2) - square(below) * 0.5
@@ -151,12 +149,12 @@ def _quantile(q: Expression, tail: Expression) -> Expression:
     return where(isnan(q), q, where(absolute(q) <= 0.425, middle, sign(q) * outer))
 
 
-@expanded
+@expanded(many_steps=True)
 def ndtri(x: Expression) -> Expression:
     return _quantile(x - 0.5, where(x < 0.5, x, 1 - x))
 
 
-@expanded
+@expanded(many_steps=True)
 def erfinv(x: Expression) -> Expression:
     return _quantile(x * 0.5, (1 - absolute(x)) * 0.5) * (1 / ROOT_2)
 
@@ -209,7 +207,7 @@ def _log_gamma_right(x: Expression) -> Expression:
     return where(x < 8, small, where(equal(x, math.inf), math.inf, stirling))
 
 
-@expanded
+@expanded(many_steps=True)
 def lgamma(x: Expression) -> Expression:
     left = x < 0.5
     right = _log_gamma_right(where(left, 1 - x, x))
@@ -233,7 +231,7 @@ def _digamma_right(x: Expression) -> Expression:
     return where(x < 10, small, series)
 
 
-@expanded
+@expanded(many_steps=True)
 def digamma(x: Expression) -> Expression:
     left = x < 0
     right = _digamma_right(where(left, 1 - x, x))
@@ -257,11 +255,9 @@ def hurwitz(s: int, x: Expression, steps: int) -> Expression:
     return total + tail
 
 
-polygamma = primitive("polygamma", "polygamma")
-"""polygamma(n, x) for a constant n: the derivative of order n of digamma."""
-
-
-def _polygamma(n: Expression, x: Expression) -> Expression:
+@expanded
+def polygamma(n: Expression, x: Expression) -> Expression:
+    """The derivative of order n of digamma, for a constant n."""
     order = int(n.value)  # type: ignore[call-overload]
     if order == 0:
         return digamma(x)
@@ -287,7 +283,6 @@ def _cotangent_slope(x: Expression, order: int) -> Expression:
     return horner(_cotangent_pi(x), [float(a) for a in polynomial]) * math.pi ** (order + 1)
 
 
-polygamma.value, polygamma.expansion = None, _polygamma
 derivative(lgamma)(lambda g, out, x: (g * digamma(x),))
 derivative(digamma)(lambda g, out, x: (g * polygamma(1, x),))
 derivative(polygamma)(lambda g, out, n, x: (None, g * polygamma(int(n.value) + 1, x)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..runtime import memory
 from ..runtime.entry import Body, kernel
 from ..runtime.process import enabled, machine
 from .copy import in_order
-from .scan import ELEMENTS, UNSIGNED, WIDE, Scan, State, sizes_of
+from .scan import ELEMENTS, UNSIGNED, WIDE, Numbers, Scan, State, given
 
 SMALL = 1024
 """Elements up to which NumPy takes less time."""
@@ -25,12 +25,19 @@ def place(x: Any, dim: int, largest: bool) -> Any:
     # Along the last dimension NumPy is as fast as memory.
     if x.size <= SMALL or dim == x.ndim - 1 or code not in ELEMENTS or not _native(x):
         return x.argmax(dim) if largest else x.argmin(dim)
-    blocks, length, breadth = sizes_of(x.shape, dim)
     made = memory.empty(x.shape[:dim] + x.shape[dim + 1 :], memory.INT64)
-    function, columns = _finder(ELEMENTS[code], code[0] in UNSIGNED, largest)
-    chunks = -(-breadth // columns)
-    function(in_order(x), made, blocks * chunks, length, x.size, 0, breadth, chunks)
+    function, told = _plan(code, x.shape, dim, largest)
+    function(in_order(x), made, *told)
     return made
+
+
+@lru_cache(1024)
+def _plan(
+    code: str, shape: tuple[int, ...], dim: int, largest: bool
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The function, and what it is told."""
+    function, columns = _finder(ELEMENTS[code], code[0] in UNSIGNED, largest)
+    return function, given(shape, dim, columns)
 
 
 def _native(x: Any) -> bool:
@@ -46,7 +53,7 @@ def _finder(element: str, unsigned: bool, largest: bool) -> tuple[Callable[..., 
     def write(code: Body) -> None:
         Finder(code, how, element, unsigned, WIDE).write(True)
 
-    return kernel(how, ("x", "index"), ("breadth", "chunks"), write, lanes), WIDE * lanes
+    return kernel(how, ("x", "index"), Numbers, write, lanes), WIDE * lanes
 
 
 class Finder(Scan):
@@ -58,15 +65,15 @@ class Finder(Scan):
 
     def columns(self, block: Value, column: Value, wide: int, mask: Value | None) -> None:
         code, n = self.code, self.code.n
-        start = block * n["length"] * n["breadth"] + column
+        start = block * n.length * n.breadth + column
         groups = [self.first(self.load(start + u * self.lanes, mask)) for u in range(wide)]
-        with code.loop(code.number(1), n["length"]) as r:
+        with code.loop(code.number(1), n.length) as r:
             for u, best in enumerate(groups):
-                at = start + r * n["breadth"] + u * self.lanes
+                at = start + r * n.breadth + u * self.lanes
                 x = self.taken(self.load(at, mask), code.splat(r))
                 self.held(best, self.join(self.held(best), x))
         for u, best in enumerate(groups):
-            self.save(self.held(best), block * n["breadth"] + column + u * self.lanes, mask)
+            self.save(self.held(best), block * n.breadth + column + u * self.lanes, mask)
 
     def save(self, state: State, at: Value, mask: Value | None = None) -> None:
         there = self.code.at(self.code.p["index"], "i64", at)

@@ -6,14 +6,14 @@ Threads count what each block of the mask holds; then each block knows where its
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import BITS
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 from .copy import ELEMENTS, in_order
 from .vector_loop import copy
@@ -38,15 +38,27 @@ def selected(x: Any, mask: Any) -> Any:
         found = x[mask]
         return found if found.flags.c_contiguous else found.copy(order="C")
     x, mask = in_order(x), in_order(mask)
-    blocks = -(-x.size // BLOCK)
-    counts = memory.empty((blocks,), np.dtype(np.int64))
-    _counter()(mask, counts, blocks, 1, x.size // 4, 0, x.size)
+    count, pack = _given(x.size)
+    counts = memory.empty((-(-x.size // BLOCK),), memory.INT64)
+    _counter()(mask, counts, *count)
     ends = counts.cumsum()
     made = memory.empty((int(ends[-1]),), x.dtype)
-    _packer(ELEMENTS[x.itemsize])(
-        x, mask, ends - counts, counts, made, blocks, 1, x.size, 0, x.size
-    )
+    _packer(ELEMENTS[x.itemsize])(x, mask, ends - counts, counts, made, *pack)
     return made
+
+
+class Numbers(NamedTuple):
+    """size: elements of the mask."""
+
+    size: int
+
+
+@lru_cache(1024)
+def _given(size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What both kernels are told."""
+    numbers, blocks = Numbers(size=size), -(-size // BLOCK)
+    count = Job(rows=blocks, length=1, weight=size // 4, divisible=False)
+    return (*count, *numbers), (*count._replace(weight=size), *numbers)
 
 
 @cache
@@ -57,7 +69,7 @@ def _counter() -> Callable[..., int]:
             total = code.slot("i64")
             code.store(code.zero, total)
             start = block * BLOCK
-            end = code.smaller(start + BLOCK, code.n["size"])
+            end = code.smaller(start + BLOCK, code.n.size)
             whole = start + ((end - start) & -lanes)
             with code.loop(start, whole, lanes) as i:
                 here = code.load(code.at(code.p["mask"], "i8", i), code.vector("i8")).differs(0)
@@ -68,7 +80,7 @@ def _counter() -> Callable[..., int]:
                 code.store(code.load(total, "i64") + here.widen("i64"), total)
             code.put(code.load(total, "i64"), code.p["counts"], block)
 
-    return kernel("count_true", ("mask", "counts"), ("size",), write, machine().bits // 8)
+    return kernel("count_true", ("mask", "counts"), Numbers, write, machine().bits // 8)
 
 
 @cache
@@ -82,7 +94,7 @@ def _packer(element: str) -> Callable[..., int]:
             place = code.slot("i64")
             code.store(code.zero, place)
             start = block * BLOCK
-            with code.loop(start, code.smaller(start + BLOCK, code.n["size"])) as i:
+            with code.loop(start, code.smaller(start + BLOCK, code.n.size)) as i:
                 now = code.load(place, "i64")
                 code.put(code.get(code.p["x"], element, i), packed, now)
                 here = code.get(code.p["mask"], "i8", i).differs(0)
@@ -94,5 +106,5 @@ def _packer(element: str) -> Callable[..., int]:
             copy(code, target, packed, element, code.zero, count)
 
     return kernel(
-        "select", ("x", "mask", "starts", "counts", "made"), ("size",), write, machine().bits // BITS[element]
+        "select", ("x", "mask", "starts", "counts", "made"), Numbers, write, machine().bits // BITS[element]
     )  # fmt: skip

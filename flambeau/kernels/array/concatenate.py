@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import BITS, Value
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.layout import ARRAY
 from ..runtime.process import enabled, machine
 from .copy import ELEMENTS, copy_into
@@ -82,10 +82,24 @@ def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) 
         run = array.nbytes // each
         words += (id(array), run, at)
         at += run
-    _joiner(ELEMENTS[unit], at * unit <= SHORT)(
-        made, np.array(words, np.int64), rows, at, made.nbytes // 4, int(rows == 1), len(arrays)
-    )
+    function, given = _plan(unit, rows, at, len(arrays))
+    function(made, np.array(words, np.int64), *given)
     return made
+
+
+class Numbers(NamedTuple):
+    """count: how many parts there are."""
+
+    count: int
+
+
+@lru_cache(1024)
+def _plan(
+    unit: int, rows: int, length: int, count: int
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The function for elements of so many bytes, and what it is told."""
+    job = Job(rows=rows, length=length, weight=rows * length * unit // 4, divisible=rows == 1)
+    return _joiner(ELEMENTS[unit], length * unit <= SHORT), (*job, *Numbers(count=count))
 
 
 def _part_by_part(arrays: Sequence[Any], made: Any, dim: int) -> Any:
@@ -107,15 +121,13 @@ def _joiner(element: str, short: bool) -> Callable[..., int]:
 
     def write(code: Body) -> None:
         if short:
-            with code.loop(code.zero, code.n["count"]) as part:
+            with code.loop(code.zero, code.n.count) as part:
                 _short(code, element, part)
         else:
-            with code.rows() as row, code.loop(code.zero, code.n["count"]) as part:
+            with code.rows() as row, code.loop(code.zero, code.n.count) as part:
                 _long(code, element, row, part)
 
-    return kernel(
-        "concatenate", ("made", "parts"), ("count",), write, machine().bits // BITS[element]
-    )
+    return kernel("concatenate", ("made", "parts"), Numbers, write, machine().bits // BITS[element])
 
 
 def _part(code: Body, part: Value) -> tuple[Value, Value, Value]:
@@ -129,7 +141,7 @@ def _long(code: Body, element: str, row: Value, part: Value) -> None:
     """The share of this piece in one part's run of a row."""
     data, run, place = _part(code, part)
     source = code.at(data, element, row * run)
-    target = code.at(code.p["made"], element, row * code.n["length"] + place)
+    target = code.at(code.p["made"], element, row * code.n.length + place)
     begin = code.intrinsic("smax", code.begin - place, code.zero)
     end = code.smaller(code.end - place, run)
     with code.when(begin < end):
@@ -141,6 +153,6 @@ def _short(code: Body, element: str, part: Value) -> None:
     data, run, place = _part(code, part)
     with code.rows() as row:
         source = code.at(data, element, row * run)
-        target = code.at(code.p["made"], element, row * code.n["length"] + place)
+        target = code.at(code.p["made"], element, row * code.n.length + place)
         with code.loop(code.zero, run) as i:
             code.put(code.get(source, element, i), target, i)

@@ -8,15 +8,16 @@ is touched once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import BITS, Value
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 
 SMALL = 2048
@@ -40,8 +41,9 @@ def contiguous(array: Any) -> Any:
 
 
 def in_order(array: Any) -> Any:
-    """The array if its elements lie in order, else a copy: np.ascontiguousarray, and 0-d stays so."""
-    return array if array.flags.c_contiguous else contiguous(array)
+    """The array if its elements lie in order and aligned, else a copy that does; 0-d stays so."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else contiguous(array)
 
 
 def copy_into(target: Any, source: Any) -> None:
@@ -60,19 +62,32 @@ def _copied(target: Any, source: Any) -> bool:
         or np.may_share_memory(target, source)
     ):
         return False
-    size = target.itemsize
-    extra = []
+    found = _plan(target.itemsize, target.shape, target.strides, source.strides)
+    if found is None:
+        return False
+    function, outer, given = found
+    function(target, source, outer, *given)
+    return True
+
+
+@lru_cache(1024)
+def _plan(
+    size: int, shape: tuple[int, ...], target: tuple[int, ...], source: tuple[int, ...]
+) -> tuple[Callable[..., int], Any, tuple[int, ...]] | None:
+    """The function for elements of so many bytes and for such strides, the outer dimensions, and what else it
+    is told; None for what it is not made for."""
+    extra, count = [], math.prod(shape)
+    nbytes = count * size
     if size not in ELEMENTS:
         if size % 8:
-            return False
+            return None
         extra, size = [(size // 8, 8, 8)], 8
-    dims = merged([*zip(target.shape, target.strides, source.strides), *extra])
+    dims = merged([*zip(shape, target, source), *extra])
     if not dims or dims[-1][1] != size or any(step <= 0 for _, step, _ in dims):
-        return False
-    if len(dims) == 1 and dims[0][2] == size and target.nbytes < SHARED:
-        return False  # one run, which NumPy leaves to memcpy
-    _run(target, source, dims, size)
-    return True
+        return None
+    if len(dims) == 1 and dims[0][2] == size and nbytes < SHARED:
+        return None  # one run, which NumPy leaves to memcpy
+    return _cut(dims, size, count)
 
 
 def merged(dims: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
@@ -86,7 +101,27 @@ def merged(dims: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _run(target: Any, source: Any, dims: list[tuple[int, int, int]], size: int) -> None:
+class Numbers(NamedTuple):
+    """Steps in bytes.
+
+    Attributes:
+        step: Of the source along p.
+        across: Elements along q.
+        target_step, source_step: Along q.
+        outer: How many outer dimensions there are.
+    """
+
+    step: int
+    across: int
+    target_step: int
+    source_step: int
+    outer: int
+
+
+def _cut(
+    dims: list[tuple[int, int, int]], size: int, count: int
+) -> tuple[Callable[..., int], Any, tuple[int, ...]]:
+    """The copy of merged dimensions."""
     if len(dims) == 1:
         dims = [(1, size, size), *dims]
     length, _, step = dims.pop()
@@ -100,11 +135,15 @@ def _run(target: Any, source: Any, dims: list[tuple[int, int, int]], size: int) 
         style = "tiles" if dense and dims[at][0] >= lanes <= length else "places"
     across, target_step, source_step = dims.pop(at)
     outer = np.array(dims, np.int64).reshape(-1, 3)
-    rows = -(-across // REACH) * int(outer[:, 0].prod())
-    _copier(ELEMENTS[size], style)(
-        target, source, outer, rows, length, target.size, int(style not in ("tiles", "places")),
-        step, across, target_step, source_step, len(dims),
+    job = Job(
+        rows=-(-across // REACH) * int(outer[:, 0].prod()), length=length, weight=count,
+        divisible=style not in ("tiles", "places"),
     )  # fmt: skip
+    numbers = Numbers(
+        step=step, across=across, target_step=target_step, source_step=source_step,
+        outer=len(dims),
+    )  # fmt: skip
+    return _copier(ELEMENTS[size], style), outer, (*job, *numbers)
 
 
 def _nearest(dims: Sequence[tuple[int, int, int]]) -> int:
@@ -119,9 +158,8 @@ def _lanes(element: str) -> int:
 @cache
 def _copier(element: str, style: str) -> Callable[..., int]:
     lanes = _lanes(element)
-    numbers = ("step", "across", "target_step", "source_step", "outer")
     return kernel(
-        f"copy_{style}", ("target", "source", "dims"), numbers,
+        f"copy_{style}", ("target", "source", "dims"), Numbers,
         lambda code: Copier(code, element, style).write(), lanes,
     )  # fmt: skip
 
@@ -136,12 +174,12 @@ class Copier:
 
     def write(self) -> None:
         code, n = self.code, self.code.n
-        blocks = code.emit(f"sdiv i64 {(n['across'] + REACH - 1).name}, {REACH}", "i64")
+        blocks = code.emit(f"sdiv i64 {(n.across + REACH - 1).name}, {REACH}", "i64")
         with code.rows() as row:
             outer = code.emit(f"sdiv i64 {row.name}, {blocks.name}", "i64")
             first = (row - outer * blocks) * REACH
             target, source = self.outer_place(outer)
-            last = code.smaller(first + REACH, n["across"])
+            last = code.smaller(first + REACH, n.across)
             getattr(self, self.style)(target, source, first, last)
 
     def outer_place(self, index: Value) -> tuple[Value, Value]:
@@ -152,7 +190,7 @@ class Copier:
             code.slot("i64", code.zero),
             code.slot("i64", code.zero),
         )
-        count = code.n["outer"]
+        count = code.n.outer
         with code.loop(code.zero, count) as i:
             at = (count - 1 - i) * 3
             size, target, source = (code.get(code.p["dims"], "i64", at + k) for k in range(3))
@@ -173,8 +211,8 @@ class Copier:
         type = code.vector(self.element)
         size = (code.end - code.begin) * self.size
         with code.loop(first, last) as q:
-            to = code.at(target, "i8", q * n["target_step"])
-            there = code.at(source, "i8", q * n["source_step"])
+            to = code.at(target, "i8", q * n.target_step)
+            there = code.at(source, "i8", q * n.source_step)
             short = code.name("short")
             long, done = code.name("long"), code.name("copied")
             code.branch(size < LONG, short, long)
@@ -196,8 +234,8 @@ class Copier:
         code, n, lanes = self.code, self.code.n, self.lanes
         type, order = code.vector(self.element), range(lanes - 1, -1, -1)
         with code.loop(first, last) as q:
-            to = code.at(target, "i8", q * n["target_step"])
-            there = code.at(source, "i8", q * n["source_step"])
+            to = code.at(target, "i8", q * n.target_step)
+            there = code.at(source, "i8", q * n.source_step)
             with code.loop(code.begin, self.whole(), lanes) as p:
                 value = code.load(code.at(there, self.element, -p - (lanes - 1)), type)
                 code.store(value.shuffled(value, order), code.at(to, self.element, p))
@@ -208,8 +246,8 @@ class Copier:
         """The source has one element for all of p."""
         code, n = self.code, self.code.n
         with code.loop(first, last) as q:
-            to = code.at(target, "i8", q * n["target_step"])
-            value = code.load(code.at(source, "i8", q * n["source_step"]), self.element)
+            to = code.at(target, "i8", q * n.target_step)
+            value = code.load(code.at(source, "i8", q * n.source_step), self.element)
             many = code.splat(value)
             with code.loop(code.begin, self.whole(), self.lanes) as p:
                 code.store(many, code.at(to, self.element, p))
@@ -225,23 +263,23 @@ class Copier:
         """One by one."""
         code, n = self.code, self.code.n
         with code.loop(first, last) as q:
-            to = code.at(target, "i8", q * n["target_step"])
-            there = code.at(source, "i8", q * n["source_step"])
-            whole = n["length"] & -4
+            to = code.at(target, "i8", q * n.target_step)
+            there = code.at(source, "i8", q * n.source_step)
+            whole = n.length & -4
             with code.loop(code.zero, whole, 4) as p:
                 for i in range(4):
                     self.one(to, there, p + i)
-            with code.loop(whole, n["length"]) as p:
+            with code.loop(whole, n.length) as p:
                 self.one(to, there, p)
 
     def one(self, target: Value, source: Value, p: Value) -> None:
         code = self.code
-        value = code.load(code.at(source, "i8", p * code.n["step"]), self.element)
+        value = code.load(code.at(source, "i8", p * code.n.step), self.element)
         code.put(value, target, p)
 
     def tiles(self, target: Value, source: Value, first: Value, last: Value) -> None:
         """Square blocks; the last along p overlaps the one before, what is left along q goes one by one."""
-        code, lanes, length = self.code, self.lanes, self.code.n["length"]
+        code, lanes, length = self.code, self.lanes, self.code.n.length
         whole = first + ((last - first) & -lanes)
         with code.loop(code.zero, length, lanes) as p:
             at = code.smaller(p, length - lanes)
@@ -252,11 +290,11 @@ class Copier:
     def tile(self, target: Value, source: Value, p: Value, q: Value) -> None:
         code, n, lanes = self.code, self.code.n, self.lanes
         type = code.vector(self.element)
-        there = code.at(source, "i8", p * n["step"] + q * self.size)
-        rows = [code.load(code.at(there, "i8", n["step"] * i), type) for i in range(lanes)]
-        to = code.at(target, "i8", q * n["target_step"] + p * self.size)
+        there = code.at(source, "i8", p * n.step + q * self.size)
+        rows = [code.load(code.at(there, "i8", n.step * i), type) for i in range(lanes)]
+        to = code.at(target, "i8", q * n.target_step + p * self.size)
         for i, row in enumerate(transposed(rows)):
-            code.store(row, code.at(to, "i8", n["target_step"] * i))
+            code.store(row, code.at(to, "i8", n.target_step * i))
 
 
 def transposed(rows: list[Value]) -> list[Value]:

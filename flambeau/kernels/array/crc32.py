@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,10 +39,10 @@ def crc32(data: Any, value: int = 0) -> int:
         return zlib.crc32(data, value)
     view = view.cast("B")
     left, whole = bytearray(16), len(view) // STEP
+    numbers = Numbers(whole=whole, start=(value & 0xFFFFFFFF) ^ 0xFFFFFFFF)
     folding(
-        np.frombuffer(view, np.uint8), np.frombuffer(left, np.uint8), 1, 1, len(view), 0, whole,
-        (value & 0xFFFFFFFF) ^ 0xFFFFFFFF,
-    )  # fmt: skip
+        np.frombuffer(view, np.uint8), np.frombuffer(left, np.uint8), 1, 1, len(view), 0, *numbers
+    )
     rest = zlib.crc32(
         memoryview(left), 0xFFFFFFFF
     )  # so zlib begins with zero, which the start is in by now
@@ -59,15 +59,21 @@ def remainder(power: int) -> int:
     return int(f"{value:032b}"[::-1], 2) << 1
 
 
+class Numbers(NamedTuple):
+    """whole: how many times 64 bytes there are, at least one; start: what the checksum begins with."""
+
+    whole: int
+    start: int
+
+
 @cache
 def _folding() -> Callable[..., int] | None:
-    """``f(data, left, 1, 1, weight, 0, whole, start)``: `whole` times 64 bytes, at least one, as 16 bytes;
-    None where the processor has no such multiplication."""
+    """The bytes as 16 bytes; None where the processor has no such multiplication."""
     from ..runtime.entry import kernel  # the compiler loads with the first large record
 
     if not machine().features.get("pclmul"):
         return None
-    return kernel("crc32", ("data", "left"), ("whole", "start"), write, 2)
+    return kernel("crc32", ("data", "left"), Numbers, write, 2)
 
 
 def write(code: Body) -> None:
@@ -79,10 +85,10 @@ def write(code: Body) -> None:
 
     with code.rows():
         parts = [code.slot(_PAIR, read(code.zero, i)) for i in range(4)]
-        start = code.n["start"].name
+        start = code.n.start.name
         begun = code.emit(f"insertelement {_PAIR} zeroinitializer, i64 {start}, i64 0", _PAIR)
         code.store(code.load(parts[0], _PAIR) ^ begun, parts[0])
-        with code.loop(code.zero + 1, code.n["whole"]) as block:
+        with code.loop(code.zero + 1, code.n.whole) as block:
             for i, part in enumerate(parts):
                 code.store(moved(code, code.load(part, _PAIR), 512) ^ read(block, i), part)
         total = code.load(parts[0], _PAIR)

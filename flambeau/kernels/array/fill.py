@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..llvm import BITS
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import enabled, machine
 from .copy import ELEMENTS
-from .vector_loop import fill as fill_stretch
+from .vector_loop import fill as fill_loop
 
 SMALL = 1 << 14
 """Elements up to which NumPy takes less time."""
@@ -46,6 +46,6 @@ def fill(array: Any, value: Any) -> None:
 def _filler(element: str) -> Callable[..., int]:
     def write(code: Body) -> None:
         value = code.get(code.p["value"], element, code.zero)
-        fill_stretch(code, code.p["array"], value, code.begin, code.end)
+        fill_loop(code, code.p["array"], value, code.begin, code.end)
 
-    return kernel("fill", ("array", "value"), (), write, machine().bits // BITS[element])
+    return kernel("fill", ("array", "value"), NoNumbers, write, machine().bits // BITS[element])

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..llvm import BITS, choose
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import enabled, machine
 from .copy import ELEMENTS, in_order
 
@@ -76,7 +76,7 @@ def _filler(element: str) -> Callable[..., int]:
         value = code.splat(code.get(code.p["value"], element, code.zero))
         whole = code.begin + ((code.end - code.begin) & -code.lanes)
         with code.rows() as row:
-            start = row * code.n["length"]
+            start = row * code.n.length
             with code.loop(code.begin, whole, code.lanes) as i:
                 here = code.load(code.at(code.p["mask"], "i8", i), bits).differs(0)
                 x = code.load(code.at(code.p["x"], element, start + i), type)
@@ -88,4 +88,4 @@ def _filler(element: str) -> Callable[..., int]:
                 code.put(choose(here, value.lane(), x), code.p["made"], start + i)
 
     lanes = machine().bits // BITS[element]
-    return kernel("filled", ("x", "mask", "value", "made"), (), write, lanes)
+    return kernel("filled", ("x", "mask", "value", "made"), NoNumbers, write, lanes)

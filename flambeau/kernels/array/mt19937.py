@@ -13,7 +13,7 @@ import numpy as np
 
 from ..llvm import Value, choose
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import machine
 
 SIZE, MIDDLE = 624, 397
@@ -66,7 +66,7 @@ def _lanes() -> int:
 @cache
 def _twister() -> Callable[..., int]:
     lanes = _lanes()
-    return kernel("twist", ("state", "made"), (), lambda code: Twister(code).write(), lanes)
+    return kernel("twist", ("state", "made"), NoNumbers, lambda code: Twister(code).write(), lanes)
 
 
 class Twister:
@@ -77,7 +77,7 @@ class Twister:
 
     def write(self) -> None:
         code = self.code
-        with code.loop(code.zero, code.n["length"]) as block:
+        with code.loop(code.zero, code.n.length) as block:
             self.out = code.at(code.p["made"], "i32", block * SIZE)
             self.part(0, SIZE - MIDDLE, MIDDLE)
             self.part(SIZE - MIDDLE, SIZE - 1, MIDDLE - SIZE)
@@ -112,7 +112,7 @@ class Twister:
 @cache
 def _swapper() -> Callable[..., int]:
     def write(code: Body) -> None:
-        made, count = code.p["made"], code.n["length"]
+        made, count = code.p["made"], code.n.length
         bad = code.slot("i64", code.zero)
         with code.loop(code.zero, count) as i:
             step = code.get(code.p["offset"], "i64", i)
@@ -124,7 +124,7 @@ def _swapper() -> Callable[..., int]:
             code.put(here, made, j)
         code.report(code.load(bad, "i64"))
 
-    return kernel("swapped", ("offset", "made"), (), write, 1)
+    return kernel("swapped", ("offset", "made"), NoNumbers, write, 1)
 
 
 # ------------------------------------------------------------------------------------- uniform
@@ -147,7 +147,7 @@ def _uniform() -> Callable[..., int]:
                 word = code.load(code.at(given, "i32", i), type)
                 code.store(_unit(word), code.at(made, "float", i))
 
-    return kernel("uniform", ("words", "made"), (), write, lanes)
+    return kernel("uniform", ("words", "made"), NoNumbers, write, lanes)
 
 
 # -------------------------------------------------------------------------------------- normal
@@ -157,7 +157,7 @@ def _uniform() -> Callable[..., int]:
 def _normal(constants: tuple) -> Callable[..., int]:
     lanes = min(PAIR, _lanes())
     return kernel(
-        "normal", ("words", "facts", "made"), (), lambda code: Normal(code, dict(constants)).write(),
+        "normal", ("words", "facts", "made"), NoNumbers, lambda code: Normal(code, dict(constants)).write(),
         lanes,
     )  # fmt: skip
 

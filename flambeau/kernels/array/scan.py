@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import FLOATS, Value, choose
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 from .copy import in_order
 
@@ -46,9 +46,8 @@ def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
     """The largest (or smallest) value so far, and the last place where it stood; nan wins."""
     if not _native(x):
         return _extreme_by_numpy(x, dim, largest)
-    x, sizes = _seen(x, dim)
     values, index = memory.empty(x.shape, x.dtype), memory.empty(x.shape, memory.INT64)
-    _run("largest" if largest else "smallest", x, (values, index), sizes)
+    _run("largest" if largest else "smallest", x, (values, index), dim)
     return values, index
 
 
@@ -56,17 +55,15 @@ def running_logsumexp(x: Any, dim: int) -> Any:
     """log of running sums of exp, without overflow."""
     if not _native(x) or x.dtype.kind != "f":
         return _logsumexp_by_numpy(x, dim)
-    x, sizes = _seen(x, dim)
-    blocks, length, _ = sizes
-    if sizes[2] == 1 and blocks < 4:
+    blocks, length, breadth = sizes_of(x.shape, dim)
+    if breadth == 1 and blocks < 4:
         return _logsumexp_by_numpy(x, dim)
-    if (
-        sizes[2] == 1
-    ):  # rows side by side: the chain of each is long, and they do not wait for one another
+    if breadth == 1:
+        # rows side by side: the chain of each is long, and they do not wait for one another
         turned = in_order(x.reshape(blocks, length).T)
         return in_order(running_logsumexp(turned, 0).T).reshape(x.shape)
     made = memory.empty(x.shape, x.dtype)
-    _run("logsumexp", x, (made,), sizes)
+    _run("logsumexp", x, (made,), dim)
     return made
 
 
@@ -74,10 +71,6 @@ def _native(x: Any) -> bool:
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
     known = x.__class__ is np.ndarray and code in ELEMENTS and x.dtype.isnative
     return x.size > SMALL and known and enabled()
-
-
-def _seen(x: Any, dim: int) -> tuple[Any, tuple[int, int, int]]:
-    return in_order(x), sizes_of(x.shape, dim)
 
 
 def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
@@ -91,18 +84,39 @@ def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
         wide = np.complex128 if x.dtype.kind == "c" else np.float64
         wide = result if result.kind == "i" else wide
         return np.ascontiguousarray(by(x, dim, wide).astype(result, copy=False))
-    x, sizes = _seen(x, dim)
     made = memory.empty(x.shape, result)
-    _run(how, x, (made,), sizes)
+    _run(how, x, (made,), dim)
     return made
 
 
-def _run(how: str, x: Any, made: tuple, sizes: tuple[int, int, int]) -> None:
-    blocks, length, breadth = sizes
-    code = f"{x.dtype.kind}{x.dtype.itemsize}"
-    function, columns = _scan(how, ELEMENTS[code], code[0] in UNSIGNED, breadth > 1)
+def _run(how: str, x: Any, made: tuple, dim: int) -> None:
+    function, given = _plan(how, x.dtype, x.shape, dim)
+    function(in_order(x), *made, *given)
+
+
+@lru_cache(1024)
+def _plan(
+    how: str, dtype: Any, shape: tuple[int, ...], dim: int
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The function, and what it is told."""
+    code, across = f"{dtype.kind}{dtype.itemsize}", math.prod(shape[dim + 1 :]) > 1
+    function, columns = _scan(how, ELEMENTS[code], code[0] in UNSIGNED, across)
+    return function, given(shape, dim, columns)
+
+
+class Numbers(NamedTuple):
+    """breadth: B; chunks: ranges of columns, each of which is a row of the job."""
+
+    breadth: int
+    chunks: int
+
+
+def given(shape: tuple[int, ...], dim: int, columns: int) -> tuple[int, ...]:
+    """What a kernel is told of a walk along a dimension, so many columns at a time."""
+    blocks, length, breadth = sizes_of(shape, dim)
     chunks = -(-breadth // columns)
-    function(x, *made, blocks * chunks, length, x.size, 0, breadth, chunks)
+    job = Job(rows=blocks * chunks, length=length, weight=math.prod(shape), divisible=False)
+    return *job, *Numbers(breadth=breadth, chunks=chunks)
 
 
 def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
@@ -133,7 +147,7 @@ def _scan(how: str, element: str, unsigned: bool, across: bool) -> tuple[Callabl
     def write(code: Body) -> None:
         Scan(code, how, element, unsigned, wide).write(across)
 
-    function = kernel(f"running_{how}", ("x", *outputs), ("breadth", "chunks"), write, lanes)
+    function = kernel(f"running_{how}", ("x", *outputs), Numbers, write, lanes)
     return function, wide * lanes
 
 
@@ -158,7 +172,7 @@ class Scan:
             if across:
                 self.chunk(row)
             else:
-                self.row(row * code.n["length"])
+                self.row(row * code.n.length)
 
     # A state is the value so far and, for an extreme, where it stood.
 
@@ -215,7 +229,7 @@ class Scan:
     # ------------------------------------------------------------------------- rows, by vectors
 
     def row(self, start: Value) -> None:
-        code, lanes, length = self.code, self.lanes, self.code.n["length"]
+        code, lanes, length = self.code, self.lanes, self.code.n.length
         whole = length & -lanes
         head = code.get(code.p["x"], self.element, start)
         before = self.first(code.splat(head))
@@ -250,27 +264,27 @@ class Scan:
     def chunk(self, row: Value) -> None:
         """Some neighbouring columns of a block."""
         code, n = self.code, self.code.n
-        block = code.emit(f"sdiv i64 {row.name}, {n['chunks'].name}", "i64")
-        first = (row - block * n["chunks"]) * (self.wide * self.lanes)
+        block = code.emit(f"sdiv i64 {row.name}, {n.chunks.name}", "i64")
+        first = (row - block * n.chunks) * (self.wide * self.lanes)
         whole, part, done = code.name("whole"), code.name("part"), code.name("chunk")
-        code.branch(first + self.wide * self.lanes <= n["breadth"], whole, part)
+        code.branch(first + self.wide * self.lanes <= n.breadth, whole, part)
         code.label(whole)
         self.columns(block, first, self.wide, None)
         code.jump(done)
         code.label(part)
-        with code.loop(first, n["breadth"], self.lanes) as column:
-            mask = code.iota() < code.splat(n["breadth"] - column)
+        with code.loop(first, n.breadth, self.lanes) as column:
+            mask = code.iota() < code.splat(n.breadth - column)
             self.columns(block, column, 1, mask)
         code.jump(done)
         code.label(done)
 
     def columns(self, block: Value, column: Value, wide: int, mask: Value | None) -> None:
         code = self.code
-        start = block * code.n["length"] * code.n["breadth"] + column
+        start = block * code.n.length * code.n.breadth + column
         groups = [self.first(self.load(start + u * self.lanes, mask)) for u in range(wide)]
-        with code.loop(code.zero, code.n["length"]) as r:
+        with code.loop(code.zero, code.n.length) as r:
             for u, before in enumerate(groups):
-                at = start + r * code.n["breadth"] + u * self.lanes
+                at = start + r * code.n.breadth + u * self.lanes
                 x = self.taken(self.load(at, mask), code.splat(r))
                 self.save(self.held(before, self.join(self.held(before), x)), at, mask)
 
@@ -282,8 +296,8 @@ class Scan:
 
 def log_sum(x: Value, y: Value) -> Value:
     """log(exp(x) + exp(y)): the larger, and what the smaller adds to it."""
+    from ..elementary.arithmetic import larger, smaller
     from ..elementary.exponential import exp, log1p
-    from ..elementary.lower import larger, smaller
 
     high, low = larger(x, y), smaller(x, y)
     same = high.equals(low)  # both infinite too, where the difference would be nan

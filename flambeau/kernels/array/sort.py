@@ -9,14 +9,14 @@ each key is compared with all others, many at a time, and the number of those be
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import BITS, Value, choose
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 from .copy import in_order
 
@@ -66,10 +66,25 @@ def _run(x: Any, dim: int, k: int, descending: bool, how: str) -> Any:
     rows = in_order(x if last else np.moveaxis(x, dim, -1))
     made = memory.empty((*rows.shape[:-1], k), memory.INT64)
     if k:
-        function = _sorter(x.dtype, descending, how)
         n = rows.shape[-1]
-        function(rows, made, rows.size // n, n, rows.size, 0, k)
+        function, given = _plan(x.dtype, descending, how, rows.size // n, n, k)
+        function(rows, made, *given)
     return made if last else in_order(np.moveaxis(made, -1, dim))
+
+
+class Numbers(NamedTuple):
+    """k: how many of a row are wanted."""
+
+    k: int
+
+
+@lru_cache(1024)
+def _plan(
+    dtype: Any, descending: bool, how: str, rows: int, n: int, k: int
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The function, and what it is told."""
+    job = Job(rows=rows, length=n, weight=rows * n, divisible=False)
+    return _sorter(dtype, descending, how), (*job, *Numbers(k=k))
 
 
 def _order_by_numpy(x: Any, dim: int, descending: bool) -> Any:
@@ -97,7 +112,7 @@ def _sorter(dtype: Any, descending: bool, how: str) -> Callable[..., int]:
         keys = Keys(code, element, infinity, dtype.kind in "bu", descending)
         {"first": First, "order": Order, "ranks": Ranks}[how](code, keys).write()
 
-    return kernel(how, ("x", "index"), ("k",), write, lanes)
+    return kernel(how, ("x", "index"), Numbers, write, lanes)
 
 
 class Keys:
@@ -163,11 +178,11 @@ class First:
         self.code, self.keys = code, keys
 
     def write(self) -> None:
-        code, k = self.code, self.code.n["k"]
+        code, k = self.code, self.code.n.k
         memory = code.scratch((k + 1) * 16)
         self.list = Words(code, self.keys, memory, k + 1)
         self.count = code.slot("i64")
-        n = code.n["length"]
+        n = code.n.length
         with code.rows() as row:
             self.row = code.at(code.p["x"], self.keys.element, row * n)
             code.store(code.zero, self.count)
@@ -184,7 +199,7 @@ class First:
         type = code.vector(self.keys.element)
         with code.loop(start, whole, lanes) as i:
             x = code.load(code.at(self.row, self.keys.element, i), type)
-            last = self.list.word(code.n["k"] - 1)
+            last = self.list.word(code.n.k - 1)
             last = last.down(32) if self.keys.packed else last
             limit = code.splat(last.convert(self.keys.element))
             smaller = self.keys.key(x).below(limit).cast_to(f"i{lanes}").widen("i64")
@@ -210,9 +225,9 @@ class First:
     def offer(self, i: Value) -> None:
         code = self.code
         key = self.keys.at(self.row, i)
-        last = self.list.word(code.n["k"] - 1)
+        last = self.list.word(code.n.k - 1)
         with code.when(key.below(last.down(32) if self.keys.packed else last)):
-            code.store(code.n["k"] - 1, self.count)
+            code.store(code.n.k - 1, self.count)
             self.insert(i, key)
 
     def insert(self, place: Value, key: Value) -> None:
@@ -245,7 +260,7 @@ class Ranks:
         self.code, self.keys = code, keys
 
     def write(self) -> None:
-        code, n, lanes = self.code, self.code.n["length"], self.code.lanes
+        code, n, lanes = self.code, self.code.n.length, self.code.lanes
         words, ranks = (code.slot(f"[{SHORT + 2 * lanes} x i64]") for _ in range(2))
         with code.rows() as row:
             source = code.at(code.p["x"], self.keys.element, row * n)
@@ -257,8 +272,8 @@ class Ranks:
                 self.rank(words, ranks, i)
             with code.loop(code.zero, n) as i:
                 code.put(i, words, code.get(ranks, "i64", i))
-            with code.loop(code.zero, code.n["k"]) as i:
-                code.put(code.get(words, "i64", i), code.p["index"], row * code.n["k"] + i)
+            with code.loop(code.zero, code.n.k) as i:
+                code.put(code.get(words, "i64", i), code.p["index"], row * code.n.k + i)
 
     def rank(self, words: Value, ranks: Value, i: Value) -> None:
         """The ranks of two vectors of words."""
@@ -268,7 +283,7 @@ class Ranks:
         own = [code.load(code.at(words, "i64", start), type) for start in starts]
         places = [code.splat(start) + code.iota() for start in starts]
         counts = [code.slot(type, zero) for _ in starts]
-        with code.loop(code.zero, code.n["length"]) as j:
+        with code.loop(code.zero, code.n.length) as j:
             other = code.splat(code.get(words, "i64", j))
             for word, place, count in zip(own, places, counts):
                 before = other < word
@@ -289,7 +304,7 @@ class Order:
         self.shift = 32 if keys.packed else 0
 
     def write(self) -> None:
-        code, n = self.code, self.code.n["length"]
+        code, n = self.code, self.code.n.length
         memory = code.scratch(n * (16 if self.keys.packed else 32))
         counts = code.slot(f"[{self.bytes * 256} x i64]")
         half = code.at(memory, "i64", n if self.keys.packed else n * 2)
@@ -319,7 +334,7 @@ class Order:
 
     def count(self, row: Value, words: Words, counts: Value) -> None:
         """The row's words, and how often each value of each byte occurs."""
-        code, n = self.code, self.code.n["length"]
+        code, n = self.code, self.code.n.length
         source = code.at(code.p["x"], self.keys.element, row * n)
         with code.loop(code.zero, code.number(self.bytes * 256)) as i:
             code.put(code.zero, counts, i)
@@ -345,7 +360,7 @@ class Order:
     def spread(self, source: Words, target: Words, starts: Value, byte: Value) -> None:
         code = self.code
         shift = byte * 8 + self.shift
-        with code.loop(code.zero, code.n["length"]) as i:
+        with code.loop(code.zero, code.n.length) as i:
             word = source.word(i)
             at = code.at(starts, "i64", word.down(shift) & 255)
             to = code.load(at, "i64")

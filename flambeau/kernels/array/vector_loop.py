@@ -18,7 +18,7 @@ Step = Callable[[Sequence[Value], str, Value | None], None]
 """What is done at several places: given them, the type of what is there, and which lanes count."""
 
 
-def stretch(code: Body, element: str, begin: Value, end: Value, step: Step) -> None:
+def vector_loop(code: Body, element: str, begin: Value, end: Value, step: Step) -> None:
     """Take the elements from `begin` to `end`; nothing outside is touched."""
     type, lanes = code.vector(element), code.lanes
     far = begin + ((end - begin) & -(WIDE * lanes))
@@ -62,7 +62,7 @@ def copy(code: Body, target: Value, source: Value, element: str, begin: Value, e
         for value, at in zip(values, places):
             keep(code, value, target, at, mask)
 
-    stretch(code, element, begin, end, step)
+    vector_loop(code, element, begin, end, step)
 
 
 def add(code: Body, target: Value, other: Value, element: str, begin: Value, end: Value) -> None:
@@ -74,7 +74,7 @@ def add(code: Body, target: Value, other: Value, element: str, begin: Value, end
         for at, x, y in zip(places, old, values):
             keep(code, x + y, target, at, mask)
 
-    stretch(code, element, begin, end, step)
+    vector_loop(code, element, begin, end, step)
 
 
 def fill(code: Body, target: Value, value: Value, begin: Value, end: Value) -> None:
@@ -85,7 +85,7 @@ def fill(code: Body, target: Value, value: Value, begin: Value, end: Value) -> N
         for at in places:
             keep(code, many if type.startswith("<") else value, target, at, mask)
 
-    stretch(code, value.type, begin, end, step)
+    vector_loop(code, value.type, begin, end, step)
 
 
 def foresee(code: Body, address: Value, size: Value) -> None:

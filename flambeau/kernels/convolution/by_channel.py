@@ -1,4 +1,4 @@
-"""The kernel of a convolution and of its transpose with results in the lanes of vectors.
+"""The kernel of a convolution and of its transpose with output channels in the lanes of vectors.
 
 A tile is some neighbouring places by some vectors of results (output channels). Each element of the image that a
 place meets is spread over a vector and multiplied with a packed row of the weight, so any stride and any
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..llvm import BITS, Code, Value, quotient, remainder, smaller
 from ..matmul.microkernel import INNER, transposed, within
 from ..runtime.entry import Body, kernel
-from .input_tile import build, call_build, gathered
+from .input_tile import TileNumbers, build, call_build, gathered
 
 
 class Form(NamedTuple):
@@ -38,7 +38,16 @@ class Form(NamedTuple):
         return self.lanes * self.vectors
 
 
-_PACKED = ("panels", "rows", "inner", "taps", "of_group", "of_row", "of_channel")
+class PackNumbers(NamedTuple):
+    """taps: of a pass; of_...: elements of the weight from one to the next."""
+
+    panels: int
+    rows: int
+    inner: int
+    taps: int
+    of_group: int
+    of_row: int
+    of_channel: int
 
 
 @cache
@@ -48,36 +57,81 @@ def pack(element: str, lanes: int, vectors: int) -> Any:
     def write(code: Body) -> None:
         n = code.n
         with code.rows() as row:
-            panel, k = quotient(row, n["inner"]), remainder(row, n["inner"])
-            group, panel = quotient(panel, n["panels"]), remainder(panel, n["panels"])
-            channel, tap = quotient(k, n["taps"]), remainder(k, n["taps"])
-            start = group * n["of_group"] + channel * n["of_channel"]
+            panel, k = quotient(row, n.inner), remainder(row, n.inner)
+            group, panel = quotient(panel, n.panels), remainder(panel, n.panels)
+            channel, tap = quotient(k, n.taps), remainder(k, n.taps)
+            start = group * n.of_group + channel * n.of_channel
             start = start + code.get(code.p["places"], "i64", tap)
             for v in range(vectors):
                 first = (panel * vectors + v) * lanes
-                mask = within(code, n["rows"] - first)
-                at = start + first * n["of_row"]
-                value = gathered(code, code.p["w"], element, at, n["of_row"], mask)
+                mask = within(code, n.rows - first)
+                at = start + first * n.of_row
+                value = gathered(code, code.p["w"], element, at, n.of_row, mask)
                 code.put(value, code.p["packed"], (row * vectors + v) * lanes)
 
-    return kernel("pack_weights", ("w", "places", "packed"), _PACKED, write, lanes)
+    return kernel("pack_weights", ("w", "places", "packed"), PackNumbers, write, lanes)
 
 
-_NUMBERS = (
-    "groups", "channels", "results", "x_size", "x0", "x1", "x2", "e0", "e1", "e2", "laid",
-    "u0", "u1", "u2", "s0", "s1", "s2", "chunk", "chunks", "panels", "split", "splits", "inner",
-    "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "begun", "base",
-)  # fmt: skip
-"""x_size: elements of a channel; e: extents of what the places are read from; laid: is that a slab?
-split: panels of a row of the job; t, b: where results go, as steps and beginning; base: where in an
-image read in place the first tap is."""
+class Numbers(NamedTuple):
+    """What the kernel is told.
+
+    Attributes:
+        x_size: Elements of a channel.
+        x0, x1, x2: Sizes of the image.
+        e0, e1, e2: Extents of what the places are read from.
+        laid: Is that an input tile?
+        u0, u1, u2: How many places there are.
+        s0, s1, s2: Their steps through the image.
+        chunk, chunks: Outermost places of a row of the job, and how many such ranges there are.
+        split, splits: Panels of a row of the job, and how many such ranges there are.
+        inner: Products that are summed.
+        y0, y1, y2: Sizes of the result.
+        t0, t1, t2, b0, b1, b2: Where in it places go, as steps and beginning.
+        begun: Is there a bias?
+        base: Where in an image read in place the first tap is.
+    """
+
+    groups: int
+    channels: int
+    results: int
+    x_size: int
+    x0: int
+    x1: int
+    x2: int
+    e0: int
+    e1: int
+    e2: int
+    laid: int
+    u0: int
+    u1: int
+    u2: int
+    s0: int
+    s1: int
+    s2: int
+    chunk: int
+    chunks: int
+    panels: int
+    split: int
+    splits: int
+    inner: int
+    y0: int
+    y1: int
+    y2: int
+    t0: int
+    t1: int
+    t2: int
+    b0: int
+    b1: int
+    b2: int
+    begun: int
+    base: int
 
 
 @cache
 def convolution(form: Form) -> Any:
     names = ("x", "w", "bias", "y", "planes", "offsets")
     return kernel(
-        "convolution", names, _NUMBERS, lambda code: Piece(code, form).write(), form.lanes
+        "convolution_by_channel", names, Numbers, lambda code: Piece(code, form).write(), form.lanes
     )
 
 
@@ -94,38 +148,40 @@ class Piece:
             deliver(form, code.declarations),
             build(form.element, form.lanes, code.declarations),
         ]
-        self.plane = n["e0"] * n["e1"] * n["e2"]
-        size = (n["channels"] * self.plane * n["laid"] + 2 * form.lanes) * form.item
-        self.slab = code.scratch(size)
+        self.plane = n.e0 * n.e1 * n.e2
+        size = (n.channels * self.plane * n.laid + 2 * form.lanes) * form.item
+        self.tile = code.scratch(size)
         with code.rows() as row:
-            part, split = quotient(row, n["splits"]), remainder(row, n["splits"])
-            whole, chunk = quotient(part, n["chunks"]), remainder(part, n["chunks"])
-            self.group = remainder(whole, n["groups"])
-            self.begin = chunk * n["chunk"]
-            self.area = n["y0"] * n["y1"] * n["y2"]
-            self.result = code.at(code.p["y"], form.element, whole * n["results"] * self.area)
+            part, split = quotient(row, n.splits), remainder(row, n.splits)
+            whole, chunk = quotient(part, n.chunks), remainder(part, n.chunks)
+            self.group = remainder(whole, n.groups)
+            self.begin = chunk * n.chunk
+            self.area = n.y0 * n.y1 * n.y2
+            self.result = code.at(code.p["y"], form.element, whole * n.results * self.area)
             source = self.source(whole)
-            first = split * n["split"]
-            with code.loop(first, smaller(first + n["split"], n["panels"])) as panel:
+            first = split * n.split
+            with code.loop(first, smaller(first + n.split, n.panels)) as panel:
                 self.panel(panel, source)
-        code.free(self.slab)
+        code.free(self.tile)
 
     def source(self, whole: Value) -> Value:
-        """Where the first place of this row of the job reads, having laid out the slab if there is one."""
+        """Where the first place of this row of the job reads, having laid out the input tile if there is one."""
         code, n, form = self.code, self.n, self.form
-        image = code.at(code.p["x"], form.element, whole * n["channels"] * n["x_size"])
-        first = self.begin * n["s0"]
+        image = code.at(code.p["x"], form.element, whole * n.channels * n.x_size)
+        first = self.begin * n.s0
         place = code.slot("ptr")
-        with code.when(n["laid"].differs(0)):
+        with code.when(n.laid.differs(0)):
             one = code.number(1)
             call_build(
-                code, self.slab, image, code.p["planes"],
-                [n["channels"], one, self.plane, n["x0"], n["x1"], n["x2"], one, one, one, first,
-                 n["e0"], n["e1"], n["e2"]],
+                code, self.tile, image, code.p["planes"],
+                TileNumbers(
+                    channels=n.channels, count=one, pitch=self.plane, x0=n.x0, x1=n.x1, x2=n.x2,
+                    step0=one, step1=one, step2=one, first=first, e0=n.e0, e1=n.e1, e2=n.e2,
+                ),
             )  # fmt: skip
-            code.store(self.slab, place)
-        with code.when(n["laid"].equals(0)):
-            start = n["base"] + first * n["e1"] * n["e2"]
+            code.store(self.tile, place)
+        with code.when(n.laid.equals(0)):
+            start = n.base + first * n.e1 * n.e2
             code.store(code.at(image, form.element, start), place)
         return code.load(place, "ptr")
 
@@ -133,34 +189,34 @@ class Piece:
         """The results of a panel at all places."""
         code, n, form = self.code, self.n, self.form
         zero, element = code.zero, form.element
-        weight = (self.group * n["panels"] + panel) * n["inner"] * form.width
+        weight = (self.group * n.panels + panel) * n.inner * form.width
         w = code.at(code.p["w"], element, weight)
         first = panel * form.width
-        rows = smaller(n["results"] - first, form.width)
-        bias = code.at(code.p["bias"], element, (self.group * n["results"] + first) * n["begun"])
+        rows = smaller(n.results - first, form.width)
+        bias = code.at(code.p["bias"], element, (self.group * n.results + first) * n.begun)
         target = code.at(self.result, element, first * self.area)
         sums = code.slot(f"[{form.places * form.width} x {element}]")
-        height = smaller(n["u0"] - self.begin, n["chunk"])
+        height = smaller(n.u0 - self.begin, n.chunk)
         with (
             code.loop(zero, height) as u0,
-            code.loop(zero, n["u1"]) as u1,
-            code.loop(zero, n["u2"], form.places) as at,
+            code.loop(zero, n.u1) as u1,
+            code.loop(zero, n.u2, form.places) as at,
         ):
-            u2 = smaller(at, n["u2"] - form.places)  # the last tile may meet the one before it
-            place = (u0 * n["s0"] * n["e1"] + u1 * n["s1"]) * n["e2"] + u2 * n["s2"]
+            u2 = smaller(at, n.u2 - form.places)  # the last tile may meet the one before it
+            place = (u0 * n.s0 * n.e1 + u1 * n.s1) * n.e2 + u2 * n.s2
             x = code.at(source, element, place)
-            with code.loop(zero, n["inner"], INNER) as k:
-                end = smaller(k + INNER, n["inner"])
+            with code.loop(zero, n.inner, INNER) as k:
+                end = smaller(k + INNER, n.inner)
                 code.line(
                     f"call void @tile(ptr {x.name}, ptr {w.name}, ptr {code.p['offsets'].name}, "
-                    f"i64 {k.name}, i64 {end.name}, i64 {n['s2'].name}, ptr {sums.name})"
+                    f"i64 {k.name}, i64 {end.name}, i64 {n.s2.name}, ptr {sums.name})"
                 )
-            y0 = (self.begin + u0) * n["t0"] + n["b0"]
-            line = (y0 * n["y1"] + u1 * n["t1"] + n["b1"]) * n["y2"]
-            to = code.at(target, element, line + u2 * n["t2"] + n["b2"])
+            y0 = (self.begin + u0) * n.t0 + n.b0
+            line = (y0 * n.y1 + u1 * n.t1 + n.b1) * n.y2
+            to = code.at(target, element, line + u2 * n.t2 + n.b2)
             code.line(
                 f"call void @deliver(ptr {sums.name}, ptr {to.name}, i64 {self.area.name}, "
-                f"i64 {rows.name}, i64 {n['t2'].name}, ptr {bias.name}, i64 {n['begun'].name})"
+                f"i64 {rows.name}, i64 {n.t2.name}, ptr {bias.name}, i64 {n.begun.name})"
             )
 
 

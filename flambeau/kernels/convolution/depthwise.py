@@ -9,7 +9,7 @@ a few rows of results that see it. A row of the job is one plane, over a range o
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..llvm import BITS, Value, choose, quotient, remainder, smaller
 from ..matmul.microkernel import clear
@@ -25,11 +25,30 @@ MOST = 64
 Taps = tuple[tuple[int, ...], ...]
 """What the first place meets, counted from the image's beginning."""
 
-_NUMBERS = (
-    "x0", "x1", "x2", "u0", "u1", "u2", "chunk", "chunks", "rows", "groups",
-    "y0", "y1", "y2", "t0", "t1", "t2", "b0", "b1", "b2", "begun",
-)  # fmt: skip
-"""rows: results of a group; the others as in `convolution_lane`."""
+
+class Numbers(NamedTuple):
+    """rows: Results of a group; the others as in `by_channel.Numbers`."""
+
+    x0: int
+    x1: int
+    x2: int
+    u0: int
+    u1: int
+    u2: int
+    chunk: int
+    chunks: int
+    rows: int
+    groups: int
+    y0: int
+    y1: int
+    y2: int
+    t0: int
+    t1: int
+    t2: int
+    b0: int
+    b1: int
+    b2: int
+    begun: int
 
 
 @cache
@@ -42,7 +61,7 @@ def convolution(element: str, lanes: int, taps: Taps, stride: tuple[int, ...], d
     def write(code: Body) -> None:
         Piece(code, element, taps, stride, deep).write()
 
-    return kernel("convolution", ("x", "w", "bias", "y"), _NUMBERS, write, lanes)
+    return kernel("convolution_depthwise", ("x", "w", "bias", "y"), Numbers, write, lanes)
 
 
 class Piece:
@@ -54,15 +73,15 @@ class Piece:
 
     def write(self) -> None:
         code, n, element = self.code, self.n, self.element
-        self.zeros = code.scratch((n["x2"] + 1) * (BITS[element] // 8))
-        clear(code, self.zeros, n["x2"], element)
+        self.zeros = code.scratch((n.x2 + 1) * (BITS[element] // 8))
+        clear(code, self.zeros, n.x2, element)
         with code.rows() as row:
-            whole, chunk = quotient(row, n["chunks"]), remainder(row, n["chunks"])
-            begin = chunk * n["chunk"]
-            self.source = code.at(code.p["x"], element, whole * n["x0"] * n["x1"] * n["x2"])
-            group = remainder(whole, n["groups"])
-            with code.loop(code.zero, n["rows"]) as result:
-                self.result(whole, group * n["rows"] + result, result, begin)
+            whole, chunk = quotient(row, n.chunks), remainder(row, n.chunks)
+            begin = chunk * n.chunk
+            self.source = code.at(code.p["x"], element, whole * n.x0 * n.x1 * n.x2)
+            group = remainder(whole, n.groups)
+            with code.loop(code.zero, n.rows) as result:
+                self.result(whole, group * n.rows + result, result, begin)
         code.free(self.zeros)
 
     def result(self, whole: Value, number: Value, result: Value, begin: Value) -> None:
@@ -74,20 +93,20 @@ class Piece:
         ]
         start = code.slot(type)
         code.store(code.constant(0.0, type), start)
-        with code.when(n["begun"].differs(0)):
+        with code.when(n.begun.differs(0)):
             code.store(code.splat(code.get(code.p["bias"], element, number)), start)
-        area = n["y0"] * n["y1"] * n["y2"]
-        target = code.at(code.p["y"], element, (whole * n["rows"] + result) * area)
-        height = smaller(n["u0"] - begin, n["chunk"])
-        with code.loop(zero, height, self.deep) as u0, code.loop(zero, n["u1"]) as u1:
+        area = n.y0 * n.y1 * n.y2
+        target = code.at(code.p["y"], element, (whole * n.rows + result) * area)
+        height = smaller(n.u0 - begin, n.chunk)
+        with code.loop(zero, height, self.deep) as u0, code.loop(zero, n.u1) as u1:
             first = begin + u0
             lines = self.lines(first, u1)
             targets = []
             for i in range(self.deep):
-                line = ((first + i) * n["t0"] + n["b0"]) * n["y1"] + u1 * n["t1"] + n["b1"]
-                to = shifted(code, target, line * n["y2"] + n["b2"], element)
+                line = ((first + i) * n.t0 + n.b0) * n.y1 + u1 * n.t1 + n.b1
+                to = shifted(code, target, line * n.y2 + n.b2, element)
                 targets.append((to, u0 + i < height))
-            with code.loop(zero, n["u2"], code.lanes) as u2:
+            with code.loop(zero, n.u2, code.lanes) as u2:
                 sums = self.sums(lines, u2, weights, code.load(start, type))
                 for value, (to, there) in zip(sums, targets):
                     self.put(value, to, there, u2)
@@ -102,8 +121,8 @@ class Piece:
                 if key in found:
                     continue
                 i0, i1 = u0 * self.stride[0] + key[0], u1 * self.stride[1] + d1
-                exists = (i0 >= 0) & (i0 < n["x0"]) & (i1 >= 0) & (i1 < n["x1"])
-                start = (i0 * n["x1"] + i1) * n["x2"]
+                exists = (i0 >= 0) & (i0 < n.x0) & (i1 >= 0) & (i1 < n.x1)
+                start = (i0 * n.x1 + i1) * n.x2
                 line = shifted(code, self.source, start, self.element)
                 found[key] = choose(exists, line, self.zeros)
         return found
@@ -119,7 +138,7 @@ class Piece:
         for (d1, d2), taps in columns.items():
             column = u2 * self.stride[2] + d2
             masks = [
-                inside(code, column + i * code.lanes, self.n["x2"]) for i in range(self.stride[2])
+                inside(code, column + i * code.lanes, self.n.x2) for i in range(self.stride[2])
             ]
             seen = {d0 + i * self.stride[0] for d0, _ in taps for i in range(self.deep)}
             values = {q0: self.read(lines[q0, d1], column, masks) for q0 in seen}
@@ -140,10 +159,10 @@ class Piece:
     def put(self, value: Value, line: Value, there: Value, u2: Value) -> None:
         """A vector to its places in a row of the result, if that exists."""
         code, n, lanes = self.code, self.n, self.code.lanes
-        rest = n["u2"] - u2
-        to = shifted(code, line, u2 * n["t2"], self.element)
-        whole = n["t2"].equals(1) & (rest >= lanes)
+        rest = n.u2 - u2
+        to = shifted(code, line, u2 * n.t2, self.element)
+        whole = n.t2.equals(1) & (rest >= lanes)
         with code.when(there & whole):
             code.store(value, to)
         with code.when(there & ~whole):
-            put_line(code, value, to, n["t2"], smaller(rest, lanes))
+            put_line(code, value, to, n.t2, smaller(rest, lanes))

@@ -1,10 +1,10 @@
-"""Slabs: a part of an image as convolutions read it, with its padding, and apart by the remainders
-of a stride.
+"""Input tiles: a part of an image as convolutions read it, with its halo and padding, and apart by the
+remainders of a stride.
 
 An image has three spatial dimensions here. A window with strides s meets element ``u s + d i -
 p`` at its place u. Of the padded image, the elements with equal remainders modulo s form a
 plane, and in its plane each element of the window (a tap) sees the places' elements side by
-side. So a tap is an offset into the slab, whatever the stride and the dilation are, and a slab
+side. So a tap is an offset into the tile, whatever the stride and the dilation are, and a tile
 is as large as the image and not as large as all windows together.
 """
 
@@ -20,12 +20,12 @@ from ..matmul.microkernel import clear, within
 
 PLANE = 9
 """Numbers that describe a plane: the place of its first element in the image, in three dimensions,
-then for each dimension which part of the slab the image fills; that of the outermost is counted
+then for each dimension which part of the tile the image fills; that of the outermost is counted
 from place 0."""
 
 
-class Slab(NamedTuple):
-    """What a slab of some places needs of an image, in whole numbers for kernels."""
+class InputTile(NamedTuple):
+    """What the tile of some places needs of an image, in whole numbers for kernels."""
 
     sizes: tuple[int, ...]
     stride: tuple[int, ...]
@@ -42,11 +42,11 @@ class Slab(NamedTuple):
         return self.extents[0] * self.extents[1] * self.extents[2]
 
 
-def slab(
+def input_tile(
     sizes: Sequence[int], stride: Sequence[int], before: Sequence[int],
     taps: Sequence[tuple[int, ...]], places: Sequence[int],
-) -> Slab:  # fmt: skip
-    """The slab in which the taps (places in the padded image that the first place meets) are
+) -> InputTile:  # fmt: skip
+    """The tile in which the taps (places in the padded image that the first place meets) are
     offsets.
 
     Args:
@@ -54,7 +54,7 @@ def slab(
         stride: Steps of the window.
         before: Padding; negative where the window begins within the image.
         taps: What the window's first place meets, counted from the start of the padding.
-        places: How many places, the outermost ones being those that share a slab.
+        places: How many places, the outermost ones being those that share a tile.
     """
     apart = [tuple(t % s for t, s in zip(tap, stride)) for tap in taps]
     along = [tuple(t // s for t, s in zip(tap, stride)) for tap in taps]
@@ -71,63 +71,70 @@ def slab(
     plane = extents[0] * extents[1] * extents[2]
     found = tuple((order.index(a), *q) for a, q in zip(apart, along))
     offsets = [p * plane + (q0 * extents[1] + q1) * extents[2] + q2 for p, q0, q1, q2 in found]
-    return Slab(
+    return InputTile(
         tuple(sizes), tuple(stride), tuple(before), extents,
         np.array(planes or [(0,) * PLANE], np.int64), np.array(offsets, np.int64), found,
     )  # fmt: skip
 
 
-_NUMBERS = (
-    "channels",
-    "count",
-    "pitch",
-    "x0",
-    "x1",
-    "x2",
-    "step0",
-    "step1",
-    "step2",
-    "first",
-    "e0",
-    "e1",
-    "e2",
-)
+class TileNumbers(NamedTuple):
+    """What `build` is told.
+
+    Attributes:
+        channels: Of the image.
+        count: Planes of a channel.
+        pitch: From plane to plane, at least the product of the extents.
+        x0, x1, x2: Sizes of the image.
+        step0, step1, step2: Steps of the window.
+        first: The outermost place of the window that the tile begins with.
+        e0, e1, e2: Extents of a plane.
+    """
+
+    channels: Value
+    count: Value
+    pitch: Value
+    x0: Value
+    x1: Value
+    x2: Value
+    step0: Value
+    step1: Value
+    step2: Value
+    first: Value
+    e0: Value
+    e1: Value
+    e2: Value
 
 
 def build(element: str, lanes: int, declarations: set[str]) -> str:
-    """``void @build(target, image, planes, channels, count, pitch, sizes, stride, first,
-    extents)``: fill a slab.
+    """``void @build(target, image, planes, *TileNumbers)``: fill an input tile.
 
-    pitch: from plane to plane, at least the product of the extents; first: the outermost place
-    of the window that it begins with. The target needs `lanes` elements more.
+    The target needs `lanes` elements more.
     """
     code = Code(lanes, declarations)
     target, image, planes = (Value(code, f"%{n}", "ptr") for n in ("target", "image", "planes"))
-    f = {n: Value(code, f"%{n}", "i64") for n in _NUMBERS}
+    f = TileNumbers(*(Value(code, f"%{n}", "i64") for n in TileNumbers._fields))
     zero = code.constant(0, "i64")
-    clear(code, target, f["channels"] * f["count"] * f["pitch"], element)
-    with code.loop(zero, f["channels"]) as c, code.loop(zero, f["count"]) as plane:
+    clear(code, target, f.channels * f.count * f.pitch, element)
+    with code.loop(zero, f.channels) as c, code.loop(zero, f.count) as plane:
         facts = [code.load(code.at(planes, "i64", plane * PLANE + i), "i64") for i in range(PLANE)]
-        low = larger(facts[3] - f["first"], 0)
-        high = smaller(facts[4] - f["first"], f["e0"])
-        part = code.at(target, element, (c * f["count"] + plane) * f["pitch"] + facts[7])
-        start = facts[2] + facts[7] * f["step2"]
+        low = larger(facts[3] - f.first, 0)
+        high = smaller(facts[4] - f.first, f.e0)
+        part = code.at(target, element, (c * f.count + plane) * f.pitch + facts[7])
+        start = facts[2] + facts[7] * f.step2
         with code.loop(low, high) as q0, code.loop(facts[5], facts[6]) as q1:
-            i0, i1 = (f["first"] + q0) * f["step0"] + facts[0], q1 * f["step1"] + facts[1]
-            line = ((c * f["x0"] + i0) * f["x1"] + i1) * f["x2"] + start
-            place = code.at(part, element, (q0 * f["e1"] + q1) * f["e2"])
-            row(
-                code, element, place, code.at(image, element, line), facts[8] - facts[7], f["step2"]
-            )
+            i0, i1 = (f.first + q0) * f.step0 + facts[0], q1 * f.step1 + facts[1]
+            line = ((c * f.x0 + i0) * f.x1 + i1) * f.x2 + start
+            place = code.at(part, element, (q0 * f.e1 + q1) * f.e2)
+            row(code, element, place, code.at(image, element, line), facts[8] - facts[7], f.step2)
     code.line("ret void")
-    numbers = ", ".join(f"i64 %{n}" for n in _NUMBERS)
+    numbers = ", ".join(f"i64 {x.name}" for x in f)
     return code.function(
         f"@build(ptr %target, ptr %image, ptr %planes, {numbers})", "internal void", "noinline"
     )
 
 
 def row(code: Code, element: str, place: Value, image: Value, length: Value, step: Value) -> None:
-    """The part of a slab's row that the image has. Up to a vector of zeros is written behind
+    """The part of a tile's row that the image has. Up to a vector of zeros is written behind
     it, where nothing is yet."""
     type, zero = code.vector(element), length.like(0)
     whole = length & -code.lanes
@@ -181,8 +188,7 @@ def gathered(
 
 
 def call_build(
-    code: Code, target: Value, image: Value, planes: Value, numbers: Sequence[Value]
+    code: Code, target: Value, image: Value, planes: Value, numbers: TileNumbers
 ) -> None:
-    """numbers: channels, count of planes, pitch, sizes (3), stride (3), first, extents (3)."""
     listed = ", ".join(f"i64 {x.name}" for x in numbers)
     code.line(f"call void @build(ptr {target.name}, ptr {image.name}, ptr {planes.name}, {listed})")

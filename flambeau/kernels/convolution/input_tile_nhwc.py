@@ -1,13 +1,35 @@
-"""Slabs with channels innermost: a part of an image, with its padding, whose places hold all channels side by side."""
+"""Input tiles with channels innermost (NHWC): a part of an image, with its padding, all channels side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..llvm import Code, Value
 from ..matmul.microkernel import clear, transposed
 
-_NUMBERS = ("channels", "wide", "x0", "x1", "x2", "f0", "f1", "f2", "e0", "e1", "e2")
+
+class TileNumbers(NamedTuple):
+    """What `lay_out` is told.
+
+    Attributes:
+        channels: Of the image.
+        wide: Channels with those that fill vectors, which are zero.
+        x0, x1, x2: Sizes of the image.
+        f0, f1, f2: The place in the image that the tile's first is.
+        e0, e1, e2: Extents of the tile.
+    """
+
+    channels: Value
+    wide: Value
+    x0: Value
+    x1: Value
+    x2: Value
+    f0: Value
+    f1: Value
+    f2: Value
+    e0: Value
+    e1: Value
+    e2: Value
 
 
 def shifted(code: Code, base: Value, index: Value, element: str = "float") -> Value:
@@ -22,44 +44,42 @@ def columns(code: Code, first: Value, width: Value) -> Value:
 
 
 def lay_out(element: str, lanes: int, declarations: set[str]) -> str:
-    """``void @lay_out(target, image, channels, wide, sizes, first, extents)``: fill a slab.
+    """``void @lay_out(target, image, *TileNumbers)``: fill a tile.
 
-    wide: channels with those that fill vectors, which are zero; first: the place in the image that the
-    slab's first is. The target needs `lanes` places more: rows are written as whole squares, in order,
-    and what one has too much the next one sets right.
+    The target needs `lanes` places more: rows are written as whole squares, in order, and what one has
+    too much the next one sets right.
     """
     code = Code(lanes, declarations)
     target, image = Value(code, "%target", "ptr"), Value(code, "%image", "ptr")
-    n = {name: Value(code, f"%{name}", "i64") for name in _NUMBERS}
+    n = TileNumbers(*(Value(code, f"%{name}", "i64") for name in TileNumbers._fields))
     zero, type = code.constant(0, "i64"), code.vector(element)
-    with code.loop(zero, n["e0"]) as a, code.loop(zero, n["e1"]) as b:
-        place = code.at(target, element, (a * n["e1"] + b) * n["e2"] * n["wide"])
-        i0, i1 = n["f0"] + a, n["f1"] + b
-        inside = (i0 >= 0) & (i0 < n["x0"]) & (i1 >= 0) & (i1 < n["x1"])
+    with code.loop(zero, n.e0) as a, code.loop(zero, n.e1) as b:
+        place = code.at(target, element, (a * n.e1 + b) * n.e2 * n.wide)
+        i0, i1 = n.f0 + a, n.f1 + b
+        inside = (i0 >= 0) & (i0 < n.x0) & (i1 >= 0) & (i1 < n.x1)
         with code.when(inside ^ 1):
-            clear(code, place, n["e2"] * n["wide"], element)
+            clear(code, place, n.e2 * n.wide, element)
         with (
             code.when(inside),
-            code.loop(zero, n["e2"], lanes) as j,
-            code.loop(zero, n["wide"], lanes) as c,
+            code.loop(zero, n.e2, lanes) as j,
+            code.loop(zero, n.wide, lanes) as c,
         ):
-            mask = columns(code, n["f2"] + j, n["x2"])
+            mask = columns(code, n.f2 + j, n.x2)
             square = []
             for k in range(lanes):
-                there = code.splat(n["channels"] - c > k)
-                at = (((c + k) * n["x0"] + i0) * n["x1"] + i1) * n["x2"] + n["f2"] + j
+                there = code.splat(n.channels - c > k)
+                at = (((c + k) * n.x0 + i0) * n.x1 + i1) * n.x2 + n.f2 + j
                 pointer = shifted(code, image, at, element)
                 square.append(code.masked_load(pointer, type, mask & there))
             for k, value in enumerate(transposed(code, square)):
-                code.store(value, code.at(place, element, (j + k) * n["wide"] + c))
+                code.store(value, code.at(place, element, (j + k) * n.wide + c))
     code.line("ret void")
-    numbers = ", ".join(f"i64 %{name}" for name in _NUMBERS)
+    numbers = ", ".join(f"i64 {x.name}" for x in n)
     return code.function(
         f"@lay_out(ptr noalias %target, ptr noalias %image, {numbers})", "internal void", "noinline"
     )
 
 
-def call_lay_out(code: Code, target: Value, image: Value, numbers: Sequence[Value]) -> None:
-    """numbers: channels, wide, sizes (3), first (3), extents (3)."""
+def call_lay_out(code: Code, target: Value, image: Value, numbers: TileNumbers) -> None:
     listed = ", ".join(f"i64 {x.name}" for x in numbers)
     code.line(f"call void @lay_out(ptr {target.name}, ptr {image.name}, {listed})")

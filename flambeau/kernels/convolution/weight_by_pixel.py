@@ -1,4 +1,4 @@
-"""The kernel of a convolution's gradient towards its weight: rows of slabs times rows of the
+"""The kernel of a convolution's gradient towards its weight: rows of input tiles times rows of the
 result's gradient.
 
 A row of the job is a range of images, for one group. Both operands are laid out alike, so each
@@ -9,19 +9,54 @@ vectors.
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..llvm import BITS, Code, Value, quotient, remainder, smaller
+from ..llvm.processor import many_registers
 from ..matmul.microkernel import Shape, shuffled, within
 from ..runtime.entry import Body, kernel
-from ..runtime.processor import many_registers
-from .input_tile import build, call_build
+from .input_tile import TileNumbers, build, call_build
 
-_NUMBERS = (
-    "images", "share", "groups", "channels", "count", "x0", "x1", "x2", "s0", "s1", "s2",
-    "e0", "e1", "e2", "inner", "panels", "rows", "u0", "u1", "u2", "chunk", "size", "pitch",
-)  # fmt: skip
+
+class Numbers(NamedTuple):
+    """What the kernel is told.
+
+    Attributes:
+        share: Images of a row of the job.
+        count: Planes of the input tile.
+        x0, x1, x2, s0, s1, s2: Sizes of the image, and steps of the window.
+        e0, e1, e2: Extents of the input tile.
+        inner: Entries of the gradient of one result, taken in `panels`.
+        rows: Results of a group.
+        u0, u1, u2: How many places there are.
+        chunk: Outermost places that share a tile.
+        size: Elements of the input tile.
+        pitch: Elements of a result's tile.
+    """
+
+    images: int
+    share: int
+    groups: int
+    channels: int
+    count: int
+    x0: int
+    x1: int
+    x2: int
+    s0: int
+    s1: int
+    s2: int
+    e0: int
+    e1: int
+    e2: int
+    inner: int
+    panels: int
+    rows: int
+    u0: int
+    u1: int
+    u2: int
+    chunk: int
+    size: int
+    pitch: int
 
 
 def form(element: str, bits: int, rows: int, inner: int) -> Shape:
@@ -48,8 +83,9 @@ def products_of(shape: Shape, masked: bool) -> Any:
     """
     names = ("x", "g", "parts", "planes", "flat", "offsets", "masks")
     return kernel(
-        "convolution_weight", names, _NUMBERS, lambda code: _write(code, shape, masked), shape.lanes
-    )
+        "convolution_weight_by_pixel", names, Numbers, lambda code: _write(code, shape, masked),
+        shape.lanes,
+    )  # fmt: skip
 
 
 def _write(code: Body, shape: Shape, masked: bool) -> None:
@@ -58,8 +94,8 @@ def _write(code: Body, shape: Shape, masked: bool) -> None:
         build(shape.element, shape.lanes, code.declarations),
     ]
     n, item = code.n, shape.item
-    x_size = ((n["size"] + 2 * shape.lanes) * item + 63) & -64
-    space = code.scratch(x_size + (n["rows"] * n["pitch"] + shape.lanes) * item)
+    x_size = ((n.size + 2 * shape.lanes) * item + 63) & -64
+    space = code.scratch(x_size + (n.rows * n.pitch + shape.lanes) * item)
     with code.rows() as row:
         Item(code, shape, space, code.at(space, "i8", x_size)).compute(row)
     code.free(space)
@@ -68,64 +104,64 @@ def _write(code: Body, shape: Shape, masked: bool) -> None:
 class Item:
     """Writes what one row of the job does."""
 
-    def __init__(self, code: Body, shape: Shape, slab: Value, flat: Value):
-        self.code, self.shape, self.slab, self.flat = code, shape, slab, flat
-        self.words = SimpleNamespace(**code.n)
+    def __init__(self, code: Body, shape: Shape, tile: Value, flat: Value):
+        self.code, self.n, self.shape, self.tile, self.flat = code, code.n, shape, tile, flat
 
     def compute(self, row: Value) -> None:
-        code, words = self.code, self.words
-        part, group = quotient(row, words.groups), remainder(row, words.groups)
-        blocks = words.panels * quotient(words.rows + (self.shape.rows - 1), self.shape.rows)
+        code, n = self.code, self.n
+        part, group = quotient(row, n.groups), remainder(row, n.groups)
+        blocks = n.panels * quotient(n.rows + (self.shape.rows - 1), self.shape.rows)
         self.parts = code.at(
             code.p["parts"], self.shape.element, row * blocks * sums_of(self.shape)
         )
-        first = part * words.share
-        last = smaller(first + words.share, words.images)
+        first = part * n.share
+        last = smaller(first + n.share, n.images)
         with (
             code.loop(first, last) as image,
-            code.loop(row.like(0), words.u0, words.chunk) as begin,
+            code.loop(row.like(0), n.u0, n.chunk) as begin,
         ):
-            self.lay_out(image * words.groups + group, begin)
-            height = smaller(words.u0 - begin, words.chunk)
-            self.multiply(((height - 1) * words.e1 + words.u1 - 1) * words.e2 + words.u2)
+            self.lay_out(image * n.groups + group, begin)
+            height = smaller(n.u0 - begin, n.chunk)
+            self.multiply(((height - 1) * n.e1 + n.u1 - 1) * n.e2 + n.u2)
 
     def lay_out(self, image: Value, begin: Value) -> None:
-        """The slabs of both operands for the places from `begin` on."""
-        code, words, element = self.code, self.words, self.shape.element
-        x = code.at(code.p["x"], element, image * words.channels * (words.x0 * words.x1 * words.x2))
-        sizes = [words.x0, words.x1, words.x2, words.s0, words.s1, words.s2]
-        extents = [words.e0, words.e1, words.e2]
+        """The tiles of both operands for the places from `begin` on."""
+        code, n, element = self.code, self.n, self.shape.element
+        x = code.at(code.p["x"], element, image * n.channels * (n.x0 * n.x1 * n.x2))
         call_build(
-            code, self.slab, x, code.p["planes"],
-            [
-                words.channels, words.count, words.e0 * words.e1 * words.e2, *sizes, begin,
-                *extents,
-            ],
+            code, self.tile, x, code.p["planes"],
+            TileNumbers(
+                channels=n.channels, count=n.count, pitch=n.e0 * n.e1 * n.e2,
+                x0=n.x0, x1=n.x1, x2=n.x2, step0=n.s0, step1=n.s1, step2=n.s2, first=begin,
+                e0=n.e0, e1=n.e1, e2=n.e2,
+            ),
         )  # fmt: skip
         for i in range(2):  # tiles read on to the end of their last vector
-            tail = code.at(self.slab, element, words.size + i * self.shape.lanes)
+            tail = code.at(self.tile, element, n.size + i * self.shape.lanes)
             code.store(code.constant(0.0, code.vector(element)), tail)
         one = begin.like(1)
-        g = code.at(code.p["g"], element, image * words.rows * (words.u0 * words.u1 * words.u2))
-        places = [words.u0, words.u1, words.u2, one, one, one]
+        g = code.at(code.p["g"], element, image * n.rows * (n.u0 * n.u1 * n.u2))
         call_build(
             code, self.flat, g, code.p["flat"],
-            [words.rows, one, words.pitch, *places, begin, words.chunk, words.e1, words.e2],
+            TileNumbers(
+                channels=n.rows, count=one, pitch=n.pitch, x0=n.u0, x1=n.u1, x2=n.u2,
+                step0=one, step1=one, step2=one, first=begin, e0=n.chunk, e1=n.e1, e2=n.e2,
+            ),
         )  # fmt: skip
 
     def multiply(self, end: Value) -> None:
-        code, words, shape = self.code, self.words, self.shape
+        code, n, shape = self.code, self.n, self.shape
         zero = end.like(0)
         place = code.slot("i64", zero)
-        with code.loop(zero, words.panels) as panel, code.loop(zero, words.rows, shape.rows) as row:
+        with code.loop(zero, n.panels) as panel, code.loop(zero, n.rows, shape.rows) as row:
             at = code.load(place, "i64")
-            flat = code.at(self.flat, shape.element, row * words.pitch)
+            flat = code.at(self.flat, shape.element, row * n.pitch)
             offsets = code.at(code.p["offsets"], "i64", panel * shape.vectors)
             target = code.at(self.parts, shape.element, at)
             masks = code.p["masks"].name
             code.line(
-                f"call void @products(ptr {flat.name}, i64 {words.pitch.name}, "
-                f"i64 {(words.rows - row).name}, ptr {self.slab.name}, ptr {offsets.name}, "
+                f"call void @products(ptr {flat.name}, i64 {n.pitch.name}, "
+                f"i64 {(n.rows - row).name}, ptr {self.tile.name}, ptr {offsets.name}, "
                 f"ptr {masks}, i64 {end.name}, ptr {target.name})"
             )
             code.store(at + sums_of(shape), place)

@@ -9,15 +9,17 @@ Source: Lavin and Gray, Fast algorithms for convolutional neural networks, 2015.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..runtime import memory
+from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import winograd_map, winograd_tile, winograd_weight
+from .window import Window
 
 ROOM = 1 << 19
 """Bytes of transformed patches that lie side by side: they should stay in a core's second cache."""
@@ -33,7 +35,7 @@ SLICE, SLIM = 128, 32
 """Results that share the transformed image: at most, and at least if others wait for work."""
 
 
-def suits(dtype: Any, window: Any, channels: int, rows: int, places: Sequence[int]) -> bool:
+def suits(dtype: Any, window: Window, channels: int, rows: int, places: Sequence[int]) -> bool:
     """Is it such a window, and are there enough channels to pay for the transforms?"""
     size, stride, dilation, _, _ = window
     return (
@@ -46,99 +48,106 @@ def suits(dtype: Any, window: Any, channels: int, rows: int, places: Sequence[in
     )
 
 
-@lru_cache(1024)
-def _plan(
-    images: int, groups: int, channels: int, rows: int, sizes: Any, places: Any, before: Any
-) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """The numbers of the kernel, after its rows; and how many panels of results there are."""
-    lanes = machine().bits // 32
-    deep, across = -(-places[0] // 2), -(-places[1] // 2)
-    lines = images * deep
-    most = min(MOST, max(LEAST, ROOM // (64 * channels)))
-    pieces = max(-(-lines * across // most), min(PIECES, lines * across // LEAST), 1)
-    pieces += pieces & (pieces > 1)  # an even number: two threads are common
-    block = max(1, -(-lines // pieces))
-    pitch = (
-        -(-(block * across + lanes - 1) // lanes) | 1
-    ) * lanes  # a row of patches is whole vectors
-    panels = -(-rows // lanes)
-    items = -(-lines // block) * groups
-    work = lines * across * 16 * channels * rows * groups // lanes
-    head = items, 1, work, 0
-    facts = (
-        groups, channels, *sizes, *before, rows, *places, deep, across, lines, block, pitch, panels,
-    )  # fmt: skip
-    return head, facts, panels
+class Patches:
+    """A convolution with a weight (O, C / groups, 3, 3), or its transpose: one with turned windows.
+
+    channels and rows are those of a group, before and after the map.
+    """
+
+    def __init__(
+        self, images: int, groups: int, channels: int, rows: int, sizes: Sequence[int],
+        places: Sequence[int], before: Sequence[int], turned: bool,
+    ):  # fmt: skip
+        self.bits = machine().bits
+        lanes = self.bits // 32
+        deep, across = -(-places[0] // 2), -(-places[1] // 2)
+        lines = images * deep
+        most = min(MOST, max(LEAST, ROOM // (64 * channels)))
+        pieces = max(-(-lines * across // most), min(PIECES, lines * across // LEAST), 1)
+        pieces += pieces & (pieces > 1)  # an even number: two threads are common
+        block = max(1, -(-lines // pieces))
+        panels = -(-rows // lanes)
+        self.shape = (groups, panels, 16, channels, lanes)
+        job = Job(
+            rows=-(-lines // block) * groups, length=1, divisible=False,
+            weight=lines * across * 16 * channels * rows * groups // lanes,
+        )  # fmt: skip
+        numbers = winograd_map.Numbers(
+            groups=groups, channels=channels, height=sizes[0], width=sizes[1], top=before[0],
+            left=before[1], rows=rows, y_height=places[0], y_width=places[1], deep=deep,
+            across=across, lines=lines, block=block, pitch=pitch_of(block * across, lanes),
+            panels=panels, begun=False,
+        )  # fmt: skip
+        self.numbers = (*job, *numbers), (*job, *numbers._replace(begun=True))
+        self.weights = self._weights(turned)
+
+    def _weights(self, turned: bool) -> tuple[int, ...]:
+        """What the kernel that transforms the weight is told."""
+        groups, panels, _, channels, _ = self.shape
+        numbers = winograd_map.Numbers(*self.numbers[0][len(Job._fields) :])
+        job = Job(
+            rows=groups * panels * channels, length=1, weight=math.prod(self.shape),
+            divisible=False,
+        )  # fmt: skip
+        windows = winograd_map.WeightNumbers(
+            groups=groups, panels=panels, rows=numbers.rows, inner=channels,
+            of_row=9 if turned else channels * 9, of_inner=numbers.rows * 9 if turned else 9,
+            first=8 if turned else 0, step=-1 if turned else 1,
+        )  # fmt: skip
+        return *job, *windows
+
+    def run(self, x: Any, w: Any, bias: Any, y: Any) -> bool:
+        """Write it into y; False if not all of it is finite."""
+        u = memory.empty(self.shape, memory.FLOAT32)
+        winograd_map.weights(self.bits)(w, u, *self.weights)
+        return not winograd_map.convolution(self.bits)(
+            x, u, u if bias is None else bias, y, *self.numbers[bias is not None]
+        )
 
 
-def convolved(x: Any, w: Any, bias: Any, before: Any, groups: int, y: Any) -> bool:
-    """Write a convolution with a weight (O, C / groups, 3, 3) into y; False if not all of it is finite."""
-    rows, channels = w.shape[0] // groups, w.shape[1]
-    return _run(x, w, bias, before, groups, y, (rows, channels, channels * 9, 9, 0, 1))
+def pitch_of(patches: int, lanes: int) -> int:
+    """Elements of a row of patches: an odd number of whole vectors, with room for one that begins within."""
+    return (-(-(patches + lanes - 1) // lanes) | 1) * lanes
 
 
-def returned(g: Any, w: Any, bias: Any, before: Any, groups: int, x: Any) -> bool:
-    """Write the transpose of a convolution into x: one with turned windows."""
-    channels, rows = w.shape[0] // groups, w.shape[1]
-    before = tuple(2 - b for b in before)
-    return _run(g, w, bias, before, groups, x, (rows, channels, 9, rows * 9, 8, -1))
+class WeightPatches:
+    """The gradient towards the weight."""
 
+    def __init__(
+        self, images: int, groups: int, channels: int, rows: int, sizes: Sequence[int],
+        places: Sequence[int], before: Sequence[int],
+    ):  # fmt: skip
+        self.bits = machine().bits
+        lanes, height = self.bits // 32, winograd_tile.rows_of(self.bits)
+        deep, across = -(-places[0] // 2), -(-places[1] // 2)
+        lines = images * deep
+        wide, high = -(-channels // lanes) * lanes, -(-rows // height) * height
+        shares = max(1, min(SHARES, lines * across // SHARE, SUMS // (16 * wide * high * groups)))
+        share = -(-lines // shares)
+        shares = -(-lines // share)
+        slices = max(-(-rows // SLICE), min(rows // SLIM, -(-PIECES // (shares * groups))))
+        part = -(-high // height // slices) * height
+        slices = -(-high // part)
+        most = min(MOST, max(LEAST, ROOM // (64 * max(wide, part))))
+        block = -(-deep // -(-deep * across // most))
+        self.shape = shares, groups, 16, high, wide
+        work = lines * across * 16 * channels * rows * groups // lanes
+        job = Job(rows=shares * groups * slices, length=1, weight=work, divisible=False)
+        numbers = winograd_weight.Numbers(
+            groups=groups, channels=channels, height=sizes[0], width=sizes[1], top=before[0],
+            left=before[1], rows=rows, y_height=places[0], y_width=places[1], deep=deep,
+            across=across, lines=lines, share=share, block=block,
+            pitch=pitch_of(block * across, lanes), slices=slices, slice=part, wide=wide, high=high,
+        )  # fmt: skip
+        self.sums = *job, *numbers
+        job = Job(rows=groups * rows, length=1, weight=math.prod(self.shape), divisible=False)
+        total = winograd_weight.TotalNumbers(
+            groups=groups, channels=channels, rows=rows, wide=wide, high=high, shares=shares
+        )
+        self.total = *job, *total
 
-def _run(
-    x: Any, w: Any, bias: Any, before: Any, groups: int, y: Any, facts: tuple[int, ...]
-) -> bool:
-    rows, channels = facts[:2]
-    bits = machine().bits
-    head, numbers, panels = _plan(
-        x.shape[0], groups, channels, rows, x.shape[2:], y.shape[2:], before
-    )
-    u = memory.empty((groups, panels, 16, channels, bits // 32), memory.FLOAT32)
-    winograd_map.weights(bits)(
-        w, u, groups * panels * channels, 1, u.size, 0, groups, panels, *facts
-    )
-    begun = bias is not None
-    wrong = winograd_map.convolution(bits)(x, u, bias if begun else u, y, *head, *numbers, begun)
-    return not wrong
-
-
-@lru_cache(1024)
-def _weight_plan(
-    images: int, groups: int, channels: int, rows: int, sizes: Any, places: Any, before: Any
-) -> tuple[Any, ...]:
-    """The shape of the sums, and the numbers of both kernels with their rows."""
-    bits = machine().bits
-    lanes, height = bits // 32, winograd_tile.rows_of(bits)
-    deep, across = -(-places[0] // 2), -(-places[1] // 2)
-    lines = images * deep
-    wide, high = -(-channels // lanes) * lanes, -(-rows // height) * height
-    shares = min(SHARES, lines * across // SHARE, SUMS // (16 * wide * high * groups))
-    shares = max(1, shares)
-    share = -(-lines // shares)
-    shares = -(-lines // share)
-    slices = max(-(-rows // SLICE), min(rows // SLIM, -(-PIECES // (shares * groups))))
-    part = -(-high // height // slices) * height
-    slices = -(-high // part)
-    most = min(MOST, max(LEAST, ROOM // (64 * max(wide, part))))
-    block = -(-deep // -(-deep * across // most))
-    pitch = (-(-(block * across + lanes - 1) // lanes) | 1) * lanes
-    work = lines * across * 16 * channels * rows * groups // lanes
-    head = shares * groups * slices, 1, work, 0
-    facts = (
-        groups, channels, *sizes, *before, rows, *places, deep, across, lines, share, block, pitch,
-        slices, part, wide, high,
-    )  # fmt: skip
-    shape = shares, groups, 16, high, wide
-    end = groups * rows, 1, shares * 16 * high * wide * groups, 0
-    return shape, (*head, *facts), (*end, groups, channels, rows, wide, high, shares)
-
-
-def weight(g: Any, x: Any, before: Any, groups: int, w: Any) -> bool:
-    """Write the gradient towards the weight into w; False if not all of it is finite."""
-    rows, channels = w.shape[0] // groups, w.shape[1]
-    bits = machine().bits
-    shape, numbers, end = _weight_plan(
-        x.shape[0], groups, channels, rows, x.shape[2:], g.shape[2:], before
-    )
-    sums = memory.empty(shape, memory.FLOAT32)
-    winograd_weight.sums(bits)(x, g, sums, *numbers)
-    return not winograd_weight.total(bits)(sums, w, *end)
+    def run(self, g: Any, x: Any, w: Any) -> bool:
+        """Write it into w; False if not all of it is finite."""
+        sums = memory.empty(self.shape, memory.FLOAT32)
+        winograd_weight.sums(self.bits)(x, g, sums, *self.sums)
+        return not winograd_weight.total(self.bits)(sums, w, *self.total)

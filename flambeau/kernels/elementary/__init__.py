@@ -1,4 +1,4 @@
-"""Primitives as instructions: exp, log, sin, pow, remainder and their like, and the table that finds them."""
+"""Primitives as instructions: exp, log, sin, pow, remainder and their like, each beside the primitive that it writes."""
 
 from ..._lazy import attach
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...formula import primitive as p
+from ...formula.special import special as s
 from ..llvm import Value, choose, polynomial
 from ..runtime.process import machine
+from .lowering import lowers
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
     return shifted, whole.multiply_add(-f.ln2_low, r)
 
 
+@lowers(p.exp)
 def exp(x: Value, halvings: int = 0) -> Value:
     """exp(x) / 2^halvings."""
     return exp_of_sum(x, None, halvings)
@@ -180,6 +184,7 @@ def short_exp(x: Value) -> Value:
     return _scaled(value, shifted, DOUBLE)
 
 
+@lowers(p.expm1)
 def expm1(x: Value) -> Value:
     f = format_of(x)
     inside = clamp(x, f.underflow / 2, f.overflow)
@@ -190,6 +195,7 @@ def expm1(x: Value) -> Value:
     return choose(x.abs() < f.tiny, x, value)
 
 
+@lowers(p.exp2)
 def exp2(x: Value) -> Value:
     f = format_of(x)
     x = clamp(x, f.underflow * LOG2_E, f.overflow * LOG2_E)
@@ -231,6 +237,7 @@ def _at_ends(x: Value, value: Value) -> Value:
     return choose((x < 0.0) | x.is_nan(), x.like(float("nan")), value)
 
 
+@lowers(p.log)
 def log(x: Value) -> Value:
     return _at_ends(x, _log(x, None, format_of(x)))
 
@@ -267,25 +274,30 @@ def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
     return function
 
 
-log2 = _log_to_base(
-    {
-        "float": (1.4426950216293335, 1.925963033500011e-08),
-        "double": (1.4426950408889634, 2.0355273740931033e-17),
-    },
-    {"float": (1.0, 0.0), "double": (1.0, 0.0)},
+log2 = lowers(p.log2)(
+    _log_to_base(
+        {
+            "float": (1.4426950216293335, 1.925963033500011e-08),
+            "double": (1.4426950408889634, 2.0355273740931033e-17),
+        },
+        {"float": (1.0, 0.0), "double": (1.0, 0.0)},
+    )
 )
-log10 = _log_to_base(
-    {
-        "float": (0.4342944920063019, -1.0103049952192578e-08),
-        "double": (0.4342944819032518, 1.098319650216765e-17),
-    },
-    {
-        "float": (0.301025390625, 4.605039066518657e-06),
-        "double": (0.301029995663157, 8.241712586023572e-13),
-    },
+log10 = lowers(p.log10)(
+    _log_to_base(
+        {
+            "float": (0.4342944920063019, -1.0103049952192578e-08),
+            "double": (0.4342944819032518, 1.098319650216765e-17),
+        },
+        {
+            "float": (0.301025390625, 4.605039066518657e-06),
+            "double": (0.301029995663157, 8.241712586023572e-13),
+        },
+    )
 )
 
 
+@lowers(p.log1p)
 def log1p(x: Value) -> Value:
     f = format_of(x)
     u = x + 1.0
@@ -296,6 +308,7 @@ def log1p(x: Value) -> Value:
     return choose(x.abs() < f.tiny, x, value)
 
 
+@lowers(p.tanh)
 def tanh(x: Value) -> Value:
     f = format_of(x)
     size = x.abs()
@@ -329,6 +342,7 @@ ERFC_FAR = (
 """-log(erfc(x)) for x from 1 to 3.95, where 1 - erfc(x) becomes 1."""
 
 
+@lowers(s.erf)
 def erf(x: Value) -> Value:
     """For float32; the formula of `formula.special` serves float64."""
     size = x.abs()
@@ -364,17 +378,7 @@ def _tail(end: Value, square: Value, rounding: Value) -> Value:
     return gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
 
 
-def erfc(x: Value) -> Value:
-    """For float32, with its tail; the formula of `formula.special` serves float64."""
-    size = x.abs()
-    end = choose(size > 10.3, x.like(10.3), size)
-    square = end * end
-    tail = _tail(end, square, end.fma(end, -square))
-    near = 1.0 - x.multiply_add(polynomial(x * x, ERF_NEAR), x)
-    value = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
-    return choose(x.is_nan(), x, value)
-
-
+@lowers(s.ndtr)
 def ndtr(x: Value) -> Value:
     """For float32: erfc(-x / sqrt(2)) / 2, but for the rounding of the quotient, which the tail would magnify."""
     size = x.abs()

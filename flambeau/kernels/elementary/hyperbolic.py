@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...formula import primitive as p
 from ..llvm import Value, choose, polynomial
 from .exponential import exp, exp2, format_of, log1p, through_double
+from .lowering import lowers
 
 LN2 = 0.6931471805599453
 LARGE = {"float": 2.0**13, "double": 2.0**28}
@@ -22,6 +24,7 @@ SINH = {
 """(sinh(x) / x - 1) / x^2 in terms of x^2, |x| <= 1."""
 
 
+@lowers(p.sinh)
 def sinh(x: Value) -> Value:
     z = x * x
     near = (x * z).multiply_add(polynomial(choose(z < 1.0, z, x.like(1.0)), SINH[x.element]), x)
@@ -31,11 +34,13 @@ def sinh(x: Value) -> Value:
     return choose(x.abs() < tiny, x, choose(z < 1.0, near, far))
 
 
+@lowers(p.cosh)
 def cosh(x: Value) -> Value:
     e = exp(x.abs(), halvings=1)
     return e + 0.25 / e
 
 
+@lowers(p.asinh)
 def asinh(x: Value) -> Value:
     size = x.abs()
     large = size > LARGE[x.element]
@@ -46,6 +51,7 @@ def asinh(x: Value) -> Value:
     return x.code.intrinsic("copysign", choose(x.is_nan(), x, value), x)
 
 
+@lowers(p.acosh)
 def acosh(x: Value) -> Value:
     large = x > LARGE[x.element]
     t = choose(large, x.like(1.0), x) - 1.0
@@ -54,6 +60,7 @@ def acosh(x: Value) -> Value:
     return choose(x < 1.0, x.like(float("nan")), choose(large, value + LN2, value))
 
 
+@lowers(p.atanh)
 def atanh(x: Value) -> Value:
     size = x.abs()
     twice = size + size
@@ -64,11 +71,13 @@ def atanh(x: Value) -> Value:
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 
+@lowers(p.logaddexp)
 def logaddexp(x: Value, y: Value) -> Value:
     larger, lost = _larger_and_distance(x, y)
     return larger + log1p(exp(lost))
 
 
+@lowers(p.logaddexp2)
 def logaddexp2(x: Value, y: Value) -> Value:
     larger, lost = _larger_and_distance(x, y)
     return larger + log1p(exp2(lost)) * (1 / LN2)
@@ -81,6 +90,7 @@ def _larger_and_distance(x: Value, y: Value) -> tuple[Value, Value]:
     return larger, choose(x.equals(y), x.like(0.0), -(x - y).abs())
 
 
+@lowers(p.hypot)
 @through_double
 def hypot(x: Value, y: Value, short: bool) -> Value:
     a, b = x.abs(), y.abs()

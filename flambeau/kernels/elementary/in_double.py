@@ -7,43 +7,31 @@ near zeros of the function. In float64 it does not reach the rounding of the res
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from ...formula.evaluate import expand
-from ...formula.expression import CONSTANT, Domain, order, symbol
-from ...formula.primitive import PRIMITIVES
+from ...formula.expression import CONSTANT, Domain, Primitive, order, symbol
 from ..llvm import Value
 
 ELEMENTS = {Domain.BOOL: "i1", Domain.INT: "i64", Domain.REAL: "double"}
-NAMES = (
-    "erfc",
-    "erfcx",
-    "erfinv",
-    "log_ndtr",
-    "ndtri",
-    "lgamma",
-    "digamma",
-    "i0",
-    "i0e",
-    "i1",
-    "i1e",
-)
 
 
-def wide(name: str, call: Callable[..., Value]) -> Callable[..., Value]:
-    """The primitive's formula in float64, of vectors of float32. `call` applies a primitive (see `lower`)."""
+@cache
+def wide(primitive: Primitive, apply: Callable[..., Value]) -> Callable[[Value], Value]:
+    """The primitive's expansion in float64, of vectors of float32. `apply` applies another (see `lower`)."""
     x = symbol("x")
 
     def function(argument: Value) -> Value:
         code = argument.code
         known = {x: argument.convert("double")}
-        (root,) = expand((PRIMITIVES[name](x),))
+        (root,) = expand((primitive(x),))
         for item in order([root]):
             if item.primitive is CONSTANT:
                 type = code.vector(ELEMENTS[item.domain])
                 known[item] = code.constant(item.value, type)  # type: ignore[arg-type]
             elif item is not x:
                 args = [known[arg] for arg in item.args]
-                known[item] = call(code, item.primitive.name, item.domain, args, ELEMENTS)
+                known[item] = apply(item.primitive, item.domain, args, ELEMENTS)
         return known[root].convert("float")
 
     return function

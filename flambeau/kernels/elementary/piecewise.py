@@ -12,9 +12,11 @@ from functools import cache
 
 import numpy as np
 
+from ...formula.special import special as s
 from ..llvm import Value, choose
 from ..runtime.process import machine
 from . import exponential
+from .lowering import lowers
 
 SEGMENTS = 16
 END = 6.0
@@ -26,6 +28,7 @@ def has_tables(x: Value) -> bool:
     return x.type == "<16 x float>" and machine().bits == 512
 
 
+@lowers(s.gate)
 def gate(x: Value) -> Value:
     """The normal distribution function, 0 below -6; above, within 1e-7 of its own size or 1e-14."""
     if not has_tables(x):

@@ -6,8 +6,10 @@ result. Float32 takes exp(y log(x)) in float64.
 
 from __future__ import annotations
 
+from ...formula import primitive as p
 from ..llvm import Value, any_lane, choose, estrin
 from .exponential import DOUBLE, SINGLE, exp_of_sum, short_exp, split
+from .lowering import lowers
 
 LN2 = (0.6931471805592082, 7.371002565167799e-13)
 """ln(2) as a sum; an exponent times the first is exact."""
@@ -69,6 +71,7 @@ def _magnitude(size: Value, y: Value) -> Value:
     return exp_of_sum(product, lost)
 
 
+@lowers(p.power)
 def power(x: Value, y: Value) -> Value:
     """As C's pow: 1 for x = 1 or y = 0; nan for a negative x and a y that is no integer."""
     size, one = x.abs(), x.like(1.0)
@@ -91,6 +94,7 @@ def power(x: Value, y: Value) -> Value:
     return choose(x.equals(1.0) | y.equals(0.0), one, value)
 
 
+@lowers(p.integer_power, integers=True)
 def integer_power(x: Value, y: Value) -> Value:
     """Of integers, modulo their size; below y = 0 the reciprocal, rounded towards zero."""
     code = x.code

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...formula import primitive as p
 from ..llvm import BITS, Value, any_lane, choose
 from .exponential import through_double
+from .lowering import lowers
 
 CHUNK = 50
 """Bits of the quotient that one step of `fmod` takes: fewer than a float64 has, so that it is exact."""
@@ -83,6 +85,7 @@ def _fmod(x: Value, y: Value, short: bool) -> Value:
     return _float_fmod(x, y)
 
 
+@lowers(p.fmod, integers=True)
 def fmod(x: Value, y: Value) -> Value:
     return _fmod(x, y) if x.is_float else _integer_rest(x, y)
 
@@ -95,6 +98,7 @@ def _remainder(x: Value, y: Value, short: bool) -> Value:
     return choose(rest.equals(0.0), x.code.intrinsic("copysign", rest, y), value)
 
 
+@lowers(p.remainder, integers=True)
 def remainder(x: Value, y: Value) -> Value:
     """With the divisor's sign."""
     if x.is_float:
@@ -117,6 +121,7 @@ def _float_floor_divide(x: Value, y: Value) -> Value:
     return choose(y.equals(0.0), x / y, value)
 
 
+@lowers(p.floor_divide, integers=True)
 def floor_divide(x: Value, y: Value) -> Value:
     """The quotient towards minus infinity; 0 for an integer divisor of 0."""
     if x.is_float:
@@ -129,21 +134,25 @@ def floor_divide(x: Value, y: Value) -> Value:
     return choose(usual, value, choose(y.equals(0), x.like(0), -x))
 
 
+@lowers(p.left_shift, integers=True)
 def left_shift(x: Value, y: Value) -> Value:
     inside = y.below(BITS[x.element])
     return choose(inside, x << choose(inside, y, y.like(0)), x.like(0))
 
 
+@lowers(p.right_shift, integers=True)
 def right_shift(x: Value, y: Value) -> Value:
     last = BITS[x.element] - 1
     return x >> choose(y.below(last + 1), y, y.like(last))
 
 
+@lowers(p.heaviside, integers=True)
 def heaviside(x: Value, y: Value) -> Value:
     value = choose(x.equals(0), y, choose(x < 0, x.like(0), x.like(1)))
     return choose(x.is_nan(), x, value) if x.is_float else value
 
 
+@lowers(p.nextafter)
 def nextafter(x: Value, y: Value) -> Value:
     """The number after x on the way to y."""
     bits = x.bits()

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 
-from .. import fused
-from ..llvm import BITS, Code, Value, any_lane, choose, polynomial
+from ...formula import primitive as p
+from ..llvm import BITS, Value, any_lane, choose, polynomial
+from . import payne_hanek
 from .exponential import format_of
+from .lowering import lowers
+from .payne_hanek import REDUCE, reduce_text
 
 HALF_PI = {
     "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
-    "double": (math.pi / 2, 6.123233995736766e-17, -1.4973849048591833e-33),
+    "double": (*payne_hanek.HALF_PI, -1.4973849048591833e-33),
 }
 """pi / 2 as a sum of numbers of that type."""
 SIN = {
@@ -63,114 +66,6 @@ HUGE = {"float": 2.0**21, "double": 2.0**30}
 """Where the reduction in three steps ends, and that by the digits of 2 / pi begins."""
 INFINITY = float("inf")
 
-_BITS = 1216  # of 2 / pi behind the point
-
-
-def _two_over_pi() -> str:
-    """The bytes of floor(2^1216 * 2 / pi), the lowest first, by Machin's formula for pi."""
-    one = 1 << (_BITS + 128)
-
-    def arctangent_of_inverse(n: int) -> int:
-        term = total = one // n
-        k, sign = 3, -1
-        while term:
-            term //= n * n
-            total += sign * (term // k)
-            k, sign = k + 2, -sign
-        return total
-
-    pi = 16 * arctangent_of_inverse(5) - 4 * arctangent_of_inverse(239)
-    number = (2 * one << _BITS) // pi
-    return "".join(f"\\{byte:02X}" for byte in number.to_bytes(_BITS // 8 + 40, "little"))
-
-
-REDUCE = """
-; Payne and Hanek's reduction of a finite |x| >= 2^30: x = k pi / 2 + r + t with |r| <= pi / 4; k modulo 4.
-; x = m 2^e; a window of 192 bits of 2 / pi is multiplied by m, with two bits before the point.
-define internal void @reduce_huge(double %x, ptr %k, ptr %r, ptr %t) noinline {
-entry:
-  %word = bitcast double %x to i64
-  %raw = and i64 %word, 4503599627370495
-  %m64 = or i64 %raw, 4503599627370496
-  %high = lshr i64 %word, 52
-  %exponent = and i64 %high, 2047
-  %shift = sub i64 BASE, %exponent
-  %byte = lshr i64 %shift, 3
-  %bit = and i64 %shift, 7
-  %at = getelementptr i8, ptr @two_over_pi, i64 %byte
-  %window = load i256, ptr %at, align 1
-  %by = zext i64 %bit to i256
-  %moved = lshr i256 %window, %by
-  %digits = trunc i256 %moved to i192
-  %m = zext i64 %m64 to i192
-  %turns = mul i192 %digits, %m
-  %whole = lshr i192 %turns, 190
-  %whole64 = trunc i192 %whole to i64
-  %part = shl i192 %turns, 2
-  %below = icmp slt i192 %part, 0
-  %up = zext i1 %below to i64
-  %quarter = add i64 %whole64, %up
-  %minus = sub i192 0, %part
-  %size = select i1 %below, i192 %minus, i192 %part
-  %lz = call i192 @llvm.ctlz.i192(i192 %size, i1 false)
-  %normal = shl i192 %size, %lz
-  %top192 = lshr i192 %normal, 128
-  %top = trunc i192 %top192 to i64
-  %mid192 = lshr i192 %normal, 64
-  %mid = trunc i192 %mid192 to i64
-  %head_bits = and i64 %top, -2048
-  %rest = shl i64 %top, 53
-  %mid_low = lshr i64 %mid, 11
-  %tail_bits = or i64 %rest, %mid_low
-  %head = uitofp i64 %head_bits to double
-  %tail_raw = uitofp i64 %tail_bits to double
-  %tail = fmul double %tail_raw, 0x3CA0000000000000
-  %lz64 = trunc i192 %lz to i64
-  %scale_exponent = sub i64 959, %lz64
-  %scale_bits = shl i64 %scale_exponent, 52
-  %scale_size = bitcast i64 %scale_bits to double
-  %x_below = icmp slt i64 %word, 0
-  %opposite = xor i1 %below, %x_below
-  %scale_minus = fneg double %scale_size
-  %scale = select i1 %opposite, double %scale_minus, double %scale_size
-  %f = fmul double %head, %scale
-  %g = fmul double %tail, %scale
-  %angle = fmul double %f, FIRST
-  %angle_minus = fneg double %angle
-  %lost = call double @llvm.fma.f64(double %f, double FIRST, double %angle_minus)
-  %second = call double @llvm.fma.f64(double %f, double SECOND, double %lost)
-  %third = call double @llvm.fma.f64(double %g, double FIRST, double %second)
-  %k_minus = sub i64 0, %quarter
-  %k_value = select i1 %x_below, i64 %k_minus, i64 %quarter
-  store i64 %k_value, ptr %k
-  store double %angle, ptr %r
-  store double %third, ptr %t
-  ret void
-}
-declare i192 @llvm.ctlz.i192(i192, i1)
-"""
-
-
-def _reduce_text(code: Code) -> str:
-    """The module's text for huge arguments."""
-    first, second = (code.constant(value, "double").name for value in HALF_PI["double"][:2])
-    # x = m 2^(exponent - 1075); the window begins at 2^-(190 + exponent - 1075).
-    text = REDUCE.replace("BASE", str(_BITS - 190 + 1075))
-    text = text.replace("FIRST", first).replace("SECOND", second)
-    if not fused.is_native():
-        text = text.replace("@llvm.fma.f64", "@fused_step") + _fused_step(code)
-    size = _BITS // 8 + 40
-    return f'@two_over_pi = internal constant [{size} x i8] c"{_two_over_pi()}"\n{text}'
-
-
-def _fused_step(code: Code) -> str:
-    """A function of three numbers, for `REDUCE`."""
-    own = Code(1)
-    a, b, c = (Value(own, name, "double") for name in ("%a", "%b", "%c"))
-    own.line(f"ret double {fused.step(a, b, c).name}")
-    code.declarations |= own.declarations
-    return own.function("@fused_step(double %a, double %b, double %c)", "internal double")
-
 
 def _reduced(x: Value) -> tuple[Value, Value, Value]:
     """(k, r, t): x = k pi / 2 + r + t with |r| <= pi / 4, and k an integer that is right modulo 4."""
@@ -206,15 +101,12 @@ def _reduced_huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
 def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     """The reduction of the lanes that are huge, one by one; `usual` elsewhere."""
     code = x.code
-    code.declarations.add(_reduce_text(code))
-    if fused.is_native():
-        code.declare("double", "llvm.fma.f64", "double", "double", "double")
+    code.declarations.add(reduce_text(code.declarations))
     given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
     made = [code.slot(v.type) for v in usual]
     with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:
         value = code.load(code.at(given, "double", i), "double")
-        spots = ", ".join(f"ptr {code.at(p, 'i64', i).name}" for p in made)
-        code.line(f"call void @reduce_huge(double {value.name}, {spots})")
+        code.run(REDUCE, value, *(code.at(p, "i64", i) for p in made))
     return [choose(huge, code.load(p, v.type), v) for p, v in zip(made, usual)]
 
 
@@ -240,18 +132,21 @@ def _tiny(x: Value) -> Value:
     return x.abs() < (1e-4 if x.element == "float" else 1e-9)
 
 
+@lowers(p.sin)
 def sin(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
 
 
+@lowers(p.cos)
 def cos(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, _, cosine, _ = _sine_and_cosine(r, t)
     return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
 
 
+@lowers(p.tan)
 def tan(x: Value) -> Value:
     k, r, t = _reduced(x)
     sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
@@ -277,6 +172,7 @@ def _arc(x: Value) -> tuple[Value, Value, Value]:
     return outer, r, rest - lost
 
 
+@lowers(p.asin)
 def asin(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -284,6 +180,7 @@ def asin(x: Value) -> Value:
     return x.code.intrinsic("copysign", choose(outer, far, r + rest), x)
 
 
+@lowers(p.acos)
 def acos(x: Value) -> Value:
     outer, r, rest = _arc(x)
     pi = HALF_PI[x.element]
@@ -317,6 +214,7 @@ def _angle(y: Value, x: Value, behind: Value) -> Value:
     return choose(k.equals(0.0), arc, base + (arc + k.fma(low, lost)))
 
 
+@lowers(p.atan)
 def atan(x: Value) -> Value:
     size = x.abs()
     nowhere = size < 0.0
@@ -324,6 +222,7 @@ def atan(x: Value) -> Value:
     return choose(x.is_nan(), x, x.code.intrinsic("copysign", value, x))
 
 
+@lowers(p.atan2)
 def atan2(y: Value, x: Value) -> Value:
     high, wide = y.abs(), x.abs()
     tiny = format_of(x).tiny

@@ -1,6 +1,6 @@
 """Reading, writing and adding at index arrays: ``x[key]``, ``x[key] = values``, ``np.add.at(x, key, values)``.
 
-What a key means is a `Walk` (`walk.py`); `walker.py` writes the loops of one, `runs.py` those of whole runs
+What a key means is a `Plan` (`plan.py`); `loops.py` writes the loops of one, `rows.py` those of whole runs
 at one index array. A fresh result is made and written in one pass, in which indices are checked, too: where
 one is wrong, the result is dropped. Before an array that others see is written, all indices are checked.
 
@@ -11,8 +11,8 @@ different parts of it belong to different places.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,8 @@ from ..runtime.entry import Body, kernel
 from ..runtime.memory import INT64
 from ..runtime.process import enabled, machine
 from . import rows
-from .loops import Loops, by_slabs
-from .plan import Along, Unsigned, Walk, walk
+from .loops import Loops, by_parts
+from .plan import Along, Plan, Unsigned, plan_of
 
 SMALL = 1024
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
@@ -46,8 +46,8 @@ def take(x: Any, key: tuple) -> Any:
         return compress.selected(x, key[0])
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and rows.reads(x, key[0]):
-            return _runs(x, key[0], key.__class__ is tuple)
-        plan = walk(x, key)
+            return _take_rows(x, key[0], key.__class__ is tuple)
+        plan = plan_of(x, key)
         if plan is not None:
             made = memory.empty(plan.shape, x.dtype)
             _fresh(plan, "take", _SIZES[x.itemsize], x, made, "")
@@ -115,8 +115,7 @@ def within(index: Any, low: int, high: int) -> bool:
     """Are all elements of an int64 array in order at least `low` and less than `high`?"""
     if index.size <= 16 or not enabled():
         return not index.size or bool(low <= index.min() and index.max() < high)
-    outside = _range()
-    return not outside(index, 1, index.size, index.size, 1, low, high - low)
+    return not _range()(index, 1, index.size, index.size, 1, *_bounds(low, high - low))
 
 
 def _check_unsigned(key: tuple) -> None:
@@ -130,7 +129,7 @@ def _check_unsigned(key: tuple) -> None:
 def _natural(index: Any) -> bool:
     """Is no index negative?"""
     if index.dtype is INT64 and index.flags.c_contiguous and index.flags.aligned and enabled():
-        return not _range()(index, 1, index.size, index.size, 1, 0, _LARGEST)
+        return not _range()(index, 1, index.size, index.size, 1, *_bounds(0, _LARGEST))
     return not index.size or bool(index.min() >= 0)
 
 
@@ -151,10 +150,10 @@ def _element(dtype: Any, add: bool) -> str | None:
     return _ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
 
 
-def _plan(x: Any, key: tuple, values: Any, add: bool) -> Walk | None:
+def _plan(x: Any, key: tuple, values: Any, add: bool) -> Plan | None:
     if not (values.size > SMALL or _is_large(x, key)) or values.dtype != x.dtype:
         return None
-    return walk(x, key) if _element(x.dtype, add) else None
+    return plan_of(x, key) if _element(x.dtype, add) else None
 
 
 def _add_by_numpy(x: Any, key: tuple, values: Any) -> None:
@@ -174,7 +173,7 @@ def _add_by_numpy(x: Any, key: tuple, values: Any) -> None:
 # --------------------------------------------------------------------------------------- running
 
 
-def _runs(x: Any, index: Any, signed: bool) -> Any:
+def _take_rows(x: Any, index: Any, signed: bool) -> Any:
     made = memory.empty(index.shape + x.shape[1:], x.dtype)
     element = _SIZES[x.itemsize]
     if rows.take(element, x, index, made, False) and not (
@@ -184,8 +183,8 @@ def _runs(x: Any, index: Any, signed: bool) -> Any:
     return made
 
 
-def _fresh(plan: Walk, how: str, element: str, x: Any, other: Any, start: str, *old: Any) -> None:
-    """Run a walk that makes an array. Negative indices are not expected: finding one, it runs again.
+def _fresh(plan: Plan, how: str, element: str, x: Any, other: Any, start: str, *old: Any) -> None:
+    """Run loops that make an array. Negative indices are not expected: finding one, it runs again.
 
     Raises:
         IndexError: An index is out of range.
@@ -199,7 +198,7 @@ def _fresh(plan: Walk, how: str, element: str, x: Any, other: Any, start: str, *
         raise _outside(plan.sizes)
 
 
-def _made(plan: Walk, add: bool, made: Any, values: Any, old: Any) -> bool:
+def _made(plan: Plan, add: bool, made: Any, values: Any, old: Any) -> bool:
     """Begin an array with the old values, or zeros, and write at a key; False where that is not one pass."""
     how = "add" if add else "put"
     element = str(_element(made.dtype, add))
@@ -207,7 +206,7 @@ def _made(plan: Walk, add: bool, made: Any, values: Any, old: Any) -> bool:
     if rows.fits(plan, made):
         signs = _checked(plan)
         rows.write(plan, how, element, made, values, signs, start, *source)
-    elif by_slabs(plan, made):
+    elif by_parts(plan, made):
         values = in_order(np.broadcast_to(values, plan.shape))
         _fresh(plan, how, element, made, values, start, *source)
     else:
@@ -215,7 +214,7 @@ def _made(plan: Walk, add: bool, made: Any, values: Any, old: Any) -> bool:
     return True
 
 
-def _write(plan: Walk, add: bool, x: Any, values: Any) -> bool:
+def _write(plan: Plan, add: bool, x: Any, values: Any) -> bool:
     if not x.flags.writeable or np.may_share_memory(x, values):
         return False
     how, element = "add" if add else "put", str(_element(x.dtype, add))
@@ -230,7 +229,7 @@ def _write(plan: Walk, add: bool, x: Any, values: Any) -> bool:
     return True
 
 
-def _checked(plan: Walk) -> bool:
+def _checked(plan: Plan) -> bool:
     """Are there negative indices? Raises IndexError where one is out of range."""
     signs = False
     for array, size in zip(plan.indices, plan.sizes):
@@ -246,13 +245,25 @@ def _outside(sizes: Sequence[int]) -> IndexError:
     return IndexError(f"an index is out of range for a dimension of size {several}")
 
 
+class Bounds(NamedTuple):
+    """What indices are compared with: they are from `low` on, and so many."""
+
+    low: int
+    count: int
+
+
+@lru_cache(1024)
+def _bounds(low: int, count: int) -> Bounds:
+    return Bounds(low=low, count=count)
+
+
 @cache
 def _range() -> Callable[..., int]:
     """Reports 1 where an element less `low`, as an unsigned number, is not below `count`."""
 
     def write(code: Body) -> None:
         lanes = code.lanes
-        low, count = code.splat(code.n["low"]), code.splat(code.n["count"])
+        low, count = code.splat(code.n.low), code.splat(code.n.count)
         found = code.slot(code.vector("i1"), code.constant(0, code.vector("i1")))
         index, whole = code.p["index"], code.begin + ((code.end - code.begin) & -lanes)
 
@@ -267,4 +278,4 @@ def _range() -> Callable[..., int]:
         bits = code.load(found, code.vector("i1")).cast_to(f"i{lanes}")
         code.report(bits.differs(0).widen("i64"))
 
-    return kernel("within", ("index",), ("low", "count"), write, machine().bits // 64)
+    return kernel("within", ("index",), Bounds, write, machine().bits // 64)

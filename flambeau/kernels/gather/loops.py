@@ -1,4 +1,4 @@
-"""The loops of a walk (`walk.py`): elements or runs are read, written or added at places that indices give.
+"""The loops of a gather or scatter (`plan.py`): elements or runs are read, written or added at places that indices give.
 
 Indices of single elements are compared with the bounds a vector at a time, right before they are looked up: so
 the processor fetches the coming ones meanwhile. An index of a run is compared before the run is touched.
@@ -7,6 +7,7 @@ the processor fetches the coming ones meanwhile. An index of a run is compared b
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,13 +17,13 @@ import numpy as np
 
 from ..array.vector_loop import add, copy, fetch, fill, inside
 from ..llvm import BITS, Value, any_lane, choose
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
-from .plan import Walk
+from .plan import Plan
 
 
 class Loops:
-    """The loops over S of one walk.
+    """The loops over S of one plan.
 
     Attributes:
         dims: For each loop: how often, the step in x, the step of each index array. Dimensions that lie in all of
@@ -30,7 +31,7 @@ class Loops:
         checks: Can indices be checked while they are used?
     """
 
-    def __init__(self, plan: Walk, how: str, start: str):
+    def __init__(self, plan: Plan, how: str, start: str):
         steps = plan.index_steps()
         dims = [[n, plan.affine[i], *(s[i] for s in steps)] for i, n in enumerate(plan.space)]
         kept = 1 if start else 0
@@ -48,31 +49,36 @@ class Loops:
         known = None
         if self.dense and not self.runs and dims[-1][1] in (0, 1):
             known = dims[-1][1], 1 if plan.steps == [1] else None
-        function = _walker(
+        function = _looper(
             self.how, element, len(plan.indices), signs, self.runs, by_run, known, checks, self.start
         )  # fmt: skip
-        weight = other.size + (x.size if self.start else 0)
-        slab = x.size // max(x.shape[0], 1) if self.start else 0
-        return function(
-            x, other, *old, np.array(dims, np.int64), *plan.indices, rows, length, weight, divisible,
-            each, inner, plan.length, len(dims) - 1, plan.start, slab, dims[0][0],
-            *plan.sizes, *plan.steps,
+        job = Job(
+            rows=rows, length=length, weight=other.size + (x.size if self.start else 0),
+            divisible=divisible,
         )  # fmt: skip
+        numbers = numbers_of(len(plan.indices))(
+            each=each, inner=inner, run=plan.length, outer=len(dims) - 1, start=plan.start,
+            part=x.size // max(x.shape[0], 1) if self.start else 0, walked=dims[0][0],
+            **{f"size{k}": size for k, size in enumerate(plan.sizes)},
+            **{f"step{k}": step for k, step in enumerate(plan.steps)},
+        )  # fmt: skip
+        return function(x, other, *old, np.array(dims, np.int64), *plan.indices, *job, *numbers)
 
-    def share(self, x: Any, inner: int, outer: int) -> tuple[int, int, int, int, bool]:
-        """What threads divide: rows (with how many walks each), the innermost dimension, or the runs."""
+    def share(self, x: Any, inner: int, outer: int) -> tuple[int, int, int, bool, bool]:
+        """What threads divide: rows (with how many passes through the innermost dimension each), that dimension,
+        or the runs."""
         first = self.dims[0]
         if self.start:
-            return x.shape[0], outer // max(first[0], 1), inner, 0, False
+            return x.shape[0], outer // max(first[0], 1), inner, False, False
         if self.how == "take" and outer > 1:
-            return outer, 1, inner, 0, False
+            return outer, 1, inner, False, False
         if self.how != "take" and len(self.dims) > 1 and first[1]:
-            return first[0], outer // max(first[0], 1), inner, 0, False
+            return first[0], outer // max(first[0], 1), inner, False, False
         if self.how == "take" or self.dims[-1][1]:
-            return 1, outer, inner, 1, False
+            return 1, outer, inner, True, False
         if self.runs:
-            return 1, outer, self.plan.length, 1, True
-        return 1, outer, inner, 0, False
+            return 1, outer, self.plan.length, True, True
+        return 1, outer, inner, False, False
 
 
 def _merged(dims: list[list[int]]) -> list[list[int]]:
@@ -89,16 +95,30 @@ def _merged(dims: list[list[int]]) -> list[list[int]]:
     return found
 
 
-def by_slabs(plan: Walk, made: Any) -> bool:
+def by_parts(plan: Plan, made: Any) -> bool:
     """Does each index of the first dimension of S write within its own part of an array in order?"""
     if len(plan.space) < 2 or not made.size:
         return False
-    slab = made.size // made.shape[0]
-    return plan.affine[0] == slab and 0 <= plan.start < slab
+    part = made.size // made.shape[0]
+    return plan.affine[0] == part and 0 <= plan.start < part
 
 
 @cache
-def _walker(
+def numbers_of(indices: int) -> Any:
+    """The class of what a kernel for so many index arrays is told.
+
+    each: Passes through the innermost dimension of a row of the job; inner: elements of that; run: elements of a
+    run; outer: how many dimensions lie around; start: where x begins; part: elements of a row of a new array;
+    walked: how many such rows are written to; size, step: of the dimension that an index array is for.
+    """
+    each = [f"{name}{k}" for name in ("size", "step") for k in range(indices)]
+    return namedtuple(
+        "Numbers", ["each", "inner", "run", "outer", "start", "part", "walked", *each]
+    )
+
+
+@cache
+def _looper(
     how: str,
     element: str,
     indices: int,
@@ -111,26 +131,22 @@ def _walker(
 ) -> Callable[..., int]:
     old = ("old",) if start == "copy" else ()
     arrays = ("x", "other", *old, "dims", *(f"index{k}" for k in range(indices)))
-    numbers = (
-        "each", "inner", "run", "outer", "start", "slab", "walked",
-        *(f"size{k}" for k in range(indices)), *(f"step{k}" for k in range(indices)),
-    )  # fmt: skip
     lanes = machine().bits // BITS[element]
     return kernel(
-        f"{how}_at", arrays, numbers,
-        lambda code: Walker(
+        f"{how}_at", arrays, numbers_of(indices),
+        lambda code: LoopWriter(
             code, how, element, indices, signs, runs, by_run, known, checks, start
         ).write(),
         lanes if runs else min(lanes, 16),
     )  # fmt: skip
 
 
-class Walker:
-    """Writes the walk of one piece.
+class LoopWriter:
+    """Writes the loops of one piece.
 
     `signs`: indices may be negative. `known` are facts of the innermost dimension, where each index array is in
     order, that spare multiplications: its step in x, and 1 where that is the step of the one index, too.
-    `start`: what a new array begins with, "zero" or a "copy"; then a row is a part of it and all walks there.
+    `start`: what a new array begins with, "zero" or a "copy"; then a row is a part of it and all that is written there.
     """
 
     def __init__(
@@ -144,35 +160,35 @@ class Walker:
     def write(self) -> None:
         code, n = self.code, self.code.n
         self.inner = [self.fact(1 + k) for k in range(1 + self.indices)]
-        self.by = [n[f"step{k}"] for k in range(self.indices)]
+        self.by = [getattr(n, f"step{k}") for k in range(self.indices)]
         if self.known is not None:
             self.inner = [code.number(self.known[0]), *[code.number(1)] * self.indices]
             self.by = self.by if self.known[1] is None else [code.number(1)]
         if not self.start:
-            self.walks(code.row_begin, code.row_end)
+            self.passes(code.row_begin, code.row_end)
             return
         with code.rows() as row:
             self.begin(row)
-            with code.when(row < n["walked"]):
-                self.walks(row, row + 1)
+            with code.when(row < n.walked):
+                self.passes(row, row + 1)
 
     def begin(self, row: Value) -> None:
-        """A part of a new array, as it is before the walk."""
-        code, slab = self.code, self.code.n["slab"]
-        x = code.at(code.p["x"], self.element, row * slab)
+        """A part of a new array, as it is before anything is written."""
+        code, part = self.code, self.code.n.part
+        x = code.at(code.p["x"], self.element, row * part)
         if self.start == "zero":
-            fill(code, x, code.constant(0, self.element), code.zero, slab)
+            fill(code, x, code.constant(0, self.element), code.zero, part)
         else:
-            old = code.at(code.p["old"], self.element, row * slab)
-            copy(code, x, old, self.element, code.zero, slab)
+            old = code.at(code.p["old"], self.element, row * part)
+            copy(code, x, old, self.element, code.zero, part)
 
-    def walks(self, first: Value, last: Value) -> None:
-        code, each = self.code, self.code.n["each"]
+    def passes(self, first: Value, last: Value) -> None:
+        code, each = self.code, self.code.n.each
         with code.loop(first * each, last * each) as row:
             place, starts = self.row_places(row)
             begin, end = code.begin, code.end
             if self.by_run:
-                begin, end = code.zero, code.n["inner"]
+                begin, end = code.zero, code.n.inner
             if self.runs:
                 with code.loop(begin, end) as i:
                     self.run(row, i, place, starts)
@@ -182,16 +198,16 @@ class Walker:
     def fact(self, which: int) -> Value:
         """A fact of the innermost dimension."""
         code = self.code
-        return code.get(code.p["dims"], "i64", code.n["outer"] * (2 + self.indices) + which)
+        return code.get(code.p["dims"], "i64", code.n.outer * (2 + self.indices) + which)
 
     def row_places(self, row: Value) -> tuple[Value, list[Value]]:
-        """Where in x, and in each index array, a row of the walk begins."""
+        """Where in x, and in each index array, a pass begins."""
         code, width = self.code, 2 + self.indices
         rest = code.slot("i64", row)
-        places = [code.slot("i64", code.n["start"])]
+        places = [code.slot("i64", code.n.start)]
         places += [code.slot("i64", code.zero) for _ in range(self.indices)]
-        with code.loop(code.zero, code.n["outer"]) as i:
-            at = (code.n["outer"] - 1 - i) * width
+        with code.loop(code.zero, code.n.outer) as i:
+            at = (code.n.outer - 1 - i) * width
             now, size = code.load(rest, "i64"), code.get(code.p["dims"], "i64", at)
             above = code.emit(f"sdiv i64 {now.name}, {size.name}", "i64")
             own = now - above * size
@@ -206,7 +222,7 @@ class Walker:
 
     def outside(self, k: int, index: Value) -> Value:
         """Is it out of range?"""
-        size = self.code.n[f"size{k}"]
+        size = getattr(self.code.n, f"size{k}")
         count = size + size if self.signs else size
         if index.type.startswith("<"):
             size, count = self.code.splat(size), self.code.splat(count)
@@ -219,7 +235,7 @@ class Walker:
         whole = begin + ((end - begin) & -code.lanes)
         for first, stop, count in ((begin, whole, code.lanes), (whole, end, 1)):
             with code.loop(first, stop, count) as i, self.checked(starts, i, count):
-                other = row * code.n["inner"] + i
+                other = row * code.n.inner + i
                 step = count if self.how == "take" else min(count, 4)
                 for begun in range(0, count, step):
                     at = [self.place(i + begun + u, place, starts) for u in range(step)]
@@ -252,7 +268,9 @@ class Walker:
 
     def counted(self, k: int, index: Value) -> Value:
         """An index, counted from the front."""
-        return index + choose(index < 0, self.code.n[f"size{k}"], 0) if self.signs else index
+        if not self.signs:
+            return index
+        return index + choose(index < 0, getattr(self.code.n, f"size{k}"), 0)
 
     def take(self, places: list[Value], other: Value) -> None:
         """Read elements into neighbouring ones, which are stored at once."""
@@ -293,10 +311,10 @@ class Walker:
             self.whole_run(row, i, place, starts)
 
     def whole_run(self, row: Value, i: Value, place: Value, starts: list[Value]) -> None:
-        code, run = self.code, self.code.n["run"]
+        code, run = self.code, self.code.n.run
         begin, end = (code.begin, code.end) if self.by_run else (code.zero, run)
         x = code.at(code.p["x"], self.element, self.place(i, place, starts))
-        other = code.at(code.p["other"], self.element, (row * code.n["inner"] + i) * run)
+        other = code.at(code.p["other"], self.element, (row * code.n.inner + i) * run)
         if self.how == "take":
             copy(code, other, x, self.element, begin, end)
         elif self.how == "put":

@@ -1,7 +1,7 @@
 """What a key of index arrays means for an array in memory.
 
-A key of index arrays and whole dimensions is a walk over S, the dimensions that the arrays broadcast to with
-the whole ones before them. Each step of the walk is a place in x: a multiple of the step along each
+A key of index arrays and whole dimensions is read as loops over S, the dimensions that the arrays broadcast to with
+the whole ones before them. Each step of the loops is a place in x: a multiple of the step along each
 dimension of S (for whole dimensions, and for arrays that only count) plus, for every other array, its index
 times the step of x. Behind that place lies a run of elements, where x has whole dimensions at its end.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from ..runtime.process import enabled
 
 MOST = 3
-"""Index arrays that a walk may have."""
+"""Index arrays that a plan may have."""
 _FULL = slice(None)
 
 
@@ -61,7 +61,7 @@ def _grid(shape: tuple[int, ...], dim: int) -> tuple:
     )
 
 
-class Walk:
+class Plan:
     """The plan of one use of a key: see the head of this file.
 
     Attributes:
@@ -112,7 +112,7 @@ class Walk:
         return found
 
 
-def walk(x: Any, key: tuple) -> Walk | None:
+def plan_of(x: Any, key: tuple) -> Plan | None:
     """The plan for a key; None where it is for NumPy."""
     if x.__class__ is not np.ndarray or not enabled():
         return None
@@ -122,19 +122,19 @@ def walk(x: Any, key: tuple) -> Walk | None:
     return _along(x, key) if key.__class__ is Along else _by_arrays(x, key)
 
 
-def _along(x: Any, key: Along) -> Walk | None:
+def _along(x: Any, key: Along) -> Plan | None:
     index, dim, item = key.index, key.dim, x.itemsize
     sizes = zip(index.shape, x.shape)
     if index.ndim != x.ndim or any(n > m for i, (n, m) in enumerate(sizes) if i != dim):
         return None
-    found = Walk(index.shape, (), signed=False)
+    found = Plan(index.shape, (), signed=False)
     found.affine = [step // item for step in x.strides]
     found.affine[dim] = 0
     found.look_up(index, x.shape[dim], x.strides[dim] // item)
     return found
 
 
-def _by_arrays(x: Any, key: tuple) -> Walk | None:
+def _by_arrays(x: Any, key: tuple) -> Plan | None:
     before = 0
     while _is_full(key, before):
         before += 1
@@ -152,7 +152,7 @@ def _by_arrays(x: Any, key: tuple) -> Walk | None:
     item, rest = x.itemsize, x.shape[behind:]
     if not _dense(rest, x.strides[behind:], item):
         return None
-    found = Walk(x.shape[:before] + common, rest, key.__class__ is not Unsigned)
+    found = Plan(x.shape[:before] + common, rest, key.__class__ is not Unsigned)
     for i in range(before):
         found.affine[i] = x.strides[i] // item
     for i, array in enumerate(arrays, before):

@@ -1,4 +1,4 @@
-"""Whole runs at one index array: ``x[index]``, ``x[index] = values``, an embedding and its gradient.
+"""Row gather and scatter, whole runs at one index array: ``x[index]``, ``x[index] = values``, an embedding and its gradient.
 
 A range of x's rows is written by one thread: it looks through all indices for those of its range, in their order. So
 a row has one writer, whose cache holds it, and the same bits on any number of threads.
@@ -7,20 +7,20 @@ a row has one writer, whose cache holds it, and the same bits on any number of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..array.copy import in_order
 from ..array.vector_loop import LINE, add, copy, fetch, fill, foresee, inside
 from ..llvm import BITS, Value, choose
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
-from .plan import Walk
+from .plan import Plan
 
 MOST = 64
-"""Ranges at most. Each is a walk over all indices, which pays where runs are long."""
+"""Ranges at most. Each looks through all indices, which pays where runs are long."""
 
 
 AHEAD = 8
@@ -44,35 +44,51 @@ def reads(x: Any, index: Any) -> bool:
 
 def take(element: str, x: Any, index: Any, made: Any, signs: bool) -> int:
     """``made[...] = x[index]``; not 0 where an index was out of range. `signs`: they may be negative."""
-    size = x.shape[0]
-    run = made.size // max(index.size, 1)
-    return _reader(element, signs)(x, made, index, index.size, 1, made.size, 0, run, size)
+    function, given = _take_plan(element, signs, x.shape[0], index.size, made.size)
+    return function(x, made, index, *given)
+
+
+class TakeNumbers(NamedTuple):
+    """run: elements of a run; size: how many x has."""
+
+    run: int
+    size: int
+
+
+@lru_cache(1024)
+def _take_plan(
+    element: str, signs: bool, size: int, count: int, elements: int
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The function, and what it is told."""
+    job = Job(rows=count, length=1, weight=elements, divisible=False)
+    numbers = TakeNumbers(run=elements // max(count, 1), size=size)
+    return _taker(element, signs), (*job, *numbers)
 
 
 @cache
-def _reader(element: str, signs: bool) -> Callable[..., int]:
+def _taker(element: str, signs: bool) -> Callable[..., int]:
     size = BITS[element] // 8
 
     def write(code: Body) -> None:
-        n, run = code.n, code.n["run"]
+        n, run = code.n, code.n.run
         reach = code.smaller(run * size, code.number(FORESEEN))
         with code.rows() as row:
-            soon = code.get(code.p["index"], "i64", code.smaller(row + AHEAD, n["rows"] - 1))
+            soon = code.get(code.p["index"], "i64", code.smaller(row + AHEAD, n.rows - 1))
             foresee(code, code.at(code.p["x"], element, soon * run), reach)
             index = code.get(code.p["index"], "i64", row)
-            index = index + choose(index < 0, n["size"], 0) if signs else index
-            with inside(code, index.below(n["size"]) ^ 1):
+            index = index + choose(index < 0, n.size, 0) if signs else index
+            with inside(code, index.below(n.size) ^ 1):
                 x = code.at(code.p["x"], element, index * run)
                 made = code.at(code.p["made"], element, row * run)
                 copy(code, made, x, element, code.zero, run)
 
     return kernel(
-        "take_runs", ("x", "made", "index"), ("run", "size"), write,
+        "take_rows", ("x", "made", "index"), TakeNumbers, write,
         machine().bits // BITS[element],
     )  # fmt: skip
 
 
-def fits(plan: Walk, x: Any) -> bool:
+def fits(plan: Plan, x: Any) -> bool:
     """Is it runs at one index array of x's first dimension, whose rows lie one after the other?"""
     return (
         plan.length > 1
@@ -86,7 +102,7 @@ def fits(plan: Walk, x: Any) -> bool:
 
 
 def write(
-    plan: Walk, how: str, element: str, x: Any, values: Any, signs: bool, start: str, *old: Any
+    plan: Plan, how: str, element: str, x: Any, values: Any, signs: bool, start: str, *old: Any
 ) -> None:
     """Write at indices, which are all in range.
 
@@ -100,25 +116,41 @@ def write(
         values = values[(0,) * index.ndim]
     size, length = plan.sizes[0], plan.length
     lines = max(length * x.itemsize // LINE, 1)
-    ranges = min(2 * lines, MOST, max(size, 1))
-    weight = index.size * length + (x.size if start else 0)
-    _ranger(how, element, signs, start)(
-        x, in_order(values), index, *old, ranges, 1, weight, 0,
-        size, index.size, length, 0 if same else length,
+    job = Job(
+        rows=min(2 * lines, MOST, max(size, 1)), length=1,
+        weight=index.size * length + (x.size if start else 0), divisible=False,
     )  # fmt: skip
+    numbers = WriteNumbers(size=size, count=index.size, run=length, step=0 if same else length)
+    _writer(how, element, signs, start)(x, in_order(values), index, *old, *job, *numbers)
+
+
+class WriteNumbers(NamedTuple):
+    """What the kernel is told.
+
+    Attributes:
+        size: How many rows x has.
+        count: How many indices there are.
+        run: Elements of a row.
+        step: From one row of values to the next.
+    """
+
+    size: int
+    count: int
+    run: int
+    step: int
 
 
 @cache
-def _ranger(how: str, element: str, signs: bool, start: str) -> Callable[..., int]:
+def _writer(how: str, element: str, signs: bool, start: str) -> Callable[..., int]:
     arrays = ("x", "values", "index", *(("old",) if start == "copy" else ()))
     return kernel(
-        f"{how}_runs", arrays, ("size", "count", "run", "step"),
-        lambda code: Ranger(code, how, element, signs, start).write(),
+        f"{how}_rows", arrays, WriteNumbers,
+        lambda code: Writer(code, how, element, signs, start).write(),
         machine().bits // BITS[element],
     )  # fmt: skip
 
 
-class Ranger:
+class Writer:
     """Writes the loops: a row of the kernel's work is a range of rows of x."""
 
     def __init__(self, code: Body, how: str, element: str, signs: bool, start: str):
@@ -129,20 +161,20 @@ class Ranger:
         code, n = self.code, self.code.n
         with code.rows() as row:
             first, last = (
-                code.emit(f"udiv i64 {(r * n['size']).name}, {n['rows'].name}", "i64")
+                code.emit(f"udiv i64 {(r * n.size).name}, {n.rows.name}", "i64")
                 for r in (row, row + 1)
             )
             self.begin(first, last)
-            whole = n["count"] & -code.lanes
+            whole = n.count & -code.lanes
             with code.loop(code.zero, whole, code.lanes) as i:
                 self.some(i, first, last, None)
-            with code.when(whole < n["count"]):
-                inside = code.iota() + code.splat(whole) < code.splat(n["count"])
+            with code.when(whole < n.count):
+                inside = code.iota() + code.splat(whole) < code.splat(n.count)
                 self.some(whole, first, last, inside)
 
     def begin(self, first: Value, last: Value) -> None:
         """A range of a new array, as it is before anything is written."""
-        code, run = self.code, self.code.n["run"]
+        code, run = self.code, self.code.n.run
         if self.start == "zero":
             zero = code.constant(0, self.element)
             fill(code, code.p["x"], zero, first * run, last * run)
@@ -174,12 +206,12 @@ class Ranger:
         """Indices, counted from the front."""
         if not self.signs:
             return index
-        size = self.code.n["size"]
+        size = self.code.n.size
         size = self.code.splat(size) if index.type.startswith("<") else size
         return index + choose(index < 0, size, 0)
 
     def place(self, index: Value, i: Value) -> None:
         code, n = self.code, self.code.n
-        x = code.at(code.p["x"], self.element, index * n["run"])
-        values = code.at(code.p["values"], self.element, i * n["step"])
-        (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n["run"])
+        x = code.at(code.p["x"], self.element, index * n.run)
+        values = code.at(code.p["values"], self.element, i * n.step)
+        (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n.run)

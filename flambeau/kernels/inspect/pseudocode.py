@@ -10,16 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...formula import primitive as p
 from ...formula.expression import CONSTANT, INPUT, LEAVES, POSITION, Expression, order
 from ..llvm import Code, Value
 from ..loops.column import ColumnNest
-from ..loops.nest import RULES, Nest
-
-INFIX = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "less": "<",
-    "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
-    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
-}  # fmt: skip
+from ..loops.nest import Nest
 
 
 class Walk:
@@ -146,7 +141,7 @@ class Writer:
     def walk(self, walk: Walk) -> None:
         for x in walk.reductions:
             self.names[x] = f"{x.primitive.name}{len(self.names)}"
-            self.line(f"{self.names[x]} = {RULES[x.primitive.name].floating:g}")
+            self.line(f"{self.names[x]} = {x.primitive.start:g}")
         self.line(self.head(walk))
         self.depth += 1
         for x in walk.nodes:
@@ -177,10 +172,10 @@ class Writer:
 
     def join(self, x: Expression) -> str:
         own, value = self.names[x], self.spell(x.args[0])
-        sign = {"sum": "+", "prod": "*", "any": "|", "all": "&"}.get(x.primitive.name)
+        sign = x.primitive.joins.infix  # type: ignore[union-attr]
         if sign:
             return f"{own} {sign} {value}"
-        return f"{'max' if x.primitive.name == 'amax' else 'min'}({own}, {value})"
+        return f"{'max' if x.primitive is p.amax else 'min'}({own}, {value})"
 
     def spell(self, x: Expression, inside: bool = False) -> str:
         known = self.names.get(x)
@@ -202,12 +197,11 @@ def spell(x: Expression, part: Any, inside: bool) -> str:
         return "i"
     if kind in LEAVES:
         return str(x.value or kind.name)
-    if kind.name == "held":
+    if kind is p.held:
         return part(x.args[0], inside)
-    sign = INFIX.get(kind.name)
-    if sign and len(x.args) == 2:
-        text = f"{part(x.args[0], True)} {sign} {part(x.args[1], True)}"
+    if kind.infix:
+        text = f"{part(x.args[0], True)} {kind.infix} {part(x.args[1], True)}"
         return f"({text})" if inside else text
-    if kind.name == "negative":
+    if kind is p.negative:
         return f"-{part(x.args[0], True)}"
     return f"{kind.name}({', '.join(part(arg, False) for arg in x.args)})"

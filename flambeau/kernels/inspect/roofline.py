@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import machine
 
 CHAINS = 12
@@ -84,16 +84,16 @@ def _repeated(function: Callable[[], object], size: int) -> float:
 def _copy(lanes: int) -> Callable[..., int]:
     def write(code: Body) -> None:
         with code.rows() as row:
-            start = row * code.n["length"]
-            whole = code.n["length"] & -lanes
+            start = row * code.n.length
+            whole = code.n.length & -lanes
             with code.loop(code.zero, whole, lanes) as i:
                 type = code.vector("float")
                 value = code.load(code.at(code.p["x"], "float", start + i), type)
                 code.store(value, code.at(code.p["y"], "float", start + i))
-            with code.loop(whole, code.n["length"]) as i:
+            with code.loop(whole, code.n.length) as i:
                 code.put(code.get(code.p["x"], "float", start + i), code.p["y"], start + i)
 
-    return kernel("plain_copy", ("x", "y"), (), write, lanes)
+    return kernel("plain_copy", ("x", "y"), NoNumbers, write, lanes)
 
 
 @cache
@@ -112,4 +112,4 @@ def _multiply_adds(element: str, lanes: int) -> Callable[..., int]:
                 total = total + code.load(chain, type)
             code.store(total * 0.0, place)
 
-    return kernel("multiply_adds", ("y",), (), write, lanes)
+    return kernel("multiply_adds", ("y",), NoNumbers, write, lanes)

@@ -14,21 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ..runtime.layout import HEAD, INDEX, MethodDefinition, builtin
+from ..llvm import Module
+from ..runtime.layout import HEAD, MethodDefinition, builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, recipe_of
+from ..runtime.vectorcall import Vectorcall
 
-_FORWARD = f"""
-@runtime_SYMBOL = global ptr null
-define ptr @SYMBOL(ptr %self, ptr %args, i64 %count) {{
-  %table = load ptr, ptr @runtime_SYMBOL
-  %at = getelementptr ptr, ptr %table, i64 {INDEX["PyObject_Vectorcall"]}
-  %call = load ptr, ptr %at
-  %answer = tail call ptr %call(ptr %self, ptr %args, i64 %count, ptr null)
-  ret ptr %answer
-}}
-"""
-"""A door that gives every call to its fallback."""
+
+def _forwarding() -> str:
+    """An entry point that gives every call to its fallback."""
+    module = Module()
+    f = Vectorcall(module)
+    f.code.jump(f.REFUSED)
+    f.fall_back()
+    return module.text()
 
 
 class Call:
@@ -79,7 +78,7 @@ class Kernels:
 @contextmanager
 def turned_aside(kernel: Any, function: Callable) -> Iterator[None]:
     """Give the kernel's calls to `function`, from wherever they come."""
-    address = machine().address(_FORWARD)
+    address = machine().address(_forwarding())
     spy = builtin(kernel.__name__, address, function)
     words = _words(kernel)
     before = tuple(words)

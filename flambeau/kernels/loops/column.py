@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from ...formula.expression import Expression, order
 from ..llvm import Value, choose
-from .entry import Entry
-from .nest import BLOCK, RULES, SCALAR, Nest, blocks_of_blocks, check_reductions
+from ..runtime.vectorcall import put
+from .broadcast import SCALAR
+from .entry import EntryPoint
+from .nest import BLOCK, RULES, Nest, blocks_of_blocks, check_reductions
 
 
 class ColumnNest(Nest):
@@ -96,7 +98,7 @@ class ColumnNest(Nest):
         check_reductions(items)
         args = [x.args[0] for x in items]
         later = self.left_for_later(items)
-        rules = [RULES[x.primitive.name] for x in items]
+        rules = [RULES[x.primitive] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
         totals = [[code.slot(k, s) for k, s in zip(kinds, starts)] for _ in self.groups]
@@ -148,13 +150,12 @@ class ColumnNest(Nest):
                     self.put(self.stored(value, k), at)
 
 
-class ColumnEntry(Entry):
-    """The door: arrays of exactly three dimensions, reduced over the middle one."""
+class ColumnEntryPoint(EntryPoint):
+    """Arrays of exactly three dimensions, reduced over the middle one."""
 
     def row_length(self, axes: Value, total: Value) -> Value:
         code = self.code
-        three = self.ndim.equals(3)
-        self.require(three)
+        self.require(self.ndim.equals(3))
         self.depth = code.load(code.at(self.dims, "i64", code.constant(1, "i64")), "i64")
         self.breadth = code.load(code.at(self.dims, "i64", code.constant(2, "i64")), "i64")
         self.gone = code.constant(1, "i64")
@@ -182,7 +183,7 @@ class ColumnEntry(Entry):
         rows: Value, length: Value,
     ) -> Value:  # fmt: skip
         frame = super().frame(arrays, forms, parameters, rows, self.depth)
-        self.put(frame, self.nest.frame.width, self.breadth)
+        put(frame, self.nest.frame.width, self.breadth)
         return frame
 
     def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ...formula.evaluate import dropping, silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous, in_order
-from ..llvm import Code
+from ..llvm import Code, Module
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import split_reduction
-from .column import ColumnEntry, ColumnNest
-from .entry import Entry, fit_text
+from .broadcast import UNFIT, define_fit, row_lengths
+from .column import ColumnEntryPoint, ColumnNest
+from .entry import EntryPoint
 from .nest import Nest, Unsupported
 
 
@@ -52,9 +53,10 @@ def build_native(
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
-    fallback = (
-        dropped(fallback) if drop else written(fallback, len(program.roots)) if into else fallback
-    )
+    if drop:
+        fallback = dropping(fallback)
+    elif into:
+        fallback = writing(fallback, len(program.roots))
 
     def build(dtypes: Sequence[Any]) -> Callable | None:
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
@@ -63,39 +65,6 @@ def build_native(
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
     chosen = noted(OtherDtypes(inputs, first, fallback, build), recipe)
     return builtin(name, machine().address(other), chosen)
-
-
-def written(making: Callable, count: int) -> Callable:
-    """A function that writes what `making` makes into its first arguments, one for each result."""
-
-    def fallback(*given: Any) -> Any:
-        targets = given[:count]
-        values = making(*given[count:])
-        for target, value in zip(targets, values if count > 1 else (values,)):
-            np.copyto(target, value, casting="unsafe")
-        return targets if count > 1 else targets[0]
-
-    return fallback
-
-
-def dropped(keeping: Callable) -> Callable:
-    """A function whose result loses the axes that `keeping` leaves with size 1."""
-
-    def fallback(*given: Any) -> Any:
-        value, axes = keeping(*given), given[-1]
-        return value.reshape(()) if axes is None else value.squeeze(axes)
-
-    return fallback
-
-
-def silently(interpreter: Callable) -> Callable:
-    """The interpreter without NumPy's warnings: machine code gives none either."""
-
-    def quiet(*given: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return interpreter(*given)
-
-    return quiet
 
 
 def module_text(
@@ -109,18 +78,19 @@ def module_text(
         Unsupported: The program has no native form.
     """
     nest = Nest(program, inputs, compute, results, machine().bits, rows)
-    return whole_module(nest, lambda code: Entry(nest, code, "SYMBOL", rows, drop, into))
+    return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into))
 
 
-def whole_module(nest: Nest, entry: Callable[[Code], Entry]) -> str:
-    inner = Code(nest.lanes)
-    body = nest.text(inner)
+def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
+    """The module of a nest with its entry point."""
+    module = Module()
+    define_fit(module)
+    module.add(nest.text(Code(nest.lanes, module.declarations)))
     if split_reduction.is_divisible(nest):
         for text in (split_reduction.part_text, split_reduction.finish_text):
-            body += text(nest, Code(nest.lanes, inner.declarations))
-    door = entry(Code(nest.lanes, inner.declarations)).text()
-    declarations = "\n".join(sorted(inner.declarations))
-    return f"@runtime_SYMBOL = global ptr null\n{declarations}\n{fit_text()}\n{body}\n{door}"
+            module.add(text(nest, Code(nest.lanes, module.declarations)))
+    entry(module).write()
+    return module.text()
 
 
 class OtherDtypes:
@@ -183,7 +153,7 @@ class Columns:
 
     def text(self) -> str:
         nest = self.nest()
-        return whole_module(nest, lambda code: ColumnEntry(nest, code, "SYMBOL", True))
+        return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True))
 
     def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
         """The results, or NotImplemented for arrays that lie in another way.
@@ -259,14 +229,8 @@ def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ..
 def ready(arrays: Sequence[Any], shape: tuple[int, ...] | None = None) -> Callable[[Any], Any]:
     """Makes an array such as the machine code takes: in order, broadcast only as it can."""
     shape = np.broadcast_shapes(*(a.shape for a in arrays)) if shape is None else shape
-    periods = set()
-    for array in arrays:
-        kind, period = pattern(array.shape, shape)
-        if kind == "mixed":
-            periods.add(-1)
-        elif period:
-            periods.add(period)
-    simple = len(periods) <= 1 and -1 not in periods
+    lengths = row_lengths([a.shape for a in arrays], shape)
+    simple = len(lengths) <= 1 and UNFIT not in lengths
 
     def make(array: Any) -> Any:
         if not simple and array.size > 1 and array.shape != shape:
@@ -276,19 +240,6 @@ def ready(arrays: Sequence[Any], shape: tuple[int, ...] | None = None) -> Callab
         return contiguous(array)
 
     return make
-
-
-def pattern(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int]:
-    """How `own` broadcasts to `shape`, and the length of the rows that makes (0: none)."""
-    padded = (1,) * (len(shape) - len(own)) + own
-    states = [(a != b, b) for a, b in zip(padded, shape) if b != 1]
-    turns = sum(x[0] != y[0] for x, y in pairwise(states))
-    if turns > 1:
-        return "mixed", 0
-    if turns == 0:
-        return "plain", 0
-    last = states[-1][0]
-    return ("leading" if last else "trailing"), math.prod(n for on, n in states if on is last)
 
 
 def rows_order(

@@ -22,7 +22,7 @@ NARROW = {"int8": 8, "uint8": 8, "int16": 16}
 """Integers that are computed as int32, and their bits."""
 
 
-def storage(dtype: Any) -> str:
+def dtype_name(dtype: Any) -> str:
     """The name of an array dtype that kernels read and write.
 
     Raises:
@@ -38,13 +38,13 @@ def storage(dtype: Any) -> str:
     return name
 
 
-def element(dtype: Any) -> str:
+def arithmetic_type(dtype: Any) -> str:
     """LLVM's type for arithmetic in a dtype.
 
     Raises:
         Unsupported: There is none.
     """
-    name = storage(dtype)
+    name = dtype_name(dtype)
     if name in NARROW:
         return "i32"
     if name in ("bool", "float16", "bfloat16"):

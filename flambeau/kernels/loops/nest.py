@@ -16,6 +16,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from ...formula.declaration import PRIMITIVES
 from ...formula.evaluate import expand
 from ...formula.expression import (
     CONSTANT,
@@ -25,24 +26,25 @@ from ...formula.expression import (
     POSITION,
     Domain,
     Expression,
+    Primitive,
     order,
 )
 from ...formula.program import Program
 from ..elementary import lower
 from ..elementary.lower import Unsupported
+from ..elementary.lowering import Lowering
 from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
-from . import element as storage
+from ..runtime.vectorcall import PIECE, of_pieces
+from .broadcast import FULL, LEADING, SCALAR, TRAILING
+from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
 
-SCALAR, FULL, TRAILING, LEADING = range(4)
 ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
 """Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
 BLOCK = 64
 """Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
 
 
-COSTLY = frozenset(("exp", "exp2", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "power"))
-
-ARGUMENTS = "ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end"
+NEST = of_pieces("nest")
 
 
 class Frame:
@@ -50,7 +52,10 @@ class Frame:
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
         self.rows, self.length, self.width = 0, 1, 2
-        self.chunk, self.scratch = 3, 4  # of a row that is reduced in pieces (see whole.py)
+        self.chunk, self.scratch = (
+            3,
+            4,
+        )  # of a row that is reduced in pieces (see split_reduction.py)
         self.output = 5
         self.input = self.output + outputs
         self.form = self.input + inputs
@@ -70,19 +75,19 @@ class Nest:
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
         self.program = program
-        self.input_names = [storage.storage(dtype) for dtype in inputs]
-        self.result_names = [storage.storage(dtype) for dtype in results]
-        self.inputs = [storage.MEMORY[name] for name in self.input_names]
-        self.results = [storage.MEMORY[name] for name in self.result_names]
-        element = storage.element(compute)
-        self.narrow = compute.name if compute.name in storage.NARROW else ""
+        self.input_names = [dtype_name(dtype) for dtype in inputs]
+        self.result_names = [dtype_name(dtype) for dtype in results]
+        self.inputs = [MEMORY[name] for name in self.input_names]
+        self.results = [MEMORY[name] for name in self.result_names]
+        element = arithmetic_type(compute)
+        self.narrow = compute.name if compute.name in NARROW else ""
         self.lanes = bits // BITS[element]
         self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
         if compute.kind in "iu":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
-        self.known = {*lower.TABLE, *(lower.SINGLE if element == "float" else ())}
-        self.roots = expand(program.roots, lower.SINGLE if element == "float" else ())
+        self.element = element
+        self.roots = expand(program.roots, self.has_form)
         self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
         self.index = {x: i for i, x in enumerate(program.inputs)}
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
@@ -90,12 +95,16 @@ class Nest:
             raise Unsupported("a result that is no array of elements")
         self.check()
 
+    def has_form(self, primitive: Primitive) -> bool:
+        return lower.has_form(primitive, self.element)
+
     def check(self) -> None:
         for item in order(self.roots):
             if item.domain not in self.elements:
                 raise Unsupported(f"a {item.domain.name} value")
-            if item.args and item.primitive.name not in self.known and not item.primitive.reduces:
-                raise Unsupported(f"the primitive {item.primitive.name}")
+            kind = item.primitive
+            if item.args and not kind.reduces and not self.has_form(kind):
+                raise Unsupported(f"the primitive {kind.name}")
         if not any(x.full for x in self.program.inputs):
             raise Unsupported("no full input")
         if not any(x.args for x in self.roots):
@@ -110,7 +119,7 @@ class Nest:
         with code.loop(first, last) as row:
             self.one_row(row)
         code.line("ret void")
-        return code.function(f"@nest({ARGUMENTS})", "internal void", "noinline")
+        return code.function(f"@nest({PIECE})", "internal void", "noinline")
 
     def begin(self, code: Code) -> None:
         """Read the frame."""
@@ -190,10 +199,10 @@ class Nest:
     # --------------------------------------------------------------------------------- values
 
     def loaded(self, value: Value, k: int, x: Expression) -> Value:
-        return storage.unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
+        return unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
 
     def stored(self, value: Value, i: int) -> Value:
-        return storage.packed(value, self.result_names[i])
+        return packed(value, self.result_names[i])
 
     def prepare(self, items: Sequence[Expression]) -> None:
         """Compute all row values below `items` here, outside the coming loop."""
@@ -218,20 +227,14 @@ class Nest:
             return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
         if type is PARAMETER:
             number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
-            return storage.wrapped(number, self.narrow) if self.narrow else number
+            return wrapped(number, self.narrow) if self.narrow else number
         if type is LENGTH:
             return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
         args = [value_of(arg) for arg in x.args]
-        if (
-            type.name not in lower.KEEPS_BOOL
-            and type.name not in ("where", "equal", "not_equal")
-            and all(a.element == "i1" for a in args)
-        ):
+        if not type.bools and all(a.element == "i1" for a in args):
             raise Unsupported(f"{type.name} of bools")
-        value = lower.call(code, type.name, x.domain, args, self.elements)
-        return (
-            storage.wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
-        )
+        value = lower.apply(type, x.domain, args, self.elements)
+        return wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
 
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
         """The values of full expressions in the lanes that begin at element i of the row."""
@@ -272,7 +275,7 @@ class Nest:
                     item in needed
                     and item is not root
                     and item.domain is Domain.REAL
-                    and item.primitive.name in COSTLY
+                    and item.primitive.costly
                     and item not in self.memo
                     and item not in found
                     and k not in self.memo.values()
@@ -408,13 +411,13 @@ class Nest:
         """What all lanes join to, in every lane."""
         by = self.lanes // 2
         while by:
-            value, by = RULES[x.primitive.name].join(value, value.rotated(by)), by // 2
+            value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
         return value
 
     def starts(self, items: Sequence[Expression]) -> list[Value]:
         """What the reductions begin with."""
         kinds = [self.code.vector(self.accumulator(x)) for x in items]
-        rules = [RULES[x.primitive.name] for x in items]
+        rules = [RULES[x.primitive] for x in items]
         return [self.code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
 
     def walk(
@@ -427,7 +430,7 @@ class Nest:
         check_reductions(items)
         code, lanes = self.code, self.lanes
         args, starts = [x.args[0] for x in items], self.starts(items)
-        rules, kinds = [RULES[x.primitive.name] for x in items], [x.type for x in starts]
+        rules, kinds = [RULES[x.primitive] for x in items], [x.type for x in starts]
         joins = [rule.joining(type) for rule, type in zip(rules, kinds)]
         seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
         copies = 4 if len(order(args)) < 24 else 2
@@ -495,7 +498,7 @@ class Nest:
         return self.code.slot(type, self.code.constant(0, type))
 
     def accumulator(self, x: Expression) -> str:
-        if x.primitive.name in ("sum", "prod") and x.domain is Domain.INT:
+        if x.primitive.counts and x.domain is Domain.INT:
             return "i64"
         return self.elements[x.domain]
 
@@ -528,7 +531,7 @@ def check_reductions(items: Sequence[Expression]) -> None:
         arg = x.args[0]
         if not arg.full:
             raise Unsupported("a reduction of a row value")
-        if arg.domain is Domain.BOOL and x.primitive.name not in ("any", "all", "sum"):
+        if arg.domain is Domain.BOOL and not x.primitive.bools:
             raise Unsupported(f"{x.primitive.name} of bools")
 
 
@@ -538,8 +541,9 @@ class Rule:
     quick: Joins floats in one instruction of x86, and skips a second value that is nan; those are watched for.
     """
 
-    def __init__(self, floating: float, integer: int, join: Any, quick: Any = None):
-        self.floating, self.integer, self.join, self.quick = floating, integer, join, quick
+    def __init__(self, reduction: Primitive):
+        how: Lowering = reduction.joins.lowering  # type: ignore[union-attr]
+        self.initial, self.join, self.quick = reduction.start, how.make, how.quick
 
     def watches(self, type: str) -> bool:
         """Does `joining` skip nans?"""
@@ -550,21 +554,13 @@ class Rule:
         return self.quick if self.watches(type) else self.join
 
     def start(self, type: str) -> float:
-        element = type[type.index(" x ") + 3 : -1]
-        if element in ("float", "double"):
-            return self.floating
-        if element == "i1":
-            return max(0, min(1, self.integer))
+        """What it begins with: the nearest number that the type has."""
+        element = element_of(type)
+        if element in FLOATS:
+            return float(self.initial)
         bits = BITS[element]
-        return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, self.integer))
+        low, high = (0, 1) if element == "i1" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+        return max(low, min(high, self.initial))
 
 
-_HUGE = 1 << 80
-RULES = {
-    "sum": Rule(0.0, 0, lambda x, y: x + y),
-    "prod": Rule(1.0, 1, lambda x, y: x * y),
-    "amax": Rule(float("-inf"), -_HUGE, lower.larger, lambda x, y: choose(y > x, y, x)),
-    "amin": Rule(float("inf"), _HUGE, lower.smaller, lambda x, y: choose(y < x, y, x)),
-    "any": Rule(0.0, 0, lambda x, y: x | y),
-    "all": Rule(1.0, 1, lambda x, y: x & y),
-}
+RULES = {x: Rule(x) for x in PRIMITIVES.values() if x.reduces}

@@ -7,13 +7,15 @@ whose number depends on the length alone.
 from __future__ import annotations
 
 from ...formula.expression import order
-from ..llvm import Code, Value, choose
-from .nest import ARGUMENTS, RULES, Nest
+from ..llvm import Code, Function, Value, choose
+from ..runtime.vectorcall import PIECE, of_pieces
+from .nest import RULES, Nest
 
-PIECE = 1 << 15
+SHARE = 1 << 15
 """Elements of a piece, or more where there would be over a thousand."""
-LONG = 4 * PIECE
+LONG = 4 * SHARE
 """Rows from this length on are cut."""
+PART, FINISH = of_pieces("part"), Function("void", "finish", ("ptr", "i64"))
 
 
 def is_divisible(nest: Nest) -> bool:
@@ -43,7 +45,7 @@ def part_text(nest: Nest, code: Code) -> str:
         for k, total in enumerate(nest.walk(nest.reductions, {}, begin, end)):
             code.store(total, place(nest, piece, k))
     code.line("ret void")
-    return code.function(f"@part({ARGUMENTS})", "internal void", "noinline")
+    return code.function(f"@part({PIECE})", "internal void", "noinline")
 
 
 def finish_text(nest: Nest, code: Code) -> str:
@@ -60,7 +62,7 @@ def finish_text(nest: Nest, code: Code) -> str:
         for k, (x, total) in enumerate(zip(nest.reductions, totals)):
             type = starts[k].type
             part = code.load(place(nest, piece, k), type)
-            code.store(RULES[x.primitive.name].join(code.load(total, type), part), total)
+            code.store(RULES[x.primitive].join(code.load(total, type), part), total)
     for x, total, start in zip(nest.reductions, totals, starts):
         nest.row[x] = nest.across_lanes(x, code.load(total, start.type))
     nest.store_reduced(zero)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..llvm import BITS, Value, smaller
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
 from .matmul import ELEMENTS, product
 from .microkernel import within
@@ -21,23 +21,31 @@ LEAST = 1 << 15
 """Elements of the matrix from which on this is worth its call."""
 
 
+class Numbers(NamedTuple):
+    """m, k: Rows and columns of the matrix; row: elements from row to row."""
+
+    m: int
+    k: int
+    row: int
+
+
 @cache
 def multiplying(element: str, bits: int) -> Callable[..., int]:
-    """``f(a, x, y, rows, 1, weight, 0, m, k, row)``."""
+    """``f(a, x, y, *job, *Numbers)``."""
 
     def write(code: Body) -> None:
-        top, end = code.row_begin * ROWS, smaller(code.row_end * ROWS, code.n["m"])
+        top, end = code.row_begin * ROWS, smaller(code.row_end * ROWS, code.n.m)
         with code.loop(top, end, AT_ONCE) as i:
             rows_at_once(code, element, i)
 
-    return kernel("matrix_vector", ("a", "x", "y"), ("m", "k", "row"), write, bits // BITS[element])
+    return kernel("matrix_vector", ("a", "x", "y"), Numbers, write, bits // BITS[element])
 
 
 def rows_at_once(code: Body, element: str, i: Value) -> None:
     """The sums of neighbouring rows; those after the last row are the last one's again."""
     lanes, type = code.lanes, code.vector(element)
     a, x, y = code.p["a"], code.p["x"], code.p["y"]
-    m, k, step = code.n["m"], code.n["k"], code.n["row"]
+    m, k, step = code.n.m, code.n.k, code.n.row
     zero = code.constant(0.0, type)
     copies = 2
     last = m - 1
@@ -81,7 +89,17 @@ def matrix_vector(a: Any, x: Any) -> Any:
 
 def multiplied(a: Any, x: Any, y: Any) -> Any:
     """Write the product into y."""
-    m, k = a.shape
-    run = multiplying(ELEMENTS[a.dtype], machine().bits)
-    run(a, x, y, -(-m // ROWS), 1, m * k, 0, m, k, a.strides[0] // a.itemsize)
+    function, given = _plan(a.dtype, a.shape, a.strides[0] // a.itemsize)
+    function(a, x, y, *given)
     return y
+
+
+@lru_cache(1024)
+def _plan(
+    dtype: Any, shape: tuple[int, int], row: int
+) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """The kernel, and what it is told."""
+    m, k = shape
+    job = Job(rows=-(-m // ROWS), length=1, weight=m * k, divisible=False)
+    run = multiplying(ELEMENTS[dtype], machine().bits)
+    return run, (*job, *Numbers(m=m, k=k, row=row))

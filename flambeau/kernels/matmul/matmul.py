@@ -1,4 +1,4 @@
-"""Products of matrices and of stacks of them, as functions of arrays (`product_kernel` writes the code).
+"""Products of matrices and of stacks of them, as functions of arrays (`matmul_kernel` writes the code).
 
 Everything that shapes and strides say is worked out once and kept in a `Plan`; a call makes the result
 and hands the arrays over.
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..llvm import BITS
 from ..runtime import memory
+from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import matmul_kernel
 from .microkernel import Shape, fitting
@@ -91,8 +92,10 @@ class Plan(NamedTuple):
         shape: The result's.
         work: Multiplications, as `LEAST` counts them: 0 where NumPy is faster in any case.
         multiply: The kernel; None where an operand has to be copied first.
-        facts, rows, weight: What it is given.
-        panels: Elements of a packed right operand, if they are packed first.
+        facts: What it is given besides operands.
+        told: What it is told, by whether it adds to the result and whether there is a bias.
+        panels: Elements of packed right operands, if they are packed first.
+        packing: What the kernel that packs them is told.
         begin: Where the right operands begin.
         inner: How much of the inner dimension is taken at once.
         tile: The form of the tiles.
@@ -102,9 +105,9 @@ class Plan(NamedTuple):
     work: int
     multiply: Callable[..., int] | None
     facts: Any
-    rows: int
-    weight: int
+    told: tuple[tuple[tuple[int, ...], ...], ...]
     panels: int
+    packing: tuple[int, ...]
     begin: Any
     inner: int
     tile: Any
@@ -127,31 +130,14 @@ def run(found: Plan, x: Any, y: Any, result: Any, bias: Any, add: bool = False) 
         return result
     if found.panels:
         y = packed(found, y)
-    found.multiply(
-        x,
-        y,
-        result,
-        bias if biased else x,
-        found.facts,
-        found.rows,
-        1,
-        found.weight,
-        0,
-        add,
-        biased,
-    )
+    found.multiply(x, y, result, bias if biased else x, found.facts, *found.told[add][biased])
     return result
 
 
 def packed(found: Plan, y: Any) -> Any:
     """A right operand as panels."""
-    k, n = y.shape[-2:]
-    along, across = (stride // y.itemsize for stride in y.strides[-2:])
-    panels = memory.empty(found.panels * found.begin.size, y.dtype)
-    rows = found.begin.size * -(-k // STRETCH)
-    matmul_kernel.packing(found.tile)(
-        y, panels, found.begin, rows, 1, panels.size, 0, n, k, across, along, STRETCH
-    )
+    panels = memory.empty(found.panels, y.dtype)
+    matmul_kernel.packing(found.tile)(y, panels, found.begin, *found.packing)
     return panels
 
 
@@ -175,7 +161,7 @@ def plan(
     work = 0 if few or flat else one * count
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
-        return Plan((*lead, m, n), work, None, None, 0, 0, 0, None, k, None)
+        return Plan((*lead, m, n), work, None, None, (), 0, (), None, k, None)
     tile = fitting(element, machine().bits, min(m, BLOCK), n, x_strides[-2])
     b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
     packs = b_across != 1 or (abs(y_strides[-2]) >= FAR and m >= BLOCK // 2)
@@ -190,19 +176,39 @@ def plan(
     right = (b_across, b_along, b_across * tile.columns)
     if first:
         right = (0, tile.columns, k * tile.columns)
-    numbers = [
-        m, n, k, block, blocks, col_block, col_blocks, packs and not first,
-        x_strides[-2] // item, x_strides[-1] // item, *right, count,
-    ]  # fmt: skip
+    sizes = matmul_kernel.Sizes(
+        m=m, n=n, k=k, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
+        packs=packs and not first, a_across=x_strides[-2] // item, a_along=x_strides[-1] // item,
+        b_across=right[0], b_along=right[1], b_panel=right[2], count=count,
+    )  # fmt: skip
     steps = np.arange(k, dtype=np.int64)
     facts = np.concatenate([
-        np.array(numbers, np.int64), starts(lead, x_shape, x_strides, item),
+        np.array(sizes, np.int64), starts(lead, x_shape, x_strides, item),
         np.arange(count) * panels if first else begin, steps * right[1], steps * tile.columns,
     ])  # fmt: skip
-    return Plan(
-        (*lead, m, n), work, matmul_kernel.multiplying(tile), facts, count * blocks * col_blocks,
-        one * count // tile.lanes, panels * first, begin, inner, tile,
+    job = Job(
+        rows=count * blocks * col_blocks, length=1, weight=one * count // tile.lanes,
+        divisible=False,
     )  # fmt: skip
+    told = tuple(
+        tuple((*job, *matmul_kernel.Numbers(add=add, biased=biased)) for biased in (False, True))
+        for add in (False, True)
+    )
+    packing = told_of_packing(begin.size, panels, (n, k), b_across, b_along)
+    return Plan(
+        (*lead, m, n), work, matmul_kernel.multiplying(tile), facts, told,
+        panels * begin.size * first, packing, begin, inner, tile,
+    )  # fmt: skip
+
+
+def told_of_packing(
+    count: int, panels: int, sizes: tuple[int, int], across: int, along: int
+) -> tuple[int, ...]:
+    """What the kernel that packs is told: `count` operands of so many elements, about."""
+    n, k = sizes
+    job = Job(rows=count * -(-k // STRETCH), length=1, weight=count * panels, divisible=False)
+    numbers = matmul_kernel.PackNumbers(n=n, k=k, across=across, along=along, block=STRETCH)
+    return *job, *numbers
 
 
 def starts(

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from ..llvm import BITS, Code, Value, larger, smaller
-from ..runtime.processor import many_registers
+from ..llvm.processor import many_registers
 
 INNER = 256
 """Products summed in a register before the sum goes to memory: keeps float32 accurate."""

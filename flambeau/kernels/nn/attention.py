@@ -13,6 +13,7 @@ import numpy as np
 from ..matmul.matmul import ELEMENTS, starts
 from ..matmul.microkernel import Shape, shapes
 from ..runtime import memory
+from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import attention_kernel
 
@@ -82,14 +83,19 @@ class Facts:
         self.starts = _starts(shapes, strides, item)
         reach = max(size, deep, attention_kernel.KEYS, attention_kernel.QUERIES)
         self.offsets = _offsets(reach, self.shape.columns)
-        self.heads = math.prod(lead)
-        self.blocks = -(-queries // attention_kernel.QUERIES)
-        self.pairs = self.heads * queries * keys
-        steps = [own[-2] // item for own in strides]
-        self.numbers = [
-            self.heads, queries, keys, size, deep, self.blocks, *steps, causal, masked,
-            struct.unpack("q", struct.pack("d", scale))[0],
-        ]  # fmt: skip
+        heads, blocks = math.prod(lead), -(-queries // attention_kernel.QUERIES)
+        steps = zip(attention_kernel.STARTED, strides, strict=True)
+        numbers = attention_kernel.Numbers(
+            heads=heads, queries=queries, keys=keys, width=size, depth=deep, blocks=blocks,
+            causal=causal, masked=masked, scale=struct.unpack("q", struct.pack("d", scale))[0],
+            **{f"{name}_row": own[-2] // item for name, own in steps},
+        )  # fmt: skip
+        pairs = heads * queries * keys
+        work = pairs * (size + deep + 32) // self.shape.lanes
+        job = Job(rows=heads * blocks, length=1, weight=work, divisible=False)
+        self.forward = *job, *numbers
+        work = pairs * (3 * size + 2 * deep + 32) // self.shape.lanes
+        self.backward = *job._replace(rows=heads, weight=work), *numbers
 
 
 _facts = lru_cache(1024)(Facts)
@@ -124,11 +130,10 @@ def attended(
     logs = memory.empty(q.shape[:-1], q.dtype)
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
     facts = facts_of([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
-    work = facts.pairs * (q.shape[-1] + v.shape[-1] + 32) // facts.shape.lanes
-    attention_kernel.forward(facts.shape)(
-        q, k, v, added, out, logs, facts.starts, facts.offsets, facts.heads * facts.blocks, 1, work, 0,
-        *facts.numbers,
-    )  # fmt: skip
+    arrays = attention_kernel.ForwardArrays(
+        q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts, offsets=facts.offsets
+    )
+    attention_kernel.forward(facts.shape)(*arrays, *facts.forward)
     return out, logs
 
 
@@ -143,12 +148,13 @@ def backward(
     g, out = _alike(g, _rows_in_order(out))
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
     facts = facts_of([q, k, v, added, out, *gradients], scale, causal, mask is not None)
-    work = facts.pairs * (3 * q.shape[-1] + 2 * v.shape[-1] + 32) // facts.shape.lanes
-    attention_kernel.backward(facts.shape)(
-        q, k, v, added, g, out, np.ascontiguousarray(logs), *gradients, facts.starts, facts.offsets,
-        facts.heads, 1, work, 0, *facts.numbers,
+    dq, dk, dv = gradients
+    arrays = attention_kernel.BackwardArrays(
+        q=q, k=k, v=v, mask=added, g=g, out=out, logs=np.ascontiguousarray(logs), dq=dq, dk=dk,
+        dv=dv, starts=facts.starts, offsets=facts.offsets,
     )  # fmt: skip
-    return tuple(gradients)
+    attention_kernel.backward(facts.shape)(*arrays, *facts.backward)
+    return dq, dk, dv
 
 
 def _alike(g: Any, out: Any) -> tuple[Any, Any]:

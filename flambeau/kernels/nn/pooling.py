@@ -14,21 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from ..convolution.plan import three
+from ..array.copy import in_order
+from ..convolution.plan import axes, three
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
+from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import pooling_kernel
-from .pooling_kernel import Parts, Windows
+from .pooling_kernel import PartNumbers, Parts, PlaceNumbers, WindowNumbers, Windows
 
 LARGEST = 1 << 31
 """Elements of a plane: places within it are counted with 32 bits."""
-
-
-def ordered(x: Any) -> Any:
-    """The array, or a copy that lies in order."""
-    plain = x.flags.c_contiguous and x.flags.aligned
-    return x if plain else np.array(x, order="C", subok=False)
 
 
 def _element(x: Any) -> str | None:
@@ -46,11 +42,15 @@ def _window(shape: Sequence[int], counts: Sequence[int], window: Any) -> tuple[i
     if not _fits(sizes, counts):
         return None
     size, stride, dilation, before, _ = window
-    facts = (sizes, 1), (counts, 1), (size, 1), (stride, 1), (dilation, 1), (before, 0)
-    numbers = [number for values, missing in facts for number in three(values, missing)]
     planes = math.prod(shape) // math.prod(sizes)
     work = planes * (math.prod(counts) * math.prod(size) + math.prod(sizes) // 8)
-    return planes, 1, work, 0, *numbers
+    job = Job(rows=planes, length=1, weight=work, divisible=False)
+    numbers = WindowNumbers(
+        **axes("x", three(sizes, 1)), **axes("u", three(counts, 1)), **axes("n", three(size, 1)),
+        **axes("s", three(stride, 1)), **axes("d", three(dilation, 1)),
+        **axes("p", three(before, 0)),
+    )  # fmt: skip
+    return *job, *numbers
 
 
 @lru_cache(1024)
@@ -66,8 +66,15 @@ def _parts(shape: Sequence[int], counts: Sequence[int]) -> tuple[Any, Any, tuple
     divisors = lengths[0][:, None, None] * lengths[1][:, None] * lengths[2]
     planes = math.prod(shape) // math.prod(sizes)
     work = planes * (int(divisors.sum()) + math.prod(sizes) // 8)
-    numbers = planes, 1, work, 0, *three_sizes, *three_counts, int(lengths[2].max())
-    return every, divisors, numbers
+    return every, divisors, _told_of_parts(planes, work, three_sizes, three_counts, lengths[2])
+
+
+def _told_of_parts(
+    planes: int, work: int, sizes: Sequence[int], counts: Sequence[int], lengths: Any
+) -> tuple[int, ...]:
+    job = Job(rows=planes, length=1, weight=work, divisible=False)
+    longest = int(lengths.max())
+    return *job, *PartNumbers(**axes("x", sizes), **axes("u", counts), longest=longest)
 
 
 def bounds(size: int, count: int) -> tuple[Any, Any]:
@@ -97,7 +104,7 @@ def _largest(x: Any, counts: tuple[int, ...], view: Any, more: tuple, numbers: A
     shape = *x.shape[: x.ndim - len(counts)], *counts
     y, places = memory.empty(shape, x.dtype), memory.empty(shape, memory.INT64)
     kernel = pooling_kernel.maxima(ELEMENTS[x.dtype], machine().bits, view)
-    kernel(ordered(x), y, places, *more, *numbers)
+    kernel(in_order(x), y, places, *more, *numbers)
     return y, places
 
 
@@ -108,10 +115,16 @@ def taken(x: Any, places: Any) -> Any:
         return NotImplemented
     result = memory.empty(places.shape, x.dtype)
     outside = pooling_kernel.taken(element)(
-        ordered(x), ordered(places), result, x.size // x.shape[-1], 1, places.size, 0,
-        x.shape[-1], places.shape[-1],
+        in_order(x), in_order(places), result,
+        *_told_of_places(x.size // x.shape[-1], places.size, x.shape[-1], places.shape[-1]),
     )  # fmt: skip
     return NotImplemented if outside else result
+
+
+@lru_cache(1024)
+def _told_of_places(rows: int, work: int, size: int, count: int) -> tuple[int, ...]:
+    job = Job(rows=rows, length=1, weight=work, divisible=False)
+    return *job, *PlaceNumbers(size=size, count=count)
 
 
 def spread(g: Any, places: Any, sizes: Sequence[int]) -> Any:
@@ -124,8 +137,8 @@ def spread(g: Any, places: Any, sizes: Sequence[int]) -> Any:
     result = memory.empty((*lead, *sizes), g.dtype)
     rows, size = math.prod(lead), math.prod(sizes)
     outside = pooling_kernel.spread(element)(
-        ordered(g), ordered(places), result, rows, 1, g.size + result.size // 8, 0, size,
-        g.size // rows,
+        in_order(g), in_order(places), result,
+        *_told_of_places(rows, g.size + result.size // 8, size, g.size // rows),
     )  # fmt: skip
     return NotImplemented if outside else result
 
@@ -147,7 +160,7 @@ def averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any:
         return NotImplemented
     y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
     kernel = pooling_kernel.means(element, machine().bits, Windows)
-    kernel(ordered(x), y, _divisors(divisor, counts, x.dtype), *numbers)
+    kernel(in_order(x), y, _divisors(divisor, counts, x.dtype), *numbers)
     return y
 
 
@@ -159,7 +172,7 @@ def averaged_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
     every, divisors, numbers = found
     y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
     kernel = pooling_kernel.means(element, machine().bits, Parts)
-    kernel(ordered(x), y, divisors.astype(x.dtype), every, *numbers)
+    kernel(in_order(x), y, divisors.astype(x.dtype), every, *numbers)
     return y
 
 
@@ -188,7 +201,7 @@ def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
 def _shared(g: Any, sizes: Any, divisors: Any, every: Any, numbers: tuple[int, ...]) -> Any:
     x = memory.empty((*g.shape[: g.ndim - len(sizes)], *sizes), g.dtype)
     kernel = pooling_kernel.shares(ELEMENTS[g.dtype], machine().bits)
-    kernel(ordered(g), x, divisors, every, *numbers)
+    kernel(in_order(g), x, divisors, every, *numbers)
     return x
 
 
@@ -219,9 +232,9 @@ def _seeing(
     every = np.concatenate([np.concatenate(pair) for pair in cut]).astype(np.int32)
     spans = [int((high - low).clip(0).sum()) for low, high in cut]
     planes = math.prod(shape) // math.prod(counts)
-    longest = int((cut[2][1] - cut[2][0]).clip(0).max())
+    lengths = (cut[2][1] - cut[2][0]).clip(0)
     work = planes * (math.prod(spans) + math.prod(sizes))
-    return every, (planes, 1, work, 0, *three(counts, 1), *three(sizes, 1), longest)
+    return every, _told_of_parts(planes, work, three(counts, 1), three(sizes, 1), lengths)
 
 
 def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:

@@ -9,32 +9,71 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..convolution.input_tile import gathered
 from ..llvm import BITS, Code, Value, choose
 from ..matmul.microkernel import clear, within
 from ..runtime.entry import Body, kernel
 
-_SIZES = tuple(f"{name}{i}" for name in "xu" for i in range(3))
-"""Sizes of the image, numbers of places."""
 OUTSIDE = 2
 """What a kernel reports that met an index outside of its array."""
+
+
+class WindowNumbers(NamedTuple):
+    """Of each dimension: sizes of the image, how many places there are, and size, stride, dilation and padding of
+    the window."""
+
+    x0: int
+    x1: int
+    x2: int
+    u0: int
+    u1: int
+    u2: int
+    n0: int
+    n1: int
+    n2: int
+    s0: int
+    s1: int
+    s2: int
+    d0: int
+    d1: int
+    d2: int
+    p0: int
+    p1: int
+    p2: int
+
+
+class PartNumbers(NamedTuple):
+    """Sizes of the image, how many parts there are, and the columns of the widest part."""
+
+    x0: int
+    x1: int
+    x2: int
+    u0: int
+    u1: int
+    u2: int
+    longest: int
+
+
+class PlaceNumbers(NamedTuple):
+    """Elements of a row, and how many places there are for each."""
+
+    size: int
+    count: int
 
 
 class Windows:
     """Windows of one size; what lies outside of the image is left out."""
 
     arrays: tuple[str, ...] = ()
-    numbers = (*_SIZES, *(f"{name}{i}" for name in "nsdp" for i in range(3)))
-    """Sizes of the window, its strides, dilations and padding."""
+    numbers = WindowNumbers
 
     line: Value
     quotients: Value
 
     def __init__(self, code: Body, element: str):
-        self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
+        self.code, self.element, self.n = code, element, code.n
 
     @contextmanager
     def rows(self, u0: Value, u1: Value) -> Iterator[Value]:
@@ -73,14 +112,13 @@ class Parts:
     """The parts that each dimension is cut into; `bounds` has their beginnings and ends."""
 
     arrays: tuple[str, ...] = ("bounds",)
-    numbers = (*_SIZES, "longest")
-    """longest: the columns of the widest part."""
+    numbers = PartNumbers
 
     line: Value
     quotients: Value
 
     def __init__(self, code: Body, element: str):
-        self.code, self.element, self.n = code, element, SimpleNamespace(**code.n)
+        self.code, self.element, self.n = code, element, code.n
         self.bounds = code.p["bounds"]
 
     def bound(self, start: Value, index: Value) -> Value:
@@ -261,10 +299,10 @@ def sums(
 def listed(code: Body, row: Value) -> Iterator[tuple[Value, Value]]:
     """A loop over a row's places: (which, place). One that lies outside is reported."""
     n = code.n
-    start = row * n["count"]
-    with code.loop(code.zero, n["count"]) as i:
+    start = row * n.count
+    with code.loop(code.zero, n.count) as i:
         place = code.get(code.p["places"], "i64", start + i)
-        inside = (place >= 0) & (place < n["size"])
+        inside = (place >= 0) & (place < n.size)
         with code.when(inside ^ 1):
             code.report(code.number(OUTSIDE))
         with code.when(inside):
@@ -275,22 +313,22 @@ def listed(code: Body, row: Value) -> Iterator[tuple[Value, Value]]:
 def taken(element: str) -> Any:
     def write(code: Body) -> None:
         with code.rows() as row:
-            x = code.at(code.p["x"], element, row * code.n["size"])
+            x = code.at(code.p["x"], element, row * code.n.size)
             with listed(code, row) as (i, place):
                 code.put(code.get(x, element, place), code.p["result"], i)
 
-    return kernel("take", ("x", "places", "result"), ("size", "count"), write, 1)
+    return kernel("take", ("x", "places", "result"), PlaceNumbers, write, 1)
 
 
 @cache
 def spread(element: str) -> Any:
     def write(code: Body) -> None:
         with code.rows() as row:
-            result = code.at(code.p["result"], element, row * code.n["size"])
-            clear(code, result, code.n["size"], element)
+            result = code.at(code.p["result"], element, row * code.n.size)
+            clear(code, result, code.n.size, element)
             with listed(code, row) as (i, place):
                 at = code.at(result, element, place)
                 value = code.get(code.p["x"], element, i)
                 code.store(code.load(at, element) + value, at)
 
-    return kernel("spread", ("x", "places", "result"), ("size", "count"), write, 1)
+    return kernel("spread", ("x", "places", "result"), PlaceNumbers, write, 1)

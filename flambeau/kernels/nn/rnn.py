@@ -1,7 +1,7 @@
 """Recurrent layers as functions of arrays: all steps of a sequence, and back.
 
 The rows of a batch do not depend on each other, so threads share blocks of them, and each walks its block
-through the whole sequence (`recurrence_kernel` writes the code).
+through the whole sequence (`rnn_kernel` writes the code).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..matmul import matmul_kernel
-from ..matmul.matmul import ELEMENTS, STRETCH
+from ..matmul.matmul import ELEMENTS, told_of_packing
 from ..matmul.microkernel import Shape, fitting
 from ..runtime import memory
+from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import rnn_kernel
 from .rnn_kernel import Cell
@@ -47,11 +48,16 @@ def forward(cell: Cell, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     block = rows_of_block(batch)
     tile = fitting(ELEMENTS[x.dtype], machine().bits, block, wide)
     item = x.itemsize
-    rnn_kernel.forward(cell, tile)(
-        x, panels(w.T, tile), states if b is None else near(b), states, cells, gates,
-        offsets(width, tile.columns), -(-batch // block), 1, work(x, width, tile), 0,
-        time, batch, width, block, x.strides[0] // item, x.strides[1] // item, b is not None,
+    arrays = rnn_kernel.ForwardArrays(
+        x=x, panels=panels(w.T, tile), bias=states if b is None else near(b), states=states,
+        cells=cells, gates=gates, offsets=offsets(width, tile.columns),
     )  # fmt: skip
+    job = Job(rows=-(-batch // block), length=1, weight=work(x, width, tile), divisible=False)
+    numbers = rnn_kernel.ForwardNumbers(
+        time=time, batch=batch, width=width, block=block, x_time=x.strides[0] // item,
+        x_batch=x.strides[1] // item, biased=b is not None,
+    )  # fmt: skip
+    rnn_kernel.forward(cell, tile)(*arrays, *job, *numbers)
     return states, cells[:0] if c is None else cells, gates
 
 
@@ -76,17 +82,25 @@ def backward(
     gc = np.zeros_like(gh) if last is None else np.array(last, order="C")
     block = rows_of_block(batch)
     tile = fitting(ELEMENTS[gates.dtype], machine().bits, block, width)
-    steps = (0, 0)
-    if given is not None:
-        given = near(given)
-        steps = given.strides[0] // given.itemsize, given.strides[1] // given.itemsize
-    rnn_kernel.backward(cell, tile)(
-        gh if given is None else given, panels(w, tile), near(x) if cell.apart else gates,
-        np.ascontiguousarray(states), np.ascontiguousarray(cells) if cell.lasting else states,
-        np.ascontiguousarray(gates), slopes, others, gh, gc, offsets(wide, tile.columns),
-        -(-batch // block), 1, 2 * work(gates, width, tile), 0,
-        time, batch, width, block, *steps, *apart_steps(cell, x), given is not None,
+    arrives = given is not None
+    given = near(given) if arrives else gh
+    x = near(x) if cell.apart else gates
+    arrays = rnn_kernel.BackwardArrays(
+        given=given, panels=panels(w, tile), x=x, states=np.ascontiguousarray(states),
+        cells=np.ascontiguousarray(cells) if cell.lasting else states,
+        gates=np.ascontiguousarray(gates), slopes=slopes, others=others, gh=gh, gc=gc,
+        offsets=offsets(wide, tile.columns),
     )  # fmt: skip
+    job = Job(
+        rows=-(-batch // block), length=1, weight=2 * work(gates, width, tile), divisible=False
+    )
+    given_time, given_batch = steps_of(given) if arrives else (0, 0)
+    x_time, x_batch = steps_of(x) if cell.apart else (0, 0)
+    numbers = rnn_kernel.BackwardNumbers(
+        time=time, batch=batch, width=width, block=block, given_time=given_time,
+        given_batch=given_batch, x_time=x_time, x_batch=x_batch, arrives=arrives,
+    )  # fmt: skip
+    rnn_kernel.backward(cell, tile)(*arrays, *job, *numbers)
     return slopes, others if cell.apart else None, gh, gc
 
 
@@ -109,10 +123,8 @@ def near(x: Any) -> Any:
     return x if fits and x.flags.aligned else np.array(x, order="C", subok=False)
 
 
-def apart_steps(cell: Cell, x: Any) -> tuple[int, int]:
-    if not cell.apart:
-        return 0, 0
-    x = near(x)
+def steps_of(x: Any) -> tuple[int, int]:
+    """Elements from step to step of time, and from row to row of the batch."""
     return x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
 
 
@@ -130,10 +142,9 @@ def panels(w: Any, tile: Shape) -> Any:
     w = w if w.itemsize in w.strides and w.flags.aligned else np.ascontiguousarray(w)
     k, n = w.shape
     made = memory.empty(-(-n // tile.columns) * tile.columns * k, w.dtype)
-    along, across = w.strides[0] // w.itemsize, w.strides[1] // w.itemsize
-    matmul_kernel.packing(tile)(
-        w, made, offsets(1, 0), -(-k // STRETCH), 1, k * n, 0, n, k, across, along, STRETCH
-    )
+    along, across = steps_of(w)
+    told = told_of_packing(1, n * k, (n, k), across, along)
+    matmul_kernel.packing(tile)(w, made, offsets(1, 0), *told)
     return made
 
 

@@ -34,6 +34,72 @@ class Cell(NamedTuple):
     lasting: bool
 
 
+class ForwardArrays(NamedTuple):
+    """Arrays of the forward kernel: what `rnn.forward` is given and makes, and the weight's packed panels."""
+
+    x: Any
+    panels: Any
+    bias: Any
+    states: Any
+    cells: Any
+    gates: Any
+    offsets: Any
+
+
+class ForwardNumbers(NamedTuple):
+    """What the forward kernel is told.
+
+    Attributes:
+        width: Elements of a state.
+        block: Rows of the batch that are a row of the job.
+        x_time, x_batch: Elements of x from step to step, and from row to row.
+        biased: Is there a bias?
+    """
+
+    time: int
+    batch: int
+    width: int
+    block: int
+    x_time: int
+    x_batch: int
+    biased: int
+
+
+class BackwardArrays(NamedTuple):
+    """Arrays of the backward kernel: `others` are the slopes of the input's gates, where those are apart."""
+
+    given: Any
+    panels: Any
+    x: Any
+    states: Any
+    cells: Any
+    gates: Any
+    slopes: Any
+    others: Any
+    gh: Any
+    gc: Any
+    offsets: Any
+
+
+class BackwardNumbers(NamedTuple):
+    """What the backward kernel is told: as `ForwardNumbers`, and
+
+    Attributes:
+        given_time, given_batch: Elements of the states' slopes from step to step, and from row to row.
+        arrives: Are there any?
+    """
+
+    time: int
+    batch: int
+    width: int
+    block: int
+    given_time: int
+    given_batch: int
+    x_time: int
+    x_batch: int
+    arrives: int
+
+
 class Writer:
     """What both directions are made of."""
 
@@ -41,9 +107,7 @@ class Writer:
         self.code, self.cell, self.shape = code, cell, shape
         self.element, self.type = shape.element, code.vector(shape.element)
         n = code.n
-        self.time, self.batch, self.width, self.block = (
-            n[name] for name in ("time", "batch", "width", "block")
-        )
+        self.time, self.batch, self.width, self.block = n.time, n.batch, n.width, n.block
         self.wide = self.width * cell.gates
 
     def at(self, name: str, index: Value) -> Value:
@@ -84,7 +148,7 @@ class Writer:
             shift = None
             if bias is not None:
                 here = code.at(bias, self.element, j)
-                biased = code.n["biased"].differs(0)
+                biased = code.n.biased.differs(0)
                 shift = code.emit(f"select i1 {biased.name}, ptr {here.name}, ptr null", "ptr")
             with code.loop(code.zero, height, shape.rows) as i:
                 place = code.at(c, self.element, i * c_step + j)
@@ -114,7 +178,7 @@ class Writer:
     def evaluated(self, program: Program, values: Sequence[Value]) -> list[Value]:
         """The program's roots, given its inputs."""
         elements = {Domain.BOOL: "i1", Domain.REAL: self.element, Domain.INT: "i64"}
-        roots = expand(program.roots, lower.SINGLE if self.element == "float" else ())
+        roots = expand(program.roots, lambda kind: lower.has_form(kind, self.element))
         known: dict[Expression, Value] = dict(zip(program.inputs, values))
         for item in order(roots):
             if item.primitive is CONSTANT:
@@ -122,16 +186,13 @@ class Writer:
                 known[item] = self.code.constant(item.value, type)  # type: ignore[arg-type]
             elif item.primitive is not INPUT:
                 args = [known[arg] for arg in item.args]
-                known[item] = lower.call(
-                    self.code, item.primitive.name, item.domain, args, elements
-                )
+                known[item] = lower.apply(item.primitive, item.domain, args, elements)
         return [known[root] for root in roots]
 
 
 @cache
 def forward(cell: Cell, shape: Shape) -> Callable[..., int]:
-    """``f(x, panels, bias, states, cells, gates, offsets, rows, 1, weight, 0, time, batch, width, block,
-    x_time, x_batch, biased)``."""
+    """``f(*ForwardArrays, *job, *ForwardNumbers)``."""
 
     def write(code: Body) -> None:
         code.functions = [multiply(shape, code.declarations, packed=False)]
@@ -146,16 +207,14 @@ def forward(cell: Cell, shape: Shape) -> Callable[..., int]:
                 w.product((state, w.width), (gates, w.wide), sizes, 0, code.p["bias"])
                 w.each_vector(height, _step(w, t, top, gates))
 
-    arrays = ("x", "panels", "bias", "states", "cells", "gates", "offsets")
-    numbers = ("time", "batch", "width", "block", "x_time", "x_batch", "biased")
-    return kernel("recurrence", arrays, numbers, write, shape.lanes)
+    return kernel("recurrence", ForwardArrays._fields, ForwardNumbers, write, shape.lanes)
 
 
 def _step(w: Writer, t: Value, top: Value, gates: Value) -> Callable[..., None]:
     code, cell = w.code, w.cell
 
     def step(i: Value, j: Value, mask: Value | None) -> None:
-        x = w.at("x", t * code.n["x_time"] + (top + i) * code.n["x_batch"])
+        x = w.at("x", t * code.n.x_time + (top + i) * code.n.x_batch)
         own = code.at(gates, w.element, i * w.wide)
         places = [w.width * g + j for g in range(cell.gates)]
         given = [w.read(x, place, mask) for place in places]
@@ -179,8 +238,7 @@ def _step(w: Writer, t: Value, top: Value, gates: Value) -> Callable[..., None]:
 
 @cache
 def backward(cell: Cell, shape: Shape) -> Callable[..., int]:
-    """``f(given, panels, x, states, cells, gates, slopes, others, gh, gc, offsets, rows, 1, weight, 0, time,
-    batch, width, block, given_time, given_batch, x_time, x_batch, arrives)``.
+    """``f(*BackwardArrays, *job, *BackwardNumbers)``.
 
     gh and gc, the slopes of a state and of a cell, are carried from step to step.
     """
@@ -198,13 +256,9 @@ def backward(cell: Cell, shape: Shape) -> Callable[..., int]:
                 sizes = height, w.wide, w.width
                 w.product((slopes, w.wide), (carried, w.width), sizes, int(cell.apart))
 
-    arrays = (
-        "given", "panels", "x", "states", "cells", "gates", "slopes", "others", "gh", "gc", "offsets",
-    )  # fmt: skip
-    numbers = (
-        "time", "batch", "width", "block", "given_time", "given_batch", "x_time", "x_batch", "arrives",
-    )  # fmt: skip
-    return kernel("recurrence_gradient", arrays, numbers, write, shape.lanes)
+    return kernel(
+        "recurrence_gradient", BackwardArrays._fields, BackwardNumbers, write, shape.lanes
+    )
 
 
 def _step_back(w: Writer, t: Value, top: Value) -> Callable[..., None]:
@@ -216,7 +270,7 @@ def _step_back(w: Writer, t: Value, top: Value) -> Callable[..., None]:
         places = [line * w.wide + w.width * g + j for g in range(cell.gates)]
         here, now = (top + i) * w.width + j, line * w.width + j
         then = now + w.batch * w.width
-        x = t * n["x_time"] + (top + i) * n["x_batch"] + j
+        x = t * n.x_time + (top + i) * n.x_batch + j
         inputs = [(p["gates"], place) for place in places]
         if cell.apart:
             inputs = [*((p["x"], x + w.width * g) for g in range(cell.gates)), *inputs]
@@ -225,8 +279,8 @@ def _step_back(w: Writer, t: Value, top: Value) -> Callable[..., None]:
             inputs.append((p["cells"], now))
         outputs = [(p["states"], then), (p["cells"], then)]
         arriving = code.slot(w.type, w.read(p["gh"], here, mask))
-        with code.when(n["arrives"].differs(0)):
-            at = t * n["given_time"] + (top + i) * n["given_batch"] + j
+        with code.when(n.arrives.differs(0)):
+            at = t * n.given_time + (top + i) * n.given_batch + j
             code.store(code.load(arriving, w.type) + w.read(p["given"], at, mask), arriving)
         values = [code.load(arriving, w.type)]
         if cell.lasting:

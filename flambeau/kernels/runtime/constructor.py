@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from ..llvm import Code, Value
+from ..llvm import Module, Value
 from . import layout
 from .process import machine
+from .vectorcall import Vectorcall
 
 
 def native(cls: type, *names: str) -> Callable[..., Any]:
@@ -24,38 +25,22 @@ _alive: list[type] = []
 
 
 def _text() -> str:
-    code = Code(1)
-    words, args = Value(code, "%words", "ptr"), Value(code, "%args", "ptr")
-    count = Value(code, "%count", "i64")
-    table = code.load(Value(code, "@runtime_SYMBOL", "ptr"), "ptr")
-
-    def fact(name: str) -> Value:
-        return code.load(code.at(table, "ptr", code.constant(layout.INDEX[name], "i64")), "ptr")
+    """``f(*values)``, whose self are the class, the number of slots and the place of each, as bytes."""
+    module = Module()
+    f = Vectorcall(module)
+    code, words = f.code, f.own_words()
 
     def word(index: Value) -> Value:
         return code.load(code.at(words, "i64", index), "i64")
 
-    words = code.at(Value(code, "%self", "ptr"), "i8", code.constant(layout.BYTES_CONTENT, "i64"))
-    zero = code.constant(0, "i64")
-    null = Value(code, "null", "ptr")
-    expected = word(code.constant(1, "i64"))
-    code.branch(count.equals(expected), "go", "wrong")
-    code.label("go")
-    cls = code.load(words, "ptr")
-    made = code.call(fact("PyType_GenericAlloc"), "ptr", cls, zero)
-    code.branch(made.equals_pointer(null), "failed", "fill")
-    code.label("fill")
-    increase = fact("Py_IncRef")
-    with code.loop(zero, count) as i:
-        value = code.load(code.at(args, "ptr", i), "ptr")
+    f.require(f.count.equals(word(code.integer(1))))
+    made = f.python("PyType_GenericAlloc", "ptr", code.load(words, "ptr"), f.zero)
+    f.require(~made.is_null(), f.RAISED)
+    increase = f.fact("Py_IncRef")
+    with code.loop(f.zero, f.count) as i:
+        value = f.argument(i)
         code.call(increase, "void", value)
-        place = code.at(made, "i8", word(i + 2))
-        code.store(value, place)
-    code.line(f"ret ptr {made.name}")
-    code.label("wrong")
-    code.call(fact("PyErr_BadArgument"), "i32")
-    code.jump("failed")
-    code.label("failed")
-    code.line("ret ptr null")
-    body = code.function("@SYMBOL(ptr %self, ptr %args, i64 %count)", "ptr")
-    return f"@runtime_SYMBOL = global ptr null\n{body}"
+        code.store(value, code.at(made, "i8", word(i + 2)))
+    f.give([made])
+    f.bad_argument()
+    return module.text()

@@ -8,21 +8,40 @@ sizes alone, and the number that it gives back is 0 unless a row said otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
-from ..llvm import Code, Value
-from .layout import ARRAY, INDEX, OBJECT_TYPE, builtin
+from ..llvm import Code, Module, Value
+from .layout import builtin
 from .process import machine
 from .recipe import Recipe
+from .vectorcall import PIECE, Vectorcall, array_field, fact, of_pieces, put, table
 
-LARGE = 1 << 15
-"""Elements above which threads share the work and other Python threads run meanwhile."""
 
-_HEAD = ("rows", "length", "weight", "divisible")  # what the pool is told
+class Job(NamedTuple):
+    """What the pool is told.
+
+    Attributes:
+        rows: How many there are to share.
+        length: Elements of one, or what else is counted in it.
+        weight: About how many elementary steps there are in all.
+        divisible: May one row be shared too?
+    """
+
+    rows: int
+    length: int
+    weight: int
+    divisible: bool
+
+
+class NoNumbers(NamedTuple):
+    """Those of a kernel that needs none but what the pool is told."""
 
 
 class Body(Code):
     """The lines of a kernel, and its arguments by name: `p` of arrays (pointers), `n` of numbers.
+
+    `n` has what the pool is told, too, except where a number of the kernel's own has the same name.
 
     `row_begin`, `row_end`, `begin` and `end` are the piece to do: rows, and, where the caller said that
     one row is divisible, the part of it.
@@ -30,10 +49,11 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
-        words = ["status", *_HEAD, *numbers, *arrays]
+        words = ["status", *Job._fields, *numbers, *arrays]
         self.words = {name: i for i, name in enumerate(words)}
         self.p = {name: self._word(name, "ptr") for name in arrays}
-        self.n = {name: self._word(name, "i64") for name in (*_HEAD, *numbers)}
+        given = {name: self._word(name, "i64") for name in (*Job._fields, *numbers)}
+        self.n = SimpleNamespace(**given)
         names = ("row_begin", "row_end", "begin", "end")
         self.row_begin, self.row_end, self.begin, self.end = (
             Value(self, f"%{name}", "i64") for name in names
@@ -85,16 +105,9 @@ class Body(Code):
     def free(self, memory: Value) -> None:
         self.call(self.fact("PyMem_RawFree"), "void", memory)
 
-    def copy_bytes(self, target: Value, source: Value, size: Value) -> None:
-        name = self.declare("void", "llvm.memcpy.p0.p0.i64", "ptr", "ptr", "i64", "i1")
-        self.line(
-            f"call void @{name}(ptr {target.name}, ptr {source.name}, i64 {size.name}, i1 false)"
-        )
-
     def fact(self, name: str) -> Value:
         """An address from the runtime's table."""
-        table = self.load(Value(self, "@runtime_SYMBOL", "ptr"), "ptr")
-        return self.load(self.at(table, "ptr", self.number(INDEX[name])), "ptr")
+        return fact(table(self), name)
 
 
 NO_MEMORY = 1 << 62
@@ -103,24 +116,25 @@ NO_MEMORY = 1 << 62
 def kernel(
     name: str,
     arrays: Sequence[str],
-    numbers: Sequence[str],
+    numbers: type[NamedTuple],
     write: Callable[[Body], None],
     lanes: int,
 ) -> Callable[..., int]:
-    """A function ``f(*arrays, rows, length, weight, divisible, *numbers) -> int``.
+    """A function ``f(*arrays, *job, *numbers) -> int``, of a `Job` and one of the class `numbers`.
 
     Args:
         name: What it is called in tracebacks.
         arrays: Names of the arrays that it is given.
-        numbers: Names of further integers.
+        numbers: A NamedTuple class of further integers, declared beside what reads them.
         write: Writes the loops.
         lanes: Elements of its vectors.
 
     The pool cuts `rows` into pieces by `weight`, the elements in all; where `divisible` is 1 and
     there is one row, `length` instead. Raises MemoryError where a piece found no memory.
     """
-    body, text = _written(arrays, numbers, write, lanes)
-    recipe = Recipe(lambda: _written(arrays, numbers, write, lanes)[1])
+    names = numbers._fields
+    body, text = _written(arrays, names, write, lanes)
+    recipe = Recipe(lambda: _written(arrays, names, write, lanes)[1])
     call = builtin(name, machine().address(text), recipe)
 
     def run(*given: Any) -> int:
@@ -138,92 +152,28 @@ def _written(
     """A kernel's loops, and the text of its module."""
     body = Body(lanes, arrays, numbers)
     write(body)
-    body.line("ret void")
-    inner = body.function(
-        "@body(ptr %frame, i64 %row_begin, i64 %row_end, i64 %begin, i64 %end)",
-        "internal void",
-        "noinline",
-    )
-    door = Door(body, len(arrays), len(numbers)).text()
-    declarations = "\n".join(sorted(body.declarations))
-    parts = ["@runtime_SYMBOL = global ptr null", declarations, *body.functions, inner, door]
-    return body, "\n".join(parts)
+    body.give()
+    module = Module(body.declarations)
+    module.add(*body.functions, body.function(f"@body({PIECE})", "internal void", "noinline"))
+    _add_entry_point(module, body, len(arrays), len(Job._fields) + len(numbers))
+    return body, module.text()
 
 
-class Door:
-    """Writes the function that CPython calls: arguments into a frame, the frame to the pool."""
-
-    def __init__(self, body: Body, arrays: int, numbers: int):
-        self.body, self.arrays, self.numbers = body, arrays, numbers + len(_HEAD)
-        self.code = Code(1, body.declarations)
-
-    def text(self) -> str:
-        code = self.code
-        args, count = Value(code, "%args", "ptr"), Value(code, "%count", "i64")
-        self.table = code.load(Value(code, "@runtime_SYMBOL", "ptr"), "ptr")
-        self.null = Value(code, "null", "ptr")
-        self.frame = code.slot(f"[{len(self.body.words)} x i64]")
-        self.require(count.equals(self.arrays + self.numbers))
-        given = [
-            code.load(code.at(args, "ptr", code.constant(i, "i64")), "ptr")
-            for i in range(self.arrays + self.numbers)
-        ]
-        self.put(0, code.constant(0, "i64"))
-        for i, item in enumerate(given[: self.arrays]):
-            type = code.load(code.at(item, "i8", code.constant(OBJECT_TYPE, "i64")), "ptr")
-            self.require(type.equals_pointer(self.fact("ndarray")))
-            data = code.load(code.at(item, "i8", code.constant(ARRAY["data"], "i64")), "ptr")
-            self.put(1 + self.numbers + i, data)
-        numbers = []
-        for i, item in enumerate(given[self.arrays :]):
-            numbers.append(code.call(self.fact("PyLong_AsLongLong"), "i64", item))
-            self.put(1 + i, numbers[-1])
-        error = code.call(self.fact("PyErr_Occurred"), "ptr")
-        code.branch(error.equals_pointer(self.null), "run", "raised")
-        code.label("run")
-        self.run(*numbers[: len(_HEAD)])
-        status = code.load(self.frame, "i64")
-        result = code.call(self.fact("PyLong_FromLongLong"), "ptr", status)
-        code.line(f"ret ptr {result.name}")
-        code.label("wrong")
-        code.call(self.fact("PyErr_BadArgument"), "i32")
-        code.jump("raised")
-        code.label("raised")
-        code.line("ret ptr null")
-        return code.function("@SYMBOL(ptr %self, ptr %args, i64 %count)", "ptr")
-
-    def require(self, condition: Value) -> None:
-        onward = self.code.name("ok")
-        self.code.branch(condition, onward, "wrong")
-        self.code.label(onward)
-
-    def fact(self, name: str) -> Value:
-        index = self.code.constant(INDEX[name], "i64")
-        return self.code.load(self.code.at(self.table, "ptr", index), "ptr")
-
-    def put(self, word: int, value: Value) -> None:
-        self.code.store(value, self.code.at(self.frame, "i64", self.code.constant(word, "i64")))
-
-    def run(self, rows: Value, length: Value, weight: Value, divisible: Value) -> None:
-        code = self.code
-        facts = f"ptr {self.frame.name}, i64 0, i64 {rows.name}, i64 0, i64 {length.name}"
-        code.branch(weight > LARGE, "large", "small")
-        code.label("small")
-        code.line(f"call void @body({facts})")
-        code.jump("computed")
-        code.label("large")
-        state = code.call(self.fact("PyEval_SaveThread"), "ptr")
-        pool_run = self.fact("pool_run")
-        code.branch(pool_run.equals_pointer(self.null), "alone", "shared")
-        code.label("alone")
-        code.line(f"call void @body({facts})")
-        code.jump("joined")
-        code.label("shared")
-        body = Value(code, "@body", "ptr")
-        code.call(pool_run, "void", self.fact("pool"), body, self.frame, rows, length, weight,
-                  divisible)  # fmt: skip
-        code.jump("joined")
-        code.label("joined")
-        code.call(self.fact("PyEval_RestoreThread"), "void", state)
-        code.jump("computed")
-        code.label("computed")
+def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int) -> None:
+    """The function that Python calls: arguments into a frame, the frame to the pool."""
+    f = Vectorcall(module)
+    code = f.code
+    frame = code.slot(f"[{len(body.words)} x i64]")
+    given = f.arguments(arrays + numbers)
+    put(frame, 0, f.zero)
+    for i, item in enumerate(given[:arrays]):
+        f.require(f.is_a(item, "ndarray"))
+        put(frame, 1 + numbers + i, array_field(item, "data"))
+    integers = [f.python("PyLong_AsLongLong", "i64", item) for item in given[arrays:]]
+    for i, integer in enumerate(integers):
+        put(frame, 1 + i, integer)
+    f.require(f.python("PyErr_Occurred", "ptr").is_null(), f.RAISED)
+    rows, length, weight, divisible = integers[: len(Job._fields)]
+    f.compute(of_pieces("body"), frame, rows, length, weight, divisible)
+    f.give([f.python("PyLong_FromLongLong", "ptr", code.load(frame, "i64"))])
+    f.bad_argument()

@@ -20,9 +20,10 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from . import layout, pool, target
+from ..llvm import target
+from ..llvm.processor import is_arm
+from . import layout, pool, pool_kernel
 from .pool import Pool, usable_processors
-from .processor import is_arm
 
 LIMIT = 256 << 20
 """Bytes of the cache on disk; the files used longest ago go first."""
@@ -57,11 +58,6 @@ class Machine:
         """Does it convert between float16 and float32?"""
         return bool(self.features.get("f16c")) or is_arm()
 
-    @property
-    def has_fused_step(self) -> bool:
-        """Has it an instruction for a * b + c, rounded once? Else LLVM calls a function for each lane."""
-        return is_arm() or bool(self.features.get("fma") or self.features.get("fma4"))
-
     @cached_property
     def versions(self) -> str:
         """What a cached object depends on besides its text."""
@@ -73,7 +69,7 @@ class Machine:
         )  # fmt: skip
 
     def address(self, text: str) -> int:
-        """Compile a module whose door is called @SYMBOL, and give the door's address."""
+        """Compile a module whose entry point is called @SYMBOL, and give the address of that."""
         with self.lock:
             return self._address(text)
 
@@ -104,7 +100,7 @@ class Machine:
     def start_pool(self) -> None:
         """Threads for large arrays, where the system has POSIX ones."""
         if pool.is_possible():
-            text = pool.text()
+            text = pool_kernel.text()
             run = self.address(text)
             helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
             self.pool = Pool(run, helper)

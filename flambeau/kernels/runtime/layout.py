@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from enum import IntFlag
 from typing import Any
 
 import numpy as np
 
 HEAD = object.__basicsize__
 OBJECT_TYPE = HEAD - 8
+FLOAT_VALUE = HEAD
+TUPLE_SIZE = HEAD
 TUPLE_ITEMS = tuple.__basicsize__  # behind its length and, since 3.14, its hash
 BYTES_CONTENT = bytes.__basicsize__ - 1  # which counts the zero at the end
 ARRAY = {
@@ -20,6 +23,20 @@ ARRAY = {
     }.items()
 }  # fmt: skip
 """Offsets within NumPy's array object, part of its stable binary interface."""
+
+
+class Flag(IntFlag):
+    """What NumPy notes of an array, by its own names: bits of the array's flags."""
+
+    C_CONTIGUOUS = 0x1
+    F_CONTIGUOUS = 0x2
+    OWNDATA = 0x4
+    ALIGNED = 0x100
+    WRITEABLE = 0x400
+    CARRAY_RO = C_CONTIGUOUS | ALIGNED
+    CARRAY = CARRAY_RO | WRITEABLE
+
+
 DESCRIPTION = {"flags": HEAD + 16, "elsize": HEAD + 24}
 """Offsets within NumPy's dtype objects."""
 

@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 
 from . import layout
-from .layout import ARRAY, DESCRIPTION, HEAD, OBJECT_TYPE, TUPLE_ITEMS
+from .layout import ARRAY, DESCRIPTION, HEAD, OBJECT_TYPE, TUPLE_ITEMS, TUPLE_SIZE, Flag
 
 _ABI = 0x02000000
 """NumPy 2's, in whose table no function ever moves."""
 _PLACES = {np.ndarray: 2, np.dtype: 3}
 """Types in that table, and where."""
-_CONTIGUOUS, _OWN, _ALIGNED, _WRITEABLE = 0x1, 0x4, 0x100, 0x400
 
 
 def fault() -> str:
@@ -101,13 +100,13 @@ def _word(item: Any, offset: int) -> int:
 def _objects() -> Iterator[bool]:
     for item in (2.5, 7, (), np.zeros(1), np.dtype("float32"), None):
         yield _word(item, OBJECT_TYPE) == id(type(item))
-    yield struct.unpack("d", memory_at(id(item := 2.5) + HEAD, 8))[0] == item
+    yield struct.unpack("d", memory_at(id(item := 2.5) + layout.FLOAT_VALUE, 8))[0] == item
     yield all(hasattr(ctypes.pythonapi, name) for name in layout.PYTHON)
 
 
 def _tuples() -> Iterator[bool]:
     for given in ((object(), object()), (1, "two", None)):
-        yield _word(given, HEAD) == len(given)
+        yield _word(given, TUPLE_SIZE) == len(given)
         yield words_at(id(given) + TUPLE_ITEMS, len(given)) == tuple(map(id, given))
 
 
@@ -164,10 +163,11 @@ def _arrays() -> Iterator[bool]:
 def _flags() -> Iterator[bool]:
     for array in _samples():
         flags, said = _int(array, ARRAY["flags"]), array.flags
-        yield bool(flags & _CONTIGUOUS) == said.c_contiguous
-        yield bool(flags & _OWN) == said.owndata
-        yield bool(flags & _ALIGNED) == said.aligned
-        yield bool(flags & _WRITEABLE) == said.writeable
+        yield bool(flags & Flag.C_CONTIGUOUS) == said.c_contiguous
+        yield bool(flags & Flag.F_CONTIGUOUS) == said.f_contiguous
+        yield bool(flags & Flag.OWNDATA) == said.owndata
+        yield bool(flags & Flag.ALIGNED) == said.aligned
+        yield bool(flags & Flag.WRITEABLE) == said.writeable
 
 
 def _dtypes() -> Iterator[bool]:

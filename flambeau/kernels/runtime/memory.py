@@ -4,7 +4,7 @@ A page that comes fresh from the system costs more than the arithmetic on it, an
 cost twice. So arrays that kernels make take their memory here: at multiples of 64 bytes, from lists of free blocks,
 one list for each of some 300 sizes. At most `process.LIMIT` bytes wait in the lists; beyond that, those of sizes that
 nobody asked for lately go back to the system first. All of it runs under the interpreter lock. The machine code is in
-`allocator`, which loads with the first kernel.
+`allocator_kernel`, which loads with the first kernel.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from .allocator_state import STATISTICS, Word
 from .process import allocator
 
-_WORDS = ("limit", "kept", "live", "peak", "taken", "reused", "fetched", "returned", "blocks")
 INT64, UINT32, FLOAT32 = map(np.dtype, ("int64", "uint32", "float32"))
 
 
 def stats() -> dict[str, int]:
     """What the allocator did and holds: bytes and numbers of blocks by name; all zero without kernels."""
     memory = allocator()
-    words = memory.words if memory else [0] * len(_WORDS)
-    return dict(zip(_WORDS, words))
+    return {word.name.lower(): memory.words[word] if memory else 0 for word in STATISTICS}
 
 
 def reset_peak() -> None:
     """Let the peak begin again at what is in use."""
     memory = allocator()
     if memory:
-        memory.words[3] = memory.words[2]
+        memory.words[Word.PEAK] = memory.words[Word.LIVE]
 
 
 def set_limit(limit: int) -> None:
@@ -44,8 +43,8 @@ def set_limit(limit: int) -> None:
         raise ValueError(f"expected a number of bytes, got {limit}")
     memory = allocator()
     if memory:
-        memory.words[0] = limit
-        if memory.words[1] > limit:
+        memory.words[Word.LIMIT] = limit
+        if memory.words[Word.KEPT] > limit:
             memory.release()
 
 

@@ -58,7 +58,8 @@ def _reason() -> str:
         return (
             "machine code relies on the interpreter lock, and this Python is a free-threaded build"
         )
-    from . import layout_check, processor
+    from ..llvm import processor
+    from . import layout_check
 
     if processor.kind() not in processor.KINDS:
         return f"none are written for {processor.kind()} processors, only for x86-64 and arm64"

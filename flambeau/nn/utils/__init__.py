@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
+from ..._lazy import attach as _attach
 from .clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -25,17 +23,6 @@ _ELSEWHERE = {
     "spectral_norm": "spectral",
     "weight_norm": "weight",
 }
-_MODULES = frozenset(("rnn", "parametrize", "parametrizations", "fusion"))
-
-
-def __getattr__(name: str) -> Any:
-    """What is rarer loads when first asked for."""
-    if name in _ELSEWHERE:
-        return getattr(import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'torch.nn.utils' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ELSEWHERE, *_MODULES})
+__getattr__, __dir__ = _attach(
+    __name__, ("rnn", "parametrize", "parametrizations", "fusion"), _ELSEWHERE, "torch.nn.utils"
+)

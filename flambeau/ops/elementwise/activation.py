@@ -13,8 +13,8 @@ from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
 from ...formula import primitive as p
+from ...formula import special as formulas
 from ...formula.expression import Domain, Expression
-from ...formula.special import special as s
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -168,7 +168,7 @@ def gelu(x: Expression, approximate: str = "none") -> Expression:
         tensor([-0.1587,  0.8413])
     """
     if approximate == "none":
-        return x * s.gate(x)
+        return x * formulas.special.gate(x)
     if approximate != "tanh":
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
     return x * 0.5 * (1 + p.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)))

@@ -9,7 +9,7 @@ from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.formula_operation import Operand as operand
-from ...dispatch.formula.pointwise import binary, pointwise
+from ...dispatch.formula.pointwise import operator, pointwise, reflected
 from ...dispatch.registry import method, public
 from ...formula import primitive as p
 from ...formula.expression import Expression
@@ -93,7 +93,7 @@ maximum, minimum = _functions["maximum"], _functions["minimum"]
 logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_name}__", binary(_functions[_name].operation, operator=True))
+    setattr(Tensor, f"__{_name}__", operator(_functions[_name].operation))
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 for _name, _owner in {
     "and": "bitwise_and",
@@ -102,10 +102,8 @@ for _name, _owner in {
     "lshift": "bitwise_left_shift",
     "rshift": "bitwise_right_shift",
 }.items():
-    setattr(Tensor, f"__{_name}__", binary(_functions[_owner].operation, operator=True))
-    setattr(
-        Tensor, f"__r{_name}__", binary(_functions[_owner].operation, operator=True, swapped=True)
-    )
+    setattr(Tensor, f"__{_name}__", operator(_functions[_owner].operation))
+    setattr(Tensor, f"__r{_name}__", reflected(_functions[_owner].operation))
     setattr(Tensor, f"__i{_name}__", getattr(Tensor, _owner + "_"))
 
 _ONE: dict[str, tuple[Any, str]] = {

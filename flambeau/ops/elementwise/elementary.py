@@ -8,14 +8,14 @@ from collections.abc import Callable
 from ...core.promotion import PromotionKind
 from ...dispatch.formula.pointwise import pointwise
 from ...formula import primitive as p
-from ...formula.expression import Domain, Expression
+from ...formula.expression import Domain, Expression, Primitive
 from .rounding import real_only
 
 FLOATING = PromotionKind.INT_TO_FLOAT
 
 
 def _of_one_argument(
-    name: str,
+    function: Primitive,
     meaning: str,
     at: float,
     value: str,
@@ -29,7 +29,7 @@ def _of_one_argument(
     meaning: the docstring's sentence; at, value: its example; alias: another name of function and
         methods; also: further public places.
     """
-    function = p.PRIMITIVES[name]
+    name = function.name
 
     def formula(x: Expression) -> Expression:
         return function(x)
@@ -63,33 +63,33 @@ def _alias_inplace(name: str, alias: str) -> None:
     setattr(Tensor, f"{alias}_", getattr(Tensor, f"{name}_"))
 
 
-exp = _of_one_argument("exp", "e to the power of input", 1.0, "2.7183")
-exp2 = _of_one_argument("exp2", "2 to the power of input", 3.0, "8.", also="special.exp2")
+exp = _of_one_argument(p.exp, "e to the power of input", 1.0, "2.7183")
+exp2 = _of_one_argument(p.exp2, "2 to the power of input", 3.0, "8.", also="special.exp2")
 expm1 = _of_one_argument(
-    "expm1", "exp(input) - 1, exact near 0", 0.5, "0.6487", also="special.expm1"
+    p.expm1, "exp(input) - 1, exact near 0", 0.5, "0.6487", also="special.expm1"
 )
-log = _of_one_argument("log", "The natural logarithm", 10.0, "2.3026")
-log2 = _of_one_argument("log2", "The logarithm to base 2", 8.0, "3.")
-log10 = _of_one_argument("log10", "The logarithm to base 10", 1.0, "0.")
+log = _of_one_argument(p.log, "The natural logarithm", 10.0, "2.3026")
+log2 = _of_one_argument(p.log2, "The logarithm to base 2", 8.0, "3.")
+log10 = _of_one_argument(p.log10, "The logarithm to base 10", 1.0, "0.")
 log1p = _of_one_argument(
-    "log1p", "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p", label="Log1P"
+    p.log1p, "log(1 + input), exact near 0", 0.5, "0.4055", also="special.log1p", label="Log1P"
 )
-sqrt = _of_one_argument("sqrt", "The square root", 9.0, "3.")
-rsqrt = _of_one_argument("rsqrt", "One over the square root", 4.0, "0.5000")
-sin = _of_one_argument("sin", "The sine", 1.0, "0.8415")
-cos = _of_one_argument("cos", "The cosine", 1.0, "0.5403")
-tan = _of_one_argument("tan", "The tangent", 1.0, "1.5574")
-asin = _of_one_argument("asin", "The angle that has this sine", 0.5, "0.5236", alias="arcsin")
-acos = _of_one_argument("acos", "The angle that has this cosine", 0.5, "1.0472", alias="arccos")
-atan = _of_one_argument("atan", "The angle that has this tangent", 0.5, "0.4636", alias="arctan")
-sinh = _of_one_argument("sinh", "The hyperbolic sine", 0.5, "0.5211")
-cosh = _of_one_argument("cosh", "The hyperbolic cosine", 0.5, "1.1276")
-tanh = _of_one_argument("tanh", "The hyperbolic tangent", 0.5, "0.4621", also="nn.functional.tanh")
-asinh = _of_one_argument("asinh", "The inverse of sinh", 0.5, "0.4812", alias="arcsinh")
-acosh = _of_one_argument("acosh", "The inverse of cosh", 1.5, "0.9624", alias="arccosh")
-atanh = _of_one_argument("atanh", "The inverse of tanh", 0.5, "0.5493", alias="arctanh")
+sqrt = _of_one_argument(p.sqrt, "The square root", 9.0, "3.")
+rsqrt = _of_one_argument(p.rsqrt, "One over the square root", 4.0, "0.5000")
+sin = _of_one_argument(p.sin, "The sine", 1.0, "0.8415")
+cos = _of_one_argument(p.cos, "The cosine", 1.0, "0.5403")
+tan = _of_one_argument(p.tan, "The tangent", 1.0, "1.5574")
+asin = _of_one_argument(p.asin, "The angle that has this sine", 0.5, "0.5236", alias="arcsin")
+acos = _of_one_argument(p.acos, "The angle that has this cosine", 0.5, "1.0472", alias="arccos")
+atan = _of_one_argument(p.atan, "The angle that has this tangent", 0.5, "0.4636", alias="arctan")
+sinh = _of_one_argument(p.sinh, "The hyperbolic sine", 0.5, "0.5211")
+cosh = _of_one_argument(p.cosh, "The hyperbolic cosine", 0.5, "1.1276")
+tanh = _of_one_argument(p.tanh, "The hyperbolic tangent", 0.5, "0.4621", also="nn.functional.tanh")
+asinh = _of_one_argument(p.asinh, "The inverse of sinh", 0.5, "0.4812", alias="arcsinh")
+acosh = _of_one_argument(p.acosh, "The inverse of cosh", 1.5, "0.9624", alias="arccosh")
+atanh = _of_one_argument(p.atanh, "The inverse of tanh", 0.5, "0.5493", alias="arctanh")
 sigmoid = _of_one_argument(
-    "sigmoid", "1 / (1 + exp(-input))", 0.5, "0.6225", also="special.expit nn.functional.sigmoid"
+    p.sigmoid, "1 / (1 + exp(-input))", 0.5, "0.6225", also="special.expit nn.functional.sigmoid"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor
-from ...dispatch.formula.pointwise import binary
+from ...dispatch.formula.pointwise import operator, reflected
 from ...dispatch.registry import method
 from .arithmetic import add, add_scaled, check_alpha, check_bool, minus, mul, plus, sub, sub_scaled
 from .division import (
@@ -97,8 +97,8 @@ for _name, _function, _chosen in (
 
 def _operator(name: str, operation: Any, guard: Any = None) -> None:
     """A Python operator and its reflection."""
-    plain = binary(operation.operation, operator=True)
-    swapped = binary(operation.operation, operator=True, swapped=True)
+    plain = operator(operation.operation)
+    swapped = reflected(operation.operation)
     if guard is not None:
 
         def checked(self: Any, other: Any, inner: Any = plain) -> Any:

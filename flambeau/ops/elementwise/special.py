@@ -10,9 +10,8 @@ from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import NAMESPACES, method, public
 from ...formula import primitive as p
+from ...formula import special as formulas
 from ...formula.expression import Expression
-from ...formula.special import bessel as b
-from ...formula.special import special as s
 
 FLOATING = PromotionKind.INT_TO_FLOAT
 
@@ -62,23 +61,56 @@ def _function(
     )
 
 
-erf = _function("erf", "The error function", s.erf, everywhere=True)
-erfc = _function("erfc", "1 - erf(input), exact for large input", s.erfc, everywhere=True)
-erfinv = _function("erfinv", "The inverse of erf on (-1, 1)", s.erfinv, everywhere=True)
-erfcx = _function("erfcx", "exp(input^2) * erfc(input)", s.erfcx, halves=False)
-ndtr = _function("ndtr", "The distribution function of the standard normal", s.ndtr, label="Mul")
-log_ndtr = _function("log_ndtr", "The logarithm of ndtr", s.log_ndtr, halves=False)
-ndtri = _function("ndtri", "The inverse of ndtr", s.ndtri, halves=False)
+erf = _function("erf", "The error function", lambda x: formulas.special.erf(x), everywhere=True)
+erfc = _function(
+    "erfc",
+    "1 - erf(input), exact for large input",
+    lambda x: formulas.special.erfc(x),
+    everywhere=True,
+)
+erfinv = _function(
+    "erfinv", "The inverse of erf on (-1, 1)", lambda x: formulas.special.erfinv(x), everywhere=True
+)
+erfcx = _function(
+    "erfcx", "exp(input^2) * erfc(input)", lambda x: formulas.special.erfcx(x), halves=False
+)
+ndtr = _function(
+    "ndtr",
+    "The distribution function of the standard normal",
+    lambda x: formulas.special.ndtr(x),
+    label="Mul",
+)
+log_ndtr = _function(
+    "log_ndtr", "The logarithm of ndtr", lambda x: formulas.special.log_ndtr(x), halves=False
+)
+ndtri = _function("ndtri", "The inverse of ndtr", lambda x: formulas.special.ndtri(x), halves=False)
 lgamma = _function(
-    "lgamma", "The logarithm of |gamma(input)|", s.lgamma, everywhere=True, aliases="gammaln"
+    "lgamma",
+    "The logarithm of |gamma(input)|",
+    lambda x: formulas.special.lgamma(x),
+    everywhere=True,
+    aliases="gammaln",
 )
 digamma = _function(
-    "digamma", "The derivative of log gamma", s.digamma, everywhere=True, aliases="psi"
+    "digamma",
+    "The derivative of log gamma",
+    lambda x: formulas.special.digamma(x),
+    everywhere=True,
+    aliases="psi",
 )
-i0 = _function("i0", "The modified Bessel function of order 0", b.i0, everywhere=True)
-i0e = _function("i0e", "exp(-|input|) * i0(input)", b.i0e, label="SpecialI0E")
-i1 = _function("i1", "The modified Bessel function of order 1", b.i1)
-i1e = _function("i1e", "exp(-|input|) * i1(input)", b.i1e, label="SpecialI1E")
+i0 = _function(
+    "i0",
+    "The modified Bessel function of order 0",
+    lambda x: formulas.bessel.i0(x),
+    everywhere=True,
+)
+i0e = _function(
+    "i0e", "exp(-|input|) * i0(input)", lambda x: formulas.bessel.i0e(x), label="SpecialI0E"
+)
+i1 = _function("i1", "The modified Bessel function of order 1", lambda x: formulas.bessel.i1(x))
+i1e = _function(
+    "i1e", "exp(-|input|) * i1(input)", lambda x: formulas.bessel.i1e(x), label="SpecialI1E"
+)
 entr = _function(
     "entr",
     "-input * log(input), 0 at 0 and -inf below",
@@ -89,55 +121,61 @@ entr = _function(
 bessel_j0 = _function(
     "bessel_j0",
     "The Bessel function of the first kind of order 0",
-    lambda x: b.bessel_j(x, 0),
+    lambda x: formulas.bessel.bessel_j(x, 0),
     halves=False,
 )
 bessel_j1 = _function(
     "bessel_j1",
     "The Bessel function of the first kind of order 1",
-    lambda x: b.bessel_j(x, 1),
+    lambda x: formulas.bessel.bessel_j(x, 1),
     halves=False,
 )
 bessel_y0 = _function(
     "bessel_y0",
     "The Bessel function of the second kind of order 0",
-    lambda x: b.bessel_y(x, 0),
+    lambda x: formulas.bessel.bessel_y(x, 0),
     halves=False,
 )
 bessel_y1 = _function(
     "bessel_y1",
     "The Bessel function of the second kind of order 1",
-    lambda x: b.bessel_y(x, 1),
+    lambda x: formulas.bessel.bessel_y(x, 1),
     halves=False,
 )
 modified_bessel_i0 = _function(
-    "modified_bessel_i0", "The modified Bessel function of order 0", b.i0, halves=False
+    "modified_bessel_i0",
+    "The modified Bessel function of order 0",
+    lambda x: formulas.bessel.i0(x),
+    halves=False,
 )
 modified_bessel_i1 = _function(
-    "modified_bessel_i1", "The modified Bessel function of order 1", b.i1, halves=False
+    "modified_bessel_i1",
+    "The modified Bessel function of order 1",
+    lambda x: formulas.bessel.i1(x),
+    halves=False,
 )
 modified_bessel_k0 = _function(
     "modified_bessel_k0",
     "The modified Bessel function K of order 0",
-    lambda x: b.bessel_k(x, 0, False),
+    lambda x: formulas.bessel.bessel_k(x, 0, False),
     halves=False,
 )
 modified_bessel_k1 = _function(
     "modified_bessel_k1",
     "The modified Bessel function K of order 1",
-    lambda x: b.bessel_k(x, 1, False),
+    lambda x: formulas.bessel.bessel_k(x, 1, False),
     halves=False,
 )
 scaled_modified_bessel_k0 = _function(
     "scaled_modified_bessel_k0",
     "exp(input) times K of order 0",
-    lambda x: b.bessel_k(x, 0, True),
+    lambda x: formulas.bessel.bessel_k(x, 0, True),
     halves=False,
 )
 scaled_modified_bessel_k1 = _function(
     "scaled_modified_bessel_k1",
     "exp(input) times K of order 1",
-    lambda x: b.bessel_k(x, 1, True),
+    lambda x: formulas.bessel.bessel_k(x, 1, True),
     halves=False,
 )
 spherical_bessel_j0 = _function(
@@ -150,7 +188,9 @@ spherical_bessel_j0 = _function(
 )
 
 
-airy_ai = _function("airy_ai", "The Airy function", b.airy_ai, halves=False)
+airy_ai = _function(
+    "airy_ai", "The Airy function", lambda x: formulas.bessel.airy_ai(x), halves=False
+)
 
 
 def _incomplete_gamma(name: str, alias: str, end: str, body: Callable) -> Callable:
@@ -171,13 +211,17 @@ def _incomplete_gamma(name: str, alias: str, end: str, body: Callable) -> Callab
     )
 
 
-igamma = _incomplete_gamma("igamma", "gammainc", "[0, other]", s.igamma)
-igammac = _incomplete_gamma("igammac", "gammaincc", "[other, inf)", s.igammac)
+igamma = _incomplete_gamma(
+    "igamma", "gammainc", "[0, other]", lambda a, x: formulas.special.igamma(a, x)
+)
+igammac = _incomplete_gamma(
+    "igammac", "gammaincc", "[other, inf)", lambda a, x: formulas.special.igammac(a, x)
+)
 
 
 @erfinv.gradient  # type: ignore[attr-defined]
 def _(g: Expression, x: Expression, y: Expression) -> Expression:
-    return g * (s.ROOT_PI / 2) * p.exp(p.square(y))
+    return g * (formulas.special.ROOT_PI / 2) * p.exp(p.square(y))
 
 
 @entr.gradient  # type: ignore[attr-defined]
@@ -224,7 +268,7 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
 )
 def polygamma_of(x: Expression, n: int = 0) -> Expression:
     """polygamma with the order behind the operand, as formulas want it."""
-    return s.polygamma(n, x)
+    return formulas.special.polygamma(n, x)
 
 
 @public("polygamma", "special.polygamma")
@@ -271,9 +315,9 @@ def _polygamma_(self: Tensor, n: int) -> Tensor:
 
 def _mvlgamma(x: Expression, p: int = 1) -> Expression:
     """The logarithm of the multivariate gamma function."""
-    total = s.lgamma(x)
+    total = formulas.special.lgamma(x)
     for j in range(1, p):
-        total = total + s.lgamma(x - j / 2)
+        total = total + formulas.special.lgamma(x - j / 2)
     return total + p * (p - 1) / 4 * math.log(math.pi)
 
 

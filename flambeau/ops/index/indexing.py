@@ -8,9 +8,10 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.number import number_for
 from ...core.quiet import quiet
-from ...core.tensor import UNVERSIONED, Tensor, wrap, wrap_view
+from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import write_result
 from ...dispatch.registry import method, public
 from ...dispatch.write import check_writable, finish_write
@@ -105,13 +106,13 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             array = self._array[key]
             if array.__class__ is not np.ndarray:
                 array = self._array[(*key, ...) if cls is tuple else (key, ...)]
-            return wrap_view(array, self)
+            return handle.wrap_view(array, self)
         except IndexError:
             pass  # the general way below says it in PyTorch's words
     elif self._node is None:
         found = _simple(self._array, key)
         if found is not None:
-            return wrap_view(found, self) if cls is slice else wrap(found, self._kind)
+            return handle.wrap_view(found, self) if cls is slice else wrap(found, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):

@@ -123,7 +123,7 @@ def repeat_interleave(
         counts = _counts(input)
         places = np.repeat(np.arange(counts.size), counts)
         _check_output(output_size, places.size)
-        return wrap(places, input._kind)
+        return wrap(places.astype(input._kind.numpy), input._kind)
     x = input.reshape(-1) if dim is None else input
     at = 0 if dim is None else wrap_dim(dim, x._array.ndim)
     size = x._array.shape[at] if x._array.ndim else 1

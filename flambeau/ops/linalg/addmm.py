@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._source import Source
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
@@ -168,16 +169,14 @@ def _accumulated(product: Callable, fused: Any, fits: Callable) -> Callable:
             result = scaled(input, found, beta, alpha)
         return result if out is None else write_out(out, result, name)
 
-    scope: dict[str, Any] = {"added": added, "Tensor": Tensor}
-    exec(
-        f"def {name}(input, {first}, {second}, *, beta=1, alpha=1, out=None):\n"
-        f"    return added(input, {first}, {second}, beta, alpha, out)\n"
-        f"def {name}_(self, {first}, {second}, *, beta=1, alpha=1):\n"
-        f"    return written(self, added(self, {first}, {second}, beta, alpha, None))\n",
-        scope | {"written": _written},
-        scope,
-    )
-    function, in_place = scope[name], scope[f"{name}_"]
+    source = Source(name, added=added)
+    with source.block(f"def {name}(input, {first}, {second}, *, beta=1, alpha=1, out=None):"):
+        source(f"return added(input, {first}, {second}, beta, alpha, out)")
+    function = source.function(name)
+    source = Source(f"{name}_", added=added, written=_written)
+    with source.block(f"def {name}_(self, {first}, {second}, *, beta=1, alpha=1):"):
+        source(f"return written(self, added(self, {first}, {second}, beta, alpha, None))")
+    in_place = source.function(f"{name}_")
     function.__doc__ = product.__doc__
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
     method(f"{name}_")(in_place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import public
 from .matmul import _given, bmm_, mm_
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @public(method=True)
@@ -102,7 +103,7 @@ def _spelt(args: tuple) -> tuple:
     lists = [*args[1 : 2 * count : 2], *args[2 * count :]]
 
     def term(listed: Sequence[Any]) -> str:
-        return "".join("..." if i is ... else ascii_letters[i] for i in listed)
+        return "".join("..." if i is ... else LETTERS[i] for i in listed)
 
     arrow = f"->{term(lists[-1])}" if len(args) % 2 else ""
     return (",".join(map(term, lists[:count])) + arrow, *args[0 : 2 * count : 2])
@@ -151,9 +152,9 @@ def _searched(
 ) -> Sequence[tuple[int, ...]]:
     """The order that NumPy finds; from left to right where it has no letters for the dimensions."""
     letters = sorted({letter for term in terms for letter in term})
-    if len(letters) > len(ascii_letters) or not all(map(len, terms)):
+    if len(letters) > len(LETTERS) or not all(map(len, terms)):
         return [tuple(range(len(terms)))]
-    short = str.maketrans(dict(zip(letters, ascii_letters)))
+    short = str.maketrans(dict(zip(letters, LETTERS)))
     if strategy == "auto":
         strategy = "optimal" if len(terms) <= OPTIMAL else "greedy"
     stand_ins = [np.broadcast_to(np.float32(0), shape) for shape in shapes]

@@ -26,11 +26,19 @@ def _function(name: str, public: Callable, outputs: int = 1) -> Callable:
             return public(a, *others)
         except np.linalg.LinAlgError:
             if a.ndim == 2:
-                return public(a * 0 + np.eye(*a.shape, dtype=a.dtype), *others) * np.nan
+                return _spoilt(public(np.eye(*a.shape, dtype=a.dtype), *others))
             rest = [np.broadcast_to(x, (*a.shape[:-2], *x.shape[-2:])) for x in others]
-            return np.stack([call(*parts) for parts in zip(a, *rest)])
+            results = [call(*parts) for parts in zip(a, *rest)]
+            return np.stack(results) if outputs == 1 else tuple(map(np.stack, zip(*results)))
 
     return call
+
+
+def _spoilt(results: Any) -> Any:
+    """As many arrays of nan."""
+    if isinstance(results, tuple):
+        return tuple(map(_spoilt, results))
+    return np.full_like(results, np.nan)
 
 
 inv = _function("inv", np.linalg.inv)

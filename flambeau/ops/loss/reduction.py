@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..._source import Source
 from ...core.tensor import Tensor
-from ...dispatch.arguments import REQUIRED, arguments
+from ...dispatch.arguments import arguments, written
 from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
@@ -38,22 +39,14 @@ def loss(order: str = "") -> Callable:
 
 def _with_head(body: Callable, defaults: dict[str, Any], own: tuple[str, ...]) -> Callable:
     """`body` behind torch's signature: written out as source, so that a call costs one more call."""
-    scope: dict[str, Any] = {"body": body, "legacy": legacy}
-    parts = []
-    for name, default in defaults.items():
-        if default is REQUIRED:
-            parts.append(name)
-        else:
-            scope[f"default_{name}"] = default
-            parts.append(f"{name}=default_{name}")
-    source = (
-        f"def {body.__name__}({', '.join(parts)}):\n"
-        "    if size_average is not None or reduce is not None:\n"
-        "        reduction = legacy(size_average, reduce)\n"
-        f"    return body({', '.join(own)})\n"
-    )
-    exec(compile(source, f"<flambeau {body.__name__}>", "exec"), scope)
-    function = scope[body.__name__]
+    source = Source(body.__name__, body=body, legacy=legacy)
+    with source.block(f"def {body.__name__}({', '.join(written(defaults, source))}):"):
+        source(f"""
+            if size_average is not None or reduce is not None:
+                reduction = legacy(size_average, reduce)
+            return body({", ".join(own)})
+            """)
+    function = source.function(body.__name__)
     function.__doc__, function.__module__ = body.__doc__, body.__module__
     function.__annotations__ = body.__annotations__
     return function

@@ -17,8 +17,9 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
 from ..join.padding import constant_pad_
+from ..linalg.matmul import conjugate
 from .convolution_check import check_convolution, resolved_padding
-from .window import Window, columns, is_whole, numbers, uncolumned
+from .window import KnownWindows, Window, columns, numbers, uncolumned
 
 _NAMES = ("conv1d", "conv2d", "conv3d")
 
@@ -81,6 +82,13 @@ def convolution_(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     return y if narrow is None else y.astype(narrow)
 
 
+def _channel_sums(g: Tensor) -> Any:
+    """The gradient of a bias. Places lie in rows, so they go first; but not in types that would round twice."""
+    if g._kind.compute is not g._kind.numpy:
+        return g.sum((0, *range(2, g.ndim)))  # type: ignore[attr-defined]
+    return g.sum(tuple(range(2, g.ndim))).sum(0)  # type: ignore[attr-defined]
+
+
 @convolution_.gradient
 def _(
     g: Tensor,
@@ -93,9 +101,9 @@ def _(
     shape_w: tuple[int, ...],
 ) -> tuple:
     return (
-        transposed_(g, w.conj(), None, window, groups, shape_x[2:]) if needs[0] else None,
-        weight_(g, x.conj(), window, groups, shape_w) if needs[1] else None,
-        g.sum((0, *range(2, g.ndim))) if needs[2] else None,
+        transposed_(g, conjugate(w), None, window, groups, shape_x[2:]) if needs[0] else None,
+        weight_(g, conjugate(x), window, groups, shape_w) if needs[1] else None,
+        _channel_sums(g) if needs[2] else None,
     )
 
 
@@ -118,9 +126,9 @@ def _(
     shape_w: tuple[int, ...],
 ) -> tuple:
     return (
-        convolution_(g, w.conj(), None, window, groups) if needs[0] else None,
-        weight_(y.conj(), g, window, groups, shape_w) if needs[1] else None,
-        g.sum((0, *range(2, g.ndim))) if needs[2] else None,
+        convolution_(g, conjugate(w), None, window, groups) if needs[0] else None,
+        weight_(conjugate(y), g, window, groups, shape_w) if needs[1] else None,
+        _channel_sums(g) if needs[2] else None,
     )
 
 
@@ -143,8 +151,8 @@ def _(
     shape_x: tuple[int, ...],
 ) -> tuple:
     return (
-        convolution_(x.conj(), g, None, window, groups) if needs[0] else None,
-        transposed_(y.conj(), g, None, window, groups, shape_x[2:]) if needs[1] else None,
+        convolution_(conjugate(x), g, None, window, groups) if needs[0] else None,
+        transposed_(conjugate(y), g, None, window, groups, shape_x[2:]) if needs[1] else None,
     )
 
 
@@ -158,9 +166,12 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Tensor:
-    window = _known_window(name, input, weight, bias, (stride, padding, dilation, groups))
+    key, options = _key(name, input, weight, bias), (stride, padding, dilation, groups)
+    window = _windows.get(key, options) if key else None
     if window is None:
-        window = _window(name, input, weight, bias, stride, padding, dilation, groups)
+        window = _window(name, input, weight, bias, *options)
+        if key:
+            _windows.put(key, options, window)
     if input._array.ndim == len(window.size) + 2:
         return convolution_(input, weight, bias, window, groups)
     return convolution_(input.unsqueeze(0), weight, bias, window, groups).squeeze(0)
@@ -185,33 +196,20 @@ def _window(
     before, after = resolved_padding(name, padding, size, strides, dilations, n)
     window = Window(size, strides, dilations, before, after)
     _check_fit(window, input._array.shape[-n:])
-    options = stride, padding, dilation, groups
-    if is_whole(options):
-        if len(_windows) >= _KNOWN:
-            _windows.clear()
-        _windows[(name, *_shapes(input, weight, bias), *options)] = window
     return window
 
 
-_windows: dict[tuple, Window] = {}
-"""Windows of calls whose arguments were found to fit, by shapes and options: to ask again would take longer
-than to convolve a small image."""
-_KNOWN = 4096
+_windows = KnownWindows()
 
 
-def _shapes(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple:
-    return input._array.shape, weight._array.shape, None if bias is None else bias._array.shape
-
-
-def _known_window(name: str, input: Any, weight: Any, bias: Any, options: tuple) -> Window | None:
-    """The window, if a call with such shapes and options was checked before."""
-    if not is_whole(options):
-        return None
+def _key(name: str, input: Any, weight: Any, bias: Any) -> tuple | None:
+    """What a window is known by besides its options; None unless all are tensors of one kind."""
     try:
         kind = input._kind
         if weight._kind is not kind or (bias is not None and bias._kind is not kind):
             return None
-        return _windows.get((name, *_shapes(input, weight, bias), *options))
+        shape = None if bias is None else bias._array.shape
+        return name, input._array.shape, weight._array.shape, shape
     except AttributeError:  # no tensor
         return None
 

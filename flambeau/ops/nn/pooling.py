@@ -15,7 +15,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
-from .window import Window, grown, is_whole, numbers, offsets, padded, unpadded, views
+from .window import KnownWindows, Window, grown, numbers, offsets, padded, unpadded, views
 
 _ONE = ("1d", "2d", "3d")
 
@@ -145,11 +145,11 @@ def pool_window(
     ceil_mode: bool,
 ) -> tuple[Window, tuple[int, ...]]:
     """The window of a pooling, its padding after as large as the places need, and their numbers."""
-    key = name, input._array.shape, kernel_size, stride, padding, dilation, ceil_mode
-    if is_whole(key[2:6]):
-        found = _windows.get(key)
-        if found is not None:
-            return found
+    key = name, input._array.shape, ceil_mode
+    options = kernel_size, stride, padding, dilation
+    found = _windows.get(key, options)
+    if found is not None:
+        return found
     size = numbers("kernel_size", kernel_size, n, name)
     given = stride is not None and stride != []
     strides = numbers("stride", stride, n, name) if given else size
@@ -169,16 +169,11 @@ def pool_window(
             f"({'x'.join(map(str, (input.shape[-n - 1], *counts)))}). Output size is too small"
         )
     made = Window(size, strides, dilations, pads, tuple(after)), tuple(counts)
-    if is_whole(key[2:6]):
-        if len(_windows) >= _KNOWN:
-            _windows.clear()
-        _windows[key] = made
+    _windows.put(key, options, made)
     return made
 
 
-_windows: dict[tuple, tuple[Window, tuple[int, ...]]] = {}
-"""Windows of calls that were found to be right, by shapes and options."""
-_KNOWN = 4096
+_windows = KnownWindows()
 
 
 def _check_pool(

@@ -7,37 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from operator import is_
+from typing import Any
 
 import numpy as np
 
-
-class Window(NamedTuple):
-    """How a window slides; every entry has one number a spatial dimension."""
-
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-
-    def places(self, sizes: Sequence[int]) -> tuple[int, ...]:
-        """How many places it takes over dimensions of these sizes."""
-        return tuple(
-            (n + low + high - d * (k - 1) - 1) // s + 1
-            for n, k, s, d, low, high in zip(sizes, *self)
-        )
-
-    @property
-    def elements(self) -> int:
-        """The number of elements it covers."""
-        return math.prod(self.size)
-
-    @property
-    def is_point(self) -> bool:
-        """Does it see each element once, alone?"""
-        ones = (1,) * len(self.size)
-        return self.size == ones == self.stride and not any(self.before + self.after)
+from ...kernels.convolution.window import Window
 
 
 def padded(x: Any, window: Window, value: Any = 0) -> Any:
@@ -153,3 +128,27 @@ def is_whole(options: Sequence[Any]) -> bool:
         elif cls is not int and cls is not str and option is not None:
             return False
     return True
+
+
+class KnownWindows:
+    """What was worked out for calls whose arguments were found to fit, by shapes and options: to ask again
+    would take longer than to convolve a small image."""
+
+    MOST = 4096
+
+    def __init__(self) -> None:
+        self._made: dict[tuple, tuple[Any, tuple]] = {}
+
+    def get(self, key: tuple, options: tuple) -> Any:
+        """None where there is none. Options that are the very same objects need not be looked at."""
+        try:
+            made, known = self._made.get((key, options), (None, ()))
+        except TypeError:  # a list
+            return None
+        return made if all(map(is_, options, known)) or is_whole(options) else None
+
+    def put(self, key: tuple, options: tuple, made: Any) -> None:
+        if is_whole(options):
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            self._made[key, options] = made, options

@@ -12,7 +12,7 @@ from typing import Any
 from ...core.device import CPU
 from ...core.dtype import dtype
 from ...core.kind import kind_of
-from ...core.memory import at, owner
+from ...core.memory import at, keep_alive, owner
 from ...core.tensor import Tensor, become, wrap
 from ...dispatch.registry import method
 
@@ -72,6 +72,7 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
         )
     result: Any = become(_copied(self, memo), type(self))
     memo[id(self)] = result
+    keep_alive(self, memo)
     if self._node is not None:
         result.requires_grad_()
     grad = getattr(self, "_grad", None)
@@ -85,8 +86,10 @@ def _copied(x: Tensor, memo: dict) -> Tensor:
     """A copy of the tensor in a copy of its memory, which other tensors in `memo` may share."""
     if x._kind.device is not CPU:
         return wrap(x._array.copy(order="K"), x._kind)
-    key = "memory", id(owner(x._array))
+    memory = owner(x._array)
+    key = "memory", id(memory)
     storage, place = parts_of(x)
     if key not in memo:
         memo[key] = copy.deepcopy(storage, memo)
+        keep_alive(memory, memo)
     return of_parts(memo[key], *place)

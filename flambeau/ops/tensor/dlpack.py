@@ -35,13 +35,16 @@ _BY_CODE = {item.dlpack: item for item in DTYPES.values() if item.is_extension}
 # Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
 _CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+_MAJOR = 1
+"""The version of DLPack whose layout that is; within it nothing moves."""
 
 
-def _code_of(capsule: Any) -> Any:
-    """The byte of a capsule that holds its elements' type.
+def _code_of(capsule: Any) -> tuple[Any, bool]:
+    """The byte of a capsule that holds its elements' type; and has the capsule a version?
 
     Raises:
         RuntimeError: It is no DLPack capsule, or was used up.
+        BufferError: It is of another major version.
     """
     valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
     valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
@@ -49,7 +52,14 @@ def _code_of(capsule: Any) -> Any:
     for name, offset in _CODE_AT.items():
         if valid(capsule, name):
             start: Any = pointer(capsule, name)
-            return ctypes.c_uint8.from_address(start + offset)
+            versioned = name != b"dltensor"
+            major = ctypes.c_uint32.from_address(start).value if versioned else _MAJOR
+            if major != _MAJOR:
+                raise BufferError(
+                    f"the capsule is of DLPack {major}, and version {_MAJOR} was expected: ask its producer "
+                    f"for __dlpack__(max_version=({_MAJOR}, 0))"
+                )
+            return ctypes.c_uint8.from_address(start + offset), versioned
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
         "once, so you might have already constructed a tensor from it once."
@@ -70,16 +80,29 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
                 f"cannot move tensor from {x.device} to {dl_device} without copying: copy=False"
             )
         x, copy = x.to(_device(dl_device)), None  # type: ignore[attr-defined]
-    array, dtype = x._array, x._kind.dtype
-    options = {"stream": stream, "max_version": max_version}
+    array, own = x._array, x._kind.dtype
     if copy:
         array = array.copy(order="K")
-    capsule = (array.view(f"u{array.itemsize}") if dtype.is_extension else array).__dlpack__(
-        **options
-    )
-    if dtype.is_extension:
-        _code_of(capsule).value = dtype.dlpack
+    if own.is_extension:
+        array = array.view(f"u{array.itemsize}")
+    capsule = _exported(array, stream, max_version)
+    if own.is_extension:
+        code, _versioned = _code_of(capsule)
+        if code.value != UINT:
+            raise BufferError(
+                f"the capsule of a {own} tensor is not of unsigned integers as expected"
+            )
+        code.value = own.dlpack
     return capsule
+
+
+def _exported(array: Any, stream: Any, max_version: Any) -> Any:
+    if max_version is not None:
+        try:
+            return array.__dlpack__(stream=stream, max_version=max_version)
+        except TypeError:  # NumPy 2.0 knows no versions; who asks for one takes the first one too
+            pass
+    return array.__dlpack__(stream=stream)
 
 
 def _device(dl_device: tuple[Any, int]) -> Any:
@@ -92,10 +115,15 @@ def _device(dl_device: tuple[Any, int]) -> Any:
 
 
 class _Producer:
-    """A capsule, or an object that gives one, as NumPy wants it: without extension types."""
+    """A capsule, or an object that gives one, as NumPy wants it: without extension types.
+
+    Attributes:
+        extension: The type of the capsule's elements, if NumPy lacks it.
+        writable: Is it of the protocol's first version? It cannot forbid writing, but NumPy takes it so.
+    """
 
     def __init__(self, source: Any):
-        self.source = source
+        self.source, self.writable = source, False
         self.extension: dtype | None = None
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -111,7 +139,8 @@ class _Producer:
                 capsule = self.source.__dlpack__(**options)
             except TypeError:  # a producer of the protocol's first version
                 capsule = self.source.__dlpack__()
-        code = _code_of(capsule)
+        code, versioned = _code_of(capsule)
+        self.writable = not versioned
         self.extension = _BY_CODE.get(code.value)
         if self.extension is not None:
             code.value = UINT
@@ -154,7 +183,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     if copy:
         array = array.copy()
     found = BY_NUMPY[array.dtype] if place is not CPU else numpy_dtype(array.dtype)
-    result = wrap(foreign(array) if place is CPU else array, kind_of(found, place))
+    result = wrap(
+        foreign(array, producer.writable) if place is CPU else array, kind_of(found, place)
+    )
     if device is not None and resolve(device) is not place:
         if copy is False:
             raise ValueError(f"cannot move tensor from {place} to {device} without copying")

@@ -9,7 +9,7 @@ from ...core import layout
 from ...core.dtype import dtype as DType
 from ...core.dtype import legacy_name, parse_legacy_name
 from ...core.memory import at, owner
-from ...core.tensor import Tensor, become, wrap
+from ...core.tensor import Tensor, become, register, wrap
 from ...dispatch.registry import method
 from ..view.shape import alias_
 from .copying import parts_of
@@ -54,7 +54,13 @@ def bare(x: Tensor) -> Tensor:
     """A new plain handle on a tensor's memory, without its history."""
     result = wrap(x._array, x._kind)
     result._cell, result._base = x._cell, _bare_root(x)
+    _register(result)
     return result
+
+
+def _register(x: Tensor) -> None:
+    if x._base is not None:
+        register(x, x._cell)
 
 
 def _bare_root(x: Tensor) -> Tensor | None:
@@ -69,6 +75,7 @@ def _get_data(self: Tensor) -> Tensor:
     """The same memory without history; assigning takes another tensor's memory."""
     result = wrap(self._array, self._kind)
     result._base = _bare_root(self)
+    _register(result)
     return result
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ... import kernels
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
-from ...core.tensor import Tensor, element_strides, wrap
+from ...core.tensor import Tensor, element_strides, register, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
@@ -172,6 +172,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     memory = wrap(whole, self._kind)
     self._array, self._cell = whole[offset:].reshape(shape), memory._cell
     self._base = memory if offset else None
+    register(self, self._cell)
     return self
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import kernels
+from ...core import tensor as handle
 from ...core.dtype import dtype as DType
 from ...core.kind import kind_of
-from ...core.tensor import Tensor, element_strides, wrap, wrap_dim, wrap_view
+from ...core.tensor import Tensor, element_strides, wrap, wrap_dim
 from ...dispatch.formula.rowwise import wrap_dims
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
@@ -105,7 +106,11 @@ def view(self: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Tens
         if result.shape == shape or _plain(shape):
             base = result.base  # of a view: the array, or the array's own base
             if base is array or (base is not None and base is array.base):
-                return wrap_view(result, self) if self._node is None else view_(self, result.shape)
+                return (
+                    handle.wrap_view(result, self)
+                    if self._node is None
+                    else view_(self, result.shape)
+                )
     except (ValueError, TypeError):
         pass  # a dtype, or an error: said below in PyTorch's words
     if dtype is None and len(shape) == 1 and isinstance(shape[0], DType):
@@ -142,7 +147,7 @@ def view_dtype(x: Tensor, dtype: Any) -> Tensor:
         made = strided_view(
             flat.view(dtype.numpy), shape, (*array.strides[:-1], dtype.numpy.itemsize)
         )
-    result = wrap_view(made, x)
+    result = handle.wrap_view(made, x)
     result._kind = kind_of(dtype, x.device)
     return result
 
@@ -204,7 +209,9 @@ def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
     except (ValueError, TypeError):
         result = array.reshape(infer(sizes_of(shape, "reshape()"), array.size))
     if self._node is None:
-        return wrap_view(result, self) if is_shared(result, array) else wrap(result, self._kind)
+        return (
+            handle.wrap_view(result, self) if is_shared(result, array) else wrap(result, self._kind)
+        )
     return (view_ if is_shared(result, array) else reshaped)(self, result.shape)
 
 
@@ -223,7 +230,7 @@ def _reshape_large(x: Tensor, shape: tuple[int, ...]) -> Tensor:
         view = view if is_shared(view, array) else None
     if view is None:
         return reshaped(x, shape)
-    return view_(x, shape) if x._node is not None else wrap_view(view, x)
+    return view_(x, shape) if x._node is not None else handle.wrap_view(view, x)
 
 
 @method()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from flambeau.core.random import draws, draws_integer
+from flambeau.core.random import generator as words
 from flambeau.core.random.generator import STATE_SIZE, Generator, default_generator
 
 RECORDED = json.loads((Path(__file__).parents[2] / "data" / "generator.json").read_text())
@@ -310,3 +311,19 @@ def test_weights_that_cannot_be_drawn_from(weights: Any, args: Any, message: str
 def test_integers_that_a_float_cannot_tell_apart_warn() -> None:
     with pytest.warns(UserWarning, match="to - 1 is out of bounds"):
         draws_integer.random_(empty("f2"), 0, 4096)
+
+
+def test_where_the_state_does_not_begin_with_the_key(monkeypatch):
+    """NumPy makes the words then, whatever lies at the address."""
+    expected = np.random.RandomState(5).randint(0, 1 << 32, 3000, np.uint32)
+
+    def elsewhere(bits):
+        return np.zeros(words.BLOCK, np.uint32)
+
+    monkeypatch.setattr(words, "_key_in_place", elsewhere)
+    words._key_comes_first.cache_clear()
+    try:
+        assert not words._key_comes_first()
+        assert Generator().manual_seed(5).take(3000).tolist() == expected.tolist()
+    finally:
+        words._key_comes_first.cache_clear()

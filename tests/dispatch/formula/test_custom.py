@@ -104,6 +104,12 @@ def test_values() -> None:
 def test_integers_bools_and_complex_numbers_are_operands_too() -> None:
     np.testing.assert_allclose(bump(torch.tensor([2])).numpy(), [math.exp(-4)], rtol=1e-6)
     np.testing.assert_allclose(bump(torch.tensor([True])).numpy(), [math.exp(-1)], rtol=1e-6)
+    for whole in (
+        torch.tensor([2]),
+        torch.tensor([True]),
+    ):  # what integers cannot hold is no integer
+        found = bump(whole)
+        assert (found.dtype, found.numpy().dtype) == (torch.float32, np.float32)
 
     @pointwise
     def energy(z):

@@ -122,3 +122,35 @@ def test_classes_out_of_bounds_and_ignored():
     for wrong in (3, -1):
         with pytest.raises(IndexError, match=f"Target {wrong} is out of bounds"):
             F.cross_entropy(scores, torch.tensor([0, wrong]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [torch.sqrt, lambda x: torch.true_divide(x, x), lambda x: torch.xlogy(x, x), lambda x: x / 2],
+)
+def test_integers_follow_the_default_dtype(call):
+    """What was traced for one default is not used for the next."""
+    x = torch.tensor([1, 4, 9])
+    assert grown(lambda: call(x)).dtype is torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert grown(lambda: call(x)).dtype is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert grown(lambda: call(x)).dtype is torch.float32
+
+
+def test_a_promotion_is_worked_out_for_what_decides_it():
+    """The dtype, whether a tensor has dimensions, and a number's class; not the numbers themselves."""
+    whole, real = torch.tensor([1, 2]), torch.tensor([0.5, 0.25], dtype=torch.float64)
+    for _ in range(2):
+        assert (whole * real).dtype is torch.float64
+        assert (whole * real[0]).dtype is torch.float64
+        assert (torch.ones(2) * real[0]).dtype is torch.float32
+        assert (torch.ones(2) * real).dtype is torch.float64
+        assert torch.maximum(whole, whole[:1]).dtype is torch.int64
+        assert (whole * 2).tolist() == [2, 4]
+        assert (whole * 3).tolist() == [3, 6]
+        assert (whole * 0.5).tolist() == [0.5, 1.0]
+        assert (whole * True).dtype is torch.int64
+        assert (whole * 1j).dtype is torch.complex64

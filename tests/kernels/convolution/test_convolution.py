@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
+from flambeau.kernels.convolution.window import Window
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 SEEDS = np.random.SeedSequence(20262).generate_state(40)
@@ -20,7 +21,7 @@ class Case:
         self.dtype = dtype
         n = int(rng.integers(1, 4))
         draw = lambda low, high: tuple(int(v) for v in rng.integers(low, high, n))  # noqa: E731
-        self.window = draw(1, 4), draw(1, 4), draw(1, 3), draw(0, 3), draw(0, 3)
+        self.window = Window(draw(1, 4), draw(1, 4), draw(1, 3), draw(0, 3), draw(0, 3))
         size, _, dilation, before, after = self.window
         reach = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
         spare = rng.integers(0, (45, 14, 6)[n - 1], n)
@@ -118,11 +119,14 @@ def assert_maps(case):
     bias = case.draw(case.y_shape[1:2])
     across = bias.reshape(-1, *(1,) * len(case.sizes))
     memory, y = enclosed(np.full(case.y_shape, np.nan, dtype), 7)
-    convolution.convolved(x, w, bias, case.window, case.groups, y)
+    found = convolution.forward_plan(np.dtype(dtype), x.shape, w.shape, case.window, case.groups)
+    found.run(x, w, bias, y)
     assert_near(y, case.forward(x, w) + across)
     assert_zone(memory)
     memory, back = enclosed(np.full(case.x_shape, np.nan, dtype), 7)
-    convolution.returned(g, w, None, case.window, case.groups, back)
+    facts = case.window, case.groups, case.sizes
+    found = convolution.transposed_plan(np.dtype(dtype), g.shape, w.shape, *facts)
+    found.run(g, w, None, back)
     assert_near(back, case.transposed(g, w))
     assert_zone(memory)
     found = convolution.weight(g, x, case.window, case.groups, case.w_shape)
@@ -138,7 +142,7 @@ class Wide(Case):
         size, dilation = int(rng.choice([3, 3, 3, 1, 2, 5])), int(rng.choice([1] * 5 + [2]))
         stride = int(rng.choice([1, 1, 1, 1, 2, 3]))
         pads = tuple(tuple(int(v) for v in rng.integers(0, 4, 2)) for _ in range(2))
-        self.window = ((size,) * 2, (stride,) * 2, (dilation,) * 2, *pads)
+        self.window = Window((size,) * 2, (stride,) * 2, (dilation,) * 2, *pads)
         reach = dilation * (size - 1) + 1
         self.sizes = tuple(int(max(reach, v)) for v in (rng.integers(1, 20), rng.integers(14, 45)))
         self.groups = int(rng.choice([1, 1, 2]))
@@ -166,32 +170,34 @@ def test_windows_over_many_channels(seed):
 
 def test_the_wide_cases_meet_each_kernel():
     from flambeau.kernels.convolution import convolution
-    from flambeau.kernels.convolution.plan import Across, Along, Plane
+    from flambeau.kernels.convolution.plan import ByChannel, ByPixel, Depthwise
 
     cases = [Wide(seed) for seed in range(60)]
     assert sum(case.taken() for case in cases) >= 5
     found = {
-        type(convolution._forward_plan("float", c.x_shape, c.w_shape[0], c.window, c.groups))
+        type(convolution.forward_plan(F4, c.x_shape, c.w_shape, c.window, c.groups).passes[0])
         for c in [*cases, *(Case(seed, np.float32) for seed in SEEDS)]
     }
-    assert found == {Across, Along, Plane}
+    assert found == {ByChannel, ByPixel, Depthwise}
 
 
 def test_patches_are_as_accurate_as_sums_over_the_window():
     """Half of the products' rounding errors, more or less: not of another order."""
-    from flambeau.kernels.convolution import convolution, winograd
+    from flambeau.kernels.convolution import convolution
 
     rng = np.random.default_rng(4)
     x, w = rng.standard_normal((2, 64, 28, 28), "f4"), rng.standard_normal((64, 64, 3, 3), "f4")
     g = rng.standard_normal(x.shape, "f4")
     found, plain = np.empty_like(x), np.empty_like(x)
-    assert winograd.convolved(x, w, None, (1, 1), 1, found)
-    convolution._forward_plan("float", x.shape, 64, WINDOW, 1).run(x, w, None, plain, False)
+    made = convolution.forward_plan(F4, x.shape, w.shape, WINDOW, 1)
+    assert made.patches.run(x, w, None, found)
+    made.passes[0].run(x, w, None, plain)
     right = convolution.forward(x.astype("f8"), w.astype("f8"), None, WINDOW, 1)
     error = lambda a: np.sqrt(np.mean((a - right) ** 2))  # noqa: E731
     assert error(found) <= 2 * error(plain)
     found_w = np.empty_like(w)
-    assert winograd.weight(g, x, (1, 1), 1, found_w)
+    made = convolution.weight_plan(F4, g.shape, x.shape, WINDOW, 1, w.shape)
+    assert made.patches.run(g, x, found_w)
     right = convolution.weight(g.astype("f8"), x.astype("f8"), WINDOW, 1, w.shape)
     assert np.sqrt(np.mean((found_w - right) ** 2)) <= 1e-6 * np.abs(right).max()
 
@@ -242,7 +248,8 @@ def test_arrays_that_lie_otherwise():
     assert (found == expected).all()
 
 
-WINDOW = ((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+WINDOW = Window((3, 3), (1, 1), (1, 1), (1, 1), (1, 1))
+F4 = np.dtype(np.float32)
 
 
 def test_infinity_stays_where_it_is_seen():

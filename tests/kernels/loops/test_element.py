@@ -7,6 +7,7 @@ import pytest
 import flambeau as torch
 from flambeau import kernels
 from flambeau.formula import primitive as p
+from flambeau.formula.declaration import PRIMITIVES
 from flambeau.formula.expression import Domain, symbol
 from flambeau.formula.program import Program
 from flambeau.kernels.runtime.process import machine
@@ -125,7 +126,7 @@ def test_small_integers_wrap_as_numpys(dtype, name: str) -> None:
     some = {ends.min, ends.min + 1, 0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 100, ends.max - 1, ends.max}
     some |= {-1, -2, -7} if ends.min else set()
     x, y = (v.ravel().copy() for v in np.meshgrid(*[np.array(sorted(some), dtype)] * 2))
-    primitive = p.PRIMITIVES[name]
+    primitive = PRIMITIVES[name]
     run = build(primitive, [dtype, dtype], dtype, dtype, Domain.INT)
     with np.errstate(all="ignore"):
         want = getattr(np, name)(x, y)
@@ -152,7 +153,7 @@ def test_small_integers_compare_and_sum_by_their_values(dtype) -> None:
 def test_unary_of_small_integers(dtype) -> None:
     x = np.arange(-128, 128).astype(dtype)
     for name in ("negative", "absolute", "square", "sign"):
-        run = build(p.PRIMITIVES[name], [dtype], dtype, dtype, Domain.INT)
+        run = build(PRIMITIVES[name], [dtype], dtype, dtype, Domain.INT)
         np.testing.assert_array_equal(run(x), getattr(np, name)(x))
 
 

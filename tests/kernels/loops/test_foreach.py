@@ -183,4 +183,4 @@ def test_its_recipe_tells_what_it_touches():
     given = (*xs, *ys, *gs, 0.5)
     assert recipe.written(given) == 4
     assert recipe.extent(given) == (1, 24)
-    assert "@many" in recipe.text()
+    assert "@foreach" in recipe.text()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import processor
+from flambeau.kernels.llvm import processor
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -165,7 +165,7 @@ def test_what_is_private_on_windows(tmp_path, monkeypatch):
 def test_a_named_processor_has_what_it_and_the_host_have():
     import llvmlite.binding as llvm
 
-    from flambeau.kernels.runtime import target
+    from flambeau.kernels.llvm import target
 
     host = llvm.get_host_cpu_features()
     there = {name for name, has in host.items() if has}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import flambeau as torch
+from flambeau.ops.linalg import lapack
 
 L = torch.linalg
 EYE, ZERO = torch.eye(3), torch.zeros(3, 3)
@@ -168,3 +170,15 @@ def test_a_loss_of_a_phase_is_ill_defined() -> None:
     a = torch.tensor([[2.0, 1j], [-1j, 3.0]], requires_grad=True)
     with pytest.raises(RuntimeError, match="specified up to multiplication"):
         L.eigh(a).eigenvectors.imag.sum().backward()
+
+
+def test_a_numpy_without_the_functions_looked_for_gives_nan_too():
+    """For a matrix of nan, as NumPy 2.0's public svd raises LinAlgError; the others of a batch are computed."""
+    svd = lapack._function("of no NumPy", lambda a: tuple(np.linalg.svd(a, False)), 3)
+    batch = np.stack([np.eye(3, 2), np.full((3, 2), np.nan)])
+    u, s, vh = svd(batch)
+    assert (u.shape, s.shape, vh.shape) == ((2, 3, 2), (2, 2), (2, 2, 2))
+    assert s[0].tolist() == [1.0, 1.0]
+    assert all(np.isnan(x[1]).all() for x in (u, s, vh))
+    inv = lapack._function("of no NumPy", np.linalg.inv)
+    assert np.isnan(inv(np.zeros((2, 2)))).all()

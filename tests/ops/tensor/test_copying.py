@@ -157,3 +157,37 @@ def test_data_holds_no_history():
     del view
     assert data.storage_offset() == 1
     assert alive() is None
+
+
+def every_kind_of_copy():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    parameter.grad = torch.ones(3)
+    base = torch.ones(4)
+    tagged = torch.ones(2).as_subclass(Tagged)
+    return [torch.nn.Linear(2, 2), parameter, base[1:], base, tagged, base.untyped_storage()]
+
+
+def test_what_the_memo_knows_by_its_id_lives_as_long_as_the_memo():
+    """Or another object gets the id, and with it a copy that is not its own."""
+    for item in every_kind_of_copy():
+        memo = {}
+        copy.deepcopy(item, memo)
+        numbers = {key[1] if isinstance(key, tuple) else key for key in memo}
+        assert numbers - {id(memo)} <= {id(kept) for kept in memo[id(memo)]}
+
+
+def test_temporaries_at_one_address_are_copied_apart(monkeypatch):
+    """As happens by chance, made to happen: all that is detached while copying has one id."""
+    addresses = []
+    layer = torch.nn.ParameterList([torch.full((3,), float(i)) for i in range(50)])
+    detach = torch.Tensor.detach
+
+    def noted(self):
+        found = detach(self)
+        addresses.append(id(found))
+        return found
+
+    monkeypatch.setattr(torch.Tensor, "detach", noted)
+    made = copy.deepcopy(layer)
+    assert len(set(addresses)) == len(addresses) == 50
+    assert [p[0].item() for p in made] == [float(i) for i in range(50)]

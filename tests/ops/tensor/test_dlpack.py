@@ -1,5 +1,7 @@
 """DLPack, with NumPy and with itself."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -12,13 +14,19 @@ def t():
     return torch.tensor([1.0, 2.0, 3.0])
 
 
+NUMPY = tuple(int(part) for part in np.__version__.split(".")[:2])
+
+
 def test_to_numpy(t):
     array = np.from_dlpack(t)
-    array[0] = 5
-    assert t[0].item() == 5.0
+    t[0] = 5
+    assert array[0] == 5.0
+    if NUMPY >= (2, 2):  # before, NumPy lets nobody write to what it got
+        array[0] = 6
+        assert t[0].item() == 6.0
+        assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
     assert np.from_dlpack(torch.arange(6).reshape(2, 3).t()).strides == (8, 24)
     assert np.from_dlpack(torch.tensor([True, False])).tolist() == [True, False]
-    assert np.from_dlpack(t, copy=True).ctypes.data != t.data_ptr()
 
 
 def test_from_numpy(t):
@@ -29,10 +37,19 @@ def test_from_numpy(t):
     assert torch.from_dlpack(a[2:]).storage_offset() == 0
     assert torch.from_dlpack(a, copy=True).data_ptr() != a.ctypes.data
     assert torch.from_dlpack(np.array(1.0)).shape == ()
-    a.flags.writeable = False
-    assert torch.from_dlpack(a).tolist() == [0.0, 1.0, 2.0, 3.0]
+    if NUMPY >= (2, 1):  # before, NumPy exports nothing that is read-only
+        a.flags.writeable = False
+        assert torch.from_dlpack(a).tolist() == [0.0, 1.0, 2.0, 3.0]
+        with pytest.raises(RuntimeError, match="read-only"):
+            torch.from_dlpack(a).zero_()
     with pytest.raises(BufferError):
         torch.from_dlpack(np.array(["a"]))
+
+
+def test_what_was_exported_can_be_written_to(t):
+    for source in (torch.utils.dlpack.to_dlpack(t), t, t.__dlpack__(max_version=(1, 0))):
+        torch.from_dlpack(source).add_(1)
+    assert t.tolist() == [4.0, 5.0, 6.0]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "complex64"])
@@ -55,7 +72,7 @@ def test_bfloat16_is_declared_as_such():
         def __dlpack_device__(self):
             return 1, 0
 
-    with pytest.raises(RuntimeError, match="Unsupported dtype"):  # so NumPy does not take it
+    with pytest.raises((RuntimeError, BufferError), match="Unsupported dtype"):  # NumPy refuses it
         np.from_dlpack(Producer())
     assert torch.from_dlpack(Producer()).tolist() == [1.0, 1.0]
 
@@ -86,3 +103,16 @@ def test_memory_outlives_its_first_holder():
     x = torch.from_dlpack(np.arange(1000.0))
     y = np.from_dlpack(torch.arange(1000.0))
     assert x.sum().item() == y.sum() == 499500.0
+
+
+def test_capsules_of_another_version(t):
+    capsule = t.__dlpack__(max_version=(1, 0))
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.argtypes, pointer.restype = (ctypes.py_object, ctypes.c_char_p), ctypes.c_void_p
+    major = ctypes.c_uint32.from_address(pointer(capsule, b"dltensor_versioned"))
+    assert major.value == 1
+    major.value = 2
+    with pytest.raises(BufferError, match="the capsule is of DLPack 2, and version 1 was expected"):
+        torch.from_dlpack(capsule)
+    major.value = 1
+    assert torch.from_dlpack(capsule).tolist() == [1.0, 2.0, 3.0]

@@ -1,4 +1,4 @@
-"""Writing LLVM's intermediate language: values with Python's operators, one emitted line each.
+"""Values of LLVM's language, with Python's operators: each emits an instruction.
 
 A `Value` is a vector of lanes (all vectors of a kernel have the same number of lanes) or a scalar. Operators
 choose the float or integer instruction by the element type; Python numbers become constants.
@@ -6,183 +6,15 @@ choose the float or integer instruction by the element type; Python numbers beco
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from . import fused
+from .types import FLOATS, conversion, element_of
 
-FLOATS = frozenset(("half", "float", "double"))
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "float": 32, "double": 64}
-
-
-class Code:
-    """The lines of one function, and the declarations that they need.
-
-    Attributes:
-        lanes: How many elements a vector has.
-    """
-
-    def __init__(self, lanes: int, declarations: set[str] | None = None):
-        self.lanes = lanes
-        self.lines: list[str] = []
-        self.head: list[str] = []  # stack places belong to the function's first block
-        self.count = 0
-        self.declarations: set[str] = set() if declarations is None else declarations
-
-    # ------------------------------------------------------------------------ types and names
-
-    def vector(self, element: str) -> str:
-        """The type of a vector of such elements."""
-        return f"<{self.lanes} x {element}>"
-
-    def name(self, stem: str = "v") -> str:
-        self.count += 1
-        return f"{stem}{self.count}"
-
-    def line(self, text: str) -> None:
-        self.lines.append(f"  {text}")
-
-    def emit(self, text: str, type: str) -> Value:
-        """An instruction that gives a value of type `type`."""
-        name = "%" + self.name()
-        self.lines.append(f"  {name} = {text}")
-        return Value(self, name, type)
-
-    def declare(self, result: str, name: str, *arguments: str) -> str:
-        self.declarations.add(f"declare {result} @{name}({', '.join(arguments)})")
-        return name
-
-    # ------------------------------------------------------------------------------ constants
-
-    def constant(self, value: float, type: str) -> Value:
-        """A number as a value of this type; in each lane, if that is a vector."""
-        element = element_of(type)
-        word = literal(value, element)
-        if type.startswith("<"):
-            word = f"<{', '.join([f'{element} {word}'] * self.lanes)}>"
-        return Value(self, word, type)
-
-    def iota(self, element: str = "i64") -> Value:
-        """0, 1, 2, ... in the lanes."""
-        items = ", ".join(f"{element} {i}" for i in range(self.lanes))
-        return Value(self, f"<{items}>", self.vector(element))
-
-    def splat(self, x: Value) -> Value:
-        """A scalar in every lane."""
-        type = self.vector(x.type)
-        first = self.emit(f"insertelement {type} poison, {x.type} {x.name}, i64 0", type)
-        zeros = ", ".join(["i32 0"] * self.lanes)
-        return self.emit(
-            f"shufflevector {type} {first.name}, {type} poison, <{self.lanes} x i32> <{zeros}>",
-            type,
-        )
-
-    # --------------------------------------------------------------------- memory and control
-
-    def at(self, pointer: Value, element: str, index: Value) -> Value:
-        return self.emit(
-            f"getelementptr inbounds {element}, ptr {pointer.name}, i64 {index.name}", "ptr"
-        )
-
-    def load(self, pointer: Value, type: str) -> Value:
-        element = element_of(type)
-        return self.emit(
-            f"load {type}, ptr {pointer.name}, align {max(1, BITS.get(element, 64) // 8)}", type
-        )
-
-    def store(self, value: Value, pointer: Value) -> None:
-        align = max(1, BITS.get(element_of(value.type), 64) // 8)
-        self.line(f"store {value.type} {value.name}, ptr {pointer.name}, align {align}")
-
-    def masked_load(self, pointer: Value, type: str, mask: Value) -> Value:
-        suffix = mangled(type)
-        element = element_of(type)
-        align = BITS[element] // 8
-        name = self.declare(
-            type, f"llvm.masked.load.{suffix}.p0", "ptr", "i32", self.vector("i1"), type
-        )
-        return self.emit(
-            f"call {type} @{name}(ptr {pointer.name}, i32 {align}, {mask.type} {mask.name}, "
-            f"{type} zeroinitializer)",
-            type,
-        )
-
-    def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
-        type = value.type
-        align = BITS[element_of(type)] // 8
-        name = self.declare(
-            "void", f"llvm.masked.store.{mangled(type)}.p0", type, "ptr", "i32", self.vector("i1")
-        )
-        self.line(
-            f"call void @{name}({type} {value.name}, ptr {pointer.name}, i32 {align}, "
-            f"{mask.type} {mask.name})"
-        )
-
-    def slot(self, type: str, value: Value | None = None) -> Value:
-        """A place on the stack (LLVM makes a register of it)."""
-        place = Value(self, "%" + self.name("s"), "ptr")
-        self.head.append(f"  {place.name} = alloca {type}, align 64")
-        if value is not None:
-            self.store(value, place)
-        return place
-
-    def label(self, name: str) -> None:
-        self.lines.append(f"{name}:")
-
-    def jump(self, target: str) -> None:
-        self.line(f"br label %{target}")
-
-    def branch(self, condition: Value, yes: str, no: str) -> None:
-        self.line(f"br i1 {condition.name}, label %{yes}, label %{no}")
-
-    @contextmanager
-    def loop(self, start: Value, stop: Value, step: int = 1) -> Iterator[Value]:
-        """``for i in range(start, stop, step)``."""
-        head, body, done = self.name("head"), self.name("body"), self.name("done")
-        place = self.slot("i64", start)
-        self.jump(head)
-        self.label(head)
-        i = self.load(place, "i64")
-        self.branch(i < stop, body, done)
-        self.label(body)
-        yield i
-        self.store(i + step, place)
-        self.jump(head)
-        self.label(done)
-
-    @contextmanager
-    def when(self, condition: Value) -> Iterator[None]:
-        """``if condition:``."""
-        yes, done = self.name("then"), self.name("end")
-        self.branch(condition, yes, done)
-        self.label(yes)
-        yield
-        self.jump(done)
-        self.label(done)
-
-    # ------------------------------------------------------------------------------ functions
-
-    def function(self, signature: str, result: str = "void", attributes: str = "") -> str:
-        """The text of the function whose lines these are."""
-        body = "\n".join(["entry:", *self.head, *self.lines])
-        return f"define {result} {signature} {attributes} {{\n{body}\n}}\n"
-
-    def call(self, pointer: Value, result: str, *args: Value) -> Value:
-        """Call a function by its address."""
-        listed = ", ".join(f"{a.type} {a.name}" for a in args)
-        if result == "void":
-            self.line(f"call void {pointer.name}({listed})")
-            return pointer
-        return self.emit(f"call {result} {pointer.name}({listed})", result)
-
-    def intrinsic(self, name: str, *args: Value) -> Value:
-        type = args[0].type
-        full = self.declare(type, f"llvm.{name}.{mangled(type)}", *(a.type for a in args))
-        listed = ", ".join(f"{a.type} {a.name}" for a in args)
-        return self.emit(f"call {type} @{full}({listed})", type)
+if TYPE_CHECKING:
+    from .code import Code
 
 
 class Value:
@@ -288,12 +120,27 @@ class Value:
     def equals_pointer(self, other: Value) -> Value:
         return self.code.emit(f"icmp eq ptr {self.name}, {other.name}", "i1")
 
+    def is_null(self) -> Value:
+        return self.equals_pointer(self.code.null)
+
     def is_nan(self) -> Value:
         return self.compare("ne", "uno", self)
 
     def below(self, other: object) -> Value:
         """Is it less, both read as unsigned integers?"""
         return self.compare("ult", "olt", other)
+
+    def at_most(self, other: object) -> Value:
+        """Is it no more, both read as unsigned integers?"""
+        return self.compare("ule", "ole", other)
+
+    def above(self, other: object) -> Value:
+        """Is it more, both read as unsigned integers?"""
+        return self.compare("ugt", "ogt", other)
+
+    def at_least(self, other: object) -> Value:
+        """Is it no less, both read as unsigned integers?"""
+        return self.compare("uge", "oge", other)
 
     def down(self, by: object) -> Value:
         """The bits moved down, zeros from above."""
@@ -355,6 +202,34 @@ class Value:
         word = conversion(own, element)
         return self.code.emit(f"{word} {self.type} {self.name} to {type}", type)
 
+    def address(self) -> Value:
+        """A pointer's address, as an integer."""
+        return self.code.emit(f"ptrtoint ptr {self.name} to i64", "i64")
+
+    def as_pointer(self) -> Value:
+        """The pointer with this address."""
+        return self.code.emit(f"inttoptr {self.type} {self.name} to ptr", "ptr")
+
+    def word(self, index: int | Value) -> Value:
+        """The place of one of the words of 64 bits that the pointer leads to."""
+        return self.code.at(self, "i64", self.code.integer(index))
+
+    def byte(self, offset: int | Value) -> Value:
+        """The place so many bytes behind the pointer's."""
+        return self.code.at(self, "i8", self.code.integer(offset))
+
+    def part(self, i: int) -> Value:
+        """A field of a structure."""
+        type = self.type.strip("{} ").split(", ")[i]
+        return self.code.emit(f"extractvalue {self.type} {self.name}, {i}", type)
+
+    def select(self, x: Value, y: object) -> Value:
+        """Lane by lane, x where this condition holds and y elsewhere."""
+        y = x.like(y)
+        return x.code.emit(
+            f"select {self.type} {self.name}, {x.type} {x.name}, {x.type} {y.name}", x.type
+        )
+
     def lane(self, i: int = 0) -> Value:
         return self.code.emit(f"extractelement {self.type} {self.name}, i64 {i}", self.element)
 
@@ -370,10 +245,7 @@ class Value:
 
 def choose(condition: Value, x: Value, y: object) -> Value:
     """Lane by lane, x where the condition holds and y elsewhere."""
-    y = x.like(y)
-    return x.code.emit(
-        f"select {condition.type} {condition.name}, {x.type} {x.name}, {x.type} {y.name}", x.type
-    )
+    return condition.select(x, y)
 
 
 def any_lane(condition: Value) -> Value:
@@ -381,44 +253,6 @@ def any_lane(condition: Value) -> Value:
     word = f"i{condition.code.lanes}"
     bits = condition.code.emit(f"bitcast {condition.type} {condition.name} to {word}", word)
     return condition.code.emit(f"icmp ne {word} {bits.name}, 0", "i1")
-
-
-def element_of(type: str) -> str:
-    return type[type.index(" x ") + 3 : -1] if type.startswith("<") else type
-
-
-def conversion(own: str, element: str) -> str:
-    if own in FLOATS:
-        if element in FLOATS:
-            return "fpext" if BITS[element] > BITS[own] else "fptrunc"
-        return "fptosi"
-    if element in FLOATS:
-        return "uitofp" if own == "i1" else "sitofp"
-    if own == "i1":
-        return "zext"
-    return "sext" if BITS[element] > BITS[own] else "trunc"
-
-
-def mangled(type: str) -> str:
-    """LLVM's name for a type within an intrinsic's name."""
-    short = {"float": "f32", "double": "f64"}
-    element = element_of(type)
-    item = short.get(element, element)
-    return f"v{type[1 : type.index(' ')]}{item}" if type.startswith("<") else item
-
-
-def literal(value: float, element: str) -> str:
-    """A number as LLVM writes it: floats by their bits."""
-    if element not in FLOATS:
-        if element == "i1":
-            return "true" if value else "false"
-        return str(int(value))
-    if element == "float":
-        try:
-            value = struct.unpack("f", struct.pack("f", value))[0]
-        except OverflowError:
-            value = math.copysign(math.inf, value)
-    return f"0x{struct.unpack('Q', struct.pack('d', float(value)))[0]:016X}"
 
 
 def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
@@ -458,3 +292,11 @@ def quotient(x: Value, y: object) -> Value:
 def remainder(x: Value, y: object) -> Value:
     """x modulo y, for integers x >= 0 and y > 0."""
     return x.code.emit(f"urem {x.type} {x.name}, {x.like(y).name}", x.type)
+
+
+def multiply_checked(x: Value, y: Value) -> tuple[Value, Value]:
+    """The product of two unsigned integers, and whether it lost its upper bits."""
+    type = f"{{ {x.type}, i1 }}"
+    name = x.code.declare(type, f"llvm.umul.with.overflow.{x.type}", x.type, y.type)
+    pair = x.code.emit(f"call {type} @{name}({x.type} {x.name}, {y.type} {y.name})", type)
+    return pair.part(0), pair.part(1)

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -14,6 +15,7 @@ import llvmlite.binding as llvm
 from .processor import is_x86, kind
 
 
+@cache
 def chosen() -> tuple[str, Any]:
     """LLVM's name of the processor to compile for, and its features.
 
@@ -31,7 +33,7 @@ def chosen() -> tuple[str, Any]:
         close = difflib.get_close_matches(name, known, 3) or sorted(known)[:3]
         raise ValueError(
             f"FLAMBEAU_CPU={name} is no processor that LLVM knows for {kind()}; similar names are {', '.join(close)}. "
-            "'python -c \"from flambeau.kernels.runtime import target; print(*sorted(target.names()))\"' lists all; "
+            "'python -c \"from flambeau.kernels.llvm import target; print(*sorted(target.names()))\"' lists all; "
             f"unset the variable to compile for this processor, {llvm.get_host_cpu_name()}"
         )
     found = common(name, host)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .runtime.process import machine
+from . import processor
 
 if TYPE_CHECKING:
-    from .llvm import Value
+    from .value import Value
 
 
 def is_native() -> bool:
     """Has the processor that kernels are made for such an instruction?"""
-    return machine().has_fused_step
+    if processor.is_arm():
+        return True
+    from . import target  # it loads LLVM, for which the first kernel waits
+
+    features = target.chosen()[1]
+    return bool(features.get("fma") or features.get("fma4"))
 
 
 def step(a: Value, b: Value, c: Value) -> Value:
@@ -28,15 +33,13 @@ def step(a: Value, b: Value, c: Value) -> Value:
 
 def _in_two_parts(a: Value, b: Value, c: Value) -> Value:
     """The product and the sum with what each loses, which is added last (Dekker 1971, Knuth's sum)."""
-    from .llvm import choose
-
     product, product_lost = product_and_lost(a, b)
     total = product + c
     part = total - product
     lost = product_lost + ((product - (total - part)) + (c - part))
     size = lost.abs()
     # Beyond the range of numbers there is nothing to add; and adding 0 would make -0.0 positive.
-    return choose((size > 0.0) & (size < float("inf")), total + lost, total)
+    return ((size > 0.0) & (size < float("inf"))).select(total + lost, total)
 
 
 def product_and_lost(a: Value, b: Value) -> tuple[Value, Value]:

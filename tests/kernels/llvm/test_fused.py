@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from flambeau import kernels
-from flambeau.kernels import fused
-from flambeau.kernels.runtime.entry import kernel
-from flambeau.kernels.runtime.jit import Machine
+from flambeau.kernels.llvm import fused
+from flambeau.kernels.runtime.entry import Job, NoNumbers, kernel
 from flambeau.kernels.runtime.process import machine
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
@@ -25,7 +24,8 @@ def steps(a, b, c):
             code.put(fused.step(x, y, z), code.p["made"], row)
 
     made = np.empty_like(a)
-    kernel("steps", ("a", "b", "c", "made"), (), write, 1)(a, b, c, made, a.size, 1, a.size, 0)
+    job = Job(rows=a.size, length=1, weight=a.size, divisible=False)
+    kernel("steps", ("a", "b", "c", "made"), NoNumbers, write, 1)(a, b, c, made, *job)
     return made
 
 
@@ -62,19 +62,19 @@ def test_ends_of_the_range():
 
 
 def test_without_the_instruction_no_text_asks_for_it(monkeypatch):
-    from flambeau.formula import primitive as p
+    from flambeau.formula.declaration import PRIMITIVES
     from flambeau.formula.expression import Domain, symbol
     from flambeau.formula.program import Program
 
     texts = []
     compiling = machine().address
-    monkeypatch.setattr(Machine, "has_fused_step", False)
+    monkeypatch.setattr(fused, "is_native", lambda: False)
     monkeypatch.setattr(machine(), "address", lambda text: texts.append(text) or compiling(text))
     x = symbol("x", Domain.REAL)
     with np.errstate(all="ignore"):
         given = np.array([0.5, 2.0, 1e300, -1e22, 1e-300])
         for name in ("exp", "sin", "log", "atan"):
-            formula = Program((x,), (p.PRIMITIVES[name](x),))
+            formula = Program((x,), (PRIMITIVES[name](x),))
             dtype = np.dtype(np.float64)
             made = kernels.build(formula, [dtype], dtype, [dtype], name, False, print)
             expected = {"atan": np.arctan}.get(name) or getattr(np, name)
