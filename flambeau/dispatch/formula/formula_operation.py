@@ -16,7 +16,6 @@ import numpy as np
 from ...core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64, state
 from ...core.kind import Kind, kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
-from ...core.quiet import quiet
 from ...core.tensor import Tensor
 from ...formula.expression import Domain, Expression, parameter, symbol
 from ...formula.program import Program
@@ -25,6 +24,7 @@ from ..registry import OPERATIONS, is_overridden, override
 from ..write import broadcast, write_out
 from .fast_path import FastPath
 from .formula_node import apply
+from .operand import arrays_of, common_device, promotes_as
 from .specialization import Specialization
 from .write import write_fast, write_into
 
@@ -233,7 +233,7 @@ class FormulaOperation:
 
     def promote(self, operands: tuple, statics: tuple) -> Specialization:
         """The specialisation for accepted operands; what it is, is worked out once for such as these."""
-        key = statics, state.default, *map(_category, operands)
+        key = statics, state.default, *map(promotes_as, operands)
         found = self.promoted.get(key)
         if found is None:
             common = self.common_kind(operands)
@@ -387,58 +387,3 @@ TITLES = {"bool": "bool", "int": "integer", "float": "floating-point", "complex"
 
 class Operand:
     """Annotation of a formula's argument that is an array although it has a default."""
-
-
-def _category(x: Any) -> Any:
-    """What promotion asks of an operand: a tensor's kind and whether it has dimensions, a number's class."""
-    return (x._kind, x._array.ndim > 0) if isinstance(x, Tensor) else x.__class__
-
-
-def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
-    """The arrays that a specialisation computes with, of the operands that are there.
-
-    A tensor keeps its dtype: where that is not the common one the specialisation casts it.
-    """
-    arrays = []
-    for x, kind in zip(operands, spec.kinds):
-        if not isinstance(x, Tensor):
-            arrays.append(number_array(x, kind.xp, kind.dtype))
-        elif kind.device is not x._kind.device and x._array.ndim == 0:
-            arrays.append(kind.xp.asarray(x._array))
-        else:
-            arrays.append(x._array)
-    return arrays
-
-
-def number_array(value: Any, xp: Any, dtype: Any) -> Any:
-    """A Python number as a 0-d array; integers wrap around as PyTorch's do."""
-    compute = dtype.compute
-    try:
-        with quiet():
-            return xp.asarray(value, compute)
-    except OverflowError:
-        bits = 8 * compute.itemsize
-        return xp.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
-
-
-def common_device(tensors: Sequence[Tensor], name: str) -> Any:
-    """The one device of the tensors; 0-d CPU tensors go along with any.
-
-    Raises:
-        RuntimeError: There are two.
-    """
-    devices = list(
-        dict.fromkeys(
-            x._kind.device for x in tensors if x._array.ndim or x._kind.device.type != "cpu"
-        )
-    )
-    if len(devices) > 1:
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, "
-            f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))"
-        )
-    if devices:
-        return devices[0]
-    from ...core.device import CPU
-
-    return tensors[0]._kind.device if tensors else CPU

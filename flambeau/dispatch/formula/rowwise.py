@@ -15,7 +15,8 @@ from ..registry import is_overridden, override
 from ..write import write_out
 from .fast_path import AXES, dropped
 from .formula_node import ONE, apply
-from .formula_operation import FormulaOperation, arrays_of
+from .formula_operation import FormulaOperation
+from .operand import arrays_of
 from .specialization import Specialization
 
 LAST = (-1,)

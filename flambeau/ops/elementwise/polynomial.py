@@ -12,7 +12,7 @@ from ...core.kind import kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
-from ...dispatch.formula.formula_operation import common_device, number_array
+from ...dispatch.formula.operand import common_device, number_array
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
 from ...formula.special.coefficient import BERNOULLI

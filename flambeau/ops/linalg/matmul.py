@@ -12,7 +12,7 @@ from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
-from ...dispatch.formula.formula_operation import common_device
+from ...dispatch.formula.operand import common_device
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
 

@@ -1,0 +1,66 @@
+"""The operands of a formula: what promotion asks of them, their device, and the arrays that are computed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...core.device import CPU
+from ...core.quiet import quiet
+from ...core.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .specialization import Specialization
+
+
+def promotes_as(x: Any) -> Any:
+    """What promotion asks of an operand: a tensor's kind and whether it has dimensions, a number's class."""
+    return (x._kind, x._array.ndim > 0) if isinstance(x, Tensor) else x.__class__
+
+
+def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
+    """The arrays that a specialisation computes with, of the operands that are there.
+
+    A tensor keeps its dtype: where that is not the common one the specialisation casts it.
+    """
+    arrays = []
+    for x, kind in zip(operands, spec.kinds):
+        if not isinstance(x, Tensor):
+            arrays.append(number_array(x, kind.xp, kind.dtype))
+        elif kind.device is not x._kind.device and x._array.ndim == 0:
+            arrays.append(kind.xp.asarray(x._array))
+        else:
+            arrays.append(x._array)
+    return arrays
+
+
+def number_array(value: Any, xp: Any, dtype: Any) -> Any:
+    """A Python number as a 0-d array; integers wrap around as PyTorch's do."""
+    compute = dtype.compute
+    try:
+        with quiet():
+            return xp.asarray(value, compute)
+    except OverflowError:
+        bits = 8 * compute.itemsize
+        return xp.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
+
+
+def common_device(tensors: Sequence[Tensor], name: str) -> Any:
+    """The one device of the tensors; 0-d CPU tensors go along with any.
+
+    Raises:
+        RuntimeError: There are two.
+    """
+    devices = list(
+        dict.fromkeys(
+            x._kind.device for x in tensors if x._array.ndim or x._kind.device.type != "cpu"
+        )
+    )
+    if len(devices) > 1:
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, "
+            f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))"
+        )
+    if devices:
+        return devices[0]
+    return tensors[0]._kind.device if tensors else CPU
