@@ -4,7 +4,8 @@
     python benchmarks/kernel_digest.py --against before.txt   # on the commit after
 
 Each line of the file is the digest of one module of LLVM's language and the functions it defines. Kernels are
-compared as a set: which test asks for one, and when, is of no account. `--texts FOLDER` keeps the texts too, for
+compared as a set: which test asks for one, and when, is of no account. With `--functions` a line is a function and
+not a module, so that a change to what all modules share does not hide the rest. `--texts FOLDER` keeps the texts too, for
 `diff`. What follows `--` goes to pytest; without it all tests run. Tests that start another
 process are not seen. The text depends on the processor: compare files of one machine.
 """
@@ -33,18 +34,29 @@ class Recorder:
         address = cls.address
 
         def noted(machine: Any, text: str) -> int:
-            self.texts.setdefault(hashlib.sha256(text.encode()).hexdigest()[:32], text)
+            self.texts.setdefault(digest(text), text)
             return address(machine, text)
 
         cls.address = noted
 
-    def lines(self) -> list[str]:
-        return sorted(f"{key} {defined(text)}" for key, text in self.texts.items())
+    def lines(self, functions: bool) -> list[str]:
+        """A digest and a name for each module, or for each function of one."""
+        if functions:
+            found = FUNCTION.finditer("\n".join(self.texts.values()))
+            return sorted({f"{digest(match[0])} {match[1]}" for match in found})
+        return sorted(f"{digest(text)} {defined(text)}" for text in self.texts.values())
+
+
+FUNCTION = re.compile(r"^define [^@]*(@\w+).*?^}", re.MULTILINE | re.DOTALL)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def defined(text: str) -> str:
     """The functions that a module defines."""
-    return " ".join(re.findall(r"^define [^@]*(@\w+)", text, re.MULTILINE))
+    return " ".join(match[1] for match in FUNCTION.finditer(text))
 
 
 def main() -> int:
@@ -52,14 +64,15 @@ def main() -> int:
     parser.add_argument("--write", type=Path, help="where the lines go")
     parser.add_argument("--against", type=Path, help="lines written before, to compare with")
     parser.add_argument("--texts", type=Path, help="a folder for the texts themselves")
+    parser.add_argument("--functions", action="store_true", help="compare functions, not modules")
     parser.add_argument("--jit", default=JIT, help="the module of the class Machine")
     parser.add_argument("pytest", nargs="*", default=["-q", "-p", "no:cacheprovider"])
     options = parser.parse_args()
     recorder = Recorder(options.jit)
     status = pytest.main(options.pytest)
-    lines = recorder.lines()
-    total = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
-    print(f"{len(lines)} kernels, digest {total}")
+    lines = recorder.lines(options.functions)
+    what = "functions" if options.functions else "kernels"
+    print(f"{len(lines)} {what}, digest {digest(chr(10).join(lines))}")
     if options.write:
         options.write.write_text("\n".join(lines) + "\n")
     if options.texts:
