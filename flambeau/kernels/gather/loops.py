@@ -10,7 +10,7 @@ import math
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,17 +52,13 @@ class Loops:
         function = _looper(
             self.how, element, len(plan.indices), signs, self.runs, by_run, known, checks, self.start
         )  # fmt: skip
-        job = Job(
+        integers = _integers(
             rows=rows, length=length, weight=other.size + (x.size if self.start else 0),
-            divisible=divisible,
+            divisible=divisible, each=each, inner=inner, run=plan.length, outer=len(dims) - 1,
+            start=plan.start, part=x.size // max(x.shape[0], 1) if self.start else 0,
+            walked=dims[0][0], sizes=tuple(plan.sizes), steps=tuple(plan.steps),
         )  # fmt: skip
-        numbers = numbers_of(len(plan.indices))(
-            each=each, inner=inner, run=plan.length, outer=len(dims) - 1, start=plan.start,
-            part=x.size // max(x.shape[0], 1) if self.start else 0, walked=dims[0][0],
-            **{f"size{k}": size for k, size in enumerate(plan.sizes)},
-            **{f"step{k}": step for k, step in enumerate(plan.steps)},
-        )  # fmt: skip
-        return function(x, other, *old, np.array(dims, np.int64), *plan.indices, *job, *numbers)
+        return function(x, other, *old, np.array(dims, np.int64), *plan.indices, *integers)
 
     def share(self, x: Any, inner: int, outer: int) -> tuple[int, int, int, bool, bool]:
         """What threads divide: rows (with how many passes through the innermost dimension each), that dimension,
@@ -101,6 +97,21 @@ def by_parts(plan: Plan, made: Any) -> bool:
         return False
     part = made.size // made.shape[0]
     return plan.affine[0] == part and 0 <= plan.start < part
+
+
+@lru_cache(4096)
+def _integers(
+    *, rows: int, length: int, weight: int, divisible: bool, sizes: tuple[int, ...],
+    steps: tuple[int, ...], **numbers: int,
+) -> tuple[int, ...]:  # fmt: skip
+    """What the pool and a kernel are told. Made once for the same call: it would take microseconds."""
+    job = Job(rows=rows, length=length, weight=weight, divisible=divisible)
+    told = numbers_of(len(sizes))(
+        **numbers,
+        **{f"size{k}": size for k, size in enumerate(sizes)},
+        **{f"step{k}": step for k, step in enumerate(steps)},
+    )
+    return *job, *told
 
 
 @cache

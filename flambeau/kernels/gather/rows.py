@@ -115,13 +115,21 @@ def write(
     if same and index.size:
         values = values[(0,) * index.ndim]
     size, length = plan.sizes[0], plan.length
-    lines = max(length * x.itemsize // LINE, 1)
+    integers = _write_plan(size, index.size, length, same, x.itemsize, x.size if start else 0)
+    _writer(how, element, signs, start)(x, in_order(values), index, *old, *integers)
+
+
+@lru_cache(1024)
+def _write_plan(
+    size: int, count: int, length: int, same: bool, item: int, begun: int
+) -> tuple[int, ...]:
+    """What the pool and the kernel are told. `begun`: elements that are given a first value."""
+    lines = max(length * item // LINE, 1)
     job = Job(
-        rows=min(2 * lines, MOST, max(size, 1)), length=1,
-        weight=index.size * length + (x.size if start else 0), divisible=False,
+        rows=min(2 * lines, MOST, max(size, 1)), length=1, weight=count * length + begun,
+        divisible=False,
     )  # fmt: skip
-    numbers = WriteNumbers(size=size, count=index.size, run=length, step=0 if same else length)
-    _writer(how, element, signs, start)(x, in_order(values), index, *old, *job, *numbers)
+    return *job, *WriteNumbers(size=size, count=count, run=length, step=0 if same else length)
 
 
 class WriteNumbers(NamedTuple):

@@ -201,6 +201,7 @@ def plan(
     )  # fmt: skip
 
 
+@lru_cache(1024)
 def told_of_packing(
     count: int, panels: int, sizes: tuple[int, int], across: int, along: int
 ) -> tuple[int, ...]:

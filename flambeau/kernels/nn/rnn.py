@@ -45,20 +45,30 @@ def forward(cell: Cell, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     if c is not None:
         cells = memory.empty(states.shape, x.dtype)
         cells[0] = c
-    block = rows_of_block(batch)
-    tile = fitting(ELEMENTS[x.dtype], machine().bits, block, wide)
-    item = x.itemsize
+    tile, integers = _forward_plan(x.dtype, x.shape, width, steps_of(x), b is not None)
     arrays = rnn_kernel.ForwardArrays(
         x=x, panels=panels(w.T, tile), bias=states if b is None else near(b), states=states,
         cells=cells, gates=gates, offsets=offsets(width, tile.columns),
     )  # fmt: skip
-    job = Job(rows=-(-batch // block), length=1, weight=work(x, width, tile), divisible=False)
-    numbers = rnn_kernel.ForwardNumbers(
-        time=time, batch=batch, width=width, block=block, x_time=x.strides[0] // item,
-        x_batch=x.strides[1] // item, biased=b is not None,
-    )  # fmt: skip
-    rnn_kernel.forward(cell, tile)(*arrays, *job, *numbers)
+    rnn_kernel.forward(cell, tile)(*arrays, *integers)
     return states, cells[:0] if c is None else cells, gates
+
+
+@lru_cache(1024)
+def _forward_plan(
+    dtype: Any, shape: tuple[int, int, int], width: int, steps: tuple[int, int], biased: bool
+) -> tuple[Shape, tuple[int, ...]]:
+    """The tile, and what the pool and the kernel are told."""
+    (time, batch, wide), (x_time, x_batch) = shape, steps
+    block = rows_of_block(batch)
+    tile = fitting(ELEMENTS[dtype], machine().bits, block, wide)
+    weight = work(time * batch * wide, width, tile)
+    job = Job(rows=-(-batch // block), length=1, weight=weight, divisible=False)
+    numbers = rnn_kernel.ForwardNumbers(
+        time=time, batch=batch, width=width, block=block, x_time=x_time, x_batch=x_batch,
+        biased=biased,
+    )  # fmt: skip
+    return tile, (*job, *numbers)
 
 
 def backward(
@@ -74,34 +84,46 @@ def backward(
     """
     if not serves(gates, w, given, last):
         return NotImplemented
-    time, batch, wide = gates.shape
+    batch, wide = gates.shape[1:]
     width = states.shape[-1]
     slopes = memory.empty(gates.shape, gates.dtype)
     others = memory.empty(gates.shape, gates.dtype) if cell.apart else slopes
     gh = np.zeros((batch, width), gates.dtype)
     gc = np.zeros_like(gh) if last is None else np.array(last, order="C")
-    block = rows_of_block(batch)
-    tile = fitting(ELEMENTS[gates.dtype], machine().bits, block, width)
     arrives = given is not None
     given = near(given) if arrives else gh
     x = near(x) if cell.apart else gates
+    tile, integers = _backward_plan(
+        gates.dtype, gates.shape, width, steps_of(given) if arrives else None,
+        steps_of(x) if cell.apart else (0, 0),
+    )  # fmt: skip
     arrays = rnn_kernel.BackwardArrays(
         given=given, panels=panels(w, tile), x=x, states=np.ascontiguousarray(states),
         cells=np.ascontiguousarray(cells) if cell.lasting else states,
         gates=np.ascontiguousarray(gates), slopes=slopes, others=others, gh=gh, gc=gc,
         offsets=offsets(wide, tile.columns),
     )  # fmt: skip
-    job = Job(
-        rows=-(-batch // block), length=1, weight=2 * work(gates, width, tile), divisible=False
-    )
-    given_time, given_batch = steps_of(given) if arrives else (0, 0)
-    x_time, x_batch = steps_of(x) if cell.apart else (0, 0)
+    rnn_kernel.backward(cell, tile)(*arrays, *integers)
+    return slopes, others if cell.apart else None, gh, gc
+
+
+@lru_cache(1024)
+def _backward_plan(
+    dtype: Any, shape: tuple[int, int, int], width: int, given: tuple[int, int] | None,
+    x: tuple[int, int],
+) -> tuple[Shape, tuple[int, ...]]:  # fmt: skip
+    """The tile, and what the pool and the kernel are told; `given` and `x` are the steps of those arrays."""
+    time, batch, wide = shape
+    block = rows_of_block(batch)
+    tile = fitting(ELEMENTS[dtype], machine().bits, block, width)
+    weight = 2 * work(time * batch * wide, width, tile)
+    job = Job(rows=-(-batch // block), length=1, weight=weight, divisible=False)
+    given_time, given_batch = given or (0, 0)
     numbers = rnn_kernel.BackwardNumbers(
         time=time, batch=batch, width=width, block=block, given_time=given_time,
-        given_batch=given_batch, x_time=x_time, x_batch=x_batch, arrives=arrives,
+        given_batch=given_batch, x_time=x[0], x_batch=x[1], arrives=given is not None,
     )  # fmt: skip
-    rnn_kernel.backward(cell, tile)(*arrays, *job, *numbers)
-    return slopes, others if cell.apart else None, gh, gc
+    return tile, (*job, *numbers)
 
 
 def serves(first: Any, w: Any, *others: Any) -> bool:
@@ -132,9 +154,9 @@ def rows_of_block(batch: int) -> int:
     return max(BLOCK, -(-batch // BLOCKS))
 
 
-def work(x: Any, width: int, tile: Shape) -> int:
-    """About how many elementary steps there are."""
-    return int(x.size * (width + 64) // tile.lanes)
+def work(size: int, width: int, tile: Shape) -> int:
+    """About how many elementary steps there are, for so many elements of gates."""
+    return size * (width + 64) // tile.lanes
 
 
 def panels(w: Any, tile: Shape) -> Any:
