@@ -424,8 +424,8 @@ def register(view: Tensor, cell: list) -> None:
 
 
 PRUNED = 64
-"""From this length on, a cell is pruned whenever its length is a power of two: each view pays for two
-looks at most, however many are alive."""
+"""From this length on, a cell is pruned whenever its length is a power of two: each view pays for a few
+looks, however many are alive."""
 
 _pruning = allocate_lock()
 
@@ -438,12 +438,18 @@ def shorten(cell: list) -> None:
 
 
 def prune(cell: list) -> None:
-    """Forget views that are gone. What other threads append meanwhile stays."""
+    """Forget views that are gone, if they are half of all. What other threads append meanwhile stays.
+
+    Fewer are kept until the cell is twice as long: otherwise a cell could be as long again after a few
+    views, and be looked through for each of them.
+    """
     if not _pruning.acquire(False):  # nor does a finalizer that runs meanwhile wait for itself
         return
     try:
         seen = len(cell)
-        cell[1:seen] = [view for view in cell[1:seen] if view() is not None]
+        alive = [view for view in cell[1:seen] if view() is not None]
+        if 2 * len(alive) <= seen:
+            cell[1:seen] = alive
     finally:
         _pruning.release()
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import flambeau as torch
-from flambeau.core.tensor import PRUNED
+from flambeau.core.tensor import PRUNED, register
 
 
 def leaf(*values: float) -> torch.Tensor:
@@ -409,3 +409,24 @@ def test_views_made_by_several_threads_all_get_history() -> None:
         thread.join()
     x.mul_(w)
     assert all(view.requires_grad for views in kept for view in views)
+
+
+@pytest.mark.parametrize("alive", [PRUNED - 3, PRUNED - 2, PRUNED - 1, 2 * PRUNED - 3, 500, 1021])
+def test_a_cell_is_not_pruned_for_every_view(alive):
+    looks = 0
+
+    class Cell(list):
+        def __getitem__(self, item):
+            nonlocal looks
+            looks += len(self) if isinstance(item, slice) else 0
+            return super().__getitem__(item)
+
+    cell = Cell([0])
+    kept = [torch.zeros(1) for _ in range(alive)]
+    for item in kept:
+        register(item, cell)
+    looks = 0
+    for _ in range(4096):
+        register(torch.zeros(1), cell)
+    assert looks <= 4 * (4096 + alive)
+    assert len(cell) <= 4 * max(alive, PRUNED)
