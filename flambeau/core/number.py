@@ -13,7 +13,7 @@ from .kind import Kind
 from .quiet import quiet
 from .tensor import Tensor, wrap
 
-_INT64_MIN, _UINT64_MAX = -(1 << 63), (1 << 64) - 1
+_INT64_MIN, _INT64_MAX, _UINT64_MAX = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
 
 def number(value: Any, function: str, argument: str, position: int) -> Any:
@@ -84,7 +84,7 @@ def converted(value: Any, target: dtype, single: bool = False) -> Any:
         if category < FLOAT:
             return _whole(value, target)
         _check_range(value, target, single, abs(value))
-        return value
+        return value if value <= _INT64_MAX else float(value)  # ml_dtypes takes no larger ones
     if isinstance(value, complex):
         if category == COMPLEX:
             _check_range(value, target, single, abs(value.real), abs(value.imag))

@@ -79,3 +79,11 @@ def test_types_of_masks_are_told_by_their_c_names() -> None:
         with pytest.raises(RuntimeError, match="boolean masks") as caught:
             torch.zeros(2).masked_fill(mask, 1.0)
         assert str(caught.value).endswith(f"dtype {name}")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [2**63, 2**64 - 1])
+def test_floats_hold_ints_beyond_int64(dtype, value):
+    expected = float("inf") if dtype is torch.float16 else float(value)
+    assert torch.full((1,), value, dtype=dtype).item() == expected
+    assert torch.zeros(1, dtype=dtype).fill_(value).item() == expected
