@@ -87,8 +87,14 @@ def _processor() -> Rows:
 
 
 def _execution() -> Rows:
-    yield from _kernels()
     from . import kernels
+
+    try:
+        kernels.enabled()
+    except ValueError as error:  # FLAMBEAU_CPU names no processor
+        yield "kernels", f"none: {error}"
+        return
+    yield from _kernels()
     from .kernels.runtime import pool
 
     alone = kernels.enabled() and not pool.is_possible()

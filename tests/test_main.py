@@ -163,3 +163,13 @@ def test_report_states_what_is_installed():
     assert ["numpy", numpy.__version__] in lines
     assert ["version", _version.__version__] in lines
     assert lines.count(["CUDA"]) == 1
+
+
+def test_the_report_says_that_a_processor_is_unknown(monkeypatch):
+    pytest.importorskip("llvmlite")
+    monkeypatch.setitem(ENVIRONMENT, "FLAMBEAU_CPU", "nonsense")
+    monkeypatch.delitem(ENVIRONMENT, "FLAMBEAU_KERNELS", raising=False)
+    result = flambeau()
+    assert result.returncode == 0, result.stderr
+    assert "FLAMBEAU_CPU=nonsense is no processor" in result.stdout
+    assert result.stdout.rstrip().splitlines()[-1].split()[0] == "driver"
