@@ -35,12 +35,13 @@ _BY_CODE = {item.dlpack: item for item in DTYPES.values() if item.is_extension}
 # Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
 _CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+_FLAGS_AT, _READ_ONLY = 24, 1
 _MAJOR = 1
 """The version of DLPack whose layout that is; within it nothing moves."""
 
 
 def _code_of(capsule: Any) -> tuple[Any, bool]:
-    """The byte of a capsule that holds its elements' type; and has the capsule a version?
+    """The byte of a capsule that holds its elements' type; and may its memory be written to?
 
     Raises:
         RuntimeError: It is no DLPack capsule, or was used up.
@@ -59,7 +60,8 @@ def _code_of(capsule: Any) -> tuple[Any, bool]:
                     f"the capsule is of DLPack {major}, and version {_MAJOR} was expected: ask its producer "
                     f"for __dlpack__(max_version=({_MAJOR}, 0))"
                 )
-            return ctypes.c_uint8.from_address(start + offset), versioned
+            flags = ctypes.c_uint64.from_address(start + _FLAGS_AT).value if versioned else 0
+            return ctypes.c_uint8.from_address(start + offset), not flags & _READ_ONLY
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
         "once, so you might have already constructed a tensor from it once."
@@ -87,7 +89,7 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
         array = array.view(f"u{array.itemsize}")
     capsule = _exported(array, stream, max_version)
     if own.is_extension:
-        code, _versioned = _code_of(capsule)
+        code, _writable = _code_of(capsule)
         if code.value != UINT:
             raise BufferError(
                 f"the capsule of a {own} tensor is not of unsigned integers as expected"
@@ -119,7 +121,7 @@ class _Producer:
 
     Attributes:
         extension: The type of the capsule's elements, if NumPy lacks it.
-        writable: Is it of the protocol's first version? It cannot forbid writing, but NumPy takes it so.
+        writable: Does it not forbid writing? NumPy 2.0 and 2.1 let nobody write to what it got.
     """
 
     def __init__(self, source: Any):
@@ -139,8 +141,7 @@ class _Producer:
                 capsule = self.source.__dlpack__(**options)
             except TypeError:  # a producer of the protocol's first version
                 capsule = self.source.__dlpack__()
-        code, versioned = _code_of(capsule)
-        self.writable = not versioned
+        code, self.writable = _code_of(capsule)
         self.extension = _BY_CODE.get(code.value)
         if self.extension is not None:
             code.value = UINT
