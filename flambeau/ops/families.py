@@ -103,7 +103,7 @@ _NOT_AT_IMPORT = {
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
         *("power", "pseudoinverse", "qr", "svd"),
     )),
-    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check"),
+    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.window"),
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
 

@@ -46,3 +46,12 @@ class Allocator:
         self.words = (ctypes.c_int64 * SIZE).from_address(state)
         self.words[Word.LIMIT] = limit
         self.address = address
+
+    def reset_peak(self) -> None:
+        self.words[Word.PEAK] = self.words[Word.LIVE]
+
+    def set_limit(self, limit: int) -> None:
+        """Keep at most so many bytes; what is above goes back to the system now."""
+        self.words[Word.LIMIT] = limit
+        if self.words[Word.KEPT] > limit:
+            self.release()

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from .allocator_state import STATISTICS, Word
 from .process import allocator
 
 INT64, UINT32, FLOAT32 = map(np.dtype, ("int64", "uint32", "float32"))
@@ -22,6 +21,8 @@ INT64, UINT32, FLOAT32 = map(np.dtype, ("int64", "uint32", "float32"))
 
 def stats() -> dict[str, int]:
     """What the allocator did and holds: bytes and numbers of blocks by name; all zero without kernels."""
+    from .allocator_state import STATISTICS  # making an enum would slow the import of flambeau
+
     memory = allocator()
     return {word.name.lower(): memory.words[word] if memory else 0 for word in STATISTICS}
 
@@ -30,7 +31,7 @@ def reset_peak() -> None:
     """Let the peak begin again at what is in use."""
     memory = allocator()
     if memory:
-        memory.words[Word.PEAK] = memory.words[Word.LIVE]
+        memory.reset_peak()
 
 
 def set_limit(limit: int) -> None:
@@ -43,9 +44,7 @@ def set_limit(limit: int) -> None:
         raise ValueError(f"expected a number of bytes, got {limit}")
     memory = allocator()
     if memory:
-        memory.words[Word.LIMIT] = limit
-        if memory.words[Word.KEPT] > limit:
-            memory.release()
+        memory.set_limit(limit)
 
 
 def release() -> None:

@@ -6,7 +6,6 @@ afterwards too, and a view keeps its place in it.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from ...core.device import CPU
@@ -77,9 +76,15 @@ def __deepcopy__(self: Tensor, memo: dict) -> Tensor:
         result.requires_grad_()
     grad = getattr(self, "_grad", None)
     if grad is not None:
-        result._grad = copy.deepcopy(grad, memo)
-    result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        result._grad = _deepcopy(grad, memo)
+    result.__dict__.update(_deepcopy(self.__dict__, memo))
     return result
+
+
+def _deepcopy(item: Any, memo: dict) -> Any:
+    from copy import deepcopy  # who is here has loaded it, and who imports flambeau need not
+
+    return deepcopy(item, memo)
 
 
 def _copied(x: Tensor, memo: dict) -> Tensor:
@@ -90,6 +95,6 @@ def _copied(x: Tensor, memo: dict) -> Tensor:
     key = "memory", id(memory)
     storage, place = parts_of(x)
     if key not in memo:
-        memo[key] = copy.deepcopy(storage, memo)
+        memo[key] = _deepcopy(storage, memo)
         keep_alive(memory, memo)
     return of_parts(memo[key], *place)
