@@ -16,8 +16,8 @@ import numpy as np
 from ..core.device import CPU
 from ..core.dtype import float32
 from ..core.kind import kind_of
-from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor, address, wrap
+from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
 from .mode import mode

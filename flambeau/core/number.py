@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..formula.quiet import quiet
 from .dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, dtype, iinfo, int64, state
 from .kind import Kind
-from .quiet import quiet
 from .tensor import Tensor, wrap
 
 _INT64_MIN, _INT64_MAX, _UINT64_MAX = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1

@@ -18,8 +18,8 @@ from ..autograd.location import last_write, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
-from ..core.quiet import quiet
 from ..core.tensor import UNVERSIONED, Tensor, wrap_numpy
+from ..formula.quiet import quiet
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

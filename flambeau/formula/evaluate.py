@@ -28,6 +28,7 @@ from .expression import (
     rebuild,
 )
 from .program import Program
+from .quiet import restore, silence, silent
 
 
 def expand(
@@ -70,11 +71,14 @@ def compile_program(
 def silently(function: Callable) -> Callable:
     """The function without NumPy's warnings: machine code gives none either."""
 
-    def quiet(*given: Any) -> Any:
-        with np.errstate(all="ignore"):
+    def silenced(*given: Any) -> Any:
+        token = silence(silent)
+        try:
             return function(*given)
+        finally:
+            restore(token)
 
-    return quiet
+    return silenced
 
 
 def writing(making: Callable, count: int) -> Callable:

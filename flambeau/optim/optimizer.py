@@ -10,8 +10,8 @@ from typing import Any
 
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import Handle
-from ..core.quiet import restore, silence, silent
 from ..core.tensor import Tensor
+from ..formula.quiet import restore, silence, silent
 from . import fused
 from .state import Stateful, number, start_step
 

@@ -9,11 +9,11 @@ from ...autograd.mode import mode
 from ...autograd.node import Node, Port
 from ...autograd.report import check_versions
 from ...core.kind import kind_of
-from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
 from ...formula.evaluate import row_length
 from ...formula.expression import Domain
 from ...formula.program import Program
+from ...formula.quiet import quiet
 
 
 class FormulaNode(Node):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...core.device import CPU
-from ...core.quiet import quiet
 from ...core.tensor import Tensor
+from ...formula.quiet import quiet
 
 if TYPE_CHECKING:
     from .specialization import Specialization

@@ -15,8 +15,7 @@ from ...autograd.node import next_sequence
 from ...autograd.record import record, record_lines, tell_watchers
 from ...core.dtype import FLOAT
 from ...core.kind import Kind, kind_of
-from ...core.quiet import restore, silence, silent
-from ...formula.evaluate import compile_program, dropping, is_quiet, writing
+from ...formula.evaluate import compile_program, dropping, is_quiet, silently, writing
 from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
@@ -76,7 +75,7 @@ class Specialization:
         if native is not None:
             return native
         warns = self.compute.kind in "fc" and not is_quiet(program)
-        return _silent(interpreter) if warns else interpreter
+        return silently(interpreter) if warns else interpreter
 
     @cached_property
     def flat(self) -> Callable:
@@ -91,7 +90,7 @@ class Specialization:
         results = [kind.numpy for kind in self.results]
         interpreter = self.interpreter(self.program, results)
         native = self.native(self.program, results, interpreter, into=True)
-        return native or _silent(writing(self.run, len(results)))
+        return native or silently(writing(self.run, len(results)))
 
     def native(
         self,
@@ -267,19 +266,6 @@ class Specialization:
             )
 
         return widened
-
-
-def _silent(kernel: Callable) -> Callable:
-    """A kernel of NumPy calls whose floating-point flags nobody hears of."""
-
-    def silenced(*arguments: Any) -> Any:
-        token = silence(silent)
-        try:
-            return kernel(*arguments)
-        finally:
-            restore(token)
-
-    return silenced
 
 
 def _copying(kernel: Callable, program: Program) -> Callable:

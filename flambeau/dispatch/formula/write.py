@@ -7,8 +7,8 @@ from typing import Any
 
 from ...autograd.mode import mode
 from ...core.promotion import can_cast
-from ...core.quiet import quiet
 from ...core.tensor import Tensor
+from ...formula.quiet import quiet
 from ..write import broadcast, check_writable, finish_write, store
 from .formula_node import apply
 

@@ -23,8 +23,8 @@ from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
-from ...core.quiet import restore, silence, silent
 from ...core.tensor import wrap
+from ...formula.quiet import restore, silence, silent
 from ..arguments import written
 
 NODE_SLOTS = (

@@ -28,8 +28,8 @@ from ...autograd.report import check_versions
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
-from ...core.quiet import restore, silence, silent
 from ...core.tensor import Tensor, wrap
+from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
 from ..registry import OPERATIONS
 from .fast_path import NODE_SLOTS, write_fast_path

@@ -19,10 +19,10 @@ from ...core.device import CPU, defaults
 from ...core.dtype import BOOL, COMPLEX, FLOAT, bool_, dtype, float32, int64, state
 from ...core.kind import Kind, kind_of
 from ...core.number import converted, integer, number
-from ...core.quiet import quiet
 from ...core.random.fma import fused
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
+from ...formula.quiet import quiet
 from .factory import factory
 
 _INT64_KIND = kind_of(int64, CPU)

@@ -15,9 +15,9 @@ from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
 from ...core.memory import foreign
 from ...core.promotion import PROMOTED
-from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
+from ...formula.quiet import quiet
 from .factory import check_placement, kind_for, made, named_dtype
 
 _NUMBERS = frozenset((bool, int, float, complex))

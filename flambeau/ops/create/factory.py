@@ -25,9 +25,9 @@ from ...core.device import defaults, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
-from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
 from ...dispatch.write import write_out
+from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
 
 SHARED_DOC = """        dtype: Default: the default dtype, unless the values say otherwise.

@@ -19,10 +19,10 @@ from ...core.device import CPU, defaults
 from ...core.dtype import state
 from ...core.kind import Kind, kind_of
 from ...core.number import converted, inferred, number
-from ...core.quiet import quiet
 from ...core.size import Size
 from ...core.tensor import Tensor
 from ...dispatch.registry import method, public
+from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
 from .factory import check_placement, factory, finish, new_array, place, shape_of, sizes
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from ...core.kind import kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
-from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.operand import common_device, number_array
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
+from ...formula.quiet import quiet
 from ...formula.special.coefficient import BERNOULLI
 
 LONGEST_WALK = 100_000

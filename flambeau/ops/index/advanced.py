@@ -7,9 +7,9 @@ from typing import Any
 
 from ... import kernels
 from ...autograd.mode import mode
-from ...core.quiet import quiet
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import Operation, operation
+from ...formula.quiet import quiet
 from ...kernels.gather.plan import Along
 from .key import snapshot
 

@@ -10,11 +10,11 @@ from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
 from ...core.number import converted, number
-from ...core.quiet import quiet
 from ...core.tensor import UNVERSIONED, Tensor
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
+from ...formula.quiet import quiet
 
 
 @operation(operands="x value", label="Fill")

@@ -10,11 +10,11 @@ from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.number import number_for
-from ...core.quiet import quiet
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import write_result
 from ...dispatch.registry import method, public
 from ...dispatch.write import check_writable, finish_write
+from ...formula.quiet import quiet
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
 from .advanced import gathered, put_advanced, put_at
