@@ -109,6 +109,16 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return from_.category <= to.category
 
 
+def check_cast(result: dtype, target: dtype) -> None:
+    """Raises RuntimeError unless a result may be stored as the target's type (see `can_cast`)."""
+    if not can_cast(result, target):
+        error = RuntimeError(
+            f"result type {result.legacy} can't be cast to the desired output type {target.legacy}"
+        )
+        error.add_note(f"Use the out-of-place form, or convert the target: x.to({result})")
+        raise error
+
+
 def _check(function: str, **arguments: Any) -> None:
     for position, (name, value) in enumerate(arguments.items(), 1):
         if not isinstance(value, dtype):
