@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd.mode import mode
-from ...core.promotion import check_cast
+from ...core.promotion import can_cast, check_cast
 from ...core.tensor import Tensor
 from ...formula.quiet import quiet
 from ..write import broadcast, check_writable, finish_write, store

@@ -131,6 +131,6 @@ def test_gradients() -> None:
         torch._foreach_add_([x], 1)
 
 
-@pytest.mark.parametrize("name", [n for n in LAZY["elementwise.foreach"][0].split()])
+@pytest.mark.parametrize("name", LAZY["elementwise.foreach"][0].split())
 def test_every_name_is_there(name: str) -> None:
     assert getattr(torch, name).__name__ == name
