@@ -48,10 +48,11 @@ class LKJCholesky(Distribution):
         self.dim = dim
         (self.concentration,) = broadcast_all(concentration)
         c = self.concentration
-        # Row i of the factor: its squared length below the diagonal is a beta number.
+        # Row i of the factor: its squared length below the diagonal is a Beta(i / 2, c + (n - 1 - i) / 2)
+        # number. (PyTorch 2.13 takes i - 1/2 for i / 2, and draws too large correlations from row 2 on.)
         steps = torch.arange(dim - 1, dtype=c.dtype, device=c.device)
         steps = torch.cat([steps.new_zeros(1), steps])
-        self._beta = Beta(steps + 0.5, c[..., None] + 0.5 * (dim - 2) - 0.5 * steps)
+        self._beta = Beta(0.5 * (steps + 1), c[..., None] + 0.5 * (dim - 2) - 0.5 * steps)
         super().__init__(c.shape, (dim, dim), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LKJCholesky:
