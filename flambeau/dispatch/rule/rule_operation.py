@@ -38,7 +38,7 @@ from ...core.tensor import Tensor, wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
 from ..registry import OPERATIONS
-from ..write import check_writable, finish_write
+from ..write import check_history, check_writable, finish_write
 from .fast_path import NODE_SLOTS, write_fast_path
 
 
@@ -207,14 +207,21 @@ class Operation:
                 self.record(results, tensors, edges, options)
         return tuple(results) if several else results[0]
 
-    def into(self, x: Tensor, others: Sequence[Tensor], options: tuple) -> Tensor:
+    def into(
+        self, x: Tensor, others: Sequence[Tensor], options: tuple, overlaps: bool = False
+    ) -> Tensor:
         """Write into the first operand's own memory; recorded, if a gradient is wanted.
+
+        overlaps: May two of its elements be one, because all are given the same value?
 
         Raises:
             RuntimeError: The memory must not be written to; or what the writing raises, before it has written.
         """
         assert self.write is not None, f"{self.name} does not write"
-        check_writable(x, (x, *others))
+        if overlaps:
+            check_history(x, any(t._node is not None for t in others))
+        else:
+            check_writable(x, (x, *others))
         tensors: Sequence[Any] = (x, *others)
         edges = tuple([t._node for t in tensors])
         recorded = mode.recording and edges.count(None) < len(edges)
