@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
@@ -41,10 +42,8 @@ def _(g: Tensor, places: Any, dim: int, shape_x: tuple[int, ...]) -> Tensor:
 @operation(label="PadBackward")
 def returned(x: Any, places: Any, dim: int, size: int) -> Any:
     """The transpose of `taken`: elements summed where they were taken from."""
-    front = np.moveaxis(x, dim, 0)
-    result = np.zeros((size, *front.shape[1:]), x.dtype)
-    np.add.at(result, places, front)
-    return np.ascontiguousarray(np.moveaxis(result, 0, dim))
+    shape = *x.shape[:dim], size, *x.shape[dim + 1 :]
+    return kernels.gather.indexed.spread(shape, (*(slice(None),) * dim, places), x)
 
 
 @returned.gradient
