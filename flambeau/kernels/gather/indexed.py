@@ -121,7 +121,9 @@ def own(key: tuple) -> tuple:
         IndexError: An index is negative that must not be.
     """
     if key.__class__ is tuple:
-        return (key[0].copy(),) if len(key) == 1 and key[0].__class__ is np.ndarray else snapshot(key)
+        return (
+            (key[0].copy(),) if len(key) == 1 and key[0].__class__ is np.ndarray else snapshot(key)
+        )
     key = snapshot(key)
     for index in (key.index,) if key.__class__ is Along else key:  # type: ignore[attr-defined]
         if index.__class__ is np.ndarray and not natural(index):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...core.dtype import BY_NUMPY
+from ...core.dtype import BOOL, BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import operation
@@ -38,6 +38,14 @@ START = {
 }
 """For each way to combine: what changes nothing."""
 _COMBINE: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+
+
+def check_reduction(name: str, dtype: Any, how: str) -> None:
+    """Raises NotImplementedError for what has no meaning: means of bools, extremes of complex numbers."""
+    if (how == "mean" and dtype.category == BOOL) or (how in ("amax", "amin") and dtype.is_complex):
+        raise NotImplementedError(
+            f'"{name}_{how}" not implemented for {dtype.legacy!r}: convert with .to(dtype) first'
+        )
 
 
 def _combine(x: Any, src: Any, key: tuple, how: str, include: bool) -> None:
@@ -98,7 +106,9 @@ def _(
     dtype, wide = x.dtype, BY_NUMPY[x._kind.compute]
     g, x, src, y = (t.to(wide) for t in (g, x, src, y))
     if how == "prod":
-        own, given = _product_gradient(g, x, src, y, key, include)
+        plain = where(x == 0, 1.0, x)
+        own = g * combined(plain, src, key, "prod", include) / plain
+        given = product_shares(g, x, src, y, key, include)
     else:
         at = index_advanced(y, key)
         mine, theirs = (x == y).to(wide), (src == at).to(wide)
@@ -109,12 +119,13 @@ def _(
     return [own.to(dtype), given.to(dtype)]
 
 
-def _product_gradient(
+def product_shares(
     g: Tensor, x: Tensor, src: Tensor, y: Tensor, key: tuple, include: bool
-) -> tuple[Tensor, Tensor]:
-    """Products of the others: where one factor is zero it is left out instead of divided by."""
-    plain = where(x == 0, 1.0, x)
-    own = g * combined(plain, src, key, "prod", include) / plain
+) -> Tensor:
+    """The gradient of products towards `src`: the product of the others.
+
+    Where one factor is zero it is left out instead of divided by.
+    """
     zero = src == 0
     zeros = put_advanced(x.new_zeros(x.shape), zero.to(x.dtype), key, True)
     if include:
@@ -122,7 +133,6 @@ def _product_gradient(
     single = zero & (index_advanced(zeros, key) == 1)
     others = combined(x, where(single, 1.0, src), key, "prod", include)
     safe = where(zero, 1.0, src)
-    given = where(
+    return where(
         single, index_advanced(g * others, key), where(zero, 0.0, index_advanced(g * y, key) / safe)
     )
-    return own, given

@@ -9,7 +9,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
-from ...core.number import number_for
+from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import Write
 from ...dispatch.registry import method, public
@@ -139,7 +139,7 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
                 f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
                 "make it a tensor first"
             )
-        value = number_for(value, self._kind, single=True)
+        value = assigned(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     target = index_basic(self, basic)
     if arrays is None:
@@ -157,7 +157,8 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
     """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
     kind, array, cls = x._kind, x._array, value.__class__
     if cls is float or cls is int:
-        if cls not in kind.numbers or not -3e38 < value < 3e38 or kind.numpy is not kind.compute:
+        limit = 3e38 if cls is float else 1 << 63
+        if cls not in kind.numbers or not -limit < value < limit or kind.numpy is not kind.compute:
             return False
     elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
         return False
@@ -280,7 +281,9 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         tensor([2., 1.])
     """
     key = _keys(input, indices, values)
-    return Write(put_advanced, input, input, (_fits(input, key, values),), key, (accumulate,)).made()
+    return Write(
+        put_advanced, input, input, (_fits(input, key, values),), key, (accumulate,)
+    ).made()
 
 
 @public(method=True)

@@ -14,7 +14,6 @@ from ...dispatch.registry import public
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
 from .advanced import along, gathered, index_advanced, put_advanced, sibling
-from .combine import combined
 from .scatter_place import check_key, check_range, finished, located, scatter_place
 from .take import vector
 
@@ -128,6 +127,8 @@ def scatter(
         raise RuntimeError("reduce argument must be either add or multiply.")
     x, key, values = scatter_place("scatter", input, dim, index, values)
     if reduce == "multiply":
+        from .combine import combined  # few programs need it
+
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
         return Write(combined, input, x, (spread,), key, ("prod", True), lambda: check_key(x, key))
     add = reduce == "add"

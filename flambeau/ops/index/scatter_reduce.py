@@ -12,7 +12,7 @@ from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import Write, writing
 from ...kernels.gather.plan import Unsigned
 from .advanced import put_advanced, sibling
-from .combine import START, combined, summed
+from .combine import START, check_reduction, combined, summed
 from .scatter_place import check_key, check_range, scatter_place
 from .take import vector
 
@@ -59,6 +59,7 @@ def scatter_reduce(
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
+    check_reduction("scatter_reduce", input.dtype, reduce)
     x, key, values = scatter_place("scatter_reduce", input, dim, index, src)
     if values._array.ndim == 0 and index._array.ndim:
         values = values.expand(index._array.shape)
@@ -169,6 +170,7 @@ def index_reduce(
     warnings.warn(
         "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
     )
+    check_reduction("index_reduce", input.dtype, reduce)
     x, key, values, at = _vectors("index_reduce", input, dim, index, source)
     return Write(
         _index_reduce[reduce == "mean"], input, x, (values,), key, (reduce, include_self),
