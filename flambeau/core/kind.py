@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any
 
 from .device import backends, device
 from .dtype import BOOL, INTEGER, dtype
+
+INT64_MIN, INT64_MAX, UINT64_MAX = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
+
+
+def check_bits(value: int) -> None:
+    """Raises OverflowError for an int that neither int64 nor uint64 holds."""
+    if not INT64_MIN <= value <= UINT64_MAX:
+        raise OverflowError(
+            f"int too big to convert: {value} has more than 64 bits, use a float in its place"
+        )
 
 
 class Kind:
@@ -50,12 +61,15 @@ class Kind:
         """A Python number as a 0-d array of the compute dtype; numbers seen lately are kept.
 
         Raises:
-            OverflowError: For an int that the dtype cannot hold.
+            OverflowError: For an int that the dtype cannot hold, or that has more than 64 bits.
         """
         found = self._scalars.get(value)
         if found is None:
+            if isinstance(value, int):
+                check_bits(value)
             found = self.xp.asarray(value, self.compute)
-            if value:  # 0.0 and -0.0 are equal as keys
+            # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
+            if value and not INT64_MAX < abs(value) < math.inf:
                 if len(self._scalars) > 512:
                     self._scalars.clear()
                 self._scalars[value] = found

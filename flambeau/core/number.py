@@ -10,10 +10,8 @@ import numpy as np
 
 from ..formula.quiet import quiet
 from .dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, dtype, iinfo, int64, state
-from .kind import Kind
+from .kind import INT64_MAX, INT64_MIN, UINT64_MAX, Kind, check_bits
 from .tensor import Tensor, wrap
-
-_INT64_MIN, _INT64_MAX, _UINT64_MAX = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
 
 def number(value: Any, function: str, argument: str, position: int) -> Any:
@@ -76,15 +74,15 @@ def converted(value: Any, target: dtype, single: bool = False) -> Any:
         OverflowError: It is an int of more than 64 bits.
     """
     category = target.category
-    if isinstance(value, int) and not _INT64_MIN <= value <= _UINT64_MAX:
-        raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
+    if isinstance(value, int):
+        check_bits(value)
     if category == BOOL:
         return bool(value)
     if isinstance(value, int):
         if category < FLOAT:
             return _whole(value, target)
         _check_range(value, target, single, abs(value))
-        return value if value <= _INT64_MAX else float(value)  # ml_dtypes takes no larger ones
+        return value if value <= INT64_MAX else float(value)  # ml_dtypes takes no larger ones
     if isinstance(value, complex):
         if category == COMPLEX:
             _check_range(value, target, single, abs(value.real), abs(value.imag))
@@ -99,6 +97,21 @@ def converted(value: Any, target: dtype, single: bool = False) -> Any:
         return int(value)
     _check_range(value, target, single, abs(value))
     return value
+
+
+def assigned(value: Any, kind: Kind) -> Tensor:
+    """A number that is written over some elements of a tensor, as ``x[0] = value`` does.
+
+    Raises:
+        ValueError: It is an int of more bits than int64 has, and than the dtype.
+        RuntimeError, OverflowError: As `converted`.
+    """
+    largest = UINT64_MAX if kind.dtype.name == "uint64" else INT64_MAX
+    if isinstance(value, int) and not INT64_MIN <= value <= largest:
+        raise ValueError(
+            f"Overflow when unpacking long long: {value} has more than 64 bits, use a float in its place"
+        )
+    return number_for(value, kind, single=True)
 
 
 def number_for(value: Any, kind: Kind, single: bool = False) -> Tensor:
@@ -128,9 +141,15 @@ def _whole(value: int, target: dtype) -> int:
 def _check_range(value: Any, target: dtype, single: bool, *parts: float) -> None:
     real = target.to_real()
     if real.itemsize < 8 and not (real.is_reduced and single):
-        largest = real.largest
-        if any(largest < part < math.inf for part in parts):
+        limit = _limit(real)
+        if any(limit <= part < math.inf for part in parts):
             raise _overflow(value, target)
+
+
+@functools.cache
+def _limit(real: dtype) -> float:
+    """The least number that rounds to infinity: half a step above the largest."""
+    return real.largest / (2 - 2.0**-real.fraction) * (2 - 2.0 ** -(real.fraction + 1))
 
 
 def _overflow(value: Any, target: dtype) -> RuntimeError:

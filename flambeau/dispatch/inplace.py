@@ -1,15 +1,23 @@
-"""In-place forms of operations that have a rule."""
+"""In-place forms of operations that have a rule.
+
+Those that write at some places of a tensor give a `Write`: what is to be written where, all checked that can be
+checked without looking at every index. Its two forms, into a copy and into the tensor itself, run the one
+definition (`Operation.into`), so that the in-place form costs what is written and no more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from .._source import Source
 from ..autograd.mode import mode
 from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
-from .registry import method
-from .write import check_writable, finish_write, store
+from ..kernels.gather.plan import snapshot
+from .arguments import arguments, written
+from .registry import method, public
+from .write import check_writable, finish_write, store, write_out
 
 
 def write_result(
@@ -50,4 +58,116 @@ def inplace_form(function: Callable) -> Callable:
     form.__name__ = form.__qualname__ = name
     form.__doc__ = f"The in-place form of `{function.__name__}`."
     method()(form)
+    return function
+
+
+class Write(NamedTuple):
+    """An operation that writes, on its operands.
+
+    Attributes:
+        operation: An `Operation` that is defined by its writing.
+        input: The tensor that it is about.
+        target: The same, or a view of it, as the operation takes it.
+        operands: The others.
+        key: Where: index arrays, or a mask. They may be the user's; a recorded operation keeps copies.
+        options: What follows the key.
+        explain: Raises the error for an index that is wrong, in PyTorch's words.
+    """
+
+    operation: Any
+    input: Tensor
+    target: Tensor
+    operands: tuple[Tensor, ...]
+    key: Any
+    options: tuple = ()
+    explain: Callable[[], None] | None = None
+
+    def made(self) -> Tensor:
+        """The result as a new tensor."""
+        try:
+            result = self.operation(self.target, *self.operands, *self._options())
+        except IndexError:
+            self._explain()
+            raise
+        shape = self.input._array.shape
+        return result if shape or not result._array.ndim else result.reshape(shape)
+
+    def into(self) -> Tensor:
+        """The input, written to.
+
+        Raises:
+            RuntimeError: The result would have another shape, or the memory must not be written to.
+        """
+        shape, whole = self.input._array.shape, self.target._array.shape
+        if shape != whole and shape:
+            raise RuntimeError(
+                f"output with shape {list(shape)} doesn't match the broadcast shape {list(whole)}"
+            )
+        try:
+            self.operation.into(self.target, self.operands, self._options())
+        except IndexError:
+            self._explain()
+            raise
+        return self.input
+
+    def written(self, out: Tensor | None, name: str) -> Tensor:
+        """The result, in `out` if there is one."""
+        if out is None:
+            return self.made()
+        if out is self.input and not self._recorded():
+            return self.into()
+        return write_out(out, self.made(), name, (self.input, *self.operands))
+
+    def _recorded(self) -> bool:
+        tensors = self.target, *self.operands
+        return mode.recording and any(x._node is not None for x in tensors)
+
+    def _options(self) -> tuple:
+        """Those of the operation. What is recorded is not the user's arrays."""
+        key = self.key
+        if self._recorded():
+            key = snapshot(key) if isinstance(key, tuple) else key.copy()
+        return key, *self.options
+
+    def _explain(self) -> None:
+        if self.explain is not None:
+            self.explain()
+
+
+def writing(out: bool = False) -> Callable[[Callable[..., Write]], Callable[..., Tensor]]:
+    """Decorator: of a function that gives a `Write`, the public function and method, and the in-place method.
+
+    out: Do the first two take ``out=``?
+    """
+
+    def make(plan: Callable[..., Write]) -> Callable[..., Tensor]:
+        name, found = plan.__name__, arguments(plan)
+        code = plan.__code__  # type: ignore[attr-defined]
+        names, positional = list(found), code.co_argcount
+        source = Source(name, plan=plan)
+        given = written(found, source)
+        if positional < len(names) or out:
+            given.insert(positional, "*")
+        passed = ", ".join(n if i < positional else f"{n}={n}" for i, n in enumerate(names))
+        with source.block(f"def {name}({', '.join([*given, *(['out=None'] if out else [])])}):"):
+            source(f"return plan({passed}).{f'written(out, {name!r})' if out else 'made()'}")
+        function = _like(plan, source.function(name), out)
+        source = Source(f"{name}_", **source.scope)
+        if given[-1] == "*":
+            given.pop()
+        with source.block(f"def {name}_({', '.join(given)}):"):
+            source(f"return plan({passed}).into()")
+        form = _like(plan, source.function(f"{name}_"), False)
+        form.__doc__ = f"The in-place form of `{name}`."
+        method()(form)
+        return public(method=True)(function)
+
+    return make
+
+
+def _like(plan: Callable, function: Callable, out: bool) -> Callable:
+    """A function that was written for another, with what is said of that."""
+    function.__doc__, function.__module__ = plan.__doc__, plan.__module__
+    hints = {**plan.__annotations__, "return": "Tensor"}
+    function.__annotations__ = {**hints, "out": "Tensor | None"} if out else hints
     return function

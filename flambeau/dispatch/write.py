@@ -188,8 +188,7 @@ def write_out(
                 "refer to a single memory location. Please clone() the tensor before performing the "
                 "operation."
             )
-    if out._array.shape == result._array.shape:
-        check_writable(out)
+    check_writable(out)
     if out._array.shape != result._array.shape:
         if warns and out._array.size:
             warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)

@@ -78,6 +78,7 @@ LAZY = {
     ),
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "reduction.segment": ("segment_reduce", ""),
     "index.scatter_reduce": (
         "index_add index_copy index_fill index_reduce scatter_reduce",
         "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
@@ -116,6 +117,7 @@ _NOT_AT_IMPORT = {
         *("power", "pseudoinverse", "qr", "svd"),
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.window"),
+    "index.combine",
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...core.device import CPU
+from ...core.dtype import BOOL
+from ...core.kind import check_bits
+from ...core.number import converted
 from ...core.tensor import Tensor
 from ...formula.quiet import quiet
 
@@ -26,7 +29,7 @@ def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
     arrays = []
     for x, kind in zip(operands, spec.kinds):
         if not isinstance(x, Tensor):
-            arrays.append(number_array(x, kind.xp, kind.dtype))
+            arrays.append(number_array(x, kind.xp, kind.dtype, operands))
         elif kind.device is not x._kind.device and x._array.ndim == 0:
             arrays.append(kind.xp.asarray(x._array))
         else:
@@ -34,13 +37,22 @@ def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
     return arrays
 
 
-def number_array(value: Any, xp: Any, dtype: Any) -> Any:
-    """A Python number as a 0-d array; integers wrap around as PyTorch's do."""
+def number_array(value: Any, xp: Any, dtype: Any, operands: Sequence[Any] = ()) -> Any:
+    """A Python number as a 0-d array; integers wrap around beside those of a tensor, as PyTorch's do.
+
+    Raises:
+        OverflowError: It is an int of more than 64 bits.
+        RuntimeError: It is one that int64 cannot hold, beside bools.
+    """
+    if isinstance(value, int):
+        check_bits(value)
     compute = dtype.compute
     try:
         with quiet():
             return xp.asarray(value, compute)
     except OverflowError:
+        if operands and all(x.dtype.category == BOOL for x in operands if isinstance(x, Tensor)):
+            converted(value, dtype)
         bits = 8 * compute.itemsize
         return xp.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
 

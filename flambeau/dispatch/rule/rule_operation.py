@@ -13,14 +13,20 @@ its history), an option, the output ``y``, ``shape_x`` (the shape of operand x),
 operands want a gradient). One whose outputs have names, ``outputs="q r"``, is asked for them by name
 too, and for ``g_q``, ``g_r``: None where nothing arrived. Because rules are made of operations, they
 can be differentiated again.
+
+An operation that changes some elements of its first operand is defined by the writing, ``writes=True``: a
+function that writes into the array that it is given. `Operation.into` runs it on a tensor's own memory, so
+that the in-place form costs what is written; the operation itself runs it on a copy.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import kernels
+from ...autograd.history import rebase
 from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
 from ...autograd.record import record
@@ -32,6 +38,7 @@ from ...core.tensor import Tensor, wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
 from ..registry import OPERATIONS
+from ..write import check_history, check_writable, finish_write
 from .fast_path import NODE_SLOTS, write_fast_path
 
 
@@ -101,6 +108,7 @@ class Operation:
         view: Does the result share the first operand's memory?
         differentiable: Which outputs are, where not all.
         outputs: Names of several outputs.
+        writes: `compute` gives nothing, but writes into its first operand.
     """
 
     def __init__(
@@ -111,8 +119,10 @@ class Operation:
         label: str,
         differentiable: Sequence[int] | None,
         outputs: str = "",
+        writes: bool = False,
     ):
-        self.compute, self.view = compute, view
+        self.compute, self.view = _on_a_copy(compute) if writes else compute, view
+        self.write = compute if writes else None
         self.name = compute.__name__.rstrip("_")
         self.label = label or "".join(part.capitalize() for part in self.name.split("_"))
         found = arguments(compute)
@@ -145,6 +155,11 @@ class Operation:
         if self.variadic and not any(self.asks_shapes):
             self.asks_shapes = ()
         return rule
+
+    def afresh(self, compute: Callable) -> Callable:
+        """Decorator: how one that writes makes a new array, where that takes less than a copy and the writing."""
+        self.compute = compute
+        return compute
 
     def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
         values: dict[str, Any] = dict(node.options)
@@ -191,6 +206,39 @@ class Operation:
             if edges.count(None) < len(edges):
                 self.record(results, tensors, edges, options)
         return tuple(results) if several else results[0]
+
+    def into(
+        self, x: Tensor, others: Sequence[Tensor], options: tuple, overlaps: bool = False
+    ) -> Tensor:
+        """Write into the first operand's own memory; recorded, if a gradient is wanted.
+
+        overlaps: May two of its elements be one, because all are given the same value?
+
+        Raises:
+            RuntimeError: The memory must not be written to; or what the writing raises, before it has written.
+        """
+        assert self.write is not None, f"{self.name} does not write"
+        if overlaps:
+            check_history(x, any(t._node is not None for t in others))
+        else:
+            check_writable(x, (x, *others))
+        tensors: Sequence[Any] = (x, *others)
+        edges = tuple([t._node for t in tensors])
+        recorded = mode.recording and edges.count(None) < len(edges)
+        if recorded and self.operands[0] in self.asks:
+            tensors = handle.make(x._array.copy(), x._kind, None, [0], None), *others
+        token = silence(silent)
+        try:
+            self.write(x._array, *[t._array for t in others], *options)
+        finally:
+            restore(token)
+        finish_write(x, None)
+        if recorded:
+            written = handle.make(x._array, x._kind, None, x._cell, None)
+            self.record([written], tensors, edges, options)
+            if written._node is not None:
+                rebase(x, written._node, x._cell)
+        return x
 
     def record(
         self,
@@ -280,6 +328,18 @@ class Operation:
         return found
 
 
+def _on_a_copy(write: Callable) -> Callable:
+    """What is written into an array, written into a copy."""
+
+    @functools.wraps(write)
+    def compute(x: Any, *rest: Any) -> Any:
+        made = kernels.array.copy.contiguous(x)
+        write(made, *rest)
+        return made
+
+    return compute
+
+
 def _wrap_like(array: Any, source: Tensor) -> Tensor:
     """A new tensor; its kind is that of `source`, but for the dtype."""
     kind = source._kind
@@ -300,6 +360,7 @@ def operation(
     label: str = "",
     differentiable: Sequence[int] | None = None,
     outputs: str = "",
+    writes: bool = False,
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -310,9 +371,10 @@ def operation(
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
         outputs: Names of the outputs, where there are several and the rule asks for them.
+        writes: The function gives nothing, but writes into its first operand.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable, outputs)
+        return Operation(compute, operands, view, label, differentiable, outputs, writes)
 
     return make if compute is None else make(compute)

@@ -35,7 +35,7 @@ def selected(x: Any, mask: Any) -> Any:
         or x.dtype.hasobject
         or not enabled()
     ):
-        found = x[mask]
+        found = x[mask.copy()]  # others may write to it, which NumPy does not expect
         return found if found.flags.c_contiguous else found.copy(order="C")
     x, mask = in_order(x), in_order(mask)
     count, pack = _given(x.size)

@@ -29,12 +29,17 @@ def filled(x: Any, mask: Any, value: Any) -> Any:
 
 
 def fill(x: Any, mask: Any, value: Any) -> None:
-    """``x[mask] = value`` for one value and a mask of x's shape."""
-    fits = x.size > SMALL and x.shape == mask.shape and x.flags.writeable and _native(x, mask)
-    if not fits or np.may_share_memory(x, mask):
-        x[mask] = value
-    else:
+    """``x[mask] = value`` for one value and a mask that broadcasts to x's shape.
+
+    Raises:
+        ValueError: It does not, or x must not be written to.
+    """
+    if np.may_share_memory(x, mask):
+        mask = mask.copy()
+    if x.size > SMALL and x.flags.writeable and _native(x, mask):
         _run(x, mask, value, x)
+    else:
+        np.copyto(x, value, where=mask)
 
 
 def _run(x: Any, mask: Any, value: Any, made: Any) -> None:

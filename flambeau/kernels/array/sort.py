@@ -139,7 +139,8 @@ class Keys:
 
     def at(self, row: Value, i: Value) -> Value:
         """The key of element i of a row, as 64 bits."""
-        return self.key(self.code.get(row, self.element, i)).widen("i64")
+        x = self.code.load_once(self.code.at(row, self.element, i), self.element)
+        return self.key(x).widen("i64")
 
     def word(self, key: Value, place: Value) -> Value:
         return (key << 32) | place if self.packed else key

@@ -1,7 +1,7 @@
 """The loops of a gather or scatter (`plan.py`): elements or runs are read, written or added at places that indices give.
 
-Indices of single elements are compared with the bounds a vector at a time, right before they are looked up: so
-the processor fetches the coming ones meanwhile. An index of a run is compared before the run is touched.
+Indices of single elements are read and compared with the bounds a vector at a time, right before they are looked
+up: so the processor fetches the coming ones meanwhile. An index of a run is compared before the run is touched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array.vector_loop import add, copy, fetch, fill, inside
+from ..array.vector_loop import add, copy, fill, inside
 from ..llvm import BITS, Value, any_lane, choose
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
@@ -28,7 +28,7 @@ class Loops:
     Attributes:
         dims: For each loop: how often, the step in x, the step of each index array. Dimensions that lie in all of
             them like one are one.
-        checks: Can indices be checked while they are used?
+        inner: The step of each index array in the innermost loop. The arrays lie in order, so it is 1, or 0.
     """
 
     def __init__(self, plan: Plan, how: str, start: str):
@@ -38,20 +38,19 @@ class Loops:
         self.dims = dims[:kept] + (_merged(dims[kept:]) or [[1, 0, *(1 for _ in steps)]])
         self.plan, self.how, self.start = plan, how, start
         self.runs = plan.length > 1
-        self.dense = bool(steps) and all(step == 1 for step in self.dims[-1][2:])
-        self.checks = self.runs or self.dense
+        self.inner = tuple(self.dims[-1][2:])
 
-    def run(self, element: str, x: Any, other: Any, signs: bool, checks: bool, *old: Any) -> int:
-        """Not 0 where an index was out of range."""
+    def run(self, element: str, x: Any, other: Any, signs: bool, *old: Any) -> int:
+        """Not 0 where an index was out of range. signs: Negative ones count from the end."""
         plan, dims = self.plan, self.dims
         inner, outer = dims[-1][0], math.prod([d[0] for d in dims[:-1]])
         rows, each, length, divisible, by_run = self.share(x, inner, outer)
         known = None
-        if self.dense and not self.runs and dims[-1][1] in (0, 1):
+        if not self.runs and 0 not in self.inner and dims[-1][1] in (0, 1):
             known = dims[-1][1], 1 if plan.steps == [1] else None
         function = _looper(
-            self.how, element, len(plan.indices), signs, self.runs, by_run, known, checks, self.start
-        )  # fmt: skip
+            self.how, element, self.inner, signs, self.runs, by_run, known, self.start
+        )
         integers = _integers(
             rows=rows, length=length, weight=other.size + (x.size if self.start else 0),
             divisible=divisible, each=each, inner=inner, run=plan.length, outer=len(dims) - 1,
@@ -132,21 +131,20 @@ def numbers_of(indices: int) -> Any:
 def _looper(
     how: str,
     element: str,
-    indices: int,
+    steps: tuple[int, ...],
     signs: bool,
     runs: bool,
     by_run: bool,
     known: tuple[int, int | None] | None,
-    checks: bool,
     start: str,
 ) -> Callable[..., int]:
     old = ("old",) if start == "copy" else ()
-    arrays = ("x", "other", *old, "dims", *(f"index{k}" for k in range(indices)))
+    arrays = ("x", "other", *old, "dims", *(f"index{k}" for k in range(len(steps))))
     lanes = machine().bits // BITS[element]
     return kernel(
-        f"{how}_at", arrays, numbers_of(indices),
+        f"{how}_at", arrays, numbers_of(len(steps)),
         lambda code: LoopWriter(
-            code, how, element, indices, signs, runs, by_run, known, checks, start
+            code, how, element, steps, signs, runs, by_run, known, start
         ).write(),
         lanes if runs else min(lanes, 16),
     )  # fmt: skip
@@ -155,25 +153,29 @@ def _looper(
 class LoopWriter:
     """Writes the loops of one piece.
 
-    `signs`: indices may be negative. `known` are facts of the innermost dimension, where each index array is in
-    order, that spare multiplications: its step in x, and 1 where that is the step of the one index, too.
+    `steps`: of the index arrays in the innermost dimension. `signs`: indices may be negative. `known` are facts of the
+    innermost dimension, where each index array is in order, that spare multiplications: its step in x, and 1 where
+    that is the step of the one index, too.
     `start`: what a new array begins with, "zero" or a "copy"; then a row is a part of it and all that is written there.
+
+    An index is read once, for its check and for its use: others may write to it meanwhile.
     """
 
     def __init__(
-        self, code: Body, how: str, element: str, indices: int, signs: bool, runs: bool,
-        by_run: bool, known: tuple[int, int | None] | None, checks: bool, start: str,
+        self, code: Body, how: str, element: str, steps: tuple[int, ...], signs: bool, runs: bool,
+        by_run: bool, known: tuple[int, int | None] | None, start: str,
     ):  # fmt: skip
-        self.code, self.how, self.element, self.indices = code, how, element, indices
+        self.code, self.how, self.element = code, how, element
+        self.steps, self.indices = steps, len(steps)
         self.signs, self.runs, self.by_run, self.known = signs, runs, by_run, known
-        self.checks, self.start = checks, start
+        self.start = start
 
     def write(self) -> None:
         code, n = self.code, self.code.n
-        self.inner = [self.fact(1 + k) for k in range(1 + self.indices)]
+        self.inner = self.fact(1)
         self.by = [getattr(n, f"step{k}") for k in range(self.indices)]
         if self.known is not None:
-            self.inner = [code.number(self.known[0]), *[code.number(1)] * self.indices]
+            self.inner = code.number(self.known[0])
             self.by = self.by if self.known[1] is None else [code.number(1)]
         if not self.start:
             self.passes(code.row_begin, code.row_end)
@@ -229,15 +231,53 @@ class LoopWriter:
         found = [code.load(place, "i64") for place in places]
         return found[0], found[1:]
 
-    # -------------------------------------------------------------------------------- elements
+    # -------------------------------------------------------------------------------- indices
+
+    @contextmanager
+    def looked_up(self, starts: list[Value], i: Value, count: int) -> Iterator[list[Value]]:
+        """The indices of some neighbouring elements, counted from the front, where none is out of range.
+
+        Elsewhere that is reported. An array gives a vector, or one index that serves for all.
+        """
+        code, found, wrong = self.code, [], None
+        for k, (start, step) in enumerate(zip(starts, self.steps)):
+            type = "i64" if count == 1 or step == 0 else code.vector("i64")
+            at = code.at(code.p[f"index{k}"], "i64", start + i if step else start)
+            index = code.load_once(at, type)
+            outside = self.outside(k, index)
+            outside = any_lane(outside) if type != "i64" else outside
+            wrong = outside if wrong is None else wrong | outside
+            found.append(self.counted(k, index))
+        if wrong is None:
+            yield found
+            return
+        with inside(code, wrong):
+            yield found
+
+    def size(self, k: int, index: Value) -> Value:
+        """Of the dimension that an index array is for, in the shape of an index."""
+        size = getattr(self.code.n, f"size{k}")
+        return self.code.splat(size) if index.type.startswith("<") else size
 
     def outside(self, k: int, index: Value) -> Value:
         """Is it out of range?"""
-        size = getattr(self.code.n, f"size{k}")
-        count = size + size if self.signs else size
-        if index.type.startswith("<"):
-            size, count = self.code.splat(size), self.code.splat(count)
-        return (index + size if self.signs else index).below(count) ^ 1
+        size = self.size(k, index)
+        return (index + size).below(size + size) ^ 1 if self.signs else index.below(size) ^ 1
+
+    def counted(self, k: int, index: Value) -> Value:
+        """An index, counted from the front."""
+        if not self.signs:
+            return index
+        return index + choose(index < 0, self.size(k, index), 0)
+
+    def place(self, i: Value, place: Value, indices: list[Value], lane: int = 0) -> Value:
+        """The place in x of element i of a row, whose indices are in a lane."""
+        at = place + i * self.inner
+        for by, index in zip(self.by, indices):
+            at = at + (index.lane(lane) if index.type.startswith("<") else index) * by
+        return at
+
+    # -------------------------------------------------------------------------------- elements
 
     def elements(
         self, row: Value, begin: Value, end: Value, place: Value, starts: list[Value]
@@ -245,43 +285,13 @@ class LoopWriter:
         code = self.code
         whole = begin + ((end - begin) & -code.lanes)
         for first, stop, count in ((begin, whole, code.lanes), (whole, end, 1)):
-            with code.loop(first, stop, count) as i, self.checked(starts, i, count):
+            with code.loop(first, stop, count) as i, self.looked_up(starts, i, count) as indices:
                 other = row * code.n.inner + i
                 step = count if self.how == "take" else min(count, 4)
                 for begun in range(0, count, step):
-                    at = [self.place(i + begun + u, place, starts) for u in range(step)]
+                    lanes = range(begun, begun + step)
+                    at = [self.place(i + u, place, indices, u) for u in lanes]
                     (self.take if self.how == "take" else self.put)(at, other + begun)
-
-    @contextmanager
-    def checked(self, starts: list[Value], i: Value, count: int) -> Iterator[None]:
-        """Where none of some neighbouring elements' indices is out of range; elsewhere it is reported."""
-        code = self.code
-        if not self.checks:
-            yield
-            return
-        wrong = None
-        type = "i64" if count == 1 else code.vector("i64")
-        for k, start in enumerate(starts):
-            index = code.at(code.p[f"index{k}"], "i64", start)
-            found = self.outside(k, fetch(code, index, i, type))
-            wrong = found if wrong is None else wrong | found
-        assert wrong is not None
-        with inside(code, wrong if count == 1 else any_lane(wrong)):
-            yield
-
-    def place(self, i: Value, place: Value, starts: list[Value]) -> Value:
-        """The place in x of element i of a row."""
-        at = place + i * self.inner[0]
-        for k, start in enumerate(starts):
-            value = self.code.get(self.code.p[f"index{k}"], "i64", start + i * self.inner[1 + k])
-            at = at + self.counted(k, value) * self.by[k]
-        return at
-
-    def counted(self, k: int, index: Value) -> Value:
-        """An index, counted from the front."""
-        if not self.signs:
-            return index
-        return index + choose(index < 0, getattr(self.code.n, f"size{k}"), 0)
 
     def take(self, places: list[Value], other: Value) -> None:
         """Read elements into neighbouring ones, which are stored at once."""
@@ -310,25 +320,14 @@ class LoopWriter:
 
     def run(self, row: Value, i: Value, place: Value, starts: list[Value]) -> None:
         """One run, or the report that its index is out of range."""
-        code = self.code
-        if not self.checks:
-            self.whole_run(row, i, place, starts)
-            return
-        wrong = Value(code, "false", "i1")
-        for k, start in enumerate(starts):
-            index = code.get(code.p[f"index{k}"], "i64", start + i * self.inner[1 + k])
-            wrong = wrong | self.outside(k, index)
-        with inside(code, wrong):
-            self.whole_run(row, i, place, starts)
-
-    def whole_run(self, row: Value, i: Value, place: Value, starts: list[Value]) -> None:
         code, run = self.code, self.code.n.run
         begin, end = (code.begin, code.end) if self.by_run else (code.zero, run)
-        x = code.at(code.p["x"], self.element, self.place(i, place, starts))
-        other = code.at(code.p["other"], self.element, (row * code.n.inner + i) * run)
-        if self.how == "take":
-            copy(code, other, x, self.element, begin, end)
-        elif self.how == "put":
-            copy(code, x, other, self.element, begin, end)
-        else:
-            add(code, x, other, self.element, begin, end)
+        with self.looked_up(starts, i, 1) as indices:
+            x = code.at(code.p["x"], self.element, self.place(i, place, indices))
+            other = code.at(code.p["other"], self.element, (row * code.n.inner + i) * run)
+            if self.how == "take":
+                copy(code, other, x, self.element, begin, end)
+            elif self.how == "put":
+                copy(code, x, other, self.element, begin, end)
+            else:
+                add(code, x, other, self.element, begin, end)

@@ -51,6 +51,23 @@ class Along(Unsigned):
         return Along(self.index.copy(), self.dim)
 
 
+def snapshot(key: tuple) -> tuple:
+    """A key whose arrays nobody else can write to."""
+    if isinstance(key, Unsigned):
+        return key.snapshot()
+    return tuple(item.copy() if item.__class__ is np.ndarray else item for item in key)
+
+
+def named(x: Any, key: tuple) -> int:
+    """How many elements a key means, as far as the sizes tell: a mask counts as a whole."""
+    most, rest, shape = 0, x.size, x.shape
+    for i, item in enumerate(key):
+        if item.__class__ is np.ndarray:
+            most = max(most, item.size)
+            rest //= max(shape[i], 1) if i < len(shape) else 1
+    return most * rest
+
+
 @lru_cache(maxsize=256)
 def _grid(shape: tuple[int, ...], dim: int) -> tuple:
     """The positions along every dimension, ready to broadcast, with a gap at `dim`."""
@@ -177,7 +194,7 @@ def _counts(array: Any, size: int, space: tuple[int, ...]) -> tuple[int | None, 
     long = [i for i, n in enumerate(array.shape) if n != 1]
     if len(long) > 1 or array.size == 0 or 4 * array.size > math.prod(space):
         return None
-    flat = array.reshape(-1)
+    flat = array.reshape(-1).copy()  # others may write to it
     first = int(flat[0])
     last = int(flat[-1])
     if not (0 <= first < size and 0 <= last < size):

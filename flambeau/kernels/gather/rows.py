@@ -75,7 +75,7 @@ def _taker(element: str, signs: bool) -> Callable[..., int]:
         with code.rows() as row:
             soon = code.get(code.p["index"], "i64", code.smaller(row + AHEAD, n.rows - 1))
             foresee(code, code.at(code.p["x"], element, soon * run), reach)
-            index = code.get(code.p["index"], "i64", row)
+            index = code.load_once(code.at(code.p["index"], "i64", row), "i64")
             index = index + choose(index < 0, n.size, 0) if signs else index
             with inside(code, index.below(n.size) ^ 1):
                 x = code.at(code.p["x"], element, index * run)
@@ -104,7 +104,7 @@ def fits(plan: Plan, x: Any) -> bool:
 def write(
     plan: Plan, how: str, element: str, x: Any, values: Any, signs: bool, start: str, *old: Any
 ) -> None:
-    """Write at indices, which are all in range.
+    """Write at indices; one that is not in range belongs to nobody's rows.
 
     Args:
         start: What x begins with: "zero", a "copy" of the array behind, or "" for what it holds.
@@ -190,23 +190,33 @@ class Writer:
             copy(code, code.p["x"], code.p["old"], self.element, first * run, last * run)
 
     def some(self, start: Value, first: Value, last: Value, mask: Value | None) -> None:
-        """Those of a vector's indices that are in the range: a bit for each, which are taken one by one."""
-        code = self.code
-        index = fetch(code, code.p["index"], start, code.vector("i64"), mask)
-        wanted = (self.counted(index) - code.splat(first)).below(code.splat(last - first))
+        """Those of a vector's indices that are in the range: a bit for each, which are taken one by one.
+
+        They are read once, into a block of the thread's own: others may write to them meanwhile.
+        """
+        code, type = self.code, self.code.vector("i64")
+        if mask is None:
+            index = code.load_once(code.at(code.p["index"], "i64", start), type)
+        else:
+            index = fetch(code, code.p["index"], start, type, mask)
+        index, own = self.counted(index), code.slot(type)
+        wanted = (index - code.splat(first)).below(code.splat(last - first))
         bits = (wanted if mask is None else wanted & mask).cast_to(f"i{code.lanes}")
-        left = code.slot("i64")
-        code.store(bits.widen("i64"), left)
+        left = code.slot("i64", bits.widen("i64"))
         head, body, done = code.name("head"), code.name("body"), code.name("done")
+        found = code.name("found")
+        code.branch(bits.differs(0), found, done)
+        code.label(found)
+        code.store(index, own)
         code.jump(head)
         code.label(head)
         now = code.load(left, "i64")
         code.branch(now.differs(0), body, done)
         code.label(body)
         name = code.declare("i64", "llvm.cttz.i64", "i64", "i1")
-        at = start + code.emit(f"call i64 @{name}(i64 {now.name}, i1 true)", "i64")
+        lane = code.emit(f"call i64 @{name}(i64 {now.name}, i1 true)", "i64")
         code.store(now & (now - 1), left)
-        self.place(self.counted(code.get(code.p["index"], "i64", at)), at)
+        self.place(code.get(own, "i64", lane), start + lane)
         code.jump(head)
         code.label(done)
 
@@ -214,9 +224,7 @@ class Writer:
         """Indices, counted from the front."""
         if not self.signs:
             return index
-        size = self.code.n.size
-        size = self.code.splat(size) if index.type.startswith("<") else size
-        return index + choose(index < 0, size, 0)
+        return index + choose(index < 0, self.code.splat(self.code.n.size), 0)
 
     def place(self, index: Value, i: Value) -> None:
         code, n = self.code, self.code.n

@@ -110,6 +110,12 @@ class Code:
             f"load {type}, ptr {pointer.name}, align {max(1, BITS.get(element, 64) // 8)}", type
         )
 
+    def load_once(self, pointer: Value, type: str) -> Value:
+        """What others may write to meanwhile: it is read in this place and never again, so that what was
+        checked is what is used."""
+        align = BITS[element_of(type)] // 8
+        return self.emit(f"load volatile {type}, ptr {pointer.name}, align {align}", type)
+
     def store(self, value: Value, pointer: Value) -> None:
         align = max(1, BITS.get(element_of(value.type), 64) // 8)
         self.line(f"store {value.type} {value.name}, ptr {pointer.name}, align {align}")

@@ -301,7 +301,7 @@ def listed(code: Body, row: Value) -> Iterator[tuple[Value, Value]]:
     n = code.n
     start = row * n.count
     with code.loop(code.zero, n.count) as i:
-        place = code.get(code.p["places"], "i64", start + i)
+        place = code.load_once(code.at(code.p["places"], "i64", start + i), "i64")
         inside = (place >= 0) & (place < n.size)
         with code.when(inside ^ 1):
             code.report(code.number(OUTSIDE))

@@ -9,9 +9,7 @@ from ... import kernels
 from ...autograd.mode import mode
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import Operation, operation
-from ...formula.quiet import quiet
-from ...kernels.gather.plan import Along
-from .key import snapshot
+from ...kernels.gather.plan import Along, snapshot
 
 
 def along(index: Any, dim: int) -> tuple:
@@ -27,14 +25,6 @@ def taken(x: Any, key: tuple) -> Any:
 def add_at(whole: Any, key: tuple, values: Any) -> None:
     """Add values at index arrays, again and again where an index repeats."""
     kernels.gather.indexed.add_at(whole, key, values)
-
-
-def put_at(whole: Any, key: tuple, values: Any, accumulate: bool) -> None:
-    """Write values at index arrays, or add them."""
-    if accumulate:
-        add_at(whole, key, values)
-    else:
-        kernels.gather.indexed.put_at(whole, key, values)
 
 
 @operation(operands="x", label="Index")
@@ -59,9 +49,15 @@ def _(g: Tensor, key: tuple) -> Tensor:
     return index_advanced(g, key)
 
 
-@operation(operands="x values", label="IndexPut")
-def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
+@operation(operands="x values", label="IndexPut", writes=True)
+def put_advanced(x: Any, values: Any, key: tuple, accumulate: bool) -> None:
     """`x` with values written, or added, at index arrays and masks."""
+    write = kernels.gather.indexed.add_at if accumulate else kernels.gather.indexed.put_at
+    write(x, key, values)
+
+
+@put_advanced.afresh
+def _(x: Any, values: Any, key: tuple, accumulate: bool) -> Any:
     return kernels.gather.indexed.placed(x, key, values, accumulate)
 
 
@@ -94,25 +90,13 @@ def sibling(operation: Operation, label: str) -> Operation:
         operation.differentiable,
         " ".join(operation.outputs),
     )
-    made.arguments = operation.arguments
+    made.arguments, made.write = operation.arguments, operation.write
     made.gradient(operation.rule)  # type: ignore[arg-type]
     return made
 
 
 def _zero_like(x: Tensor) -> Tensor:
     return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
-
-
-def put_into(
-    x: Tensor, values: Tensor, key: tuple, accumulate: bool, by: Operation = put_advanced
-) -> Tensor:
-    """`put_advanced`, straight where nothing is recorded."""
-    if x._node is None and values._node is None:
-        with quiet():
-            return wrap(
-                kernels.gather.indexed.placed(x._array, key, values._array, accumulate), x._kind
-            )
-    return by(x, values, own_key(key), accumulate)
 
 
 def own_key(key: tuple) -> tuple:

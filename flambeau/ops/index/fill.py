@@ -14,16 +14,21 @@ from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_writable, finish_write, store
 from ...formula.quiet import quiet
 
 
-@operation(operands="x value", label="Fill")
-def filled(x: Any, value: Any) -> Any:
+@operation(operands="x value", label="Fill", writes=True)
+def filled(x: Any, value: Any) -> None:
     """`value`, 0-d, in the shape and dtype of x."""
-    y = np.empty_like(x)
-    y[...] = _real(value, x).astype(x.dtype)
-    return y
+    x[...] = _real(value, x).astype(x.dtype)
+
+
+@filled.afresh
+def _(x: Any, value: Any) -> Any:
+    made = np.empty_like(x)
+    filled.write(made, value)  # type: ignore[misc]
+    return made
 
 
 @filled.gradient
@@ -31,10 +36,10 @@ def _(g: Tensor, needs: tuple) -> tuple:
     return _nothing(g, needs), g.sum() if needs[1] else None
 
 
-@operation(label="Zero")
-def zeroed(x: Any) -> Any:
+@operation(label="Zero", writes=True)
+def zeroed(x: Any) -> None:
     """Zeros in the shape of x."""
-    return np.zeros_like(x)
+    x[...] = 0
 
 
 @zeroed.gradient
@@ -42,10 +47,10 @@ def _(g: Tensor) -> Tensor:
     return g.new_zeros(g.shape)
 
 
-@operation(operands="x source", label="CopyBackwards")
-def copied(x: Any, source: Any) -> Any:
+@operation(operands="x source", label="CopyBackwards", writes=True)
+def copied(x: Any, source: Any) -> None:
     """`source` in the shape and dtype of x."""
-    return np.broadcast_to(_real(source, x), x.shape).astype(x.dtype)
+    kernels.array.copy.copy_into(x, _real(source, x))
 
 
 @copied.gradient
@@ -120,11 +125,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
                 value = _real(value.to(self.device)._array, self._array).astype(self._kind.numpy)
         return _written(self, value)
     operand = value if is_tensor else self.new_full((), value).detach()
-    check_history(self, is_tensor and value._node is not None)
-    result = filled(self, operand)
-    store(self, result._array)
-    finish_write(self, result._node)
-    return self
+    return filled.into(self, (operand,), (), overlaps=True)
 
 
 def _check_value(value: Tensor) -> None:
@@ -177,11 +178,7 @@ def zero_(input: Tensor) -> Tensor:
     self = input
     if not _has_history(self):
         return _written(self, 0)
-    check_history(self, False)
-    result = zeroed(self)
-    store(self, result._array)
-    finish_write(self, result._node)
-    return self
+    return zeroed.into(self, (), (), overlaps=True)
 
 
 @method()
@@ -217,12 +214,9 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
                 f"{list(common)}"
             )
-    check_writable(self, (self, other))
     if mode.recording and (other._node is not None or self._node is not None):
-        result = copied(self, other)
-        store(self, result._array)
-        finish_write(self, result._node)
-        return self
+        return copied.into(self, (other,), ())
+    check_writable(self, (self, other))
     if self is not other:
         if other._kind is self._kind:
             np.copyto(array, source)

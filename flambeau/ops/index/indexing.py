@@ -9,16 +9,15 @@ import numpy as np
 from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
-from ...core.number import number_for
+from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
-from ...dispatch.inplace import write_result
+from ...dispatch.inplace import Write
 from ...dispatch.registry import method, public
-from ...dispatch.write import check_writable, finish_write
-from ...formula.quiet import quiet
+from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
-from .advanced import gathered, put_advanced, put_at
-from .key import index_array, snapshot, split_key
+from .advanced import gathered, put_advanced
+from .key import index_array, shape_at, split_key
 
 _FULL = slice(None)
 _FEW = 1024
@@ -83,7 +82,7 @@ def _simple(array: Any, key: Any) -> Any:
         if cls is slice:
             return array[key]
         if array.size <= _FEW and cls is np.ndarray and key.size <= _FEW:
-            found = array[key]
+            found = array[key.copy()]  # others may write to it
             return found if found.flags.c_contiguous else np.ascontiguousarray(found)
         return kernels.gather.indexed.take(array, key if key.__class__ is tuple else (key,))
     except IndexError:
@@ -140,7 +139,7 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
                 f"can't assign a {name} to a torch.{self.dtype.legacy}Tensor: "
                 "make it a tensor first"
             )
-        value = number_for(value, self._kind, single=True)
+        value = assigned(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
     target = index_basic(self, basic)
     if arrays is None:
@@ -149,7 +148,8 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
         return
     if all(item == _FULL for item in basic[:-1]):
         target = self
-    fitting = _without_leading_ones(value, target._array[arrays].ndim)
+    ndim = len(shape_at(target._array.shape, arrays))
+    fitting = _without_leading_ones(value, ndim)
     _put(target, arrays, fitting, False, value._array.ndim > 0)
 
 
@@ -157,7 +157,8 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
     """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
     kind, array, cls = x._kind, x._array, value.__class__
     if cls is float or cls is int:
-        if cls not in kind.numbers or not -3e38 < value < 3e38 or kind.numpy is not kind.compute:
+        limit = 3e38 if cls is float else 1 << 63
+        if cls not in kind.numbers or not -limit < value < limit or kind.numpy is not kind.compute:
             return False
     elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
         return False
@@ -175,16 +176,24 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
         if key is None or not array.ndim or _is_wrong_mask(array, key):
             return False
     try:
-        if key.__class__ is np.ndarray and value.__class__ is np.ndarray:
-            kernels.gather.indexed.put_at(array, (key,), value)
-        elif key.__class__ is np.ndarray and key.dtype == bool:
-            kernels.array.masked_fill.fill(array, key, value)
-        else:
-            array[key] = value
+        _write(array, key, value)
     except (IndexError, ValueError, OverflowError, TypeError):
         return False
     finish_write(x, None)
     return True
+
+
+def _write(array: Any, key: Any, value: Any) -> None:
+    """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
+    if key.__class__ is np.ndarray:
+        if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:
+            kernels.array.masked_fill.fill(array, key, value)
+            return
+        key = (key,)
+    elif key.__class__ is not tuple or all(item.__class__ is not np.ndarray for item in key):
+        array[key] = value
+        return
+    kernels.gather.indexed.put_at(array, key, np.asarray(value, array.dtype))
 
 
 @method()
@@ -220,7 +229,7 @@ def _fits(target: Tensor, key: tuple, values: Tensor, strict: bool = True) -> Te
     Raises:
         RuntimeError: They do not broadcast to what the key reads.
     """
-    shape, own = target._array[key].shape, values._array.shape
+    shape, own = shape_at(target._array.shape, key), values._array.shape
     pairs = zip(own[::-1], shape[::-1])
     if len(own) > len(shape) or any(n not in (1, m) for n, m in pairs):
         raise RuntimeError(
@@ -237,15 +246,7 @@ def _put(
 ) -> Tensor:
     """Write in place at index arrays."""
     values = _fits(target, key, values, strict)
-    if mode.recording and (target._node is not None or values._node is not None):
-        return write_result(
-            target, lambda x: put_advanced(x, values, snapshot(key), accumulate), (values,)
-        )
-    check_writable(target, (values,))
-    with quiet():
-        put_at(target._array, key, values._array, accumulate)
-    finish_write(target, None)
-    return target
+    return Write(put_advanced, target, target, (values,), key, (accumulate,)).into()
 
 
 def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
@@ -280,7 +281,9 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         tensor([2., 1.])
     """
     key = _keys(input, indices, values)
-    return put_advanced(input, _fits(input, key, values), snapshot(key), accumulate)
+    return Write(
+        put_advanced, input, input, (_fits(input, key, values),), key, (accumulate,)
+    ).made()
 
 
 @public(method=True)

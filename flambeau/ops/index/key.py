@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
-from ...kernels.gather.plan import Unsigned
 
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _FULL = slice(None)
@@ -17,13 +16,6 @@ _AS_TUPLE = (
     "pytorch 2.9; use x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as "
     "tensor index, x[torch.tensor(seq)], which will result either in an error or a different result"
 )
-
-
-def snapshot(key: tuple) -> tuple:
-    """A key whose arrays nobody else can write to, for backward."""
-    if isinstance(key, Unsigned):
-        return key.snapshot()
-    return tuple(item.copy() if isinstance(item, np.ndarray) else item for item in key)
 
 
 def index_array(item: Any) -> np.ndarray:
@@ -114,6 +106,26 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
         return (*basic, Ellipsis), None
     _check_together([item for item in arrays if item is not _FULL])
     return (*basic, Ellipsis), tuple(arrays)
+
+
+def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
+    """The shape of what a key of arrays and whole dimensions reads."""
+    kept: list[int] = []
+    shapes: list[tuple[int, ...]] = []
+    dim, first, last = 0, 0, -1
+    for i, item in enumerate(key):
+        if item.__class__ is np.ndarray:
+            if not shapes:
+                first = len(kept)
+            elif last != i - 1:
+                first = 0  # arrays that are apart put their dimensions in front
+            shapes.append((np.count_nonzero(item),) if item.dtype == bool else item.shape)
+            dim, last = dim + _uses(item), i
+        elif item is not Ellipsis:
+            kept.append(shape[dim])
+            dim += 1
+    kept += shape[dim:]
+    return *kept[:first], *np.broadcast_shapes(*shapes), *kept[first:]
 
 
 def _as_tuple(key: Any) -> tuple:

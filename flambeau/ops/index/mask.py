@@ -11,8 +11,8 @@ from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap
-from ...dispatch.inplace import inplace_form
-from ...dispatch.registry import public
+from ...dispatch.inplace import Write, writing
+from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, write_out
 from .advanced import gathered, index_advanced, put_advanced, sibling
@@ -37,9 +37,14 @@ def _mask_value(input: Tensor, value: Any) -> Tensor:
     return value.to(input.dtype)
 
 
-@operation(operands="x value", label="MaskedFill")
-def filled(x: Any, value: Any, mask: Any) -> Any:
+@operation(operands="x value", label="MaskedFill", writes=True)
+def filled(x: Any, value: Any, mask: Any) -> None:
     """The value where the mask is true."""
+    kernels.array.masked_fill.fill(x, mask, value)
+
+
+@filled.afresh
+def _(x: Any, value: Any, mask: Any) -> Any:
     return kernels.array.masked_fill.filled(x, mask, value)
 
 
@@ -53,7 +58,6 @@ _masked_scatter = sibling(put_advanced, "MaskedScatter")
 _masked_select = sibling(index_advanced, "MaskedSelect")
 
 
-@inplace_form
 @public(method=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` where the mask is true, else the input.
@@ -73,14 +77,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         >>> torch.tensor([1, 2, 3]).masked_fill(torch.tensor([True, False, True]), 0)
         tensor([0, 2, 0])
     """
-    if not isinstance(mask, Tensor):
-        raise TypeError(  # type: ignore[unreachable]
-            f"masked_fill(): argument 'mask' must be Tensor, not {type(mask).__name__}"
-        )
-    if mask._array.dtype != bool:
-        raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.c_name}"
-        )
+    _check_mask(mask)
     kind, cls = input._kind, value.__class__
     if (
         input._node is None
@@ -96,13 +93,33 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             )
         except (ValueError, OverflowError):
             pass  # said below in PyTorch's words
-    broadcast([mask._array.shape, input._array.shape])
-    return filled(input, _mask_value(input, value), mask._array.copy())
+    return _masked(input, mask, value).made()
 
 
-@inplace_form
-@public(method=True)
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+@method()
+def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """The in-place form of `masked_fill`."""
+    _check_mask(mask)
+    return _masked(input, mask, value).into()
+
+
+def _check_mask(mask: Any) -> None:
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"masked_fill(): argument 'mask' must be Tensor, not {type(mask).__name__}")
+    if mask._array.dtype != bool:
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.c_name}"
+        )
+
+
+def _masked(input: Tensor, mask: Tensor, value: Any) -> Write:
+    shape = broadcast([mask._array.shape, input._array.shape])
+    whole = input if input._array.shape == shape else input.expand(shape)
+    return Write(filled, input, whole, (_mask_value(input, value),), mask._array)
+
+
+@writing()
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:
     """The input where the mask is false; where it is true, the elements of `source` in their order.
 
     Raises:
@@ -127,12 +144,12 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"{input.dtype.legacy} and {source.dtype.legacy}"
         )
     shape = broadcast([mask._array.shape, input._array.shape])
-    where = np.broadcast_to(mask._array, shape)
+    where = np.broadcast_to(mask._array, shape).copy()  # others may write to it
     count = int(np.count_nonzero(where))
     if count > source._array.size:
         raise RuntimeError("Number of elements of source < number of ones in mask")
     whole = input if input._array.shape == shape else input.expand(shape)
-    return _masked_scatter(whole, source.reshape(-1)[:count], (where.copy(),), False)
+    return Write(_masked_scatter, input, whole, (source.reshape(-1)[:count],), (where,), (False,))
 
 
 @public(method=True)

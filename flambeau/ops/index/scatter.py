@@ -9,13 +9,13 @@ import numpy as np
 
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap, wrap_dim
-from ...dispatch.inplace import inplace_form
+from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
-from .advanced import along, gathered, index_advanced, own_key, put_advanced, sibling
-from .scatter_place import check_key, check_range, finished, located, scatter_place, scattered
-from .take import _vector
+from .advanced import along, gathered, index_advanced, put_advanced, sibling
+from .scatter_place import check_key, check_range, finished, located, scatter_place
+from .take import vector
 
 _FULL = slice(None)
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
@@ -80,8 +80,7 @@ _REDUCE_DEPRECATED = (
 )
 
 
-@inplace_form
-@public(method=True)
+@writing(out=True)
 def scatter(
     input: Tensor,
     dim: int,
@@ -90,8 +89,7 @@ def scatter(
     *,
     value: Any = None,
     reduce: str | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
+) -> Write:
     """A copy with values written at indices along a dimension.
 
     Args:
@@ -101,7 +99,6 @@ def scatter(
         src: The values, at least as large as `index`; or one number.
         value: One number, by name.
         reduce: "add" or "multiply": what to do with the old value, instead of replacing it.
-        out: Where to write the result.
 
     Raises:
         RuntimeError: An index is out of range, or shapes or dtypes do not go together.
@@ -116,7 +113,7 @@ def scatter(
     if isinstance(src, Tensor):
         values = src
         if reduce is not None:
-            warnings.warn(_REDUCE_DEPRECATED, UserWarning, stacklevel=3)
+            warnings.warn(_REDUCE_DEPRECATED, UserWarning, stacklevel=4)
         if src._array.ndim == 0 and index._array.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     else:
@@ -130,21 +127,16 @@ def scatter(
         raise RuntimeError("reduce argument must be either add or multiply.")
     x, key, values = scatter_place("scatter", input, dim, index, values)
     if reduce == "multiply":
-        from .scatter_reduce import reduce_at
+        from .combine import combined  # few programs need it
 
-        check_key(x, key)
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
-        result = reduce_at(x, spread, own_key(key), "prod", True)
-    else:
-        result = scattered(x, values, key, reduce == "add", _scatter)
-    return finished(result, input, out, "scatter", (input, index, values))
+        return Write(combined, input, x, (spread,), key, ("prod", True), lambda: check_key(x, key))
+    add = reduce == "add"
+    return Write(_scatter, input, x, (values,), key, (add,), lambda: check_key(x, key))
 
 
-@inplace_form
-@public(method=True)
-def scatter_add(
-    input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None
-) -> Tensor:
+@writing(out=True)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Write:
     """A copy with values added at indices along a dimension.
 
     Raises:
@@ -158,7 +150,7 @@ def scatter_add(
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return finished(scattered(x, values, key, True, _scatter_add), input, out, "scatter_add")
+    return Write(_scatter_add, input, x, (values,), key, (True,), lambda: check_key(x, key))
 
 
 @public(method=True)
@@ -182,7 +174,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise IndexError("index_select(): Index is supposed to be a vector")
     if array.dtype != np.int64 and array.dtype != np.int32:
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    x = _vector(input)
+    x = vector(input)
     if x is not input and array.size != 1:
         raise RuntimeError(
             f"index_select(): Index to scalar can have only 1 value, got {array.size} value(s)"

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.rule.rule_operation import Operation
 from ...dispatch.write import write_out
 from ..view.slice import index_basic
-from .advanced import along, put_into
-from .take import _vector
+from .advanced import along
+from .take import vector
 
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
@@ -40,7 +39,7 @@ def scatter_place(
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     own = x._array.shape
     if src._array.ndim or index._array.ndim == 0:
-        values = _vector(src)
+        values = vector(src)
         given = values._array.shape
         if array.size and len(given) != array.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
@@ -59,19 +58,6 @@ def scatter_place(
     else:
         values = src
     return x, along(array, at), values
-
-
-def scattered(x: Tensor, values: Tensor, key: Any, add: bool, by: Operation) -> Tensor:
-    """A copy with values at the key of `scatter_place`.
-
-    Raises:
-        RuntimeError: An index is out of range.
-    """
-    try:
-        return put_into(x, values, key, add, by)
-    except IndexError:
-        check_key(x, key)
-        raise
 
 
 def check_key(x: Tensor, key: Any) -> None:
@@ -97,7 +83,7 @@ def located(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, 
             "Index tensor must have the same number of dimensions as "
             + ("input tensor" if name == "gather" else "self tensor")
         )
-    x = _vector(input)
+    x = vector(input)
     if array.ndim != x._array.ndim:
         array = array.reshape((1,) if array.size else (0,) * x._array.ndim)
     return x, array, at

@@ -7,111 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.inplace import inplace_form
-from ...dispatch.registry import public
-from ...dispatch.rule.rule_operation import operation
-from ..elementwise.comparison import where
-from .advanced import add_at, index_advanced, own_key, put_advanced, put_into, sibling
-from .scatter_place import check_key, check_range, finished, scatter_place
-from .take import _vector
+from ...dispatch.inplace import Write, writing
+from ...kernels.gather.plan import Unsigned
+from .advanced import put_advanced, sibling
+from .combine import START, check_reduction, combined, summed
+from .scatter_place import check_key, check_range, scatter_place
+from .take import vector
 
 _FULL = slice(None)
 
 
-def _lowest(dtype: Any) -> Any:
-    if dtype.kind in "iu":
-        return np.iinfo(dtype).min
-    return False if dtype.kind == "b" else -np.inf
-
-
-def _highest(dtype: Any) -> Any:
-    if dtype.kind in "iu":
-        return np.iinfo(dtype).max
-    return True if dtype.kind == "b" else np.inf
-
-
 _index_add, _index_copy = sibling(put_advanced, "IndexAdd"), sibling(put_advanced, "IndexCopy")
 _index_fill = sibling(put_advanced, "IndexFill")
-_START = {
-    "sum": lambda dtype: 0,
-    "mean": lambda dtype: 0,
-    "prod": lambda dtype: 1,
-    "amax": _lowest,
-    "amin": _highest,
-}
-_COMBINE: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+_index_reduce = {True: sibling(summed, "IndexReduce"), False: sibling(combined, "IndexReduce")}
 
 
-@operation(operands="x src", label="ScatterReduce")
-def reduce_at(x: Any, src: Any, key: tuple, how: str, include: bool) -> Any:
-    """`x` where the values at each place of the key are combined, with the old one or without it."""
-    whole = kernels.array.copy.contiguous(x)
-    if not include:
-        whole[key] = _START[how](x.dtype)
-    if how in _COMBINE:
-        _COMBINE[how].at(whole, key, src)
-        return whole
-    add_at(whole, key, src)
-    if how == "mean":
-        count = np.full(x.shape, int(include), np.int64)
-        add_at(count, key, np.asarray(1))
-        np.maximum(count, 1, out=count)
-        if x.dtype.kind in "iu":
-            whole //= count.astype(x.dtype)
-        else:
-            whole /= count
-    return whole
-
-
-@reduce_at.gradient
-def _(
-    g: Tensor, x: Tensor, src: Tensor, y: Tensor, key: tuple, how: str, include: bool
-) -> list[Any]:
-    if how == "sum":
-        own, given = g, index_advanced(g, key)
-    elif how == "mean":
-        count = (x.new_ones if include else x.new_zeros)(x.shape)
-        count = put_advanced(count, x.new_ones(()), key, True).clamp(min=1)
-        own, given = g / count, index_advanced(g / count, key)
-    elif how == "prod":
-        own, given = _product_gradient(g, x, src, y, key, include)
-    else:
-        at = index_advanced(y, key)
-        mine, theirs = (x == y).to(x.dtype), (src == at).to(x.dtype)
-        share = g / put_advanced(mine, theirs, key, True)
-        own, given = mine * share, theirs * index_advanced(share, key)
-    if not include:
-        own = put_advanced(own, own.new_zeros(()), key, False)
-    return [own, given]
-
-
-def _product_gradient(
-    g: Tensor, x: Tensor, src: Tensor, y: Tensor, key: tuple, include: bool
-) -> tuple[Tensor, Tensor]:
-    """Products of the others: where one factor is zero it is left out instead of divided by."""
-    plain = where(x == 0, 1.0, x)
-    own = g * reduce_at(plain, src, key, "prod", include) / plain
-    zero = src == 0
-    zeros = put_advanced(x.new_zeros(x.shape), zero.to(x.dtype), key, True)
-    if include:
-        zeros = zeros + (x == 0).to(x.dtype)
-    single = zero & (index_advanced(zeros, key) == 1)
-    others = reduce_at(x, where(single, 1.0, src), key, "prod", include)
-    safe = where(zero, 1.0, src)
-    given = where(
-        single, index_advanced(g * others, key), where(zero, 0.0, index_advanced(g * y, key) / safe)
-    )
-    return own, given
-
-
-_index_reduce = sibling(reduce_at, "IndexReduce")
-
-
-@inplace_form
-@public(method=True)
+@writing(out=True)
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -120,8 +33,7 @@ def scatter_reduce(
     reduce: str,
     *,
     include_self: bool = True,
-    out: Tensor | None = None,
-) -> Tensor:
+) -> Write:
     """A copy in which the values for each place along a dimension are combined.
 
     Args:
@@ -131,7 +43,6 @@ def scatter_reduce(
         src: The values, at least as large as `index`.
         reduce: "sum", "prod", "mean", "amax" or "amin".
         include_self: Does the old value take part?
-        out: Where to write the result.
 
     Raises:
         RuntimeError: There is no such reduction, an index is out of range, or shapes do not fit.
@@ -144,16 +55,17 @@ def scatter_reduce(
         >>> torch.zeros(2).scatter_reduce(0, i, x, "amax")
         tensor([5., 2.])
     """
-    if reduce not in _START:
+    if reduce not in START:
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
+    check_reduction("scatter_reduce", input.dtype, reduce)
     x, key, values = scatter_place("scatter_reduce", input, dim, index, src)
-    check_key(x, key)
     if values._array.ndim == 0 and index._array.ndim:
         values = values.expand(index._array.shape)
-    result = reduce_at(x, values, own_key(key), reduce, include_self)
-    return finished(result, input, out, "scatter_reduce")
+    by = summed if reduce in ("sum", "mean") else combined
+    options = reduce, include_self
+    return Write(by, input, x, (values,), key, options, lambda: check_key(x, key))
 
 
 def _vectors(
@@ -179,7 +91,7 @@ def _vectors(
             f"{name}(): self ({input.dtype.legacy}) and source ({source.dtype.legacy}) must have "
             "the same scalar type"
         )
-    x, values, array = _vector(input), _vector(source), array.reshape(-1)
+    x, values, array = vector(input), vector(source), array.reshape(-1)
     own, given = x._array.shape, values._array.shape
     count = given[at] if at < len(given) else 1
     if array.size != count:
@@ -192,12 +104,10 @@ def _vectors(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
         )
-    check_range(array, at, own[at])
-    return x, (*(_FULL,) * at, array), values, at
+    return x, Unsigned((*(_FULL,) * at, array)), values, at
 
 
-@inplace_form
-@public(method=True)
+@writing(out=True)
 def index_add(
     input: Tensor,
     dim: int,
@@ -205,8 +115,7 @@ def index_add(
     source: Tensor,
     *,
     alpha: Any = 1,
-    out: Tensor | None = None,
-) -> Tensor:
+) -> Write:
     """A copy in which slices of `source`, times alpha, are added at indices of a dimension.
 
     Raises:
@@ -219,14 +128,16 @@ def index_add(
         >>> torch.zeros(2).index_add(0, torch.tensor([1, 1]), torch.tensor([1., 2.]))
         tensor([0., 3.])
     """
-    x, key, values, _ = _vectors("index_add_", input, dim, index, source)
+    x, key, values, at = _vectors("index_add_", input, dim, index, source)
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
-    return finished(put_into(x, values, key, True, _index_add), input, out, "index_add")
+    return Write(
+        _index_add, input, x, (values,), key, (True,),
+        lambda: check_range(index._array, at, x._array.shape[at]),
+    )  # fmt: skip
 
 
-@inplace_form
-@public(method=True)
+@writing(out=True)
 def index_reduce(
     input: Tensor,
     dim: int,
@@ -235,8 +146,7 @@ def index_reduce(
     reduce: str,
     *,
     include_self: bool = True,
-    out: Tensor | None = None,
-) -> Tensor:
+) -> Write:
     """A copy in which slices of `source` are combined at indices of a dimension.
 
     Args:
@@ -246,7 +156,6 @@ def index_reduce(
         source: As large as `input`, but for the dimension.
         reduce: "prod", "mean", "amax" or "amin".
         include_self: Do the old values take part?
-        out: Where to write the result.
 
     Raises:
         RuntimeError: There is no such reduction, or the arguments do not go together.
@@ -261,31 +170,24 @@ def index_reduce(
     warnings.warn(
         "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
     )
-    x, key, values, _ = _vectors("index_reduce", input, dim, index, source)
-    result = _index_reduce(x, values, own_key(key), reduce, include_self)
-    return finished(result, input, out, "index_reduce")
+    check_reduction("index_reduce", input.dtype, reduce)
+    x, key, values, at = _vectors("index_reduce", input, dim, index, source)
+    return Write(
+        _index_reduce[reduce == "mean"], input, x, (values,), key, (reduce, include_self),
+        lambda: check_range(index._array, at, x._array.shape[at]),
+    )  # fmt: skip
 
 
-def _slices(name: str, input: Tensor, at: int, index: Tensor) -> tuple:
-    """The key of index_copy and index_fill, where indices may be negative.
-
-    Raises:
-        IndexError: One is out of range.
-    """
-    array, size = index._array.reshape(-1), _vector(input)._array.shape[at]
-    low = -size if name == "index_fill_" else 0
+def _out_of_bounds(start: str, index: Tensor, at: int, low: int, size: int) -> None:
+    """Raises IndexError, in PyTorch's words, where an index is not from `low` to below `size`."""
+    array = index._array
     if array.size and (array.min() < low or array.max() >= size):
         bad = int(array.max() if array.max() >= size else array.min())
-        start = "" if name == "index_fill_" else f"{name}(): "
         raise IndexError(f"{start}index {bad} is out of bounds for dimension {at} with size {size}")
-    return (*(_FULL,) * at, array)
 
 
-@inplace_form
-@public(method=True)
-def index_copy(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
-) -> Tensor:
+@writing(out=True)
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     """A copy in which slices of a dimension are those of `source`.
 
     Raises:
@@ -305,9 +207,11 @@ def index_copy(
             f"index_copy_(): Index should have dimension 1 or 0 (got {index._array.ndim})"
         )
     _check_copy(input, index, source, at, count)
-    key = _slices("index_copy_", input, at, index)
-    result = put_into(_vector(input), _vector(source), key, False, _index_copy)
-    return finished(result, input, out, "index_copy")
+    x, key = vector(input), Unsigned((*(_FULL,) * at, index._array.reshape(-1)))
+    return Write(
+        _index_copy, input, x, (vector(source),), key, (False,),
+        lambda: _out_of_bounds("index_copy_(): ", index, at, 0, x._array.shape[at]),
+    )  # fmt: skip
 
 
 def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: int) -> None:
@@ -343,9 +247,8 @@ def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: in
         )
 
 
-@inplace_form
-@public(method=True)
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+@writing()
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     """A copy in which slices of a dimension are filled with one value.
 
     Raises:
@@ -376,9 +279,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
                 "index_fill_(): Converting complex Scalar to non-complex type is not supported"
             )
         filling = number_for(value, input._kind)
-    *lead, places = _slices("index_fill_", input, at, index)
-    size = _vector(input)._array.shape[at]
-    key = (*lead, np.unique(places % max(size, 1)))  # each place counts once in the gradient
-    return finished(
-        put_into(_vector(input), filling, key, False, _index_fill), input, None, "index_fill"
-    )
+    x = vector(input)
+    size = x._array.shape[at]
+    _out_of_bounds("", index, at, -size, size)
+    places = np.unique(index._array % max(size, 1))  # each place counts once in the gradient
+    return Write(_index_fill, input, x, (filling,), (*(_FULL,) * at, places), (False,))

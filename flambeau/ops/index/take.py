@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.tensor import Tensor
-from ...dispatch.inplace import inplace_form
+from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
 from .advanced import gathered, index_advanced, put_advanced, sibling
@@ -20,7 +20,7 @@ def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
         RuntimeError: The index is not int64.
         IndexError: It is out of range.
     """
-    array, size = index._array, input._array.size
+    array, size = index._array.copy(), input._array.size  # others may write to it
     if array.dtype != np.int64:
         raise RuntimeError(
             f"{name}: Expected a long tensor for index, but got {index.dtype.legacy}"
@@ -37,7 +37,8 @@ def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
     return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
 
 
-def _vector(input: Tensor) -> Tensor:
+def vector(input: Tensor) -> Tensor:
+    """The tensor, or of one without dimensions a view that has one."""
     return input if input._array.ndim else input.reshape(1)
 
 
@@ -66,9 +67,8 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     return result if out is None else write_out(out, result, "take", (input, index))
 
 
-@inplace_form
-@public(method=True)
-def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+@writing()
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Write:
     """A copy with values written (or added) at indices into the flattened tensor.
 
     Raises:
@@ -89,5 +89,4 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
     values = source.reshape(index._array.shape)
-    result = _put_flat(_vector(input), values, key, accumulate)
-    return result if input._array.ndim else result.reshape(())
+    return Write(_put_flat, input, vector(input), (values,), key, (accumulate,))

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
+from ...core.kind import INT64_MAX
+from ...core.number import converted
 from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
@@ -41,10 +44,8 @@ def _(g: Tensor, places: Any, dim: int, shape_x: tuple[int, ...]) -> Tensor:
 @operation(label="PadBackward")
 def returned(x: Any, places: Any, dim: int, size: int) -> Any:
     """The transpose of `taken`: elements summed where they were taken from."""
-    front = np.moveaxis(x, dim, 0)
-    result = np.zeros((size, *front.shape[1:]), x.dtype)
-    np.add.at(result, places, front)
-    return np.ascontiguousarray(np.moveaxis(result, 0, dim))
+    shape = *x.shape[:dim], size, *x.shape[dim + 1 :]
+    return kernels.gather.indexed.spread(shape, (*(slice(None),) * dim, places), x)
 
 
 @returned.gradient
@@ -88,7 +89,7 @@ def pad(
     pairs = [(0, 0)] * (input.ndim - len(pairs)) + pairs
     if mode == "constant":
         _check_sizes(input, pairs)
-        return constant_pad_(input, tuple(pairs), 0 if value is None else value)
+        return constant_pad_(input, tuple(pairs), _filling(input, value))
     if value is not None and value != 0:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _PLACES:
@@ -103,6 +104,18 @@ def pad(
 
 
 _pad = pad
+
+
+def _filling(input: Tensor, value: Any) -> Any:
+    """The value around the input, which does not wrap around.
+
+    Raises:
+        RuntimeError: The dtype cannot hold it.
+    """
+    if not value:
+        return 0
+    exact = value if isinstance(value, int) and 0 < value <= INT64_MAX else value * 1.0
+    return converted(exact, input.dtype)
 
 
 def _reflected(size: int, before: int, after: int) -> Any:

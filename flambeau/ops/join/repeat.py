@@ -82,7 +82,7 @@ def tile(input: Tensor, dims: Any) -> Tensor:
 
 
 def _counts(repeats: Tensor) -> np.ndarray:
-    array = repeats._array
+    array = repeats._array.copy()  # others may write to it, which NumPy does not expect
     if array.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if array.dtype not in (np.int64, np.int32):

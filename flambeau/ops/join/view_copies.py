@@ -93,7 +93,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _scattered(input, src, lambda whole: select(whole, dim, index))
 
 
-@public(method=True)
+@public(method=True, out=True, tensors="input src")
 def slice_scatter(
     input: Tensor,
     src: Tensor,

@@ -16,8 +16,6 @@ from ...dispatch.rule.rule_operation import operation
 from ...kernels.gather.plan import Unsigned
 from ..join.padding import taken
 
-_OUTSIDE = "index out of range in self"
-
 
 @operation(operands="w index", label="Embedding")
 def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
@@ -69,9 +67,16 @@ def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
 
 
 def _check_range(index: Tensor, weight: Tensor) -> None:
-    array = index._array
-    if array.size and (array.min() < 0 or array.max() >= weight.shape[0]):
-        raise IndexError(_OUTSIDE)
+    """Raises IndexError for the first index that names no row."""
+    array, rows = index._array, weight.shape[0]
+    if array.size and (array.min() < 0 or array.max() >= rows):
+        wrong = (array < 0) | (array >= rows)
+        at = np.unravel_index(wrong.argmax(), array.shape)
+        place = f" at {list(map(int, at))}" if at else ""
+        raise IndexError(
+            f"index out of range in self: {int(array[at])}{place} of the indices, but weight has {rows} "
+            f"rows, so indices are 0 to {rows - 1}: make num_embeddings larger, or look at the indices"
+        )
 
 
 def _padding(padding_idx: int | None, weight: Tensor) -> int | None:
@@ -150,7 +155,8 @@ def embedding(
     try:
         return rows(weight, input, padding, scale_grad_by_freq)
     except IndexError:
-        raise IndexError(_OUTSIDE) from None
+        _check_range(input, weight)
+        raise
 
 
 @public("embedding")
@@ -217,7 +223,7 @@ def embedding_bag(
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
-    index = input._array
+    index = input._array.copy()
     owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     kept = np.arange(len(index)) if padding is None else np.flatnonzero(index != padding)
     index, owner = index[kept], owner[kept]

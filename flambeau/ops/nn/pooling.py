@@ -15,6 +15,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
+from ...kernels.gather.plan import Along
 from .window import KnownWindows, Window, grown, numbers, offsets, padded, unpadded, views
 
 _ONE = ("1d", "2d", "3d")
@@ -23,7 +24,12 @@ _ONE = ("1d", "2d", "3d")
 # -------------------------------------------------------------------------------------- maxima
 
 
-_taken = kernels.Native("nn.pooling", "taken", lambda x, places: np.take_along_axis(x, places, -1))
+def _looked_up(x: Any, places: Any) -> Any:
+    """The elements of rows at places that count from 0, with NumPy."""
+    return kernels.gather.indexed.take(x, Along(places, x.ndim - 1))
+
+
+_taken = kernels.Native("nn.pooling", "taken", _looked_up)
 
 
 @operation(label="MaxPool")
@@ -68,7 +74,7 @@ def _(g: Tensor, places: Any, sizes: tuple[int, ...]) -> Tensor:
 def unpooled(x: Any, places: Any, size: int) -> Any:
     """Rows of zeros with the elements of x put at the places."""
     rows = np.zeros((*x.shape[:-1], size), x.dtype)
-    np.put_along_axis(rows, places, x, -1)
+    kernels.gather.indexed.put_at(rows, Along(places, x.ndim - 1), x)
     return rows
 
 

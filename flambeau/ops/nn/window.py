@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import BY_NUMPY
 from ...kernels.convolution.window import Window
 
 
@@ -76,10 +77,10 @@ def uncolumned(cols: Any, window: Window, sizes: Sequence[int]) -> Any:
         return cols.reshape(n, c, *sizes)
     places = window.places(sizes)
     parts = cols.reshape(n, c, *window.size, *places)
-    whole = np.zeros((n, c, *grown(window, sizes)), cols.dtype)
+    whole = np.zeros((n, c, *grown(window, sizes)), BY_NUMPY[cols.dtype].compute)
     for at, met in offsets(window, places):
         whole[met] += parts[(slice(None), slice(None), *at)]
-    return unpadded(whole, window, sizes)
+    return unpadded(whole, window, sizes).astype(cols.dtype, copy=False)
 
 
 def grown(window: Window, sizes: Sequence[int]) -> tuple[int, ...]:

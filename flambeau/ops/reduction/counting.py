@@ -29,7 +29,7 @@ def _side(name: str, right: bool, side: str | None) -> str:
 
 
 def _sorter(edges: Any, sorter: Tensor) -> Any:
-    name, array = "torch.searchsorted()", sorter._array
+    name, array = "torch.searchsorted()", sorter._array.copy()  # others may write to it
     if array.shape != edges.shape:
         raise RuntimeError(
             f"{name}: boundary and sorter must have the same size, but got boundary tensor "
@@ -174,7 +174,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         >>> torch.bincount(torch.tensor([0, 2, 2]))
         tensor([1, 0, 2])
     """
-    array = input._array
+    array = input._array.copy()  # others may write to it, which NumPy does not expect
     if array.dtype.kind not in "iu":
         raise NotImplementedError(f'"bincount_cpu" not implemented for {input.dtype.legacy!r}')
     if minlength < 0:
@@ -210,7 +210,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     sizes = sizes_of((shape,))
     if min(sizes, default=0) < 0:
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
-    coordinates, rest = [], indices
+    coordinates, rest = [], indices.to(int64)
     steps = [math.prod(sizes[i + 1 :]) for i, _ in enumerate(sizes)]
     for size, step in zip(sizes, steps):
         coordinates.append(rest.div(step, rounding_mode="floor") % size)

@@ -44,9 +44,8 @@ def _(g: Tensor, flat: Any, own: tuple, wanted: tuple) -> Tensor:
 @operation
 def laid(g: Any, size: int, source: tuple, target: tuple) -> Any:
     """`g` added up in zeroed memory where `source` looks, and read where `target` does."""
-    flat = np.zeros(size, g.dtype)
     where = at_strides(np.arange(size), *source)
-    np.add.at(flat, where, g)
+    flat = kernels.gather.indexed.spread((size,), (where,), g)
     return at_strides(flat, *target).copy()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
@@ -31,7 +32,7 @@ def _(g: Tensor, key: Any, shape_x: tuple[int, ...]) -> Tensor:
 @operation
 def put_basic(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` where `index_basic` looked."""
-    whole = kernels.array.zeros.zeros(shape, g.dtype)
+    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
     kernels.array.copy.copy_into(whole[key], g)
     return whole
 
@@ -130,7 +131,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int, shape_x: tuple[int, ...]) ->
 @operation
 def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` on a diagonal."""
-    whole = kernels.array.zeros.zeros(shape, g.dtype)
+    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
     part = whole.diagonal(offset, dim1, dim2)
     part.flags.writeable = True
     part[...] = g
@@ -187,11 +188,11 @@ def _(g: Tensor, dim: int, size: int, step: int, shape_x: tuple[int, ...]) -> Te
 @operation
 def fold_back(g: Any, dim: int, size: int, step: int, shape: tuple[int, ...]) -> Any:
     """Windows added up where they came from."""
-    whole = kernels.array.zeros.zeros(shape, g.dtype)
+    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
     for i in range(size):
         part = (*(_FULL,) * dim, slice(i, i + (g.shape[dim] - 1) * step + 1, step))
         whole[part] += g[..., i]
-    return whole
+    return whole.astype(g.dtype, copy=False)
 
 
 @fold_back.gradient
