@@ -70,6 +70,13 @@ remainder = primitive(
     "remainder", domain=number, derivative=lambda g, out, x, y: (g, -g * floor_divide(x, y))
 )
 fmod = primitive("fmod", domain=number, derivative=lambda g, out, x, y: (g, -g * trunc(x / y)))
+ldexp = primitive(
+    "ldexp",
+    numeric.ldexp,
+    costly=True,
+    writes=False,
+    derivative=lambda g, out, x, y: (ldexp(g, conj(y)), g * conj(out) * math.log(2)),
+)
 gcd = primitive("gcd", domain=number, quiet=True, derivative=flat)
 lcm = primitive("lcm", domain=number, quiet=True, derivative=flat)
 
