@@ -76,6 +76,27 @@ def sign(x: Any, out: Any = None) -> Any:
     return y
 
 
+FURTHEST = 4200
+"""An exponent beyond which 2 to its power takes every finite number to zero or infinity."""
+
+
+def ldexp(x: Any, y: Any) -> Any:
+    """x times 2 to the power of y, rounded once where y is whole: 2 to that power may not be a number."""
+    if np.iscomplexobj(y):
+        if y.imag.any():
+            return x * np.power(2, y)
+        y = y.real
+    if np.iscomplexobj(x):
+        parts = ldexp(x.real, y), ldexp(x.imag, y)
+        value = np.empty(parts[0].shape, x.dtype)
+        value.real, value.imag = parts
+        return value
+    whole = np.floor(y)
+    part = np.where(np.isinf(y), 0, y - whole)
+    exponent = np.nan_to_num(np.clip(whole, -FURTHEST, FURTHEST)).astype(np.int32)
+    return np.ldexp(x * np.exp2(part, dtype=x.dtype), exponent)
+
+
 def integer_power(x: Any, y: Any, out: Any = None) -> Any:
     """x to the power of y, of integers; below y = 0 the reciprocal, rounded towards zero."""
     try:

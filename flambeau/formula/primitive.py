@@ -34,7 +34,11 @@ conj: Primitive
 cos: Primitive
 cosh: Primitive
 equal: Primitive
+isinf: Primitive
+less: Primitive
 real: Primitive
+sigmoid: Primitive
+sign: Primitive
 square: Primitive
 trunc: Primitive
 where: Primitive
@@ -66,6 +70,13 @@ remainder = primitive(
     "remainder", domain=number, derivative=lambda g, out, x, y: (g, -g * floor_divide(x, y))
 )
 fmod = primitive("fmod", domain=number, derivative=lambda g, out, x, y: (g, -g * trunc(x / y)))
+ldexp = primitive(
+    "ldexp",
+    numeric.ldexp,
+    costly=True,
+    writes=False,
+    derivative=lambda g, out, x, y: (ldexp(g, conj(y)), g * conj(out) * math.log(2)),
+)
 gcd = primitive("gcd", domain=number, quiet=True, derivative=flat)
 lcm = primitive("lcm", domain=number, quiet=True, derivative=flat)
 
@@ -74,23 +85,38 @@ lcm = primitive("lcm", domain=number, quiet=True, derivative=flat)
 def _(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
     by_base = where(equal(y, 0), 0, conj(y * power(x, y - 1)))
     held_at_zero = logical_and(equal(x, 0), greater_equal(real(y), 0))
-    return g * by_base, g * where(held_at_zero, 0, conj(out * log(x)))
+    root = power(x, y * 0.5)  # the power itself may overflow where its product with log(x) does not
+    return g * by_base, g * where(held_at_zero, 0, conj(root * (root * log(x))))
 
 
 # -------------------------------------------------------------------- exponential and its kin
 
 exp = primitive("exp", costly=True, slope=lambda out, x: out)
-exp2 = primitive("exp2", costly=True, slope=lambda out, x: out * math.log(2))
-expm1 = primitive("expm1", costly=True, slope=lambda out, x: out + 1)
-log = primitive("log", costly=True, slope=lambda out, x: reciprocal(x))
-log2 = primitive("log2", slope=lambda out, x: reciprocal(x * math.log(2)))
-log10 = primitive("log10", slope=lambda out, x: reciprocal(x * math.log(10)))
-log1p = primitive("log1p", costly=True, slope=lambda out, x: reciprocal(x + 1))
-logaddexp = primitive(
-    "logaddexp", derivative=lambda g, out, x, y: (g * exp(x - out), g * exp(y - out))
+exp2 = primitive(
+    "exp2",
+    costly=True,
+    slope=lambda out, x: exp2(x - 1) * (2 * math.log(2)),  # finite up to 1024.5, which 2^x is not
 )
+expm1 = primitive("expm1", costly=True, slope=lambda out, x: exp(x))
+log = primitive("log", costly=True, slope=lambda out, x: reciprocal(x))
+log2 = primitive("log2", slope=lambda out, x: (1 / math.log(2)) / x)
+log10 = primitive("log10", slope=lambda out, x: (1 / math.log(10)) / x)
+log1p = primitive("log1p", costly=True, slope=lambda out, x: reciprocal(x + 1))
+
+
+def _shares(g: Expression, difference: Expression) -> tuple:
+    """The gradient of two powers' sum's logarithm: not from the sum, whose rounding error exp would magnify."""
+    return g * sigmoid(difference), g * sigmoid(-difference)
+
+
+def _difference(x: Expression, y: Expression) -> Expression:
+    """x - y, and 0 of equal infinities."""
+    return where(logical_and(equal(x, y), isinf(x)), 0.0, x - y)
+
+
+logaddexp = primitive("logaddexp", derivative=lambda g, out, x, y: _shares(g, _difference(x, y)))
 logaddexp2 = primitive(
-    "logaddexp2", derivative=lambda g, out, x, y: (g * exp2(x - out), g * exp2(y - out))
+    "logaddexp2", derivative=lambda g, out, x, y: _shares(g, _difference(x, y) * math.log(2))
 )
 
 # ------------------------------------------------------------- circular, hyperbolic functions
@@ -101,24 +127,36 @@ tan = primitive("tan", slope=lambda out, x: 1 + square(out))
 asin = primitive("asin", "arcsin", slope=lambda out, x: rsqrt(1 - square(x)))
 acos = primitive("acos", "arccos", slope=lambda out, x: -rsqrt(1 - square(x)))
 atan = primitive("atan", "arctan", slope=lambda out, x: reciprocal(square(x) + 1))
-atan2 = primitive(
-    "atan2",
-    "arctan2",
-    derivative=lambda g, out, x, y: (g * y / (x * x + y * y), -g * x / (x * x + y * y)),
-)
+atan2 = primitive("atan2", "arctan2")
 sinh = primitive("sinh", slope=lambda out, x: cosh(x))
 cosh = primitive("cosh", slope=lambda out, x: sinh(x))
 tanh = primitive("tanh", costly=True, slope=lambda out, x: 1 - square(out))
-asinh = primitive("asinh", "arcsinh", slope=lambda out, x: rsqrt(square(x) + 1))
-acosh = primitive(
-    "acosh",
-    "arccosh",
+asinh = primitive(
+    "asinh",
+    "arcsinh",
     slope=lambda out, x: (
-        rsqrt(square(x) - 1) if x.domain < Domain.COMPLEX else rsqrt(x - 1) * rsqrt(x + 1)
+        reciprocal(hypot(x, 1.0)) if x.domain < Domain.COMPLEX else rsqrt(square(x) + 1)
     ),
 )
+acosh = primitive("acosh", "arccosh", slope=lambda out, x: rsqrt(x - 1) * rsqrt(x + 1))
 atanh = primitive("atanh", "arctanh", slope=lambda out, x: reciprocal(1 - square(x)))
-hypot = primitive("hypot", derivative=lambda g, out, x, y: (g * x / out, g * y / out))
+hypot = primitive("hypot", derivative=lambda g, out, x, y: (g * _share(x, out), g * _share(y, out)))
+
+
+def _nonzero(size: Expression) -> Expression:
+    return where(equal(size, 0), 1, size)
+
+
+def _share(x: Expression, size: Expression) -> Expression:
+    """x / size for |x| <= size: 0 where both are, 1 or -1 of what is infinite."""
+    return where(isinf(x), sign(x), x / _nonzero(size))
+
+
+@derivative(atan2)
+def _(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
+    size = hypot(x, y)
+    return g * (_share(y, size) / _nonzero(size)), -g * (_share(x, size) / _nonzero(size))
+
 
 # ------------------------------------------------------------------ signs, steps and extremes
 
@@ -131,7 +169,7 @@ absolute = primitive(
 )
 copysign = primitive(
     "copysign",
-    derivative=lambda g, out, x, y: (g * where(equal(x, 0), 0, sign(x * out)) * 1.0, None),
+    derivative=lambda g, out, x, y: (g * (sign(x) * sign(out)), None),
 )
 nextafter = primitive("nextafter", derivative=lambda g, out, x, y: (where(equal(x, y), 0, g), None))
 heaviside = primitive("heaviside", domain=number, quiet=True, derivative=flat)
@@ -142,19 +180,37 @@ floor, ceil, trunc, rint = (
 
 
 def _larger(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
-    """max and min alike: whoever gave the value receives; at a tie each gets half."""
+    """Who is not less receives: at a tie each gets half, beside a nan both get all (PyTorch's convention)."""
     half = where(equal(x, y), g * 0.5, g)
-    return (where(equal(x, out), half, 0), where(equal(y, out), half, 0))
+    return where(less(x, y), 0, half), where(less(y, x), 0, half)
+
+
+def _smaller(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
+    return _larger(g, out, x, y)[::-1]
 
 
 def _larger_number(g: Expression, out: Expression, x: Expression, y: Expression) -> tuple:
-    """fmax and fmin: at a tie the first receives all."""
-    first = equal(x, out)
+    """fmax and fmin: at a tie, and of two nans, the first receives all."""
+    first = logical_or(equal(x, out), isnan(out))
     return where(first, g, 0), where(first, 0, g)
 
 
 maximum = primitive("maximum", domain=widest, quiet=True, derivative=_larger)
-minimum = primitive("minimum", domain=widest, quiet=True, derivative=_larger)
+minimum = primitive("minimum", domain=widest, quiet=True, derivative=_smaller)
+at_least = primitive(
+    "at_least",
+    "maximum",
+    domain=widest,
+    quiet=True,
+    derivative=lambda g, out, x, low: (where(x >= low, g, 0), where(x < low, g, 0)),
+)
+at_most = primitive(
+    "at_most",
+    "minimum",
+    domain=widest,
+    quiet=True,
+    derivative=lambda g, out, x, high: (where(x <= high, g, 0), where(x > high, g, 0)),
+)
 fmax = primitive("fmax", domain=widest, quiet=True, derivative=_larger_number)
 fmin = primitive("fmin", domain=widest, quiet=True, derivative=_larger_number)
 

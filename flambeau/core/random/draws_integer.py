@@ -328,6 +328,8 @@ def multinomial(
     if rows.shape[0] == 0:
         return np.empty(shape, np.int64)
     _check_weights(rows)
+    if not replacement:
+        _check_supply(rows, num_samples)
     draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
     return draw(rows, num_samples, generator or default_generator).reshape(shape)
 
@@ -360,11 +362,21 @@ def _check_weights(rows: np.ndarray) -> None:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
+def _check_supply(rows: np.ndarray, num_samples: int) -> None:
+    """Raises RuntimeError where a row has fewer weights above zero than are to be drawn."""
+    supply = int(np.count_nonzero(rows, axis=1).min())
+    if supply < num_samples:
+        raise RuntimeError(
+            f"cannot draw {num_samples} samples without replacement from a row with only {supply} "
+            "weights above zero: draw fewer, or with replacement=True"
+        )
+
+
 def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
     """The largest of weight / exponential: an exponential race (Gumbel's trick, exponentiated)."""
     race = exponential_(np.empty_like(rows), 1.0, generator)  # in the memory order of rows
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        race = rows / race
+        race = np.where(rows > 0, rows / race, -1)  # tiny weights may lose to nobody but zeros
     if num_samples == 1:
         return race.argmax(axis=1)
     return np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
@@ -372,11 +384,15 @@ def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generato
 
 def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
     work = np.float64 if rows.dtype == np.float64 else np.float32
-    cumulative = np.cumsum(rows.astype(work), axis=1, dtype=work)
+    weights = rows.astype(work)
+    if weights.max() > np.finfo(work).max / rows.shape[1]:
+        weights /= rows.shape[1]  # the sum could overflow
+    cumulative = np.cumsum(weights, axis=1, dtype=work)
     cumulative /= cumulative[:, -1:].copy()
     cumulative[:, -1] = 1
     with generator.lock:
         uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
+    uniform = np.maximum(uniform, np.finfo(np.float64).smallest_subnormal)  # 0 would take weight 0
     found = [
         np.searchsorted(steps.astype(np.float64), drawn)
         for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)

@@ -67,6 +67,7 @@ def where(condition: Value, x: Value, y: Value) -> Value:
     return choose(_is_true(condition), x, y)
 
 
+@lowers(p.at_least, integers=True)
 @lowers(p.maximum, integers=True, quick=lambda x, y: choose(y > x, y, x))
 def larger(x: Value, y: Value) -> Value:
     """The maximum; nan if either is. x where they are equal.
@@ -78,6 +79,7 @@ def larger(x: Value, y: Value) -> Value:
     return choose(y.is_nan(), y, choose(y > x, y, x))
 
 
+@lowers(p.at_most, integers=True)
 @lowers(p.minimum, integers=True, quick=lambda x, y: choose(y < x, y, x))
 def smaller(x: Value, y: Value) -> Value:
     if not x.is_float:

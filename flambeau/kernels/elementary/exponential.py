@@ -205,6 +205,26 @@ def exp2(x: Value) -> Value:
     return _scaled(value, shifted, f)
 
 
+@lowers(p.ldexp)
+def ldexp(x: Value, y: Value) -> Value:
+    """x 2^y. Steps upwards and downwards are so long that what is not the last one rounds nothing that matters."""
+    f = format_of(x)
+    whole = x.code.intrinsic("floor", y)
+    part = choose(y.abs().equals(float("inf")), x.like(0.0), y - whole)
+    value, n = x * exp2(part), clamp(whole, -3.0 * f.bias, 3.0 * f.bias)
+    down = 1.0 - f.bias
+    for _ in range(2):
+        step = choose(
+            n < down, x.like(down + f.mantissa + 1), choose(n > f.bias, x.like(f.bias), n)
+        )
+        value, n = value * _whole_power(step, f), n - step
+    return value * _whole_power(clamp(n, down, 1.0 * f.bias), f)
+
+
+def _whole_power(n: Value, f: Format) -> Value:
+    return _power_of_two((n + f.magic).bits() - n.like(f.magic).bits(), f)
+
+
 def split(x: Value, f: Format) -> tuple[Value, Value]:
     """(e, m): x = 2^e (1 + m) with 1 + m between sqrt(1/2) and sqrt(2)."""
     small = x < f.tiny

@@ -352,9 +352,10 @@ def multinomial(
         Weights (N, C) or (C), indices (N, num_samples) or (num_samples).
 
     Raises:
-        RuntimeError: The weights or the number of samples are not usable.
+        RuntimeError: The weights or the number of samples are not usable; a row has fewer weights above
+            zero than are to be drawn without replacement.
 
-    Source: torch.multinomial
+    Source: torch.multinomial, which in the last case gives indices of weight 0
 
     Example:
         >>> import flambeau as torch

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from ...core.dtype import FLOAT
+from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
 from ...formula import primitive as p
@@ -17,6 +18,8 @@ from ...formula import special as formulas
 from ...formula.expression import Domain, Expression
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+CUBE, ROOT = 0.044715, math.sqrt(2 / math.pi)
+"""The numbers of gelu's approximation by tanh."""
 
 
 def activation(label: str = "", names: str = "", unsupported: str = "bool int complex") -> Callable:
@@ -51,6 +54,16 @@ def _run(function: Callable, inplace: bool, input: Tensor, *numbers: float) -> T
     if inplace:
         return function.operation.write((input,), (), numbers)  # type: ignore[attr-defined]
     return function(input, *numbers)
+
+
+def _from(x: Expression, low: float) -> Expression:
+    """x, but not below `low`, from where on a factor of it is 0: -inf times 0 is nan."""
+    return p.where(x < low, low, x)
+
+
+def _within(x: Expression, bound: float) -> Expression:
+    """x held within the bounds outside of which a slope is that of 0 or of the input: inf times 0 is nan."""
+    return p.where(x > bound, bound, _from(x, -bound))
 
 
 def _below(x: Expression) -> Expression:
@@ -167,17 +180,36 @@ def gelu(x: Expression, approximate: str = "none") -> Expression:
         >>> torch.nn.functional.gelu(torch.tensor([-1., 1.]))
         tensor([-0.1587,  0.8413])
     """
-    if approximate == "none":
-        return x * formulas.special.gate(x)
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    return x * 0.5 * (1 + p.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)))
+    if approximate == "none":
+        return _from(x, -100.0) * formulas.special.gate(x)
+    return _from(x, -100.0) * 0.5 * (1 + p.tanh((x + x * x * x * CUBE) * ROOT))
+
+
+@gelu.gradient
+def _(g: Expression, x: Expression, y: Expression, approximate: str) -> Expression:
+    x = _within(x, 100.0)
+    if approximate == "none":
+        density = p.exp(p.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return g * (formulas.special.gate(x) + x * density)
+    t = p.tanh((x + x * x * x * CUBE) * ROOT)
+    slope = (1 + p.square(x) * (3 * CUBE)) * ROOT
+    return g * (0.5 * (1 + t) + 0.5 * x * (1 - p.square(t)) * slope)
 
 
 @activation(unsupported="bool int")
 def silu(x: Expression) -> Expression:
     """input * sigmoid(input)."""
-    return x * p.sigmoid(x)
+    return (x if x.domain == Domain.COMPLEX else _from(x, -1000.0)) * p.sigmoid(x)
+
+
+@silu.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    if x.domain < Domain.COMPLEX:
+        x = _within(x, 1000.0)
+    s = p.sigmoid(x)
+    return g * p.conj(s + x * s * (1 - s))
 
 
 def _softplus(x: Expression, beta: object = 1.0, threshold: object = 20.0) -> Expression:
@@ -203,7 +235,14 @@ def softplus(x: Expression, beta: float = 1.0, threshold: float = 20.0) -> Expre
 @activation()
 def mish(x: Expression) -> Expression:
     """input * tanh(softplus(input)) (Misra, 2019)."""
-    return x * p.tanh(_softplus(x))
+    return _from(x, -1000.0) * p.tanh(_softplus(x))
+
+
+@mish.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    x = _within(x, 1000.0)
+    t = p.tanh(_softplus(x))
+    return g * (t + x * (1 - p.square(t)) * p.sigmoid(x))
 
 
 @activation()
@@ -220,12 +259,39 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 @activation()
 def hardswish(x: Expression) -> Expression:
     """input * hardsigmoid(input) (Howard et al., 2019)."""
-    return x * p.minimum(p.maximum(x + 3, 0), 6) / 6
+    return _from(x, -3.0) * (p.minimum(p.maximum(x + 3, 0), 6) / 6)
 
 
 @hardswish.gradient
 def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(x <= -3, 0, p.where(x >= 3, g, g * (x / 3 + 0.5)))
+
+
+@pointwise(
+    kind=PromotionKind.INT_TO_FLOAT,
+    namespace="nn.functional",
+    label="Div",
+    method=False,
+    inplace=False,
+    numbers="",
+    unsupported="bool",
+)
+def softsign(x: Expression) -> Expression:
+    """input / (1 + |input|).
+
+    Source: torch.nn.functional.softsign
+    """
+    value = x / (1 + p.absolute(x))
+    return value if x.domain == Domain.COMPLEX else p.where(p.isinf(x), p.sign(x), value)
+
+
+@softsign.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    size = p.absolute(x)
+    if x.domain < Domain.COMPLEX:
+        return g * p.square(p.reciprocal(1 + size))
+    along = p.real(g * p.conj(x)) / p.square(1 + size)
+    return g / (1 + size) - along * p.sgn(x)
 
 
 @pointwise(

@@ -121,12 +121,6 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(a.hardswish, inplace, input)
 
 
-@public("nn.functional.softsign")
-def softsign(input: Tensor) -> Tensor:
-    """input / (1 + |input|). Source: torch.nn.functional.softsign"""
-    return input / (input.abs() + 1)  # type: ignore[attr-defined, operator]
-
-
 @public("nn.functional.tanhshrink")
 def tanhshrink(input: Tensor) -> Tensor:
     """input - tanh(input). Source: torch.nn.functional.tanhshrink"""

@@ -274,9 +274,9 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 @pointwise(label="Clamp", method=False, inplace=False, numbers="min max", unsupported="complex")
 def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expression:  # type: ignore[assignment]
-    """x held between min and max."""
-    y = x if min is None else p.maximum(x, min)
-    return y if max is None else p.minimum(y, max)
+    """x held between min and max. At a bound the gradient is the input's, as PyTorch's is."""
+    y = x if min is None else p.at_least(x, min)
+    return y if max is None else p.at_most(y, max)
 
 
 def _bounds(min: Any, max: Any) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import NAMESPACES, method, public
 from ...formula import primitive as p
 from ...formula.expression import Expression
-from .arithmetic import mul
 
 
 @pointwise(kind=PromotionKind.INT_TO_FLOAT, method="reciprocal")
@@ -122,9 +121,9 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
     return self.pow_(exponent)  # type: ignore[attr-defined]
 
 
-@public(method=True)
-def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """input times 2 to the power of other.
+@pointwise(kind=PromotionKind.INT_TO_FLOAT, numbers="")
+def ldexp(x: Expression, y: Expression) -> Expression:
+    """input times 2 to the power of other, which may be out of the dtype's range.
 
     Source: torch.ldexp
 
@@ -133,28 +132,4 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         >>> torch.ldexp(torch.tensor([1.5]), torch.tensor([4]))
         tensor([24.])
     """
-    _tensors("ldexp", input, other)
-    return mul(input, _power_of_two(input, other), out=out)
-
-
-@method()
-def ldexp_(self: Tensor, other: Tensor) -> Tensor:
-    """The in-place form of `ldexp`."""
-    _tensors("ldexp_", self, other)
-    return self.mul_(_power_of_two(self, other))  # type: ignore[attr-defined]
-
-
-def _power_of_two(input: Tensor, other: Tensor) -> Tensor:
-    """2 to the power of other, in the input's dtype where that is floating."""
-    if input.dtype.category < 2:
-        return pow(2.0, other)
-    return pow(wrap(input._kind.xp.asarray(2, input._kind.numpy), input._kind), other)
-
-
-def _tensors(name: str, *operands: Any) -> None:
-    for position, x in enumerate(operands, 1):
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"{name}(): argument '{('input', 'other')[position - 1]}' (position {position}) must be "
-                f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
-            )
+    return p.ldexp(x, y)

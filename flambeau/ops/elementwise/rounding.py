@@ -311,7 +311,7 @@ def frexp_(x: Any) -> Any:
 @frexp_.gradient
 def _(g: list[Tensor], x: Tensor) -> Tensor:
     exponent = frexp_(x.detach())[1]
-    return g[0] * (-exponent).to(x.dtype).exp2()  # type: ignore[attr-defined, operator]
+    return g[0].ldexp(-exponent)  # type: ignore[attr-defined, operator]
 
 
 @public(method=True)

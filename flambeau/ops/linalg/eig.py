@@ -36,7 +36,9 @@ def _(g_values: Tensor | None, g_vectors: Tensor | None, values: Tensor, vectors
         return (vectors * g_values[..., None, :]) @ vectors.mH
     inner = vectors.mH @ g_vectors
     check_phase("linalg_eigh_backward", inner.diagonal(0, -2, -1))
-    inner = inner / differences(values) * (1 - identity(values.shape[-1], values))
+    # Vectors only turn: of the gradient in their basis the skew part counts, and makes it Hermitian.
+    turn = (inner - inner.mH) * 0.5
+    inner = turn / differences(values) * (1 - identity(values.shape[-1], values))
     if g_values is not None:
         inner = inner + diag_embed(g_values)
     return vectors @ inner @ vectors.mH

@@ -33,14 +33,16 @@ def absolute_error(x: Expression, y: Expression) -> Expression:
 def smooth_error(x: Expression, y: Expression, beta: float = 1.0) -> Expression:
     """(x - y)^2 / (2 beta) below beta, |x - y| - beta / 2 above."""
     d = p.absolute(x - y)
-    return p.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
+    near = p.where(d < beta, d, 0.0)
+    return p.where(d < beta, 0.5 * near * near / beta, d - 0.5 * beta)
 
 
 @pointwise(label="HuberLoss", names="input target", method=False, inplace=False, namespace="")
 def huber_error(x: Expression, y: Expression, delta: float = 1.0) -> Expression:
     """(x - y)^2 / 2 below delta, delta (|x - y| - delta / 2) above."""
     d = p.absolute(x - y)
-    return p.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    near = p.where(d <= delta, d, 0.0)  # an infinite square's slope would be nan times the mask
+    return p.where(d <= delta, 0.5 * near * near, delta * (d - 0.5 * delta))
 
 
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str, label: str = "") -> Tensor:
@@ -178,12 +180,20 @@ def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
 )
 def logit_loss(x: Expression, y: Expression) -> Expression:
     """The same of sigmoid(x), without overflow."""
-    return (1 - y) * x + p.maximum(-x, 0.0) + p.log1p(p.exp(-p.absolute(x)))
+    size, wrong = _size_and_wrong(x, y)
+    return p.where(p.equal(wrong, 0), 0.0, wrong * size) + p.log1p(p.exp(-size))
 
 
 @logit_loss.gradient
 def _(g: Expression, x: Expression, y: Expression, out: Expression) -> tuple:
-    return g * (p.sigmoid(x) - y), -g * x
+    size, wrong = _size_and_wrong(x, y)
+    distance = wrong - p.sigmoid(-size)  # sigmoid(x) - y, or its negative, without cancellation
+    return g * p.where(x < 0, -distance, distance), -g * x
+
+
+def _size_and_wrong(x: Expression, y: Expression) -> tuple[Expression, Expression]:
+    """|x|, with a slope at 0, and how much of the target is not what x says."""
+    return p.where(x < 0, -x, x), p.where(x < 0, y, 1 - y)
 
 
 @loss("input target weight size_average reduce reduction")

@@ -300,6 +300,8 @@ def test_errors_are_pytorchs(call: Callable[[], Any], error: type[Exception], me
         ([0.5, 1], (3,), "cannot sample n_sample > prob_dist"),
         ([0.5, 1], (0,), "cannot sample n_sample <= 0"),
         ([1, 1], (1,), "only supports floating-point dtypes"),
+        ([0.0, 10, 3, 0], (4,), "only 2 weights above zero"),
+        ([[1.0, 1, 1], [0, 1, 0]], (2,), "only 1 weights above zero"),
         (np.ones((2, 2, 2)), (1,), "prob_dist must be 1 or 2 dim"),
     ],
 )

@@ -109,3 +109,22 @@ def test_rrelu_draws_for_negative_elements_only() -> None:
     # Recorded from torch.rrelu with seed 0.
     found = torch.rrelu(torch.tensor([-1.0, 1.0, -2.0]), 0.1, 0.3, True).tolist()
     assert found == pytest.approx([-0.29401060938835144, 1.0, -0.4831279516220093], abs=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("replacement", [False, True])
+def test_what_has_no_weight_is_never_drawn(dtype: str, replacement: bool):
+    """Also where a tiny weight, by the race's number, is rounded to zero, or the sum overflows."""
+    kind = getattr(torch, dtype)
+    for weight in (6e-8, torch.finfo(kind).max):
+        weights = torch.tensor([0.0] * 20 + [weight] * 20, dtype=kind)
+        for _ in range(10):
+            drawn = torch.multinomial(weights, 20, replacement)
+            assert (drawn >= 20).all()
+    assert torch.multinomial(weights, 1).item() >= 20
+
+
+def test_a_sampler_of_exhausted_weights_raises():
+    sampler = torch.utils.data.WeightedRandomSampler([0.0, 1.0, 0.0], 2, replacement=False)
+    with pytest.raises(RuntimeError, match="only 1 weights above zero"):
+        list(sampler)

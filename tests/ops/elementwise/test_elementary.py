@@ -44,3 +44,85 @@ def test_integers_become_floats():
 
 def test_the_old_name_of_reflected_division():
     assert torch.tensor([2.0, 4.0]).__rdiv__(1).tolist() == [0.5, 0.25]
+
+
+def slopes(function, *values, dtype=torch.float64):
+    """What each operand receives of the sum."""
+    operands = [torch.tensor(v, dtype=dtype, requires_grad=True) for v in values]
+    function(*operands).sum().backward()
+    return [x.grad.tolist() for x in operands]
+
+
+INFINITY = math.inf
+SHARES = {
+    (1e8, 1e8): (0.5, 0.5),
+    (-1e5, -1e5): (0.5, 0.5),
+    (30000.0, 30001.0): (0.2689414213699951, 0.7310585786300049),
+    (INFINITY, 1.0): (1.0, 0.0),
+    (1.0, -INFINITY): (1.0, 0.0),
+    (INFINITY, INFINITY): (0.5, 0.5),
+    (-INFINITY, -INFINITY): (0.5, 0.5),
+    (-80.0, 0.0): (1.8048513878454153e-35, 1.0),
+}
+"""The gradient of logaddexp: the softmax of its operands."""
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("at", "wanted"), SHARES.items())
+def test_logaddexp_shares_by_the_difference(at, wanted, dtype):
+    got = slopes(torch.logaddexp, *([v] for v in at), dtype=dtype)
+    np.testing.assert_allclose(np.ravel(got), wanted, rtol=1e-6)
+    both = [v * 2**20 for v in at] if 1e5 in map(abs, at) else at
+    scaled = slopes(torch.logaddexp2, *([v] for v in both), dtype=dtype)
+    if at[0] == at[1] or INFINITY in map(abs, at):
+        np.testing.assert_allclose(np.ravel(scaled), wanted)
+
+
+def test_the_second_derivatives_of_logaddexp():
+    x = torch.tensor([0.0, 1e9, 3.0, INFINITY], dtype=torch.float64, requires_grad=True)
+    y = torch.tensor([0.0, 1e9, 1.0, INFINITY], dtype=torch.float64)
+    (g,) = torch.autograd.grad(torch.logaddexp(x, y).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(second, [0.25, 0.25, 0.10499358540350652, 0.0], rtol=1e-12)
+
+
+def test_logaddexp_carries_tangents_at_large_values():
+    x = torch.tensor([1e8])
+    _, tangent = torch.func.jvp(torch.logaddexp, (x, x), (torch.ones(1), torch.zeros(1)))
+    assert tangent.item() == 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_angle_and_the_length_have_a_gradient_everywhere(dtype):
+    far = 1e25
+    x, y = [0.0, 1.0, 1e-30, INFINITY, 1.0, far], [0.0, 2.0, 0.0, 1.0, INFINITY, far]
+    angle = slopes(torch.atan2, x, y, dtype=dtype)
+    by_x = [0.0, 0.4, 0.0, 0.0, 0.0, 0.5 / far]
+    by_y = [0.0, -0.2, -1e30, 0.0, 0.0, -0.5 / far]
+    np.testing.assert_allclose(angle, [by_x, by_y], rtol=1e-6)
+    length = slopes(torch.hypot, x, y, dtype=dtype)
+    root = math.sqrt(0.5)
+    np.testing.assert_allclose(
+        length,
+        [[0, math.sqrt(0.2), 1, 1, 0, root], [0, 2 * math.sqrt(0.2), 0, 0, 1, root]],
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "dtype", "wanted"),
+    [
+        (torch.exp2, 1024.0, torch.float64, 1.246065927941784e308),
+        (torch.exp2, 128.0, torch.float32, 2.3586566e38),
+        (lambda x: 2.0**x, 1024.0, torch.float64, 1.246065927941784e308),
+        (lambda x: torch.tensor(2.0) ** x, 128.0, torch.float32, 2.3586566e38),
+        (torch.expm1, -20.0, torch.float32, 2.0611537e-09),
+        (torch.asinh, 1e30, torch.float32, 1e-30),
+        (torch.acosh, 1e30, torch.float32, 1e-30),
+        (torch.log10, 2e38, torch.float32, 2.1714724e-39),
+        (lambda x: x**-2, 0.0, torch.float32, -INFINITY),
+        (lambda x: x**-2, INFINITY, torch.float32, 0.0),
+    ],
+)
+def test_slopes_up_to_the_last_number(function, at, dtype, wanted):
+    assert slopes(function, [at], dtype=dtype)[0][0] == pytest.approx(wanted, rel=1e-6)

@@ -4,7 +4,10 @@ it is compared."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+import flambeau as torch
 
 
 def definite(t, a):
@@ -151,3 +154,32 @@ def test_complex_as_recorded(name: str, assert_recorded) -> None:
 @pytest.mark.parametrize("name", [n for n in CASES if n not in NOT_A_DERIVATIVE])
 def test_gradients_agree_with_differences(name: str, assert_differences) -> None:
     assert_differences(*CASES[name])
+
+
+def numbers(*shape, complex):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if complex else 0)
+    return torch.tensor(x)
+
+
+@pytest.mark.parametrize("complex", [False, True])
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_the_gradient_of_eigenvectors_is_hermitian(uplo: str, complex: bool) -> None:
+    """To second order, in a batch; along Hermitian directions it is the derivative."""
+    a, step = (hermitian(numbers(2, 3, 3, complex=complex)) for _ in range(2))
+    a = a + torch.diag(torch.tensor([0.0, 3, 7], dtype=torch.float64))
+    weight = torch.arange(9.0, dtype=torch.float64).reshape(3, 3) % 4
+
+    def loss(a):
+        values, vectors = torch.linalg.eigh(a, UPLO=uplo)
+        return (squared(vectors) * weight).sum() + values.sin().sum()
+
+    a.requires_grad_()
+    (g,) = torch.autograd.grad(loss(a), a, create_graph=True)
+    (second,) = torch.autograd.grad(squared(g).sum(), a)
+    for part in (g.detach(), second):
+        np.testing.assert_allclose(part, part.mH, atol=1e-12 * float(part.abs().max()))
+    with torch.no_grad():
+        slope = (loss(a + 1e-5 * step) - loss(a - 1e-5 * step)) / 2e-5
+        along = (g.conj() * step).sum().real if complex else (g * step).sum()
+    assert slope.item() == pytest.approx(along.item(), rel=1e-7)

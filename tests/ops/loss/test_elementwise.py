@@ -132,3 +132,25 @@ def test_no_loss_warns_by_itself() -> None:
         warnings.simplefilter("error")
         F.kl_div(torch.zeros(2, 2), torch.ones(2, 2), reduction="batchmean")
         F.cross_entropy(torch.zeros(2, 2), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_binary_cross_entropy_of_logits_far_out(dtype):
+    """The limits; and no cancellation where the logit is right."""
+    inf = float("inf")
+    x = torch.tensor([inf, -inf, inf, -inf, 20.0, 0.0], dtype=dtype, requires_grad=True)
+    target = torch.tensor([1.0, 0.0, 0.0, 0.3, 1.0, 0.25], dtype=dtype)
+    y = F.binary_cross_entropy_with_logits(x, target, reduction="none")
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(g.sum(), x)
+    tail = 2.0611536181902037e-09
+    np.testing.assert_allclose(y.tolist(), [0, 0, inf, inf, tail, np.log(2)], rtol=1e-6)
+    np.testing.assert_allclose(g.tolist(), [0, 0, 1, -0.3, -tail, 0.25], rtol=1e-6)
+    assert second[-1].item() == 0.25
+
+
+@pytest.mark.parametrize("loss", [F.smooth_l1_loss, F.huber_loss])
+def test_an_infinite_error_has_the_slope_of_a_large_one(loss):
+    x = torch.tensor([float("inf"), -float("inf"), 0.5], requires_grad=True)
+    loss(x, torch.zeros(3), reduction="sum").backward()
+    assert x.grad.tolist() == [1.0, -1.0, 0.5]
