@@ -15,6 +15,7 @@ import numpy as np
 
 from .._source import Source
 from . import primitive as p
+from .expansion import expand, usual_side
 from .expression import (
     CONSTANT,
     INPUT,
@@ -23,30 +24,10 @@ from .expression import (
     POSITION,
     Domain,
     Expression,
-    Primitive,
     order,
-    rebuild,
 )
 from .program import Program
 from .quiet import restore, silence, silent
-
-
-def expand(
-    roots: Sequence[Expression], keep: Callable[[Primitive], bool] | None = None
-) -> list[Expression]:
-    """`roots` without primitives that are themselves expressions of others, but for those to keep."""
-
-    def expands(item: Expression) -> bool:
-        kind = item.primitive
-        return kind.expansion is not None and not (keep and keep(kind))
-
-    roots = list(roots)
-    while any(map(expands, order(roots))):
-        roots = rebuild(
-            roots,
-            lambda item, args: item.primitive.expansion(*args) if expands(item) else None,  # type: ignore[misc]
-        )
-    return roots
 
 
 def is_quiet(program: Program) -> bool:
@@ -63,9 +44,27 @@ def compile_program(
     row's axes, counted from the end; what it reduces keeps those axes with size 1. With `rows` it
     takes them even if it has no use for them.
     """
-    return _Writer(program, xp, dtype).function(
-        f"{name}_kernel", program.rowwise if rows is None else rows
-    )
+    rows = program.rowwise if rows is None else rows
+    whole = _Writer(program, xp, dtype).function(f"{name}_kernel", rows)
+    roots, conditions = usual_side(expand(program.roots))
+    if not conditions:
+        return whole
+    usual = Program(program.inputs, (*roots, *conditions), program.parameters)
+    quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
+    return _either(quick, whole, len(roots))
+
+
+def _either(quick: Callable, whole: Callable, count: int) -> Callable:
+    """`quick` gives `count` results and conditions; where one does not hold, `whole` gives the results."""
+
+    def kernel(*given: Any) -> Any:
+        values = quick(*given)
+        # Nothing is to be gained, and no largest element to be found, where there are no elements.
+        if all(held.all() for held in values[count:]) or not given[0].size:
+            return values[0] if count == 1 else values[:count]
+        return whole(*given)
+
+    return kernel
 
 
 def silently(function: Callable) -> Callable:

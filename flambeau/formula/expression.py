@@ -8,7 +8,8 @@ subexpressions cost nothing and identity is equality. A node is *full* (one valu
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -32,6 +33,8 @@ class Primitive:
     derivative: ``(g, out, *args)`` to what each argument receives (None: nothing flows there).
     joins, start: of one that reduces a row to one value, the primitive of two arguments that joins
         its elements, and its value where there are none. The array function takes ``axis`` and ``keepdims``.
+    rowwise: its expansion looks at whole rows.
+    reduced: its expansion gives one value a row.
     counts: integers and bools are joined as int64.
     bools: it has a meaning for bools, which are no numbers to it.
     quiet: never raises a floating-point flag.
@@ -45,7 +48,8 @@ class Primitive:
 
     __slots__ = (
         *("bools", "costly", "counts", "derivative", "domain", "expansion", "infix", "joins"),
-        *("lowering", "many_steps", "name", "quiet", "rules", "start", "value", "writes"),
+        *("lowering", "many_steps", "name", "quiet", "reduced", "rowwise", "rules", "start"),
+        *("value", "writes"),
     )
 
     def __init__(
@@ -65,19 +69,22 @@ class Primitive:
         costly: bool = False,
         many_steps: bool = False,
         infix: str = "",
+        rowwise: bool = False,
+        reduced: bool = False,
     ):
         self.name, self.value, self.domain = name, value, domain
         self.derivative, self.expansion = derivative, expansion
         self.joins, self.start, self.counts = joins, start, counts
         self.bools, self.quiet, self.writes = bools, quiet, writes
         self.costly, self.many_steps, self.infix = costly, many_steps, infix
+        self.rowwise, self.reduced = rowwise or reduced, reduced
         self.rules: list[Callable] = []
         self.lowering: Any = None
 
     @property
     def reduces(self) -> bool:
         """Does it give one value a row?"""
-        return self.joins is not None
+        return self.joins is not None or self.reduced
 
     def __call__(self, *args: object) -> Expression:
         nodes = tuple(lift(arg) for arg in args)
@@ -257,8 +264,14 @@ def is_constant(x: Expression, value: object = None) -> bool:
     return x.primitive is CONSTANT and (value is None or x.value == value)
 
 
-def order(roots: Iterable[Expression]) -> list[Expression]:
-    """Every node below `roots`, arguments before their users; no recursion."""
+def order(
+    roots: Iterable[Expression],
+    args_of: Callable[[Expression], Sequence[Expression]] = attrgetter("args"),
+) -> list[Expression]:
+    """Every node below `roots`, arguments before their users; no recursion.
+
+    args_of: The nodes directly below a node.
+    """
     seen: set[Expression] = set()
     result: list[Expression] = []
     stack = [(root, False) for root in reversed(list(roots))]
@@ -269,7 +282,7 @@ def order(roots: Iterable[Expression]) -> list[Expression]:
         elif item not in seen:
             seen.add(item)
             stack.append((item, True))
-            stack.extend((arg, False) for arg in reversed(item.args))
+            stack.extend((arg, False) for arg in reversed(args_of(item)))
     return result
 
 

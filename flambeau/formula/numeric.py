@@ -63,6 +63,19 @@ def _blocked(x: Any, axis: int) -> Any:
     return total
 
 
+def in_range(x: Any) -> Any:
+    """Is a sum of squares so far from the ends of its type that none that matters was lost there?"""
+    facts = np.finfo(x.dtype)
+    return (x >= facts.tiny / facts.eps) & (x < np.inf)
+
+
+def unit_scale(x: Any) -> Any:
+    """A power of two that takes |x| to [1, 2), or as near to it as the type has one."""
+    facts = np.finfo(x.dtype)
+    exponent = np.clip(1 - np.frexp(x)[1], facts.minexp, facts.maxexp - 1)
+    return np.ldexp(x.dtype.type(1), exponent)
+
+
 def sign(x: Any, out: Any = None) -> Any:
     """-1, 0 or 1; 0 for nan."""
     y = np.sign(x, out=out)

@@ -249,6 +249,19 @@ where = primitive(
     writes=False,
     derivative=lambda g, out, c, x, y: (None, where(c, g, 0), where(c, 0, g)),
 )
+usually = primitive(
+    "usually",
+    "where",
+    domain=chosen,
+    bools=True,
+    quiet=True,
+    writes=False,
+    derivative=lambda g, out, c, x, y: (None, None, g),
+)
+in_range = primitive(
+    "in_range", numeric.in_range, domain=boolean, quiet=True, writes=False, derivative=flat
+)
+unit_scale = primitive("unit_scale", numeric.unit_scale, quiet=True, writes=False, derivative=flat)
 held = primitive("held", "positive", domain=widest, bools=True, quiet=True, derivative=flat)
 
 # ---------------------------------------------------------------------------- complex numbers

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .differentiate import differentiate
+from .expansion import opened
 from .expression import (
     LENGTH,
     POSITION,
@@ -67,7 +68,9 @@ class Program:
     def rowwise(self) -> bool:
         """Does any part of it look at whole rows?"""
         return any(
-            item.primitive.reduces or item.primitive in (LENGTH, POSITION)
+            item.primitive.reduces
+            or item.primitive.rowwise
+            or item.primitive in (LENGTH, POSITION)
             for item in order(self.roots)
         )
 
@@ -116,9 +119,10 @@ class Program:
                 len(order(roots)),
             ),
         )
-        extras = self._row_values(best, outs)
+        short = opened(best)
+        extras = self._row_values(short)
         names = [symbol(f"row{i}", extra.domain, full=False) for i, extra in enumerate(extras)]
-        short = substitute(best, dict(zip(extras, names)))
+        short = substitute(short, dict(zip(extras, names)))
         inputs, outputs = self._used(best, outs)
         if extras:
             kept = self._used(short, outs)[0]
@@ -159,11 +163,11 @@ class Program:
     def _feeds(self, i: int, roots: Sequence[Expression]) -> bool:
         return self.inputs[i] in set(order(roots))
 
-    def _row_values(self, grads: list[Expression], outs: list[Expression]) -> list[Expression]:
+    def _row_values(self, grads: list[Expression]) -> list[Expression]:
         """The largest forward nodes with one value a row that the gradient walks a row to find."""
         forward = {
             item
-            for item in order(self.roots)
+            for item in order(opened(self.roots))
             if not item.full
             and item.args
             and any(below.primitive.reduces for below in order([item]))

@@ -6,11 +6,14 @@ import operator
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from ...formula import primitive as p
 from ..llvm import Value, choose
 from .lowering import lowers
 
 INFINITY = float("inf")
+NUMPY = {"float": np.float32, "double": np.float64}
 
 _of_numbers = partial(lowers, integers=True)
 _as_they_are = partial(lowers, integers=True, alike=slice(0))
@@ -65,6 +68,25 @@ lowers(p.signbit)(lambda x: x.bits() < 0)
 @lowers(p.where, integers=True, alike=slice(1, None))
 def where(condition: Value, x: Value, y: Value) -> Value:
     return choose(_is_true(condition), x, y)
+
+
+lowers(p.usually, integers=True, alike=slice(1, None))(where)
+
+
+@lowers(p.in_range)
+def in_range(x: Value) -> Value:
+    facts = np.finfo(NUMPY[x.element])
+    return (x >= float(facts.tiny / facts.eps)) & (x < INFINITY)
+
+
+@lowers(p.unit_scale)
+def unit_scale(x: Value) -> Value:
+    """Its exponent is that of x with the other sign, kept among those of normal numbers."""
+    facts = np.finfo(NUMPY[x.element])
+    exponent = x.abs().bits() >> facts.nmant
+    negated = exponent.like(2 * facts.maxexp - 2) - exponent
+    least = negated.like(1)
+    return (choose(negated > least, negated, least) << facts.nmant).cast_bits(x.element)
 
 
 @lowers(p.at_least, integers=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from ...formula.evaluate import expand
+from ...formula.expansion import expand
 from ...formula.expression import CONSTANT, Domain, Primitive, order, symbol
 from ..llvm import Value
 

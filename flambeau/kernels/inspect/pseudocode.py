@@ -11,17 +11,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...formula import primitive as p
+from ...formula.expansion import usual_args
 from ...formula.expression import CONSTANT, INPUT, LEAVES, POSITION, Expression, order
 from ..llvm import Code, Value
 from ..loops.column import ColumnNest
-from ..loops.nest import Nest
+from ..loops.nest import Nest, is_step
 
 
 class Walk:
-    """One walk over the elements of a row.
+    """One walk over the elements of a row, or choices that are made before the next.
 
     Attributes:
-        reductions: What it reduces; empty for the last walk, which writes the results.
+        reductions: What it reduces or chooses; empty for the last walk, which writes the results.
         later: Values that it leaves in the place of a result, for a later walk.
         nodes: What it computes for each element, in order.
     """
@@ -30,12 +31,16 @@ class Walk:
         self, reductions: list[Expression], later: dict[Expression, int], nodes: list[Expression]
     ):
         self.reductions, self.later, self.nodes = reductions, later, nodes
+        self.chooses = bool(reductions) and reductions[0].primitive is p.usually
 
 
 def walks(nest: Nest) -> Iterator[Walk]:
-    """The walks of a nest, in order."""
-    nest.memo = {}
-    for ready in nest.stages():
+    """The walks of a nest, in order, but for those that seldom run."""
+    nest.forget()
+    for ready in nest.stages(nest.roots):
+        if ready[0].primitive is p.usually:
+            yield Walk(ready, {}, [])
+            continue
         later = nest.left_for_later(ready)
         yield Walk(ready, later, _computed([x.args[0] for x in ready] + [*later], nest.memo))
         nest.memo.update(later)
@@ -68,8 +73,9 @@ def operations(nest: Nest, rows: int, length: int) -> int:
     of_elements = 0
     for walk in walks(nest):
         of_elements += sum(_cost(nest, x) for x in walk.nodes)
-        of_elements += sum(nest.accumulator(x) in ("float", "double") for x in walk.reductions)
-    of_rows = sum(_cost(nest, x) for x in order(nest.roots) if not x.full)
+        added = [] if walk.chooses else walk.reductions
+        of_elements += sum(nest.accumulator(x) in ("float", "double") for x in added)
+    of_rows = sum(_cost(nest, x) for x in order(nest.roots, usual_args) if not x.full)
     return rows * length * of_elements + rows * of_rows
 
 
@@ -114,8 +120,11 @@ class Writer:
             self.line(f"for row in range({self.rows}):")
             self.depth += 1
         for walk in walks(nest):
-            self.row_values([x.args[0] for x in walk.reductions] or list(nest.roots))
-            self.walk(walk)
+            if walk.chooses:
+                self.choose(walk)
+            else:
+                self.row_values([x.args[0] for x in walk.reductions] or list(nest.roots))
+                self.walk(walk)
         self.row_values([x for x in nest.roots if not x.full])
         for i, x in enumerate(nest.roots):
             if not x.full:
@@ -130,13 +139,25 @@ class Writer:
 
     def row_values(self, items: Sequence[Expression]) -> None:
         """Name what is one value a row and costs something, before the walk that needs it."""
-        for x in order(items):
-            ready = x.args and not x.full and not x.primitive.reduces and x not in self.names
-            if ready and not any(y.primitive.reduces and y not in self.names for y in order([x])):
+        for x in order(items, usual_args):
+            ready = x.args and not x.full and not is_step(x) and x not in self.names
+            below = order([x], usual_args)
+            if ready and not any(is_step(y) and y not in self.names for y in below):
                 text = self.spell(x)
                 if _cost(self.nest, x):
                     self.names[x] = f"r{len(self.names)}"
                     self.line(f"{self.names[x]} = {text}")
+
+    def choose(self, walk: Walk) -> None:
+        condition = walk.reductions[0].args[0]
+        self.row_values([condition, *(x.args[1] for x in walk.reductions)])
+        spelt = [self.spell(x.args[1]) for x in walk.reductions]
+        names = [f"r{len(self.names) + i}" for i in range(len(spelt))]
+        for name, text in zip(names, spelt):
+            self.line(f"{name} = {text}")
+        self.line(f"if not {self.spell(condition)}:")
+        self.line(f"    {', '.join(names)} = ...  # by further walks, of numbers near 1")
+        self.names.update(zip(walk.reductions, names))
 
     def walk(self, walk: Walk) -> None:
         for x in walk.reductions:

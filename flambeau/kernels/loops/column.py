@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...formula.expansion import usual_args
 from ...formula.expression import Expression, order
 from ..llvm import Value, choose
 from ..runtime.vectorcall import put
@@ -23,11 +24,11 @@ class ColumnNest(Nest):
         code = self.code
         self.block = row
         self.start = row * self.length * self.width
-        self.memo: dict[Expression, int] = {}
-        self.row: dict[Expression, Value] = {}
+        self.forget()
         self.begin_row(row, self.start)
-        nodes = len(order(self.roots))
-        wide = 8 if nodes < 6 else 4 if nodes < 24 else 1
+        nodes = order(self.roots, usual_args)
+        walked = [x for x in nodes if x.full or x.primitive.reduces]
+        wide = 8 if len(nodes) < 6 else 4 if len(walked) < 24 else 1
         step = wide * self.lanes
         begin, end = Value(code, "%begin", "i64"), Value(code, "%end", "i64")
         whole = begin + (code.emit(f"sdiv i64 {(end - begin).name}, {step}", "i64") * step)
@@ -40,7 +41,7 @@ class ColumnNest(Nest):
         """All stages for `wide` neighbouring vectors of columns."""
         code = self.code
         self.places = [column + u * self.lanes for u in range(wide)]
-        self.groups: list[dict[Expression, Value]] = [{} for _ in range(wide)]
+        self.groups = [{} for _ in range(wide)]
         self.edge = mask
         self.memo.clear()
         for group, place in zip(self.groups, self.places):
@@ -48,8 +49,7 @@ class ColumnNest(Nest):
             for i, x in enumerate(self.program.inputs):
                 if not x.full:
                     group[x] = self.column_input(i, x, place)
-        if self.reductions:
-            self.reduce_stages()
+        self.resolve(self.roots)
         self.store_columns([i for i, x in enumerate(self.roots) if x.full])
         self.prepare([x for x in self.roots if not x.full])
         for group, place in zip(self.groups, self.places):
@@ -97,7 +97,7 @@ class ColumnNest(Nest):
         code = self.code
         check_reductions(items)
         args = [x.args[0] for x in items]
-        later = self.left_for_later(items)
+        later = {} if self.seldom else self.left_for_later(items)
         rules = [RULES[x.primitive] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]

@@ -17,7 +17,7 @@ from operator import and_
 from typing import Any
 
 from ...formula.declaration import PRIMITIVES
-from ...formula.evaluate import expand
+from ...formula.expansion import expand, usual_args
 from ...formula.expression import (
     CONSTANT,
     INPUT,
@@ -29,11 +29,12 @@ from ...formula.expression import (
     Primitive,
     order,
 )
+from ...formula.primitive import usually
 from ...formula.program import Program
 from ..elementary import lower
 from ..elementary.lower import Unsupported
 from ..elementary.lowering import Lowering
-from ..llvm import BITS, FLOATS, Code, Value, choose, element_of
+from ..llvm import BITS, FLOATS, Code, Value, any_lane, choose, element_of
 from ..runtime.vectorcall import PIECE, of_pieces
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
 from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
@@ -70,6 +71,9 @@ class Nest:
         Unsupported: Something in it has no native form.
     """
 
+    edge: Value | None = None
+    """The lanes that have rows, where not all have."""
+
     def __init__(
         self, program: Program, inputs: Sequence[Any], compute: Any,
         results: Sequence[Any], bits: int, rows: bool,
@@ -88,7 +92,8 @@ class Nest:
             del self.elements[Domain.REAL]
         self.element = element
         self.roots = expand(program.roots, self.has_form)
-        self.reductions = [x for x in order(self.roots) if x.primitive.reduces]
+        self.reductions = [x for x in order(self.roots, usual_args) if x.primitive.reduces]
+        self.seldom = False
         self.index = {x: i for i, x in enumerate(program.inputs)}
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
         if not rows and not all(x.full for x in self.roots):
@@ -105,6 +110,8 @@ class Nest:
             kind = item.primitive
             if item.args and not kind.reduces and not self.has_form(kind):
                 raise Unsupported(f"the primitive {kind.name}")
+            if kind is usually and item.full:
+                raise Unsupported("a choice for each element")
         if not any(x.full for x in self.program.inputs):
             raise Unsupported("no full input")
         if not any(x.args for x in self.roots):
@@ -157,18 +164,22 @@ class Nest:
 
     def one_row(self, row: Value) -> None:
         start = self.start = row * self.length
-        self.row: dict[Expression, Value] = {}
-        self.memo: dict[Expression, int] = {}
+        self.forget()
         self.begin_row(row, start)
         for i, x in enumerate(self.program.inputs):
             if not x.full:
                 self.row[x] = self.row_input(i, x, row)
-        if self.reductions:
-            self.reduce_stages()
+        self.resolve(self.roots)
         full = [i for i, x in enumerate(self.roots) if x.full]
         if full:
             self.store_full(full, start)
         self.store_reduced(row)
+
+    def forget(self) -> None:
+        """Nothing is known of a row yet."""
+        self.row: dict[Expression, Value] = {}
+        self.groups = [self.row]
+        self.memo: dict[Expression, int] = {}
 
     def begin_row(self, row: Value, start: Value) -> None:
         """Where each full operand's row begins, and whether it moves on with the elements or stays on the stack."""
@@ -206,13 +217,17 @@ class Nest:
 
     def prepare(self, items: Sequence[Expression]) -> None:
         """Compute all row values below `items` here, outside the coming loop."""
-        for item in order(items):
+        for item in order(items, self.unknown_args):
             if not item.full and item not in self.row and not self.waits(item):
                 self.row_value(item)
 
     def waits(self, item: Expression) -> bool:
-        """Does it need a reduction that has not run yet?"""
-        return any(x.primitive.reduces and x not in self.row for x in order([item]))
+        """Does it need a reduction that has not run yet, or a choice that has not been made?"""
+        return any(is_step(x) and x not in self.row for x in order([item], self.unknown_args))
+
+    def unknown_args(self, item: Expression) -> Sequence[Expression]:
+        """What a node is made of, unless its value is known."""
+        return () if item in self.row else usual_args(item)
 
     def row_value(self, x: Expression) -> Value:
         found = self.row.get(x)
@@ -239,9 +254,7 @@ class Nest:
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
         """The values of full expressions in the lanes that begin at element i of the row."""
         known: dict[Expression, Value] = {}
-        for item in order(items):
-            if not item.full:
-                continue
+        for item in order(items, full_args):
             if item.primitive is INPUT:
                 known[item] = self.read(self.index[item], item, i, mask)
             elif item in self.memo:
@@ -362,7 +375,7 @@ class Nest:
 
         def write() -> None:
             # Several vectors at once keep more loads under way where there is little to compute.
-            copies = 4 if len(order(roots)) < 8 and self.style is not ANY else 1
+            copies = 4 if len(order(roots, usual_args)) < 8 and self.style is not ANY else 1
             whole = begin + ((end - begin) & -(copies * lanes))
             with code.loop(begin, whole, copies * lanes) as i:
                 indices = [i + u * lanes for u in range(copies)]
@@ -383,25 +396,63 @@ class Nest:
         """The lanes before the end."""
         return self.code.iota() < self.code.splat(end - i)
 
-    def stages(self) -> Iterator[list[Expression]]:
-        """The reductions of each walk of the row: all that wait for no other."""
-        todo = set(self.reductions)
+    def stages(self, roots: Sequence[Expression]) -> Iterator[list[Expression]]:
+        """What has to be done before `roots` can be computed, in order.
+
+        Either the reductions of one walk of the row, or the choices by one condition: all that wait for no other.
+        """
+        steps = [x for x in order(roots, self.unknown_args) if is_step(x) and x not in self.row]
+        todo = set(steps)
         while todo:
-            ready = [
-                x
-                for x in self.reductions
-                if x in todo and not any(y in todo for y in order(x.args))
-            ]
+            ready = [x for x in steps if x in todo and not any(y in todo for y in order(x.args))]
+            walked = [x for x in ready if x.primitive.reduces]
+            ready = walked or [x for x in ready if x.args[0] is ready[0].args[0]]
             yield ready
             todo.difference_update(ready)
 
-    def reduce_stages(self) -> None:
-        for ready in self.stages():
-            self.prepare([x.args[0] for x in ready])
-            self.reduce(ready)
+    def resolve(self, roots: Sequence[Expression]) -> None:
+        """Make the reductions and choices below `roots`."""
+        for ready in list(self.stages(roots)):
+            if ready[0].primitive is usually:
+                self.choose(ready)
+            else:
+                self.prepare([x.args[0] for x in ready])
+                self.reduce(ready)
+
+    def choose(self, items: list[Expression]) -> None:
+        """Choices by one condition: what is needed for their other sides runs only where it does not hold."""
+        code, condition = self.code, items[0].args[0]
+        self.prepare([condition, *(x.args[1] for x in items)])
+        held = [row[condition] for row in self.groups]
+        places = [
+            [code.slot(row[x.args[1]].type, row[x.args[1]]) for x in items] for row in self.groups
+        ]
+        open_lanes = ~reduce(and_, held)
+        if self.edge is not None:
+            open_lanes = open_lanes & self.edge
+        with code.when(any_lane(open_lanes)), self.aside():
+            others = [x.args[2] for x in items]
+            self.resolve(others)
+            self.prepare(others)
+            for row, holds, slots in zip(self.groups, held, places):
+                for x, place in zip(items, slots):
+                    code.store(choose(holds, row[x.args[1]], row[x.args[2]]), place)
+        for row, slots in zip(self.groups, places):
+            row.update((x, code.load(place, row[x.args[1]].type)) for x, place in zip(items, slots))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A block that seldom runs: its loops are short, and nobody else knows what it finds."""
+        seldom, known = self.seldom, [dict(row) for row in self.groups]
+        self.seldom = True
+        yield
+        self.seldom = seldom
+        for row, before in zip(self.groups, known):
+            row.clear()
+            row.update(before)
 
     def reduce(self, items: list[Expression]) -> None:
-        later = self.left_for_later(items)
+        later = {} if self.seldom else self.left_for_later(items)
         totals = self.walk(items, later, self.code.constant(0, "i64"), self.length)
         for x, total in zip(items, totals):
             self.row[x] = self.across_lanes(x, total)
@@ -433,7 +484,7 @@ class Nest:
         rules, kinds = [RULES[x.primitive] for x in items], [x.type for x in starts]
         joins = [rule.joining(type) for rule, type in zip(rules, kinds)]
         seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
-        copies = 4 if len(order(args)) < 24 else 2
+        copies = 1 if self.seldom else 4 if len(order(args, usual_args)) < 24 else 2
         totals = [code.slot(type, start) for type, start in zip(kinds, starts)]
         parts = [[code.slot(type) for _ in range(copies)] for type in kinds]
 
@@ -482,7 +533,7 @@ class Nest:
                     values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
                 code.store(join(code.load(total, type), values[0]), total)
 
-        self.in_styles([ALL_MOVE, ANY], write)
+        self.in_styles([ANY] if self.seldom else [ALL_MOVE, ANY], write)
         with code.loop(whole, end, lanes) as i:
             values = values_at(i, self.mask(i, end))
             add(values, totals)
@@ -525,6 +576,15 @@ def blocks_of_blocks(
             code.store(value, total)
 
 
+def is_step(x: Expression) -> bool:
+    """Does it take a walk of the row, or a choice of one?"""
+    return x.primitive.reduces or x.primitive is usually
+
+
+def full_args(x: Expression) -> list[Expression]:
+    return [arg for arg in x.args if arg.full] if not x.primitive.reduces else []
+
+
 def check_reductions(items: Sequence[Expression]) -> None:
     """Raises Unsupported for what no reduction of machine code does."""
     for x in items:
@@ -563,4 +623,4 @@ class Rule:
         return max(low, min(high, self.initial))
 
 
-RULES = {x: Rule(x) for x in PRIMITIVES.values() if x.reduces}
+RULES = {x: Rule(x) for x in PRIMITIVES.values() if x.joins}

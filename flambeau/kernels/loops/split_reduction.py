@@ -6,6 +6,7 @@ whose number depends on the length alone.
 
 from __future__ import annotations
 
+from ...formula.expansion import usual_args
 from ...formula.expression import order
 from ..llvm import Code, Function, Value, choose
 from ..runtime.vectorcall import PIECE, of_pieces
@@ -19,16 +20,16 @@ PART, FINISH = of_pieces("part"), Function("void", "finish", ("ptr", "i64"))
 
 
 def is_divisible(nest: Nest) -> bool:
-    """Does it make single values of one walk?"""
+    """Does it usually make single values of one walk?"""
     if not nest.reductions or any(x.full for x in nest.roots) or type(nest) is not Nest:
         return False
-    return not any(below.primitive.reduces for x in nest.reductions for below in order(x.args))
+    return not any(below.primitive.reduces for x in nest.reductions for below in order(x.args, usual_args))
 
 
 def part_text(nest: Nest, code: Code) -> str:
     """``void @part(...)``: the totals of pieces row_begin to row_end, into scratch memory."""
     nest.begin(code)
-    nest.row, nest.memo = {}, {}
+    nest.forget()
     zero = code.constant(0, "i64")
     nest.start = zero
     nest.begin_row(zero, zero)
@@ -51,8 +52,10 @@ def part_text(nest: Nest, code: Code) -> str:
 def finish_text(nest: Nest, code: Code) -> str:
     """``void @finish(ptr frame, i64 pieces)``: the results, of what the pieces left."""
     nest.begin(code)
-    nest.row, nest.memo = {}, {}
+    nest.forget()
     zero = code.constant(0, "i64")
+    nest.start = zero
+    nest.begin_row(zero, zero)
     for i, x in enumerate(nest.program.inputs):
         if not x.full:
             nest.row[x] = nest.row_input(i, x, zero)
@@ -65,6 +68,7 @@ def finish_text(nest: Nest, code: Code) -> str:
             code.store(RULES[x.primitive].join(code.load(total, type), part), total)
     for x, total, start in zip(nest.reductions, totals, starts):
         nest.row[x] = nest.across_lanes(x, code.load(total, start.type))
+    nest.resolve(nest.roots)
     nest.store_reduced(zero)
     code.line("ret void")
     return code.function("@finish(ptr %frame, i64 %pieces)", "internal void", "noinline")

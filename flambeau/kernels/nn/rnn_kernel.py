@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from ...formula.evaluate import expand
+from ...formula.expansion import expand
 from ...formula.expression import CONSTANT, INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from ..elementary import lower

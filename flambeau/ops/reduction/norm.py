@@ -10,6 +10,7 @@ from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise, wrap_dims
 from ...dispatch.registry import public
 from ...formula import primitive as p
+from ...formula import statistic
 from ...formula.expression import Expression
 
 Dims = Any
@@ -18,12 +19,7 @@ Dims = Any
 @rowwise(label="LinalgVectorNorm")
 def norm2_(x: Expression) -> Expression:
     """The root of the sum of squares of a row."""
-    return p.sqrt(p.sum(p.square(p.absolute(x))))
-
-
-@norm2_.gradient
-def _(g: Expression, x: Expression, y: Expression) -> Expression:
-    return p.where(p.equal(y, 0), 0, x * (g / y))
+    return statistic.norm(x)
 
 
 @rowwise(label="LinalgVectorNorm")
@@ -53,16 +49,7 @@ def norm0_(x: Expression) -> Expression:
 @rowwise(label="LinalgVectorNorm")
 def normp_(x: Expression, order: float = 2.0) -> Expression:
     """(sum of |x|^order)^(1 / order) of a row."""
-    return p.power(p.sum(p.power(p.absolute(x), order)), p.reciprocal(order))
-
-
-@normp_.gradient
-def _(g: Expression, x: Expression, y: Expression, order: Expression) -> Expression:
-    """0 at zeros, where |x|^order has no slope or an infinite one."""
-    zero, nothing = p.equal(x, 0), p.equal(y, 0)
-    slope = p.sgn(x) * p.power(p.where(zero, 1.0, p.absolute(x)), order - 1)
-    scale = g * p.power(p.where(nothing, 1.0, y), 1 - order)
-    return p.where(p.logical_or(zero, nothing), 0.0, slope * scale)
+    return statistic.norm_of_order(x, order)
 
 
 def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:

@@ -11,6 +11,7 @@ from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.rowwise import one_dim, rowwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
+from ...formula import statistic
 from ...formula.expression import Expression
 
 FLOAT = PromotionKind.INT_TO_FLOAT
@@ -107,8 +108,7 @@ def layer_norm_(
     eps: float = 1e-5,
 ) -> Expression:
     """A row less its mean, by its standard deviation, times weight plus bias."""
-    c = x - p.mean(x)
-    y = c * p.rsqrt(p.mean(p.square(c)) + eps)
+    y = statistic.standardized(x, eps)
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
 
@@ -175,7 +175,7 @@ def layer_norm(
 @rowwise(label="RmsNorm")
 def rms_norm_(x: Expression, weight: operand = None, eps: float = 1e-6) -> Expression:  # type: ignore[assignment]
     """A row by its root mean square, times weight."""
-    y = x * p.rsqrt(p.mean(p.square(x)) + eps)
+    y = statistic.of_unit_size(x, eps)
     return y if weight is None else y * weight
 
 

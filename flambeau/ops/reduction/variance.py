@@ -9,13 +9,10 @@ from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise, wrap_dims
 from ...dispatch.registry import public
 from ...formula import primitive as p
+from ...formula import statistic
 from ...formula.expression import Expression, length
 
 Dims = Any
-
-
-def _deviation(x: Expression) -> Expression:
-    return x - p.sum(x) / length()
 
 
 def _freedom(correction: object) -> Expression:
@@ -24,46 +21,26 @@ def _freedom(correction: object) -> Expression:
 
 @rowwise(label="Var")
 def var_(x: Expression, correction: float = 1.0) -> Expression:
-    """The variance of a row, in two passes."""
-    c = _deviation(x)
-    return p.sum(p.real(c * p.conj(c))) / _freedom(correction)
+    """The variance of a row."""
+    return statistic.variance(x, _freedom(correction))
 
 
 @rowwise(label="Std")
 def std_(x: Expression, correction: float = 1.0) -> Expression:
     """The standard deviation of a row."""
-    c = _deviation(x)
-    return p.sqrt(p.sum(p.real(c * p.conj(c))) / _freedom(correction))
-
-
-@std_.gradient
-def _(g: Expression, x: Expression, y: Expression, correction: Expression) -> Expression:
-    return p.where(p.equal(y, 0), 0, g * (_deviation(x) / (y * _freedom(correction))))
+    return statistic.standard_deviation(x, _freedom(correction))
 
 
 @rowwise(label="VarMean")
 def var_mean_(x: Expression, correction: float = 1.0) -> tuple[Expression, Expression]:
     """The variance and the mean of a row."""
-    return var_.formula(x, correction), p.sum(x) / length()
+    return var_.formula(x, correction), statistic.average(x)
 
 
 @rowwise(label="StdMean")
 def std_mean_(x: Expression, correction: float = 1.0) -> tuple[Expression, Expression]:
     """The standard deviation and the mean of a row."""
-    return std_.formula(x, correction), p.sum(x) / length()
-
-
-@std_mean_.gradient
-def _(
-    g: Expression,
-    h: Expression,
-    x: Expression,
-    y: Expression,
-    mean: Expression,
-    correction: Expression,
-) -> Expression:
-    slope = g * (_deviation(x) / (y * _freedom(correction)))
-    return p.where(p.equal(y, 0), 0, slope) + h / length()
+    return std_.formula(x, correction), statistic.average(x)
 
 
 def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
