@@ -50,7 +50,7 @@ def scaled_dot_product_attention(
     _check_attention(query, key, value, attn_mask)
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
-    factor = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
     if not dropout_p and _in_one_pass(query, key, value, attn_mask):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT

@@ -115,7 +115,8 @@ class Heads:
 
     def _split(self, x: Tensor) -> Tensor:
         """(length, batch, heads * size) as (batch, heads, length, size)."""
-        return x.reshape(x.shape[0], self.batch, self.count, -1).permute(1, 2, 0, 3)
+        size = x.shape[-1] // self.count
+        return x.reshape(x.shape[0], self.batch, self.count, size).permute(1, 2, 0, 3)
 
     def _static(self, x: Tensor) -> Tensor:
         return x.reshape(self.batch, self.count, *x.shape[1:])
@@ -135,7 +136,8 @@ class Heads:
         else:
             attend, weights = _F["scaled_dot_product_attention"], None
             mixed = attend(self.q, self.k, self.v, mask, dropout)
-        joined = mixed.permute(2, 0, 1, 3).reshape(self.length, self.batch, -1)
+        width = self.count * mixed.shape[-1]
+        joined = mixed.permute(2, 0, 1, 3).reshape(self.length, self.batch, width)
         return joined, weights
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import operator
 import warnings
 from collections.abc import Sequence
@@ -207,8 +208,9 @@ def _fetch(input: Tensor, places: list[Any], sizes: tuple[int, ...]) -> Tensor:
         inside = inside & within
         flat = flat * size + np.where(within, place, 0).astype(np.int64)
     n, c = input.shape[:2]
-    at = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, flat[0].size))
-    values = picked(input.reshape(n, c, -1), at).reshape(n, c, *flat.shape[1:])
+    count = math.prod(flat.shape[1:])
+    at = np.broadcast_to(flat.reshape(n, 1, count), (n, c, count))
+    values = picked(input.reshape(n, c, math.prod(sizes)), at).reshape(n, c, *flat.shape[1:])
     if inside.all():
         return values
     return values.masked_fill(wrap(~inside[:, None], kind_of(DTYPES["bool"], input.device)), 0)

@@ -11,7 +11,7 @@ from ... import kernels
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
-from .pooling import at_places, check_dims, spread, unpooled, widened
+from .pooling import at_places, spread, unpooled, widened
 from .window import numbers
 
 
@@ -25,13 +25,24 @@ def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...
         wanted = list(output_size) * (n if len(output_size) == 1 else 1)
     else:
         wanted = [output_size] * n
-    check_dims(name, input, n)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
+        )
     sizes = tuple(m if k is None else int(k) for m, k in zip(input.shape[-n:], wanted))
     if min(sizes) < 0:
         raise RuntimeError(
             f"{name}: elements of output_size must be greater than or equal to 0, but got {list(sizes)}"
         )
     return sizes
+
+
+def _check_filled(name: str, input: Tensor) -> None:
+    if 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"{name}: Expected input to have non-zero size for non-batch dimensions, but got size "
+            f"{list(input.shape)}"
+        )
 
 
 def bounds(size: int, count: int) -> list[tuple[int, int]]:
@@ -107,10 +118,11 @@ def _adaptive_avg(n: int) -> None:
 
     def function(input: Tensor, output_size: Any) -> Tensor:
         sizes = _sizes(name, input, output_size, n)
-        own = tuple(input.shape[-n:])
         if sizes == (1,) * n:
             return input.mean(tuple(range(-n, 0)), True)
-        if min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
+        _check_filled(name, input)
+        own = tuple(input.shape[-n:])
+        if input._array.size and min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
             kernel = tuple(m // k for m, k in zip(own, sizes))
             return NAMESPACES["nn.functional"][f"avg_pool{n}d"](input, kernel)
         return mean_of_parts(input, sizes)
@@ -145,7 +157,8 @@ def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
     for at in np.ndindex(sizes):
         region = [parts[i][j] for i, j in enumerate(at)]
         part = x[(..., *(slice(a, b) for a, b in region))]
-        best = np.unravel_index(part.reshape(*lead, -1).argmax(-1), part.shape[-n:])
+        flat = part.reshape(*lead, math.prod(part.shape[-n:]))
+        best = np.unravel_index(flat.argmax(-1), part.shape[-n:])
         place: Any = 0
         for size, (start, _), offset in zip(own, region, best):
             place = place * size + start + offset
@@ -179,7 +192,9 @@ def _adaptive_max(n: int) -> None:
     def with_indices(
         input: Tensor, output_size: Any, return_indices: bool = False
     ) -> tuple[Tensor, Tensor]:
-        return largest_of_parts(input, _sizes(name, input, output_size, n))
+        sizes = _sizes(name, input, output_size, n)
+        _check_filled(name, input)
+        return largest_of_parts(input, sizes)
 
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         result = with_indices(input, output_size)
@@ -222,7 +237,8 @@ def _unpool(n: int) -> None:
                 f"found an invalid max index: one is outside of the output volume of size {sizes}"
             )
         lead = tuple(input.shape[:-n])
-        flat = unpooled(input.reshape(*lead, -1), array.reshape(*lead, -1), total)
+        rows = *lead, math.prod(input.shape[-n:])
+        flat = unpooled(input.reshape(rows), array.reshape(rows), total)
         return flat.reshape(*lead, *sizes)
 
     _published(name, function, "Zeros with maxima where they were: the inverse of max pooling.")
