@@ -13,7 +13,7 @@ from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..elementwise.division import div
-from ..join.cat import cat
+from ..join.padding import pad
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
 from .moments import by_statistics, channels_last, group_standardized, standardized
@@ -319,8 +319,8 @@ def local_response_norm(
         return input
     squares = input * input  # type: ignore[operator]
     channels = input.shape[1]
-    edge = squares.detach()[:, :1] * 0
-    padded = cat([edge] * (size // 2) + [squares] + [edge] * ((size - 1) // 2), 1)
+    around = (0, 0) * (input.ndim - 2) + (size // 2, (size - 1) // 2)
+    padded = pad(squares, around)
     total = padded.narrow(1, 0, channels)  # type: ignore[attr-defined]
     for i in range(1, size):
         total = total + padded.narrow(1, i, channels)  # type: ignore[attr-defined]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
-from .pooling import at_places, spread, unpooled, widened
+from .pooling import at_places, spread, unpooled
+from .taps import Taps, mapped, stretches
 from .window import numbers
 
 
@@ -50,31 +52,23 @@ def bounds(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
-def mean_matrix(size: int, count: int) -> Any:
-    """(count, size): row i averages part i."""
-    matrix = np.zeros((count, size))
-    for i, (start, end) in enumerate(bounds(size, count)):
-        matrix[i, start:end] = 1 / (end - start)
-    return matrix
+@lru_cache(128)
+def mean_taps(size: int, count: int) -> Taps:
+    """Each result is the mean of a part."""
+    start, end = np.array(bounds(size, count), np.int64).reshape(count, 2).T
+    rows, places = stretches(start, end)
+    return Taps(size, count, rows, places, 1 / (end - start)[rows])
 
 
 def _mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
-    """`mean_of_parts` with NumPy."""
-    return _mapped(x, [mean_matrix(m, k) for m, k in zip(x.shape[-len(counts) :], counts)])
+    """`mean_of_parts`, a dimension at a time."""
+    sizes = x.shape[x.ndim - len(counts) :]
+    return mapped(x, tuple(mean_taps(m, k) for m, k in zip(sizes, counts)))
 
 
 def _shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
-    """`shared_of_parts` with NumPy."""
-    return _mapped(g, [mean_matrix(m, k).T for m, k in zip(sizes, counts)])
-
-
-def _mapped(x: Any, matrices: list[Any]) -> Any:
-    """A linear map of each of the last dimensions; the half types are rounded once."""
-    y = x.astype(widened(x.dtype), copy=False)
-    for i, matrix in enumerate(matrices):
-        dim = x.ndim - len(matrices) + i
-        y = np.moveaxis(np.matmul(np.moveaxis(y, dim, -1), matrix.T.astype(y.dtype)), -1, dim)
-    return np.ascontiguousarray(y, x.dtype)
+    """`shared_of_parts`, a dimension at a time."""
+    return mapped(g, tuple(mean_taps(m, k).transposed for m, k in zip(sizes, counts)))
 
 
 _mean_map = kernels.Native("nn.pooling", "averaged_of_parts", _mean_of_parts)
@@ -101,16 +95,6 @@ def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> 
 @shared_of_parts.gradient
 def _(g: Tensor, counts: tuple[int, ...]) -> Tensor:
     return mean_of_parts(g, counts)
-
-
-def along(x: Tensor, dim: int, matrix: Any) -> Tensor:
-    """A linear map of one dimension."""
-    if x._kind.compute is not x._kind.numpy:  # the half types: rounded once
-        return along(x.float(), dim, matrix).to(x.dtype)
-    weights = wrap(matrix.astype(x._kind.numpy), x._kind)
-    if dim == x.ndim - 1:
-        return x @ weights.T
-    return (x.movedim(dim, -1) @ weights.T).movedim(-1, dim)
 
 
 def _adaptive_avg(n: int) -> None:
