@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor, empty  # type: ignore[attr-defined]
-from ..ops.nn.pooling_adaptive import along
+from ..ops.nn.taps import Taps, resampled, stretches
 from . import functional as F
 from . import init
 from .module import Module
@@ -188,10 +188,12 @@ class CrossMapLRN2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         reach, channels = int((self.size - 1) / 2), input.shape[1]
-        distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
-        near = distance <= reach
-        near[reach + 1 :, 0] = True  # PyTorch's running sum never lets go of the first channel
-        total = along(input * input, 1, near.astype(np.float64))
+        at = np.arange(channels)
+        rows, places = stretches(np.maximum(at - reach, 0), np.minimum(at + reach + 1, channels))
+        late = at[reach + 1 :]  # PyTorch's running sum never lets go of the first channel
+        rows, places = np.append(rows, late), np.append(places, late * 0)
+        near = Taps(channels, channels, rows, places, np.ones(len(rows)))
+        total = resampled((input * input).movedim(1, -1), (near,)).movedim(-1, 1)
         return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 
     def extra_repr(self) -> str:

@@ -82,11 +82,9 @@ class Parameter(Tensor, metaclass=_Marked):
     def __deepcopy__(self, memo: dict) -> Any:
         found = memo.get(id(self))
         if found is None:
-            found = Tensor.__deepcopy__(self.detach(), memo)
-            found = memo[id(self)] = type(self)(found, self.requires_grad)
+            values: Any = self.detach().clone()  # as in PyTorch without the gradient
+            found = memo[id(self)] = type(self)(values, self.requires_grad)
             keep_alive(self, memo)
-            if self.grad is not None:
-                found._grad = self.grad.__deepcopy__(memo)
         return found
 
 

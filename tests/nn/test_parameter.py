@@ -65,9 +65,44 @@ def test_copies_of_parameters():
         assert type(other) is Parameter
         assert other.requires_grad
         assert other.tolist() == [1.0, 1.0]
-    assert copy.deepcopy(p).grad.tolist() == [3.0, 3.0]
+        assert other.grad is None  # PyTorch leaves it behind
+    assert p.grad.tolist() == [3.0, 3.0]
     tied = copy.deepcopy([p, p])
     assert tied[0] is tied[1]
+
+
+def test_a_deep_copy_shares_and_keeps_nothing_else():
+    """PyTorch 2.13.0: values of their own, in memory that is as large as they are; no gradient, no hook."""
+
+    class Named(Parameter):
+        pass
+
+    whole = torch.arange(10.0)
+    p, frozen = Named(whole[2:5]), Parameter(whole, requires_grad=False)
+    p.grad, frozen.grad = torch.ones(3), torch.ones(10)
+    p.register_hook(lambda g: g * 10)
+    for other in copy.deepcopy([p, frozen]):
+        assert other.grad is None
+    other = copy.deepcopy(p)
+    assert type(other) is Named
+    assert other.untyped_storage().nbytes() == 12
+    assert not copy.deepcopy(frozen).requires_grad
+    (other * 2).sum().backward()
+    assert other.grad.tolist() == [2.0] * 3
+    assert copy.deepcopy(Parameter(torch.ones(1, 3).expand(4, 3))).stride() == (3, 1)
+    assert copy.deepcopy(Parameter(torch.ones(2, 3).t())).stride() == (1, 3)
+
+
+def test_deep_copies_of_modules_have_no_gradients():
+    layer = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    layer.register_buffer("table", torch.ones(2, requires_grad=True))
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    (layer(torch.eye(2)).sum() + (layer.table * 3).sum()).backward()
+    made, own = copy.deepcopy((layer, optimizer))
+    assert all(p.grad is None for p in made.parameters())
+    assert all(p.grad is not None for p in layer.parameters())
+    assert made.table.grad.tolist() == [3.0, 3.0]  # a tensor takes its gradient along
+    assert own.param_groups[0]["params"][0] is made[0].weight
 
 
 def test_buffer():

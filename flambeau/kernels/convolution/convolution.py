@@ -8,6 +8,7 @@ worked out once and kept in a `Map`.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -168,14 +169,17 @@ def _transposed_passes(
 
 def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
-    `forward`."""
+    `forward`; NotImplemented also for a weight that is not finite, which zeros around y would spread."""
     if not usable(y, w, bias):
+        return NotImplemented
+    w = in_order(w)
+    if not window.is_point and not math.isfinite(np.vdot(w, w)):
         return NotImplemented
     found = transposed_plan(y.dtype, y.shape, w.shape, window, groups, tuple(sizes))
     if found is None:
         return NotImplemented
     x = memory.empty(found.shape, y.dtype)
-    found.run(in_order(y), in_order(w), None if bias is None else in_order(bias), x)
+    found.run(in_order(y), w, None if bias is None else in_order(bias), x)
     return x
 
 

@@ -177,6 +177,8 @@ def cross_entropy(
             input, target, weight, ignore_index, reduction, label_smoothing, dim
         )
     places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    if not input._array.size:  # no rows, which may have no classes
+        return reduced(sum(input, dim), reduction, "NllLoss")
     losses = index_cross_entropy.fast[_BOTH](input, places, (), (), dim, False)
     return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
 
@@ -186,13 +188,14 @@ def _cross_entropy_probabilities(
 ) -> Tensor:
     dim = _class_dim(input)
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / input.shape[dim]  # type: ignore[operator]
+        spread = smoothing / max(input.shape[dim], 1)
+        target = target * (1 - smoothing) + spread  # type: ignore[operator]
     scores = log_softmax(input, dim)
     if weight is not None:
         scores = scores * _along(weight, dim, input.ndim)
     loss = -sum(scores * target, dim)  # type: ignore[operator]
     if reduction == "mean":
-        return sum(loss) / max(1, loss.numel())  # type: ignore[operator]
+        return sum(loss) / loss.numel()  # type: ignore[operator]
     return reduced(loss, reduction)
 
 
@@ -225,4 +228,4 @@ def _cross_entropy_smoothed(
         spread = sum(spread) / sum(counted)
     else:
         spread = reduced(spread, reduction)
-    return own * (1 - smoothing) + spread * (smoothing / input.shape[dim])  # type: ignore[operator]
+    return own * (1 - smoothing) + spread * (smoothing / max(input.shape[dim], 1))  # type: ignore[operator]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import INTEGER
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -55,7 +56,9 @@ def _spaced(target: Any, blank: int) -> Any:
 
 
 @operation(operands="x", label="CtcLoss")
-def ctc_(x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int) -> Any:
+def ctc_(
+    x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int, zero_infinity: bool
+) -> Any:
     """Minus the log probability of each target: x (time, batch, classes)."""
     losses = np.empty(x.shape[1], x.dtype)
     for n, (target, steps) in enumerate(zip(targets, lengths)):
@@ -65,20 +68,30 @@ def ctc_(x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int) -> An
             continue
         alpha, _ = _paths(x[:steps, n].astype(np.float64), labels, blank)
         losses[n] = -_joined(*alpha[-1, -2:])
-    return losses
+    return np.where(np.isinf(losses), 0, losses) if zero_infinity else losses
 
 
 @ctc_.gradient
-def _(g: Tensor, x: Tensor, targets: list[Any], lengths: tuple[int, ...], blank: int) -> Tensor:
-    return shares_(x, targets, lengths, blank) * g.unsqueeze(0).unsqueeze(-1)
+def _(
+    g: Tensor,
+    x: Tensor,
+    targets: list[Any],
+    lengths: tuple[int, ...],
+    blank: int,
+    zero_infinity: bool,
+) -> Tensor:
+    shares = shares_(x, targets, lengths, blank, zero_infinity)
+    return shares * g.unsqueeze(0).unsqueeze(-1)
 
 
 @operation(operands="x", label="CtcLossBackward")
-def shares_(x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int) -> Any:
+def shares_(
+    x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int, zero_infinity: bool
+) -> Any:
     """exp(x) less how much of all paths go through each class: PyTorch's gradient.
 
     Its first term, which a softmax before cancels, makes each row sum to 0. As in PyTorch there is no
-    second derivative.
+    second derivative, and NaN says that no path leads to a target, unless such are to count for nothing.
     """
     result = np.zeros_like(x)
     for n, (target, steps) in enumerate(zip(targets, lengths)):
@@ -87,10 +100,16 @@ def shares_(x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int) ->
         labels, scores = _spaced(target, blank), x[:steps, n].astype(np.float64)
         alpha, beta = _paths(scores, labels, blank)
         total = _joined(*alpha[-1, -2:])
+        impossible = np.isinf(total)
+        if impossible and zero_infinity:
+            continue
         through = np.full(scores.shape, _LOWEST)
         for i, label in enumerate(labels):
             through[:, label] = _joined(through[:, label], alpha[:, i] + beta[:, i])
-        result[:steps, n] = np.exp(scores) - np.exp(through - scores - total)
+        share = np.exp(through - scores - total)
+        if not impossible:
+            share[np.isneginf(through)] = 0  # where a score is -inf itself, too
+        result[:steps, n] = np.exp(scores) - share
     return result
 
 
@@ -122,11 +141,10 @@ def ctc_loss(
     """
     single = log_probs.ndim == 2
     x = log_probs.unsqueeze(1) if single else log_probs
-    inputs, sizes = _numbers(input_lengths), _numbers(target_lengths)
+    inputs = _numbers("input_lengths", input_lengths)
+    sizes = _numbers("target_lengths", target_lengths)
     _check(x, inputs, sizes, blank)
-    losses = ctc_(x, _parted(targets._array, sizes), inputs, blank)
-    if zero_infinity:
-        losses = losses.masked_fill(losses.isinf(), 0.0)
+    losses = ctc_(x, _parted(targets._array, sizes, x.shape[2]), inputs, blank, bool(zero_infinity))
     kinds = {0: "none", 1: "mean", 2: "sum"}
     reduction = kinds.get(reduction, reduction)
     if reduction == "mean":
@@ -139,12 +157,16 @@ def ctc_loss(
     return losses.squeeze(0) if single else losses
 
 
-def _numbers(lengths: Any) -> tuple[int, ...]:
+def _numbers(name: str, lengths: Any) -> tuple[int, ...]:
+    if isinstance(lengths, Tensor) and lengths.dtype.category != INTEGER:
+        raise RuntimeError(f"{name} must be integral, but they are {lengths.dtype}: use .long()")
     values = lengths.tolist() if isinstance(lengths, Tensor) else lengths
     return tuple(int(n) for n in (values if isinstance(values, (list, tuple)) else [values]))
 
 
 def _check(x: Tensor, inputs: tuple[int, ...], sizes: tuple[int, ...], blank: int) -> None:
+    if not x._array.size:
+        raise RuntimeError(f"log_probs tensor must not be empty, but its shape is {list(x.shape)}")
     steps, batch, classes = x.shape
     if not x.is_floating_point():
         raise RuntimeError(
@@ -165,9 +187,25 @@ def _check(x: Tensor, inputs: tuple[int, ...], sizes: tuple[int, ...], blank: in
         )
 
 
-def _parted(targets: Any, sizes: tuple[int, ...]) -> list[Any]:
+def _parted(targets: Any, sizes: tuple[int, ...], classes: int) -> list[Any]:
     """Each sequence's target."""
+    parts = _cut(targets, sizes)
+    for part in parts:
+        bad = part[(part < 0) | (part >= classes)]
+        if bad.size:
+            raise IndexError(
+                f"Target {int(bad[0])} is out of bounds: there are {classes} classes, 0 to {classes - 1}"
+            )
+    return parts
+
+
+def _cut(targets: Any, sizes: tuple[int, ...]) -> list[Any]:
     if targets.ndim == 2:
+        if len(targets) != len(sizes):
+            raise RuntimeError(
+                f"Expected tensor to have size {len(sizes)} at dimension 0, but got size {len(targets)} "
+                "for argument #2 'targets'"
+            )
         if max(sizes, default=0) > targets.shape[1]:
             raise RuntimeError(
                 f"Expected tensor to have size at least {max(sizes)} at dimension 1, but got size "

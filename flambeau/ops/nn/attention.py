@@ -9,11 +9,14 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
+from ...core.dtype import DTYPES
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
+from ..reduction.softmax import safe_softmax
 
 _F, _T = NAMESPACES["nn.functional"], NAMESPACES["torch"]
+_BOOL = DTYPES["bool"]
 
 
 @public("nn.functional.scaled_dot_product_attention")
@@ -27,7 +30,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(query key^T / sqrt(E)) value.
+    """softmax(query key^T / sqrt(E)) value; 0 where a query sees no key.
 
     Args:
         query: (..., L, E)
@@ -35,7 +38,7 @@ def scaled_dot_product_attention(
         value: (..., S, V)
         attn_mask: Added to the scores, or, if bool, where True takes part; broadcast to (..., L, S).
         dropout_p: Of the weights.
-        is_causal: Position i sees positions up to i.
+        is_causal: Position i sees positions up to i, of those that attn_mask lets it see.
         scale: In place of 1 / sqrt(E).
         enable_gqa: Fewer heads of key and value than of query; each serves several.
 
@@ -44,14 +47,10 @@ def scaled_dot_product_attention(
 
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. (2017)
     """
-    if is_causal and attn_mask is not None:
-        raise RuntimeError(
-            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
-        )
     _check_attention(query, key, value, attn_mask)
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
-    factor = 1 / math.sqrt(query._array.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
     if not dropout_p and _in_one_pass(query, key, value, attn_mask):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
@@ -83,7 +82,7 @@ def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
     """scale q k^T + mask with NumPy."""
     scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
     if causal:
-        mask = np.tri(*scores.shape[-2:], dtype=bool)
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
     if mask is not None:
         added = np.where(mask, 0, -np.inf) if mask.dtype == np.bool_ else mask
         scores += added.astype(scores.dtype, copy=False)
@@ -179,7 +178,7 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
             "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
             f"{query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim} instead."
         )
-    if mask is not None and mask.dtype.name != "bool" and mask.dtype is not query.dtype:
+    if mask is not None and mask.dtype is not _BOOL and mask.dtype is not query.dtype:
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
             f"{mask.dtype} and  query.dtype: {query.dtype} instead."
@@ -202,15 +201,12 @@ def _spread_heads(x: Tensor, query: Tensor) -> Tensor:
 def _weights(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
     """softmax of the scores that take part; a row in which none does has weights 0."""
     if causal:
-        n, m = scores.shape[-2:]
-        mask = _T["tril"](_T["ones"](n, m, dtype=scores.dtype, device=scores.device)) > 0
-    if mask is None:
-        return _F["softmax"](scores, -1)
-    if mask.dtype.name != "bool":
-        return _F["softmax"](scores + mask, -1)
-    weights = _F["softmax"](scores.masked_fill(~mask, -math.inf), -1)
-    dead = ~mask.any(-1, keepdim=True)
-    return weights.masked_fill(dead, 0.0) if bool(dead.any()) else weights
+        later = _T["ones"](*scores.shape[-2:], dtype=_BOOL, device=scores.device).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    if mask is not None:
+        hides = mask.dtype is _BOOL
+        scores = scores.masked_fill(~mask, -math.inf) if hides else scores + mask
+    return safe_softmax(scores)
 
 
 @public("nn.functional.multi_head_attention_forward")

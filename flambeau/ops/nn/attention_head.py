@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES
+from ..reduction.softmax import safe_softmax
 
 _F, _T = NAMESPACES["nn.functional"], NAMESPACES["torch"]
 
@@ -114,7 +115,8 @@ class Heads:
 
     def _split(self, x: Tensor) -> Tensor:
         """(length, batch, heads * size) as (batch, heads, length, size)."""
-        return x.reshape(x.shape[0], self.batch, self.count, -1).permute(1, 2, 0, 3)
+        size = x.shape[-1] // self.count
+        return x.reshape(x.shape[0], self.batch, self.count, size).permute(1, 2, 0, 3)
 
     def _static(self, x: Tensor) -> Tensor:
         return x.reshape(self.batch, self.count, *x.shape[1:])
@@ -125,13 +127,18 @@ class Heads:
         if self.padding is not None:
             rows = self.padding[:, None, None, :]
             mask = rows if mask is None else mask + rows
-        scores = (self.q * (1 / math.sqrt(self.size))) @ self.k.mT
-        weights = _F["softmax"](scores if mask is None else scores + mask, -1)
-        if dropout:
-            weights = _F["dropout"](weights, dropout)
-        mixed = weights @ self.v
-        joined = mixed.permute(2, 0, 1, 3).reshape(self.length, self.batch, -1)
-        return joined, weights if need_weights else None
+        if need_weights:
+            scores = (self.q * (1 / math.sqrt(self.size))) @ self.k.mT
+            weights = safe_softmax(scores if mask is None else scores + mask)
+            if dropout:
+                weights = _F["dropout"](weights, dropout)
+            mixed = weights @ self.v
+        else:
+            attend, weights = _F["scaled_dot_product_attention"], None
+            mixed = attend(self.q, self.k, self.v, mask, dropout)
+        width = self.count * mixed.shape[-1]
+        joined = mixed.permute(2, 0, 1, 3).reshape(self.length, self.batch, width)
+        return joined, weights
 
 
 def additive(mask: Any, dtype: Any) -> Any:

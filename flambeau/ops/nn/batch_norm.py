@@ -13,7 +13,7 @@ from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..elementwise.division import div
-from ..join.cat import cat
+from ..join.padding import pad
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
 from .moments import by_statistics, channels_last, group_standardized, standardized
@@ -195,7 +195,7 @@ def batch_norm(
         _update_both(running_mean, running_var, mean, var, count, momentum)
         return y
     dims = (0, *range(2, ndim))
-    if running_mean is not None or running_var is not None:
+    if input._array.size and (running_mean is not None or running_var is not None):
         var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
         _update(running_mean, mean, momentum)
         _update(running_var, var, momentum)
@@ -233,7 +233,7 @@ def instance_norm(
     if not use_input_stats:
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     ndim = input.ndim
-    if input._array.size == input.shape[0] * input.shape[1]:
+    if input._array.size == input.shape[0] * input.shape[1] > 0:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
@@ -243,7 +243,7 @@ def instance_norm(
         _update_both(running_mean, running_var, mean, var, count, momentum)
         return y
     dims = tuple(range(2, ndim))
-    if running_mean is not None or running_var is not None:
+    if input._array.size and (running_mean is not None or running_var is not None):
         var, mean = var_mean_(input.detach(), dim=dims, parameters=(1.0,))
         _update(running_mean, mean.mean(0), momentum)
         _update(running_var, var.mean(0), momentum)
@@ -319,8 +319,8 @@ def local_response_norm(
         return input
     squares = input * input  # type: ignore[operator]
     channels = input.shape[1]
-    edge = squares.detach()[:, :1] * 0
-    padded = cat([edge] * (size // 2) + [squares] + [edge] * ((size - 1) // 2), 1)
+    around = (0, 0) * (input.ndim - 2) + (size // 2, (size - 1) // 2)
+    padded = pad(squares, around)
     total = padded.narrow(1, 0, channels)  # type: ignore[attr-defined]
     for i in range(1, size):
         total = total + padded.narrow(1, i, channels)  # type: ignore[attr-defined]

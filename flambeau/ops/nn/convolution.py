@@ -6,6 +6,7 @@ back to the input, back to the weight) are operations, and each one's gradients 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,14 +35,18 @@ def _wide(*arrays: Any) -> tuple[Any, tuple]:
 
 def _grouped(w: Any, groups: int) -> Any:
     """A weight (O, C / groups, sizes) as (groups, O / groups, C / groups * sizes)."""
-    return w.reshape(groups, w.shape[0] // groups, -1)
+    return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
+
+
+def _split(y: Any, groups: int) -> Any:
+    """Results (N, O, places) as (N, groups, O / groups, places)."""
+    return y.reshape(len(y), groups, y.shape[1] // groups, math.prod(y.shape[2:]))
 
 
 def _by_columns(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """The convolution with NumPy."""
     n, places = x.shape[0], window.places(x.shape[2:])
-    cols = columns(x, window)
-    cols = cols.reshape(n, groups, cols.shape[1] // groups, cols.shape[2])
+    cols = _split(columns(x, window), groups)
     y = np.matmul(_grouped(w, groups), cols).reshape(n, w.shape[0], *places)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(places))
@@ -50,10 +55,8 @@ def _by_columns(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
 
 def _back_by_columns(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """The transpose with NumPy."""
-    n = y.shape[0]
-    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
-    cols = np.matmul(_grouped(w, groups).swapaxes(1, 2), flat)
-    cols = cols.reshape(n, groups * cols.shape[2], cols.shape[3])
+    cols = np.matmul(_grouped(w, groups).swapaxes(1, 2), _split(y, groups))
+    cols = cols.reshape(len(y), groups * cols.shape[2], cols.shape[3])
     x = uncolumned(cols, window, sizes)
     if bias is not None:
         x = x + bias.reshape(-1, *(1,) * len(sizes))
@@ -62,11 +65,8 @@ def _back_by_columns(y: Any, w: Any, bias: Any, window: Window, groups: int, siz
 
 def _weight_by_columns(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """The map to the weight with NumPy."""
-    n = y.shape[0]
-    cols = columns(x, window)
-    cols = cols.reshape(n, groups, cols.shape[1] // groups, cols.shape[2])
-    flat = y.reshape(n, groups, y.shape[1] // groups, -1)
-    return np.matmul(flat, cols.swapaxes(2, 3)).sum(0).reshape(shape)
+    cols = _split(columns(x, window), groups)
+    return np.matmul(_split(y, groups), cols.swapaxes(2, 3)).sum(0).reshape(shape)
 
 
 _forward_map = kernels.Native("convolution.convolution", "forward", _by_columns)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...core.dtype import DTYPES
+from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
+from ...dispatch.rule.rule_operation import operation
 from .pooling import picked
 
 
@@ -81,7 +87,7 @@ def grid_sample(
 
     Args:
         input: (N, C, H, W) or (N, C, D, H, W).
-        grid: (N, ..., 2) or (N, ..., 3), x before y before z, each from -1 to 1.
+        grid: (N, ..., 2) or (N, ..., 3), x before y before z, each from -1 to 1; NaN counts as -1.
         mode: "bilinear", "nearest" or "bicubic".
         padding_mode: What is outside: "zeros", "border" or "reflection".
         align_corners: Do -1 and 1 mean the outer elements' centres, or their outer edges?
@@ -96,41 +102,37 @@ def grid_sample(
         _warn_align("grid_sample")
         align_corners = False
     sizes = input._array.shape[2:]
-    coordinates = []
-    for i, size in enumerate(sizes[::-1]):
-        x = grid[..., i]
-        x = (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
-        if mode != "bicubic":
-            x = _confined(x, size, padding_mode, align_corners)
-        coordinates.append(x)
-    coordinates = coordinates[::-1]
-    corners = _corners(coordinates, mode)
+    options = padding_mode, align_corners, mode == "bicubic"
+    coordinates = [located_(grid[..., i], size, *options) for i, size in enumerate(sizes[::-1])]
+    corners = _corners(coordinates[::-1], mode, sizes, padding_mode, align_corners)
     result: Any = None
     for choice in itertools.product(*corners):
-        places = [place for place, _ in choice]
-        part = _fetch(input, places, sizes, padding_mode, align_corners, mode == "bicubic")
-        weight: Any = None
-        for _, w in choice:
-            if w is not None:
-                weight = w if weight is None else weight * w
-        part = part if weight is None else part * weight.unsqueeze(1)
+        part = _fetch(input, [place for place, _ in choice], sizes)
+        weight = functools.reduce(operator.mul, [w for _, w in choice])
+        part = part * weight.unsqueeze(1)
         result = part if result is None else result + part
     return result
 
 
-def _corners(coordinates: list[Tensor], mode: str) -> list[list[tuple[Any, Any]]]:
+def _corners(
+    coordinates: list[Tensor], mode: str, sizes: tuple[int, ...], padding_mode: str, aligned: bool
+) -> list[list[tuple[Any, Tensor]]]:
     """For each dimension the elements that take part: their places, and their weights."""
-    corners: list[list[tuple[Any, Any]]] = []
-    for x in coordinates:
+    corners: list[list[tuple[Any, Tensor]]] = []
+    for x, size in zip(coordinates, sizes):
         if mode == "nearest":
-            corners.append([(np.rint(x._array), None)])
+            corners.append([(np.rint(x._array), x * 0 + 1)])  # the grid's gradient is 0
             continue
         low = np.floor(x._array)
         t = x - wrap(low, x._kind)
         if mode == "bilinear":
             corners.append([(low, 1 - t), (low + 1, t)])
-        else:
-            corners.append([(low + o, _cubic(t - o)) for o in (-1, 0, 1, 2)])
+            continue
+        taps = [
+            (np.rint(_brought(low + o, size, padding_mode, aligned)[0]), _cubic(t - o))
+            for o in (-1, 0, 1, 2)
+        ]
+        corners.append(taps)
     return corners
 
 
@@ -142,58 +144,76 @@ def _cubic(x: Tensor, a: float = -0.75) -> Tensor:
     return NAMESPACES["torch"]["where"](x <= 1, near, far)
 
 
-def _confined(x: Tensor, size: int, padding_mode: str, aligned: bool) -> Tensor:
-    """A coordinate brought into the input by the padding mode."""
-    if padding_mode == "border":
-        return x.clamp(0, size - 1)
+@operation(operands="x", label="GridSampler")
+def located_(x: Any, size: int, padding_mode: str, aligned: bool, cubic: bool) -> Any:
+    """Where in a dimension of the input a grid's numbers from -1 to 1 lie, by the padding mode."""
+    return _located(x, size, padding_mode, aligned, cubic)[0]
+
+
+@located_.gradient
+def _(g: Tensor, x: Tensor, size: int, padding_mode: str, aligned: bool, cubic: bool) -> Tensor:
+    return g * wrap(_located(x._array, size, padding_mode, aligned, cubic)[1], x._kind)
+
+
+def _located(x: Any, size: int, padding_mode: str, aligned: bool, cubic: bool) -> tuple[Any, Any]:
+    """The places, and their slopes: 0 at a bound and beyond, where nothing changes outwards.
+
+    NaN counts as -1, and so does what is infinitely far where the input goes on by reflection.
+    """
+    lost = ~np.isfinite(x) if padding_mode == "reflection" else np.isnan(x)
+    x = np.where(lost, x.dtype.type(-1), x)
+    place = (x + 1) * ((size - 1) / 2) if aligned else ((x + 1) * size - 1) * 0.5
+    slope = np.where(lost, 0, x.dtype.type((size - 1) / 2 if aligned else size / 2))
+    if padding_mode == "zeros" or (cubic and padding_mode == "border"):
+        place, turn = _clipped(place, -3, size + 2)  # no element is so near that it takes part
+    elif cubic:
+        return place, slope
+    else:
+        place, turn = _brought(place, size, padding_mode, aligned)
+    return place, slope * turn
+
+
+def _clipped(x: Any, low: float, high: float) -> tuple[Any, Any]:
+    """The bounded numbers, and their slopes."""
+    return np.clip(x, low, high), ((x > low) & (x < high)).astype(x.dtype)
+
+
+def _brought(x: Any, size: int, padding_mode: str, aligned: bool) -> tuple[Any, Any]:
+    """Places brought into the input by the padding mode, and their slopes."""
+    if padding_mode == "zeros":
+        return x, np.ones_like(x)
+    turn = np.ones_like(x)
     if padding_mode == "reflection":
-        low, high = (0.0, size - 1.0) if aligned else (-0.5, size - 0.5)
-        span = high - low
-        if span == 0:
-            return (x * 0).clamp(0, size - 1)
-        away = (x - low).abs()
-        flips = np.floor(away._array / span)
-        extra = away - wrap((flips * span).astype(x._kind.numpy), x._kind)
-        even = wrap(flips % 2 == 0, x._kind.with_dtype(_bool()))
-        back = NAMESPACES["torch"]["where"](even, extra + low, high - extra)
-        return back.clamp(0, size - 1)
-    return x
+        x, turn = _reflected(x, *((0.0, size - 1.0) if aligned else (-0.5, size - 0.5)))
+    x, inside = _clipped(x, 0, size - 1)
+    return x, turn * inside
 
 
-def _bool() -> Any:
-    from ...core.dtype import DTYPES
+def _reflected(x: Any, low: float, high: float) -> tuple[Any, Any]:
+    """Places reflected at two bounds as often as it takes, and their slopes."""
+    span = high - low
+    if span == 0:
+        return np.zeros_like(x), np.zeros_like(x)
+    away, side = np.abs(x - low), np.where(x < low, -1, 1).astype(x.dtype)
+    extra, even = np.fmod(away, x.dtype.type(span)), np.floor(away / span) % 2 == 0
+    return np.where(even, extra + low, high - extra), np.where(even, side, -side)
 
-    return DTYPES["bool"]
 
-
-def _fetch(
-    input: Tensor,
-    places: list[Any],
-    sizes: tuple[int, ...],
-    padding_mode: str,
-    aligned: bool,
-    confine: bool,
-) -> Tensor:
+def _fetch(input: Tensor, places: list[Any], sizes: tuple[int, ...]) -> Tensor:
     """The input's elements at whole-number places, 0 outside."""
     inside: Any = True
     flat: Any = 0
     for place, size in zip(places, sizes):
-        if confine and padding_mode != "zeros":
-            kind = input._kind
-            bare = wrap(place.astype(kind.numpy), kind)
-            place = np.rint(_confined(bare, size, padding_mode, aligned)._array)
-        with np.errstate(invalid="ignore"):
-            within = (place >= 0) & (place < size)
-            whole = np.where(within, place, 0).astype(np.int64)
+        within = (place >= 0) & (place < size)
         inside = inside & within
-        flat = flat * size + whole
+        flat = flat * size + np.where(within, place, 0).astype(np.int64)
     n, c = input.shape[:2]
-    at = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, flat[0].size))
-    values = picked(input.reshape(n, c, -1), at).reshape(n, c, *flat.shape[1:])
+    count = math.prod(flat.shape[1:])
+    at = np.broadcast_to(flat.reshape(n, 1, count), (n, c, count))
+    values = picked(input.reshape(n, c, math.prod(sizes)), at).reshape(n, c, *flat.shape[1:])
     if inside.all():
         return values
-    mask = wrap(inside[:, None].astype(input._kind.numpy), input._kind)
-    return values * mask
+    return values.masked_fill(wrap(~inside[:, None], kind_of(DTYPES["bool"], input.device)), 0)
 
 
 def _check_grid(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -> None:

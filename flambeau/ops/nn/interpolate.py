@@ -1,21 +1,20 @@
 """nn.functional.interpolate: resizing the last dimensions.
 
-Every mode but the nearest ones is a linear map of each dimension by itself, so it is a matrix, whose
-rows say what each result is a mixture of.
+Every mode but the nearest ones is a linear map of each dimension by itself: `Taps` say what each result is
+a mixture of.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...core.tensor import Tensor
-from ...dispatch.registry import public
-from ..join.padding import taken
-from .pooling_adaptive import along, mean_matrix
+from ...dispatch.registry import NAMESPACES, public
+from .taps import Taps, chosen, resampled, stretches
 
 MODES = {
     "nearest": (1, 2, 3),
@@ -45,16 +44,13 @@ def _nearest(size: int, count: int, scale: float | None, exact: bool) -> Any:
     return np.minimum((at * step).astype(np.int64), size - 1)
 
 
-def linear_matrix(size: int, count: int, scale: float | None, aligned: bool) -> Any:
-    """(count, size): each result lies between two elements."""
+def linear_taps(size: int, count: int, scale: float | None, aligned: bool) -> Taps:
+    """Each result lies between two elements."""
     at = np.maximum(positions(size, count, scale, aligned), 0)
     low = np.minimum(at.astype(np.int64), size - 1)
-    high = np.minimum(low + 1, size - 1)
-    matrix = np.zeros((count, size))
-    rows = np.arange(count)
-    np.add.at(matrix, (rows, low), 1 - (at - low))
-    np.add.at(matrix, (rows, high), at - low)
-    return matrix
+    places = np.concatenate([low, np.minimum(low + 1, size - 1)])
+    weights = np.concatenate([1 - (at - low), at - low])
+    return Taps(size, count, np.tile(np.arange(count), 2), places, weights)
 
 
 def cubic(x: Any, a: float = -0.75) -> Any:
@@ -65,34 +61,39 @@ def cubic(x: Any, a: float = -0.75) -> Any:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
-def cubic_matrix(size: int, count: int, scale: float | None, aligned: bool) -> Any:
-    """(count, size): each result mixes four elements; beyond the edge is the edge."""
+def cubic_taps(size: int, count: int, scale: float | None, aligned: bool) -> Taps:
+    """Each result mixes four elements; beyond the edge is the edge."""
     at = positions(size, count, scale, aligned)
-    low = np.floor(at)
-    matrix = np.zeros((count, size))
-    for offset in (-1, 0, 1, 2):
-        places = np.clip(low + offset, 0, size - 1).astype(np.int64)
-        np.add.at(matrix, (np.arange(count), places), cubic(at - (low + offset)))
-    return matrix
+    low = np.floor(at) + np.array([[-1], [0], [1], [2]])
+    places = np.clip(low, 0, size - 1).astype(np.int64)
+    rows = np.tile(np.arange(count), 4)
+    return Taps(size, count, rows, places.ravel(), cubic(at - low).ravel())
 
 
-def smooth_matrix(size: int, count: int, scale: float | None, aligned: bool, kind: str) -> Any:
+def smooth_taps(size: int, count: int, scale: float | None, aligned: bool, mode: str) -> Taps:
     """The same with a kernel that widens where the size shrinks: antialias=True."""
     step = (size - 1) / (count - 1) if aligned and count > 1 else _step(size, count, scale)
-    kernel: Callable = (
-        (lambda x: cubic(x, -0.5))
-        if kind == "bicubic"
-        else lambda x: np.maximum(1 - np.abs(x), 0.0)
-    )
-    reach = (2.0 if kind == "bicubic" else 1.0) * max(step, 1.0)
-    matrix = np.zeros((count, size))
-    for i in range(count):
-        center = step * (i + 0.5)
-        start = max(int(center - reach + 0.5), 0)
-        end = min(int(center + reach + 0.5), size)
-        weights = kernel((np.arange(start, end) - center + 0.5) / max(step, 1.0))
-        matrix[i, start:end] = weights / weights.sum()
-    return matrix
+    wide = max(step, 1.0)
+    reach = (2.0 if mode == "bicubic" else 1.0) * wide
+    center = step * (np.arange(count) + 0.5)
+    start = np.maximum((center - reach + 0.5).astype(np.int64), 0)
+    end = np.minimum((center + reach + 0.5).astype(np.int64), size)
+    rows, places = stretches(start, end)
+    away = (places - center[rows] + 0.5) / wide
+    weights = cubic(away, -0.5) if mode == "bicubic" else np.maximum(1 - np.abs(away), 0.0)
+    return Taps(size, count, rows, places, weights / np.bincount(rows, weights, count)[rows])
+
+
+@lru_cache(128)
+def _taps(
+    mode: str, size: int, count: int, scale: float | None, aligned: bool, smooth: bool
+) -> Taps:
+    if mode.startswith("nearest"):
+        places = _nearest(size, count, scale, mode == "nearest-exact")
+        return Taps(size, count, np.arange(count), places, np.ones(count))
+    if smooth:
+        return smooth_taps(size, count, scale, aligned, mode)
+    return (cubic_taps if mode == "bicubic" else linear_taps)(size, count, scale, aligned)
 
 
 @public("nn.functional.interpolate")
@@ -128,23 +129,12 @@ def interpolate(
     if input.dtype.name == "uint8" and not mode.startswith("nearest"):
         result = interpolate(input.float(), sizes, None, mode, align_corners, None, antialias)
         return result.round().clamp(0, 255).to(input.dtype)
-    for i in range(n):
-        dim, old, new, scale = i + 2, input.shape[i + 2], sizes[i], scales[i]
-        if mode.startswith("nearest"):
-            places = _nearest(old, new, scale, mode == "nearest-exact")
-            input = taken(input, places, dim)
-        else:
-            matrix = _matrix(mode, old, new, scale, bool(align_corners), antialias)
-            input = along(input, dim, matrix)
-    return input
-
-
-def _matrix(mode: str, old: int, new: int, scale: float | None, aligned: bool, smooth: bool) -> Any:
     if mode == "area":
-        return mean_matrix(old, new)
-    if smooth:
-        return smooth_matrix(old, new, scale, aligned, mode)
-    return (cubic_matrix if mode == "bicubic" else linear_matrix)(old, new, scale, aligned)
+        return NAMESPACES["nn.functional"][f"adaptive_avg_pool{n}d"](input, sizes)
+    own = tuple(input.shape[2:])
+    options = bool(align_corners), bool(antialias)
+    maps = tuple(_taps(mode, *each, *options) for each in zip(own, sizes, scales))
+    return (chosen if mode.startswith("nearest") else resampled)(input, maps)
 
 
 def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:

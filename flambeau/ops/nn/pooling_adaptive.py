@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
-from .pooling import at_places, check_dims, spread, unpooled, widened
+from .pooling import at_places, spread, unpooled
+from .taps import Taps, mapped, stretches
 from .window import numbers
 
 
@@ -25,7 +27,10 @@ def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...
         wanted = list(output_size) * (n if len(output_size) == 1 else 1)
     else:
         wanted = [output_size] * n
-    check_dims(name, input, n)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
+        )
     sizes = tuple(m if k is None else int(k) for m, k in zip(input.shape[-n:], wanted))
     if min(sizes) < 0:
         raise RuntimeError(
@@ -34,36 +39,36 @@ def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...
     return sizes
 
 
+def _check_filled(name: str, input: Tensor) -> None:
+    if 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"{name}: Expected input to have non-zero size for non-batch dimensions, but got size "
+            f"{list(input.shape)}"
+        )
+
+
 def bounds(size: int, count: int) -> list[tuple[int, int]]:
     """The parts that a dimension is cut into; they overlap where sizes do not divide."""
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
-def mean_matrix(size: int, count: int) -> Any:
-    """(count, size): row i averages part i."""
-    matrix = np.zeros((count, size))
-    for i, (start, end) in enumerate(bounds(size, count)):
-        matrix[i, start:end] = 1 / (end - start)
-    return matrix
+@lru_cache(128)
+def mean_taps(size: int, count: int) -> Taps:
+    """Each result is the mean of a part."""
+    start, end = np.array(bounds(size, count), np.int64).reshape(count, 2).T
+    rows, places = stretches(start, end)
+    return Taps(size, count, rows, places, 1 / (end - start)[rows])
 
 
 def _mean_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
-    """`mean_of_parts` with NumPy."""
-    return _mapped(x, [mean_matrix(m, k) for m, k in zip(x.shape[-len(counts) :], counts)])
+    """`mean_of_parts`, a dimension at a time."""
+    sizes = x.shape[x.ndim - len(counts) :]
+    return mapped(x, tuple(mean_taps(m, k) for m, k in zip(sizes, counts)))
 
 
 def _shared_of_parts(g: Any, counts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
-    """`shared_of_parts` with NumPy."""
-    return _mapped(g, [mean_matrix(m, k).T for m, k in zip(sizes, counts)])
-
-
-def _mapped(x: Any, matrices: list[Any]) -> Any:
-    """A linear map of each of the last dimensions; the half types are rounded once."""
-    y = x.astype(widened(x.dtype), copy=False)
-    for i, matrix in enumerate(matrices):
-        dim = x.ndim - len(matrices) + i
-        y = np.moveaxis(np.matmul(np.moveaxis(y, dim, -1), matrix.T.astype(y.dtype)), -1, dim)
-    return np.ascontiguousarray(y, x.dtype)
+    """`shared_of_parts`, a dimension at a time."""
+    return mapped(g, tuple(mean_taps(m, k).transposed for m, k in zip(sizes, counts)))
 
 
 _mean_map = kernels.Native("nn.pooling", "averaged_of_parts", _mean_of_parts)
@@ -92,25 +97,16 @@ def _(g: Tensor, counts: tuple[int, ...]) -> Tensor:
     return mean_of_parts(g, counts)
 
 
-def along(x: Tensor, dim: int, matrix: Any) -> Tensor:
-    """A linear map of one dimension."""
-    if x._kind.compute is not x._kind.numpy:  # the half types: rounded once
-        return along(x.float(), dim, matrix).to(x.dtype)
-    weights = wrap(matrix.astype(x._kind.numpy), x._kind)
-    if dim == x.ndim - 1:
-        return x @ weights.T
-    return (x.movedim(dim, -1) @ weights.T).movedim(-1, dim)
-
-
 def _adaptive_avg(n: int) -> None:
     name = f"adaptive_avg_pool{n}d"
 
     def function(input: Tensor, output_size: Any) -> Tensor:
         sizes = _sizes(name, input, output_size, n)
-        own = tuple(input.shape[-n:])
         if sizes == (1,) * n:
             return input.mean(tuple(range(-n, 0)), True)
-        if min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
+        _check_filled(name, input)
+        own = tuple(input.shape[-n:])
+        if input._array.size and min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
             kernel = tuple(m // k for m, k in zip(own, sizes))
             return NAMESPACES["nn.functional"][f"avg_pool{n}d"](input, kernel)
         return mean_of_parts(input, sizes)
@@ -145,7 +141,8 @@ def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
     for at in np.ndindex(sizes):
         region = [parts[i][j] for i, j in enumerate(at)]
         part = x[(..., *(slice(a, b) for a, b in region))]
-        best = np.unravel_index(part.reshape(*lead, -1).argmax(-1), part.shape[-n:])
+        flat = part.reshape(*lead, math.prod(part.shape[-n:]))
+        best = np.unravel_index(flat.argmax(-1), part.shape[-n:])
         place: Any = 0
         for size, (start, _), offset in zip(own, region, best):
             place = place * size + start + offset
@@ -179,7 +176,9 @@ def _adaptive_max(n: int) -> None:
     def with_indices(
         input: Tensor, output_size: Any, return_indices: bool = False
     ) -> tuple[Tensor, Tensor]:
-        return largest_of_parts(input, _sizes(name, input, output_size, n))
+        sizes = _sizes(name, input, output_size, n)
+        _check_filled(name, input)
+        return largest_of_parts(input, sizes)
 
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         result = with_indices(input, output_size)
@@ -222,7 +221,8 @@ def _unpool(n: int) -> None:
                 f"found an invalid max index: one is outside of the output volume of size {sizes}"
             )
         lead = tuple(input.shape[:-n])
-        flat = unpooled(input.reshape(*lead, -1), array.reshape(*lead, -1), total)
+        rows = *lead, math.prod(input.shape[-n:])
+        flat = unpooled(input.reshape(rows), array.reshape(rows), total)
         return flat.reshape(*lead, *sizes)
 
     _published(name, function, "Zeros with maxima where they were: the inverse of max pooling.")

@@ -49,7 +49,7 @@ def columns(x: Any, window: Window) -> Any:
     n, c = x.shape[:2]
     places = window.places(x.shape[2:])
     if window.is_point:
-        return x.reshape(n, c, -1)
+        return x.reshape(n, c, math.prod(places))
     seen = views(padded(x, window), window, places)
     return seen.reshape(n, c * window.elements, math.prod(places))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...core.dtype import finfo
@@ -25,6 +26,19 @@ def softmax_(x: Expression) -> Expression:
 
 
 @softmax_.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    return y * (g - p.sum(g * y))
+
+
+@rowwise(label="SafeSoftmax", unsupported="bool int complex")
+def safe_softmax_(x: Expression) -> Expression:
+    """`softmax_`, and zeros for a row of nothing but -inf: one that a mask left nothing of."""
+    most = p.held(p.amax(x))
+    e = p.exp(x - p.where(p.equal(most, -math.inf), 0.0, most))
+    return e / p.maximum(p.sum(e), 1.0)  # the largest element's share of the sum is 1
+
+
+@safe_softmax_.gradient
 def _(g: Expression, x: Expression, y: Expression) -> Expression:
     return y * (g - p.sum(g * y))
 
@@ -87,6 +101,11 @@ def _row_function(name: str, operation: Any, doc: str) -> Any:
 
 softmax = _row_function("softmax", softmax_, "exp(input) / sum(exp(input)) along a dimension.")
 log_softmax = _row_function("log_softmax", log_softmax_, "log(softmax(input)), without overflow.")
+
+
+def safe_softmax(x: Tensor) -> Tensor:
+    """`safe_softmax_` of the last dimension."""
+    return safe_softmax_.over(x, -1) if x._array.size else x
 
 
 @public("nn.functional.softmin")
