@@ -22,15 +22,15 @@ CALLS: dict[str, Callable[..., Any]] = {}
 BUILTINS = ("__builtin__", "builtins")
 """Python 2's name of the module, which pickles of protocol 2 use, and Python 3's."""
 
-_FACTORIES: dict[str, Any] = {
+FACTORIES: dict[str, Any] = {
     f"{module} {kind.__name__}": kind
     for module in BUILTINS
     for kind in (list, dict, set, tuple, int, float, bool, str, complex)
 }
-_FACTORIES |= {"__builtin__ long": int, "__builtin__ unicode": str}
-_FACTORIES |= {f"collections {kind.__name__}": kind for kind in (OrderedDict, Counter, deque)}
-FACTORY_NAMES = {kind: text for text, kind in reversed(_FACTORIES.items())}
-"""The classes that a defaultdict makes values with, and what they are called."""
+FACTORIES |= {"__builtin__ long": int, "__builtin__ unicode": str}
+FACTORIES |= {f"collections {kind.__name__}": kind for kind in (OrderedDict, Counter, deque)}
+"""The classes that a defaultdict makes values with, by their names."""
+FACTORY_NAMES = {kind: text for text, kind in reversed(FACTORIES.items())}
 
 NEWS: dict[str, type] = {"argparse Namespace": Namespace}
 """Classes whose objects are made bare, and get their attributes afterwards."""
@@ -92,9 +92,9 @@ def _fill(machine: Machine, target: dict, pairs: Any) -> None:
 def default_dict(machine: Machine, factory: Any = None) -> defaultdict:
     if factory is None:
         return machine.opened(defaultdict())
-    if not isinstance(factory, Name) or factory.text not in _FACTORIES:
+    if not isinstance(factory, Name) or factory.text not in FACTORIES:
         raise wrong("a defaultdict", factory)
-    return machine.opened(defaultdict(_FACTORIES[factory.text]))
+    return machine.opened(defaultdict(FACTORIES[factory.text]))
 
 
 @constructs("collections deque")
@@ -158,6 +158,12 @@ def encoded(machine: Machine, text: Any, encoding: Any = "latin1") -> bytes:
         raise wrong("bytes", (text, encoding))
     machine.spend(len(text))
     return text.encode("latin1")
+
+
+@constructs("bytes", modules=BUILTINS)
+def no_bytes(machine: Machine) -> bytes:
+    """None: protocol 2 writes empty bytes so."""
+    return b""
 
 
 @constructs("bytearray", modules=BUILTINS)

@@ -82,3 +82,34 @@ def functions() -> dict[str, Any]:
 def names_of_objects() -> dict[int, str]:
     """The name of each class and function, by its id; they live as long as the program."""
     return {id(item): text for text, item in (functions() | layer_classes()).items()}
+
+
+def state_in_files(module: Any, state: Any) -> Any:
+    """A module's saved attributes, and those that PyTorch's class of its name computes when it is made
+    and asks for when it is called."""
+    from .. import nn
+
+    kind = type(module)
+    if not isinstance(state, dict) or not _is_layer(kind):
+        return state
+    if isinstance(module, nn.RNNBase):
+        names = [name for part in module._all_weights for name in part]
+        weights = [getattr(module, name) for name in names]
+        return state | {"_flat_weights_names": names, "_flat_weights": weights}
+    if hasattr(module, "padding_mode") and hasattr(module, "dilation"):
+        return state | {"_reversed_padding_repeated_twice": _padding_of_sides(module)}
+    return state
+
+
+def _is_layer(kind: type) -> bool:
+    return kind.__module__.startswith("flambeau.nn")
+
+
+def _padding_of_sides(module: Any) -> list[int]:
+    """What a convolution adds before and after each dimension, from the last dimension to the first."""
+    if not isinstance(module.padding, str):
+        return [n for n in reversed(module.padding) for _ in range(2)]
+    if module.padding == "valid":
+        return [0] * (2 * len(module.kernel_size))
+    totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
+    return [side for n in reversed(totals) for side in (n // 2, n - n // 2)]

@@ -13,7 +13,7 @@ from .error import SerializationError
 from .internal import Name
 from .machine import Machine
 from .message import shown
-from .tensor_decoder import STORAGES, UNTYPED
+from .tensor_decoder import STORAGES, UNTYPED, is_class
 
 MAGIC = 0x1950A86A20F9469CFC6C
 START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -93,7 +93,7 @@ class Outline(Machine):
         self.storages: dict[str, tuple[int, int]] = {}
 
     def named(self, text: str) -> Any:
-        return Name(text)
+        return Name(text) if is_class(text) else None
 
     def call(self, function: Any, args: tuple) -> Any:
         return None

@@ -19,6 +19,7 @@ from ..core.memory import address
 from ..core.size import Size
 from .constructor import FACTORY_NAMES, PATHS, WITH_ATTRIBUTES
 from .extent import check, is_key
+from .layers import state_in_files
 from .safe_globals import Allowed, name_in_files
 
 Parts = Iterator[Any] | None
@@ -450,7 +451,7 @@ def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
     pickler.out += b"\x81" if is_bare else b"R"
     pickler.remember(obj)
     if state is not None:
-        yield state
+        yield state_in_files(obj, state)
         pickler.out += b"b"
 
 

@@ -10,6 +10,7 @@ from ..core import layout
 from ..core.device import CPU, device
 from ..core.dtype import CONVERSIONS, DTYPES, bool_, dtype
 from ..core.kind import kind_of
+from ..core.meta import MetaArray
 from ..core.size import Size
 from ..core.storage import TypedStorage, UntypedStorage, storage_of
 from ..core.tensor import Tensor, wrap
@@ -123,16 +124,7 @@ class Storages:
 
 def _view(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
     """A view of a storage, after checking that it stays inside."""
-    for numbers in (size, stride):
-        if type(numbers) is not Size and type(numbers) is not tuple:
-            raise wrong("a tensor", numbers)
-    if not len(size) == len(stride) <= MAX_DIMS or any(
-        type(n) is not int or not 0 <= n < _LIMIT for n in (offset, *size, *stride)
-    ):
-        raise SerializationError(
-            f"a tensor of the file has impossible sizes {shown(tuple(size))} or strides "
-            f"{shown(tuple(stride))}"
-        )
+    check_place(offset, size, stride)
     if 0 in size:
         return np.empty(size, flat.dtype)
     reach = offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1
@@ -143,6 +135,20 @@ def _view(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
         )
     item = flat.itemsize
     return np.ndarray(size, flat.dtype, flat, offset * item, tuple([s * item for s in stride]))
+
+
+def check_place(offset: Any, size: Any, stride: Any) -> None:
+    """Refuse what is no place of a tensor in any storage."""
+    for numbers in (size, stride):
+        if type(numbers) is not Size and type(numbers) is not tuple:
+            raise wrong("a tensor", numbers)
+    if not len(size) == len(stride) <= MAX_DIMS or any(
+        type(n) is not int or not 0 <= n < _LIMIT for n in (offset, *size, *stride)
+    ):
+        raise SerializationError(
+            f"a tensor of the file has impossible sizes {shown(tuple(size))} or strides "
+            f"{shown(tuple(stride))}"
+        )
 
 
 # ------------------------------------------------------------------------------- constructors
@@ -193,6 +199,20 @@ def _tensor(
     if target is not CPU:
         machine.spend(array.nbytes)
         result = result.to(target)
+    return result.requires_grad_() if requires_grad is True else result
+
+
+@constructs("_rebuild_meta_tensor_no_storage", modules=("torch._utils",))
+def tensor_without_elements(
+    machine: Any, kind: Any, size: Any, stride: Any, requires_grad: Any
+) -> Tensor:
+    """A tensor on the device "meta", which has no storage; map_location does not move it."""
+    if not isinstance(kind, dtype):
+        raise wrong("a tensor", kind)
+    check_place(0, size, stride)
+    meta = kind_of(kind, device("meta"))
+    steps = [step * kind.itemsize for step in stride]
+    result = wrap(MetaArray(size, kind.numpy, steps), meta)
     return result.requires_grad_() if requires_grad is True else result
 
 

@@ -90,6 +90,9 @@ def _start_parameter(pickler: Pickler, obj: Tensor, function: str) -> None:
 def _rebuilt(pickler: Pickler, obj: Tensor, requires_grad: bool, cls: str = "") -> None:
     """The function that makes a tensor, the class if there is to be one, and the arguments."""
     location = str(obj.device)
+    if location == "meta":
+        _without_elements(pickler, obj, requires_grad, cls)
+        return
     host = obj if location == "cpu" else obj.detach().cpu()
     storage, (kind, offset, shape, strides) = parts_of(host)
     held = storage._bytes
@@ -104,6 +107,17 @@ def _rebuilt(pickler: Pickler, obj: Tensor, requires_grad: bool, cls: str = "") 
     pickler.call("collections OrderedDict")
     if not own:
         pickler.name(f"torch {kind.name}")
+    pickler.out += b"t"
+
+
+def _without_elements(pickler: Pickler, obj: Tensor, requires_grad: bool, cls: str) -> None:
+    pickler.name("torch._utils _rebuild_meta_tensor_no_storage")
+    if cls:
+        pickler.name(cls)
+    pickler.out += b"("
+    pickler.name(f"torch {obj.dtype.name}")
+    for part in (tuple(obj.shape), obj.stride(), requires_grad):
+        pickler.plain(part)
     pickler.out += b"t"
 
 

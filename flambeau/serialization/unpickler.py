@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Any
 
 from . import numpy_decoder, tensor_decoder
-from .constructor import CALLS, FACTORY_NAMES, NEWS, WITH_ATTRIBUTES
+from .constructor import CALLS, FACTORIES, NEWS, WITH_ATTRIBUTES
 from .error import SerializationError
 from .extent import OPEN
 from .internal import Name
@@ -121,14 +121,11 @@ def is_built_in(text: str) -> bool:
     return (
         text in CALLS
         or text in NEWS
-        or text in _FACTORY_TEXTS
+        or text in FACTORIES
         or text == numpy_decoder.ARRAY_CLASS
         or text in numpy_decoder.extension_names()
         or tensor_decoder.is_class(text)
     )
-
-
-_FACTORY_TEXTS = frozenset(FACTORY_NAMES.values())
 
 
 def unknown(names: set[str], allowed: Allowed) -> SerializationError:
