@@ -311,6 +311,15 @@ CPU: device = device("cpu")
 backends.register(CPU.type, HostBackend)
 
 
+def _meta() -> Backend:
+    from .meta import MetaBackend  # rare, so not loaded with the library
+
+    return MetaBackend()
+
+
+backends.register("meta", _meta)
+
+
 class _Defaults(threading.local):
     """Each thread's device for factories. Fast code reads `defaults.current`."""
 

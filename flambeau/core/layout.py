@@ -207,7 +207,9 @@ def empty(xp: Any, shape: Sequence[int], dtype: Any, given: memory_format) -> An
 def module_of(array: Any) -> Any:
     """The module whose functions work on an array: numpy, cupy."""
     cls = array.__class__
-    return np if cls is np.ndarray else sys.modules[cls.__module__.partition(".")[0]]
+    if cls is np.ndarray:
+        return np
+    return getattr(cls, "xp", None) or sys.modules[cls.__module__.partition(".")[0]]
 
 
 def empty_like(array: Any, dtype: Any, given: memory_format | None = None) -> Any:

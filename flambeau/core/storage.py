@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 from .device import CPU, resolve
 from .device import device as Device
 from .dtype import CONVERSIONS, DTYPES, dtype, state
-from .memory import address, keep_alive, memory_of, owner
+from .memory import address, foreign, keep_alive, memory_of, owner
 
 _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 """Storages that somebody holds, by their memory's owner: equal memory gives one object."""
@@ -34,7 +36,8 @@ class UntypedStorage:
 
     __module__ = "flambeau.storage"
     is_cuda = is_sparse = False
-    filename = None
+    filename: str | None = None
+    _is_shared = False
     _owner: Any = None
 
     def __init__(self, size: Any = 0, *, device: Any = None):
@@ -83,9 +86,12 @@ class UntypedStorage:
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            made = UntypedStorage()
-            made._bytes = self._bytes[index]
-            return made
+            if index.step not in (None, 1):
+                raise RuntimeError(
+                    f"Trying to slice with a step of {index.step}, but only a step of 1 is supported"
+                )
+            part = self._bytes[index]
+            return storage_of(foreign(part, writable=True)) if part.size else UntypedStorage()
         return int(self._bytes[self._checked(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -118,9 +124,7 @@ class UntypedStorage:
 
     def clone(self) -> UntypedStorage:
         """A copy."""
-        made = UntypedStorage()
-        made._bytes = self._bytes.copy()
-        return made
+        return _of_bytes(self._bytes.copy())
 
     def cpu(self) -> UntypedStorage:
         """Itself: it is on the CPU."""
@@ -131,12 +135,42 @@ class UntypedStorage:
         return UntypedStorage()
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Never."""
-        return False
+        """Is the memory shared between processes? Only that of a file is."""
+        return self._is_shared
 
     def is_pinned(self, device: Any = None) -> bool:
         """Is the memory page-locked?"""
         return False
+
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The bytes of a file, left there until they are looked at.
+
+        Args:
+            filename: Its path.
+            shared: Does what is written to the storage go to the file? If so, the file is made, and
+                made longer, where it has to be. If not, it stays in memory.
+            nbytes: How many bytes, from the file's first.
+
+        Raises:
+            RuntimeError: The file cannot be opened, or is shorter and `shared` is False.
+
+        Source: torch.UntypedStorage.from_file
+
+        Example:
+            >>> import os, tempfile, flambeau as torch
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     name = os.path.join(folder, "x")
+            ...     with open(name, "wb") as file:
+            ...         _ = file.write(b"abc")
+            ...     torch.UntypedStorage.from_file(name, False, 2).tolist()
+            [97, 98]
+        """
+        found = storage_of(_mapped(filename, bool(shared), nbytes))
+        if shared:
+            found.filename = os.fspath(filename)
+        found._is_shared = True
+        return found
 
     def resize_(self, size: int) -> UntypedStorage:
         """Itself, if the size is what it is.
@@ -162,18 +196,50 @@ class UntypedStorage:
         return self.clone()
 
     def __reduce__(self) -> tuple:
-        return _of_bytes, (self._bytes,)
+        return _unpickled, (self._bytes,)
 
     def __repr__(self) -> str:
         lines = "\n".join(f" {value}" for value in self.tolist())
         return f"{lines}\n[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
 
 
-def _of_bytes(held: np.ndarray) -> UntypedStorage:
-    """The inverse of pickling."""
-    made = UntypedStorage()
-    made._bytes = held if held.flags.writeable else held.copy()
+def _of_bytes(held: np.ndarray, root: Any = None) -> UntypedStorage:
+    """A storage of memory that is there."""
+    made: UntypedStorage = object.__new__(UntypedStorage)
+    made._bytes, made._owner = held, root
     return made
+
+
+def _unpickled(held: np.ndarray) -> UntypedStorage:
+    """The inverse of pickling."""
+    return _of_bytes(held if held.flags.writeable else held.copy())
+
+
+def _mapped(filename: Any, shared: bool, size: int) -> np.ndarray:
+    """A file's first bytes as an array."""
+    if size < 0:
+        raise RuntimeError(f"unable to mmap {size} bytes from file <{filename}>: pass nbytes >= 0")
+    flags = os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY
+    try:
+        handle = os.open(filename, flags | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        mode = "read-write" if shared else "read-only"
+        raise RuntimeError(f"unable to open file <{filename}> in {mode} mode: {error}") from None
+    try:
+        there = os.fstat(handle).st_size
+        if size > there:
+            if not shared:
+                raise RuntimeError(
+                    f"file <{filename}> size <{there}> is smaller than the required mapping size "
+                    f"<{size}>"
+                )
+            os.truncate(handle, size)
+        if not size:  # nothing can be mapped
+            return np.empty(0, np.uint8)
+        access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+        return np.frombuffer(mmap.mmap(handle, size, access=access), np.uint8)
+    finally:
+        os.close(handle)
 
 
 def storage_of(array: np.ndarray) -> UntypedStorage:
@@ -181,9 +247,7 @@ def storage_of(array: np.ndarray) -> UntypedStorage:
     root = owner(array)
     found = _storages.get(id(root))
     if found is None:
-        found = UntypedStorage()
-        found._bytes, found._owner = memory_of(root), root
-        _storages[id(root)] = found
+        found = _storages[id(root)] = _of_bytes(memory_of(root), root)
     return found
 
 
@@ -292,8 +356,13 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Never."""
-        return False
+        """Is the memory shared between processes? Only that of a file is."""
+        return self._untyped.is_shared()
+
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
+        """Elements of the default dtype in a file; `torch.FloatStorage.from_file` for float32."""
+        return _of_file(filename, shared, size, state.default)
 
     def is_pinned(self, device: Any = None) -> bool:
         """Is the memory page-locked?"""
@@ -334,6 +403,11 @@ class TypedStorage:
         )
 
 
+def _of_file(filename: Any, shared: bool, size: int, kind: dtype) -> TypedStorage:
+    untyped = UntypedStorage.from_file(filename, shared, size * kind.itemsize)
+    return TypedStorage(wrap_storage=untyped, dtype=kind)
+
+
 def _typed(untyped: UntypedStorage, dtype: Any) -> TypedStorage:
     """The inverse of pickling."""
     return TypedStorage(wrap_storage=untyped, dtype=dtype)
@@ -359,6 +433,10 @@ class _OfType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return TypedStorage(*args, dtype=cls.dtype, **kwargs)  # type: ignore[attr-defined]
+
+    def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
+        """Elements of this type in a file: see `UntypedStorage.from_file`."""
+        return _of_file(filename, shared, size, cls.dtype)  # type: ignore[attr-defined]
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]

@@ -163,7 +163,10 @@ class Tensor:
         array = self._array
         if array.base is None or array.size == 0:
             return 0  # NumPy lets views without elements begin anywhere
-        return (address(array) - extent(owner(array))[0]) // array.itemsize
+        root = owner(array)
+        if array.nbytes == root.nbytes and array.flags.c_contiguous and root.flags.c_contiguous:
+            return 0  # all of it: the usual case, and addresses are slow to ask for
+        return (address(array) - extent(root)[0]) // array.itemsize
 
     def _root(self) -> Tensor:
         """The tensor whose memory this one looks at."""

@@ -110,7 +110,7 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
-        self._order: dict[str, None] = {}
+        self._keys: dict[str, None] = {}
         if parameters is not None:
             self.update(parameters)
 
@@ -124,23 +124,23 @@ class ParameterDict(Module):
                 f"'{type(key).__name__}')."
             )
         setattr(self, key, _parameter(value))
-        self._order[key] = None
+        self._keys[key] = None
 
     def __delitem__(self, key: str) -> None:
-        del self._order[key]
+        del self._keys[key]
         delattr(self, key)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._keys)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._order)
+        return iter(self._keys)
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(list(self._order))
+        return reversed(list(self._keys))
 
     def __contains__(self, key: object) -> bool:
-        return key in self._order
+        return key in self._keys
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
         return self.copy().__ior__(other)
@@ -155,15 +155,15 @@ class ParameterDict(Module):
 
     def keys(self) -> Any:
         """The names."""
-        return self._order.keys()
+        return self._keys.keys()
 
     def values(self) -> Iterable[Any]:
         """The parameters."""
-        return (self[key] for key in self._order)
+        return (self[key] for key in self._keys)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and parameters."""
-        return ((key, self[key]) for key in self._order)
+        return ((key, self[key]) for key in self._keys)
 
     def copy(self) -> ParameterDict:
         """Another dict with the same parameters."""
@@ -171,7 +171,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter of that name, or the default."""
-        return self[key] if key in self._order else default
+        return self[key] if key in self._keys else default
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The parameter of that name, set to the default if there is none."""
@@ -181,7 +181,7 @@ class ParameterDict(Module):
 
     def clear(self) -> None:
         """Remove all."""
-        for key in list(self._order):
+        for key in list(self._keys):
             del self[key]
 
     def pop(self, key: str) -> Any:
@@ -192,7 +192,7 @@ class ParameterDict(Module):
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last one out; gives name and parameter."""
-        key = next(reversed(self._order))
+        key = next(reversed(self._keys))
         return key, self.pop(key)
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:

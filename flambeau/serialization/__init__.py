@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import stat
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from . import archive as _archive
+from . import legacy as _legacy
+from . import numpy_encoder, tensor_encoder  # noqa: F401  (they tell the pickler of their classes)
+from . import replacement as _replacement
 from .error import SerializationError
+from .machine import names_in as _names_in
 from .pickler import Pickler
-from .unpickler import Unpickler
+from .safe_globals import (
+    Allowed,
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+    safe_globals,
+)
+from .tensor_decoder import Storages
+from .unpickler import Allowance, Unpickler
+from .unpickler import unsafe as _unsafe
+
+MAX_STREAM = 2 << 30
+"""Bytes of the object without its tensors."""
+_ENCODINGS = ("utf-8", "ascii", "latin1", "bytes")
 
 
 def _records(obj: Any) -> list[tuple[str, Any]]:
@@ -19,6 +36,12 @@ def _records(obj: Any) -> list[tuple[str, Any]]:
     data = pickler.dump(obj)
     records: list[tuple[str, Any]] = [("data.pkl", data), ("byteorder", b"little")]
     records += [(f"data/{i}", memoryview(held)) for i, held in enumerate(pickler.storages)]
+    if len(data) > MAX_STREAM or len(records) >= _archive.MAX_ENTRIES:
+        raise ValueError(
+            f"{len(data):,} bytes besides the tensors, or {len(records):,} records, are more than load() "
+            f"reads ({MAX_STREAM:,} and {_archive.MAX_ENTRIES:,}): save several files, and arrays as "
+            "tensors"
+        )
     return [*records, ("version", b"3\n")]
 
 
@@ -31,17 +54,25 @@ def save(
 ) -> None:
     """Write tensors, numbers, strings and containers of them to a .pt file, which PyTorch reads too.
 
+    Kept as they are: lists, tuples, dicts (also OrderedDict, Counter, defaultdict), sets, frozensets,
+    deques; None, bool, int, float, complex, str, bytes, bytearray, range, slice; NumPy's arrays,
+    scalars and dtypes, but no objects; pathlib's paths, Namespaces; tensors, Parameters and their
+    attributes, storages, Size, dtypes, devices, layouts, memory formats; whole modules. Of a module the
+    file holds its class's name and its attributes: `load` says when it makes one of them again.
+    Objects of other classes are saved where `serialization.add_safe_globals` names their class.
+
     Args:
         obj: For example ``model.state_dict()``.
         f: A path, or a file object open for writing bytes. A path is written beside and then renamed, so
-            that a save that fails leaves the old file.
+            that a save that fails leaves the old file. What a killed save has left there is removed.
         pickle_module: Only None: no module is asked to pickle.
         pickle_protocol: Only 2, which is what readers of .pt files accept.
 
     Raises:
         TypeError: The object holds something else; nothing is written.
         RuntimeError: Two tensors look at the same memory as different dtypes.
-        ValueError: An option has another value.
+        ValueError: An option has another value; or the object contains itself, is nested more than
+            1,000 levels deep, or is larger than `load` would read.
 
     Source: torch.save
 
@@ -68,28 +99,7 @@ def save(
         with open(path, "wb") as file:
             _archive.write(file, top, records)
         return
-    _replace(path, top, records)
-
-
-def _replace(path: Path, top: str, records: list[tuple[str, Any]]) -> None:
-    """Write a file beside `path`, and rename it when all is on the disk."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _archive.write(file, top, records)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, stat.S_IMODE(path.stat().st_mode) if path.exists() else _new_mode())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _new_mode() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    _replacement.replace(path, lambda file: _archive.write(file, top, records))
 
 
 def load(
@@ -101,48 +111,127 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """Read a .pt file that `save` or PyTorch wrote. No code of the file's is ever run.
+    """Read a file that `save` or PyTorch wrote, also before 1.6. No code of the file's is ever run.
+
+    There is one reader. It makes what `save` lists, from tables of constructors of its own.
 
     Args:
         f: A path, or a file object open for reading bytes.
         map_location: Where the tensors go: a device, a dict of devices by the file's names, or a function
             of a storage and the file's name. By default where they were.
         pickle_module: Only None: no module is asked to unpickle.
-        weights_only: False is refused: there is no unsafe way to load.
+        weights_only: False also makes the layers of flambeau.nn, and modules of them, from their saved
+            attributes. Classes of your own are made, by either value, if `add_safe_globals` names
+            them; the error says which are missing.
         mmap: Leave the tensors' bytes in the file until they are looked at; what is written to them
-            stays in memory.
-        pickle_load_args: Only encoding="utf-8", which changes nothing.
+            stays in memory. Their checksums are not looked at then.
+        pickle_load_args: Only encoding, of what Python 2 wrote: "utf-8", "ascii", "latin1" or "bytes".
 
     Raises:
         SerializationError: The file is damaged, or holds what is not safe to make, or a device that the
             file names is not there.
         ValueError: mmap=True and `f` is no path.
+        RuntimeError: mmap=True and the file was written before PyTorch 1.6.
 
     Source: torch.load
     """
-    if weights_only is False:
-        raise SerializationError(
-            "weights_only=False would run code from the file, which is never done here. Load the "
-            "file where it was made, save its state_dict(), and load that."
-        )
     if pickle_module is not None:
         raise SerializationError(
             "Can not safely load weights when explicit pickle_module is specified: leave it out"
         )
-    if pickle_load_args and pickle_load_args != {"encoding": "utf-8"}:
-        raise TypeError(
-            f"load() got {', '.join(pickle_load_args)}: strings are always read as UTF-8, and nothing "
-            "else can be set; leave it out"
-        )
-    is_path = isinstance(f, (str, os.PathLike))
-    if mmap and not is_path:
+    encoding = _encoding(pickle_load_args)
+    if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")
-    archive = _archive.Archive(f)
-    try:
-        return Unpickler(archive, map_location, bool(mmap)).load()
-    finally:
-        if is_path:
-            archive.close()
+    with _opened(f) as file:
+        records, data, at = _source(file, bool(mmap))
+        storages = Storages(records, map_location, bool(mmap), Allowance(records.total()).spend)
+        return Unpickler(data, at, storages, Allowed(weights_only is False), encoding).load()
 
 
-__all__ = ["SerializationError", "load", "save"]
+def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
+    """The classes and functions that a file names and `load` would refuse; nothing of it is run.
+
+    Args:
+        f: As `load`.
+
+    Raises:
+        SerializationError: It is no such file.
+
+    Source: torch.serialization.get_unsafe_globals_in_checkpoint
+
+    Example:
+        >>> import io, flambeau as torch
+        >>> buffer = io.BytesIO()
+        >>> torch.save(torch.nn.Linear(1, 1), buffer)
+        >>> torch.serialization.get_unsafe_globals_in_checkpoint(buffer)
+        ['torch.nn.modules.linear.Linear']
+    """
+    with _opened(f) as file:
+        _, data, at = _source(file, False)
+        return _unsafe(_names_in(data, at), Allowed())
+
+
+def _encoding(given: dict[str, Any]) -> str:
+    encoding = given.get("encoding", "utf-8")
+    if given.keys() - {"encoding"} or encoding not in _ENCODINGS:
+        raise TypeError(
+            f"load() got {', '.join(f'{name}={value!r}' for name, value in given.items())}: only "
+            f"encoding can be set, to one of {', '.join(map(repr, _ENCODINGS))}"
+        )
+    return encoding
+
+
+@contextlib.contextmanager
+def _opened(f: Any) -> Iterator[Any]:
+    if isinstance(f, (str, os.PathLike)):
+        with open(f, "rb") as file:
+            yield file
+    else:
+        yield f
+
+
+def _source(file: Any, mmap: bool) -> tuple[Any, Any, int]:
+    """A file's records, and where its stream is."""
+    file.seek(0)
+    start = file.read(512)
+    if start.startswith(_legacy.START):
+        if mmap:
+            raise RuntimeError(
+                "mmap can only be used with files saved by torch.save() since PyTorch 1.6, not with "
+                "_use_new_zipfile_serialization=False: leave out mmap"
+            )
+        old = _legacy.LegacyFile(file)
+        return old, old.data, old.at
+    if not start.startswith(b"PK"):
+        raise SerializationError(_not_an_archive(start))
+    records = _archive.Archive(file)
+    data = records.read("data.pkl", MAX_STREAM)
+    order = records.read("byteorder", 64) if "byteorder" in records.entries else b"little"
+    if order != b"little":
+        raise SerializationError(
+            f"the file's byte order is {order!r}; only little-endian files are read"
+        )
+    return records, data, 0
+
+
+def _not_an_archive(start: bytes) -> str:
+    if start[257:262] == b"ustar":
+        return (
+            "this is a tar file, the first format that PyTorch wrote: load it with PyTorch and save it"
+            " again"
+        )
+    if start[8:9] == b"{" and len(start) > 9:
+        return "this looks like a .safetensors file: read it with safetensors.torch.load_file"
+    return "this is no .pt archive, or a damaged one: it does not start as one"
+
+
+__all__ = [
+    "SerializationError",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
+    "load",
+    "safe_globals",
+    "save",
+]

@@ -1,9 +1,10 @@
-"""The .pt archive: a ZIP of stored records in one folder, read with strict limits."""
+"""The .pt archive: a ZIP of records in one folder, read with strict limits."""
 
 from __future__ import annotations
 
-import struct
-import zipfile
+import mmap
+import zlib
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,197 +12,228 @@ import numpy as np
 
 from ..kernels.array import crc32, zeros
 from .error import SerializationError
+from .message import shown
+from .zip_directory import DEFLATED, LOCAL, STORED, Entry, directory, local_header, read_directory
 
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 1 << 21
+MAX_RATIO = 1_100
+"""How many bytes one compressed byte may stand for: what deflate can do at best is 1,032."""
+MAX_INFLATED = 4 << 30
+"""Bytes of all compressed records together."""
 ALIGNMENT = 64
 _ALIGNED = 16  # what code for arrays may rely on
-_HEADER = struct.Struct("<4s5H3I2H")
 _LONGEST_DESCRIPTOR = 24
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_PART = 1 << 20
 
 
 def write(file: Any, top: str, records: Iterable[tuple[str, bytes | memoryview]]) -> None:
     """Write records, each payload at a multiple of 64 bytes."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, payload in records:
-            info = zipfile.ZipInfo(f"{top}/{name}", (1980, 1, 1, 0, 0, 0))
-            start = archive.fp.tell() + 30 + len(info.filename.encode()) + 4  # type: ignore[union-attr]
-            pad = -start % ALIGNMENT
-            info.extra = b"FB" + pad.to_bytes(2, "little") + b"Z" * pad
-            archive.writestr(info, payload)  # type: ignore[arg-type]
+    entries: list[Entry] = []
+    at, held, waiting = 0, [], 0
+    for name, payload in records:
+        size = len(payload)
+        entry = Entry(f"{top}/{name}".encode(), STORED, crc32.crc32(payload), size, size, at)
+        entries.append(entry)
+        header = local_header(entry, ALIGNMENT)
+        held += (header, payload)
+        at += len(header) + size
+        waiting += len(header) + size
+        if waiting >= _PART:  # small records are written together
+            _flush(file, held)
+            held, waiting = [], 0
+    _flush(file, [*held, directory(entries, at)])
+
+
+def _flush(file: Any, parts: list[Any]) -> None:
+    if len(parts[-1]) >= _PART:
+        file.write(b"".join(parts[:-1]))
+        file.write(parts[-1])
+    else:
+        file.write(b"".join(parts))
 
 
 class Archive:
     """Records of a .pt file by name.
 
     Raises:
-        SerializationError: It is no such file, or breaks a rule: compressed or overlapping entries,
-            names outside the one folder, duplicates, too many, bytes that belong to no entry.
+        SerializationError: It is no such file, or breaks a rule: overlapping or encrypted entries,
+            names outside the one folder, duplicates, too many, bytes that belong to no entry,
+            records that are compressed by more than they can be.
     """
 
     def __init__(self, file: Any):
-        try:
-            self.zip = zipfile.ZipFile(file)
-        except (
-            zipfile.BadZipFile,
-            ValueError,
-            NotImplementedError,
-            UnicodeDecodeError,
-            EOFError,
-        ) as error:
-            raise SerializationError(_not_an_archive(file, error)) from None
-        self.file: Any = self.zip.fp
-        self.path = self.zip.filename
-        self.entries = self._checked(self.zip.infolist())
-        self.starts = self._located()
-
-    def close(self) -> None:
-        """Close the file, if it was opened here."""
-        self.zip.close()
-
-    def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-        if not infos or len(infos) > MAX_ENTRIES:
+        self.file = file
+        entries, start = read_directory(file)
+        if not 0 < len(entries) <= MAX_ENTRIES:
             raise SerializationError(
-                f"the archive has {len(infos)} entries; between 1 and {MAX_ENTRIES} are read"
+                f"the archive has {len(entries)} entries; between 1 and {MAX_ENTRIES:,} are read"
             )
-        self._check_end()
-        top = infos[0].filename.partition("/")[0]
-        entries: dict[str, zipfile.ZipInfo] = {}
-        for info in infos:
-            folder, slash, name = info.filename.partition("/")
-            parts = name.split("/")
-            if folder != top or not slash or "" in parts or ".." in parts or "\\" in info.filename:
-                raise SerializationError(
-                    f"the archive's entry {info.filename!r} is not in its one folder {top!r}"
-                )
-            if name in entries:
-                raise SerializationError(f"the archive has two entries {name!r}")
-            if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-                raise SerializationError(
-                    f"the archive's entry {name!r} is compressed or encrypted; .pt files store "
-                    "their records as they are"
-                )
-            if info.compress_size != info.file_size:
-                raise SerializationError(f"the archive's entry {name!r} lies about its size")
-            entries[name] = info
-        if "constants.pkl" in entries:
+        self.entries = _by_name(entries)
+        self.bounds = sorted({entry.offset for entry in entries} | {start})
+        if self.bounds[0] != 0 or len(self.bounds) != len(entries) + 1 or self.bounds[-1] != start:
             raise SerializationError(
-                "this is a TorchScript program, not a checkpoint: save its state_dict() instead"
+                "entries of the archive overlap, or hidden bytes come before them"
             )
-        if "data.pkl" not in entries:
-            raise SerializationError("the archive has no data.pkl, so it is no checkpoint")
-        return entries
+        self._check_sizes()
+        self._mapping: mmap.mmap | None = None
 
-    def _check_end(self) -> None:
-        """Python's reader looks for the archive's end anywhere; here it is the file's end."""
-        self.file.seek(-22, 2)
-        if self.file.read(4) != b"PK\x05\x06" or self.zip.comment:
-            raise SerializationError("the file goes on after the archive: two files in one")
-
-    def _located(self) -> dict[str, int]:
-        """Where each payload starts, after checking that the entries fill the file without overlap."""
-        starts: dict[str, int] = {}
-        end, slack = 0, 0
-        order = sorted(self.entries.items(), key=lambda item: item[1].header_offset)
-        for name, info in order:
-            if not end <= info.header_offset <= end + slack:
+    def _check_sizes(self) -> None:
+        inflated = 0
+        for name, entry in self.entries.items():
+            if entry.method == DEFLATED:
+                inflated += entry.size
+                if entry.size > MAX_RATIO * entry.packed or inflated > MAX_INFLATED:
+                    raise SerializationError(
+                        f"the archive's entry {shown(name)} would become too large: {entry.size} "
+                        f"bytes of {entry.packed}"
+                    )
+            elif entry.method != STORED:
                 raise SerializationError(
-                    f"the archive's entry {name!r} overlaps another, or hidden bytes come before it"
+                    f"the archive's entry {shown(name)} is compressed by an unknown method"
                 )
-            starts[name] = self._payload_start(name, info)
-            end, slack = starts[name] + info.file_size, _LONGEST_DESCRIPTOR
-        if not end <= self.zip.start_dir <= end + slack:
-            raise SerializationError("the archive's last entry reaches beyond the archive")
-        return starts
+            elif entry.packed != entry.size:
+                raise SerializationError(
+                    f"the archive's entry {shown(name)} says two things about its size"
+                )
 
-    def _payload_start(self, name: str, info: zipfile.ZipInfo) -> int:
-        self.file.seek(info.header_offset)
-        header = self.file.read(_HEADER.size)
-        if len(header) < _HEADER.size or header[:4] != b"PK\x03\x04":
-            raise SerializationError(f"the record {name!r} is damaged: it has no header")
-        fields = _HEADER.unpack(header)
-        flags, method, packed, size, name_size, extra_size = (
-            fields[2],
-            fields[3],
-            *fields[7:11],
+    def _start(self, name: str) -> int:
+        """Where a record's bytes start, after checking that they lie between its header and the next."""
+        entry = self.entries[name]
+        self.file.seek(entry.offset)
+        header = self.file.read(LOCAL.size)
+        if len(header) < LOCAL.size or header[:4] != b"PK\3\4":
+            raise SerializationError(f"the record {shown(name)} is damaged: it has no header")
+        _, _, flags, method, _, _, _, packed, size, names, extras = LOCAL.unpack(header)
+        own = self.file.read(names + extras)[:names]
+        sizes_agree = flags & 8 or (
+            packed in (entry.packed, 0xFFFFFFFF) and size in (entry.size, 0xFFFFFFFF)
         )
-        own = self.file.read(name_size)
-        has_descriptor = flags & 8
-        sizes_agree = has_descriptor or {packed, size} <= {info.file_size, 0xFFFFFFFF}
-        if own != info.orig_filename.encode() or method != 0 or flags & 1 or not sizes_agree:
-            raise SerializationError(f"the record {name!r} says two things about itself")
-        return info.header_offset + _HEADER.size + name_size + extra_size
+        if own != entry.name or method != entry.method or flags & 0x2041 or not sizes_agree:
+            raise SerializationError(f"the record {shown(name)} says two things about itself")
+        start = entry.offset + LOCAL.size + names + extras
+        slack = _LONGEST_DESCRIPTOR if flags & 8 else 0
+        following = self.bounds[bisect_right(self.bounds, entry.offset)]
+        if not start + entry.packed <= following <= start + entry.packed + slack:
+            raise SerializationError(
+                f"the archive's entry {shown(name)} overlaps another, or hidden bytes follow it"
+            )
+        return start
 
     def size(self, name: str) -> int:
         """Bytes of a record."""
         if name not in self.entries:
-            raise SerializationError(f"the archive has no record {name!r}")
-        return self.entries[name].file_size
+            raise SerializationError(f"the archive has no record {shown(name)}")
+        return self.entries[name].size
 
-    def read(self, name: str, limit: int | None = None) -> bytearray:
+    def total(self) -> int:
+        """Bytes of all records."""
+        return sum(entry.size for entry in self.entries.values())
+
+    def read(self, name: str, limit: int) -> bytes:
         """A record's bytes, checked against its CRC."""
         size = self.size(name)
-        if limit is not None and size > limit:
+        if size > limit:
             raise SerializationError(
-                f"the record {name!r} has {size} bytes; at most {limit} are read"
+                f"the record {shown(name)} has {size} bytes; at most {limit} are read"
             )
-        payload = bytearray(size)
-        self._fill(name, memoryview(payload))
-        return payload
+        return self.array(name).tobytes()
 
     def array(self, name: str) -> np.ndarray:
-        """A record's bytes as an array of its own."""
+        """A record's bytes as an array of its own, checked against its CRC."""
         payload = zeros.fresh((self.size(name),), np.dtype(np.uint8))
-        self._fill(name, memoryview(payload))
+        entry = self.entries[name]
+        self.file.seek(self._start(name))
+        view = memoryview(payload)
+        if entry.method == STORED:
+            read_into(self.file, view, name)
+        else:
+            _inflate(self.file, entry, view, name)
+        if crc32.crc32(view) != entry.crc:
+            raise SerializationError(
+                f"the record {shown(name)} is damaged: its checksum is wrong"
+            )
         return payload
 
-    def _fill(self, name: str, view: memoryview) -> None:
-        """Read a record into memory of its size, and check it against its CRC."""
-        self.file.seek(self.starts[name])
-        into = getattr(self.file, "readinto", None)
-        at, size = 0, len(view)
-        while at < size:
-            part = view[at : at + (1 << 24)]
-            if into is None:
-                found = self.file.read(len(part))
-                count = len(found)
-                part[:count] = found
-            else:
-                count = into(part) or 0
-            if not count:
-                raise SerializationError(f"the record {name!r} is cut short")
-            at += count
-        if crc32.crc32(view) != self.entries[name].CRC:
-            raise SerializationError(f"the record {name!r} is damaged: its checksum is wrong")
-
     def mapped(self, name: str) -> np.ndarray:
-        """A record's bytes in the file itself; what is written there stays in memory."""
+        """A record's bytes in the file itself; what is written there stays in memory. Its CRC is not
+        looked at, since that would read the file."""
         size = self.size(name)
-        if size == 0 or self.path is None or self.starts[name] % _ALIGNED:
+        if self.entries[name].method != STORED:
+            raise SerializationError(
+                f"the record {shown(name)} is compressed, so it cannot be mapped: leave out mmap"
+            )
+        start = self._start(name)
+        if not size or start % _ALIGNED:
             return self.array(name)
-        mapping = np.memmap(self.path, np.uint8, "c", self.starts[name], (size,))
-        return mapping.view(np.ndarray)
+        if self._mapping is None:
+            self._mapping = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
+        if start + size > len(self._mapping):
+            raise SerializationError(f"the record {shown(name)} is cut short")
+        return np.frombuffer(self._mapping, np.uint8, size, start)
 
 
-def _not_an_archive(file: Any, error: Exception) -> str:
-    start = b""
-    try:
-        if hasattr(file, "seek"):
-            file.seek(0)
-            start = file.read(512)
+def _by_name(entries: list[Entry]) -> dict[str, Entry]:
+    """The records by their names in the one folder."""
+    top = entries[0].name.partition(b"/")[0]
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        folder, slash, rest = entry.name.partition(b"/")
+        parts = rest.split(b"/")
+        if folder != top or not slash or b"" in parts or b".." in parts or b"\\" in entry.name:
+            raise SerializationError(
+                f"the archive's entry {shown(entry.name)} is not in its one folder {shown(top)}"
+            )
+        name = rest.decode("utf-8", "surrogateescape")
+        if name in found:
+            raise SerializationError(f"the archive has two entries {shown(name)}")
+        found[name] = entry
+    if "constants.pkl" in found:
+        raise SerializationError(
+            "this is a TorchScript program, not a checkpoint: save its state_dict() instead"
+        )
+    if "data.pkl" not in found:
+        raise SerializationError("the archive has no data.pkl, so it is no checkpoint")
+    return found
+
+
+def read_into(file: Any, view: memoryview, name: str) -> None:
+    """Fill memory from a file, which may give less than it is asked for."""
+    into = getattr(file, "readinto", None)
+    at, size = 0, len(view)
+    while at < size:
+        part = view[at : at + (1 << 24)]
+        if into is None:
+            found = file.read(len(part))
+            count = len(found)
+            part[:count] = found
         else:
-            with open(file, "rb") as opened:
-                start = opened.read(512)
-    except OSError:
-        pass
-    if start.startswith(_LEGACY):
-        return (
-            "this file was written by PyTorch before 1.6, or with "
-            "_use_new_zipfile_serialization=False: load it with PyTorch and save it again"
+            count = into(part) or 0
+        if not count:
+            raise SerializationError(f"the record {shown(name)} is cut short")
+        at += count
+
+
+def _inflate(file: Any, entry: Entry, view: memoryview, name: str) -> None:
+    """Fill memory with what a compressed record stands for, which must be just as much."""
+    stream = zlib.decompressobj(-15)
+    left, at = entry.packed, 0
+    pending = b""
+    try:
+        while not stream.eof:
+            if not pending:
+                pending = file.read(min(left, _PART))
+                left -= len(pending)
+            part = stream.decompress(pending, min(len(view) - at + 1, _PART))
+            if not part and not pending:
+                break
+            pending = stream.unconsumed_tail
+            if at + len(part) > len(view):
+                break
+            view[at : at + len(part)] = part
+            at += len(part)
+    except zlib.error as error:
+        raise SerializationError(f"the record {shown(name)} is damaged: {error}") from None
+    if at != len(view) or not stream.eof or left or stream.unused_data:
+        raise SerializationError(
+            f"the record {shown(name)} is not of the size that the archive says"
         )
-    if start[257:262] == b"ustar":
-        return (
-            "this is a tar file, the first format that PyTorch wrote: load it with PyTorch and save it"
-            " again"
-        )
-    return f"this is no .pt archive, or a damaged one: {error}"

@@ -1,164 +1,162 @@
-"""Writes an object as the pickle opcodes that readers of .pt files accept; runs no object's own code."""
+"""Writes an object as the pickle opcodes that readers of .pt files accept.
+
+Containers are walked with a stack of their own instead of recursion. What the reader bounds is bounded
+here too, so that what is written can be read.
+"""
 
 from __future__ import annotations
 
+import copyreg
 import struct
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
+from ..core import layout
 from ..core.device import device
-from ..core.dtype import CONVERSIONS, dtype
+from ..core.dtype import dtype
 from ..core.memory import address
 from ..core.size import Size
-from ..core.tensor import Tensor
-from ..ops.tensor.copying import parts_of
+from .constructor import FACTORY_NAMES, PATHS, WITH_ATTRIBUTES
+from .extent import check, is_key
+from .layers import state_in_files
+from .safe_globals import Allowed, name_in_files
 
-CLASSES = {item.name: f"{item.legacy}Storage" for item in CONVERSIONS.values()}
-"""dtypes with a storage class of their own in the format."""
+Parts = Iterator[Any] | None
+"""What a writer leaves to be written: nothing, or the parts that it yields in their places."""
+
+WRITERS: dict[type, Callable[[Pickler, Any], Parts]] = {}
+"""How objects of a class are written."""
+
+FAMILIES: list[Callable[[type], Callable[[Pickler, Any], Parts] | None]] = []
+"""Find the writer of a class that is not in the table: one of many, or of a user's."""
+
+
+class _Frame:
+    """A container that is being written."""
+
+    __slots__ = ("below", "item", "nodes", "parts")
+
+    def __init__(self, item: Any, parts: Iterator[Any], nodes: int):
+        self.item, self.parts, self.nodes, self.below = item, parts, nodes, 0
 
 
 class Pickler:
-    """Turns an object into the bytes of data.pkl; `storages` are the arrays that it mentions."""
+    """Turns an object into the bytes of data.pkl; `storages` are the arrays that it mentions.
+
+    Raises:
+        TypeError: There is no safe way to write a part of it.
+        ValueError: It contains itself, or is nested too deep.
+        RuntimeError: Two tensors look at the same memory as different dtypes.
+    """
 
     def __init__(self) -> None:
         self.out = bytearray(b"\x80\x02")
         self.storages: list[Any] = []
         self.keys: dict[tuple[int, str], tuple[str, str | None]] = {}
         self.memo: dict[int, int] = {}
+        self.names: dict[str, int] = {}
         self.kept: list[Any] = []
+        self.nodes = 0
+        self.extents: dict[int, tuple[int, int]] = {}  # of what is in the memo and has parts
+        self.open: set[int] = set()
+        self.allowed = Allowed(layers=True)
 
     def dump(self, obj: Any) -> bytes:
         """The whole stream."""
-        self.save(obj)
+        frames = [_Frame(None, iter((obj,)), 0)]
+        while frames:
+            frame = frames[-1]
+            for item in frame.parts:
+                parts = self.begin(item, frame)
+                if parts is not None:
+                    self.open.add(id(item))
+                    frames.append(_Frame(item, parts, self.nodes - 1))
+                    break
+            else:
+                frames.pop()
+                if frames:
+                    self.end(frame, frames[-1])
+            check(self.nodes, len(frames) - 1, error=ValueError)
         self.out += b"."
         return bytes(self.out)
 
-    def save(self, obj: Any) -> None:
-        """Append one object.
+    def begin(self, item: Any, frame: _Frame) -> Parts:
+        """Write a part of a container, or the start of it."""
+        self.nodes += 1
+        place = self.memo.get(id(item))
+        if place is None:
+            if id(item) in self.open:
+                raise _contains_itself(item)
+            writer = WRITERS.get(type(item)) or _of_family(type(item))
+            return writer(self, item)
+        if id(item) in self.open:
+            raise _contains_itself(item)
+        nodes, depth = self.extents.get(id(item), (1, 0))
+        self.nodes += nodes - 1
+        frame.below = max(frame.below, depth)
+        self.recall(place)
+        return None
 
-        Raises:
-            TypeError: There is no safe way to write it.
-        """
-        number = self.memo.get(id(obj))
-        if number is not None:
-            self.out += b"j" + struct.pack("<I", number)
-            return
-        kind = type(obj)
-        if obj is None or kind is bool:
-            self.out += {None: b"N", True: b"\x88", False: b"\x89"}[obj]
-        elif kind is int:
-            self.integer(obj)
-        elif kind is float:
-            self.out += b"G" + struct.pack(">d", obj)
-        elif kind is str:
-            data = obj.encode("utf-8", "surrogatepass")
-            self.out += b"X" + struct.pack("<I", len(data)) + data
-            self.remember(obj)
-        elif isinstance(obj, Tensor):
-            self.tensor(obj)
-        elif isinstance(obj, np.generic):
-            self.save(obj.item())
-        elif isinstance(obj, Size):
-            self.call("torch Size", (tuple(obj),))
-        elif isinstance(obj, dtype):
-            self.name(f"torch {obj.name}")
-        elif isinstance(obj, device):
-            self.call("torch device", (str(obj),))
-        elif kind is complex:
-            self.call("__builtin__ complex", (obj.real, obj.imag))
-        elif isinstance(obj, dict):
-            self.mapping(obj)
-        elif kind is list:
-            self.out += b"]"
-            self.remember(obj)
-            self.items(obj, b"e")
-        elif isinstance(obj, tuple):
-            self.out += b"("
-            for item in obj:
-                self.save(item)
-            self.out += b"t"
-        elif kind is bytes or kind is bytearray:
-            self.call("_codecs encode", (obj.decode("latin1"), "latin1"))
-        elif kind is set:
-            self.call("__builtin__ set", (sorted(obj, key=repr),))
-        else:
-            raise TypeError(
-                f"cannot save an object of type {kind.__module__}.{kind.__qualname__}: checkpoints hold "
-                "tensors, numbers, strings and containers of them; save model.state_dict(), not the model"
-            )
+    def end(self, frame: _Frame, outer: _Frame) -> None:
+        """A container is written: note how large it is."""
+        item, depth = frame.item, frame.below + 1
+        self.open.discard(id(item))
+        outer.below = max(outer.below, depth)
+        if id(item) in self.memo:
+            self.extents[id(item)] = self.nodes - frame.nodes, depth
+
+    # ------------------------------------------------------------------ opcodes, and small objects
 
     def remember(self, obj: Any) -> None:
-        self.memo[id(obj)] = len(self.memo)
+        """Let later mentions of the object refer to this place."""
+        place = self.memo[id(obj)] = len(self.kept)
         self.kept.append(obj)
-        self.out += b"r" + struct.pack("<I", self.memo[id(obj)])
-
-    def integer(self, value: int) -> None:
-        if -(2**31) <= value < 2**31:
-            self.out += b"J" + struct.pack("<i", value)
-            return
-        data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
-        self.out += b"\x8a" + bytes((len(data),)) + data
-
-    def items(self, values: list, end: bytes) -> None:
-        if values:
-            self.out += b"("
-            for value in values:
-                self.save(value)
-            self.out += end
+        self.out += bytes((113, place)) if place < 256 else b"r" + struct.pack("<I", place)
 
     def name(self, text: str) -> None:
-        module, _, name = text.partition(" ")
-        self.out += b"c" + module.encode() + b"\n" + name.encode() + b"\n"
+        """A class or function."""
+        place = self.names.get(text)
+        if place is None:
+            self.out += f"c{text.replace(' ', chr(10), 1)}\n".encode()
+            self.names[text] = len(self.kept)
+            self.remember(text)
+        else:
+            self.recall(place)
 
-    def call(self, text: str, args: tuple) -> None:
+    def recall(self, place: int) -> None:
+        """An object that was written before."""
+        if place < 256:
+            self.out += bytes((104, place))
+        else:
+            self.out += b"j" + struct.pack("<I", place)
+
+    def plain(self, value: Any) -> None:
+        """A number, a string, None, bytes, or a tuple of them."""
+        if type(value) is tuple:
+            size = len(value)
+            self.out += b"" if 0 < size < 4 else b"("
+            for part in value:
+                self.plain(part)
+            self.out += (b"t", b"\x85", b"\x86", b"\x87")[size if size < 4 else 0]
+        else:
+            WRITERS[type(value)](self, value)
+
+    def text(self, value: str) -> None:
+        """A string, without a place in the memo."""
+        data = value.encode("utf-8", "surrogatepass")
+        if len(data) >= 1 << 32:
+            raise ValueError(f"a string or bytes of {len(data)} bytes is more than the format holds")
+        self.out += b"X" + struct.pack("<I", len(data)) + data
+
+    def call(self, text: str, *args: Any) -> None:
+        """The result of a constructor of plain arguments."""
         self.name(text)
-        self.save(args)
+        self.plain(args)
         self.out += b"R"
 
-    def mapping(self, obj: dict) -> None:
-        if isinstance(obj, OrderedDict):
-            self.call("collections OrderedDict", ())
-        else:
-            self.out += b"}"
-        self.remember(obj)
-        self.items([part for pair in obj.items() for part in pair], b"u")
-        metadata = getattr(obj, "_metadata", None)
-        if metadata is not None:
-            self.save({"_metadata": metadata})
-            self.out += b"b"
-
-    def tensor(self, obj: Tensor) -> None:
-        from ..nn.parameter import Parameter
-
-        if isinstance(obj, Parameter):
-            self.name("torch._utils _rebuild_parameter")
-            self.out += b"("
-            self.rebuilt(obj, False)
-            self.save(obj.requires_grad)
-            self.call("collections OrderedDict", ())
-            self.out += b"tR"
-        else:
-            self.rebuilt(obj, obj.requires_grad)
-
-    def rebuilt(self, obj: Tensor, requires_grad: bool) -> None:
-        location = str(obj.device)
-        host = obj if location == "cpu" else obj.detach().cpu()
-        storage, (kind, offset, shape, strides) = parts_of(host)
-        held = storage._bytes
-        own = CLASSES.get(kind.name) if held.nbytes % kind.itemsize == 0 else None
-        self.name("torch._utils _rebuild_tensor_v2" if own else "torch._utils _rebuild_tensor_v3")
-        self.out += b"("
-        self.storage(held, own, kind.itemsize if own else 1, location)
-        for part in (offset, tuple(shape), tuple(strides), requires_grad):
-            self.save(part)
-        self.call("collections OrderedDict", ())
-        if not own:
-            self.name(f"torch {kind.name}")
-        self.out += b"tR"
-
     def storage(self, held: Any, own: str | None, itemsize: int, location: str) -> None:
+        """A mention of memory, which is written after the object."""
         key = address(held) if held.size else id(held), location
         known = self.keys.get(key)
         if known is None:
@@ -168,11 +166,308 @@ class Pickler:
         if first != own:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different types: "
-                f"{first} and {own}; clone() one of them"
+                f"{first or 'UntypedStorage'} and {own or 'UntypedStorage'}; clone() one of them"
             )
         self.out += b"("
-        self.save("storage")
+        self.plain("storage")
         self.name(f"torch {own}" if own else "torch.storage UntypedStorage")
-        for part in (number, location, held.nbytes // itemsize):
-            self.save(part)
+        self.text(number)
+        self.plain(location)
+        self.plain(held.nbytes // itemsize)
         self.out += b"tQ"
+
+
+def _contains_itself(item: Any) -> ValueError:
+    return ValueError(
+        f"cannot save a {type(item).__name__} that contains itself: load() would refuse it"
+    )
+
+
+def writes(*classes: Any) -> Callable[[Any], Any]:
+    """Put a function into the table."""
+
+    def put(function: Any) -> Any:
+        for cls in classes:
+            WRITERS[cls] = function
+        return function
+
+    return put
+
+
+# ------------------------------------------------------------------------------- without parts
+
+
+@writes(type(None))
+def _none(pickler: Pickler, obj: None) -> None:
+    pickler.out += b"N"
+
+
+@writes(bool)
+def _bool(pickler: Pickler, obj: bool) -> None:
+    pickler.out += b"\x88" if obj else b"\x89"
+
+
+@writes(int)
+def _int(pickler: Pickler, obj: int) -> None:
+    if 0 <= obj < 256:
+        pickler.out += bytes((75, obj))
+    elif -(2**31) <= obj < 2**31:
+        pickler.out += b"J" + struct.pack("<i", obj)
+    else:
+        data = obj.to_bytes(obj.bit_length() // 8 + 1, "little", signed=True)
+        few = len(data) < 256
+        pickler.out += b"\x8a" if few else b"\x8b"
+        pickler.out += len(data).to_bytes(1 if few else 4, "little") + data
+
+
+@writes(float)
+def _float(pickler: Pickler, obj: float) -> None:
+    pickler.out += b"G" + struct.pack(">d", obj)
+
+
+@writes(str)
+def _str(pickler: Pickler, obj: str) -> None:
+    place = pickler.memo.get(id(obj))
+    if place is not None:
+        pickler.recall(place)
+    else:
+        pickler.text(obj)
+        pickler.remember(obj)
+
+
+@writes(bytes)
+def _bytes(pickler: Pickler, obj: bytes) -> None:
+    pickler.name("_codecs encode")
+    pickler.out += b"("
+    pickler.text(obj.decode("latin1"))
+    pickler.plain("latin1")
+    pickler.out += b"tR"
+
+
+@writes(bytearray)
+def _bytearray(pickler: Pickler, obj: bytearray) -> None:
+    pickler.call("__builtin__ bytearray", bytes(obj))
+    pickler.remember(obj)
+
+
+@writes(complex)
+def _complex(pickler: Pickler, obj: complex) -> None:
+    pickler.call("__builtin__ complex", obj.real, obj.imag)
+
+
+@writes(range)
+def _range(pickler: Pickler, obj: range) -> None:
+    pickler.call("__builtin__ xrange", obj.start, obj.stop, obj.step)
+
+
+@writes(slice)
+def _slice(pickler: Pickler, obj: slice) -> None:
+    bounds = obj.start, obj.stop, obj.step
+    if any(type(bound) not in (int, type(None)) for bound in bounds):
+        raise _refusal(slice, "a slice of other than ints")
+    pickler.call("__builtin__ slice", *bounds)
+
+
+@writes(Size)
+def _size(pickler: Pickler, obj: Size) -> None:
+    pickler.call("torch Size", tuple(obj))
+
+
+@writes(dtype, layout.memory_format)
+def _named(pickler: Pickler, obj: Any) -> None:
+    pickler.name(f"torch {obj.name}")
+
+
+@writes(layout.layout)
+def _layout(pickler: Pickler, obj: Any) -> None:
+    pickler.call("torch.serialization _get_layout", str(obj))
+
+
+@writes(device)
+def _device(pickler: Pickler, obj: device) -> None:
+    pickler.call("torch device", str(obj))
+
+
+def _path(pickler: Pickler, obj: Any) -> None:
+    pickler.call(f"pathlib {type(obj).__name__}", str(obj))
+
+
+for _name, _cls in PATHS.items():
+    if _name != "Path":
+        WRITERS[type(_cls())] = _path
+
+
+# ---------------------------------------------------------------------------------- with parts
+
+
+def _items(pickler: Pickler, items: Iterable[Any], end: bytes) -> Iterator[Any]:
+    pickler.out += b"("
+    yield from items
+    pickler.out += end
+
+
+@writes(tuple)
+def _tuple(pickler: Pickler, obj: tuple) -> Iterator[Any]:
+    if not obj:
+        pickler.out += b")"
+        return
+    yield from _items(pickler, obj, b"t")
+    pickler.remember(obj)
+
+
+@writes(list)
+def _list(pickler: Pickler, obj: list) -> Iterator[Any]:
+    pickler.out += b"]"
+    pickler.remember(obj)
+    if obj:
+        yield from _items(pickler, obj, b"e")
+
+
+@writes(deque)
+def _deque(pickler: Pickler, obj: deque) -> Iterator[Any]:
+    pickler.call("collections deque", (), obj.maxlen)
+    pickler.remember(obj)
+    if obj:
+        yield from _items(pickler, obj, b"e")
+
+
+@writes(set, frozenset)
+def _set(pickler: Pickler, obj: Any) -> Iterator[Any]:
+    _check_keys(obj)
+    pickler.name(f"__builtin__ {type(obj).__name__}")
+    pickler.out += b"(]"
+    if obj:
+        yield from _items(pickler, sorted(obj, key=repr), b"e")
+    pickler.out += b"tR"
+    pickler.remember(obj)
+
+
+@writes(dict)
+def _dict(pickler: Pickler, obj: dict) -> Iterator[Any]:
+    pickler.out += b"}"
+    yield from _pairs(pickler, obj)
+
+
+def _pairs(pickler: Pickler, obj: dict) -> Iterator[Any]:
+    _check_keys(obj)
+    pickler.remember(obj)
+    if obj:
+        yield from _items(pickler, (part for pair in obj.items() for part in pair), b"u")
+
+
+@writes(OrderedDict)
+def _ordered(pickler: Pickler, obj: OrderedDict) -> Iterator[Any]:
+    pickler.call("collections OrderedDict")
+    yield from _pairs(pickler, obj)
+    if hasattr(obj, "_metadata"):
+        yield {"_metadata": obj._metadata}
+        pickler.out += b"b"
+
+
+@writes(Counter)
+def _counter(pickler: Pickler, obj: Counter) -> Iterator[Any]:
+    pickler.name("collections Counter")
+    pickler.out += b"("
+    yield dict(obj)
+    pickler.out += b"tR"
+    pickler.remember(obj)
+
+
+@writes(defaultdict)
+def _default_dict(pickler: Pickler, obj: defaultdict) -> Iterator[Any]:
+    factory = obj.default_factory
+    pickler.name("collections defaultdict")
+    if factory is None:
+        pickler.out += b")R"
+    elif factory in FACTORY_NAMES:
+        pickler.name(FACTORY_NAMES[factory])
+        pickler.out += b"\x85R"
+    else:
+        raise _refusal(defaultdict, f"a defaultdict of {factory!r}")
+    yield from _pairs(pickler, obj)
+
+
+@writes(*WITH_ATTRIBUTES)
+def _attributes(pickler: Pickler, obj: Any) -> Iterator[Any]:
+    cls = type(obj)
+    pickler.name(f"{cls.__module__} {cls.__name__}")
+    pickler.out += b")\x81" if cls is WITH_ATTRIBUTES[0] else b")R"
+    pickler.remember(obj)
+    yield dict(vars(obj))
+    pickler.out += b"b"
+
+
+def _check_keys(keys: Iterable[Any]) -> None:
+    for key in keys:
+        if not is_key(key):
+            raise TypeError(
+                f"cannot save a dict or set with a key of type {type(key).__qualname__}: keys are "
+                "numbers, strings, and tuples of them"
+            )
+
+
+# ------------------------------------------------------------------------------ other classes
+
+
+def _of_family(cls: type) -> Callable[[Pickler, Any], Parts]:
+    """The writer of a class that is not in the table, which it is entered into."""
+    for family in FAMILIES:
+        found = family(cls)
+        if found is not None:
+            WRITERS[cls] = found
+            return found
+    return _object
+
+
+def _object(pickler: Pickler, obj: Any) -> Parts:
+    """A module, or an object of a class that the user has added; or a class or function itself."""
+    from ..nn.module import Module
+
+    cls = type(obj)
+    if isinstance(obj, type) or cls.__name__ in ("function", "builtin_function_or_method"):
+        name = name_in_files(obj)
+        if pickler.allowed.find(name) is not obj:
+            raise _refusal(cls, f"{obj!r}")
+        pickler.name(name)
+        return None
+    if not isinstance(obj, Module) and not pickler.allowed.covers(cls):
+        raise _refusal(cls)
+    return _reduced(pickler, obj)
+
+
+def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
+    """An object as it asks pickle to write it."""
+    function, args, *more = obj.__reduce_ex__(2)
+    state, items, pairs = (*more, None, None, None)[:3]
+    if items is not None or pairs is not None:
+        raise _refusal(type(obj), f"a {type(obj).__qualname__} with items of its own")
+    is_bare = function is copyreg.__newobj__
+    if is_bare:
+        function, *args = args
+    elif not pickler.allowed.covers(function):
+        raise _refusal(type(obj), f"a {type(obj).__qualname__}, which is made by {function!r}")
+    pickler.name(name_in_files(function))
+    yield tuple(args)
+    pickler.out += b"\x81" if is_bare else b"R"
+    pickler.remember(obj)
+    if state is not None:
+        yield state_in_files(obj, state)
+        pickler.out += b"b"
+
+
+def _refusal(cls: type, what: str = "") -> TypeError:
+    what = what or f"an object of type {cls.__module__}.{cls.__qualname__}"
+    return TypeError(
+        f"cannot save {what}: checkpoints hold tensors, numbers, strings and containers of them, NumPy "
+        "arrays, and modules. Save model.state_dict() or another such form of it; or name its class by "
+        "torch.serialization.add_safe_globals([...]), for save() and for load()"
+    )
+
+
+def refuse(cls: type, what: str = "") -> Callable[[Pickler, Any], Parts]:
+    """A writer that refuses."""
+
+    def writer(pickler: Pickler, obj: Any) -> Parts:
+        raise _refusal(cls, what)
+
+    return writer

@@ -1,4 +1,4 @@
-"""Tensors on memory that belongs to somebody else: buffers, and whatever `asarray` is given."""
+"""Tensors on memory that belongs to somebody else: buffers, files, and whatever `asarray` is given."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...core.device import CPU
+from ...core.dtype import uint8
 from ...core.kind import kind_of
-from ...core.tensor import Tensor
+from ...core.layout import check_options
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from .data import as_tensor, from_numpy, tensor
 from .factory import kind_for, made, named_dtype
@@ -87,8 +89,10 @@ def asarray(
     """Anything as a tensor, sharing memory where that can be.
 
     Args:
-        obj: A tensor, an array, an object with the buffer protocol, numbers or nested sequences.
-        dtype, device: Default: those of the object.
+        obj: A tensor, an array, an object with the buffer protocol, a storage, numbers or nested
+            sequences.
+        dtype, device: Default: those of the object. The bytes of an UntypedStorage (uint8) and of a
+            buffer are read as a dtype, not converted.
         copy: True always copies, False never does.
         requires_grad: Default: whether the object does.
 
@@ -146,4 +150,65 @@ def _shared(obj: Any, dtype: Any) -> Tensor | None:
         return frombuffer(obj, dtype=dtype or kind_for(None, CPU).dtype)
     if hasattr(obj, "__array__") and not isinstance(obj, (list, tuple)):
         return as_tensor(np.asarray(obj))
-    return None
+    return _of_storage(obj, dtype) if type(obj).__module__ == "flambeau.storage" else None
+
+
+def _of_storage(storage: Any, dtype: Any) -> Tensor:
+    """All of a storage, whose bytes a dtype is read into: nothing is converted."""
+    own = getattr(storage, "dtype", None)
+    if own is not None and dtype not in (None, own):
+        raise RuntimeError(
+            f"Expected a Storage of type {dtype.legacy} or an UntypedStorage, but got {own.legacy}: "
+            "convert the tensor, or pass storage.untyped()"
+        )
+    kind = kind_of(dtype or own or uint8, CPU)
+    held = storage.untyped()._bytes
+    whole = held.nbytes // kind.numpy.itemsize * kind.numpy.itemsize
+    return wrap(held[:whole].view(kind.numpy), kind)
+
+
+@public()
+def from_file(
+    filename: Any,
+    shared: bool | None = None,
+    size: int = 0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A 1-d tensor on the bytes of a file, left there until they are looked at.
+
+    Args:
+        filename: Its path.
+        shared: Does what is written to the tensor go to the file?
+        size: How many elements, from the file's first.
+        dtype: How the bytes are read; the default dtype if not given.
+        layout, device, pin_memory: Only torch.strided, the CPU and False.
+        requires_grad: Is its gradient wanted?
+
+    Raises:
+        RuntimeError: The file cannot be opened, or is shorter and `shared` is False.
+
+    Source: torch.from_file
+
+    Example:
+        >>> import os, tempfile, flambeau as torch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     name = os.path.join(folder, "x")
+        ...     with open(name, "wb") as file:
+        ...         _ = file.write(b"\x01\x00\x02\x00")
+        ...     torch.from_file(name, size=2, dtype=torch.int16)
+        tensor([1, 2], dtype=torch.int16)
+    """
+    from ...core.storage import UntypedStorage  # rare, so not loaded with the library
+
+    if layout is not None or pin_memory:
+        check_options("from_file", layout, pin_memory)
+    kind = kind_for(None if dtype is None else named_dtype(dtype, "from_file"), device)
+    if kind.device is not CPU:
+        raise NotImplementedError(f"from_file() maps files on the CPU, not on {kind.device}")
+    storage = UntypedStorage.from_file(filename, bool(shared), size * kind.numpy.itemsize)
+    return made(storage._bytes.view(kind.numpy), kind, requires_grad)

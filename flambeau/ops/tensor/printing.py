@@ -26,6 +26,7 @@ def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
         suffixes=suffixes,
         prefix="tensor(" if cls is Tensor else cls.__dict__.get("shown_as", f"{cls.__name__}("),
         device=None if self.device.type == "cpu" else str(self.device),
+        has_values=self.device.type != "meta",
         contents=tensor_contents,
     )
     return f"Parameter({text})" if "_is_param" in self.__dict__ else text

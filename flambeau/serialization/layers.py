@@ -1,0 +1,115 @@
+"""Layers of flambeau.nn, by the names under which PyTorch pickles them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+_FILES = {
+    "activation": "activation",
+    "adaptive": "adaptive",
+    "attention": "activation",
+    "container": "container",
+    "embedding": "sparse",
+    "lazy": "linear",
+    "linear": "linear",
+    "linear_cross_entropy": "loss",
+    "loss": "loss",
+    "module": "module",
+    "normalization": "normalization",
+    "parameter_container": "container",
+    "pooling": "pooling",
+    "recurrent": "rnn",
+    "recurrent_cell": "rnn",
+    "transformer": "transformer",
+}
+"""PyTorch's file of the layers in a file of ours, where it is one."""
+
+_BY_NAME = {
+    "pooling": r".*Pool\dd",
+    "dropout": r".*Dropout(\dd)?",
+    "loss": r".*Loss",
+    "batchnorm": r".*BatchNorm\dd",
+    "instancenorm": r".*InstanceNorm\dd",
+    "normalization": r".*Norm",
+    "padding": r".*Pad\dd",
+    "conv": r".*Conv(Transpose)?\dd",
+    "channelshuffle": "ChannelShuffle",
+    "pixelshuffle": "Pixel.*",
+    "distance": "CosineSimilarity|PairwiseDistance",
+    "fold": "Fold|Unfold",
+    "flatten": "Flatten|Unflatten",
+    "linear": "Identity|.*Linear",
+    "upsampling": "Upsampl.*",
+    "activation": ".*",
+}
+"""PyTorch's file of the other layers: the first whose pattern the name has."""
+
+def _name_in_files(cls: type) -> str:
+    file = _FILES.get(cls.__module__.rpartition(".")[2])
+    if file is None or cls.__name__.endswith("Linear"):
+        file = next(key for key, name in _BY_NAME.items() if re.fullmatch(name, cls.__name__))
+    return f"torch.nn.modules.{file} {cls.__name__}"
+
+
+@cache
+def layer_classes() -> dict[str, type]:
+    """Every layer by its name in files."""
+    from .. import nn
+    from ..nn.attention import NonDynamicallyQuantizableLinear  # public nowhere, but a part of one
+
+    found = (getattr(nn, name) for name in dir(nn))
+    classes = [item for item in found if isinstance(item, type) and issubclass(item, nn.Module)]
+    return {_name_in_files(cls): cls for cls in (*classes, NonDynamicallyQuantizableLinear)}
+
+
+@cache
+def functions() -> dict[str, Any]:
+    """Every function of nn.functional by its name in files: layers hold some as attributes."""
+    from ..nn import functional
+
+    found = {name: getattr(functional, name) for name in dir(functional)}
+    return {
+        f"{module} {name}": item
+        for module in ("torch._C._nn", "torch.nn.functional")
+        for name, item in found.items()
+        if callable(item) and not isinstance(item, type) and not name.startswith("_")
+    }
+
+
+@cache
+def names_of_objects() -> dict[int, str]:
+    """The name of each class and function, by its id; they live as long as the program."""
+    return {id(item): text for text, item in (functions() | layer_classes()).items()}
+
+
+def state_in_files(module: Any, state: Any) -> Any:
+    """A module's saved attributes, and those that PyTorch's class of its name computes when it is made
+    and asks for when it is called."""
+    from .. import nn
+
+    kind = type(module)
+    if not isinstance(state, dict) or not _is_layer(kind):
+        return state
+    if isinstance(module, nn.RNNBase):
+        names = [name for part in module._all_weights for name in part]
+        weights = [getattr(module, name) for name in names]
+        return state | {"_flat_weights_names": names, "_flat_weights": weights}
+    if hasattr(module, "padding_mode") and hasattr(module, "dilation"):
+        return state | {"_reversed_padding_repeated_twice": _padding_of_sides(module)}
+    return state
+
+
+def _is_layer(kind: type) -> bool:
+    return kind.__module__.startswith("flambeau.nn")
+
+
+def _padding_of_sides(module: Any) -> list[int]:
+    """What a convolution adds before and after each dimension, from the last dimension to the first."""
+    if not isinstance(module.padding, str):
+        return [n for n in reversed(module.padding) for _ in range(2)]
+    if module.padding == "valid":
+        return [0] * (2 * len(module.kernel_size))
+    totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
+    return [side for n in reversed(totals) for side in (n // 2, n - n // 2)]
