@@ -10,9 +10,10 @@ from typing import Any
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
+from .epoch import HereEpoch, WorkersEpoch
+from .fetch import Fetcher, IterableFetcher
 from .pool import Pool
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
-from .worker import Fetcher, IterableFetcher
 
 
 class DataLoader:
@@ -129,10 +130,16 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
             _warn_pinned()
+        indices = iter(self._indices())
+        if self._pool is not None and self._pool.is_usable():
+            return WorkersEpoch(self, indices, self._pool)
         seed = self._base_seed()
         if self.num_workers == 0:
-            return self._here()
-        return self._by_workers(seed)
+            return HereEpoch(self, indices)
+        pool = Pool(self, seed)
+        if self.persistent_workers:
+            self._pool = pool
+        return WorkersEpoch(self, indices, pool)
 
     def _base_seed(self) -> int:
         from ... import empty, int64  # type: ignore[attr-defined]
@@ -152,34 +159,6 @@ class DataLoader:
 
     def _indices(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
-
-    def _here(self) -> Iterator[Any]:
-        fetcher = self._make_fetcher()()
-        for index in self._indices():
-            try:
-                batch = fetcher.fetch(index)
-            except StopIteration:
-                if self._iterable:
-                    return
-                raise
-            yield batch
-
-    def _by_workers(self, seed: int) -> Iterator[Any]:
-        indices = iter(self._indices())
-        if not self.persistent_workers:
-            pool = Pool(self, seed)
-            return self._closing(pool, indices)
-        if self._pool is None:
-            self._pool = Pool(self, seed)
-        else:
-            self._pool.restart()
-        return self._pool.batches(indices)
-
-    def _closing(self, pool: Pool, indices: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from pool.batches(indices)
-        finally:
-            pool.close()
 
 
 class _Endless:

@@ -1,147 +1,248 @@
-"""The main process's side of worker processes: handing out jobs, putting batches in order."""
+"""The main process's side of worker processes: starting them, hearing of them, ending them."""
 
 from __future__ import annotations
 
-import itertools
+import multiprocessing
 import os
-import queue
+import signal
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import connection, reduction
 from typing import Any
+from weakref import WeakValueDictionary
 
-from .worker import Done, Failure, Job, Restart, run
+from .channel import Parcel, Receiver
+from .worker import GOODBYE, Assignment, End, Job, run
 
-POLL = 5.0
-"""Seconds between looks at whether the workers are alive."""
+GRACE = 0.25
+"""Seconds that workers get to finish the batch that they are at, before they are told to end."""
+
+
+class Hand:
+    """A worker process, and the pipes to it and from it."""
+
+    def __init__(self, context: Any, assignment: Assignment) -> None:
+        theirs, self.jobs = context.Pipe(duplex=False)
+        results, answers = context.Pipe()
+        self.receiver = Receiver(results)
+        self.process = context.Process(target=run, args=(assignment, theirs, answers), daemon=True)
+        try:
+            self.process.start()
+        finally:  # so that their end closes with the worker
+            theirs.close()
+            answers.close()
+
+    def dismiss(self) -> None:
+        """Let it end as soon as it has no batch in hand."""
+        with suppress(OSError):  # it has ended already, or its pipe is full
+            if os.name == "posix":
+                os.set_blocking(self.jobs.fileno(), False)
+            self.jobs.send_bytes(GOODBYE)
+        self.jobs.close()
+        self.receiver.connection.close()
+
+    def fate(self) -> str:
+        """How it ended."""
+        self.process.join(GRACE)
+        code = self.process.exitcode
+        if code is None:
+            return "it closed its pipe"
+        if code >= 0:
+            return f"its exit status was {code}"
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        hint = ", as by a system that runs out of memory" if name == "SIGKILL" else ""
+        return f"it was killed by {name}{hint}"
 
 
 class Pool:
-    """Worker processes of a loader, for one epoch or (persistent) for several."""
+    """Worker processes of a loader, for one epoch or (persistent) for several.
+
+    Every message says of which epoch it is, and `epochs` has those that somebody still iterates over: what comes
+    for others is dropped. So an epoch that was left early leaves nothing to the next one, and several may
+    be under way at once.
+    """
 
     def __init__(self, loader: Any, seed: int) -> None:
-        self.timeout, self.count = loader.timeout, loader.num_workers
         self.ahead = loader.num_workers * loader.prefetch_factor
-        self.in_order = loader.in_order
-        context = loader.multiprocessing_context or _default_context()
-        self.results = context.Queue()
-        self.jobs, self.workers = [], []
-        for number in range(self.count):
-            jobs = context.Queue()
-            jobs.cancel_join_thread()
-            worker = context.Process(
-                target=run,
-                args=(
-                    loader._make_fetcher(),
-                    jobs,
-                    self.results,
-                    seed,
-                    loader.worker_init_fn,
-                    number,
-                    self.count,
-                    os.getpid(),
-                ),
-                daemon=True,
-            )
-            worker.start()
-            self.jobs.append(jobs)
-            self.workers.append(worker)
-        self.owner = os.getpid()
+        self.timeout, self.persistent = loader.timeout, loader.persistent_workers
+        self.epochs: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        self.ended: list[int] = []
+        self.owner, self.closed = os.getpid(), False
+        self.hands: list[Hand] = []
+        context = loader.multiprocessing_context or multiprocessing.get_context()
+        make, start, count = loader._make_fetcher(), loader.worker_init_fn, loader.num_workers
+        try:
+            with _interrupts_later(context):
+                for number in range(count):
+                    given = Assignment(make, start, seed, number, count)
+                    self.hands.append(Hand(context, given))
+        except BaseException:
+            self.close()
+            raise
 
-    def restart(self) -> None:
-        """Another epoch of the same workers."""
-        for jobs in self.jobs:
-            jobs.put(Restart())
+    # ------------------------------------------------------------------------------- messages
 
-    def batches(self, indices: Iterator[Any]) -> Iterator[Any]:
-        """The batches, in order.
+    def send(self, worker: int, message: Any) -> None:
+        """Send a message to a worker.
 
         Raises:
-            RuntimeError: A worker died, or took longer than the timeout.
-            Exception: What a worker raised.
+            RuntimeError: It has ended.
         """
-        numbers, turn = itertools.count(), 0
-        waiting: dict[int, int] = {}  # batch: worker
-        ready: dict[int, Done] = {}
-        live = set(range(self.count))
-        due = 0
-        exhausted = False
-        while True:
-            while not exhausted and live and len(waiting) + len(ready) < self.ahead:
-                index = next(indices, _END)
-                if index is _END:
-                    exhausted = True
-                    break
-                while turn % self.count not in live:
-                    turn += 1
-                worker, number = turn % self.count, next(numbers)
-                turn += 1
-                self.jobs[worker].put(Job(number, index))
-                waiting[number] = worker
-            if not waiting and not ready:
-                return
-            done = ready.pop(due, None) if self.in_order else next(iter(ready.values()), None)
-            if done is None:
-                arrived = self._receive(waiting)
-                del waiting[arrived.number]
-                ready[arrived.number] = arrived
-                continue
-            if not self.in_order:
-                del ready[done.number]
-            due += 1
-            if done.ended:
-                live.discard(done.worker)
-            elif isinstance(done.value, Failure):
-                self._drain(waiting)
-                done.value.reraise()
-            else:
-                yield done.value
-
-    def _receive(self, waiting: dict[int, int]) -> Done:
-        deadline = time.monotonic() + self.timeout if self.timeout else None
-        while True:
-            left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
+        self._require_open()
+        hand = self.hands[worker]
+        content = reduction.ForkingPickler.dumps(message)
+        with self._whole():
             try:
-                return self.results.get(timeout=max(left, 0.001))
-            except queue.Empty:
-                pass
-            dead = [w for w in self.workers if not w.is_alive()]
-            if dead:
-                pids = ", ".join(str(w.pid) for w in dead)
-                raise RuntimeError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly")
-            if deadline is not None and time.monotonic() >= deadline:
-                raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+                hand.jobs.send_bytes(content)
+            except OSError:
+                raise _loss([hand]) from None
 
-    def _drain(self, waiting: dict[int, int]) -> None:
-        """Take what is still on its way, so that the next epoch does not find it."""
-        while waiting:
-            del waiting[self._receive(waiting).number]
+    def order(self, worker: int, epoch: int, number: int, index: Any) -> None:
+        """Let a worker make a batch."""
+        content = bytes(reduction.ForkingPickler.dumps(index))
+        returned = self.hands[worker].receiver.tenant.take_returned()
+        self.send(worker, Job(epoch, number, content, returned))
 
-    def close(self) -> None:
-        """End the workers."""
-        if os.getpid() != self.owner:
+    def forget(self) -> None:
+        """Tell the workers which epochs have ended since the last time."""
+        while self.ended and self.is_usable():
+            epoch = self.ended.pop()
+            for worker in range(len(self.hands)):
+                self.send(worker, End(epoch))
+
+    def receive(self, deadline: float | None) -> None:
+        """Wait for messages, and bring them to their epochs.
+
+        Raises:
+            RuntimeError: A worker has ended, or it is past the deadline.
+        """
+        self._require_open()
+        listened = {hand.receiver.connection: hand for hand in self.hands}
+        sentinels = [hand.process.sentinel for hand in self.hands]
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        ready = connection.wait([*listened, *sentinels], left)
+        speaking = [hand for source, hand in listened.items() if source in ready]
+        if not speaking:
+            dead = [hand for hand in self.hands if hand.process.sentinel in ready]
+            late = f"DataLoader timed out after {self.timeout} seconds"
+            error = _loss(dead) if dead else RuntimeError(late)
+            self.close(grace=0)
+            raise error
+        for hand in speaking:
+            self._deliver(hand)
+
+    def _deliver(self, hand: Hand) -> None:
+        with self._whole():
+            try:
+                parcel = hand.receiver.receive()
+            except (EOFError, OSError):
+                raise _loss([hand]) from None
+        if parcel.message.refusal:
+            _warn_unshared(parcel)
+        epoch = self.epochs.get(parcel.label.epoch)
+        if epoch is not None:
+            epoch.accept(parcel)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Part of a message would be no message: an interrupt in the midst of one ends the pool."""
+        try:
+            yield
+        except BaseException:
+            self.close(grace=0)
+            raise
+
+    def _require_open(self) -> None:
+        if not self.is_usable():
+            raise RuntimeError(
+                "the workers of this DataLoader's iterator have ended, or belong to another process: begin a "
+                "new epoch with iter(loader)"
+            )
+
+    def is_usable(self) -> bool:
+        """Are its workers there, and this process's?"""
+        return not self.closed and os.getpid() == self.owner
+
+    # ------------------------------------------------------------------------------------ ends
+
+    def leave(self, epoch: int) -> None:
+        """Nobody wants more of an epoch. The workers are told with the next message: this may be called by the
+        garbage collector in the midst of one.
+        """
+        self.epochs.pop(epoch, None)
+        if self.persistent:
+            self.ended.append(epoch)
+        else:
+            self.close()
+
+    def close(self, grace: float = GRACE) -> None:
+        """End the workers; those that are at a batch have some time to finish it."""
+        if self.closed or os.getpid() != self.owner:
             return
-        for jobs in self.jobs:
-            jobs.put(None)
-        for worker in self.workers:
-            worker.join(timeout=POLL)
-            if worker.is_alive():
-                worker.terminate()
-                worker.join()
-        for channel in (*self.jobs, self.results):
-            channel.cancel_join_thread()
-            channel.close()
-        self.workers = []
+        self.closed = True
+        for hand in self.hands:
+            hand.dismiss()
+        processes = [hand.process for hand in self.hands]
+        _join(processes, grace)
+        for process in processes:
+            process.terminate()
+        _join(processes, GRACE)
+        for process in processes:
+            process.kill()
+            process.join()
+            process.close()
 
     def __del__(self) -> None:
-        if self.workers and os.getpid() == self.owner:
-            for worker in self.workers:
-                worker.terminate()
+        with suppress(Exception):  # the interpreter may be ending, and has ended the workers then
+            self.close()
 
 
-_END = object()
+def _join(processes: list[Any], seconds: float) -> None:
+    """Wait so long for processes to end."""
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
 
 
-def _default_context() -> Any:
-    import multiprocessing
+def _loss(dead: list[Hand]) -> RuntimeError:
+    """What to say when workers have ended that should not have."""
+    pids = ", ".join(str(hand.process.pid) for hand in dead)
+    fates = "; ".join(dict.fromkeys(hand.fate() for hand in dead))
+    return RuntimeError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly: {fates}")
 
-    return multiprocessing.get_context()
+
+_UNSHARED: list[str] = []
+
+
+def _warn_unshared(parcel: Parcel) -> None:
+    """Say so the first time only."""
+    if not _UNSHARED:
+        _UNSHARED.append(parcel.message.refusal)
+        warnings.warn(
+            "DataLoader: batches travel through pipes, which is slower than shared memory; that could not "
+            f"be used: {parcel.message.refusal}. A larger /dev/shm (docker run --shm-size=) or fewer batches "
+            "ahead (prefetch_factor=) may help",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+
+
+@contextmanager
+def _interrupts_later(context: Any) -> Iterator[None]:
+    """Processes that start here have SIGINT blocked, until they ignore it: a Ctrl-C meanwhile is for the
+    main process alone.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    if context.get_start_method() == "forkserver":  # which is for all, and would block it in all
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
+import os
+import pickle
 import queue
 import random
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from multiprocessing import connection
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from .arena import Arena, Returned
+from .channel import Packed, Packer, Sender
+from .failure import Failure
+from .fetch import Fetcher, IterableFetcher
+
+WATCH = 1.0
+"""Seconds between looks at whether the main process is alive, where no event tells."""
+GOODBYE = b""
+"""The last message to a worker. With fork the pipe's end is not enough: younger processes may hold it open."""
 
 
 @dataclass
@@ -41,105 +56,51 @@ def get_worker_info() -> WorkerInfo | None:
     return _info
 
 
-class Fetcher:
-    """Makes a batch of indices (or of how many samples to take from an iterable dataset).
+class Job(NamedTuple):
+    """What a worker is told to make: batch `number` of an epoch, of a pickled index.
 
-    Args:
-        batched: Are samples joined into batches?
-        collate: Joins them, or converts a single one.
+    Attributes:
+        returned: Shared memory that nobody looks at any more.
     """
 
-    def __init__(self, dataset: Any, batched: bool, collate: Callable) -> None:
-        self.dataset, self.batched, self.collate = dataset, batched, collate
-
-    def fetch(self, index: Any) -> Any:
-        """The batch."""
-        if not self.batched:
-            return self.collate(self.dataset[index])
-        several = getattr(self.dataset, "__getitems__", None)
-        if several:
-            return self.collate(several(index))
-        return self.collate([self.dataset[i] for i in index])
-
-
-class IterableFetcher(Fetcher):
-    """The same of a dataset that is iterated over."""
-
-    def __init__(self, dataset: Any, batched: bool, collate: Callable, drop_last: bool) -> None:
-        super().__init__(dataset, batched, collate)
-        self.drop_last, self.ended = drop_last, False
-        self.samples: Iterator[Any] = iter(dataset)
-
-    def fetch(self, index: Sequence[Any] | None) -> Any:
-        """The next batch.
-
-        Raises:
-            StopIteration: There is none.
-        """
-        if self.ended:
-            raise StopIteration
-        if not self.batched:
-            return self.collate(next(self.samples))
-        batch = []
-        for _ in index or ():
-            try:
-                batch.append(next(self.samples))
-            except StopIteration:
-                self.ended = True
-                break
-        if not batch or (self.drop_last and self.ended):
-            raise StopIteration
-        return self.collate(batch)
-
-
-class Failure:
-    """An exception on its way from a worker to the main process."""
-
-    def __init__(self, where: str) -> None:
-        kind, value, trace = sys.exc_info()
-        self.kind: Any = kind
-        self.where = where
-        self.text = "".join(traceback.format_exception(kind, value, trace))
-
-    def reraise(self) -> None:
-        """Raise an exception of the same class, with the worker's traceback in its message."""
-        message = f"Caught {self.kind.__name__} {self.where}.\nOriginal {self.text}"
-        if self.kind is KeyError:
-            raise KeyError(_Plain(message))
-        try:
-            error = self.kind(message)
-        except Exception:  # its constructor wants other arguments
-            raise RuntimeError(message) from None
-        raise error
-
-
-class _Plain(str):
-    """A string that KeyError shows as it is, line breaks and all."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-@dataclass
-class Job:
-    """What a worker is told to make: batch `number`, of `index`."""
-
+    epoch: int
     number: int
-    index: Any
+    index: bytes
+    returned: Returned
 
 
-@dataclass
-class Done:
-    """What a worker answers: the batch, a Failure, or the end of its dataset."""
+class End(NamedTuple):
+    """What a worker is told when nobody wants more of an epoch."""
 
+    epoch: int
+
+
+class Label(NamedTuple):
+    """What stands on an answer, which is a batch or a Failure.
+
+    Attributes:
+        ended: There is no batch, for the worker's samples have ended.
+    """
+
+    epoch: int
     number: int
     worker: int
-    value: Any
     ended: bool = False
 
 
-class Restart:
-    """Begin another epoch; the random generators go on where they are."""
+class Assignment(NamedTuple):
+    """What a worker is given when it starts.
+
+    Attributes:
+        make: Makes a fetcher; a partial function with the dataset among its keywords.
+        start: The user's function that is called with the worker's number first.
+    """
+
+    make: Callable[[], Fetcher]
+    start: Callable | None
+    base_seed: int
+    number: int
+    count: int
 
 
 def seed_generators(base: int, worker: int) -> None:
@@ -152,59 +113,131 @@ def seed_generators(base: int, worker: int) -> None:
     np.random.seed(np.random.SeedSequence(words).generate_state(4))  # noqa: NPY002 users draw from it
 
 
-def run(
-    make: Callable[[], Fetcher],
-    jobs: Any,
-    results: Any,
-    base_seed: int,
-    start: Callable | None,
-    number: int,
-    count: int,
-    parent: int,
-) -> None:
-    """A worker's life: seed, start, then make batches until told to stop."""
-    global _info
-    import os
-
+def run(assignment: Assignment, jobs: Any, results: Any) -> None:
+    """A worker's life: seed, start, then make batches until the main process says goodbye or ends."""
     from ... import set_num_threads  # type: ignore[attr-defined]
 
+    _leave_signals_to_main()
+    inbox = Inbox(jobs)
     set_num_threads(1)
-    seed_generators(base_seed, number)
-    fetcher: Any = None
-    failure: Failure | None = None
-    where = f"in DataLoader worker process {number}"
-    try:
-        dataset = make.keywords["dataset"]  # type: ignore[attr-defined]
-        _info = WorkerInfo(number, count, base_seed + number, dataset)
-        if start is not None:
-            start(number)
-        fetcher = make()
-    except Exception:
-        failure = Failure(where)
-    while True:
+    seed_generators(assignment.base_seed, assignment.number)
+    worker, sender = _Worker(assignment), Sender(results)
+    with contextlib.suppress(OSError):  # nobody reads any more
+        for told in inbox:
+            if isinstance(told, End):
+                worker.fetchers.pop(told.epoch, None)
+            else:
+                sender.send(worker.answer(told))
+
+
+def _leave_signals_to_main() -> None:
+    """Ctrl-C reaches all processes of a terminal: what comes of it is the main process's to decide.
+
+    And handlers that a forked worker has inherited are not for it: it ends when it is told to.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    unblock_interrupts()
+
+
+def unblock_interrupts() -> None:
+    """After a start with SIGINT blocked (see `Pool`)."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+class Inbox:
+    """What the main process has sent, in order, until it says goodbye.
+
+    A thread reads all the time, so the main process never waits to send; and it ends this process at once when
+    the main process has ended, in whatever code this one is.
+    """
+
+    def __init__(self, jobs: Any) -> None:
+        self.jobs = jobs
+        self.arrived: queue.SimpleQueue = queue.SimpleQueue()
+        self.closed = False
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def __iter__(self) -> Inbox:
+        return self
+
+    def __next__(self) -> Job | End:
+        content = GOODBYE if self.closed else self.arrived.get()
+        if content == GOODBYE:
+            raise StopIteration
+        return pickle.loads(content)
+
+    def _listen(self) -> None:
+        main: Any = multiprocessing.parent_process()
+        is_child = os.getppid() == main.pid
+        sources = [main.sentinel, self.jobs]
+        while True:
+            ready = connection.wait(sources, WATCH)
+            # With fork, workers that began later hold the other end of the sentinel too.
+            if main.sentinel in ready or (is_child and os.getppid() != main.pid):
+                os._exit(1)
+            if self.jobs in ready and not self._read():
+                sources.remove(self.jobs)
+
+    def _read(self) -> bool:
+        """Take a message; is there more to come?"""
         try:
-            job = jobs.get(timeout=5)
-        except queue.Empty:
-            if os.getppid() != parent:  # the main process is gone
-                return
-            continue
-        if job is None:
-            return
-        if isinstance(job, Restart):
-            fetcher = make()
-            continue
-        results.put(_answer(fetcher, job, number, failure, where))
-        failure = None
+            content = self.jobs.recv_bytes()
+        except (EOFError, OSError):
+            content = GOODBYE
+        self.closed = content == GOODBYE
+        self.arrived.put(content)
+        return not self.closed
 
 
-def _answer(fetcher: Any, job: Job, number: int, failure: Failure | None, where: str) -> Done:
-    if failure is not None:
-        return Done(job.number, number, failure)
-    try:
-        return Done(job.number, number, fetcher.fetch(job.index))
-    except StopIteration:
-        if isinstance(fetcher, IterableFetcher):
-            return Done(job.number, number, None, ended=True)
-        return Done(job.number, number, Failure(where))
-    except Exception:
-        return Done(job.number, number, Failure(where))
+class _Worker:
+    """Makes batches. Each epoch has a fetcher of its own, for several may be under way at once."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        global _info
+        self.make, self.number = assignment.make, assignment.number
+        self.where = f"in DataLoader worker process {self.number}"
+        self.arena = Arena()
+        self.packer = Packer(self.arena)
+        self.fetchers: dict[int, Fetcher] = {}
+        self.failure: Failure | None = None
+        dataset = assignment.make.keywords["dataset"]  # type: ignore[attr-defined]
+        seed = assignment.base_seed + self.number
+        _info = WorkerInfo(self.number, assignment.count, seed, dataset)
+        try:
+            if assignment.start is not None:
+                assignment.start(self.number)
+        except Exception:
+            self.failure = Failure(self.where)
+
+    def answer(self, job: Job) -> Packed:
+        """The batch, or what went wrong, ready to be sent."""
+        self.arena.accept(job.returned)
+        value, ended = self._value(job)
+        label = Label(job.epoch, job.number, self.number, ended)
+        try:
+            return self.packer.pack(label, value)
+        except Exception:
+            return self.packer.pack(label, Failure(f"{self.where}, which could not send its batch"))
+
+    def _value(self, job: Job) -> tuple[Any, bool]:
+        """The batch or a Failure; and have the samples ended?"""
+        if self.failure is not None:
+            return self.failure, False
+        fetcher: Any = None
+        try:
+            fetcher = self._fetcher(job.epoch)
+            return fetcher.fetch(pickle.loads(job.index)), False
+        except StopIteration:
+            if isinstance(fetcher, IterableFetcher):
+                return None, True
+            return Failure(self.where), False
+        except Exception:
+            return Failure(self.where), False
+
+    def _fetcher(self, epoch: int) -> Fetcher:
+        found = self.fetchers.get(epoch)
+        if found is None:
+            found = self.fetchers[epoch] = self.make()
+        return found
