@@ -15,7 +15,7 @@ from . import engine
 from .anomaly_mode import arrange
 from .gradient import GradientEdge, history
 from .mode import mode, no_grad
-from .node import Handle, Node, RemovableHandle
+from .node import Node, RemovableHandle
 
 
 class saved_tensors_hooks:
@@ -196,7 +196,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
 class _MultiHandle(RemovableHandle):
     """Removes a hook from all of its tensors."""
 
-    def __init__(self, handles: Sequence[Handle]):
+    def __init__(self, handles: Sequence[RemovableHandle]):
         self.handles = tuple(handles)
 
     def remove(self) -> None:

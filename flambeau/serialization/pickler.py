@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.hook import warn_if_has_hooks
 from ..core.device import device
 from ..core.dtype import CONVERSIONS, dtype
 from ..core.memory import address
@@ -140,6 +141,7 @@ class Pickler:
             self.call("collections OrderedDict", ())
             self.out += b"tR"
         else:
+            warn_if_has_hooks(obj)
             self.rebuilt(obj, obj.requires_grad)
 
     def rebuilt(self, obj: Tensor, requires_grad: bool) -> None:

@@ -12,7 +12,7 @@ from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
-from ...dispatch.formula.operand import common_device
+from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
 
@@ -189,41 +189,6 @@ def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
     )
 
 
-@public("matmul", "linalg.matmul", method="matmul __matmul__")
-def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The matrix product; leading dimensions broadcast, vectors are rows or columns.
-
-    Shape:
-        (..., n, k) and (..., k, m) give (..., n, m); (k) on either side drops its dimension.
-
-    Raises:
-        RuntimeError: The shapes do not fit, or the dtypes differ.
-
-    Source: torch.matmul
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
-        tensor([3., 3.])
-    """
-    try:
-        kind = input._kind
-        a, b = input._array, other._array
-        if (
-            a.ndim == 2 == b.ndim
-            and other._kind is kind
-            and out is None
-            and kind.compute is kind.numpy
-            and input._node is None
-            and other._node is None
-        ):
-            array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
-            return handle.make(array, kind, None, [0], None)
-    except (AttributeError, ValueError):
-        pass
-    return _matmul(input, other, out)
-
-
 def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     if is_overridden(x) or is_overridden(y):
         return override(matmul, (x, y), (x, y), {} if out is None else {"out": out})
@@ -255,6 +220,49 @@ def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     return _given(out, result)
 
 
+def _product(general: Callable) -> Callable:
+    """The matrix product; what is no plain product of two matrices goes to `general`."""
+
+    def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """The matrix product; leading dimensions broadcast, vectors are rows or columns.
+
+        Shape:
+            (..., n, k) and (..., k, m) give (..., n, m); (k) on either side drops its dimension.
+
+        Raises:
+            RuntimeError: The shapes do not fit, or the dtypes differ.
+
+        Source: torch.matmul
+
+        Example:
+            >>> import flambeau as torch
+            >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
+            tensor([3., 3.])
+        """
+        try:
+            kind = input._kind
+            a, b = input._array, other._array
+            if (
+                a.ndim == 2 == b.ndim
+                and other._kind is kind
+                and out is None
+                and kind.compute is kind.numpy
+                and input._node is None
+                and other._node is None
+            ):
+                array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+                return handle.make(array, kind, None, [0], None)
+        except (AttributeError, ValueError):
+            pass
+        return general(input, other, out)
+
+    matmul.__qualname__ = "matmul"
+    return matmul
+
+
+matmul = public("matmul", "linalg.matmul", method=True)(_product(_matmul))
+
+
 def _given(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
@@ -263,9 +271,18 @@ def _given(out: Tensor | None, result: Tensor) -> Tensor:
     return write_out(out, result, "matmul")
 
 
+def _operator(x: Tensor, y: Any, out: None) -> Any:
+    operands = operands_of(x, y)
+    return NotImplemented if operands is None else _matmul(*operands, out)
+
+
+method("__matmul__")(_product(_operator))
+
+
 @method()
 def __rmatmul__(self: Tensor, other: Any) -> Tensor:
-    return matmul(other, self)
+    operands = operands_of(self, other)
+    return NotImplemented if operands is None else matmul(*operands[::-1])
 
 
 def _needs_dims(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:
