@@ -14,6 +14,7 @@ from ..core.tensor import Tensor
 from . import engine
 from .anomaly_mode import arrange
 from .gradient import GradientEdge, history
+from .location import count_writes
 from .mode import mode, no_grad
 from .node import Node, RemovableHandle
 
@@ -189,8 +190,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
 
     Source: torch.autograd.graph.increment_version
     """
-    for item in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        item._cell[0] += 1
+    count_writes((tensor,) if isinstance(tensor, Tensor) else tensor)
 
 
 class _MultiHandle(RemovableHandle):

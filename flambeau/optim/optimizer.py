@@ -172,7 +172,12 @@ class Optimizer(Stateful):
                 add = batch.members.append
             add((p, grad, state))
         for batch in batches.values():
-            batch.run()
+            batch.run(self._writer)
+
+    @property
+    def _writer(self) -> str:
+        """Who wrote to the parameters, for messages."""
+        return f"{type(self).__name__}.step()"
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         """The algorithm, with the group's options: from what `count` gave to a formula and its numbers.
