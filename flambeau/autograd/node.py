@@ -67,6 +67,20 @@ class Node:
         """The saved array of checked operand or output `i`, and the history of the tensor that it was."""
         raise NotImplementedError
 
+    def saved_value(self, name: str) -> Any:
+        """What was saved under a name of PyTorch's; see `autograd.saved`."""
+        raise NotImplementedError
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if self._answers(name)]
+
+    def _answers(self, name: str) -> bool:
+        """Is it an attribute? What is saved under a name depends on which operands want a gradient."""
+        try:
+            return not name.startswith("_saved_") or hasattr(self, name)
+        except RuntimeError:  # freed, or written to since
+            return True
+
     def pack(self, pack: Callable, unpack: Callable) -> None:
         """Replace what was saved by what `pack` makes of it; `unpack` gives it back when it is used.
 

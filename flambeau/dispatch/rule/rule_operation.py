@@ -18,6 +18,7 @@ can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from ... import kernels
@@ -25,6 +26,7 @@ from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
 from ...autograd.record import record
 from ...autograd.report import check_versions
+from ...autograd.saved import absent, check_kept, saved_attributes, saved_tensor
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
@@ -60,6 +62,18 @@ class RuleNode(Node):
     def origin(self, i: int) -> tuple[Any, Any]:
         edge = self.origins[i][1]
         return self.saved[i], self if edge == "y" else edge
+
+    def saved_value(self, name: str) -> Any:
+        own = self.operation.saved_names[name]
+        if own in self.options:  # an option, a shape, or an operand that is None
+            return self.options[own]
+        check_kept(self)
+        for i, (kept, edge, kind) in enumerate(self.origins):
+            if kept == own:
+                output = 0 if edge == "y" else edge if type(edge) is int else None
+                history = edge if output is None else self.port(output)
+                return saved_tensor(self, i, history, kind)
+        raise absent(self, name)
 
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
@@ -101,6 +115,7 @@ class Operation:
         view: Does the result share the first operand's memory?
         differentiable: Which outputs are, where not all.
         outputs: Names of several outputs.
+        names: PyTorch's names of the operands, where they are not self, other.
     """
 
     def __init__(
@@ -111,6 +126,7 @@ class Operation:
         label: str,
         differentiable: Sequence[int] | None,
         outputs: str = "",
+        names: str = "",
     ):
         self.compute, self.view = compute, view
         self.name = compute.__name__.rstrip("_")
@@ -123,6 +139,7 @@ class Operation:
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
         self.outputs = tuple(outputs.split())
+        self.names = tuple(names.split())
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
@@ -145,6 +162,19 @@ class Operation:
         if self.variadic and not any(self.asks_shapes):
             self.asks_shapes = ()
         return rule
+
+    @cached_property
+    def saved_names(self) -> dict[str, str]:
+        """What the rule asks for, by the names that nodes show it under, which are PyTorch's."""
+        usual = {"x": "self", "y": "other", "w": "weight"}
+        names = dict(zip(self.operands, self.names or (usual.get(n, n) for n in self.operands)))
+        found = {}
+        for own in self.asks:
+            if own.startswith("shape_"):
+                found[f"{names.get(own[6:], own[6:])}_sym_sizes"] = own
+            elif own != "needs" and own != "g" and not own.startswith("g_"):
+                found[names.get(own, "result" if own == "y" else own)] = own
+        return found
 
     def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
         values: dict[str, Any] = dict(node.options)
@@ -274,7 +304,12 @@ class Operation:
             found = self.node_classes[outputs] = type(
                 self.node_name,
                 (RuleNode,),
-                {"__slots__": (), "operation": self, "outputs": outputs},
+                {
+                    "__slots__": (),
+                    "operation": self,
+                    "outputs": outputs,
+                    **saved_attributes(self.saved_names),
+                },
             )
             found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
         return found
@@ -300,6 +335,7 @@ def operation(
     label: str = "",
     differentiable: Sequence[int] | None = None,
     outputs: str = "",
+    names: str = "",
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -310,9 +346,10 @@ def operation(
         label: The node's name, without Backward0.
         differentiable: The outputs that have a gradient, where not all floating ones do.
         outputs: Names of the outputs, where there are several and the rule asks for them.
+        names: PyTorch's names of the operands, as nodes show what they saved, where they are not self, other.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable, outputs)
+        return Operation(compute, operands, view, label, differentiable, outputs, names)
 
     return make if compute is None else make(compute)

@@ -33,7 +33,14 @@ def square(x: Expression) -> Expression:
     return p.square(x)
 
 
-@pointwise(label="Pow", method=False, inplace=False, unsupported="bool", namespace="")
+@pointwise(
+    label="Pow",
+    names="input exponent",
+    method=False,
+    inplace=False,
+    unsupported="bool",
+    namespace="",
+)
 def power(x: Expression, y: Expression) -> Expression:
     """x to the power of y."""
     return p.power(x, y)

@@ -47,7 +47,7 @@ SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
 
-@operation(operands="x y", label="Mm")
+@operation(operands="x y", label="Mm", names="self mat2")
 def mm_(x: Any, y: Any) -> Any:
     """The product of two matrices, shapes (n, k) and (k, m)."""
     return _matrices(x, y)
@@ -61,7 +61,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
-@operation(operands="x y", label="Mv")
+@operation(operands="x y", label="Mv", names="self vec")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
     return matrix_vector(x, y)
@@ -75,7 +75,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
-@operation(operands="x y", label="Dot")
+@operation(operands="x y", label="Dot", names="self tensor")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
     return np.asarray(widened(_dot)(x, y))
@@ -86,7 +86,7 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
     return g * y.conj(), g * x.conj()
 
 
-@operation(operands="x y", label="Bmm")
+@operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
     return _stacked(x, y)
@@ -132,7 +132,7 @@ def conjugate(x: Tensor) -> Any:
     return x.conj() if x._kind.dtype.is_complex else x
 
 
-@operation(operands="bias x w", label="Addmm")
+@operation(operands="bias x w", label="Addmm", names="self mat1 mat2")
 def affine(bias: Any, x: Any, w: Any) -> Any:
     """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
     return _affine_rows(bias, x, w)
@@ -144,7 +144,7 @@ def affine_rows(bias: Any, x: Any, w: Any) -> Any:
     return _affine_rows(bias, x, w)
 
 
-@operation(operands="x w", label="Mm")
+@operation(operands="x w", label="Mm", names="self mat2")
 def linear_(x: Any, w: Any) -> Any:
     """x @ w.T: x (n, k), w (m, k)."""
     return _linear_rows(x, w)
