@@ -15,7 +15,7 @@ from ..core.tensor import Tensor
 from .engine import reachable
 from .location import Recorded
 from .mode import mode
-from .node import Handle, Node
+from .node import Node, RemovableHandle
 
 
 class Anomaly:
@@ -52,7 +52,7 @@ class Session:
     def __init__(self, anomaly: Anomaly, roots: Sequence[Any]) -> None:
         self.anomaly = anomaly
         self.current: Node | None = None
-        self.handles: list[Handle] = []
+        self.handles: list[RemovableHandle] = []
         for node in reachable(roots):
             if node.edges:
                 self._attach(node)

@@ -20,6 +20,7 @@ from ..core.tensor import Tensor, address, wrap
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
+from .location import count_writes
 from .mode import mode
 from .node import Leaf, Node, Port, next_sequence
 
@@ -223,7 +224,7 @@ class Bare:
                 tensor._grad = wrap(_own(g), leaf.kind)
             elif old._node is None:
                 gradient.add_into(old._array, g)
-                old._cell[0] += 1
+                count_writes((old,))
             else:
                 tensor._grad = old + wrap(g, leaf.kind)
             for hook in tuple(hooks.values()) if hooks else ():

@@ -11,6 +11,7 @@ from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
+from .location import count_writes
 from .mode import mode, no_grad
 from .node import Leaf, Node, next_sequence
 from .record import tell_watchers
@@ -288,8 +289,7 @@ def check_dirty(context: Context, outputs: list[Any]) -> set[int]:
             "Some elements marked as dirty during the forward method were not returned as output. The "
             "inputs that are modified inplace must all be outputs of the Function."
         )
-    for x in context._dirty:
-        x._cell[0] += 1
+    count_writes(context._dirty)
     return dirty
 
 

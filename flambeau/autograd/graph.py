@@ -14,8 +14,9 @@ from ..core.tensor import Tensor
 from . import engine
 from .anomaly_mode import arrange
 from .gradient import GradientEdge, history
+from .location import count_writes
 from .mode import mode, no_grad
-from .node import Handle, Node, RemovableHandle
+from .node import Node, RemovableHandle
 
 
 class saved_tensors_hooks:
@@ -189,14 +190,13 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
 
     Source: torch.autograd.graph.increment_version
     """
-    for item in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        item._cell[0] += 1
+    count_writes((tensor,) if isinstance(tensor, Tensor) else tensor)
 
 
 class _MultiHandle(RemovableHandle):
     """Removes a hook from all of its tensors."""
 
-    def __init__(self, handles: Sequence[Handle]):
+    def __init__(self, handles: Sequence[RemovableHandle]):
         self.handles = tuple(handles)
 
     def remove(self) -> None:

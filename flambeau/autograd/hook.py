@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 
 from ..core.tensor import Tensor
-from .node import Handle, Leaf
+from .node import Leaf, RemovableHandle, registered
 
 
-def register_hook(self: Tensor, hook: Callable) -> Handle:
+def register_hook(self: Tensor, hook: Callable) -> RemovableHandle:
     """Call ``hook(grad)`` when this tensor's gradient is computed; a result replaces it.
 
     Raises:
@@ -28,10 +29,10 @@ def register_hook(self: Tensor, hook: Callable) -> Handle:
     if self._node is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     hooks = self._node.node.note("tensor_hooks", {}).setdefault(self._node.index, {})
-    return Handle(hooks, hook)
+    return registered(hook, hooks)
 
 
-def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> RemovableHandle:
     """Call ``hook(tensor)`` after the leaf's ``.grad`` was added to.
 
     Raises:
@@ -43,7 +44,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Handle:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if type(self._node) is not Leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    return Handle(self._node.note("after", {}), hook)
+    return registered(hook, self._node.note("after", {}))
 
 
 def retain_grad(self: Tensor) -> None:
@@ -64,6 +65,31 @@ def retains_grad(self: Tensor) -> bool:
     """Is the gradient of this non-leaf kept?"""
     node = self._node
     return node is not None and id(self) in ((node.node.notes or {}).get("retained") or {})
+
+
+def unserializable_hook(f: Callable) -> Callable:
+    """Decorator of a hook that may be lost when its tensor is saved: nobody is warned of it.
+
+    Source: torch.utils.hooks.unserializable_hook
+    """
+    f.__torch_unserializable__ = True  # type: ignore[attr-defined]
+    return f
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of each hook on a tensor that saving it would lose.
+
+    Source: torch.utils.hooks.warn_if_has_hooks
+    """
+    node = tensor._node
+    hooks = () if node is None else (node.node.notes or {}).get("tensor_hooks", {})
+    for hook in hooks.get(node.index, {}).values() if hooks else ():
+        if not getattr(hook, "__torch_unserializable__", False):
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can "
+                "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=2,
+            )
 
 
 Tensor.register_hook = register_hook  # type: ignore[attr-defined]

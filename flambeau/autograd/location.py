@@ -10,8 +10,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterable
+from sys import getrefcount
 from types import CodeType, FrameType
 from typing import Any
+
+import numpy as np
+
+from ..core.tensor import wrap_numpy
+from .counts import fewest
 
 OURS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<flambeau ")
 """How the files of this package begin, and the names of the code that it writes itself."""
@@ -42,9 +49,17 @@ class Location:
 
 class Written(Location):
     """The last in-place write of a version cell. It stands in the cell among the weak references to
-    views, and answers as one whose view is gone."""
+    views, and answers as one whose view is gone.
 
-    __slots__ = ()
+    Attributes:
+        by: What wrote, where the line alone would not explain it: "SGD.step()".
+    """
+
+    __slots__ = ("by",)
+
+    def __init__(self, code: CodeType, instruction: int, by: str = ""):
+        super().__init__(code, instruction)
+        self.by = by
 
     def __call__(self) -> None:
         return None
@@ -63,16 +78,53 @@ def user_location() -> Location | None:
     return None if frame is None else Location(frame.f_code, frame.f_lasti)
 
 
-def note_write(cell: list) -> None:
+def note_write(cell: list, by: str = "") -> None:
     """Remember in a version cell which line of the user's program is writing now."""
     frame = user_frame(sys._getframe(2))
-    if frame is None:
-        return
+    if frame is not None:
+        _note(cell, frame, by)
+
+
+def _note(cell: list, frame: FrameType, by: str) -> None:
     last = cell[-1]
     if last.__class__ is Written:
-        last.code, last.instruction = frame.f_code, frame.f_lasti
+        last.code, last.instruction, last.by = frame.f_code, frame.f_lasti, by
     else:  # an older mark stays behind the views made since, until the cell is pruned
-        cell.append(Written(frame.f_code, frame.f_lasti))
+        cell.append(Written(frame.f_code, frame.f_lasti, by))
+
+
+UNSAVED = 0
+"""References to the version cell of a tensor without views that no node knows, seen in a function that holds it in
+a variable; 0: unknown, so every write is noted."""
+
+
+def count_writes(tensors: Iterable[Any], by: str = "") -> None:
+    """Count up the versions of tensors that were written to, and remember the line where a node may have saved one."""
+    references, unsaved, saved = getrefcount, UNSAVED, []
+    for tensor in tensors:
+        cell = tensor._cell
+        cell[0] += 1
+        if references(cell) > unsaved:
+            saved.append(cell)
+    if saved:
+        frame = user_frame(sys._getframe(1))
+        for cell in saved if frame is not None else ():
+            _note(cell, frame, by)  # type: ignore[arg-type]
+
+
+def _measure() -> None:
+    """Find out the count by writes to a tensor whose cell nobody else holds, or a node does."""
+
+    def unnoted(count: int, saved: bool) -> bool:
+        global UNSAVED
+        UNSAVED = count
+        target = wrap_numpy(np.zeros(1, np.float32))
+        _held = (target._cell,) if saved else ()
+        count_writes((target,))
+        return last_write(target._cell) is None
+
+    global UNSAVED
+    UNSAVED = fewest(unnoted)
 
 
 def last_write(cell: list) -> Written | None:
@@ -81,6 +133,9 @@ def last_write(cell: list) -> Written | None:
         if item.__class__ is Written:
             return item
     return None
+
+
+_measure()
 
 
 class Recorded:

@@ -67,6 +67,20 @@ class Node:
         """The saved array of checked operand or output `i`, and the history of the tensor that it was."""
         raise NotImplementedError
 
+    def saved_value(self, name: str) -> Any:
+        """What was saved under a name of PyTorch's; see `autograd.saved`."""
+        raise NotImplementedError
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if self._answers(name)]
+
+    def _answers(self, name: str) -> bool:
+        """Is it an attribute? What is saved under a name depends on which operands want a gradient."""
+        try:
+            return not name.startswith("_saved_") or hasattr(self, name)
+        except RuntimeError:  # freed, or written to since
+            return True
+
     def pack(self, pack: Callable, unpack: Callable) -> None:
         """Replace what was saved by what `pack` makes of it; `unpack` gives it back when it is used.
 
@@ -127,15 +141,15 @@ class Node:
         shape, kind = self.shape[index]
         return Port(self, index, shape, kind)
 
-    def register_hook(self, hook: Callable) -> Handle:
+    def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(grad_inputs, grad_outputs)`` when this node ran; a result replaces grad_inputs."""
         if self.hooks is None:
             self.hooks: dict[int, Callable] | None = {}
-        return Handle(self.hooks, hook)
+        return registered(hook, self.hooks)
 
-    def register_prehook(self, hook: Callable) -> Handle:
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(grad_outputs)`` before this node runs; a result replaces grad_outputs."""
-        return Handle(self.note("before", {}), hook)
+        return registered(hook, self.note("before", {}))
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self))}>"
@@ -188,24 +202,58 @@ class Port:
         return self.node.notes
 
 
-class Handle:
-    """What registering a hook gives: `remove()` takes the hook away; also a context manager."""
+class RemovableHandle:
+    """What registering a hook gives: `remove()` takes the hook away; also a context manager.
 
-    _ids = itertools.count()
+    Args:
+        hooks_dict: The hooks, by number. The hook itself is put there under the handle's `id`.
+        extra_dict: Further dicts (one, or several) that `remove` takes the number out of.
 
-    def __init__(self, hooks: dict, hook: Callable):
-        self.hooks, self.id = hooks, next(Handle._ids)
-        hooks[self.id] = hook
+    Source: torch.utils.hooks.RemovableHandle
+
+    Example:
+        >>> from flambeau.utils.hooks import RemovableHandle
+        >>> hooks = {}
+        >>> with RemovableHandle(hooks) as handle:
+        ...     hooks[handle.id] = print
+        >>> hooks
+        {}
+    """
+
+    id: int
+    next_id: int = 0
+
+    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None) -> None:
+        self.hooks = hooks_dict
+        further = () if extra_dict is None else extra_dict
+        self.extra = tuple(further) if isinstance(further, (list, tuple)) else (further,)
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
 
     def remove(self) -> None:
         """Take the hook away; doing so twice is harmless."""
-        self.hooks.pop(self.id, None)
+        for place in (self.hooks, *self.extra):
+            place.pop(self.id, None)
 
-    def __enter__(self) -> Handle:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
+
+    def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
 
 
-RemovableHandle = Handle
+def registered(hook: Callable, hooks: dict, *flags: dict, first: bool = False) -> RemovableHandle:
+    """Put a hook among others and give its handle.
+
+    flags: What is noted of hooks by their numbers, which goes with them.
+    first: Before those that are there; `hooks` is an OrderedDict then.
+    """
+    handle = RemovableHandle(hooks, extra_dict=flags)
+    hooks[handle.id] = hook
+    if first:
+        hooks.move_to_end(handle.id, last=False)  # type: ignore[attr-defined]
+    return handle

@@ -39,11 +39,17 @@ def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
         else " (its line: run the forward pass under torch.autograd.detect_anomaly())"
     )
     written = last_write(cell)
-    by = f" at {written}" if written is not None else " where no line was noted"
+    by = " where no line was noted" if written is None else f" at {written}"
+    if written is not None and written.by:
+        by = f" by {written.by}{by}"
     held = legacy_name(BY_NUMPY[array.dtype], node.kind.device.type)
     return (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{held} {list(array.shape)}]{made} is at version {cell[0]}; expected version {version} "
-        f"instead. {node.name()} saved it{saved}; it was last written to{by}. Write out of place "
-        "there (y = y + 1, not y += 1), or clone() it before writing."
+        f"instead. {node.name()} saved it{saved}; it was last written to{by}. "
+        f"{_STEP if written is not None and written.by else _WRITE}"
     )
+
+
+_WRITE = "Write out of place there (y = y + 1, not y += 1), or clone() it before writing."
+_STEP = "Call backward() for every loss before that step, or compute the loss anew after it."

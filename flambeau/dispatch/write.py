@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..autograd.counts import fewest
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
-from ..autograd.location import last_write, note_write
+from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import check_cast
-from ..core.tensor import UNVERSIONED, Tensor, wrap_numpy
+from ..core.tensor import UNVERSIONED, Tensor
 from ..formula.quiet import quiet
 
 
@@ -118,11 +117,6 @@ def store(target: Tensor, values: Any) -> None:
             np.copyto(target._array, values, casting="unsafe")
 
 
-UNSAVED = 0
-"""References to the version cell of a tensor without views that no node knows, seen in `finish_write`; 0:
-unknown, so every write is noted."""
-
-
 def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
     """Count the version up, and make `node` (None: no gradient) the history of what was written."""
     cell = target._cell
@@ -131,24 +125,6 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         note_write(cell)
     if node is not None and mode.recording:
         rebase(target, node, cell)
-
-
-def _measure() -> None:
-    """Find out the count by writes to a tensor whose cell nobody else holds, or a node does."""
-
-    def unnoted(count: int, saved: bool) -> bool:
-        global UNSAVED
-        UNSAVED = count
-        target = wrap_numpy(np.zeros(1, np.float32))
-        _held = (target._cell,) if saved else ()
-        finish_write(target, None)
-        return last_write(target._cell) is None
-
-    global UNSAVED
-    UNSAVED = fewest(unnoted)
-
-
-_measure()
 
 
 def write_out(
@@ -195,7 +171,7 @@ def write_out(
         out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)
-    out._cell[0] += 1
+    count_writes((out,))
     return out
 
 

@@ -68,9 +68,7 @@ class Program:
     def rowwise(self) -> bool:
         """Does any part of it look at whole rows?"""
         return any(
-            item.primitive.reduces
-            or item.primitive.rowwise
-            or item.primitive in (LENGTH, POSITION)
+            item.primitive.reduces or item.primitive.rowwise or item.primitive in (LENGTH, POSITION)
             for item in order(self.roots)
         )
 

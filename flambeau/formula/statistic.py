@@ -166,7 +166,9 @@ def _(g: Expression, out: Expression, x: Expression) -> tuple:
 
 
 @derivative(deviation)
-def _(g: Expression, out: Expression, x: Expression, factor: Expression, divisor: Expression) -> tuple:
+def _(
+    g: Expression, out: Expression, x: Expression, factor: Expression, divisor: Expression
+) -> tuple:
     zero = equal(divisor, 0)
     slope = where(zero, 0.0, factor / where(zero, 1.0, divisor))
     by_factor = sum(real(g * conj(deviation(x, 1.0, divisor))))
@@ -200,7 +202,9 @@ def _by_deviation(x: Expression, eps: Expression) -> tuple[_Moments, Expression]
     moments = _Moments(x, eps)
     usual = _reciprocal_root(moments.total / length(), eps)
     a, b = moments.scale, moments.spread
-    return moments, moments.choice(usual, b * _reciprocal_root(moments.scaled / length(), eps, a, b))
+    return moments, moments.choice(
+        usual, b * _reciprocal_root(moments.scaled / length(), eps, a, b)
+    )
 
 
 def _by_size(x: Expression, eps: Expression) -> tuple[Expression, Expression]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autograd import Function
-from ..autograd.node import Handle
+from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
+from .failure import note_call
 
 
 class GlobalHooks:
@@ -42,9 +43,13 @@ class Hooked:
     forward: Callable[..., Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if self._hooked:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            note_call(error, self, args, kwargs)
+            raise
 
     # ------------------------------------------------------------------------------- register
 
@@ -55,7 +60,7 @@ class Hooked:
         prepend: bool = False,
         with_kwargs: bool = False,
         always_call: bool = False,
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after forward; a result replaces the output.
 
         Args:
@@ -63,28 +68,30 @@ class Hooked:
             with_kwargs: Call ``hook(module, args, kwargs, output)``.
             always_call: Also when forward raised, with None for the output.
         """
-        handle = self._register(self._forward_hooks, hook, prepend)
+        with_keywords, always = self._forward_hooks_with_kwargs, self._forward_hooks_always_called
+        handle = self._register(hook, self._forward_hooks, with_keywords, always, first=prepend)
         if with_kwargs:
-            self._forward_hooks_with_kwargs[handle.id] = True
+            with_keywords[handle.id] = True
         if always_call:
-            self._forward_hooks_always_called[handle.id] = True
+            always[handle.id] = True
         return handle
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call ``hook(module, args)`` before forward; a result replaces the arguments.
 
         Args:
             prepend: Before the hooks that there are.
             with_kwargs: Call ``hook(module, args, kwargs)``, which may give both anew.
         """
-        handle = self._register(self._forward_pre_hooks, hook, prepend)
+        with_keywords = self._forward_pre_hooks_with_kwargs
+        handle = self._register(hook, self._forward_pre_hooks, with_keywords, first=prepend)
         if with_kwargs:
-            self._forward_pre_hooks_with_kwargs[handle.id] = True
+            with_keywords[handle.id] = True
         return handle
 
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
 
         A result replaces grad_input.
@@ -93,20 +100,22 @@ class Hooked:
             RuntimeError: There are hooks of the old kind.
         """
         self._backward_kind(True)
-        return self._register(self._backward_hooks, hook, prepend)
+        return self._register(hook, self._backward_hooks, first=prepend)
 
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` when gradients arrive; a result replaces grad_output."""
-        return self._register(self._backward_pre_hooks, hook, prepend)
+        return self._register(hook, self._backward_pre_hooks, first=prepend)
 
-    def register_backward_hook(self, hook: Callable) -> Handle:
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
         """The old kind: ``hook(module, grad_input, grad_output)`` of the last operation of forward.
 
         Raises:
             RuntimeError: There are hooks of the full kind.
         """
         self._backward_kind(False)
-        return self._register(self._backward_hooks, hook, False)
+        return self._register(hook, self._backward_hooks)
 
     def _backward_kind(self, full: bool) -> None:
         if self._is_full_backward_hook is (not full):
@@ -116,9 +125,11 @@ class Hooked:
             )
         self._is_full_backward_hook = full
 
-    def _register(self, hooks: OrderedDict, hook: Any, first: bool) -> Handle:
+    def _register(
+        self, hook: Callable, hooks: OrderedDict, *flags: dict, first: bool = False
+    ) -> RemovableHandle:
         self._hooked = True
-        return registered(hooks, hook, first)
+        return registered(hook, hooks, *flags, first=first)
 
     # ----------------------------------------------------------------------------------- call
 
@@ -137,7 +148,7 @@ class Hooked:
         pre = [*GlobalHooks.backward_pre.values(), *self._backward_pre_hooks.values()]
         full_hooks = BackwardHook(self, hooks, pre) if hooks or pre else None
         if full_hooks is not None:
-            args = full_hooks.inputs(args)
+            args = full_hooks.setup_input_hook(args)
         output = self.forward(*args, **kwargs)
         for hooks_, flags in (
             (GlobalHooks.forward, GlobalHooks.with_kwargs),
@@ -149,7 +160,7 @@ class Hooked:
                 result = hook(self, *given)
                 output = output if result is None else result
         if full_hooks is not None:
-            output = full_hooks.outputs(output)
+            output = full_hooks.setup_output_hook(output)
         if not full and self._backward_hooks:
             watch_last_operation(self, tuple(self._backward_hooks.values()), args, output)
         return output
@@ -195,13 +206,6 @@ class Hooked:
                     )
 
 
-def registered(hooks: OrderedDict, hook: Any, first: bool = False) -> Handle:
-    handle = Handle(hooks, hook)
-    if first:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
 class BackwardHookFunction(Function):
     """Passes tensors on; its node is where hooks see the gradients of all of them together."""
 
@@ -216,15 +220,25 @@ class BackwardHookFunction(Function):
 
 
 class BackwardHook:
-    """The identities before and after one call of forward, and the hooks that wait at their nodes."""
+    """The identities before and after one call of forward, and the hooks that wait at their nodes.
 
-    def __init__(self, module: Any, hooks: Sequence[Callable], pre: Sequence[Callable]) -> None:
-        self.module, self.hooks, self.pre = module, hooks, pre
+    Args:
+        module: What hooks get as their first argument.
+        user_hooks: Called ``hook(module, grad_input, grad_output)``.
+        user_pre_hooks: Called ``hook(module, grad_output)``.
+
+    Source: torch.utils.hooks.BackwardHook
+    """
+
+    def __init__(
+        self, module: Any, user_hooks: Sequence[Callable], user_pre_hooks: Sequence[Callable]
+    ) -> None:
+        self.module, self.hooks, self.pre = module, user_hooks, user_pre_hooks
         self.grad_output: tuple | None = None
         self.has_inputs = False
         self.count = 0
 
-    def inputs(self, args: tuple) -> tuple:
+    def setup_input_hook(self, args: tuple) -> tuple:
         """The arguments, through an identity."""
         self.count = len(args)
         passed, node, places = _through_identity(args)
@@ -238,7 +252,7 @@ class BackwardHook:
             node.register_hook(left)
         return passed
 
-    def outputs(self, output: Any) -> Any:
+    def setup_output_hook(self, output: Any) -> Any:
         """The output, through an identity."""
         if not isinstance(output, (Tensor, tuple)):
             warnings.warn(
@@ -339,9 +353,9 @@ def _globally(kind: str) -> OrderedDict:
 
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
-) -> Handle:
+) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after the forward of every module."""
-    handle = registered(_globally("forward"), hook)
+    handle = registered(hook, _globally("forward"), GlobalHooks.with_kwargs, GlobalHooks.always)
     if with_kwargs:
         GlobalHooks.with_kwargs[handle.id] = True
     if always_call:
@@ -349,16 +363,16 @@ def register_module_forward_hook(
     return handle
 
 
-def register_module_forward_pre_hook(hook: Callable) -> Handle:
+def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(module, args)`` before the forward of every module."""
-    return registered(_globally("forward_pre"), hook)
+    return registered(hook, _globally("forward_pre"))
 
 
-def register_module_full_backward_hook(hook: Callable) -> Handle:
+def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(module, grad_input, grad_output)`` for every module."""
-    return registered(_globally("backward"), hook)
+    return registered(hook, _globally("backward"))
 
 
-def register_module_full_backward_pre_hook(hook: Callable) -> Handle:
+def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` for every module."""
-    return registered(_globally("backward_pre"), hook)
+    return registered(hook, _globally("backward_pre"))

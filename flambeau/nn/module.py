@@ -8,9 +8,23 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .convert import Convertible
-from .hook import Hooked
+from .hook import (
+    Hooked,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+)
 from .parameter import Buffer, Parameter
 from .state import Stateful
+
+__all__ = [
+    "Module",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+]
 
 _DICTS = (
     "_parameters",

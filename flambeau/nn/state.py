@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..autograd.mode import no_grad
-from ..autograd.node import Handle
+from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
-from .hook import registered
 from .parameter import Parameter, is_lazy
 
 EXTRA = "_extra_state"
@@ -280,37 +279,37 @@ class Stateful:
 
     # ----------------------------------------------------------------------------------- hooks
 
-    def register_state_dict_pre_hook(self, hook: Callable) -> Handle:
+    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before the module's state is saved."""
-        return registered(self._state_dict_pre_hooks, hook)
+        return registered(hook, self._state_dict_pre_hooks)
 
-    def register_state_dict_post_hook(self, hook: Callable) -> Handle:
+    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` after; it changes the dict."""
 
         def changes(module: Any, state: Any, prefix: str, metadata: Any) -> None:
             if hook(module, state, prefix, metadata) is not None:
                 raise RuntimeError("state_dict post-hook must return None")
 
-        return registered(self._state_dict_hooks, changes)
+        return registered(changes, self._state_dict_hooks)
 
-    def _register_state_dict_hook(self, hook: Callable) -> Handle:
+    def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
         """The same, where a result replaces the dict."""
-        return registered(self._state_dict_hooks, hook)
+        return registered(hook, self._state_dict_hooks)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable) -> Handle:
+    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
         unexpected_keys, error_msgs)`` before the module's state is loaded."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(
         self, hook: Callable, with_module: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         bound = BoundHook(hook, self) if with_module else hook
-        return registered(self._load_state_dict_pre_hooks, bound)
+        return registered(bound, self._load_state_dict_pre_hooks)
 
-    def register_load_state_dict_post_hook(self, hook: Callable) -> Handle:
+    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after loading; it may change the lists."""
-        return registered(self._load_state_dict_post_hooks, hook)
+        return registered(hook, self._load_state_dict_post_hooks)
 
 
 class BoundHook:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.location import count_writes
 from ..core.tensor import Tensor, wrap
 from .optimizer import Optimizer, checked, checked_lr
 from .state import number, scalar, zeros_like
@@ -85,7 +86,7 @@ class Adafactor(Optimizer):
             change(
                 p._kind.xp, p._array, -g if group["maximize"] else g, state["step"].item(), *kept
             )
-            p._cell[0] += 1
+            count_writes((p,), self._writer)
 
     def rule(self, group: dict[str, Any]) -> Callable[..., None]:
         lr, (low, scale), limit = number(group["lr"]), group["eps"], group["d"]

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
+from ..autograd.location import count_writes
 from ..core.tensor import Tensor
 from ..formula import primitive
 from ..formula.evaluate import compile_program
 from ..formula.expression import parameter, symbol
 from ..formula.program import Program
 from .state import handles
+
+_PARAMETER = itemgetter(0)
+"""Of a member of a batch."""
 
 
 class Batch:
@@ -44,8 +49,8 @@ class Batch:
         self.members: list[tuple[Tensor, Tensor, Sequence[Tensor]]] = []
         self.kernel = None if recorded else kernel(formula, kind, states, tuple(numbers))
 
-    def run(self) -> None:
-        """Let them step."""
+    def run(self, by: str) -> None:
+        """Let them step; `by` says who wrote, for messages."""
         members = self.members
         if self.kernel is None:
             for member in members:
@@ -57,8 +62,7 @@ class Batch:
             arrays += [grad._array for _, grad, _ in members]
             self.kernel(*arrays, *map(float, self.numbers.values()))
         if not self.recorded:
-            for p, _, _ in members:
-                p._cell[0] += 1
+            count_writes(map(_PARAMETER, members), by)
 
     def one(self, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> None:
         xp, value, g, *kept = handles(self.recorded, p, grad, state)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.location import count_writes
 from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor, wrap
 from .line_search import Point, strong_wolfe
@@ -170,7 +171,7 @@ class LBFGS(Optimizer):
         def back() -> None:
             for p, values in zip(params, start):
                 p._array[...] = values
-                p._cell[0] += 1
+                count_writes((p,), self._writer)
 
         def at(t: float) -> Point:
             self._move(t, d)
@@ -206,5 +207,5 @@ class LBFGS(Optimizer):
             if p._array.dtype.kind == "c":
                 part = part.view(p._array.dtype)
             p._array[...] += t * part.reshape(p._array.shape)
-            p._cell[0] += 1
+            count_writes((p,), self._writer)
             start += count

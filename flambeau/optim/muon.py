@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.location import count_writes
 from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .state import zeros_like
@@ -82,7 +83,7 @@ class Muon(Optimizer):
             p._array *= 1 - lr * group["weight_decay"]
             rate = lr * _shape_factor(p._array.shape, group["adjust_lr_fn"])
             p._array -= rate * step._array.astype(p._kind.numpy)
-            p._cell[0] += 1
+            count_writes((p,), self._writer)
 
 
 def _shape_factor(shape: tuple[int, int], name: str | None) -> float:

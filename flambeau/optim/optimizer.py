@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..autograd.mode import enable_grad, mode
-from ..autograd.node import Handle
+from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
 from ..formula.quiet import restore, silence, silent
 from . import fused
@@ -19,14 +19,14 @@ _pre_hooks: OrderedDict = OrderedDict()
 _post_hooks: OrderedDict = OrderedDict()
 
 
-def register_optimizer_step_pre_hook(hook: Callable) -> Handle:
+def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(optimizer, args, kwargs)`` before each step of every optimiser."""
-    return Handle(_pre_hooks, hook)
+    return registered(hook, _pre_hooks)
 
 
-def register_optimizer_step_post_hook(hook: Callable) -> Handle:
+def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(optimizer, args, kwargs)`` after each step of every optimiser."""
-    return Handle(_post_hooks, hook)
+    return registered(hook, _post_hooks)
 
 
 def _watched(step: Callable) -> Callable:
@@ -172,7 +172,12 @@ class Optimizer(Stateful):
                 add = batch.members.append
             add((p, grad, state))
         for batch in batches.values():
-            batch.run()
+            batch.run(self._writer)
+
+    @property
+    def _writer(self) -> str:
+        """Who wrote to the parameters, for messages."""
+        return f"{type(self).__name__}.step()"
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         """The algorithm, with the group's options: from what `count` gave to a formula and its numbers.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.node import Handle
+from ..autograd.node import RemovableHandle, registered
 from ..core.device import CPU
 from ..core.dtype import float32, float64, get_default_dtype
 from ..core.kind import kind_of
@@ -45,31 +45,39 @@ class Stateful:
         for name in _HOOKS:
             self.__dict__.setdefault(name, OrderedDict())
 
-    def register_step_pre_hook(self, hook: Callable) -> Handle:
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step; it may give new arguments."""
         self._has_step_hooks = True
-        return Handle(self._optimizer_step_pre_hooks, hook)
+        return registered(hook, self._optimizer_step_pre_hooks)
 
-    def register_step_post_hook(self, hook: Callable) -> Handle:
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
         self._has_step_hooks = True
-        return Handle(self._optimizer_step_post_hooks, hook)
+        return registered(hook, self._optimizer_step_post_hooks)
 
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer)`` before `state_dict`."""
-        return _registered(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return registered(hook, self._optimizer_state_dict_pre_hooks, first=prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` after `state_dict`; a result replaces it."""
-        return _registered(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return registered(hook, self._optimizer_state_dict_post_hooks, first=prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` before loading; a result replaces what is loaded."""
-        return _registered(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return registered(hook, self._optimizer_load_state_dict_pre_hooks, first=prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+    def register_load_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer)`` after loading."""
-        return _registered(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return registered(hook, self._optimizer_load_state_dict_post_hooks, first=prepend)
 
     def state_dict(self) -> dict[str, Any]:
         """State and options, parameters replaced by their numbers.
@@ -152,13 +160,6 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if "param_names" in old and "param_names" not in new:
         merged["param_names"] = old["param_names"]
     return merged
-
-
-def _registered(hooks: OrderedDict, hook: Any, first: bool) -> Handle:
-    handle = Handle(hooks, hook)
-    if first:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
 
 
 def _fitted(value: Any, p: Tensor, key: Any = None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import archive as _archive
 from . import legacy as _legacy
-from . import numpy_encoder, tensor_encoder  # noqa: F401  (they tell the pickler of their classes)
+from . import numpy_encoder, tensor_encoder
 from . import replacement as _replacement
 from .error import SerializationError
 from .machine import names_in as _names_in

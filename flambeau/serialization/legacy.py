@@ -59,7 +59,9 @@ class LegacyFile:
         for key in keys:
             count, itemsize = storages[key]
             if int.from_bytes(self.data[at : at + 8], "little") != count:
-                raise SerializationError(f"the storage {shown(key)} is not of the size it should be")
+                raise SerializationError(
+                    f"the storage {shown(key)} is not of the size it should be"
+                )
             found[f"data/{key}"] = at + 8, count * itemsize
             at += 8 + count * itemsize
             if at > self.size_of_file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..autograd.hook import warn_if_has_hooks
 from ..core.storage import TypedStorage, UntypedStorage
 from ..core.tensor import Tensor
 from ..ops.tensor.copying import parts_of
@@ -43,6 +44,7 @@ def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
 
 
 def _tensor(pickler: Pickler, obj: Tensor) -> Parts:
+    warn_if_has_hooks(obj)
     if obj.__dict__:
         return _of_type(pickler, obj)
     _rebuilt(pickler, obj, obj.requires_grad)

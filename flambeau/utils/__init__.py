@@ -1,10 +1,10 @@
-"""Utilities under torch's names: data, checkpoint, dlpack."""
+"""Utilities under torch's names: data, checkpoint, dlpack, hooks."""
 
 from importlib import import_module
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("checkpoint", "data", "dlpack"):
+    if name in ("checkpoint", "data", "dlpack", "hooks"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'torch.utils' has no attribute '{name}'")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import flambeau as torch
-from flambeau.autograd import engine
+from flambeau.autograd import engine, location
 from flambeau.autograd.counts import MOST, fewest
 from flambeau.dispatch import write
 from flambeau.kernels import gradient
@@ -39,12 +39,22 @@ def assert_the_line_of_a_write_is_named():
         y.sum().backward()
 
 
+def assert_the_optimiser_is_named():
+    a, b = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    loss = (a * b).sum()
+    loss.backward(retain_graph=True)
+    torch.optim.SGD([a], 0.1).step()
+    with pytest.raises(RuntimeError, match=re.escape("by SGD.step() at")):
+        loss.backward()
+
+
 ASSERTIONS = {
     (engine, "HELD_HERE"): assert_the_users_gradient_is_not_written_to,
     (engine, "HELD_BASE"): assert_the_base_of_the_users_gradient_is_not_written_to,
     (write, "UNSAVED"): assert_the_line_of_a_write_is_named,
+    (location, "UNSAVED"): assert_the_optimiser_is_named,
 }
-NAMES = [name for _, name in ASSERTIONS]
+NAMES = [f"{place.__name__}.{name}" for place, name in ASSERTIONS]
 
 
 @pytest.mark.parametrize(("place", "check"), ASSERTIONS.items(), ids=NAMES)
@@ -92,10 +102,11 @@ def test_a_gradient_that_only_the_engine_holds_is_not_copied(shape, monkeypatch)
 
 
 def test_measuring_again_gives_the_same():
-    before = engine.HELD_HERE, engine.HELD_BASE, write.UNSAVED
+    before = engine.HELD_HERE, engine.HELD_BASE, location.UNSAVED
     engine._measure()
-    write._measure()
-    assert before == (engine.HELD_HERE, engine.HELD_BASE, write.UNSAVED)
+    location._measure()
+    assert before == (engine.HELD_HERE, engine.HELD_BASE, location.UNSAVED)
+    assert write.UNSAVED == location.UNSAVED
     assert 0 not in before
 
 

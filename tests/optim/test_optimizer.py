@@ -227,3 +227,74 @@ def test_muon_rounds_its_sums_once() -> None:
         torch.tensor([-0.146484375]), -4.699999809265137, torch.tensor([-0.238037109375]), 2.0
     )
     assert found.item() == 0.2119140625
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        cls
+        for name, cls in vars(torch.optim).items()
+        if isinstance(cls, type) and name not in ("Optimizer", "SparseAdam")
+    ],
+)
+def test_a_step_between_two_backwards_is_explained(make):
+    a, b = (torch.nn.Linear(2, 2, bias=False) for _ in "ab")
+    optimizer = make([*a.parameters(), *b.parameters()])
+
+    def loss_of():
+        return b(a(torch.ones(1, 2))).sum()
+
+    loss = loss_of()
+    loss.backward(retain_graph=True)
+    optimizer.step(loss_of)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation") as caught:
+        loss.backward()
+    message = str(caught.value)
+    line = make.__name__ + ".step() at " + __file__
+    assert f"last written to by {line}" in message
+    assert "(`optimizer.step(loss_of)`)" in message
+    assert "Call backward() for every loss before that step" in message
+
+
+def _averaged(a, b):
+    model = torch.optim.swa_utils.AveragedModel(b)
+    model.module = b
+    model.update_parameters(a)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda a, b: b.load_state_dict(a.state_dict()),
+        lambda a, b: torch.nn.init.zeros_(b.weight),
+        lambda a, b: torch.nn.init.xavier_uniform_(b.weight),
+        lambda a, b: torch.nn.init.orthogonal_(b.weight),
+        lambda a, b: torch.autograd.graph.increment_version(b.weight),
+        lambda a, b: torch.zeros(2, 2, out=b.weight.detach()),
+        _averaged,
+    ],
+)
+def test_other_writes_name_their_line(write):
+    a, b = (torch.nn.Linear(2, 2, bias=False) for _ in "ab")
+    loss = b(a(torch.ones(1, 2))).sum()
+    write(a, b)
+    with pytest.raises(RuntimeError, match=f"last written to at {__file__}"):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: torch.nn.utils.clip_grad_norm_([x], 0.01),
+        lambda x: torch.nn.utils.clip_grad_value_([x], 0.01),
+        lambda x: torch.optim.SGD([x], 0.1).zero_grad(set_to_none=False),
+        lambda x: (x * 2).sum().backward(),
+    ],
+)
+def test_writes_to_gradients_name_their_line(write):
+    x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    loss = (y * x.grad).sum()
+    write(x)
+    with pytest.raises(RuntimeError, match=f"last written to at {__file__}"):
+        loss.backward()

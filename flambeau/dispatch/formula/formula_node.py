@@ -8,6 +8,7 @@ from typing import Any
 from ...autograd.mode import mode
 from ...autograd.node import Node, Port
 from ...autograd.report import check_versions
+from ...autograd.saved import absent, check_kept, saved_tensor
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...formula.evaluate import row_length
@@ -100,6 +101,27 @@ class FormulaNode(Node):
         operands = [next(edges) if on else None for on in self.wanted]
         return self.saved[self.checked.index(i)], operands[i] if i < count else self
 
+    def saved_value(self, name: str) -> Any:
+        spec = self.specialization
+        i = spec.saved_names.get(name)
+        if i is None:
+            return dict(zip(spec.operation.parameters, self.parameters))[name]
+        if i not in self.checked:
+            if i not in spec.savable:
+                raise absent(self, name)
+            return None
+        check_kept(self)
+        at, count = self.checked.index(i), len(spec.program.inputs)
+        if i >= count:
+            shape = self.shape if self.outputs == 1 else self.shape[i - count][0]
+            found = saved_tensor(self, at, self.port(i - count), spec.results[i - count])
+            return found if found._array.shape == shape else found.reshape(shape)  # type: ignore[attr-defined]
+        if self.cells and self.cells[at] is NO_CELL:  # a number
+            return wrap(self.saved[at], spec.kind_for(self.saved[at]))
+        edges = iter(self.edges)
+        operands = [next(edges) if on else None for on in self.wanted]
+        return saved_tensor(self, at, operands[i], spec.kinds[i])
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         edges = iter(self.edges)
@@ -151,6 +173,8 @@ def derived(node: Any) -> DerivedOperation:
 
 class DerivedOperation:
     """A gradient program as an operation of its own, so that it can be differentiated again."""
+
+    operands = parameters = ()
 
     def __init__(self, origin: Any, program: Program):
         self.name = f"{origin.operation.name}_gradient"

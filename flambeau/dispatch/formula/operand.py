@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...core.device import CPU
 from ...core.dtype import BOOL
 from ...core.kind import check_bits
 from ...core.number import converted
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap_numpy
 from ...formula.quiet import quiet
 
 if TYPE_CHECKING:
     from .specialization import Specialization
+
+
+def operands_of(x: Tensor, other: Any) -> Any:
+    """A tensor and what stands on an operator's other side, as operands; None where that is none.
+
+    With an array both get the dtype that NumPy would compute in, as PyTorch has it: int64 beside float32 gives float64.
+    """
+    if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+        return x, other
+    if isinstance(other, np.ndarray):
+        y = wrap_numpy(other)
+        if x._kind.dtype is y._kind.dtype or x._kind.dtype.is_extension:
+            return x, y
+        dtype = wrap_numpy(np.empty(0, np.result_type(x._array, other))).dtype
+        return x.to(dtype), y.to(dtype)  # type: ignore[attr-defined]
+    return (x, other) if hasattr(type(other), "__torch_function__") else None
 
 
 def promotes_as(x: Any) -> Any:

@@ -11,12 +11,13 @@ from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor, wrap_numpy
+from ...core.tensor import Tensor
 from ..arguments import REQUIRED, written
 from ..registry import public
 from .fast_path import FALLBACK
 from .formula_node import ONE, REAL, record_binary
 from .formula_operation import FormulaOperation
+from .operand import operands_of
 
 
 def pointwise(
@@ -138,8 +139,8 @@ def operator(operation: FormulaOperation) -> Callable:
     """The same as Python's operator: it gives NotImplemented for what it does not know."""
 
     def general(operands: tuple) -> Any:
-        other = _operand(operands[1])
-        return other if other is NotImplemented else operation.general((operands[0], other))
+        operands = operands_of(*operands)
+        return NotImplemented if operands is None else operation.general(operands)
 
     return _of_two(operation, general)
 
@@ -195,8 +196,8 @@ def reflected(operation: FormulaOperation) -> Callable:
         except FALLBACK:
             spec = None
         if spec is None:
-            other = _operand(other)
-            return other if other is NotImplemented else operation.general((other, input))
+            operands = operands_of(input, other)
+            return NotImplemented if operands is None else operation.general(operands[::-1])
         if array.__class__ is not np.ndarray:
             array = spec.common.xp.asarray(array)
         result = handle.make(array, spec.result, None, [0], None)
@@ -205,15 +206,6 @@ def reflected(operation: FormulaOperation) -> Callable:
         return result
 
     return function
-
-
-def _operand(other: Any) -> Any:
-    """What stands on an operator's other side, as an operand; NotImplemented where it is none."""
-    if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
-        return other
-    if isinstance(other, np.ndarray):
-        return wrap_numpy(other)
-    return other if hasattr(type(other), "__torch_function__") else NotImplemented
 
 
 def bound(operation: FormulaOperation, inplace: bool = False) -> Callable:

@@ -13,6 +13,7 @@ from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...autograd.node import next_sequence
 from ...autograd.record import record, record_lines, tell_watchers
+from ...autograd.saved import saved_attributes
 from ...core.dtype import FLOAT, is_complex
 from ...core.kind import Kind, kind_of
 from ...formula.evaluate import compile_program, dropping, is_quiet, silently, writing
@@ -198,10 +199,30 @@ class Specialization:
                 "differentiable_outputs": self.differentiable_outputs(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
+                **saved_attributes((*self.saved_names, *self.operation.parameters)),
             },
         )
         made.record = staticmethod(_recorder(made, picked, count, roots, len(gradient.extras)))
         return made
+
+    @cached_property
+    def saved_names(self) -> dict[str, int]:
+        """PyTorch's names of operands and results, as nodes show them, and their positions."""
+        operation, roots = self.operation, len(self.program.roots)
+        if not operation.operands:  # a gradient as an operation
+            return {}
+        operands = [operation.public[name] for name in operation.operands[: len(self.kinds)]]
+        names = ["self" if name == "input" else name for name in operands]
+        results = ["result"] if roots == 1 else [f"result{i}" for i in range(roots)]
+        return {name: i for i, name in enumerate([*names, *results])}
+
+    @cached_property
+    def savable(self) -> frozenset[int]:
+        """The positions of what is saved when all operands want a gradient."""
+        floating = tuple(kind.dtype.category >= FLOAT for kind in self.kinds)
+        gradient = self.program.gradient((True,) * len(self.program.roots), floating)
+        count = len(self.program.inputs)
+        return frozenset((*gradient.inputs, *(count + i for i in gradient.outputs)))
 
     def differentiable_outputs(self, wanted: tuple[bool, ...]) -> tuple[int, ...]:
         """The results that have a gradient: a lone one always, of several those that depend on `wanted`."""

@@ -21,6 +21,7 @@ from ...autograd.mode import mode
 from ...autograd.node import next_sequence
 from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.report import check_versions
+from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.tensor import wrap
@@ -296,6 +297,7 @@ class _Written:
         """The class of the nodes of such calls."""
         operation = self.operation
         made: dict[str, Any] = {"__slots__": (), "operation": operation, "outputs": 1}
+        made.update(saved_attributes(operation.saved_names))
         if operation.rule is not None:
             made["backward"] = self.backward(base)
         return type(operation.node_name, (base,), made)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from ... import kernels
@@ -31,6 +32,7 @@ from ...autograd.mode import mode
 from ...autograd.node import Node, Port, next_sequence
 from ...autograd.record import record
 from ...autograd.report import check_versions
+from ...autograd.saved import absent, check_kept, saved_attributes, saved_tensor
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
@@ -67,6 +69,18 @@ class RuleNode(Node):
     def origin(self, i: int) -> tuple[Any, Any]:
         edge = self.origins[i][1]
         return self.saved[i], self if edge == "y" else edge
+
+    def saved_value(self, name: str) -> Any:
+        own = self.operation.saved_names[name]
+        if own in self.options:  # an option, a shape, or an operand that is None
+            return self.options[own]
+        check_kept(self)
+        for i, (kept, edge, kind) in enumerate(self.origins):
+            if kept == own:
+                output = 0 if edge == "y" else edge if type(edge) is int else None
+                history = edge if output is None else self.port(output)
+                return saved_tensor(self, i, history, kind)
+        raise absent(self, name)
 
     def _incoming(self, g: Any) -> Any:
         if self.outputs == 1:
@@ -109,6 +123,7 @@ class Operation:
         differentiable: Which outputs are, where not all.
         outputs: Names of several outputs.
         writes: `compute` gives nothing, but writes into its first operand.
+        names: PyTorch's names of the operands, where they are not self, other.
     """
 
     def __init__(
@@ -120,6 +135,7 @@ class Operation:
         differentiable: Sequence[int] | None,
         outputs: str = "",
         writes: bool = False,
+        names: str = "",
     ):
         self.compute, self.view = _on_a_copy(compute) if writes else compute, view
         self.write = compute if writes else None
@@ -133,6 +149,7 @@ class Operation:
         self.operands = tuple(n.lstrip("*") for n in self.operands)
         self.differentiable = differentiable
         self.outputs = tuple(outputs.split())
+        self.names = tuple(names.split())
         self.rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
@@ -160,6 +177,19 @@ class Operation:
         """Decorator: how one that writes makes a new array, where that takes less than a copy and the writing."""
         self.compute = compute
         return compute
+
+    @cached_property
+    def saved_names(self) -> dict[str, str]:
+        """What the rule asks for, by the names that nodes show it under, which are PyTorch's."""
+        usual = {"x": "self", "y": "other", "w": "weight"}
+        names = dict(zip(self.operands, self.names or (usual.get(n, n) for n in self.operands)))
+        found = {}
+        for own in self.asks:
+            if own.startswith("shape_"):
+                found[f"{names.get(own[6:], own[6:])}_sym_sizes"] = own
+            elif own != "needs" and own != "g" and not own.startswith("g_"):
+                found[names.get(own, "result" if own == "y" else own)] = own
+        return found
 
     def run_rule(self, node: RuleNode, g: Any, saved: dict[str, Tensor]) -> list[Any]:
         values: dict[str, Any] = dict(node.options)
@@ -322,7 +352,12 @@ class Operation:
             found = self.node_classes[outputs] = type(
                 self.node_name,
                 (RuleNode,),
-                {"__slots__": (), "operation": self, "outputs": outputs},
+                {
+                    "__slots__": (),
+                    "operation": self,
+                    "outputs": outputs,
+                    **saved_attributes(self.saved_names),
+                },
             )
             found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
         return found
@@ -361,6 +396,7 @@ def operation(
     differentiable: Sequence[int] | None = None,
     outputs: str = "",
     writes: bool = False,
+    names: str = "",
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -372,9 +408,10 @@ def operation(
         differentiable: The outputs that have a gradient, where not all floating ones do.
         outputs: Names of the outputs, where there are several and the rule asks for them.
         writes: The function gives nothing, but writes into its first operand.
+        names: PyTorch's names of the operands, as nodes show what they saved, where they are not self, other.
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable, outputs, writes)
+        return Operation(compute, operands, view, label, differentiable, outputs, writes, names)
 
     return make if compute is None else make(compute)

@@ -16,6 +16,7 @@ from ... import kernels
 from ...autograd.mode import mode
 from ...autograd.node import Node, next_sequence
 from ...autograd.record import record, tell_watchers
+from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
@@ -40,6 +41,12 @@ class ViewNode(Node):
 
     def backward_recorded(self, g: Any) -> list[Any]:
         return [self.operation.turn_back(g, self)]
+
+    def saved_value(self, name: str) -> Any:
+        own = self.operation.saved_names[name]
+        if own == "shape_x":
+            return self.shape_x
+        return self.options[self.operation.arguments.index(own) - 1]
 
     def release(self) -> None:
         """Holds no arrays, so nothing needs to go."""
@@ -100,7 +107,8 @@ class ViewOperation(Operation):
     @cached_property
     def make_node(self) -> Callable[..., ViewNode]:
         """Makes the node of a single view of the values of its slots."""
-        cls = type(f"{self.label}Backward0", (ViewNode,), {"__slots__": (), "operation": self})
+        made = {"__slots__": (), "operation": self, **saved_attributes(self.saved_names)}
+        cls = type(f"{self.label}Backward0", (ViewNode,), made)
         return kernels.constructor(cls, *SLOTS)
 
     def several(self, x: Tensor, values: tuple, options: tuple) -> tuple[Tensor, ...]:
@@ -122,7 +130,12 @@ class ViewOperation(Operation):
             found = self.node_classes[outputs] = type(
                 f"{self.label}Backward0",
                 (ViewsNode,),
-                {"__slots__": (), "operation": self, "outputs": outputs},
+                {
+                    "__slots__": (),
+                    "operation": self,
+                    "outputs": outputs,
+                    **saved_attributes(self.saved_names),
+                },
             )
             found.make = staticmethod(kernels.constructor(found, *SLOTS))  # type: ignore[attr-defined]
         return found  # type: ignore[return-value]

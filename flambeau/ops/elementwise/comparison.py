@@ -104,7 +104,6 @@ for _name, _owner in {
 }.items():
     setattr(Tensor, f"__{_name}__", operator(_functions[_owner].operation))
     setattr(Tensor, f"__r{_name}__", reflected(_functions[_owner].operation))
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _owner + "_"))
 
 _ONE: dict[str, tuple[Any, str]] = {
     "isnan": (p.isnan, "Is it nan?"),

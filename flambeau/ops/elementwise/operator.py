@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...core.tensor import Tensor
+from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import operator, reflected
 from ...dispatch.registry import method
 from .arithmetic import add, add_scaled, check_alpha, check_bool, minus, mul, plus, sub, sub_scaled
@@ -131,10 +134,17 @@ Tensor.__rdiv__ = Tensor.__rtruediv__  # type: ignore[attr-defined]  # PyTorch s
 
 
 def _in_place_operator(name: str, target: str) -> None:
-    def operator(self: Tensor, other: Any) -> Tensor:
-        return getattr(self, target)(other)
+    """A Python operator that writes. With an array it makes a new tensor, as without ``=``."""
 
-    operator.__name__ = f"__i{name}__"
+    def operator(self: Tensor, other: Any) -> Tensor:
+        try:
+            return getattr(self, target)(other)
+        except TypeError:
+            if isinstance(other, np.ndarray) or operands_of(self, other) is None:
+                return NotImplemented
+            raise
+
+    operator.__name__ = operator.__qualname__ = f"__i{name}__"
     setattr(Tensor, f"__i{name}__", operator)
 
 
@@ -145,5 +155,11 @@ for _name, _target in {
     "truediv": "div_",
     "floordiv": "floor_divide_",
     "mod": "remainder_",
+    "pow": "pow_",
+    "and": "bitwise_and_",
+    "or": "bitwise_or_",
+    "xor": "bitwise_xor_",
+    "lshift": "bitwise_left_shift_",
+    "rshift": "bitwise_right_shift_",
 }.items():
     _in_place_operator(_name, _target)

@@ -7,6 +7,7 @@ from typing import Any
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
+from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import NAMESPACES, method, public
 from ...formula import primitive as p
@@ -31,7 +32,14 @@ def square(x: Expression) -> Expression:
     return p.square(x)
 
 
-@pointwise(label="Pow", method=False, inplace=False, unsupported="bool", namespace="")
+@pointwise(
+    label="Pow",
+    names="input exponent",
+    method=False,
+    inplace=False,
+    unsupported="bool",
+    namespace="",
+)
 def power(x: Expression, y: Expression) -> Expression:
     """x to the power of y."""
     return p.power(x, y)
@@ -61,7 +69,7 @@ for _operation in CHEAP.values():
     del NAMESPACES["special"][_operation.__name__]
 
 
-@public(method="pow __pow__")
+@public(method=True)
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """input to the power of exponent; either may be a number.
 
@@ -81,13 +89,20 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @method()
-def __rpow__(self: Tensor, other: Any) -> Tensor:
-    return pow(other, self)
+def __pow__(self: Tensor, other: Any) -> Tensor:
+    if other.__class__ is Tensor:
+        return pow(self, other)
+    cheap = CHEAP.get(other) if other.__class__ in (int, float) else None
+    if cheap is not None and self._kind.dtype.category >= FLOAT:
+        return cheap(self)
+    operands = operands_of(self, other)
+    return NotImplemented if operands is None else pow(*operands)
 
 
 @method()
-def __ipow__(self: Tensor, other: Any) -> Tensor:
-    return self.pow_(other)  # type: ignore[attr-defined]
+def __rpow__(self: Tensor, other: Any) -> Tensor:
+    operands = operands_of(self, other)
+    return NotImplemented if operands is None else pow(*operands[::-1])
 
 
 @public(method=True)

@@ -12,7 +12,7 @@ from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
-from ...dispatch.formula.operand import common_device
+from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
 
@@ -48,7 +48,7 @@ SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
 
-@operation(operands="x y", label="Mm")
+@operation(operands="x y", label="Mm", names="self mat2")
 def mm_(x: Any, y: Any) -> Any:
     """The product of two matrices, shapes (n, k) and (k, m)."""
     return _matrices(x, y)
@@ -62,7 +62,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
-@operation(operands="x y", label="Mv")
+@operation(operands="x y", label="Mv", names="self vec")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
     return matrix_vector(x, y)
@@ -76,7 +76,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
-@operation(operands="x y", label="Dot")
+@operation(operands="x y", label="Dot", names="self tensor")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
     return np.asarray(widened(_dot)(x, y))
@@ -87,7 +87,7 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
     return g * y.conj(), g * x.conj()
 
 
-@operation(operands="x y", label="Bmm")
+@operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
     return _stacked(x, y)
@@ -133,7 +133,7 @@ def conjugate(x: Tensor) -> Any:
     return x.conj() if x._kind.dtype.is_complex else x
 
 
-@operation(operands="bias x w", label="Addmm")
+@operation(operands="bias x w", label="Addmm", names="self mat1 mat2")
 def affine(bias: Any, x: Any, w: Any) -> Any:
     """x @ w.T + bias: x (n, k), w (m, k), bias (m)."""
     return _affine_rows(bias, x, w)
@@ -145,7 +145,7 @@ def affine_rows(bias: Any, x: Any, w: Any) -> Any:
     return _affine_rows(bias, x, w)
 
 
-@operation(operands="x w", label="Mm")
+@operation(operands="x w", label="Mm", names="self mat2")
 def linear_(x: Any, w: Any) -> Any:
     """x @ w.T: x (n, k), w (m, k)."""
     return _linear_rows(x, w)
@@ -190,41 +190,6 @@ def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
     )
 
 
-@public("matmul", "linalg.matmul", method="matmul __matmul__")
-def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The matrix product; leading dimensions broadcast, vectors are rows or columns.
-
-    Shape:
-        (..., n, k) and (..., k, m) give (..., n, m); (k) on either side drops its dimension.
-
-    Raises:
-        RuntimeError: The shapes do not fit, or the dtypes differ.
-
-    Source: torch.matmul
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
-        tensor([3., 3.])
-    """
-    try:
-        kind = input._kind
-        a, b = input._array, other._array
-        if (
-            a.ndim == 2 == b.ndim
-            and other._kind is kind
-            and out is None
-            and kind.compute is kind.numpy
-            and input._node is None
-            and other._node is None
-        ):
-            array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
-            return handle.make(array, kind, None, [0], None)
-    except (AttributeError, ValueError):
-        pass
-    return _matmul(input, other, out)
-
-
 def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     if is_overridden(x) or is_overridden(y):
         return override(matmul, (x, y), (x, y), {} if out is None else {"out": out})
@@ -256,6 +221,49 @@ def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     return _given(out, result)
 
 
+def _product(general: Callable) -> Callable:
+    """The matrix product; what is no plain product of two matrices goes to `general`."""
+
+    def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """The matrix product; leading dimensions broadcast, vectors are rows or columns.
+
+        Shape:
+            (..., n, k) and (..., k, m) give (..., n, m); (k) on either side drops its dimension.
+
+        Raises:
+            RuntimeError: The shapes do not fit, or the dtypes differ.
+
+        Source: torch.matmul
+
+        Example:
+            >>> import flambeau as torch
+            >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
+            tensor([3., 3.])
+        """
+        try:
+            kind = input._kind
+            a, b = input._array, other._array
+            if (
+                a.ndim == 2 == b.ndim
+                and other._kind is kind
+                and out is None
+                and kind.compute is kind.numpy
+                and input._node is None
+                and other._node is None
+            ):
+                array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+                return handle.make(array, kind, None, [0], None)
+        except (AttributeError, ValueError):
+            pass
+        return general(input, other, out)
+
+    matmul.__qualname__ = "matmul"
+    return matmul
+
+
+matmul = public("matmul", "linalg.matmul", method=True)(_product(_matmul))
+
+
 def _given(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
@@ -264,9 +272,18 @@ def _given(out: Tensor | None, result: Tensor) -> Tensor:
     return write_out(out, result, "matmul")
 
 
+def _operator(x: Tensor, y: Any, out: None) -> Any:
+    operands = operands_of(x, y)
+    return NotImplemented if operands is None else _matmul(*operands, out)
+
+
+method("__matmul__")(_product(_operator))
+
+
 @method()
 def __rmatmul__(self: Tensor, other: Any) -> Tensor:
-    return matmul(other, self)
+    operands = operands_of(self, other)
+    return NotImplemented if operands is None else matmul(*operands[::-1])
 
 
 def _needs_dims(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...autograd.location import count_writes
 from ...autograd.mode import mode as mode_
 from ...autograd.mode import no_grad
 from ...core.tensor import Tensor, wrap, wrap_numpy
@@ -99,7 +100,7 @@ def renormalize(weight: Tensor, index: Any, max_norm: float, norm_type: float) -
         long = norms > max_norm
         if long.any():
             table[met[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
-            weight._cell[0] += 1
+            count_writes((weight,))
 
 
 def _dense(sparse: bool, weight: Tensor) -> None:

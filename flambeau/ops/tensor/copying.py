@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.hook import warn_if_has_hooks
 from ...core.device import CPU
 from ...core.dtype import dtype
 from ...core.kind import kind_of
@@ -47,6 +48,7 @@ def rebuild(cls: type, storage: Any, place: tuple, requires_grad: bool) -> Tenso
 
 @method()
 def __reduce_ex__(self: Tensor, protocol: Any) -> tuple:
+    warn_if_has_hooks(self)
     storage, place = parts_of(self)
     arguments = (type(self), storage, place, self._node is not None)
     attributes = self.__dict__

@@ -43,6 +43,8 @@ class _ElementType(ctypes.Structure):
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
 _TYPE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
 _FLAGS_AT, _READ_ONLY = 24, 1
+_NO_SYNCHRONISATION = -1
+"""The stream of a consumer that does not want the producer to wait, on whatever device."""
 _MAJOR = 1
 """The version of DLPack whose layout that is; within it nothing moves."""
 
@@ -79,10 +81,15 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
     """What ``Tensor.__dlpack__`` gives."""
     if x._node is not None:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if stream is not None and not isinstance(stream, int):
+    if stream is not None and type(stream) is not int:
         raise TypeError("stream must be ``int`` or ``none``")
     if x._kind.device is CPU:
-        assert stream is None, "stream should be None on cpu."  # PyTorch's type of error
+        if stream not in (None, _NO_SYNCHRONISATION):
+            raise AssertionError(  # PyTorch's type of error
+                f"stream should be None on cpu. Got {stream}: only -1, which asks for no synchronisation, has "
+                "a meaning there"
+            )
+        stream = None
     if dl_device is not None and tuple(dl_device) != x.__dlpack_device__():  # type: ignore[attr-defined]
         if copy is False:
             raise ValueError(

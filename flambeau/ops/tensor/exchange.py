@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.mode import mode
 from ...core.device import CPU
 from ...core.tensor import Tensor, wrap_numpy
 from ...dispatch.registry import method
@@ -19,7 +20,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
         force: Detach, and copy from another device, if need be.
 
     Raises:
-        RuntimeError: It requires grad.
+        RuntimeError: It requires grad, and operations are recorded.
         TypeError: It is on another device, or of a dtype that NumPy lacks.
 
     Source: torch.Tensor.numpy
@@ -39,7 +40,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
             f"can't convert {kind.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
             "tensor to host memory first."
         )
-    if self._node is not None:
+    if self._node is not None and mode.recording:
         raise RuntimeError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
@@ -97,7 +98,7 @@ def __dlpack__(
     """A DLPack capsule on the tensor's memory.
 
     Args:
-        stream: The consumer's CUDA stream; None on the CPU.
+        stream: The consumer's CUDA stream, -1 for no synchronisation; None or -1 on the CPU.
         max_version: The newest version of the protocol that the consumer understands.
         dl_device: Where the consumer wants the memory.
         copy: True asks for a copy, False for none.

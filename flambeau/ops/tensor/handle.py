@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.location import count_writes
 from ...autograd.node import Leaf
 from ...core import layout
 from ...core.dtype import dtype as DType
@@ -170,7 +171,7 @@ def set_(
         array = _placed(self, source, storage_offset, size, stride)
     self._array, self._base = array, None
     self._cell = source._cell if isinstance(source, Tensor) else [self._cell[0]]
-    self._cell[0] += 1
+    count_writes((self,))
     if isinstance(self._node, Leaf):
         self._node.shape = array.shape
     return self

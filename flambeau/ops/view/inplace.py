@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.location import count_writes
 from ...core.tensor import Tensor
 from ...dispatch.registry import method
 from ...dispatch.write import check_history
@@ -18,7 +19,7 @@ def restrided_in_place(name: str) -> None:
         check_history(self, self._node is not None)
         result = function(self, *args, **kwargs)
         self._array, self._node = result._array, result._node
-        self._cell[0] += 1
+        count_writes((self,))
         return self
 
     form.__name__ = form.__qualname__ = f"{name}_"

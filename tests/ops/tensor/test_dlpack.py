@@ -92,10 +92,21 @@ def test_arguments(t):
     assert t.__dlpack_device__() == (DLDeviceType.kDLCPU, 0)
     assert torch.from_dlpack(t.__dlpack__(copy=True)).data_ptr() != t.data_ptr()
     assert torch.from_dlpack(t.__dlpack__(dl_device=(1, 0))).data_ptr() == t.data_ptr()
-    with pytest.raises(AssertionError, match="stream should be None on cpu"):
-        t.__dlpack__(stream=1)
-    with pytest.raises(TypeError, match="stream must be ``int`` or ``none``"):
-        t.__dlpack__(stream="a")
+    for stream in (0, 1, 2, -2):
+        with pytest.raises(AssertionError, match="stream should be None on cpu"):
+            t.__dlpack__(stream=stream)
+    for stream in ("a", 1.0, True):
+        with pytest.raises(TypeError, match="stream must be ``int`` or ``none``"):
+            t.__dlpack__(stream=stream)
+
+
+def test_a_consumer_that_wants_no_synchronisation(t):
+    for version in (None, (1, 0)):
+        capsule = t.__dlpack__(stream=-1, max_version=version)
+        assert torch.from_dlpack(capsule).data_ptr() == t.data_ptr()
+
+
+def test_refused(t):
     with pytest.raises(ValueError, match="copy=False"):
         t.__dlpack__(dl_device=(2, 0), copy=False)
     with pytest.raises(BufferError, match="Can't export tensors that require gradient"):

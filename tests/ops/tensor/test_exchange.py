@@ -109,3 +109,15 @@ def test_from_numpy():
             torch.from_numpy(odd)
     with pytest.raises(TypeError, match=r"expected np.ndarray"):
         torch.from_numpy([1])
+
+
+def test_numpy_while_nothing_is_recorded():
+    leaf = torch.tensor([1.0, 2.0], requires_grad=True)
+    made = leaf * 2
+    for x in (leaf, made):
+        with pytest.raises(RuntimeError, match="requires grad"):
+            x.numpy()
+        for off in (torch.no_grad(), torch.inference_mode()):
+            with off:
+                assert x.numpy().ctypes.data == x.data_ptr()
+                assert np.asarray(x).tolist() == x.tolist()
