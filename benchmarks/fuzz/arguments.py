@@ -95,7 +95,8 @@ HINTS = {
     "median nanmedian logcumsumexp normalize": Hint((*REAL, *REAL, "complex64", "int64")),
     "cumsum cumprod sum prod nansum": Hint((*ANY,), "eighths"),
     "tril triu fliplr rot90 vsplit t matrix_exp": Hint(ANY, least=2, most=3),
-    "quantile nanquantile combinations cartesian_prod": Hint(REAL, most=2, limit=1000),
+    "quantile nanquantile": Hint(REAL, most=2, limit=1000),
+    "combinations": Hint(ANY, least=1, most=1, limit=20),
     "pdist": Hint(REAL, least=2, most=2, limit=400),
 }
 BY_NAME = {name: hint for names, hint in HINTS.items() for name in names.split()}
@@ -151,7 +152,7 @@ MAKERS: dict[str, Maker] = {
     "dims": _dims,
     "keepdim largest sorted descending stable upper right invert assume_unique out_int32 equal_nan "
     "accumulate periodic as_tuple include_self return_inverse return_counts increasing density "
-    "hermitian check_errors some left unitriangular transpose with_replacement unbiased log_target "
+    "hermitian check_errors some left unitriangular transpose with_replacement log_target "
     "full log_input swap training ceil_mode count_include_pad align_corners": _flag,
     "dtype": _dtype,
     "correction": lambda d: d.draw.one((0, 1, 2, 0.5)),

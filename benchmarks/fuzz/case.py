@@ -183,6 +183,22 @@ class Case:
             return None
         return mapped(self.call, lambda x: plain(widened(x.array)))
 
+    def array_call(self, result: np.dtype | None) -> Call | None:
+        """The operands as arrays for NumPy: in 64 bits, or as the result's integers; no dtypes are named."""
+        values = (*self.call.args, *self.call.kwargs.values())
+        if any(isinstance(v, DType) for v in values):
+            return None
+        if result is not None and self.entry.family.startswith("elementwise"):
+            return mapped(self.call, lambda x: _as_result(x.array, result))
+        return mapped(self.call, lambda x: widened(x.array).copy())
+
+
+def _as_result(array: np.ndarray, result: np.dtype) -> np.ndarray:
+    """An operand of a function of elements: converted first, as promotion does."""
+    if array.dtype.kind in "iub" and (result.kind in "iufc" or result == BFLOAT16):
+        return widened(array.astype(result))
+    return widened(array)
+
 
 def widened(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "f" or array.dtype == BFLOAT16:

@@ -88,7 +88,7 @@ def _of_floats(
         finite = np.isfinite(g) & np.isfinite(w)
     same = (g == w) | (np.isnan(g) & np.isnan(w)) | over
     if near.may_overflow:
-        same |= ~np.isfinite(g)
+        same |= ~(np.isfinite(g) & np.isfinite(w))
     wrong = np.where(finite, off, ~same)
     return _shown(g, w, wrong) if wrong.any() else None
 

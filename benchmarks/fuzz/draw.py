@@ -70,7 +70,7 @@ class Draw:
 
     def shape(self, least: int = 0, most: int = 4, limit: int = 4096) -> tuple[int, ...]:
         """A shape of so many dimensions and elements."""
-        if least <= 2 and most >= 3 and self.has("large", 0.02):
+        if least <= 2 and most >= 3 and limit >= 4096 and self.has("large", 0.02):
             return self.one([s for s in LARGE if least <= len(s) <= most])
         if most >= 4 and self.has("many", 0.02):
             return self.many()

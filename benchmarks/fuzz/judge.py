@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from .case import Case, Outcome
 from .compare import Near, difference, largest
 from .operand import is_floating
+from .reference import REFERENCES
+from .reference.special import Sampled
 from .side import Side
 
-RANDOM = ("create.sampling", "create.rand", "create.gamma", "nn.dropout", "nn.gumbel")
+RANDOM = (
+    *("create.sampling", "create.rand", "create.gamma", "nn.dropout", "nn.gumbel"),
+    *("nn.pooling_fractional", "linalg.lowrank"),
+)
 """Families whose draws depend on dtype and layout: only the sibling draws the same."""
 OF_LAYOUT = frozenset(
-    ("stride", "is_contiguous", "dim_order", "storage_offset", "is_set_to", "empty_like")
+    name
+    for names in (
+        "stride is_contiguous dim_order storage_offset",
+        "view view_as view_copy view_as_complex view_as_complex_copy",
+        "as_strided as_strided_copy as_strided_scatter",
+    )
+    for name in names.split()
 )
+"""Functions that show how a tensor lies in memory, or that refuse some layouts."""
 NOT_WIDENED = frozenset(
     "nextafter element_size view type_as type frexp new_tensor result_type tolist numpy".split()  # noqa: SIM905
 )
@@ -50,11 +64,18 @@ def nearness(case: Case, value: Any) -> Near:
     m = max((largest(x.array) for x in case.operands), default=0.0)
     with np.errstate(all="ignore"):
         scale = float(np.float64(max(m, 1.0)) ** 2)
-        top = float(np.finfo(np.float32).max) if value.dtype.itemsize <= 8 else 1e308
+        top = _top(value.dtype)
         size = sum(x.array.size for x in case.operands)
         risky = not scale * max(size, 1) < top
     ulps = 2000 if case.entry.family.startswith("linalg") else 64
     return Near(ulps, 8, min(scale, 1e300), risky)
+
+
+def _top(dtype: np.dtype) -> float:
+    """The largest finite number, of sums on the way to a result of this dtype."""
+    if is_floating(dtype):
+        return float(ml_dtypes.finfo(dtype).max)
+    return float(np.finfo(np.float32 if dtype.itemsize <= 8 else np.float64).max)
 
 
 def _magnitudes(case: Case, shape: tuple[int, ...]) -> Any:
@@ -67,7 +88,7 @@ def _magnitudes(case: Case, shape: tuple[int, ...]) -> Any:
         try:
             found = np.maximum(found, size)
         except ValueError:
-            return largest(x.array)
+            return max(map(largest, (y.array for y in case.operands)))
     return found if found.shape == shape else float(found.max(initial=0))
 
 
@@ -86,8 +107,10 @@ def _complaint(case: Case, side: Side, made: Outcome, near: list[Near]) -> tuple
         return made.damage, ""
     if made.status == "fault":
         return made.text, ""
-    if case.entry.family in RANDOM or case.entry.name in OF_LAYOUT:
+    if case.entry.family in RANDOM:
         return "", ""
+    if case.entry.name in OF_LAYOUT:
+        return _against_reference(case, made, near) if made.values else ("", "")
     plain = case.function(side, case.plain_call())
     if made.status == "refused":
         allowed = plain.status == "refused" or case.form != "function" or case.writes
@@ -97,7 +120,49 @@ def _complaint(case: Case, side: Side, made: Outcome, near: list[Near]) -> tuple
     found = unlike(made, plain, near, cast=case.form == "inplace")
     if found:
         return f"unlike its plain form: {found}", ""
-    return _against_wide(case, side, made, near)
+    complaint, checked = _against_reference(case, made, near)
+    return (complaint, checked) if checked else _against_wide(case, side, made, near)
+
+
+def _against_reference(case: Case, made: Outcome, near: list[Near]) -> tuple[str, str]:
+    """Beside the function written with NumPy, where there is one and it takes these arguments."""
+    reference = REFERENCES.get(case.entry.path)
+    if reference is None or not all(isinstance(v, np.ndarray) for v in made.values):
+        return "", ""
+    call = case.array_call(made.values[0].dtype if made.values else None)
+    if call is None:
+        return "", ""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            wanted = reference(*call.args, **call.kwargs)
+        except (TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError):
+            return "", ""  # arguments that the reference was not written for
+    if wanted is None:
+        return "", ""
+    several = (
+        list(wanted)
+        if isinstance(wanted, (list, tuple)) and not hasattr(wanted, "places")
+        else [wanted]
+    )
+    for got, want, how in zip(made.values, several, near):
+        found = _unlike_reference(got, want, how)
+        if found:
+            return f"unlike NumPy: {found}", "NumPy"
+    return "", "NumPy"
+
+
+def _unlike_reference(got: np.ndarray, want: Any, how: Near) -> str | None:
+    if isinstance(want, Sampled):
+        scale = how.scale
+        if isinstance(scale, np.ndarray):
+            scale = scale.ravel()[want.places]
+        return difference(got.ravel()[want.places], want.values, how._replace(scale=scale))
+    want = np.asarray(want)
+    if not _inexact(got):
+        with np.errstate(all="ignore"):
+            want = want.astype(got.dtype)
+    return difference(got, want, how)
 
 
 def _against_wide(case: Case, side: Side, made: Outcome, near: list[Near]) -> tuple[str, str]:
@@ -117,7 +182,11 @@ def _against_wide(case: Case, side: Side, made: Outcome, near: list[Near]) -> tu
 
 
 def _both_inexact(*arrays: Any) -> bool:
-    return all(is_floating(x.dtype) or x.dtype.kind == "c" for x in arrays)
+    return all(_inexact(x) for x in arrays)
+
+
+def _inexact(array: np.ndarray) -> bool:
+    return is_floating(array.dtype) or array.dtype.kind == "c"
 
 
 def unlike(made: Outcome, other: Outcome, near: list[Near], cast: bool = False) -> str | None:

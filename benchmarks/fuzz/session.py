@@ -99,20 +99,21 @@ class Session:
             return None
         kind = "crashed" if verdict is None else "mismatched"
         row[kind] += 1
-        finding = self.smaller(path, seed, Finding(f"{path}:{seed}", "", complaint, kind))
+        used = verdict.features if verdict else FEATURES
+        finding = Finding(f"{path}:{seed}", verdict.case if verdict else "", complaint, kind)
+        finding = self.smaller(path, seed, finding, used)
         self.findings.append(finding)
         return finding
 
-    def smaller(self, path: str, seed: int, finding: Finding) -> Finding:
-        """The same fault with as few features as it needs."""
+    def smaller(self, path: str, seed: int, finding: Finding, used: Iterable[str]) -> Finding:
+        """The same fault with as few of its features as it needs."""
         without: list[str] = []
-        for feature in (None, *FEATURES):
-            attempt = [*without, feature] if feature else without
-            verdict, complaint = self.ask(path, seed, attempt)
-            gone = verdict is None
-            if complaint and gone == (finding.kind == "crashed") and not reason(path, complaint):
-                without = attempt
-                name = "".join(f"-{f}" for f in sorted(without))
+        for feature in used:
+            verdict, complaint = self.ask(path, seed, [*without, feature])
+            same = (verdict is None) == (finding.kind == "crashed")
+            if complaint and same and not reason(path, complaint):
+                without.append(feature)
+                name = "".join(f"-{f}" for f in without)
                 case = verdict.case if verdict else ""
                 finding = Finding(f"{path}:{seed}{name}", case, complaint, finding.kind)
         return finding

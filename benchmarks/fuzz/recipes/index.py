@@ -262,6 +262,11 @@ def unsafe_masked_index(draw: Draw) -> Call:
     return Call((x, d.tensor(shape, DTYPES["bool"]), indices, draw.number()), {})
 
 
+def unsafe_masked_index_put(draw: Draw) -> Call:
+    (x, mask, indices, _), _ = unsafe_masked_index(draw)
+    return Call((x, mask, indices, operand(draw, mask.shape, x.dtype, "eighths")), {})
+
+
 RECIPES = {
     "gather": gather, "take_along_dim": take_along_dim, "scatter": scatter,
     "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_add": index_add,
@@ -273,4 +278,5 @@ RECIPES = {
     "nn.functional.embedding_bag": embedding_bag, "nn.functional.one_hot": one_hot,
     "Tensor.item": item, "nonzero_static": nonzero_static, "unravel_index": unravel_index,
     "Tensor.__getitem__": getitem, "_unsafe_masked_index": unsafe_masked_index,
+    "_unsafe_masked_index_put_accumulate": unsafe_masked_index_put,
 }  # fmt: skip

@@ -118,6 +118,11 @@ def diagonal(draw: Draw) -> Call:
     return Call((x, draw.integer(-3, 3), a, b), {})
 
 
+def matrix_diagonal(draw: Draw) -> Call:
+    (x, offset, a, b), _ = diagonal(draw)
+    return Call((x,), {"offset": offset, "dim1": a, "dim2": b})
+
+
 def diagonal_scatter(draw: Draw) -> Call:
     (x, offset, a, b), _ = diagonal(draw)
     shape = np.diagonal(x.array, offset, a, b).shape
@@ -336,7 +341,7 @@ RECIPES = {
     "unsqueeze unsqueeze_copy squeeze_copy unbind unbind_copy": one_dim,
     "narrow narrow_copy": narrow, "select select_copy": select, "slice_copy": sliced,
     "slice_scatter": slice_scatter, "select_scatter": select_scatter,
-    "diagonal diagonal_copy": diagonal, "diagonal_scatter": diagonal_scatter,
+    "diagonal diagonal_copy": diagonal, "diagonal_scatter": diagonal_scatter, "linalg.diagonal": matrix_diagonal,
     "unfold_copy Tensor.unfold": unfold, "as_strided as_strided_copy": as_strided,
     "as_strided_scatter": as_strided_scatter,
     "split_with_sizes split_with_sizes_copy unsafe_split_with_sizes": split_sizes,
