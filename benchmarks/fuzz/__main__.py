@@ -82,7 +82,7 @@ def main() -> int:
         if given.repeat:
             return 0 if repeat(session, given.repeat) else 1
         functions = chosen(given.only)
-        for i in tqdm(range(given.cases), unit="case", smoothing=0.02):
+        for i in tqdm(range(given.cases), unit="case", mininterval=1, smoothing=0.02):
             entry = functions[i % len(functions)]
             finding = session.run(entry.path, entry.family, given.seed + i // len(functions))
             if finding:

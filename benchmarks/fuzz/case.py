@@ -14,7 +14,7 @@ from .operand import BFLOAT16, DTYPES, Operand, fresh, plain
 from .registry import Entry
 from .side import Side
 
-REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)
+REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, MemoryError)
 LEAKS = (
     "operands could not be broadcast", "cannot reshape array", "axes don't match", "ufunc", "numpy.",
     "out of bounds for axis", "array of size", "setting an array element", "einstein sum",
@@ -22,6 +22,10 @@ LEAKS = (
     "object has no attribute", "unhashable", "positional argument but", "unexpected keyword",
 )  # fmt: skip
 """Words of messages that were written for the code inside, and not for the caller."""
+
+
+LARGEST = 64 << 20
+"""Bytes of results that are compared."""
 
 
 class Outcome(NamedTuple):
@@ -116,6 +120,8 @@ class Case:
             status = "fault" if leaks and side.native else "refused"
         except Exception as error:
             values, status, text = [], "fault", f"{type(error).__name__}: {error}"
+        if sum(getattr(v, "nbytes", 0) for v in values) > LARGEST:
+            values, status, text = [], "refused", "the result is too large to be compared"
         return Outcome(status, values, text, self._damage(side, before, target, status))
 
     def _damage(self, side: Side, before: dict, target: Operand | None, status: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import resource
 import select
 import signal
 import struct
@@ -18,6 +19,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+MEMORY = 8 << 30
+"""Bytes that a process may have: a call that wants more is refused."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -117,6 +120,7 @@ def serve(library: str, task: str) -> None:
     from .registry import entries
     from .side import Side
 
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints goes elsewhere
     side, known = Side(library), entries()

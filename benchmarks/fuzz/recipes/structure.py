@@ -225,8 +225,11 @@ def unflatten(draw: Draw) -> Call:
 
 def repeats(draw: Draw) -> Call:
     d, x = _begun(draw, 0, 3)
-    count = d.ndim + draw.integer(0, 1)
-    return Call((x, tuple(draw.integer(0, 3) for _ in range(count))), {})
+    counts = [draw.integer(0, 3) if draw.chance(0.5) or d.ndim < 4 else 1 for _ in d.shape]
+    several = [i for i, n in enumerate(counts) if n > 1]
+    for i in several[3:]:
+        counts[i] = 1
+    return Call((x, tuple(([draw.integer(1, 2)] if draw.chance(0.4) else []) + counts)), {})
 
 
 def roll(draw: Draw) -> Call:
