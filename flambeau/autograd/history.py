@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.memory import may_overlap
 from ..core.tensor import Tensor, address
 from .node import Node, next_sequence
 
@@ -141,10 +142,7 @@ class Place:
         self.base_shape, self.base_strides = base.shape, base.strides
         self.base_dtype, self.dtype = base.dtype, view.dtype
         self.shape, self.strides = view.shape, view.strides
-        self.overlaps = (
-            view.size > 1
-            and any(step == 0 and size > 1 for step, size in zip(view.strides, view.shape))
-        ) or _overlapping(view)
+        self.overlaps = may_overlap(view.shape, view.strides)
 
     def memory(self) -> tuple[Any, Any]:
         """Zeros laid out as the base, and the view's part of them, each in its own dtype."""
@@ -153,17 +151,6 @@ class Place:
             np.ndarray(self.base_shape, self.base_dtype, buffer, self.low, self.base_strides),
             np.ndarray(self.shape, self.dtype, buffer, self.offset, self.strides),
         )
-
-
-def _overlapping(view: Any) -> bool:
-    """Could two indices meet? True only for odd as_strided and unfold views."""
-    steps = sorted((abs(s), n) for s, n in zip(view.strides, view.shape) if n > 1)
-    reach = 0
-    for step, size in steps:
-        if step <= reach:
-            return True
-        reach += step * (size - 1)
-    return False
 
 
 def _node_of(cls: type, edges: tuple, saved: Any, tensor: Tensor) -> Any:

@@ -99,6 +99,21 @@ def at(
     return np.ndarray(tuple(shape), dtype, room, 0, steps)
 
 
+def may_overlap(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """May two elements lie at one place? Never for what slices, transposes and reshapes give.
+
+    Each dimension has to step over all that the dimensions of smaller steps reach.
+    """
+    if 0 in shape:
+        return False
+    reach = 0
+    for step, n in sorted((abs(step), n) for step, n in zip(strides, shape) if n > 1):
+        if step <= reach:
+            return True
+        reach += step * (n - 1)
+    return False
+
+
 def keep_alive(x: Any, memo: dict) -> None:
     """Let what deepcopy's `memo` knows by its id live as long as `memo`, or another object gets that id.
 

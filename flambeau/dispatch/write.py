@@ -46,6 +46,17 @@ def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     raise AssertionError("unreachable: some pair of shapes differs")
 
 
+OVERLAPS = (
+    "unsupported operation: more than one element of the written-to tensor refers to a "
+    "single memory location. Please clone() the tensor before performing the operation."
+)
+
+
+def repeats(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Is an element seen at several indices because a stride is 0? A write would have several values for it."""
+    return 0 not in shape and any(step == 0 and n > 1 for step, n in zip(strides, shape))
+
+
 def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
     """Raises RuntimeError where an in-place write would break history or overlap itself."""
     array = target._array
@@ -56,15 +67,8 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
             "this tensor's memory is read-only (it came from a read-only array or an expanded "
             "one): clone() it before writing in place"
         )
-    if (
-        0 in array.strides
-        and array.size > 1
-        and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape))
-    ):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory location. Please clone() the tensor before performing the operation."
-        )
+    if 0 in array.strides and repeats(array.shape, array.strides):
+        raise RuntimeError(OVERLAPS)
     if mode.recording:
         check_history(target, any(isinstance(x, Tensor) and x._node is not None for x in operands))
 

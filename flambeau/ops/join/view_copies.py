@@ -3,7 +3,6 @@ tensor in which a view of it holds other values."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -66,13 +65,18 @@ def _scattered(input: Tensor, src: Tensor, show: Callable[[Tensor], Tensor]) -> 
     """A copy of `input` in which the view that `show` gives holds `src`."""
     whole = input.clone()
     part = show(whole)
-    if part._array.shape != src._array.shape:
-        raise RuntimeError(
-            "expected src to have a size equal to the slice of self. src size = "
-            f"{list(src.shape)}, slice size = {list(part.shape)}"
-        )
+    check_same_shape(src, part._array.shape)
     part.copy_(src)
     return whole
+
+
+def check_same_shape(src: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises RuntimeError where `src` has another shape than the view that it replaces."""
+    if src._array.shape != shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src.shape)}, slice size = {list(shape)}"
+        )
 
 
 @public(method=True)
@@ -130,18 +134,3 @@ def diagonal_scatter(
                 [0., 1.]])
     """
     return _scattered(input, src, lambda whole: diagonal(whole, offset, dim1, dim2))
-
-
-@public(method=True)
-def as_strided_scatter(
-    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
-    """A copy in which the elements that `as_strided` shows are `src`.
-
-    Raises:
-        RuntimeError: `src` has another shape, or the view reaches outside the memory.
-
-    Source: torch.as_strided_scatter
-    """
-    offset = 0 if storage_offset is None else operator.index(storage_offset)
-    return _scattered(input, src, lambda whole: as_strided(whole, size, stride, offset))

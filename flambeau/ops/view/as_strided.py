@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.dtype import BY_NUMPY
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
+from ...core.memory import may_overlap
 from ...core.tensor import Tensor, element_strides, register, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
@@ -38,20 +40,27 @@ def as_strided_(x: Any, flat: Any, own: tuple, wanted: tuple) -> Any:
 
 @as_strided_.gradient
 def _(g: Tensor, flat: Any, own: tuple, wanted: tuple) -> Tensor:
-    return laid(g, flat.size, wanted, own)
+    return laid(g, flat.size, wanted, own, own)
 
 
 @operation
-def laid(g: Any, size: int, source: tuple, target: tuple) -> Any:
-    """`g` added up in zeroed memory where `source` looks, and read where `target` does."""
+def laid(g: Any, size: int, source: tuple, target: tuple, shared: tuple) -> Any:
+    """`g` added up in memory where `source` looks, shared out there, and read where `target` does.
+
+    Elements of `shared` that lie at one place are one number, whose gradient they divide among them: what
+    made them one (expand, unfold) adds it up again.
+    """
     where = at_strides(np.arange(size), *source)
-    flat = kernels.gather.indexed.spread((size,), (where,), g)
-    return at_strides(flat, *target).copy()
+    flat = kernels.gather.indexed.spread((size,), (where,), g.astype(BY_NUMPY[g.dtype].compute))
+    if may_overlap(*shared[:2]):
+        elements = at_strides(np.arange(size), *shared)
+        flat /= np.maximum(np.bincount(elements.reshape(-1), minlength=size), 1)
+    return at_strides(flat, *target).astype(g.dtype)
 
 
 @laid.gradient
-def _(g: Tensor, size: int, source: tuple, target: tuple) -> Tensor:
-    return laid(g, size, target, source)
+def _(g: Tensor, size: int, source: tuple, target: tuple, shared: tuple) -> Tensor:
+    return laid(g, size, target, source, shared)
 
 
 @public(method=True)
@@ -70,9 +79,19 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [1, 2],
                 [2, 3]])
     """
-    shape, steps = sizes_of((size,)), sizes_of((stride,))
     own = input._array.shape, element_strides(input._array), input.storage_offset()
-    offset = own[2] if storage_offset is None else storage_offset
+    flat = storage_of(input)
+    wanted = checked_place(flat, size, stride, own[2] if storage_offset is None else storage_offset)
+    return as_strided_(input, flat, own, wanted)
+
+
+def checked_place(flat: Any, size: Any, stride: Any, offset: int) -> tuple:
+    """(shape, strides, offset) of a view of one-dimensional memory.
+
+    Raises:
+        RuntimeError: It would reach outside.
+    """
+    shape, steps = sizes_of((size,)), sizes_of((stride,))
     if len(shape) != len(steps):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(n < 0 for n in steps):
@@ -87,7 +106,6 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
         )
     if offset < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {offset}")
-    flat = storage_of(input)
     reach = offset + sum((n - 1) * step for n, step in zip(shape, steps)) + 1
     if 0 not in shape and reach > flat.size:
         raise RuntimeError(
@@ -95,7 +113,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
             f"itemsize {flat.itemsize} requiring a storage size of {reach * flat.itemsize} are out "
             f"of bounds for storage of size {flat.nbytes}"
         )
-    return as_strided_(input, flat, own, (shape, steps, offset))
+    return shape, steps, offset
 
 
 @operation(label="Clone")
