@@ -66,7 +66,7 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
-    if mode.recording:
+    if mode.recording and (target._node is not None or target._base is not None):
         check_history(target, any(isinstance(x, Tensor) and x._node is not None for x in operands))
 
 

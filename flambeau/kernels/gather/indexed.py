@@ -120,22 +120,21 @@ def own(key: tuple) -> tuple:
     Raises:
         IndexError: An index is negative that must not be.
     """
-    if key.__class__ is tuple:
-        return (
-            (key[0].copy(),) if len(key) == 1 and key[0].__class__ is np.ndarray else snapshot(key)
-        )
-    key = snapshot(key)
-    for index in (key.index,) if key.__class__ is Along else key:  # type: ignore[attr-defined]
-        if index.__class__ is np.ndarray and not natural(index):
-            raise IndexError("an index is negative")
-    return tuple(key)
+    copies = [item.copy() if item.__class__ is np.ndarray else item for item in key]
+    if key.__class__ is not tuple:
+        at = key.dim if key.__class__ is Along else None  # type: ignore[attr-defined]
+        for index in copies if at is None else (copies[at],):
+            if index.__class__ is np.ndarray and not natural(index):
+                raise IndexError("an index is negative")
+    return tuple(copies)
 
 
 def _is_large(x: Any, key: tuple) -> bool:
     """Does the key mean many elements, as far as the sizes tell?"""
-    return named(x, key) > SMALL or any(
-        item.__class__ is np.ndarray and item.size > SMALL for item in key
-    )
+    for item in key:
+        if item.__class__ is np.ndarray and item.size > SMALL:
+            return True
+    return named(x, key) > SMALL
 
 
 def _element(dtype: Any, add: bool) -> str | None:

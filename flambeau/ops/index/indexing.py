@@ -186,6 +186,9 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
 def _write(array: Any, key: Any, value: Any) -> None:
     """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
     if key.__class__ is np.ndarray:
+        if key.size * (array.size // max(array.shape[0], 1)) <= _FEW and key.dtype != bool:
+            array[key.copy()] = value  # others may write to it
+            return
         if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:
             kernels.array.masked_fill.fill(array, key, value)
             return
@@ -246,7 +249,7 @@ def _put(
 ) -> Tensor:
     """Write in place at index arrays."""
     values = _fits(target, key, values, strict)
-    return Write(put_advanced, target, target, (values,), key, (accumulate,)).into()
+    return Write(put_advanced, target, target, values, key, (accumulate,)).into()
 
 
 def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
@@ -281,9 +284,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         tensor([2., 1.])
     """
     key = _keys(input, indices, values)
-    return Write(
-        put_advanced, input, input, (_fits(input, key, values),), key, (accumulate,)
-    ).made()
+    return Write(put_advanced, input, input, _fits(input, key, values), key, (accumulate,)).made()
 
 
 @public(method=True)

@@ -130,9 +130,9 @@ def scatter(
         from .combine import combined  # few programs need it
 
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
-        return Write(combined, input, x, (spread,), key, ("prod", True), lambda: check_key(x, key))
+        return Write(combined, input, x, spread, key, ("prod", True), lambda: check_key(x, key))
     add = reduce == "add"
-    return Write(_scatter, input, x, (values,), key, (add,), lambda: check_key(x, key))
+    return Write(_scatter, input, x, values, key, (add,), lambda: check_key(x, key))
 
 
 @writing(out=True)
@@ -150,7 +150,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Write:
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return Write(_scatter_add, input, x, (values,), key, (True,), lambda: check_key(x, key))
+    return Write(_scatter_add, input, x, values, key, (True,), lambda: check_key(x, key))
 
 
 @public(method=True)

@@ -65,7 +65,7 @@ def scatter_reduce(
         values = values.expand(index._array.shape)
     by = summed if reduce in ("sum", "mean") else combined
     options = reduce, include_self
-    return Write(by, input, x, (values,), key, options, lambda: check_key(x, key))
+    return Write(by, input, x, values, key, options, lambda: check_key(x, key))
 
 
 def _vectors(
@@ -132,7 +132,7 @@ def index_add(
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
     return Write(
-        _index_add, input, x, (values,), key, (True,),
+        _index_add, input, x, values, key, (True,),
         lambda: check_range(index._array, at, x._array.shape[at]),
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def index_reduce(
     check_reduction("index_reduce", input.dtype, reduce)
     x, key, values, at = _vectors("index_reduce", input, dim, index, source)
     return Write(
-        _index_reduce[reduce == "mean"], input, x, (values,), key, (reduce, include_self),
+        _index_reduce[reduce == "mean"], input, x, values, key, (reduce, include_self),
         lambda: check_range(index._array, at, x._array.shape[at]),
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     _check_copy(input, index, source, at, count)
     x, key = vector(input), Unsigned((*(_FULL,) * at, index._array.reshape(-1)))
     return Write(
-        _index_copy, input, x, (vector(source),), key, (False,),
+        _index_copy, input, x, vector(source), key, (False,),
         lambda: _out_of_bounds("index_copy_(): ", index, at, 0, x._array.shape[at]),
     )  # fmt: skip
 
@@ -283,4 +283,4 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     size = x._array.shape[at]
     _out_of_bounds("", index, at, -size, size)
     places = np.unique(index._array % max(size, 1))  # each place counts once in the gradient
-    return Write(_index_fill, input, x, (filling,), (*(_FULL,) * at, places), (False,))
+    return Write(_index_fill, input, x, filling, (*(_FULL,) * at, places), (False,))

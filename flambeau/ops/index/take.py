@@ -89,4 +89,4 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
     values = source.reshape(index._array.shape)
-    return Write(_put_flat, input, vector(input), (values,), key, (accumulate,))
+    return Write(_put_flat, input, vector(input), values, key, (accumulate,))
