@@ -240,7 +240,7 @@ class Operation:
         finish_write(x, None)
         if recorded:
             written = handle.make(x._array, x._kind, None, x._cell, None)
-            edges = tuple([x._node, *[t._node for t in others]])
+            edges = (x._node, *[t._node for t in others])
             self.record([written], (before, *others), edges, options)
             if written._node is not None:
                 rebase(x, written._node, x._cell)

@@ -25,7 +25,7 @@ from . import rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
 from .part import WIDE, is_half, part_of
-from .plan import Along, Plan, named, plan_of, snapshot
+from .plan import Along, Plan, named, plan_of
 
 SMALL = 1024
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
