@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._source import Source
 from ..autograd.mode import mode
-from ..core.promotion import can_cast
+from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
 from ..kernels.gather.plan import snapshot
 from .arguments import arguments, written
@@ -41,11 +41,7 @@ def write_result(
             f"output with shape {list(target._array.shape)} doesn't match the broadcast shape "
             f"{list(result._array.shape)}"
         )
-    if not can_cast(result.dtype, target.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.legacy} can't be cast to the desired output type "
-            f"{target.dtype.legacy}"
-        )
+    check_cast(result.dtype, target.dtype)
     store(target, result._array)
     finish_write(target, result._node)
     return target

@@ -30,7 +30,7 @@ from .plan import Along, Plan, named, plan_of
 SMALL = 1024
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
 _SIZES = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
-_ADDED = {
+ADDED = {
     "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
 }  # fmt: skip
 
@@ -139,7 +139,7 @@ def _is_large(x: Any, key: tuple) -> bool:
 
 def _element(dtype: Any, add: bool) -> str | None:
     """What a kernel sees in an array; None for what it is not made for."""
-    return _ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
+    return ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
 
 
 def _plan(x: Any, key: tuple, values: Any, add: bool) -> Plan | None:

@@ -9,6 +9,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
+from ...core.dtype import convertible
 from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor
 from ...dispatch.registry import method, public
@@ -63,7 +64,7 @@ def _nothing(g: Tensor, needs: tuple) -> Tensor | None:
 
 
 def _real(source: Any, target: Any) -> Any:
-    return source.real if source.dtype.kind == "c" and target.dtype.kind != "c" else source
+    return convertible(source, target.dtype)
 
 
 def _has_history(self: Tensor) -> bool:

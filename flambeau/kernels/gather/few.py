@@ -1,0 +1,161 @@
+"""A few slices of a dimension, or elements along it, written or added: where a call's own time is what counts.
+
+What shapes say is worked out once. The kernel copies the indices, looks at all of them, and writes if each is in
+range: nothing is written otherwise, and what others write to the indices meanwhile does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..array.copy import ELEMENTS
+from ..array.vector_loop import add, copy
+from ..llvm import BITS, Value
+from ..runtime.entry import Body, Job, kernel
+from ..runtime.process import enabled, machine
+from .indexed import ADDED
+
+MOST = 64
+"""Indices at most."""
+LARGEST = 1 << 14
+"""Elements that are written at most."""
+
+
+def write(how: str, along: bool, x: Any, dim: int, index: Any, values: Any) -> bool:
+    """Write `values` at slices of x's dimension, or at elements along it; False for what this is not made for, and
+    where an index is out of range: nothing was written then.
+
+    Args:
+        how: "put" or "add".
+        along: Is there an index for each element?
+        index: int64.
+    """
+    told = _told(how, along, x.dtype.char, dim, x.shape, index.shape, values.shape)
+    if told is None:
+        return False
+    flags = x.flags
+    if not (
+        flags.c_contiguous
+        and flags.writeable
+        and flags.aligned
+        and index.flags.c_contiguous
+        and values.flags.c_contiguous
+    ):
+        return False
+    function, given = told
+    return not function(x, index, values, *given)
+
+
+class Numbers(NamedTuple):
+    """x is seen as (outer, size, inner), and values as (outer, count, inner).
+
+    Attributes:
+        indices: How many there are.
+    """
+
+    outer: int
+    size: int
+    inner: int
+    count: int
+    indices: int
+
+
+@lru_cache(4096)
+def _told(
+    how: str,
+    along: bool,
+    char: str,
+    dim: int,
+    shape: tuple[int, ...],
+    index: tuple[int, ...],
+    values: tuple[int, ...],
+) -> tuple[Callable[..., int], tuple[int, ...]] | None:
+    """The function and its numbers; None where the shapes are not right, or not for this."""
+    ndim = len(shape)
+    if not -ndim <= dim < ndim or len(values) != ndim or not enabled():
+        return None
+    dim %= ndim
+    count, indices = values[dim], math.prod(index)
+    outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
+    if (*shape[:dim], count, *shape[dim + 1 :]) != values or index != (
+        values if along else (count,)
+    ):
+        return None
+    if not 0 < indices <= MOST or outer * count * inner > LARGEST:
+        return None
+    element = _element(how, np.dtype(char))
+    if element is None:
+        return None
+    job = Job(rows=1, length=1, weight=outer * count * inner, divisible=False)
+    numbers = Numbers(outer=outer, size=shape[dim], inner=inner, count=count, indices=indices)
+    return _writer(how, along, element), (*job, *numbers)
+
+
+def _element(how: str, dtype: Any) -> str | None:
+    if how == "put":
+        return ELEMENTS.get(dtype.itemsize)
+    return ADDED.get(f"{dtype.kind}{dtype.itemsize}")
+
+
+@cache
+def _writer(how: str, along: bool, element: str) -> Callable[..., int]:
+    return kernel(
+        f"{how}_few", ("x", "index", "values"), Numbers,
+        lambda code: Writer(code, how, along, element).write(), machine().bits // BITS[element],
+    )  # fmt: skip
+
+
+class Writer:
+    """Writes the kernel. It reports whether it has written nothing."""
+
+    def __init__(self, code: Body, how: str, along: bool, element: str):
+        self.code, self.how, self.along, self.element = code, how, along, element
+        self.own = code.slot(f"[{MOST} x i64]")
+
+    def write(self) -> None:
+        code = self.code
+        wrong = code.slot("i64", self.overlap())
+        with code.loop(code.zero, code.n.indices) as i:
+            index = code.load_once(code.at(code.p["index"], "i64", i), "i64")
+            code.put(index, self.own, i)
+            outside = (index.below(code.n.size) ^ 1).widen("i64")
+            code.store(code.load(wrong, "i64") | outside, wrong)
+        found = code.load(wrong, "i64")
+        code.report(found)
+        with code.when(found.equals(0)), code.loop(code.zero, code.n.outer) as outer:
+            with code.loop(code.zero, code.n.count) as i:
+                (self.elements if self.along else self.run)(outer, i)
+
+    def overlap(self) -> Value:
+        """Do the values share memory with x?"""
+        code, n = self.code, self.code.n
+        size = BITS[self.element] // 8
+        x, values = (
+            code.emit(f"ptrtoint ptr {code.p[name].name} to i64", "i64") for name in ("x", "values")
+        )
+        x_end = x + n.outer * n.size * n.inner * size
+        values_end = values + n.outer * n.count * n.inner * size
+        return (values.below(x_end) & x.below(values_end)).widen("i64")
+
+    def run(self, outer: Value, i: Value) -> None:
+        code, n = self.code, self.code.n
+        index = code.get(self.own, "i64", i)
+        x = code.at(code.p["x"], self.element, (outer * n.size + index) * n.inner)
+        values = code.at(code.p["values"], self.element, (outer * n.count + i) * n.inner)
+        (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n.inner)
+
+    def elements(self, outer: Value, i: Value) -> None:
+        code, n = self.code, self.code.n
+        with code.loop(code.zero, n.inner) as k:
+            at = (outer * n.count + i) * n.inner + k
+            index = code.get(self.own, "i64", at)
+            place = (outer * n.size + index) * n.inner + k
+            value = code.get(code.p["values"], self.element, at)
+            if self.how == "add":
+                value = code.get(code.p["x"], self.element, place) + value
+            code.put(value, code.p["x"], place)
