@@ -129,10 +129,15 @@ class Write(NamedTuple):
         return error
 
 
-def writing(out: bool = False) -> Callable[[Callable[..., Write]], Callable[..., Tensor]]:
+def writing(
+    out: bool = False, few: Callable[..., bool] | None = None
+) -> Callable[[Callable[..., Write]], Callable[..., Tensor]]:
     """Decorator: of a function that gives a `Write`, the public function and method, and the in-place method.
 
-    out: Do the first two take ``out=``?
+    Args:
+        out: Do the first two take ``out=``?
+        few: Given all arguments by position, does what the in-place method does; False, and nothing done, for all but
+            the calls that it is made for.
     """
 
     def make(plan: Callable[..., Write]) -> Callable[..., Tensor]:
@@ -151,6 +156,9 @@ def writing(out: bool = False) -> Callable[[Callable[..., Write]], Callable[...,
         if given[-1] == "*":
             given.pop()
         with source.block(f"def {name}_({', '.join(given)}):"):
+            if few is not None:
+                source.scope["few"] = few
+                source(f"if few({', '.join(names)}): return {names[0]}")
             source(f"return plan({passed}).into()")
         form = _like(plan, source.function(f"{name}_"), False)
         form.__doc__ = f"The in-place form of `{name}`."

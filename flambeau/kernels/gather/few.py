@@ -11,10 +11,8 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..array.copy import ELEMENTS
-from ..array.vector_loop import add, copy
+from ..array.vector_loop import add, copy, fill
 from ..llvm import BITS, Value
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
@@ -34,8 +32,20 @@ def write(how: str, along: bool, x: Any, dim: int, index: Any, values: Any) -> b
         how: "put" or "add".
         along: Is there an index for each element?
         index: int64.
+        values: Of x's dtype; one number without dimensions serves for all.
     """
-    told = _told(how, along, x.dtype.char, dim, x.shape, index.shape, values.shape)
+    return _write(
+        _told(how, along, x.dtype, dim, x.shape, index.shape, values.shape), x, index, values
+    )
+
+
+def write_flat(how: str, x: Any, index: Any, values: Any) -> bool:
+    """The same at indices into all elements in row-major order."""
+    told = _told(how, False, x.dtype, 0, (x.size,), (index.size,), (values.size,))
+    return _write(told, x, index, values)
+
+
+def _write(told: Any, x: Any, index: Any, values: Any) -> bool:
     if told is None:
         return False
     flags = x.flags
@@ -69,7 +79,7 @@ class Numbers(NamedTuple):
 def _told(
     how: str,
     along: bool,
-    char: str,
+    dtype: Any,
     dim: int,
     shape: tuple[int, ...],
     index: tuple[int, ...],
@@ -77,23 +87,29 @@ def _told(
 ) -> tuple[Callable[..., int], tuple[int, ...]] | None:
     """The function and its numbers; None where the shapes are not right, or not for this."""
     ndim = len(shape)
-    if not -ndim <= dim < ndim or len(values) != ndim or not enabled():
+    if not -ndim <= dim < ndim or not enabled():
         return None
-    dim %= ndim
+    dim, one = dim % ndim, values == ()
+    if one and len(index) == (ndim if along else 1):
+        values = index if along else (*shape[:dim], *index, *shape[dim + 1 :])
+    if len(values) != ndim:
+        return None
     count, indices = values[dim], math.prod(index)
     outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
     if (*shape[:dim], count, *shape[dim + 1 :]) != values or index != (
         values if along else (count,)
     ):
         return None
+    if one and how == "add" and not along:
+        return None
     if not 0 < indices <= MOST or outer * count * inner > LARGEST:
         return None
-    element = _element(how, np.dtype(char))
+    element = _element(how, dtype)
     if element is None:
         return None
     job = Job(rows=1, length=1, weight=outer * count * inner, divisible=False)
     numbers = Numbers(outer=outer, size=shape[dim], inner=inner, count=count, indices=indices)
-    return _writer(how, along, element), (*job, *numbers)
+    return _writer(how, along, one, element), (*job, *numbers)
 
 
 def _element(how: str, dtype: Any) -> str | None:
@@ -103,18 +119,18 @@ def _element(how: str, dtype: Any) -> str | None:
 
 
 @cache
-def _writer(how: str, along: bool, element: str) -> Callable[..., int]:
+def _writer(how: str, along: bool, one: bool, element: str) -> Callable[..., int]:
     return kernel(
         f"{how}_few", ("x", "index", "values"), Numbers,
-        lambda code: Writer(code, how, along, element).write(), machine().bits // BITS[element],
+        lambda code: Writer(code, how, along, one, element).write(), machine().bits // BITS[element],
     )  # fmt: skip
 
 
 class Writer:
     """Writes the kernel. It reports whether it has written nothing."""
 
-    def __init__(self, code: Body, how: str, along: bool, element: str):
-        self.code, self.how, self.along, self.element = code, how, along, element
+    def __init__(self, code: Body, how: str, along: bool, one: bool, element: str):
+        self.code, self.how, self.along, self.one, self.element = code, how, along, one, element
         self.own = code.slot(f"[{MOST} x i64]")
 
     def write(self) -> None:
@@ -127,9 +143,13 @@ class Writer:
             code.store(code.load(wrong, "i64") | outside, wrong)
         found = code.load(wrong, "i64")
         code.report(found)
-        with code.when(found.equals(0)), code.loop(code.zero, code.n.outer) as outer:
-            with code.loop(code.zero, code.n.count) as i:
-                (self.elements if self.along else self.run)(outer, i)
+        each = self.elements if self.along else self.run
+        with (
+            code.when(found.equals(0)),
+            code.loop(code.zero, code.n.outer) as outer,
+            code.loop(code.zero, code.n.count) as i,
+        ):
+            each(outer, i)
 
     def overlap(self) -> Value:
         """Do the values share memory with x?"""
@@ -139,13 +159,17 @@ class Writer:
             code.emit(f"ptrtoint ptr {code.p[name].name} to i64", "i64") for name in ("x", "values")
         )
         x_end = x + n.outer * n.size * n.inner * size
-        values_end = values + n.outer * n.count * n.inner * size
+        values_end = values + (size if self.one else n.outer * n.count * n.inner * size)
         return (values.below(x_end) & x.below(values_end)).widen("i64")
 
     def run(self, outer: Value, i: Value) -> None:
         code, n = self.code, self.code.n
         index = code.get(self.own, "i64", i)
         x = code.at(code.p["x"], self.element, (outer * n.size + index) * n.inner)
+        if self.one:
+            value = code.get(code.p["values"], self.element, code.zero)
+            fill(code, x, value, code.zero, n.inner)
+            return
         values = code.at(code.p["values"], self.element, (outer * n.count + i) * n.inner)
         (add if self.how == "add" else copy)(code, x, values, self.element, code.zero, n.inner)
 
@@ -155,7 +179,7 @@ class Writer:
             at = (outer * n.count + i) * n.inner + k
             index = code.get(self.own, "i64", at)
             place = (outer * n.size + index) * n.inner + k
-            value = code.get(code.p["values"], self.element, at)
+            value = code.get(code.p["values"], self.element, code.zero if self.one else at)
             if self.how == "add":
                 value = code.get(code.p["x"], self.element, place) + value
             code.put(value, code.p["x"], place)

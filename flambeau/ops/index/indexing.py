@@ -16,7 +16,7 @@ from ...dispatch.registry import method, public
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
-from .advanced import gathered, put_advanced
+from .advanced import gathered, put_advanced, write_few
 from .key import index_array, shape_at, split_key
 
 _FULL = slice(None)
@@ -130,7 +130,10 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
         RuntimeError: Shapes do not broadcast, or the write would break history.
         TypeError: The value is neither a tensor nor a number.
     """
-    if self._node is None and _set_simply(self, key, value):
+    if self._node is None and (
+        (key.__class__ is Tensor and write_few("put", False, self, 0, key, value))
+        or _set_simply(self, key, value)
+    ):
         return
     if not isinstance(value, Tensor):
         if not isinstance(value, (int, float, complex, np.generic)):
@@ -293,4 +296,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
     Source: torch.Tensor.index_put_
     """
+    how = "add" if accumulate else "put"
+    if len(indices) == 1 and write_few(how, False, input, 0, indices[0], values):
+        return input
     return _put(input, _keys(input, indices, values), values, accumulate)

@@ -11,7 +11,7 @@ from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import Write, writing
 from ...kernels.gather.plan import Unsigned
-from .advanced import put_advanced, sibling
+from .advanced import put_advanced, sibling, write_few
 from .combine import START, check_reduction, combined, summed
 from .scatter_place import check_key, check_range, scatter_place
 from .take import vector
@@ -24,7 +24,12 @@ _index_fill = sibling(put_advanced, "IndexFill")
 _index_reduce = {True: sibling(summed, "IndexReduce"), False: sibling(combined, "IndexReduce")}
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, src, reduce, include_self: (
+        reduce == "sum" and include_self and write_few("add", True, input, dim, index, src)
+    ),
+)
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -107,7 +112,12 @@ def _vectors(
     return x, Unsigned((*(_FULL,) * at, array)), values, at
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, source, alpha: (
+        alpha == 1 and write_few("add", False, input, dim, index, source)
+    ),
+)
 def index_add(
     input: Tensor,
     dim: int,
@@ -186,7 +196,10 @@ def _out_of_bounds(start: str, index: Tensor, at: int, low: int, size: int) -> N
         raise IndexError(f"{start}index {bad} is out of bounds for dimension {at} with size {size}")
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, source: write_few("put", False, input, dim, index, source),
+)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     """A copy in which slices of a dimension are those of `source`.
 
@@ -247,7 +260,7 @@ def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: in
         )
 
 
-@writing()
+@writing(few=lambda input, dim, index, value: write_few("put", False, input, dim, index, value))
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     """A copy in which slices of a dimension are filled with one value.
 
