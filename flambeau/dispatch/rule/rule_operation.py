@@ -230,8 +230,9 @@ class Operation:
         else:
             check_writable(x, (x, *others))
         before = x
+        recorded = recorded and x._kind.dtype.category >= FLOAT
         if recorded and self.operands[0] in self.asks:
-            before = handle.make(x._array.copy(), x._kind, None, [0], None)
+            before = handle.make(x._array.copy(), x._kind, x._node, [0], None)
         token = silence(silent)
         try:
             self.write(x._array, *[t._array for t in others], *options)
@@ -239,11 +240,11 @@ class Operation:
             restore(token)
         finish_write(x, None)
         if recorded:
+            if type(self) is Operation:
+                write_fast_path(self, RuleNode, _wrap_like)
             written = handle.make(x._array, x._kind, None, x._cell, None)
-            edges = (x._node, *[t._node for t in others])
-            self.record([written], (before, *others), edges, options)
-            if written._node is not None:
-                rebase(x, written._node, x._cell)
+            self.noted[(True,) * len(self.operands)](written, before, *others, *options)
+            rebase(x, written._node, x._cell)
         return x
 
     def record(

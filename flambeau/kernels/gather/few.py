@@ -11,13 +11,21 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..array.copy import ELEMENTS
 from ..array.vector_loop import add, copy, fill
 from ..llvm import BITS, Value
 from ..runtime.entry import Body, Job, kernel
+from ..runtime.memory import INT64
 from ..runtime.process import enabled, machine
-from .indexed import ADDED
+from .plan import Along
 
+ADDED = {
+    "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
+}  # fmt: skip
+"""The elements that kernels add."""
+_FULL = slice(None)
 MOST = 64
 """Indices at most."""
 LARGEST = 1 << 14
@@ -37,6 +45,19 @@ def write(how: str, along: bool, x: Any, dim: int, index: Any, values: Any) -> b
     return _write(
         _told(how, along, x.dtype, dim, x.shape, index.shape, values.shape), x, index, values
     )
+
+
+def write_at(how: str, x: Any, key: tuple, values: Any) -> bool:
+    """The same at a key of one index array."""
+    if key.__class__ is Along:
+        return write(how, True, x, key.dim, key.index, values)  # type: ignore[attr-defined]
+    index = key[-1]
+    if index.__class__ is not np.ndarray or index.dtype != INT64 or index.size > MOST:
+        return False
+    for item in key[:-1]:
+        if item.__class__ is np.ndarray or item != _FULL:
+            return False
+    return values.dtype == x.dtype and write(how, False, x, len(key) - 1, index, values)
 
 
 def write_flat(how: str, x: Any, index: Any, values: Any) -> bool:

@@ -21,7 +21,7 @@ from ..array import compress
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
-from . import rows
+from . import few, rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
 from .part import WIDE, is_half, part_of
@@ -30,9 +30,6 @@ from .plan import Along, Plan, named, plan_of
 SMALL = 1024
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
 _SIZES = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
-ADDED = {
-    "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
-}  # fmt: skip
 
 
 def take(x: Any, key: tuple) -> Any:
@@ -66,6 +63,8 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
         part.store()
         return
     plan = _plan(x, key, values, True)
+    if plan is None and few.write_at("add", x, key, values):
+        return
     if plan is None or not _write(plan, True, x, values):
         _add_by_numpy(x, own(key), values)
 
@@ -77,6 +76,8 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
         IndexError: An index is out of range.
     """
     plan = _plan(x, key, values, False)
+    if plan is None and few.write_at("put", x, key, values):
+        return
     if plan is None or not _write(plan, False, x, values):
         x[own(key)] = values
 
@@ -139,7 +140,7 @@ def _is_large(x: Any, key: tuple) -> bool:
 
 def _element(dtype: Any, add: bool) -> str | None:
     """What a kernel sees in an array; None for what it is not made for."""
-    return ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
+    return few.ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
 
 
 def _plan(x: Any, key: tuple, values: Any, add: bool) -> Plan | None:
