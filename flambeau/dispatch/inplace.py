@@ -62,13 +62,13 @@ def inplace_form(function: Callable) -> Callable:
 
 
 class Write(NamedTuple):
-    """An operation that writes, on its operands.
+    """An operation that writes values at a key of a tensor, on its operands.
 
     Attributes:
-        operation: An `Operation` that is defined by its writing.
+        operation: An `Operation` that is defined by its writing, of two operands, the key and options.
         input: The tensor that it is about.
-        target: The same, or a view of it, as the operation takes it.
-        operands: The others.
+        target: The same, or of one without dimensions a view that has one.
+        values: The other operand.
         key: Where: index arrays, or a mask. They may be the user's; a recorded operation keeps copies.
         options: What follows the key.
         explain: Raises the error for an index that is wrong, in PyTorch's words.
@@ -77,37 +77,32 @@ class Write(NamedTuple):
     operation: Any
     input: Tensor
     target: Tensor
-    operands: tuple[Tensor, ...]
+    values: Tensor
     key: Any
     options: tuple = ()
     explain: Callable[[], None] | None = None
 
     def made(self) -> Tensor:
         """The result as a new tensor."""
+        key = self._kept_key() if self._recorded() else self.key
         try:
-            result = self.operation(self.target, *self.operands, *self._options())
-        except IndexError:
-            self._explain()
-            raise
-        shape = self.input._array.shape
-        return result if shape or not result._array.ndim else result.reshape(shape)
+            result = self.operation(self.target, self.values, key, *self.options)
+        except IndexError as error:
+            raise self._explained(error) from None
+        return result if self.target is self.input else result.reshape(self.input._array.shape)
 
     def into(self) -> Tensor:
         """The input, written to.
 
         Raises:
-            RuntimeError: The result would have another shape, or the memory must not be written to.
+            RuntimeError: The memory must not be written to.
         """
-        shape, whole = self.input._array.shape, self.target._array.shape
-        if shape != whole and shape:
-            raise RuntimeError(
-                f"output with shape {list(shape)} doesn't match the broadcast shape {list(whole)}"
-            )
+        recorded = self._recorded()
+        key = self._kept_key() if recorded else self.key
         try:
-            self.operation.into(self.target, self.operands, self._options())
-        except IndexError:
-            self._explain()
-            raise
+            self.operation.into(self.target, (self.values,), (key, *self.options), recorded)
+        except IndexError as error:
+            raise self._explained(error) from None
         return self.input
 
     def written(self, out: Tensor | None, name: str) -> Tensor:
@@ -116,28 +111,33 @@ class Write(NamedTuple):
             return self.made()
         if out is self.input and not self._recorded():
             return self.into()
-        return write_out(out, self.made(), name, (self.input, *self.operands))
+        return write_out(out, self.made(), name, (self.input, self.values))
 
     def _recorded(self) -> bool:
-        tensors = self.target, *self.operands
-        return mode.recording and any(x._node is not None for x in tensors)
+        return mode.recording and (self.target._node is not None or self.values._node is not None)
 
-    def _options(self) -> tuple:
-        """Those of the operation. What is recorded is not the user's arrays."""
-        key = self.key
-        if self._recorded():
-            key = snapshot(key) if isinstance(key, tuple) else key.copy()
-        return key, *self.options
+    def _kept_key(self) -> Any:
+        return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()
 
-    def _explain(self) -> None:
+    def _explained(self, error: IndexError) -> Exception:
+        """The error in PyTorch's words; the kernel's where the index is right again."""
         if self.explain is not None:
-            self.explain()
+            try:
+                self.explain()
+            except (IndexError, RuntimeError) as said:
+                return said
+        return error
 
 
-def writing(out: bool = False) -> Callable[[Callable[..., Write]], Callable[..., Tensor]]:
+def writing(
+    out: bool = False, few: Callable[..., bool] | None = None
+) -> Callable[[Callable[..., Write]], Callable[..., Tensor]]:
     """Decorator: of a function that gives a `Write`, the public function and method, and the in-place method.
 
-    out: Do the first two take ``out=``?
+    Args:
+        out: Do the first two take ``out=``?
+        few: Given all arguments by position, does what the in-place method does; False, and nothing done, for all but
+            the calls that it is made for.
     """
 
     def make(plan: Callable[..., Write]) -> Callable[..., Tensor]:
@@ -156,6 +156,9 @@ def writing(out: bool = False) -> Callable[[Callable[..., Write]], Callable[...,
         if given[-1] == "*":
             given.pop()
         with source.block(f"def {name}_({', '.join(given)}):"):
+            if few is not None:
+                source.scope["few"] = few
+                source(f"if few({', '.join(names)}): return {names[0]}")
             source(f"return plan({passed}).into()")
         form = _like(plan, source.function(f"{name}_"), False)
         form.__doc__ = f"The in-place form of `{name}`."

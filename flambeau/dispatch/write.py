@@ -69,7 +69,7 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
         )
     if 0 in array.strides and repeats(array.shape, array.strides):
         raise RuntimeError(OVERLAPS)
-    if mode.recording:
+    if mode.recording and (target._node is not None or target._base is not None):
         check_history(target, any(isinstance(x, Tensor) and x._node is not None for x in operands))
 
 

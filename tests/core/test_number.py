@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -87,3 +88,88 @@ def test_floats_hold_ints_beyond_int64(dtype, value):
     expected = float("inf") if dtype is torch.float16 else float(value)
     assert torch.full((1,), value, dtype=dtype).item() == expected
     assert torch.zeros(1, dtype=dtype).fill_(value).item() == expected
+
+
+SETS = {
+    "an integer": lambda x, v: x.__setitem__(0, v),
+    "a slice": lambda x, v: x.__setitem__(slice(0, 1), v),
+    "a mask": lambda x, v: x.__setitem__(MASK, v),
+    "an index": lambda x, v: x.__setitem__(PLACE, v),
+}
+
+
+@pytest.mark.parametrize("how", SETS)
+@pytest.mark.parametrize(
+    "dtype", [torch.bool, torch.int8, torch.int64, torch.float16, torch.float32, torch.complex64]
+)
+def test_assignment_takes_integers_of_64_bits(how: str, dtype: Any) -> None:
+    for value in (2**63, 2**64, 10**30, -(2**63) - 1):
+        x = torch.zeros(2, dtype=dtype)
+        with pytest.raises(ValueError, match="Overflow when unpacking long long"):
+            SETS[how](x, value)
+        assert not x.any()
+
+
+def test_assignment_of_what_uint64_holds() -> None:
+    x = torch.zeros(2, dtype=torch.uint64)
+    x[0] = 2**63
+    assert x.tolist() == [2**63, 0]
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_a_number_that_rounds_to_the_largest_is_held(write: str, dtype: Any) -> None:
+    """The largest float32 is 3.40282346638528860e38; half a step above it is 3.40282356779733661e38."""
+    largest = torch.finfo(torch.float32).max
+    for value in (3.4028235e38, -3.4028235e38):
+        made = WRITES[write](torch.zeros(2, dtype=dtype), value)
+        assert abs(made[0].item()) == largest
+    for value in (3.4028236e38, 3.402823567797337e38):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            WRITES[write](torch.zeros(2, dtype=dtype), value)
+
+
+ARITHMETIC = {
+    "+": lambda x, v: x + v,
+    "reflected +": lambda x, v: v + x,
+    "-": lambda x, v: x - v,
+    "*": lambda x, v: x * v,
+    "/": lambda x, v: x / v,
+    "+=": lambda x, v: x.__iadd__(v),
+    "==": lambda x, v: x == v,
+    "<": lambda x, v: x < v,
+    ">": lambda x, v: x > v,
+    "add": lambda x, v: torch.add(x, v),
+    "where": lambda x, v: torch.where(x > 0, x, v),
+}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("shape", [(2,), ()])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bfloat16, torch.float32])
+def test_integers_of_more_than_64_bits_are_refused(name: str, shape: Any, dtype: Any) -> None:
+    for value in (2**64, 10**30, -(2**63) - 1):
+        with pytest.raises(OverflowError, match="int too big to convert"):
+            ARITHMETIC[name](torch.ones(shape, dtype=dtype), value)
+
+
+def test_a_float_of_the_same_value_makes_no_integer_valid() -> None:
+    x = torch.ones(2)
+    assert (x + 2.0**64).tolist() == [2.0**64] * 2
+    with pytest.raises(OverflowError):
+        x + 2**64
+    assert (x + math.inf).isinf().all()
+
+
+def test_bools_with_integers_beyond_int64() -> None:
+    for name in ("+", "*", "==", "<"):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            ARITHMETIC[name](torch.ones(2, dtype=torch.bool), 2**63)
+    assert (torch.ones(1, dtype=torch.int64) + 2**63).tolist() == [-(2**63) + 1]  # wraps around
+
+
+@pytest.mark.parametrize("value", [300, -1, 1e39, math.inf, math.nan, 2**64, 300.7])
+def test_padding_holds_its_value(value: float) -> None:
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.nn.functional.pad(torch.zeros(2, dtype=torch.uint8), (0, 1), value=value)
+    assert torch.nn.functional.pad(torch.zeros(1), (0, 1), value=2.5).tolist() == [0, 2.5]

@@ -111,6 +111,10 @@ PROGRAMS: dict[str, Program] = {
         lambda x, y: torch.scatter_reduce(x, 1, ROWS[None], y, "mean"),
         ((2, 4), (2, 3)),
     ),
+    "segment_reduce": (
+        lambda x: torch.segment_reduce(x, "max", lengths=torch.tensor([1, 0, 3]), initial=0.5),
+        (_distinct(4, 2),),
+    ),
     "sort": (lambda x: torch.sort(x, 1).values, (_distinct(2, 4),)),
     "topk": (lambda x: torch.topk(x, 2).values, (_distinct(2, 4),)),
     "take": (lambda x: torch.take(x, ROWS), ((2, 4),)),
@@ -368,6 +372,13 @@ OPTIONAL: dict[str, Program] = {
             for reduce in ("sum", "prod", "mean", "amax", "amin")
         ],
         (_distinct(2, 3), _distinct(1, 3) + 0.01),
+    ),
+    "segment_reduce": (
+        lambda x: [
+            torch.segment_reduce(x, reduce, lengths=torch.tensor([1, 3]), initial=0.5) ** 2
+            for reduce in ("sum", "prod", "mean", "max", "min")
+        ],
+        (_distinct(4, 2),),
     ),
     "alias_copy": (lambda x: torch.alias_copy(x) ** 2, ((2, 3),)),
     "repeat": (lambda x: x.repeat(2, 1, 2) ** 2, ((2, 3),)),

@@ -57,6 +57,17 @@ class Several(dict):
         return made
 
 
+class Noted(dict):
+    """For the operands that are there: what records that the first one was written to."""
+
+    def __init__(self, operation: Any, base: type):
+        self.operation, self.base = operation, base
+
+    def __missing__(self, present: tuple[bool, ...]) -> Callable:
+        made = self[present] = _Written(self.operation, present).noted(self.base)
+        return made
+
+
 def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     """Give an operation a class of its own, which has the written call.
 
@@ -68,6 +79,7 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     patterns = Patterns(operation, node)
     call = patterns[(True,) * len(operation.operands)]
     operation.patterns, operation.several = patterns, Several(operation, like)
+    operation.noted = Noted(operation, node)
     operation.__class__ = type(cls.__name__, (cls,), {"__call__": call, "__slots__": ()})
 
 
@@ -228,6 +240,35 @@ class _Written:
                     self.make_node(source, count)
                     source(f"record(node, {results}, {outputs})")
             source(f"return {results}")
+        return source.function(operation.name)
+
+    def noted(self, base: type) -> Callable:
+        """``f(r0, *operands, *options)``: r0 shows the memory of the first operand, which was written to.
+
+        For ``put(x, values, key)``, whose rule asks for no operand::
+
+            def put(r0, x, values, key):
+                a0, n0 = x._array, x._node
+                a1, n1 = values._array, values._node
+                v0 = r0._array
+                node = make_node((n0, n1), ...)
+                r0._node = node
+                if mode.watchers: tell_watchers(node, (r0,))
+        """
+        operation, names = self.operation, self.names
+        source = Source(
+            f"{self.title} written",
+            _mode=mode,
+            next_sequence=next_sequence,
+            tell_watchers=tell_watchers,
+        )
+        with source.block(f"def {operation.name}({', '.join(['r0', *names, *self.options])}):"):
+            for i in self.there:
+                source(f"a{i}, n{i} = {names[i]}._array, {names[i]}._node")
+            source("v0 = r0._array")
+            self.make_node(source, 1)
+            source(record_lines("r0", "_mode"))
+        source.scope["make_node"] = self.first_node(source.scope, base)
         return source.function(operation.name)
 
     def differentiable(self, count: int) -> list[int]:

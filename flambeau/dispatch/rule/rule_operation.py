@@ -238,11 +238,18 @@ class Operation:
         return tuple(results) if several else results[0]
 
     def into(
-        self, x: Tensor, others: Sequence[Tensor], options: tuple, overlaps: bool = False
+        self,
+        x: Tensor,
+        others: Sequence[Tensor],
+        options: tuple,
+        recorded: bool = True,
+        overlaps: bool = False,
     ) -> Tensor:
-        """Write into the first operand's own memory; recorded, if a gradient is wanted.
+        """Write into the first operand's own memory.
 
-        overlaps: May two of its elements be one, because all are given the same value?
+        Args:
+            recorded: Does an operand want a gradient, and is recording on?
+            overlaps: May two of its elements be one, because all are given the same value?
 
         Raises:
             RuntimeError: The memory must not be written to; or what the writing raises, before it has written.
@@ -252,11 +259,10 @@ class Operation:
             check_history(x, any(t._node is not None for t in others))
         else:
             check_writable(x, (x, *others))
-        tensors: Sequence[Any] = (x, *others)
-        edges = tuple([t._node for t in tensors])
-        recorded = mode.recording and edges.count(None) < len(edges)
+        before = x
+        recorded = recorded and x._kind.dtype.category >= FLOAT
         if recorded and self.operands[0] in self.asks:
-            tensors = handle.make(x._array.copy(), x._kind, None, [0], None), *others
+            before = handle.make(x._array.copy(), x._kind, x._node, [0], None)
         token = silence(silent)
         try:
             self.write(x._array, *[t._array for t in others], *options)
@@ -264,10 +270,11 @@ class Operation:
             restore(token)
         finish_write(x, None)
         if recorded:
+            if type(self) is Operation:
+                write_fast_path(self, RuleNode, _wrap_like)
             written = handle.make(x._array, x._kind, None, x._cell, None)
-            self.record([written], tensors, edges, options)
-            if written._node is not None:
-                rebase(x, written._node, x._cell)
+            self.noted[(True,) * len(self.operands)](written, before, *others, *options)
+            rebase(x, written._node, x._cell)
         return x
 
     def record(

@@ -12,17 +12,21 @@ from ..runtime.memory import INT64
 from ..runtime.process import enabled, machine
 
 _LARGEST = (1 << 63) - 1
+_FEW = 16
+"""Indices that are looked at sooner in Python."""
 
 
 def within(index: Any, low: int, high: int) -> bool:
     """Are all elements of an int64 array in order at least `low` and less than `high`?"""
-    if index.size <= 16 or not enabled():
+    if index.size <= _FEW or not enabled():
         return not index.size or bool(low <= index.min() and index.max() < high)
     return not _range()(index, 1, index.size, index.size, 1, *_bounds(low, high - low))
 
 
 def natural(index: Any) -> bool:
     """Is no index negative?"""
+    if index.size <= _FEW:
+        return min(index.ravel().tolist(), default=0) >= 0
     if index.dtype is INT64 and index.flags.c_contiguous and index.flags.aligned and enabled():
         return not _range()(index, 1, index.size, index.size, 1, *_bounds(0, _LARGEST))
     return not index.size or bool(index.min() >= 0)

@@ -21,18 +21,15 @@ from ..array import compress
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
-from . import rows
+from . import few, rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
 from .part import WIDE, is_half, part_of
-from .plan import Along, Plan, named, plan_of, snapshot
+from .plan import Along, Plan, named, plan_of
 
 SMALL = 1024
 """Elements, of the largest index array or of what the key means, up to which NumPy takes less time."""
 _SIZES = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
-_ADDED = {
-    "f4": "float", "f8": "double", "i1": "i8", "u1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
-}  # fmt: skip
 
 
 def take(x: Any, key: tuple) -> Any:
@@ -66,6 +63,8 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
         part.store()
         return
     plan = _plan(x, key, values, True)
+    if plan is None and few.write_at("add", x, key, values):
+        return
     if plan is None or not _write(plan, True, x, values):
         _add_by_numpy(x, own(key), values)
 
@@ -77,6 +76,8 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
         IndexError: An index is out of range.
     """
     plan = _plan(x, key, values, False)
+    if plan is None and few.write_at("put", x, key, values):
+        return
     if plan is None or not _write(plan, False, x, values):
         x[own(key)] = values
 
@@ -120,27 +121,26 @@ def own(key: tuple) -> tuple:
     Raises:
         IndexError: An index is negative that must not be.
     """
-    if key.__class__ is tuple:
-        return (
-            (key[0].copy(),) if len(key) == 1 and key[0].__class__ is np.ndarray else snapshot(key)
-        )
-    key = snapshot(key)
-    for index in (key.index,) if key.__class__ is Along else key:  # type: ignore[attr-defined]
-        if index.__class__ is np.ndarray and not natural(index):
-            raise IndexError("an index is negative")
-    return tuple(key)
+    copies = [item.copy() if item.__class__ is np.ndarray else item for item in key]
+    if key.__class__ is not tuple:
+        at = key.dim if key.__class__ is Along else None  # type: ignore[attr-defined]
+        for index in copies if at is None else (copies[at],):
+            if index.__class__ is np.ndarray and not natural(index):
+                raise IndexError("an index is negative")
+    return tuple(copies)
 
 
 def _is_large(x: Any, key: tuple) -> bool:
     """Does the key mean many elements, as far as the sizes tell?"""
-    return named(x, key) > SMALL or any(
-        item.__class__ is np.ndarray and item.size > SMALL for item in key
-    )
+    for item in key:
+        if item.__class__ is np.ndarray and item.size > SMALL:
+            return True
+    return named(x, key) > SMALL
 
 
 def _element(dtype: Any, add: bool) -> str | None:
     """What a kernel sees in an array; None for what it is not made for."""
-    return _ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
+    return few.ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
 
 
 def _plan(x: Any, key: tuple, values: Any, add: bool) -> Plan | None:

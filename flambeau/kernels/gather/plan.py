@@ -61,6 +61,8 @@ def snapshot(key: tuple) -> tuple:
 def named(x: Any, key: tuple) -> int:
     """How many elements a key means, as far as the sizes tell: a mask counts as a whole."""
     most, rest, shape = 0, x.size, x.shape
+    if len(key) == 1 and key[0].__class__ is np.ndarray and shape:
+        return key[0].size * (rest // max(shape[0], 1))
     for i, item in enumerate(key):
         if item.__class__ is np.ndarray:
             most = max(most, item.size)

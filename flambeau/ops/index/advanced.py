@@ -7,9 +7,15 @@ from typing import Any
 
 from ... import kernels
 from ...autograd.mode import mode
-from ...core.tensor import Tensor, wrap
+from ...core.device import CPU
+from ...core.dtype import int64
+from ...core.kind import kind_of
+from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.rule.rule_operation import Operation, operation
+from ...dispatch.write import finish_write
 from ...kernels.gather.plan import Along, snapshot
+
+_INDEX = kind_of(int64, CPU)
 
 
 def along(index: Any, dim: int) -> tuple:
@@ -97,6 +103,46 @@ def sibling(operation: Operation, label: str) -> Operation:
 
 def _zero_like(x: Tensor) -> Tensor:
     return wrap(x._kind.xp.zeros((), x._kind.numpy), x._kind)
+
+
+def write_few(how: str, along: bool, x: Any, dim: Any, index: Any, values: Any) -> bool:
+    """Write at a few indices of a tensor without history; False, and nothing done, for all other calls.
+
+    Args:
+        how: "put" or "add".
+        along: Is there an index for each element?
+        dim: The dimension; None for indices into all elements.
+        values: A tensor of its dtype, or a number.
+    """
+    try:
+        kind, base = x._kind, x._base
+        if index._kind is not _INDEX or x._node is not None or x._cell[0] is UNVERSIONED:
+            return False
+        if base is not None and base._node is not None:
+            return False
+        array = _few_values(kind, values)
+        if array is None:
+            return False
+        few = kernels.gather.few
+        done = (
+            few.write_flat(how, x._array, index._array, array)
+            if dim is None
+            else few.write(how, along, x._array, dim, index._array, array)
+        )
+    except (AttributeError, TypeError, OverflowError):
+        return False  # the checks of the general way say it
+    if done:
+        finish_write(x, None)
+    return done
+
+
+def _few_values(kind: Any, values: Any) -> Any:
+    """Values of `write_few` as an array of the dtype, if they are that or a number that it holds."""
+    if values.__class__ is not float and values.__class__ is not int:
+        return values._array if values._kind is kind and values._node is None else None
+    limit = 3e38 if values.__class__ is float else 1 << 63
+    held = values.__class__ in kind.numbers and kind.numpy is kind.compute
+    return kind.scalar(values) if held and -limit < values < limit else None
 
 
 def own_key(key: tuple) -> tuple:

@@ -125,7 +125,8 @@ def fill_(input: Tensor, value: Any) -> Tensor:
                 value = _real(value.to(self.device)._array, self._array).astype(self._kind.numpy)
         return _written(self, value)
     operand = value if is_tensor else self.new_full((), value).detach()
-    return filled.into(self, (operand,), (), overlaps=True)
+    recorded = mode.recording and (self._node is not None or operand._node is not None)
+    return filled.into(self, (operand,), (), recorded, overlaps=True)
 
 
 def _check_value(value: Tensor) -> None:
@@ -178,7 +179,7 @@ def zero_(input: Tensor) -> Tensor:
     self = input
     if not _has_history(self):
         return _written(self, 0)
-    return zeroed.into(self, (), (), overlaps=True)
+    return zeroed.into(self, (), (), self._node is not None, overlaps=True)
 
 
 @method()

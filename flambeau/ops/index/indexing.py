@@ -16,7 +16,7 @@ from ...dispatch.registry import method, public
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
-from .advanced import gathered, put_advanced
+from .advanced import gathered, put_advanced, write_few
 from .key import index_array, shape_at, split_key
 
 _FULL = slice(None)
@@ -130,7 +130,10 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
         RuntimeError: Shapes do not broadcast, or the write would break history.
         TypeError: The value is neither a tensor nor a number.
     """
-    if self._node is None and _set_simply(self, key, value):
+    if self._node is None and (
+        (key.__class__ is Tensor and write_few("put", False, self, 0, key, value))
+        or _set_simply(self, key, value)
+    ):
         return
     if not isinstance(value, Tensor):
         if not isinstance(value, (int, float, complex, np.generic)):
@@ -186,6 +189,9 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
 def _write(array: Any, key: Any, value: Any) -> None:
     """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
     if key.__class__ is np.ndarray:
+        if key.size * (array.size // max(array.shape[0], 1)) <= _FEW and key.dtype != bool:
+            array[key.copy()] = value  # others may write to it
+            return
         if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:
             kernels.array.masked_fill.fill(array, key, value)
             return
@@ -246,7 +252,7 @@ def _put(
 ) -> Tensor:
     """Write in place at index arrays."""
     values = _fits(target, key, values, strict)
-    return Write(put_advanced, target, target, (values,), key, (accumulate,)).into()
+    return Write(put_advanced, target, target, values, key, (accumulate,)).into()
 
 
 def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
@@ -281,9 +287,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         tensor([2., 1.])
     """
     key = _keys(input, indices, values)
-    return Write(
-        put_advanced, input, input, (_fits(input, key, values),), key, (accumulate,)
-    ).made()
+    return Write(put_advanced, input, input, _fits(input, key, values), key, (accumulate,)).made()
 
 
 @public(method=True)
@@ -292,4 +296,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
     Source: torch.Tensor.index_put_
     """
+    how = "add" if accumulate else "put"
+    if len(indices) == 1 and write_few(how, False, input, 0, indices[0], values):
+        return input
     return _put(input, _keys(input, indices, values), values, accumulate)

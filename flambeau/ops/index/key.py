@@ -119,7 +119,7 @@ def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
                 first = len(kept)
             elif last != i - 1:
                 first = 0  # arrays that are apart put their dimensions in front
-            shapes.append((np.count_nonzero(item),) if item.dtype == bool else item.shape)
+            shapes.append((int(np.count_nonzero(item)),) if item.dtype == bool else item.shape)
             dim, last = dim + _uses(item), i
         elif item is not Ellipsis:
             kept.append(shape[dim])

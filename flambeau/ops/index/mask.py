@@ -11,7 +11,7 @@ from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap
-from ...dispatch.inplace import Write, writing
+from ...dispatch.inplace import Write
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, write_out
@@ -93,14 +93,24 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             )
         except (ValueError, OverflowError):
             pass  # said below in PyTorch's words
-    return _masked(input, mask, value).made()
+    return _fill(input, mask, value).made()
 
 
 @method()
 def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """The in-place form of `masked_fill`."""
     _check_mask(mask)
-    return _masked(input, mask, value).into()
+    return _in_shape(input, _fill(input, mask, value)).into()
+
+
+def _in_shape(input: Tensor, write: Write) -> Write:
+    """Raises RuntimeError where a mask makes more of the input than there is."""
+    if write.input is not input:
+        raise RuntimeError(
+            f"output with shape {list(input._array.shape)} doesn't match the broadcast shape "
+            f"{list(write.input._array.shape)}"
+        )
+    return write
 
 
 def _check_mask(mask: Any) -> None:
@@ -112,14 +122,14 @@ def _check_mask(mask: Any) -> None:
         )
 
 
-def _masked(input: Tensor, mask: Tensor, value: Any) -> Write:
+def _fill(input: Tensor, mask: Tensor, value: Any) -> Write:
     shape = broadcast([mask._array.shape, input._array.shape])
     whole = input if input._array.shape == shape else input.expand(shape)
-    return Write(filled, input, whole, (_mask_value(input, value),), mask._array)
+    return Write(filled, whole, whole, _mask_value(input, value), mask._array)
 
 
-@writing()
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:
+@public(method=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """The input where the mask is false; where it is true, the elements of `source` in their order.
 
     Raises:
@@ -133,6 +143,16 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:
         >>> torch.zeros(3).masked_scatter(mask, torch.tensor([1., 2.]))
         tensor([1., 0., 2.])
     """
+    return _scatter(input, mask, source).made()
+
+
+@method()
+def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The in-place form of `masked_scatter`."""
+    return _in_shape(input, _scatter(input, mask, source)).into()
+
+
+def _scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:
     if mask._array.dtype != bool:
         raise RuntimeError(
             "masked_scatter_ only supports boolean masks, but got mask with dtype "
@@ -149,7 +169,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:
     if count > source._array.size:
         raise RuntimeError("Number of elements of source < number of ones in mask")
     whole = input if input._array.shape == shape else input.expand(shape)
-    return Write(_masked_scatter, input, whole, (source.reshape(-1)[:count],), (where,), (False,))
+    return Write(_masked_scatter, whole, whole, source.reshape(-1)[:count], (where,), (False,))
 
 
 @public(method=True)

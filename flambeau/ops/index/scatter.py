@@ -13,7 +13,7 @@ from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
-from .advanced import along, gathered, index_advanced, put_advanced, sibling
+from .advanced import along, gathered, index_advanced, put_advanced, sibling, write_few
 from .scatter_place import check_key, check_range, finished, located, scatter_place
 from .take import vector
 
@@ -80,7 +80,12 @@ _REDUCE_DEPRECATED = (
 )
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, src, value, reduce: (
+        reduce is None and write_few("put", True, input, dim, index, value if src is None else src)
+    ),
+)
 def scatter(
     input: Tensor,
     dim: int,
@@ -130,12 +135,15 @@ def scatter(
         from .combine import combined  # few programs need it
 
         spread = values.expand(index._array.shape) if values._array.ndim == 0 else values
-        return Write(combined, input, x, (spread,), key, ("prod", True), lambda: check_key(x, key))
+        return Write(combined, input, x, spread, key, ("prod", True), lambda: check_key(x, key))
     add = reduce == "add"
-    return Write(_scatter, input, x, (values,), key, (add,), lambda: check_key(x, key))
+    return Write(_scatter, input, x, values, key, (add,), lambda: check_key(x, key))
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, src: write_few("add", True, input, dim, index, src),
+)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Write:
     """A copy with values added at indices along a dimension.
 
@@ -150,7 +158,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Write:
         tensor([3., 3.])
     """
     x, key, values = scatter_place("scatter_add", input, dim, index, src)
-    return Write(_scatter_add, input, x, (values,), key, (True,), lambda: check_key(x, key))
+    return Write(_scatter_add, input, x, values, key, (True,), lambda: check_key(x, key))
 
 
 @public(method=True)

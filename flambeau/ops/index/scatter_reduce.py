@@ -11,7 +11,7 @@ from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import Write, writing
 from ...kernels.gather.plan import Unsigned
-from .advanced import put_advanced, sibling
+from .advanced import put_advanced, sibling, write_few
 from .combine import START, check_reduction, combined, summed
 from .scatter_place import check_key, check_range, scatter_place
 from .take import vector
@@ -24,7 +24,12 @@ _index_fill = sibling(put_advanced, "IndexFill")
 _index_reduce = {True: sibling(summed, "IndexReduce"), False: sibling(combined, "IndexReduce")}
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, src, reduce, include_self: (
+        reduce == "sum" and include_self and write_few("add", True, input, dim, index, src)
+    ),
+)
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -65,7 +70,7 @@ def scatter_reduce(
         values = values.expand(index._array.shape)
     by = summed if reduce in ("sum", "mean") else combined
     options = reduce, include_self
-    return Write(by, input, x, (values,), key, options, lambda: check_key(x, key))
+    return Write(by, input, x, values, key, options, lambda: check_key(x, key))
 
 
 def _vectors(
@@ -107,7 +112,12 @@ def _vectors(
     return x, Unsigned((*(_FULL,) * at, array)), values, at
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, source, alpha: (
+        alpha == 1 and write_few("add", False, input, dim, index, source)
+    ),
+)
 def index_add(
     input: Tensor,
     dim: int,
@@ -132,7 +142,7 @@ def index_add(
     if alpha != 1:
         values = values * number_for(alpha, input._kind)
     return Write(
-        _index_add, input, x, (values,), key, (True,),
+        _index_add, input, x, values, key, (True,),
         lambda: check_range(index._array, at, x._array.shape[at]),
     )  # fmt: skip
 
@@ -173,7 +183,7 @@ def index_reduce(
     check_reduction("index_reduce", input.dtype, reduce)
     x, key, values, at = _vectors("index_reduce", input, dim, index, source)
     return Write(
-        _index_reduce[reduce == "mean"], input, x, (values,), key, (reduce, include_self),
+        _index_reduce[reduce == "mean"], input, x, values, key, (reduce, include_self),
         lambda: check_range(index._array, at, x._array.shape[at]),
     )  # fmt: skip
 
@@ -186,7 +196,10 @@ def _out_of_bounds(start: str, index: Tensor, at: int, low: int, size: int) -> N
         raise IndexError(f"{start}index {bad} is out of bounds for dimension {at} with size {size}")
 
 
-@writing(out=True)
+@writing(
+    out=True,
+    few=lambda input, dim, index, source: write_few("put", False, input, dim, index, source),
+)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     """A copy in which slices of a dimension are those of `source`.
 
@@ -209,7 +222,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     _check_copy(input, index, source, at, count)
     x, key = vector(input), Unsigned((*(_FULL,) * at, index._array.reshape(-1)))
     return Write(
-        _index_copy, input, x, (vector(source),), key, (False,),
+        _index_copy, input, x, vector(source), key, (False,),
         lambda: _out_of_bounds("index_copy_(): ", index, at, 0, x._array.shape[at]),
     )  # fmt: skip
 
@@ -247,7 +260,7 @@ def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: in
         )
 
 
-@writing()
+@writing(few=lambda input, dim, index, value: write_few("put", False, input, dim, index, value))
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     """A copy in which slices of a dimension are filled with one value.
 
@@ -283,4 +296,4 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     size = x._array.shape[at]
     _out_of_bounds("", index, at, -size, size)
     places = np.unique(index._array % max(size, 1))  # each place counts once in the gradient
-    return Write(_index_fill, input, x, (filling,), (*(_FULL,) * at, places), (False,))
+    return Write(_index_fill, input, x, filling, (*(_FULL,) * at, places), (False,))

@@ -8,7 +8,7 @@ from ...core.tensor import Tensor
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from .advanced import gathered, index_advanced, put_advanced, sibling
+from .advanced import gathered, index_advanced, put_advanced, sibling, write_few
 
 _take, _put_flat = sibling(index_advanced, "Take"), sibling(put_advanced, "Put")
 
@@ -67,7 +67,11 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     return result if out is None else write_out(out, result, "take", (input, index))
 
 
-@writing()
+@writing(
+    few=lambda input, index, source, accumulate: write_few(
+        "add" if accumulate else "put", False, input, None, index, source
+    )
+)
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Write:
     """A copy with values written (or added) at indices into the flattened tensor.
 
@@ -89,4 +93,4 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
     values = source.reshape(index._array.shape)
-    return Write(_put_flat, input, vector(input), (values,), key, (accumulate,))
+    return Write(_put_flat, input, vector(input), values, key, (accumulate,))

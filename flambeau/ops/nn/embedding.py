@@ -68,16 +68,23 @@ def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
 
 
 def _check_range(index: Tensor, weight: Tensor) -> None:
-    """Raises IndexError for the first index that names no row."""
+    error = _wrong(index, weight)
+    if error is not None:
+        raise error
+
+
+def _wrong(index: Tensor, weight: Tensor) -> IndexError | None:
+    """The error for the first index that names no row."""
     array, rows = index._array, weight.shape[0]
     if array.size and (array.min() < 0 or array.max() >= rows):
         wrong = (array < 0) | (array >= rows)
         at = np.unravel_index(wrong.argmax(), array.shape)
         place = f" at {list(map(int, at))}" if at else ""
-        raise IndexError(
+        return IndexError(
             f"index out of range in self: {int(array[at])}{place} of the indices, but weight has {rows} "
             f"rows, so indices are 0 to {rows - 1}: make num_embeddings larger, or look at the indices"
         )
+    return None
 
 
 def _padding(padding_idx: int | None, weight: Tensor) -> int | None:
@@ -155,9 +162,8 @@ def embedding(
         renormalize(weight, input._array, max_norm, norm_type)
     try:
         return rows(weight, input, padding, scale_grad_by_freq)
-    except IndexError:
-        _check_range(input, weight)
-        raise
+    except IndexError as error:
+        raise (_wrong(input, weight) or error) from None
 
 
 @public("embedding")

@@ -95,3 +95,40 @@ def test_a_filled_place_counts_once() -> None:
     value = torch.tensor(2.0, requires_grad=True)
     torch.zeros(3).index_fill(0, torch.tensor([1, 1, -2]), value).sum().backward()
     assert value.grad.item() == 1.0
+
+
+def test_what_has_no_mean_or_order_is_refused() -> None:
+    b, i = torch.tensor([True, False]), torch.tensor([0, 0])
+    z = torch.zeros(2, dtype=torch.complex64)
+    for call in (
+        lambda: b.scatter_reduce(0, i, b, "mean"),
+        lambda: b.scatter_reduce_(0, i, b, "mean", include_self=False),
+        lambda: z.scatter_reduce(0, i, z, "amax"),
+        lambda: z.scatter_reduce(0, i, z, "amin"),
+    ):
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            call()
+    with pytest.warns(UserWarning, match="beta"), pytest.raises(NotImplementedError):
+        b.index_reduce(0, i, b, "mean")
+    assert b.scatter_reduce(0, i, b, "prod").tolist() == [False, False]
+
+
+def test_slice_scatter_writes_into_out() -> None:
+    out = torch.empty(0)
+    assert torch.slice_scatter(torch.zeros(3), torch.ones(1), 0, 1, 2, out=out) is out
+    assert out.tolist() == [0, 1, 0]
+
+
+def test_out_whose_elements_overlap_is_refused() -> None:
+    x, i = torch.zeros(3, 6), torch.tensor([0, 1])
+    with pytest.raises(RuntimeError, match="unsupported operation"):
+        torch.index_select(x, 1, i, out=torch.zeros(6).expand(2, 6))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32, torch.int64])
+def test_coordinates_are_int64(dtype: Any) -> None:
+    rows, columns = torch.unravel_index(torch.tensor([5, 2], dtype=dtype), (2, 3))
+    assert (rows.dtype, columns.dtype) == (torch.int64, torch.int64)
+    assert (rows.tolist(), columns.tolist()) == ([1, 0], [2, 2])
+    big = torch.unravel_index(torch.tensor([200], dtype=torch.uint8), (1000, 300))
+    assert [n.item() for n in big] == [0, 200]
