@@ -59,7 +59,7 @@ class Exponential(ExponentialFamily):
         return self.rate.log() - self.rate * self._checked(value)
 
     def cdf(self, value: Tensor) -> Tensor:
-        return 1 - torch.exp(-self.rate * self._checked(value))
+        return -torch.expm1(-self.rate * self._checked(value))
 
     def icdf(self, value: Tensor) -> Tensor:
         return -torch.log1p(-value) / self.rate

@@ -62,8 +62,9 @@ class Laplace(Distribution):
         return -torch.log(2 * self.scale) - (self._checked(value) - self.loc).abs() / self.scale
 
     def cdf(self, value: Tensor) -> Tensor:
-        z = self._checked(value) - self.loc
-        return 0.5 - 0.5 * z.sign() * torch.expm1(-z.abs() / self.scale)
+        z = (self._checked(value) - self.loc) / self.scale
+        tail = 0.5 * torch.exp(-z.abs())
+        return torch.where(z < 0, tail, 1 - tail)
 
     def icdf(self, value: Tensor) -> Tensor:
         z = value - 0.5

@@ -74,10 +74,12 @@ class Normal(ExponentialFamily):
 
     def cdf(self, value: Tensor) -> Tensor:
         z = (self._checked(value) - self.loc) / self.scale
-        return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
+        return torch.special.ndtr(z)  # not from erf, which is -1 where the left tail is far from 0
 
     def icdf(self, value: Tensor) -> Tensor:
-        return self.loc + self.scale * torch.erfinv(2 * value - 1) * math.sqrt(2)
+        if value.dtype.is_reduced:
+            return self.icdf(value.float()).to(value.dtype)
+        return self.loc + self.scale * torch.special.ndtri(value)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + torch.log(self.scale)

@@ -89,6 +89,23 @@ def sign(x: Any, out: Any = None) -> Any:
     return y
 
 
+def logaddexp(x: Any, y: Any, out: Any = None) -> Any:
+    """log(exp(x) + exp(y)); a complex one has the phase of the larger, turned by less than a half."""
+    if not np.iscomplexobj(x):
+        return np.logaddexp(x, y, out=out)
+    first = x.real >= y.real
+    larger, smaller = np.where(first, x, y), np.where(first, y, x)
+    nothing = np.isneginf(smaller.real)
+    step = np.log1p(np.exp(np.where(nothing, 0, smaller - larger)))
+    value = np.where(
+        nothing & np.isneginf(larger.real), smaller, larger + np.where(nothing, 0, step)
+    )
+    if out is None:
+        return value
+    np.copyto(out, value)
+    return out
+
+
 FURTHEST = 4200
 """An exponent beyond which 2 to its power takes every finite number to zero or infinity."""
 

@@ -106,15 +106,17 @@ log1p = primitive("log1p", costly=True, slope=lambda out, x: reciprocal(x + 1))
 
 def _shares(g: Expression, difference: Expression) -> tuple:
     """The gradient of two powers' sum's logarithm: not from the sum, whose rounding error exp would magnify."""
-    return g * sigmoid(difference), g * sigmoid(-difference)
+    return g * conj(sigmoid(difference)), g * conj(sigmoid(-difference))
 
 
 def _difference(x: Expression, y: Expression) -> Expression:
     """x - y, and 0 of equal infinities."""
-    return where(logical_and(equal(x, y), isinf(x)), 0.0, x - y)
+    return where(logical_and(equal(x, y), isinf(real(x))), 0.0, x - y)
 
 
-logaddexp = primitive("logaddexp", derivative=lambda g, out, x, y: _shares(g, _difference(x, y)))
+logaddexp = primitive(
+    "logaddexp", numeric.logaddexp, derivative=lambda g, out, x, y: _shares(g, _difference(x, y))
+)
 logaddexp2 = primitive(
     "logaddexp2", derivative=lambda g, out, x, y: _shares(g, _difference(x, y) * math.log(2))
 )
@@ -384,7 +386,11 @@ def _(g: Expression, out: Expression, x: Expression) -> tuple:
 
 @expanded(slope=lambda out, x: out * (1 - out))
 def sigmoid(x: Expression) -> Expression:
-    return reciprocal(exp(-x) + 1)
+    if x.domain < Domain.COMPLEX:
+        return reciprocal(exp(-x) + 1)
+    left = real(x) < 0  # an infinite complex number has no reciprocal
+    power = exp(where(left, x, -x))
+    return where(left, power, 1.0) / (power + 1)
 
 
 @expanded(slope=lambda out, x: out * out * out * -0.5)

@@ -255,3 +255,30 @@ def test_divergences(p: str, q: str, want: float) -> None:
     scope = {"D": D, "torch": torch}
     left, right = (eval("D." + text, scope) for text in (p, q))
     assert D.kl_divergence(left, right).item() == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "at", "wanted"),
+    [
+        ("Normal", -9.0, 1.1285884059538408e-19),
+        ("Normal", -37.0, 5.725571222524577e-300),
+        ("Laplace", -40.0, 2.124177109574481e-18),
+        ("Cauchy", -1e20, 3.183098861837907e-21),
+        ("Exponential", 1e-20, 1e-20),
+    ],
+)
+def test_the_tail_of_a_distribution(family, at, wanted):
+    x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    given = (1.0,) if family == "Exponential" else (0.0, 1.0)
+    law = getattr(torch.distributions, family)(*torch.tensor(given, dtype=torch.float64))
+    value = law.cdf(x)
+    assert value.item() == pytest.approx(wanted, rel=1e-13)
+    (slope,) = torch.autograd.grad(value, x)
+    assert slope.item() == pytest.approx(law.log_prob(x).exp().item(), rel=1e-12)
+
+
+def test_the_quantile_of_a_tail():
+    law = torch.distributions.Normal(0.0, 1.0)
+    at = torch.tensor([1e-30, 0.5], dtype=torch.float64)
+    assert law.icdf(at).tolist() == pytest.approx([-11.464024988478624, 0.0])
+    assert law.icdf(torch.tensor(0.25, dtype=torch.float16)).dtype == torch.float16

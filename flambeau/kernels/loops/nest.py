@@ -210,7 +210,11 @@ class Nest:
     # --------------------------------------------------------------------------------- values
 
     def loaded(self, value: Value, k: int, x: Expression) -> Value:
-        return unpacked(value, self.input_names[k]).convert(self.elements[x.domain])
+        name = self.input_names[k]
+        number = unpacked(value, name).convert(self.elements[x.domain])
+        # A 0-d operand of a wider type does not widen the others: it is brought into their range.
+        foreign = self.narrow and number.element == "i32" and name not in (self.narrow, "bool")
+        return wrapped(number, self.narrow) if foreign else number
 
     def stored(self, value: Value, i: int) -> Value:
         return packed(value, self.result_names[i])

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from ...core.dtype import FLOAT
+from ...core.number import converted
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
@@ -50,7 +51,8 @@ def _no_bool(name: str, x: Expression) -> None:
 
 def _run(function: Callable, inplace: bool, input: Tensor, *numbers: float) -> Tensor:
     if numbers and isinstance(input, Tensor) and input.dtype.category < FLOAT:
-        numbers = tuple(map(int, numbers))  # the bounds of integers are integers
+        # The bounds of integers are integers.
+        numbers = tuple(converted(int(number), input.dtype) for number in numbers)
     if inplace:
         return function.operation.write((input,), (), numbers)  # type: ignore[attr-defined]
     return function(input, *numbers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ...core.dtype import FLOAT
+from ...core.dtype import FLOAT, INTEGER
+from ...core.number import converted
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.formula_operation import Operand as operand
@@ -278,13 +279,17 @@ def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expressio
     return y if max is None else p.at_most(y, max)
 
 
-def _bounds(min: Any, max: Any) -> None:
+def _bounds(input: Tensor, min: Any, max: Any) -> None:
+    """Raises RuntimeError where there is no bound, or an integer that the input's dtype cannot hold."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    for bound in (min, max):
+        if bound.__class__ is int and isinstance(input, Tensor) and input.dtype.category == INTEGER:
+            converted(bound, input.dtype)
 
 
 def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool) -> Tensor:
-    _bounds(min, max)
+    _bounds(input, min, max)
     if inplace:
         return clamp_.operation.write((input, min, max))
     return clamp_(input, min, max, out=out)
@@ -295,7 +300,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     """The input held between min and max (numbers or tensors).
 
     Raises:
-        RuntimeError: Neither is given.
+        RuntimeError: Neither is given, or an integer tensor's dtype cannot hold an integer bound.
 
     Source: torch.clamp
     """

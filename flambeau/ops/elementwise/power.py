@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.dtype import FLOAT
+from ...core.number import converted
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.operand import operands_of
@@ -46,12 +47,14 @@ def power(x: Expression, y: Expression) -> Expression:
 
 
 def check_exponent(x: Any, exponent: Any) -> None:
-    """Raises RuntimeError for integers to a negative number."""
+    """Raises RuntimeError for integers to a negative number, or to one that their dtype cannot hold."""
     whole = isinstance(x, Tensor) and x.dtype.category < 2
     if whole and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError(
             "Integers to negative integer powers are not allowed: convert the tensor with .float()"
         )
+    if whole and exponent.__class__ is int:
+        converted(exponent, x.dtype)
 
 
 def _to_the_power(exponent: float) -> Any:

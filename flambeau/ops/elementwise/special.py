@@ -121,25 +121,25 @@ entr = _function(
 bessel_j0 = _function(
     "bessel_j0",
     "The Bessel function of the first kind of order 0",
-    lambda x: formulas.bessel.bessel_j(x, 0),
+    lambda x: formulas.bessel.bessel_j0(x),
     halves=False,
 )
 bessel_j1 = _function(
     "bessel_j1",
     "The Bessel function of the first kind of order 1",
-    lambda x: formulas.bessel.bessel_j(x, 1),
+    lambda x: formulas.bessel.bessel_j1(x),
     halves=False,
 )
 bessel_y0 = _function(
     "bessel_y0",
     "The Bessel function of the second kind of order 0",
-    lambda x: formulas.bessel.bessel_y(x, 0),
+    lambda x: formulas.bessel.bessel_y0(x),
     halves=False,
 )
 bessel_y1 = _function(
     "bessel_y1",
     "The Bessel function of the second kind of order 1",
-    lambda x: formulas.bessel.bessel_y(x, 1),
+    lambda x: formulas.bessel.bessel_y1(x),
     halves=False,
 )
 modified_bessel_i0 = _function(
@@ -157,25 +157,25 @@ modified_bessel_i1 = _function(
 modified_bessel_k0 = _function(
     "modified_bessel_k0",
     "The modified Bessel function K of order 0",
-    lambda x: formulas.bessel.bessel_k(x, 0, False),
+    lambda x: formulas.bessel.bessel_k0(x),
     halves=False,
 )
 modified_bessel_k1 = _function(
     "modified_bessel_k1",
     "The modified Bessel function K of order 1",
-    lambda x: formulas.bessel.bessel_k(x, 1, False),
+    lambda x: formulas.bessel.bessel_k1(x),
     halves=False,
 )
 scaled_modified_bessel_k0 = _function(
     "scaled_modified_bessel_k0",
     "exp(input) times K of order 0",
-    lambda x: formulas.bessel.bessel_k(x, 0, True),
+    lambda x: formulas.bessel.bessel_k0e(x),
     halves=False,
 )
 scaled_modified_bessel_k1 = _function(
     "scaled_modified_bessel_k1",
     "exp(input) times K of order 1",
-    lambda x: formulas.bessel.bessel_k(x, 1, True),
+    lambda x: formulas.bessel.bessel_k1e(x),
     halves=False,
 )
 spherical_bessel_j0 = _function(

@@ -58,42 +58,6 @@ def _(g: Tensor, x: Tensor, y: Tensor, dim: int) -> Tensor:
     return where(first, backwards(g * others, dim), where(x == 0, 0.0, plain))
 
 
-def _complex_logaddexp(a: Any, b: Any) -> Any:
-    larger = np.where(a.real >= b.real, a, b)
-    smaller = np.where(a.real >= b.real, b, a)
-    nothing = np.isneginf(smaller.real)
-    return larger + np.where(nothing, 0, np.log1p(np.exp(np.where(nothing, 0, smaller - larger))))
-
-
-@operation(label="Logcumsumexp")
-def logcumsumexp_(x: Any, dim: int) -> Any:
-    """log of the running sum of exp, without overflow."""
-    if x.dtype.kind != "c":
-        return kernels.array.scan.running_logsumexp(x, dim)
-    result = x.copy()
-    rows = np.moveaxis(result, dim, 0)
-    for i in range(1, len(rows)):
-        rows[i] = _complex_logaddexp(rows[i - 1], rows[i])
-    return np.ascontiguousarray(result)
-
-
-@logcumsumexp_.gradient
-def _(g: Tensor, x: Tensor, y: Tensor, dim: int) -> Tensor:
-    def part(size: Tensor) -> Tensor:
-        """The gradient by one sign of g, in logarithms, so that exp(x - y) cannot overflow."""
-        waiting = flip_(logcumsumexp_(flip_(size - outer, (dim,)), dim), (dim,))
-        return (waiting + inner).exp()
-
-    if x.dtype.is_complex:
-        inner, outer = x.conj(), y.conj()
-        return part(g.log())
-    low = -float("inf")
-    inner, outer = x, where(y == low, 0.0, y)  # where nothing has come yet, nothing goes back
-    up = where(g > 0, where(g > 0, g, 1.0).log(), low)
-    down = where(g < 0, where(g < 0, -g, 1.0).log(), low)
-    return part(up) - part(down)
-
-
 def _running(name: str, run: Any, doc: str, example: str) -> Any:
     def function(
         input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None
@@ -146,30 +110,6 @@ def _running(name: str, run: Any, doc: str, example: str) -> Any:
 
 cumsum = _running("cumsum", cumsum_, "Running sums along a dimension.", "tensor([1, 3, 6])")
 cumprod = _running("cumprod", cumprod_, "Running products along a dimension.", "tensor([1, 2, 6])")
-
-
-@public(method=True)
-def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
-    """log of the running sum of exp along a dimension, without overflow.
-
-    Raises:
-        NotImplementedError: For integers.
-
-    Source: torch.logcumsumexp
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.logcumsumexp(torch.tensor([0., 0.]), 0)
-        tensor([0.0000, 0.6931])
-    """
-    if input.dtype.category < 2:
-        raise NotImplementedError(
-            f'"logcumsumexp_out_cpu" not implemented for {input.dtype.legacy!r}: convert to a '
-            "floating type first"
-        )
-    at = wrap_dim(dim, input._array.ndim)
-    result = logcumsumexp_(input, at) if input._array.ndim else input.clone()
-    return result if out is None else write_out(out, result, "logcumsumexp")
 
 
 def _extreme(name: str, largest: bool, made: Any) -> None:

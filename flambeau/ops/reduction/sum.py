@@ -52,14 +52,25 @@ def all_(x: Expression) -> Expression:
 @rowwise(label="Logsumexp", kind=PromotionKind.INT_TO_FLOAT)
 def logsumexp_(x: Expression) -> Expression:
     """log(sum(exp(x))) of a row, without overflow."""
-    m = p.held(p.amax(p.real(x)))
-    m = p.where(p.isfinite(m), m, 0)
-    return p.log(p.sum(p.exp(x - m))) + m
+    m, power = _powers(x)
+    return p.log(p.sum(power)) + m
 
 
 @logsumexp_.gradient
 def _(g: Expression, x: Expression, y: Expression) -> Expression:
-    return g * p.conj(p.exp(x - y))
+    """Not exp(x - y), which would magnify y's rounding error."""
+    _, power = _powers(x)
+    return p.conj(power / p.sum(power)) * g
+
+
+def _powers(x: Expression) -> tuple[Expression, Expression]:
+    """A row's largest element m, and exp(x - m), which is 1 of what is infinite as m is."""
+    m = p.held(p.amax(p.real(x)))
+    infinite = p.logical_and(p.isinf(m), p.equal(p.real(x), m))
+    if x.domain == Domain.COMPLEX:
+        m = p.where(p.isfinite(m), m, 0.0)
+        return m, p.exp(x - m)
+    return m, p.exp(p.where(infinite, 0.0, x - m))
 
 
 @rowwise(label="Nansum", kind=PromotionKind.BOOL_TO_LONG)

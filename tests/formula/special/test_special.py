@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import flambeau as torch
+from flambeau import kernels
 from flambeau.formula.evaluate import compile_program
 from flambeau.formula.expression import symbol
 from flambeau.formula.program import Program
@@ -43,12 +45,12 @@ def compute(function, points):
         (bessel.i0, lambda q: mp.besseli(0, q), RIGHT),
         (bessel.i1, lambda q: mp.besseli(1, q), RIGHT),
         (bessel.i1e, lambda q: mp.besseli(1, q) * mp.exp(-abs(q)), -RIGHT),
-        (lambda x: bessel.bessel_j(x, 0), lambda q: mp.besselj(0, q), RIGHT),
-        (lambda x: bessel.bessel_j(x, 1), lambda q: mp.besselj(1, q), -RIGHT),
-        (lambda x: bessel.bessel_y(x, 0), lambda q: mp.bessely(0, q), RIGHT),
-        (lambda x: bessel.bessel_y(x, 1), lambda q: mp.bessely(1, q), RIGHT),
-        (lambda x: bessel.bessel_k(x, 0, False), lambda q: mp.besselk(0, q), RIGHT),
-        (lambda x: bessel.bessel_k(x, 1, False), lambda q: mp.besselk(1, q), RIGHT),
+        (bessel.bessel_j0, lambda q: mp.besselj(0, q), RIGHT),
+        (bessel.bessel_j1, lambda q: mp.besselj(1, q), -RIGHT),
+        (bessel.bessel_y0, lambda q: mp.bessely(0, q), RIGHT),
+        (bessel.bessel_y1, lambda q: mp.bessely(1, q), RIGHT),
+        (bessel.bessel_k0, lambda q: mp.besselk(0, q), RIGHT),
+        (bessel.bessel_k1, lambda q: mp.besselk(1, q), RIGHT),
         (bessel.airy_ai, mp.airyai, np.linspace(-20, 10, 31) + 0.01),
         (
             special.lgamma,
@@ -93,3 +95,57 @@ def test_incomplete_gamma_functions(a):
         np.array([0, 1, np.inf, 1, -1.0]), np.array([1, 0, 1, np.inf, 1.0])
     )
     np.testing.assert_array_equal(edges, [1, 0, 0, 1, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("function", "reference", "at"),
+    [
+        ("i0", lambda q: mp.besseli(0, q), 713.9),
+        ("i1", lambda q: mp.besseli(1, q), -713.9),
+        ("i1", lambda q: mp.besseli(1, q), 91.9),
+        ("modified_bessel_i0", lambda q: mp.besseli(0, q), 91.9),
+        ("bessel_j0", lambda q: mp.besselj(0, q), 1e8),
+        ("bessel_y1", lambda q: mp.bessely(1, q), 1e8),
+        ("modified_bessel_k0", lambda q: mp.besselk(0, q), 1e-40),
+        ("airy_ai", mp.airyai, -87.5),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_whole_range_of_bessel_functions(function, reference, at, dtype):
+    x = torch.tensor([at], dtype=dtype)
+    with mp.workdps(60):
+        wanted = torch.tensor([float(reference(mp.mpf(x.item())))], dtype=torch.float64)
+    rough = 1e-6 if dtype is torch.float32 and kernels.enabled() else 2e-3
+    rough = 2e-12 if dtype is torch.float64 else rough
+    got = getattr(torch.special, function)(x)
+    np.testing.assert_allclose(got.double(), wanted.to(dtype).double(), rtol=rough)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_bessel_functions_and_slopes_at_infinity(dtype):
+    x = torch.tensor([np.inf, -np.inf], dtype=dtype, requires_grad=True)
+    for function, values, slopes in (
+        (torch.special.i0, [np.inf, np.inf], [np.inf, -np.inf]),
+        (torch.special.i1, [np.inf, -np.inf], [np.inf, np.inf]),
+        (torch.special.bessel_j0, [0, 0], None),
+        (torch.special.bessel_j1, [0, 0], None),
+    ):
+        y = function(x)
+        assert y.tolist() == values
+        if slopes:
+            assert torch.autograd.grad(y.sum(), x)[0].tolist() == slopes
+
+
+@pytest.mark.parametrize("at", [713.0, -713.0, 20.0, 1e-10])
+def test_the_slopes_of_i0_and_i1(at):
+    """i1 and i0 - i1 / x, up to the last number."""
+    x = torch.tensor([at], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.special.i0(x), x, create_graph=True)
+    (second,) = torch.autograd.grad(slope, x)
+    (other,) = torch.autograd.grad(torch.special.i1(x), x)
+    with mp.workdps(40):
+        q = mp.mpf(at)
+        wanted = float(mp.besseli(1, q)), float(mp.besseli(0, q) - mp.besseli(1, q) / q)
+    np.testing.assert_allclose(
+        [slope.item(), second.item(), other.item()], [*wanted, wanted[1]], 1e-13
+    )

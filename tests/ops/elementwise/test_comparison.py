@@ -79,3 +79,37 @@ def test_copysign_of_tiny_numbers():
     x = [1e-30, -1e-30, 0.0, 1e30]
     got = slopes(lambda x: torch.copysign(x, torch.tensor([1e-30, 1.0, 1.0, -1e-30])), x)
     np.testing.assert_array_equal(got, [[1.0, -1.0, 0.0, -1.0]])
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "scalar", "wanted"),
+    [
+        (torch.maximum, torch.tensor([1, 200], dtype=torch.uint8), -1, [255, 255]),
+        (torch.minimum, torch.tensor([1, 200], dtype=torch.uint8), -1, [1, 200]),
+        (torch.lt, torch.tensor([1, 200], dtype=torch.uint8), -1, [True, True]),
+        (torch.remainder, torch.tensor([1, 200], dtype=torch.uint8), -3, [1, 200]),
+        (torch.maximum, torch.tensor([1, 100], dtype=torch.int8), 1000, [1, 100]),
+        (torch.maximum, torch.tensor([1, 100], dtype=torch.int16), 2**16 + 7, [7, 100]),
+    ],
+)
+def test_a_wider_0d_integer_is_brought_into_the_range_first(function, x, scalar, wanted):
+    got = function(x.repeat(20), torch.tensor(scalar))
+    assert got.tolist() == wanted * 20
+    assert got.dtype in (x.dtype, torch.bool)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.clamp(0, 300),
+        lambda x: x.clamp_max(-129),
+        lambda x: x.clamp_(-129, 0),
+        lambda x: torch.nn.functional.hardtanh(x, -1000.0, 1000.0),
+        lambda x: x**1000,
+    ],
+)
+def test_a_number_that_the_dtype_cannot_hold_raises(call):
+    x = torch.tensor([1, 100], dtype=torch.int8)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        call(x)
+    assert x.tolist() == [1, 100]
