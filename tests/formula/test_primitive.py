@@ -102,7 +102,9 @@ def operands(kind: Primitive) -> list[np.ndarray]:
     return [np.roll(first, k) for k in range(count)]
 
 
-@pytest.mark.parametrize("name", plain(lambda kind: kind.quiet and kind not in (p.where, p.usually)))
+@pytest.mark.parametrize(
+    "name", plain(lambda kind: kind.quiet and kind not in (p.where, p.usually))
+)
 def test_a_quiet_primitive_raises_no_flag(name):
     kind = PRIMITIVES[name]
     with np.errstate(all="raise"):

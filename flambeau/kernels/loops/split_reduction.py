@@ -23,7 +23,9 @@ def is_divisible(nest: Nest) -> bool:
     """Does it usually make single values of one walk?"""
     if not nest.reductions or any(x.full for x in nest.roots) or type(nest) is not Nest:
         return False
-    return not any(below.primitive.reduces for x in nest.reductions for below in order(x.args, usual_args))
+    return not any(
+        below.primitive.reduces for x in nest.reductions for below in order(x.args, usual_args)
+    )
 
 
 def part_text(nest: Nest, code: Code) -> str:

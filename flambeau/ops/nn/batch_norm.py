@@ -13,6 +13,7 @@ from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..elementwise.division import div
+from ..elementwise.power import square
 from ..join.cat import cat
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
@@ -68,7 +69,7 @@ def _update_both(
     running_mean: Tensor | None,
     running_var: Tensor | None,
     mean: Tensor,
-    var: Tensor,
+    deviation: Tensor,
     count: int,
     momentum: float,
 ) -> None:
@@ -77,7 +78,7 @@ def _update_both(
         return
     with no_grad():
         channels, means = mean._array.shape[1], []
-        for part in (mean, var):
+        for part in (mean, square(deviation)):
             if len(part._array) > 1:
                 part = part.detach().mean(0)  # type: ignore[attr-defined]
             means.append(wrap(part._array.reshape(channels), part._kind))
@@ -191,8 +192,10 @@ def batch_norm(
         )
     count = input._array.size // input._array.shape[1]
     if _in_rows(input, weight, bias):
-        y, mean, var = standardized(input, weight, bias, 0, input._array.shape[1], float(eps))
-        _update_both(running_mean, running_var, mean, var, count, momentum)
+        y, mean, _, deviation = standardized(
+            input, weight, bias, 0, input._array.shape[1], float(eps)
+        )
+        _update_both(running_mean, running_var, mean, deviation, count, momentum)
         return y
     dims = (0, *range(2, ndim))
     if running_mean is not None or running_var is not None:
@@ -238,9 +241,11 @@ def instance_norm(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
     if _in_rows(input, weight, bias):
-        y, mean, var = standardized(input, weight, bias, 2, input._array.shape[1], float(eps))
+        y, mean, _, deviation = standardized(
+            input, weight, bias, 2, input._array.shape[1], float(eps)
+        )
         count = input._array.size // mean._array.size
-        _update_both(running_mean, running_var, mean, var, count, momentum)
+        _update_both(running_mean, running_var, mean, deviation, count, momentum)
         return y
     dims = tuple(range(2, ndim))
     if running_mean is not None or running_var is not None:

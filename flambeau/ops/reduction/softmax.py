@@ -12,7 +12,7 @@ from ...dispatch.formula.rowwise import one_dim, rowwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula import statistic
-from ...formula.expression import Expression
+from ...formula.expression import Domain, Expression
 
 FLOAT = PromotionKind.INT_TO_FLOAT
 
@@ -175,7 +175,10 @@ def layer_norm(
 @rowwise(label="RmsNorm")
 def rms_norm_(x: Expression, weight: operand = None, eps: float = 1e-6) -> Expression:  # type: ignore[assignment]
     """A row by its root mean square, times weight."""
-    y = statistic.of_unit_size(x, eps)
+    if x.domain is Domain.COMPLEX:  # whose squares are no magnitudes in PyTorch
+        y = x * p.rsqrt(p.mean(p.square(x)) + eps)
+    else:
+        y = statistic.of_unit_size(x, eps)
     return y if weight is None else y * weight
 
 
