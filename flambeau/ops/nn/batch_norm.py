@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...autograd.mode import no_grad
@@ -40,12 +42,27 @@ def _channels(value: Tensor | None, ndim: int) -> Tensor | None:
 
 def _check_channels(input: Tensor, **values: Tensor | None) -> None:
     """Raises RuntimeError where a vector has another length than there are channels."""
+    channels = input.shape[1] if input.ndim > 1 else 0
     for name, value in values.items():
-        if value is not None and value._array.size != input.shape[1]:
+        if value is not None and value._array.size != channels:
             raise RuntimeError(
-                f"{name} should contain {input.shape[1]} elements not {value._array.size}: one for "
+                f"{name} should contain {channels} elements not {value._array.size}: one for "
                 f"each channel of an input of shape {list(input.shape)}"
             )
+
+
+def _check_dims(name: str, input: Tensor) -> None:
+    """Raises IndexError where there is no dimension of channels."""
+    if input.ndim < 2:
+        raise IndexError(
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1): "
+            f"{name} takes (N, C, ...), channels in dimension 1; unsqueeze the input"
+        )
+
+
+def _is_nothing(input: Tensor) -> bool:
+    """Has it no elements, and no channels either?"""
+    return not input._array.size and (input.ndim < 2 or not input._array.shape[1])
 
 
 @pointwise(method=False, inplace=False, namespace="")
@@ -131,6 +148,7 @@ def _fixed(
                 f"The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. "
                 "This input cannot have requires_grad True: detach() it"
             )
+    _check_dims("batch_norm", input)
     if _in_rows(input, mean, var, weight, bias):
         return by_statistics(input, weight, bias, mean, var, float(eps))
     ndim = input.ndim
@@ -177,14 +195,18 @@ def batch_norm(
     Raises:
         ValueError: In training, with one value a channel.
         RuntimeError: In evaluation, without running statistics; or a vector has the wrong length.
+        IndexError: There is no dimension of channels.
 
     Source: torch.nn.functional.batch_norm; Ioffe and Szegedy (2015)
     """
+    if _is_nothing(input):
+        return input.clone()  # type: ignore[attr-defined]
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not training:
         return _fixed(input, running_mean, running_var, weight, bias, eps)
+    _check_dims("batch_norm", input)
     ndim = input.ndim
     if input._array.size == input.shape[1]:
         raise ValueError(
@@ -227,19 +249,23 @@ def instance_norm(
 
     Raises:
         ValueError: There is one value a channel.
+        IndexError: There is no dimension of channels.
 
     Source: torch.nn.functional.instance_norm; Ulyanov, Vedaldi and Lempitsky (2016)
     """
+    if use_input_stats and math.prod(input._array.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
+        )
+    if _is_nothing(input):
+        return input.clone()  # type: ignore[attr-defined]
+    _check_dims("instance_norm", input)
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not use_input_stats:
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     ndim = input.ndim
-    if input._array.size == input.shape[0] * input.shape[1]:
-        raise ValueError(
-            f"Expected more than 1 spatial element when training, got input size {input.shape}"
-        )
     if _in_rows(input, weight, bias):
         y, mean, _, deviation = standardized(
             input, weight, bias, 2, input._array.shape[1], float(eps)

@@ -254,4 +254,5 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
     Source: torch.count_nonzero
     """
-    return count_nonzero_(input, None if dim in (None, (), []) else wrap_dims(dim, input.ndim))
+    dims = None if dim in (None, (), []) else wrap_dims(dim, input.ndim)
+    return count_nonzero_(input, dims if input.ndim else None)
