@@ -51,16 +51,16 @@ def compile_program(
         return whole
     usual = Program(program.inputs, (*roots, *conditions), program.parameters)
     quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
-    return _either(quick, whole, len(roots))
+    return _either(quick, whole, len(roots), len(program.inputs))
 
 
-def _either(quick: Callable, whole: Callable, count: int) -> Callable:
+def _either(quick: Callable, whole: Callable, count: int, inputs: int) -> Callable:
     """`quick` gives `count` results and conditions; where one does not hold, `whole` gives the results."""
 
     def kernel(*given: Any) -> Any:
         values = quick(*given)
         # Nothing is to be gained, and no largest element to be found, where there are no elements.
-        if all(held.all() for held in values[count:]) or not given[0].size:
+        if all(held.all() for held in values[count:]) or any(not x.size for x in given[:inputs]):
             return values[0] if count == 1 else values[:count]
         return whole(*given)
 

@@ -65,12 +65,13 @@ def _blocked(x: Any, axis: int) -> Any:
 
 def in_range(x: Any) -> Any:
     """Is a sum of squares so far from the ends of its type that none that matters was lost there?"""
-    facts = np.finfo(x.dtype)
+    facts = np.finfo(np.asarray(x).dtype)
     return (x >= facts.tiny / facts.eps) & (x < np.inf)
 
 
 def unit_scale(x: Any) -> Any:
     """A power of two that takes |x| to [1, 2), or as near to it as the type has one."""
+    x = np.asarray(x)
     facts = np.finfo(x.dtype)
     exponent = np.clip(1 - np.frexp(x)[1], facts.minexp, facts.maxexp - 1)
     return np.ldexp(x.dtype.type(1), exponent)

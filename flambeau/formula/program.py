@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .differentiate import differentiate
-from .expansion import opened
+from .expansion import opened, usual_args
 from .expression import (
     LENGTH,
     POSITION,
@@ -18,6 +18,7 @@ from .expression import (
     substitute,
     symbol,
 )
+from .primitive import usually
 
 ROW_LENGTH = "row_length_"
 
@@ -135,9 +136,10 @@ class Program:
         counted = any(item.primitive is LENGTH for item in order([*short, *best]))
         parameters = self.parameters
         if counted:
-            parameters = (*parameters, ROW_LENGTH)
             known = {length(): parameter(ROW_LENGTH, Domain.INT)}
             short, best = substitute(short, known), substitute(best, known)
+            counted = ROW_LENGTH not in parameters
+            parameters = (*parameters, ROW_LENGTH) if counted else parameters
         return Gradient(
             Program((*gs, *saved, *names), tuple(short), parameters),
             inputs,
@@ -162,14 +164,17 @@ class Program:
         return self.inputs[i] in set(order(roots))
 
     def _row_values(self, grads: list[Expression]) -> list[Expression]:
-        """The largest forward nodes with one value a row that the gradient walks a row to find."""
-        forward = {
-            item
-            for item in order(opened(self.roots))
-            if not item.full
-            and item.args
-            and any(below.primitive.reduces for below in order([item]))
-        }
+        """The largest forward nodes with one value a row that the gradient walks a row to find.
+
+        Choices between such nodes too, but never what only their other sides need.
+        """
+        forward = {x for x in order(opened(self.roots)) if not x.full and _walks(x)}
+
+        def is_known(item: Expression) -> bool:
+            if item.primitive is not usually:
+                return item in forward
+            return item in forward or all(is_known(x) or not _walks(x) for x in item.args[:2])
+
         found: list[Expression] = []
         stack = list(grads)
         seen: set[Expression] = set()
@@ -178,15 +183,20 @@ class Program:
             if item in seen:
                 continue
             seen.add(item)
-            if item in forward:
+            if is_known(item):
                 found.append(item)
             else:
-                stack.extend(item.args)
+                stack.extend(usual_args(item))
         return found
 
     def extended(self, extras: Sequence[Expression]) -> Program:
         """This program with further roots, which its gradient wants saved."""
         return Program(self.inputs, (*self.roots, *extras), self.parameters)
+
+
+def _walks(x: Expression) -> bool:
+    """Does a row have to be walked to find it?"""
+    return any(below.primitive.reduces for below in order([x]))
 
 
 def _depth(x: Expression) -> int:

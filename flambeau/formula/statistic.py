@@ -21,9 +21,11 @@ from .primitive import (
     conj,
     equal,
     greater,
+    greater_equal,
     imag,
     in_range,
     isfinite,
+    isinf,
     logical_and,
     logical_or,
     maximum,
@@ -68,6 +70,46 @@ def norm(x: Expression) -> Expression:
 @derivative(norm)
 def _(g: Expression, out: Expression, x: Expression) -> tuple:
     return (_scaled(x, real(g), out),)
+
+
+def _by_norm(x: Expression, eps: Expression) -> tuple[Expression, Expression]:
+    """A power of two a, and the reciprocal of a row's norm, or of eps where that is more, by a."""
+    total = sum(_abs2(x))
+    scale = unit_scale(amax(absolute(x)))
+    other = reciprocal(maximum(sqrt(sum(_abs2(x * scale))), eps * scale))
+    held = in_range(total)
+    usual = reciprocal(maximum(sqrt(total), eps))
+    return usually(held, 1.0, scale), usually(held, usual, other)
+
+
+@expanded(domain=widest, rowwise=True)
+def direction(x: Expression, eps: Expression) -> Expression:
+    """A row by its norm, or by eps where that is more."""
+    scale, factor = _by_norm(x, eps)
+    return x * scale * factor
+
+
+@expanded(domain=real_part, reduced=True)
+def inverse_norm(x: Expression, eps: Expression) -> Expression:
+    """What `direction` multiplies a row with."""
+    scale, factor = _by_norm(x, eps)
+    return scale * factor
+
+
+def _is_long(x: Expression, eps: Expression) -> Expression:
+    """1 where the norm counts, 0 where eps does."""
+    return where(greater_equal(norm(x), eps), 1.0, 0.0)
+
+
+@derivative(direction)
+def _(g: Expression, out: Expression, x: Expression, eps: Expression) -> tuple:
+    along = sum(real(g * conj(out))) * _is_long(x, eps)
+    return (g - out * along) * inverse_norm(x, eps), None
+
+
+@derivative(inverse_norm)
+def _(g: Expression, out: Expression, x: Expression, eps: Expression) -> tuple:
+    return direction(x, eps) * (-(real(g) * out) * out * _is_long(x, eps)), None
 
 
 @expanded(domain=real_part, reduced=True)
@@ -135,13 +177,21 @@ def average(x: Expression) -> Expression:
     return _Moments(x).mean
 
 
+def parts(x: Expression) -> tuple[Expression, Expression, Expression]:
+    """A row's mean, what rounding took from that, and the norm of the deviations from both together."""
+    moments = _Moments(x)
+    a, b = moments.scale, moments.spread
+    root = moments.choice(sqrt(moments.total), sqrt(moments.scaled) / a / b)
+    return moments.centre * moments.inverse, moments.rest * moments.inverse, root
+
+
 @expanded(domain=widest, rowwise=True)
 def deviation(x: Expression, factor: Expression, divisor: Expression) -> Expression:
     """A row less its mean, times factor / divisor; 0 where the divisor is."""
     moments = _Moments(x)
     scale = unit_scale(divisor)
-    share = where(equal(divisor, 0), 0.0, factor / (divisor * scale))
-    return moments.deviation(x) * (moments.inverse * scale * share)
+    share = moments.inverse * scale * (factor / (divisor * scale))
+    return moments.deviation(x) * where(equal(divisor, 0), 0.0, share)
 
 
 @expanded(domain=real_part, reduced=True)
@@ -149,7 +199,7 @@ def variance(x: Expression, freedom: Expression) -> Expression:
     """The sum of squared deviations by the degrees of freedom."""
     moments = _Moments(x)
     a, b = moments.scale, moments.spread
-    return moments.choice(moments.total / freedom, moments.scaled / freedom / a / b / a / b)
+    return moments.choice(moments.total / freedom, moments.scaled / freedom / b / b / a / a)
 
 
 @expanded(domain=real_part, reduced=True)
@@ -160,7 +210,15 @@ def standard_deviation(x: Expression, freedom: Expression) -> Expression:
     return moments.choice(sqrt(moments.total / freedom), scaled)
 
 
-@derivative(average)
+@expanded(domain=widest, reduced=True)
+def plain_average(x: Expression) -> Expression:
+    """The mean of a row, which has a value where the sum may have none."""
+    total = sum(x)
+    scale = unit_scale(amax(absolute(x)))
+    return usually(isfinite(total), total / length(), sum(x * scale) / length() / scale)
+
+
+@derivative(average, plain_average)
 def _(g: Expression, out: Expression, x: Expression) -> tuple:
     return (g / length(),)
 
@@ -190,7 +248,7 @@ def _(g: Expression, out: Expression, x: Expression, freedom: Expression) -> tup
 
 
 def _reciprocal_root(square: Expression, eps: Expression, *factors: Expression) -> Expression:
-    """1 / sqrt(square + eps f^2), where f is the product of the factors."""
+    """1 / sqrt(square + eps f^2), where f is the product of the factors, of which the first is no less than 1."""
     for _ in range(2):
         for factor in factors:
             eps = eps * factor
@@ -202,9 +260,10 @@ def _by_deviation(x: Expression, eps: Expression) -> tuple[_Moments, Expression]
     moments = _Moments(x, eps)
     usual = _reciprocal_root(moments.total / length(), eps)
     a, b = moments.scale, moments.spread
-    return moments, moments.choice(
-        usual, b * _reciprocal_root(moments.scaled / length(), eps, a, b)
-    )
+    root = _reciprocal_root(moments.scaled / length(), eps, b, a)
+    # Beside deviations of 0 it may be too large, which must not make nan of them.
+    product = where(logical_and(isfinite(root), isinf(b * root)), 0.0, b * root)
+    return moments, moments.choice(usual, product)
 
 
 def _by_size(x: Expression, eps: Expression) -> tuple[Expression, Expression]:

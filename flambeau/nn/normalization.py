@@ -85,7 +85,7 @@ class RMSNorm(_Affine):
 
     Args:
         normalized_shape: The sizes of the last dimensions that make a row.
-        eps: Added to the mean square. Default: the dtype's epsilon.
+        eps: Added to the mean square. Default: the dtype's epsilon; of half types that of float32.
         elementwise_affine: Have a weight?
 
     Source: torch.nn.RMSNorm

@@ -101,7 +101,9 @@ class ColumnNest(Nest):
         rules = [RULES[x.primitive] for x in items]
         kinds = [code.vector(self.accumulator(x)) for x in items]
         starts = [code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
-        totals = [[code.slot(k, s) for k, s in zip(kinds, starts)] for _ in self.groups]
+        totals = [
+            [code.variable(self.wide(x, s)) for x, s in zip(items, starts)] for _ in self.groups
+        ]
         parts = [[code.slot(type) for type in kinds] for _ in self.groups]
         zero, count = code.constant(0, "i64"), len(self.groups)
         facts = [rule.join for rule in rules] * count, [t for group in totals for t in group]
@@ -130,8 +132,8 @@ class ColumnNest(Nest):
                     total = next(places)
                     code.store(rule.join(code.load(total, type), code.load(place, type)), total)
         for row, sums in zip(self.groups, totals):
-            for x, total, type in zip(items, sums, kinds):
-                row[x] = code.load(total, type)
+            for x, total in zip(items, sums):
+                row[x] = total.value.convert(self.accumulator(x))
         self.memo.update(later)
 
     def store_columns(self, which: list[int]) -> None:

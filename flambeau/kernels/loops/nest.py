@@ -29,20 +29,20 @@ from ...formula.expression import (
     Primitive,
     order,
 )
-from ...formula.primitive import usually
+from ...formula.primitive import add, usually
 from ...formula.program import Program
 from ..elementary import lower
 from ..elementary.lower import Unsupported
 from ..elementary.lowering import Lowering
-from ..llvm import BITS, FLOATS, Code, Value, any_lane, choose, element_of
+from ..llvm import BITS, FLOATS, Code, Value, Variable, any_lane, choose, element_of
 from ..runtime.vectorcall import PIECE, of_pieces
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
 from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
 
 ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
 """Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
-BLOCK = 64
-"""Additions into one accumulator before it is added to the total: float32 sums stay accurate."""
+BLOCK = 32
+"""Additions into one accumulator before it is added to another: float32 sums stay accurate."""
 
 
 NEST = of_pieces("nest")
@@ -459,7 +459,7 @@ class Nest:
         later = {} if self.seldom else self.left_for_later(items)
         totals = self.walk(items, later, self.code.constant(0, "i64"), self.length)
         for x, total in zip(items, totals):
-            self.row[x] = self.across_lanes(x, total)
+            self.row[x] = self.across_lanes(x, total.convert(self.accumulator(x)))
         self.memo.update(later)
 
     def across_lanes(self, x: Expression, value: Value) -> Value:
@@ -489,7 +489,7 @@ class Nest:
         joins = [rule.joining(type) for rule, type in zip(rules, kinds)]
         seen = {k: self.nothing_seen() for k, rule in enumerate(rules) if rule.watches(kinds[k])}
         copies = 1 if self.seldom else 4 if len(order(args, usual_args)) < 24 else 2
-        totals = [code.slot(type, start) for type, start in zip(kinds, starts)]
+        totals = [code.variable(self.wide(x, start)) for x, start in zip(items, starts)]
         parts = [[code.slot(type) for _ in range(copies)] for type in kinds]
 
         def values_at(i: Value, mask: Value | None) -> list[Value]:
@@ -498,10 +498,6 @@ class Nest:
                 self.leave(k, value, i, mask)
             found = [v.convert(self.accumulator(x)) for v, x in zip(values, items)]
             return found if mask is None else [choose(mask, v, s) for v, s in zip(found, starts)]
-
-        def add(values: list[Value], places: list[Value]) -> None:
-            for join, value, place, type in zip(joins, values, places, kinds):
-                code.store(join(code.load(place, type), value), place)
 
         def watch(several: list[list[Value]]) -> None:
             """Note lanes with a nan; one comparison looks at two values."""
@@ -529,7 +525,8 @@ class Nest:
             with code.loop(block, stop, step) as i:
                 several = [values_at(i + u * lanes, None) for u in range(copies)]
                 for u, values in enumerate(several):
-                    add(values, [group[u] for group in parts])
+                    for join, value, group, type in zip(joins, values, parts, kinds):
+                        code.store(join(code.load(group[u], type), value), group[u])
                 watch(several)
             for join, total, group, type in zip(joins, middle, parts, kinds):
                 values = [code.load(place, type) for place in group]
@@ -540,13 +537,19 @@ class Nest:
         self.in_styles([ANY] if self.seldom else [ALL_MOVE, ANY], write)
         with code.loop(whole, end, lanes) as i:
             values = values_at(i, self.mask(i, end))
-            add(values, totals)
+            for join, value, total in zip(joins, values, totals):
+                add_to(total, join, value)
             watch([values])
-        found = [code.load(total, type) for total, type in zip(totals, kinds)]
+        found = [total.value for total in totals]
         for k, place in seen.items():
             strange = code.load(place, code.vector("i1"))
             found[k] = choose(strange, found[k].like(float("nan")), found[k])
         return found
+
+    def wide(self, x: Expression, value: Value) -> Value:
+        """A reduction's value as the type in which its totals are: float32 sums are rounded once in the end."""
+        adds = x.primitive.joins is add and value.element == "float"
+        return value.convert("double") if adds else value
 
     def nothing_seen(self) -> Value:
         type = self.code.vector("i1")
@@ -561,12 +564,11 @@ class Nest:
 @contextmanager
 def blocks_of_blocks(
     code: Code, begin: Value, end: Value, step: int,
-    joins: Sequence[Any], totals: list[Value], starts: Sequence[Value],
+    joins: Sequence[Any], totals: Sequence[Variable], starts: Sequence[Value],
 ) -> Iterator[tuple[Value, list[Value]]]:  # fmt: skip
     """A loop over blocks of `BLOCK` steps, and where each adds what it comes to.
 
-    `BLOCK` blocks add into places of their own, which are then added to the totals: no float32 sum has more
-    than some hundred terms before there are millions.
+    `BLOCK` blocks add into places of their own, which are then added to the totals.
     """
     middle = [code.slot(start.type) for start in starts]
     with code.loop(begin, end, BLOCK * BLOCK * step) as first:
@@ -576,8 +578,11 @@ def blocks_of_blocks(
         with code.loop(first, choose(after < end, after, end), BLOCK * step) as block:
             yield block, middle
         for join, total, place, start in zip(joins, totals, middle, starts):
-            value = join(code.load(total, start.type), code.load(place, start.type))
-            code.store(value, total)
+            add_to(total, join, code.load(place, start.type))
+
+
+def add_to(total: Variable, join: Any, value: Value) -> None:
+    total.value = join(total.value, value.convert(element_of(total.type)))
 
 
 def is_step(x: Expression) -> bool:

@@ -10,7 +10,7 @@ from ...formula.expansion import usual_args
 from ...formula.expression import order
 from ..llvm import Code, Function, Value, choose
 from ..runtime.vectorcall import PIECE, of_pieces
-from .nest import RULES, Nest
+from .nest import RULES, Nest, add_to
 
 SHARE = 1 << 15
 """Elements of a piece, or more where there would be over a thousand."""
@@ -62,14 +62,13 @@ def finish_text(nest: Nest, code: Code) -> str:
         if not x.full:
             nest.row[x] = nest.row_input(i, x, zero)
     starts = nest.starts(nest.reductions)
-    totals = [code.slot(start.type, start) for start in starts]
+    totals = [code.variable(nest.wide(x, start)) for x, start in zip(nest.reductions, starts)]
     with code.loop(zero, Value(code, "%pieces", "i64")) as piece:
         for k, (x, total) in enumerate(zip(nest.reductions, totals)):
-            type = starts[k].type
-            part = code.load(place(nest, piece, k), type)
-            code.store(RULES[x.primitive].join(code.load(total, type), part), total)
-    for x, total, start in zip(nest.reductions, totals, starts):
-        nest.row[x] = nest.across_lanes(x, code.load(total, start.type))
+            part = code.load(place(nest, piece, k), total.type)
+            add_to(total, RULES[x.primitive].join, part)
+    for x, total in zip(nest.reductions, totals):
+        nest.row[x] = nest.across_lanes(x, total.value).convert(nest.accumulator(x))
     nest.resolve(nest.roots)
     nest.store_reduced(zero)
     code.line("ret void")
@@ -84,4 +83,4 @@ def place(nest: Nest, piece: Value, k: int) -> Value:
 
 
 SLOT = 128
-"""Bytes for the lanes of a total; int64 totals of float32 vectors are the widest."""
+"""Bytes for the lanes of a total; 64-bit totals of float32 vectors are the widest."""

@@ -7,7 +7,7 @@ from typing import Any
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ..elementwise.division import quotient
-from ..reduction.norm import vector_norm
+from ..reduction.norm import direction, vector_norm
 
 
 def _at_least(length: Tensor, eps: float) -> Tensor:
@@ -92,5 +92,7 @@ def normalize(
         >>> torch.nn.functional.normalize(torch.tensor([[3., 4.]]))
         tensor([[0.6000, 0.8000]])
     """
+    if p == 2:
+        return direction(input, dim, eps, out)
     length = vector_norm(input, p, dim, True).clamp_min(eps)  # type: ignore[attr-defined]
     return quotient(input, length, out=out)

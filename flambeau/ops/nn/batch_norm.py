@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...autograd.mode import no_grad
@@ -14,6 +16,8 @@ from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..elementwise.division import div
 from ..join.padding import pad
+from ..elementwise.power import square
+from ..join.cat import cat
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
 from .moments import by_statistics, channels_last, group_standardized, standardized
@@ -39,12 +43,27 @@ def _channels(value: Tensor | None, ndim: int) -> Tensor | None:
 
 def _check_channels(input: Tensor, **values: Tensor | None) -> None:
     """Raises RuntimeError where a vector has another length than there are channels."""
+    channels = input.shape[1] if input.ndim > 1 else 0
     for name, value in values.items():
-        if value is not None and value._array.size != input.shape[1]:
+        if value is not None and value._array.size != channels:
             raise RuntimeError(
-                f"{name} should contain {input.shape[1]} elements not {value._array.size}: one for "
+                f"{name} should contain {channels} elements not {value._array.size}: one for "
                 f"each channel of an input of shape {list(input.shape)}"
             )
+
+
+def _check_dims(name: str, input: Tensor) -> None:
+    """Raises IndexError where there is no dimension of channels."""
+    if input.ndim < 2:
+        raise IndexError(
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1): "
+            f"{name} takes (N, C, ...), channels in dimension 1; unsqueeze the input"
+        )
+
+
+def _is_nothing(input: Tensor) -> bool:
+    """Has it no elements, and no channels either?"""
+    return not input._array.size and (input.ndim < 2 or not input._array.shape[1])
 
 
 @pointwise(method=False, inplace=False, namespace="")
@@ -68,7 +87,7 @@ def _update_both(
     running_mean: Tensor | None,
     running_var: Tensor | None,
     mean: Tensor,
-    var: Tensor,
+    deviation: Tensor,
     count: int,
     momentum: float,
 ) -> None:
@@ -77,7 +96,7 @@ def _update_both(
         return
     with no_grad():
         channels, means = mean._array.shape[1], []
-        for part in (mean, var):
+        for part in (mean, square(deviation)):
             if len(part._array) > 1:
                 part = part.detach().mean(0)  # type: ignore[attr-defined]
             means.append(wrap(part._array.reshape(channels), part._kind))
@@ -130,6 +149,7 @@ def _fixed(
                 f"The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. "
                 "This input cannot have requires_grad True: detach() it"
             )
+    _check_dims("batch_norm", input)
     if _in_rows(input, mean, var, weight, bias):
         return by_statistics(input, weight, bias, mean, var, float(eps))
     ndim = input.ndim
@@ -176,14 +196,18 @@ def batch_norm(
     Raises:
         ValueError: In training, with one value a channel.
         RuntimeError: In evaluation, without running statistics; or a vector has the wrong length.
+        IndexError: There is no dimension of channels.
 
     Source: torch.nn.functional.batch_norm; Ioffe and Szegedy (2015)
     """
+    if _is_nothing(input):
+        return input.clone()  # type: ignore[attr-defined]
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not training:
         return _fixed(input, running_mean, running_var, weight, bias, eps)
+    _check_dims("batch_norm", input)
     ndim = input.ndim
     if input._array.size == input.shape[1]:
         raise ValueError(
@@ -191,8 +215,10 @@ def batch_norm(
         )
     count = input._array.size // input._array.shape[1]
     if _in_rows(input, weight, bias):
-        y, mean, var = standardized(input, weight, bias, 0, input._array.shape[1], float(eps))
-        _update_both(running_mean, running_var, mean, var, count, momentum)
+        y, mean, _, deviation = standardized(
+            input, weight, bias, 0, input._array.shape[1], float(eps)
+        )
+        _update_both(running_mean, running_var, mean, deviation, count, momentum)
         return y
     dims = (0, *range(2, ndim))
     if input._array.size and (running_mean is not None or running_var is not None):
@@ -224,9 +250,17 @@ def instance_norm(
 
     Raises:
         ValueError: There is one value a channel.
+        IndexError: There is no dimension of channels.
 
     Source: torch.nn.functional.instance_norm; Ulyanov, Vedaldi and Lempitsky (2016)
     """
+    if use_input_stats and math.prod(input._array.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
+        )
+    if _is_nothing(input):
+        return input.clone()  # type: ignore[attr-defined]
+    _check_dims("instance_norm", input)
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
@@ -238,9 +272,11 @@ def instance_norm(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
     if _in_rows(input, weight, bias):
-        y, mean, var = standardized(input, weight, bias, 2, input._array.shape[1], float(eps))
+        y, mean, _, deviation = standardized(
+            input, weight, bias, 2, input._array.shape[1], float(eps)
+        )
         count = input._array.size // mean._array.size
-        _update_both(running_mean, running_var, mean, var, count, momentum)
+        _update_both(running_mean, running_var, mean, deviation, count, momentum)
         return y
     dims = tuple(range(2, ndim))
     if input._array.size and (running_mean is not None or running_var is not None):

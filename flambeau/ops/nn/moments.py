@@ -1,14 +1,15 @@
 """Groups of channels less their mean, by their standard deviation: what batch, group and instance norm share.
 
-The input is (N, C, L) for this, one row for each channel of each sample. One pass takes every row's mean and
-sum of squared deviations; groups of rows are joined from those, which loses no digits, over the batch
-or over the channels of a group; a second pass scales. The gradient takes two passes in the same way.
+The input is (N, C, L) for this, one row for each channel of each sample. One pass takes every row's mean, what rounding
+took from that, and the norm of the deviations; groups of rows are joined from those, which loses no digits, over the
+batch or over the channels of a group; a second pass scales. The gradient takes two passes in the same way.
 
 A group's rows lie along `axis` of (N, G, K), where C = G K: 0 joins the batch, 2 the K channels of a group.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import RowOperation, rowwise
 from ...dispatch.rule.rule_operation import operation
 from ...formula import primitive as p
+from ...formula import statistic
 from ...formula.expression import Expression
 from ..elementwise.elementary import rsqrt
 from ..index.advanced import sibling
@@ -30,44 +32,71 @@ ROWS = (-1,)
 
 
 @rowwise
-def row_moments(x: Expression) -> tuple[Expression, Expression]:
-    """A row's mean and its sum of squared deviations."""
-    mean = p.mean(x)
-    return mean, p.sum(p.square(x - mean))
+def row_moments(x: Expression) -> tuple[Expression, Expression, Expression]:
+    """A row's mean, what rounding took from that, and the norm of its deviations."""
+    return statistic.parts(x)
 
 
 @rowwise
-def joined_moments(mean: Expression, squares: Expression, length: float = 1.0) -> tuple:
-    """The mean and variance of rows of one length together."""
-    whole = p.mean(mean)
-    return whole, p.mean(squares) / length + p.mean(p.square(mean - whole))
+def joined_moments(
+    mean: Expression, rest: Expression, size: Expression, length: float = 1.0
+) -> tuple[Expression, Expression, Expression]:
+    """The mean, what rounding took from it and the standard deviation of rows of one length together."""
+    whole = statistic.plain_average(mean)
+    left = p.mean(mean - whole + rest)
+    moved = mean - whole + (rest - left)
+
+    def square(scale: Expression | float) -> Expression:
+        inside = p.mean(p.square(size * scale)) / length
+        return inside + p.mean(p.square(moved * scale))
+
+    scale = p.unit_scale(p.maximum(p.amax(size), p.amax(p.absolute(moved))))
+    usual = square(1.0)
+    return whole, left, p.usually(p.in_range(usual), p.sqrt(usual), p.sqrt(square(scale)) / scale)
 
 
-@rowwise(reduced="mean scale shift")
+@rowwise
+def inverse_(x: Expression, eps: float = 1e-5) -> Expression:
+    """1 / sqrt(x^2 + eps)."""
+    total = p.square(x) + eps
+    other = p.reciprocal(p.hypot(x, p.sqrt(p.maximum(eps, 0.0))))
+    return p.where(p.logical_or(p.in_range(total), p.less(total, 0)), p.rsqrt(total), other)
+
+
+@inverse_.gradient
+def _(g: Expression, x: Expression, y: Expression) -> Expression:
+    return -(g * y) * (x * y) * y
+
+
+@rowwise(reduced="mean rest scale shift")
 def scaled_rows(
-    x: Expression, mean: Expression, scale: Expression, shift: Expression
+    x: Expression, mean: Expression, rest: Expression, scale: Expression, shift: Expression
 ) -> Expression:
-    """(x - mean) scale + shift, with one of each a row."""
-    return (x - mean) * scale + shift
+    """(x - mean - rest) scale + shift, with one of each a row."""
+    return (x - mean - rest) * scale + shift
 
 
-@rowwise(reduced="mean")
-def row_products(g: Expression, x: Expression, mean: Expression) -> tuple[Expression, Expression]:
-    """The sums of g and of g (x - mean) over a row."""
-    return p.sum(g), p.sum(g * (x - mean))
+@rowwise(reduced="mean rest scale")
+def row_products(
+    g: Expression, x: Expression, mean: Expression, rest: Expression, scale: Expression
+) -> tuple[Expression, Expression]:
+    """The sums of g and of g (x - mean - rest) scale over a row."""
+    return p.sum(g), p.sum(g * ((x - mean - rest) * scale))
 
 
-@rowwise(reduced="mean scale slope shift")
+@rowwise(reduced="mean rest scale factor slope shift")
 def combined_rows(
     g: Expression,
     x: Expression,
     mean: Expression,
+    rest: Expression,
     scale: Expression,
+    factor: Expression,
     slope: Expression,
     shift: Expression,
 ) -> Expression:
-    """g scale + (x - mean) slope + shift, with one of each a row."""
-    return g * scale + (x - mean) * slope + shift
+    """g factor + (x - mean - rest) scale slope + shift, with one of each a row."""
+    return g * factor + (x - mean - rest) * scale * slope + shift
 
 
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
@@ -98,19 +127,20 @@ def _spread(value: Any, grouped: tuple, rows: tuple) -> Any:
     return made.reshape(*rows[:2], 1)
 
 
-def _scaled(x: Any, mean: Any, var: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+def _scaled(
+    x: Any, mean: Any, rest: Any, scale: Any, weight: Any, bias: Any, groups: int
+) -> Any:  # fmt: skip
     rows, grouped, _ = _sizes(x.shape, groups)
     inner = (1, *grouped[1:])
-    scale = 1 / np.sqrt(var + x.dtype.type(eps))
     scale = scale if weight is None else scale * weight.reshape(inner)
     shift = x.dtype.type(0) if bias is None else bias.reshape(inner)
-    values = [_spread(v, grouped, rows) for v in (mean, scale, shift)]
+    values = [_spread(v, grouped, rows) for v in (mean, rest, scale, shift)]
     return _run(scaled_rows, (x.reshape(rows), *values), ROWS).reshape(x.shape)
 
 
-@operation(operands="x weight bias", outputs="y mean var", label="NativeBatchNorm")
+@operation(operands="x weight bias", outputs="y mean rest deviation", label="NativeBatchNorm")
 def standardized(x: Any, weight: Any, bias: Any, axis: int, groups: int, eps: float) -> tuple:
-    """The result, and the mean and variance of each group."""
+    """The result, and each group's mean, what rounding took from that, and standard deviation."""
     last = channels_last(x)
     x = np.ascontiguousarray(x)
     rows, grouped, length = _sizes(x.shape, groups)
@@ -119,15 +149,14 @@ def standardized(x: Any, weight: Any, bias: Any, axis: int, groups: int, eps: fl
     flat, kept = ((n, groups * inside), (1, *grouped[1:])) if axis == 0 else (
         (n * groups, inside), (n, groups, 1),
     )  # fmt: skip
-    first, second = (part.reshape(flat) for part in moments)
-    mean, var = (
-        part.reshape(kept)
-        for part in _run(joined_moments, (first, second), (axis // 2 - 2,), float(length))
-    )
-    y = _scaled(x, mean, var, weight, bias, groups, eps)
+    of_rows = tuple([part.reshape(flat) for part in moments])
+    joined = _run(joined_moments, of_rows, (axis // 2 - 2,), float(length))
+    mean, rest, deviation = (part.reshape(kept) for part in joined)
+    scale = _run(inverse_, (deviation,), ROWS, eps)
+    y = _scaled(x, mean, rest, scale, weight, bias, groups)
     if last:  # a result lies in memory as its operand does
         y = np.moveaxis(np.ascontiguousarray(np.moveaxis(y, 1, -1)), -1, 1)
-    return y, mean, var
+    return y, mean, rest, deviation
 
 
 def channels_last(array: Any) -> bool:
@@ -145,41 +174,47 @@ def _rows(value: Tensor, grouped: tuple, rows: tuple) -> Tensor:
 def _(
     g_y: Tensor | None,
     g_mean: Tensor | None,
-    g_var: Tensor | None,
+    g_rest: Tensor | None,
+    g_deviation: Tensor | None,
     x: Tensor,
     weight: Tensor | None,
     mean: Tensor,
-    var: Tensor,
+    rest: Tensor,
+    deviation: Tensor,
     axis: int,
     groups: int,
     eps: float,
     needs: tuple[bool, ...],
 ) -> list[Tensor | None]:
+    """`rest` belongs to the mean and receives nothing for itself."""
     shape = x._array.shape
     rows, grouped, length = _sizes(shape, groups)
     count = length * grouped[axis]
     if g_y is None:
         g_y = x.new_zeros(shape)  # type: ignore[attr-defined]
-    centre, flat, g = _rows(mean, grouped, rows), x.reshape(rows), g_y.reshape(rows)  # type: ignore[attr-defined]
+    r = inverse_(deviation, dim=-1, parameters=(eps,))
+    flat, g = x.reshape(rows), g_y.reshape(rows)  # type: ignore[attr-defined]
+    centred = [_rows(v, grouped, rows) for v in (mean, rest, r)]
     total, product = (
-        part.reshape(grouped) for part in row_products(g, flat, centre, dim=-1, keepdim=True)
+        part.reshape(grouped) for part in row_products(g, flat, *centred, dim=-1, keepdim=True)
     )
-    r = rsqrt(var + eps)  # type: ignore[operator]
     parts: list[Tensor | None] = [None, None, None]
     if needs[0]:
-        scale: Any = r
+        factor: Any = r
         outer, inner = total, product
         if weight is not None:
             w = weight.reshape((1, *grouped[1:]))  # type: ignore[attr-defined]
-            scale, outer, inner = r * w, total * w, product * w
+            factor, outer, inner = r * w, total * w, product * w
         shift = sum(outer, axis, True) * r * (-1 / count)  # type: ignore[operator]
-        slope = sum(inner, axis, True) * (r * r * r) * (-1 / count)  # type: ignore[operator]
+        slope = sum(inner, axis, True) * r * (-1 / count)  # type: ignore[operator]
         shift = shift if g_mean is None else shift + g_mean * (1 / count)
-        slope = slope if g_var is None else slope + g_var * (2 / count)
-        spread = [_rows(v, grouped, rows) for v in (scale, slope, shift)]
-        parts[0] = combined_rows(g, flat, centre, *spread, dim=-1).reshape(shape)
+        if g_deviation is not None:
+            share = (deviation * r).masked_fill(deviation == 0, math.inf)  # type: ignore[operator]
+            slope = slope + g_deviation / share * (1 / count)
+        spread = [_rows(v, grouped, rows) for v in (factor, slope, shift)]
+        parts[0] = combined_rows(g, flat, *centred, *spread, dim=-1).reshape(shape)
     if needs[1]:
-        parts[1] = sum(product * r, 0).reshape(shape[1])  # type: ignore[attr-defined]
+        parts[1] = sum(product, 0).reshape(shape[1])  # type: ignore[attr-defined]
     if needs[2]:
         parts[2] = sum(total, 0).reshape(shape[1])  # type: ignore[attr-defined]
     return parts
@@ -190,7 +225,8 @@ def by_statistics(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: floa
     """The same by statistics that are given, (C), which get no gradient."""
     inner = (1, -1, 1)
     x = np.ascontiguousarray(x)
-    return _scaled(x, mean.reshape(inner), var.reshape(inner), weight, bias, x.shape[1], eps)
+    scale = 1 / np.sqrt(var.reshape(inner) + x.dtype.type(eps))
+    return _scaled(x, mean.reshape(inner), x.dtype.type(0), scale, weight, bias, x.shape[1])
 
 
 @by_statistics.gradient
@@ -213,9 +249,10 @@ def _(
         spread = _rows(scale.reshape(1, -1, 1), grouped, rows)
         parts[0] = (flat * spread).reshape(shape)  # type: ignore[operator]
     if needs[1] or needs[2]:
-        centre = _rows(mean.reshape(1, -1, 1), grouped, rows)  # type: ignore[attr-defined]
-        total, product = row_products(flat, x.reshape(rows), centre, dim=-1)  # type: ignore[attr-defined]
-        parts[1] = sum(product, 0) * r if needs[1] else None  # type: ignore[operator]
+        values = [v.reshape(1, -1, 1) for v in (mean, mean.new_zeros(mean.shape), r)]  # type: ignore[attr-defined]
+        centred = [_rows(v, grouped, rows) for v in values]
+        total, product = row_products(flat, x.reshape(rows), *centred, dim=-1)  # type: ignore[attr-defined]
+        parts[1] = sum(product, 0) if needs[1] else None
         parts[2] = sum(total, 0) if needs[2] else None
     return parts
 

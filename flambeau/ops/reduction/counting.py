@@ -44,14 +44,33 @@ def _sorter(edges: Any, sorter: Tensor) -> Any:
     return np.take_along_axis(edges, array, -1)
 
 
+def _ordered(array: Any) -> bool:
+    """Is there no nan, which is neither less nor more than a number?"""
+    return array.dtype.kind not in "fc" or not np.isnan(array).any()
+
+
+def _bisected(edges: Any, values: Any, side: str) -> Any:
+    """By halves, as PyTorch does it: on behind what is not as large as the value, which no nan is."""
+    values = np.asarray(values)
+    low, high = np.zeros(values.shape, np.int64), np.full(values.shape, len(edges))
+    reaches = np.greater if side == "right" else np.greater_equal
+    while (low < high).any():
+        middle = (low + high) // 2
+        found = reaches(edges[np.minimum(middle, len(edges) - 1)], values)
+        low = np.where((low < high) & ~found, middle + 1, low)
+        high = np.where(found, middle, high)
+    return low
+
+
 def _found(edges: Any, values: Any, side: Any, small: bool, device: Any) -> Tensor:
     """The places of values among edges, row by row if these have rows."""
+    search = np.searchsorted if _ordered(edges) and _ordered(values) else _bisected
     if edges.ndim == 1:
-        places = np.searchsorted(edges, values, side)
+        places = search(edges, values, side)
     else:
         places = np.empty(values.shape, np.int64)
         for row in np.ndindex(edges.shape[:-1]):
-            places[row] = np.searchsorted(edges[row], values[row], side)
+            places[row] = search(edges[row], values[row], side)
     dtype = int32 if small else int64
     return wrap(np.asarray(places, dtype.numpy), kind_of(dtype, device))
 

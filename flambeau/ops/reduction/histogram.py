@@ -122,7 +122,7 @@ def _given_edges(bins: Tensor, dim: int) -> Any:
 @public(method=True)
 def histogram(
     input: Tensor,
-    bins: Any,
+    bins: Any = 100,
     *,
     range: Sequence[float] | None = None,
     weight: Tensor | None = None,

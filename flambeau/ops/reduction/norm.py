@@ -22,6 +22,12 @@ def norm2_(x: Expression) -> Expression:
     return statistic.norm(x)
 
 
+@rowwise(label="Div")
+def direction_(x: Expression, eps: float = 1e-12) -> Expression:
+    """A row by its norm, or by eps where that is more."""
+    return statistic.direction(x, eps)
+
+
 @rowwise(label="LinalgVectorNorm")
 def norm1_(x: Expression) -> Expression:
     """The sum of magnitudes of a row."""
@@ -67,6 +73,16 @@ def _check(x: Tensor, ord: float, dim: Dims, dtype: Any) -> None:
                 f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor or "
                 "dimension because the operation does not have an identity"
             )
+
+
+def direction(x: Tensor, dim: Dims, eps: float, out: Tensor | None) -> Tensor:
+    """`x` by its 2-norm along dimensions, or by eps where that is more.
+
+    Raises:
+        RuntimeError: It has integers.
+    """
+    _check(x, 2.0, dim, None)
+    return direction_(x, dim=dim, out=out, parameters=(float(eps),))
 
 
 @public("linalg.vector_norm")

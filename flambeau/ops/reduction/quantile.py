@@ -8,13 +8,31 @@ import numpy as np
 
 from ...core.dtype import bool_, int64
 from ...core.tensor import Tensor, wrap, wrap_dim
+from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
+from ...formula import primitive as p
+from ...formula.expression import Expression
 from ..create.data import tensor
 from ..index.scatter import gather
 from .sort import nan_count, sort
 
 _WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@pointwise(label="Lerp", method=False, inplace=False, namespace="")
+def between(x: Expression, y: Expression, w: Expression) -> Expression:
+    """(1 - w) x + w y; x or y itself where w is 0 or 1, or they are the same infinity."""
+    step = y - x
+    near = p.where(p.less(w, 0.5), x + w * step, y - step * (1 - w))
+    value = p.where(p.isfinite(step), near, (1 - w) * x + w * y)
+    begins, ends = p.logical_or(p.equal(w, 0), p.equal(x, y)), p.equal(w, 1)
+    return p.where(begins, x, p.where(ends, y, value))
+
+
+@between.gradient
+def _(g: Expression, x: Expression, y: Expression, w: Expression, out: Expression) -> tuple:
+    return g * (1 - w), g * w, g * p.where(p.equal(x, y), 0.0, y - x)
 
 
 def _checked(input: Tensor, q: Any, interpolation: str) -> Tensor:
@@ -66,7 +84,7 @@ def _quantile(
         share = ranks.detach() - below if way == "linear" else 0.5
         share = ranks - below if ranks.requires_grad and way == "linear" else share
         low, high = gather(rows, -1, below), gather(rows, -1, ranks.detach().ceil().to(int64))
-        result = low.lerp(high, share)
+        result = between(low, high, share)
     result = result.movedim(-1, 0)
     if keepdim:
         shape = (1,) * ndim if dim is None else None

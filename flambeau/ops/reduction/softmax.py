@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...core.dtype import finfo
+from ...core.dtype import finfo, float32
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.formula.formula_operation import Operand as operand
@@ -13,7 +13,7 @@ from ...dispatch.formula.rowwise import one_dim, rowwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula import statistic
-from ...formula.expression import Expression
+from ...formula.expression import Domain, Expression
 
 FLOAT = PromotionKind.INT_TO_FLOAT
 
@@ -191,10 +191,16 @@ def layer_norm(
     return layer_norm_.fast[there](input, weight, bias, (), (float(eps),), dim, False)
 
 
+def _of_unit_size(x: Expression, eps: float) -> Expression:
+    if x.domain is Domain.COMPLEX:  # in PyTorch its squares are no magnitudes
+        return x * p.rsqrt(p.mean(p.square(x)) + eps)
+    return statistic.of_unit_size(x, eps)
+
+
 @rowwise(label="RmsNorm")
 def rms_norm_(x: Expression, weight: operand = None, eps: float = 1e-6) -> Expression:  # type: ignore[assignment]
     """A row by its root mean square, times weight."""
-    y = statistic.of_unit_size(x, eps)
+    y = _of_unit_size(x, eps)
     return y if weight is None else y * weight
 
 
@@ -204,9 +210,13 @@ def rms_norm(
 ) -> Tensor:
     """Rows by their root mean square.
 
+    Args:
+        eps: Added to the mean square; by default the dtype's epsilon, of half types that of float32.
+
     Source: torch.nn.functional.rms_norm; Zhang and Sennrich (2019)
     """
     dim = _row_dims("rms_norm", input, normalized_shape, weight)
-    small = finfo(input.dtype).eps if eps is None else eps
+    if eps is None:  # that of the type in which it is computed, which is no half type
+        eps = min(finfo(input.dtype).eps, finfo(float32).eps)
     there = True, weight is not None
-    return rms_norm_.fast[there](input, weight, (), (float(small),), dim, False)
+    return rms_norm_.fast[there](input, weight, (), (float(eps),), dim, False)

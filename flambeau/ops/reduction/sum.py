@@ -13,7 +13,8 @@ from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ...formula import primitive as p
-from ...formula.expression import Domain, Expression, length
+from ...formula import statistic
+from ...formula.expression import Domain, Expression
 from ..elementwise.comparison import eq, ne
 
 Dims = Any
@@ -28,7 +29,7 @@ def sum_(x: Expression) -> Expression:
 @rowwise(label="Mean")
 def mean_(x: Expression) -> Expression:
     """The average of a row."""
-    return p.sum(x) / length()
+    return statistic.plain_average(x)
 
 
 @rowwise(label="Prod", kind=PromotionKind.BOOL_TO_LONG)
@@ -264,4 +265,5 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
     Source: torch.count_nonzero
     """
-    return count_nonzero_(input, None if dim in (None, (), []) else wrap_dims(dim, input.ndim))
+    dims = None if dim in (None, (), []) else wrap_dims(dim, input.ndim)
+    return count_nonzero_(input, dims if input.ndim else None)
