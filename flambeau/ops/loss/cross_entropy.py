@@ -85,15 +85,18 @@ def _refuse_shape(name: str, sizes: tuple[int, ...], got: tuple[int, ...]) -> No
     )
 
 
-def _check_target(
+def _checked(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[int, bool]:
-    """Check class indices; gives the class dimension, and whether some are ignored."""
+) -> tuple[Tensor, int, bool]:
+    """Class indices that fit the scores, the class dimension, and whether some are ignored."""
     dim = _class_dim(input)
     sizes, array = input._array.shape, target._array
     classes = sizes[dim]
     if array.shape != (*sizes[:dim], *sizes[dim + 1 :]):
-        _refuse_shape(name, sizes, array.shape)
+        if len(sizes) != 1 or array.shape != (1,):
+            _refuse_shape(name, sizes, array.shape)
+        target = target.squeeze(0)  # type: ignore[attr-defined]
+        array = target._array
     if target._kind.dtype.name not in ("int64", "uint8"):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
@@ -107,12 +110,12 @@ def _check_target(
     if weight is not None:
         check_dtype("weight", weight, input)
     if not array.size:
-        return dim, False
+        return target, dim, False
     if not 0 <= ignore_index < classes:
         kind = target._kind
         low, high = extent.specialize((kind,), kind, ()).run(array, None)
         if low.item() >= 0 and high.item() < classes:
-            return dim, False
+            return target, dim, False
     ignored = array == ignore_index
     bad = ((array < 0) | (array >= classes)) & ~ignored
     if bad.any():
@@ -120,7 +123,7 @@ def _check_target(
             f"Target {int(array[bad][0])} is out of bounds. An input {list(sizes)} has {classes} classes, "
             f"0 to {classes - 1}; ignore_index is {ignore_index}"
         )
-    return dim, bool(ignored.any())
+    return target, dim, bool(ignored.any())
 
 
 def _mean_of_classes(
@@ -164,9 +167,7 @@ def nll_loss(
 
     Source: torch.nn.functional.nll_loss
     """
-    if target._array.shape == (1,) and input.ndim == 1:
-        target = target.squeeze(0)  # type: ignore[attr-defined]
-    dim, has_ignored = _check_target("nll_loss", input, target, weight, ignore_index)
+    target, dim, has_ignored = _checked("nll_loss", input, target, weight, ignore_index)
     places = target.unsqueeze(dim)  # type: ignore[attr-defined]
     losses = minus_picked.fast[_BOTH](input, places, (), (), dim, False)
     return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
@@ -210,9 +211,7 @@ def cross_entropy(
                 f"{target.dtype.legacy}: its shape is the input's; of classes there is one a row"
             )
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
-    if target._array.shape == (1,) and input.ndim == 1:
-        target = target.squeeze(0)  # type: ignore[attr-defined]
-    dim, has_ignored = _check_target("cross_entropy", input, target, weight, ignore_index)
+    target, dim, has_ignored = _checked("cross_entropy", input, target, weight, ignore_index)
     if label_smoothing:
         return _cross_entropy_smoothed(
             input, target, weight, ignore_index, reduction, label_smoothing, dim
