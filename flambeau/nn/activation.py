@@ -13,7 +13,7 @@ from .parameter import Parameter
 from .table import FunctionLayer, layer
 
 # Names, defaults and what they compute are those of the functions.
-ReLU, ReLU6 = layer("ReLU", "relu"), layer("ReLU6", "relu6")
+ReLU = layer("ReLU", "relu")
 LeakyReLU = layer("LeakyReLU", "leaky_relu")
 ELU, SELU, CELU = layer("ELU", "elu"), layer("SELU", "selu"), layer("CELU", "celu")
 GELU, SiLU, Mish = layer("GELU", "gelu"), layer("SiLU", "silu"), layer("Mish", "mish")
@@ -90,6 +90,19 @@ class Hardtanh(Module):
     def extra_repr(self) -> str:
         inplace = ", inplace=True" if self.inplace else ""
         return f"min_val={self.min_val}, max_val={self.max_val}{inplace}"
+
+
+class ReLU6(Hardtanh):
+    """Clamps to [0, 6].
+
+    Source: torch.nn.ReLU6
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class RReLU(Module):

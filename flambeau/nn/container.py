@@ -87,6 +87,11 @@ class Sequential(_Indexed):
             else ((str(i), module) for i, module in enumerate(args))
         )
         for name, module in named:
+            if isinstance(module, Iterable) and not isinstance(module, Module):
+                raise TypeError(
+                    f"{type(module).__name__} is not a Module subclass: give the modules one by one, "
+                    "Sequential(*layers), or named ones in an OrderedDict"
+                )
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:

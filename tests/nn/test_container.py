@@ -54,6 +54,13 @@ def test_sequential_refuses(act, error, message) -> None:
         act(nn.Sequential(nn.ReLU()))
 
 
+@pytest.mark.parametrize("make", [list, tuple, iter])
+def test_sequential_of_a_list_says_how(make) -> None:
+    layers = [torch.nn.Linear(1, 1), torch.nn.ReLU()]
+    with pytest.raises(TypeError, match=r"is not a Module subclass: .* Sequential\(\*layers\)"):
+        torch.nn.Sequential(make(layers))
+
+
 def test_module_list() -> None:
     m = nn.ModuleList([nn.Linear(1, 2), nn.Linear(1, 2), nn.ReLU()])
     assert repr(m) == (

@@ -99,3 +99,14 @@ def test_layers_are_copied_saved_and_converted(record: dict[str, Any]) -> None:
     half = copy.deepcopy(layer).float()
     assert all(p.dtype is torch.float32 for p in half.parameters())
     assert str(layer.load_state_dict(layer.state_dict())) == "<All keys matched successfully>"
+
+
+def test_relu6_is_a_hardtanh():
+    layer = torch.nn.ReLU6(inplace=True)
+    assert isinstance(layer, torch.nn.Hardtanh)
+    kept = {key: layer.__dict__[key] for key in ("min_val", "max_val", "inplace")}
+    assert kept == {"min_val": 0.0, "max_val": 6.0, "inplace": True}
+    assert repr(layer) == "ReLU6(inplace=True)"
+    x = torch.tensor([-1.0, 3.0, 7.0])
+    assert layer(x) is x
+    assert x.tolist() == [0.0, 3.0, 6.0]

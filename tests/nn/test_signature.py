@@ -41,7 +41,6 @@ SIGNATURES = {
     ),
     "CTCLoss": "(blank=0, reduction='mean', zero_infinity=False)",
     "ReLU": "(inplace=False)",
-    "ReLU6": "(inplace=False)",
     "LeakyReLU": "(negative_slope=0.01, inplace=False)",
     "ELU": "(alpha=1.0, inplace=False)",
     "SELU": "(inplace=False)",

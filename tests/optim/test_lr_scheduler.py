@@ -94,6 +94,30 @@ def test_schedules_after_each_other() -> None:
     np.testing.assert_allclose(got, [0.05, 0.2, 0.35, *half, 0.5, 0.25, 0.125], rtol=1e-9)
 
 
+def sequence(o: torch.optim.Optimizer, milestone: int, last_epoch: int = -1) -> Any:
+    parts = [lr_scheduler.ConstantLR(o, 0.1, total_iters=2), lr_scheduler.ExponentialLR(o, 0.9)]
+    return lr_scheduler.SequentialLR(o, parts, [milestone], last_epoch)
+
+
+@pytest.mark.parametrize("milestone", [0, 3, 4])
+def test_schedules_after_each_other_go_on_from_any_epoch(milestone: int) -> None:
+    """With the milestone 3: 0.1, 0.1, 1, 1, 0.9, ... as without a pause. (PyTorch 2.13.0 begins anew.)"""
+    first = [0.1, 0.1, 1.0, 1.0][:milestone]
+    want = [*first, *(0.9**i for i in range(12 - milestone))]
+    for done in range(-1, 8):
+        o = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 1.0)
+        o.param_groups[0]["initial_lr"] = 1.0
+        schedule = sequence(o, milestone, done)
+        assert schedule.last_epoch == max(done, 0)
+        got = []
+        for _ in range(4):
+            assert schedule.get_last_lr() == [o.param_groups[0]["lr"]]
+            got.append(o.param_groups[0]["lr"])
+            o.step()
+            schedule.step()
+        np.testing.assert_allclose(got, want[max(done, 0) :][:4])
+
+
 def test_schedules_on_top_of_each_other() -> None:
     o = optimizer()
     schedule = lr_scheduler.ChainedScheduler(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise
@@ -9,7 +11,7 @@ from ...formula import primitive as p
 from ...formula.expression import Expression, position
 from ..reduction.softmax import log_softmax
 from ..reduction.sum import sum
-from .reduction import loss, reduced
+from .reduction import check_dtype, loss, reduced
 
 
 @rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target")
@@ -50,23 +52,51 @@ def _class_dim(input: Tensor) -> int:
     return 0 if input.ndim == 1 else 1
 
 
-def _check_target(
+def _refuse_shape(name: str, sizes: tuple[int, ...], got: tuple[int, ...]) -> NoReturn:
+    """Say why a target of some shape does not fit an input of some sizes.
+
+    Raises:
+        ValueError, RuntimeError: As PyTorch does.
+    """
+    if len(sizes) > 1 and got and sizes[0] != got[0]:
+        raise ValueError(
+            f"Expected input batch_size ({sizes[0]}) to match target batch_size ({got[0]})."
+        )
+    dim = min(len(sizes) - 1, 1)
+    wanted = (*sizes[:dim], *sizes[dim + 1 :])
+    spare = [i for i, n in enumerate(got) if n == 1 and (*got[:i], *got[i + 1 :]) == wanted]
+    advice = (
+        f": of an input {list(sizes)} the target of {name}() is {list(wanted)}, not {list(got)}"
+    )
+    advice += f"; use target.squeeze({spare[0]})" if spare else ""
+    if len(sizes) == len(got) == 1:
+        raise ValueError(
+            f"For 1D input, 1D target must have size 1, but got target size: {got[0]}{advice}"
+        )
+    if len(sizes) < 3:
+        raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported{advice}")
+    if len(sizes) != 4:
+        raise RuntimeError(f"Expected target size {list(wanted)}, got {list(got)}{advice}")
+    if len(got) == 3:
+        raise RuntimeError(f"size mismatch (got input: {list(sizes)} , target: {list(got)}{advice}")
+    raise RuntimeError(
+        "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
+        f"{len(got)}{advice}"
+    )
+
+
+def _checked(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[int, bool]:
-    """Check class indices; gives the class dimension, and whether some are ignored."""
+) -> tuple[Tensor, int, bool]:
+    """Class indices that fit the scores, the class dimension, and whether some are ignored."""
     dim = _class_dim(input)
     sizes, array = input._array.shape, target._array
     classes = sizes[dim]
     if array.shape != (*sizes[:dim], *sizes[dim + 1 :]):
-        if len(sizes) > 1 and array.ndim and sizes[0] != array.shape[0]:
-            raise ValueError(
-                f"Expected input batch_size ({sizes[0]}) to match target batch_size "
-                f"({array.shape[0]})."
-            )
-        raise RuntimeError(
-            f"{name}: expected a target of shape {[*sizes[:dim], *sizes[dim + 1 :]]}, got "
-            f"{list(target.shape)}"
-        )
+        if len(sizes) != 1 or array.shape != (1,):
+            _refuse_shape(name, sizes, array.shape)
+        target = target.squeeze(0)  # type: ignore[attr-defined]
+        array = target._array
     if target._kind.dtype.name not in ("int64", "uint8"):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
@@ -77,18 +107,23 @@ def _check_target(
             f"weight tensor should be defined either for all {classes} classes or no classes but "
             f"got weight tensor of shape: {list(weight.shape)}"
         )
+    if weight is not None:
+        check_dtype("weight", weight, input)
     if not array.size:
-        return dim, False
+        return target, dim, False
     if not 0 <= ignore_index < classes:
         kind = target._kind
         low, high = extent.specialize((kind,), kind, ()).run(array, None)
         if low.item() >= 0 and high.item() < classes:
-            return dim, False
+            return target, dim, False
     ignored = array == ignore_index
     bad = ((array < 0) | (array >= classes)) & ~ignored
     if bad.any():
-        raise IndexError(f"Target {int(array[bad][0])} is out of bounds.")
-    return dim, bool(ignored.any())
+        raise IndexError(
+            f"Target {int(array[bad][0])} is out of bounds. An input {list(sizes)} has {classes} classes, "
+            f"0 to {classes - 1}; ignore_index is {ignore_index}"
+        )
+    return target, dim, bool(ignored.any())
 
 
 def _mean_of_classes(
@@ -132,7 +167,7 @@ def nll_loss(
 
     Source: torch.nn.functional.nll_loss
     """
-    dim, has_ignored = _check_target("nll_loss", input, target, weight, ignore_index)
+    target, dim, has_ignored = _checked("nll_loss", input, target, weight, ignore_index)
     places = target.unsqueeze(dim)  # type: ignore[attr-defined]
     losses = minus_picked.fast[_BOTH](input, places, (), (), dim, False)
     return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
@@ -169,9 +204,14 @@ def cross_entropy(
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if target._kind.dtype.category >= FLOAT and target._array.shape == input._array.shape:
+    if target._array.shape == input._array.shape and input.ndim:
+        if target._kind.dtype.category != FLOAT:
+            raise RuntimeError(
+                "Expected floating point type for target with class probabilities, got "
+                f"{target.dtype.legacy}: its shape is the input's; of classes there is one a row"
+            )
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
-    dim, has_ignored = _check_target("cross_entropy", input, target, weight, ignore_index)
+    target, dim, has_ignored = _checked("cross_entropy", input, target, weight, ignore_index)
     if label_smoothing:
         return _cross_entropy_smoothed(
             input, target, weight, ignore_index, reduction, label_smoothing, dim

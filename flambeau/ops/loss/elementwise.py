@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
@@ -210,7 +212,7 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: The shapes differ.
-        RuntimeError: A probability is not between 0 and 1.
+        RuntimeError: A probability is not between 0 and 1, or the dtypes differ.
 
     Source: torch.nn.functional.binary_cross_entropy
     """
@@ -218,6 +220,11 @@ def binary_cross_entropy(
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
+    if target._kind.dtype is not input._kind.dtype:
+        raise RuntimeError(
+            f"Found dtype {target.dtype.legacy} but expected {input.dtype.legacy}: convert the target "
+            f"with .to({input.dtype})"
         )
     array = input._array
     losses = bernoulli_loss(input, target)
@@ -246,12 +253,18 @@ def binary_cross_entropy_with_logits(
 
     Raises:
         ValueError: The shapes differ.
+        RuntimeError: The targets are no floating-point numbers.
 
     Source: torch.nn.functional.binary_cross_entropy_with_logits
     """
     if input.shape != target.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
+    if target._kind.dtype.category < FLOAT:
+        raise RuntimeError(
+            f"result type {input.dtype.legacy} can't be cast to the desired output type "
+            f"{target.dtype.legacy}: targets are probabilities, convert them with .to({input.dtype})"
         )
     if pos_weight is None:
         losses = logit_loss(input, target)
@@ -293,6 +306,9 @@ def kl_div(
         reduction: "batchmean" (the sum by the batch size, the divergence of the books), "mean", "sum"
             or "none".
 
+    Raises:
+        RuntimeError: There are integers or complex numbers.
+
     Source: torch.nn.functional.kl_div
     """
     if reduction == "mean":
@@ -304,6 +320,12 @@ def kl_div(
             UserWarning,
             stacklevel=3,
         )
+    for x in (input, target):
+        if x._kind.dtype.category != FLOAT:
+            kind = "Complex" if x.dtype.is_complex else "Integral"
+            raise RuntimeError(
+                f"kl_div: {kind} inputs not supported. Got {x.dtype}: use floating-point probabilities"
+            )
     losses = (log_divergence if log_target else divergence)(input, target)
     if reduction == "batchmean":
         total = sum(losses)
@@ -369,6 +391,12 @@ def gaussian_loss(
     return losses + 0.5 * math.log(2 * math.pi) if full else losses
 
 
+def _lacks_one_dimension(part: Sequence[int], whole: Sequence[int]) -> bool:
+    """Is it the other shape with 1 in one dimension?"""
+    other = [n for n, m in zip(part, whole) if n != m]
+    return len(part) == len(whole) and other == [1]
+
+
 @public("nn.functional.gaussian_nll_loss")
 def gaussian_nll_loss(
     input: Tensor,
@@ -383,7 +411,7 @@ def gaussian_nll_loss(
     Args:
         input: The means.
         target: The numbers.
-        var: The variances: of the input's shape, without its last dimension or with 1 there, or one
+        var: The variances: of the input's shape, with 1 in one dimension, or without the last one; or one
             number.
         full: Add the constant term.
         eps: The smallest variance; the gradient does not see it.
@@ -391,18 +419,24 @@ def gaussian_nll_loss(
 
     Raises:
         ValueError: A variance is negative, or there is another number of them.
+        RuntimeError: The variances are integers.
 
     Source: torch.nn.functional.gaussian_nll_loss
     """
     v: Any = var if isinstance(var, Tensor) else input.new_full((), var)  # type: ignore[attr-defined]
     if isinstance(var, Tensor) and var.shape != input.shape:
-        if input.shape[:-1] == var.shape:
+        if input.ndim and input.shape[:-1] == var.shape:
             v = v.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1):
+        elif not _lacks_one_dimension(var.shape, input.shape):
             raise ValueError(
                 f"var is of incorrect size: got {list(var.shape)} for an input of {list(input.shape)}; "
                 "give one for each element, or one for each row"
             )
+    if v._kind.dtype.category < FLOAT:
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {v.dtype.legacy}: convert the "
+            "variances with .float()"
+        )
     check_reduction(reduction)
     if (v._array < 0).any():
         raise ValueError("var has negative entry/entries: variances are 0 or more")

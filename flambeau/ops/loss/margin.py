@@ -15,7 +15,7 @@ from ...formula import primitive as p
 from ...formula.expression import Expression, length, position
 from ..elementwise.activation import logsigmoid
 from ..elementwise.comparison import minimum, where
-from .reduction import check_reduction, loss, reduced
+from .reduction import check_classes, check_dtype, check_reduction, loss, reduced
 from .similarity import pairwise_distance
 
 
@@ -115,24 +115,18 @@ def multilabel_soft_margin_loss(
     return reduced(losses.sum(-1) / input.shape[-1], reduction)
 
 
-def _batch(input: Tensor, target: Tensor, same: bool) -> None:
-    """Raises RuntimeError for an input that is not (N, C) or (C), or a target that does not fit."""
+def _batch(input: Tensor, target: Tensor) -> None:
+    """Raises RuntimeError for an input that is not (N, C) or (C), or a target of another shape."""
     shape = list(input.shape)
     if len(shape) > 2 or 0 in shape[-1:]:
         raise RuntimeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {shape}"
         )
-    wanted = shape if same else shape[:-1]
-    if list(target.shape) != wanted and not (len(shape) == 1 and target._array.size == 1):
-        inconsistent = (
-            "inconsistent target size"
-            if same
-            else (
-                "multi_margin_loss: target tensor should be 1-D with size equal to the batch size"
-            )
-        )
+    if list(target.shape) != shape and not (
+        len(shape) < 2 and target._array.size == input._array.size
+    ):
         raise RuntimeError(
-            f"{inconsistent}. Expected target size {wanted}, but got {list(target.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {shape}"
         )
 
 
@@ -177,26 +171,61 @@ def multi_margin_loss(
 
     Source: torch.nn.functional.multi_margin_loss
     """
+    check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError(f"only p == 1 and p == 2 supported, got p={p}")
-    _batch(input, target, False)
     if weight is not None and weight.ndim != 1:
         raise ValueError(f"weight must be one-dimensional, got {list(weight.shape)}")
-    classes = input.shape[-1]
-    array = target._array
-    if array.size and ((array < 0) | (array >= classes)).any():
-        raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
-    index = target.reshape(input.shape[:-1])  # type: ignore[attr-defined]
-    scale = (input.detach()[..., 0] * 0 + 1) if weight is None else weight[index]  # type: ignore[index, operator]
+    rows = _rows_of_scores(input, target)
+    samples = rows.shape[0]
+    _check_margins(rows, target, weight)
+    index = target.reshape(samples)  # type: ignore[attr-defined]
+    scale = rows.new_ones(samples) if weight is None else weight[index]  # type: ignore[index, attr-defined]
     losses = several_margins(
-        input,
+        rows,
         index.unsqueeze(-1),
-        scale.unsqueeze(-1),  # type: ignore[attr-defined]
+        scale.unsqueeze(-1),
         dim=-1,
         statics=(p == 2,),
         parameters=(float(margin),),
     )
+    if not target.ndim:
+        losses = losses.squeeze(0)
     return reduced(losses, reduction, "MultiMarginLoss")
+
+
+def _rows_of_scores(input: Tensor, target: Tensor) -> Tensor:
+    """Scores (N, C), (C) or () as rows; as many as there are targets.
+
+    Raises:
+        RuntimeError: The shapes are others.
+    """
+    shape = list(input.shape)
+    if len(shape) > 2 or 0 in shape[-1:]:
+        raise RuntimeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {shape}"
+        )
+    rows = input if len(shape) == 2 else input.reshape(1, input._array.size)  # type: ignore[attr-defined]
+    if target.ndim > 1 or target._array.size != rows.shape[0]:
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size [{rows.shape[0]}], but got {list(target.shape)}"
+        )
+    return rows
+
+
+def _check_margins(rows: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    check_classes("multi_margin_loss", target)
+    classes = rows.shape[-1]
+    if weight is not None:
+        check_dtype("weight", weight, rows)
+        if weight._array.size != classes:
+            raise RuntimeError(
+                f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
+            )
+    array = target._array
+    if array.size and ((array < 0) | (array >= classes)).any():
+        raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
 
 
 @loss()
@@ -214,7 +243,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     Source: torch.nn.functional.multilabel_margin_loss
     """
     check_reduction(reduction)
-    _batch(input, target, True)
+    _batch(input, target)
+    check_classes("multilabel_margin_loss", target)
     if input.ndim == 0:
         input, target = input.reshape(1), target.reshape(1)  # type: ignore[attr-defined]
     classes, labels = input.shape[-1], target._array.reshape(input.shape)

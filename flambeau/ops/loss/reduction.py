@@ -99,6 +99,24 @@ def reduced(losses: Tensor, reduction: str, label: str = "") -> Tensor:
     return mean(losses) if reduction == "mean" else sum(losses)
 
 
+def check_dtype(what: str, given: Tensor, wanted: Tensor) -> None:
+    """Raises RuntimeError unless a weight or target has the dtype of the scores."""
+    if given._kind.dtype is not wanted._kind.dtype:
+        raise RuntimeError(
+            f"expected scalar type {wanted.dtype.legacy} but found {given.dtype.legacy}: convert the "
+            f"{what} with .to({wanted.dtype})"
+        )
+
+
+def check_classes(name: str, target: Tensor) -> None:
+    """Raises RuntimeError unless the classes are int64."""
+    if target._kind.dtype.name != "int64":
+        raise RuntimeError(
+            f"expected scalar type Long but found {target.dtype.legacy}: convert the target of {name}() "
+            "with .long()"
+        )
+
+
 def warn_of_sizes(input: Tensor, target: Tensor) -> None:
     """Warns where a target of another shape will be broadcast."""
     if input.shape != target.shape:

@@ -60,6 +60,10 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
+SHORT = 64
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
+
+
 def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
     """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
     kind = query._kind
@@ -70,7 +74,8 @@ def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
         return False
     lead = q.shape[:-2]
     return (
-        lead == k.shape[:-2] == v.shape[:-2]
+        max(q.shape[-2], k.shape[-2]) > SHORT
+        and lead == k.shape[:-2] == v.shape[:-2]
         and q.shape[-1] == k.shape[-1]
         and k.shape[-2] == v.shape[-2]
         and q.size > 0

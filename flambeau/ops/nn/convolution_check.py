@@ -37,7 +37,8 @@ def check_convolution(
     if not isinstance(groups, int) or groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     channels = input.shape[-n - 1]
-    head = f"Given groups={groups}, weight of size {list(weight.shape)}, expected "
+    given = "transposed=1" if transposed else f"groups={groups}"
+    head = f"Given {given}, weight of size {list(weight.shape)}, expected "
     if weight.shape[0] < groups:
         raise RuntimeError(
             f"{head}weight to be at least {groups} at dimension 0, but got weight of size "
@@ -50,9 +51,17 @@ def check_convolution(
         )
     wanted = weight.shape[0] if transposed else weight.shape[1] * groups
     if channels != wanted:
+        last = [
+            *range(input.ndim - n - 1),
+            input.ndim - 1,
+            *range(input.ndim - n - 1, input.ndim - 1),
+        ]
+        advice = (
+            ": channels come before sizes, use input.permute(" + ", ".join(map(str, last)) + ")"
+        )
         raise RuntimeError(
             f"{head}input{list(input.shape)} to have {wanted} channels, but got {channels} channels "
-            "instead"
+            f"instead{advice if input.shape[-1] == wanted else ''}"
         )
     outputs = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (outputs,):

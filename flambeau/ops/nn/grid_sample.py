@@ -108,30 +108,34 @@ def grid_sample(
     result: Any = None
     for choice in itertools.product(*corners):
         part = _fetch(input, [place for place, _ in choice], sizes)
-        weight = functools.reduce(operator.mul, [w for _, w in choice])
-        part = part * weight.unsqueeze(1)
+        weights = [w for _, w in choice if w is not None]
+        if weights:
+            part = part * functools.reduce(operator.mul, weights).unsqueeze(1)
         result = part if result is None else result + part
     return result
 
 
 def _corners(
     coordinates: list[Tensor], mode: str, sizes: tuple[int, ...], padding_mode: str, aligned: bool
-) -> list[list[tuple[Any, Tensor]]]:
-    """For each dimension the elements that take part: their places, and their weights."""
-    corners: list[list[tuple[Any, Tensor]]] = []
+) -> list[list[tuple[Any, Any]]]:
+    """For each dimension the elements that take part: their places, and their weights (None: 1)."""
+    corners: list[list[tuple[Any, Any]]] = []
     for x, size in zip(coordinates, sizes):
         if mode == "nearest":
-            corners.append([(np.rint(x._array), x * 0 + 1)])  # the grid's gradient is 0
+            learns = x._node is not None  # the gradient is 0
+            corners.append([(np.rint(x._array), x * 0 + 1 if learns else None)])
             continue
         low = np.floor(x._array)
         t = x - wrap(low, x._kind)
         if mode == "bilinear":
             corners.append([(low, 1 - t), (low + 1, t)])
             continue
-        taps = [
-            (np.rint(_brought(low + o, size, padding_mode, aligned)[0]), _cubic(t - o))
-            for o in (-1, 0, 1, 2)
-        ]
+        taps = []
+        for o in (-1, 0, 1, 2):
+            place = low + o
+            if padding_mode != "zeros":
+                place = np.rint(_brought(place, size, padding_mode, aligned)[0])
+            taps.append((place, _cubic(t - o)))
         corners.append(taps)
     return corners
 
@@ -180,9 +184,7 @@ def _clipped(x: Any, low: float, high: float) -> tuple[Any, Any]:
 
 def _brought(x: Any, size: int, padding_mode: str, aligned: bool) -> tuple[Any, Any]:
     """Places brought into the input by the padding mode, and their slopes."""
-    if padding_mode == "zeros":
-        return x, np.ones_like(x)
-    turn = np.ones_like(x)
+    turn: Any = 1
     if padding_mode == "reflection":
         x, turn = _reflected(x, *((0.0, size - 1.0) if aligned else (-0.5, size - 0.5)))
     x, inside = _clipped(x, 0, size - 1)

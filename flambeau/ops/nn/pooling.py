@@ -157,8 +157,8 @@ def pool_window(
     if found is not None:
         return found
     size = numbers("kernel_size", kernel_size, n, name)
-    given = stride is not None and stride != []
-    strides = numbers("stride", stride, n, name) if given else size
+    none_given = stride is None or (isinstance(stride, (tuple, list)) and not stride)
+    strides = size if none_given else numbers("stride", stride, n, name)
     pads, dilations = numbers("padding", padding, n, name), numbers("dilation", dilation, n, name)
     _check_pool(name, input, n, size, strides, pads, dilations)
     counts, after = [], []

@@ -16,7 +16,7 @@ from .window import numbers
 def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
     """Where the windows of one dimension start, for random numbers of any shape: (..., count).
 
-    The numbers and the step are of the input's dtype, as in PyTorch, for floor is sensitive.
+    The numbers and the step are of the input's dtype, as in PyTorch, for rounding towards 0 is sensitive.
     """
     last = size - kernel
     if count == 1:
@@ -24,7 +24,7 @@ def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
     step = sample.dtype.type(last) / sample.dtype.type(count - 1)
     i = np.arange(count - 1).astype(sample.dtype)
     u = sample[..., None]
-    places = np.floor((i + u) * step).astype(np.int64) - np.floor(u * step).astype(np.int64)
+    places = ((i + u) * step).astype(np.int64) - (u * step).astype(np.int64)
     return np.concatenate([places, np.full((*sample.shape, 1), last)], -1)
 
 

@@ -54,6 +54,7 @@ class SequentialLR(_Combined):
     Args:
         schedulers: In order.
         milestones: The epochs at which the second, third, ... one takes over.
+        last_epoch: The epoch to go on from, as `last_epoch` says after so many steps; -1 to begin.
 
     Raises:
         ValueError: Their numbers do not fit, or they belong to different optimisers.
@@ -80,13 +81,22 @@ class SequentialLR(_Combined):
                 f"number of milestones to be equal to {len(milestones)}"
             )
         self._schedulers, self._milestones = schedulers, milestones
-        self.last_epoch, self.optimizer = last_epoch + 1, optimizer
+        self.last_epoch, self.optimizer = 0, optimizer
         for group in optimizer.param_groups:
             set_option(group, "lr", copied(group["initial_lr"]))
         for scheduler in schedulers:  # making them stepped each of them once: undo that
             _undo(scheduler)
-        schedulers[0]._first_step()
-        self._last_lr = schedulers[0].get_last_lr()
+        first = schedulers[bisect_right(milestones, 0)]
+        first._first_step()
+        self._last_lr = first.get_last_lr()
+        self._go_on(last_epoch)
+
+    def _go_on(self, epochs: int) -> None:
+        """So many steps, of which the optimiser did its part before."""
+        self.optimizer._opt_called = epochs > 0
+        for _ in range(epochs):
+            self.step()
+        self.optimizer._opt_called = False
 
     def step(self) -> None:  # type: ignore[override]
         """Go on to the next epoch."""

@@ -4,12 +4,15 @@ import pytest
 
 import flambeau as torch
 from flambeau.autograd import gradcheck, gradgradcheck
+from flambeau.ops.nn import attention
 
 F = torch.nn.functional
 
 
 @pytest.mark.parametrize("masked", [None, "causal", "bool", "float", "float with gradient"])
-def test_first_and_second_derivative(masked):
+@pytest.mark.parametrize("short", [0, 64])
+def test_first_and_second_derivative(masked, short, monkeypatch):
+    monkeypatch.setattr(attention, "SHORT", short)
     causal = masked == "causal"
     torch.manual_seed(3)
     q, k, v = (

@@ -8,6 +8,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import nn
+from flambeau.ops.nn import attention
 
 F = torch.nn.functional
 LENGTH, SOURCE, BATCH, HEADS, SIZE = 3, 4, 2, 2, 3
@@ -175,6 +176,12 @@ def test_transformer():
     )  # fmt: skip
     out.sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.fixture(params=["whole", "in one pass"], autouse=True)
+def _way(request, monkeypatch):
+    """Few keys are attended to by whole products and a softmax, unless told otherwise."""
+    monkeypatch.setattr(attention, "SHORT", 0 if request.param == "in one pass" else 64)
 
 
 HALVES = [torch.float16, torch.bfloat16]

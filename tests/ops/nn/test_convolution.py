@@ -1,6 +1,7 @@
 """Convolutions and numbers that are not finite: a weight shows only where the input meets it."""
 
 import math
+import re
 
 import pytest
 
@@ -48,3 +49,29 @@ def test_the_transpose_spreads_no_weight(kind, dtype, value):
             assert (torch.isfinite(run(other)) == ~meets).all()
             kept, usual = run(other)[~meets], run(weight)[~meets]
             assert torch.allclose(kept, usual, rtol=1e-2 if dtype is torch.bfloat16 else 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "places"),
+    [
+        ("Conv1d", (1, 9, 3), "0, 2, 1"),
+        ("Conv2d", (1, 9, 9, 3), "0, 3, 1, 2"),
+        ("Conv2d", (9, 9, 3), "2, 0, 1"),
+        ("Conv3d", (1, 9, 9, 9, 3), "0, 4, 1, 2, 3"),
+        ("ConvTranspose2d", (1, 9, 9, 3), "0, 3, 1, 2"),
+    ],
+)
+def test_channels_that_come_last_are_noticed(name, shape, places):
+    layer = getattr(torch.nn, name)(3, 8, 3)
+    given = "transposed=1" if layer.transposed else "groups=1"
+    words = (
+        f"Given {given}, weight of size {list(layer.weight.shape)}, expected input{list(shape)} "
+    )
+    words += "to have 3 channels, but got 9 channels instead"
+    with pytest.raises(
+        RuntimeError, match=re.escape(f"{words}: channels come before sizes")
+    ) as caught:
+        layer(torch.ones(shape))
+    assert str(caught.value).endswith(f"use input.permute({places})")
+    with pytest.raises(RuntimeError, match=r"instead$"):
+        layer(torch.ones(1, 4, *(9,) * (layer.weight.ndim - 2)))
