@@ -12,7 +12,7 @@ from importlib import import_module
 from ..dispatch import lazy
 
 LAZY = {
-    "create.buffer": ("asarray frombuffer", ""),
+    "create.buffer": ("asarray from_file frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),

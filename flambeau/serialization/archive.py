@@ -149,9 +149,7 @@ class Archive:
         else:
             _inflate(self.file, entry, view, name)
         if crc32.crc32(view) != entry.crc:
-            raise SerializationError(
-                f"the record {shown(name)} is damaged: its checksum is wrong"
-            )
+            raise SerializationError(f"the record {shown(name)} is damaged: its checksum is wrong")
         return payload
 
     def mapped(self, name: str) -> np.ndarray:

@@ -102,7 +102,7 @@ def double_ended(machine: Machine, items: Any = (), most: Any = None) -> deque:
     if type(items) not in (tuple, list) or not _is_natural(most, True):
         raise wrong("a deque", (items, most))
     machine.spend(8 * len(items))
-    made: deque = machine.opened(deque((), most))
+    made: deque = machine.opened(deque(maxlen=most))
     machine.enter(made, items, OPEN)
     made.extend(items)
     return made

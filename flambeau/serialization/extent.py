@@ -137,7 +137,9 @@ def _bare() -> SerializationError:
     )
 
 
-def check(nodes: int, depth: int, slack: int = 0, error: Callable[[str], Exception] = SerializationError) -> None:
+def check(
+    nodes: int, depth: int, slack: int = 0, error: Callable[[str], Exception] = SerializationError
+) -> None:
     """Refuse what is larger than any checkpoint."""
     if nodes > MAX_NODES or depth > MAX_DEPTH + slack:
         raise error(

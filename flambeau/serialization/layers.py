@@ -46,6 +46,7 @@ _BY_NAME = {
 }
 """PyTorch's file of the other layers: the first whose pattern the name has."""
 
+
 def _name_in_files(cls: type) -> str:
     file = _FILES.get(cls.__module__.rpartition(".")[2])
     if file is None or cls.__name__.endswith("Linear"):

@@ -28,8 +28,8 @@ class LegacyFile:
         SerializationError: It is damaged.
     """
 
-    def __init__(self, file: Any):
-        self.file = file
+    def __init__(self, file: Any, encoding: str):
+        self.file, self.encoding = file, encoding
         self.data, self.size_of_file = _all_of(file)
         if self._plain(0) != MAGIC or self._plain(self.at) != _PROTOCOL:
             raise SerializationError("the file starts as one of PyTorch before 1.6, but is none")
@@ -37,7 +37,7 @@ class LegacyFile:
         if not isinstance(system, dict) or system.get("little_endian") is not True:
             raise SerializationError("the file was written on a machine of another byte order")
         start = self.at
-        outline = Outline(self.data, start)
+        outline = Outline(self.data, start, encoding)
         outline.load()
         keys = self._plain(outline.at)
         self.records = self._located(keys, outline.storages)
@@ -45,7 +45,7 @@ class LegacyFile:
 
     def _plain(self, at: int) -> Any:
         """An object of numbers, strings and containers."""
-        reader = Machine(self.data, at, int)
+        reader = Machine(self.data, at, int, self.encoding)
         result = reader.load()
         self.at = reader.at
         return result
@@ -59,7 +59,9 @@ class LegacyFile:
         for key in keys:
             count, itemsize = storages[key]
             if int.from_bytes(self.data[at : at + 8], "little") != count:
-                raise SerializationError(f"the storage {shown(key)} is not of the size it should be")
+                raise SerializationError(
+                    f"the storage {shown(key)} is not of the size it should be"
+                )
             found[f"data/{key}"] = at + 8, count * itemsize
             at += 8 + count * itemsize
             if at > self.size_of_file:
@@ -88,8 +90,8 @@ class LegacyFile:
 class Outline(Machine):
     """Reads a stream only for the storages that it refers to, and makes nothing of what it calls."""
 
-    def __init__(self, data: Any, at: int):
-        super().__init__(data, at, int)
+    def __init__(self, data: Any, at: int, encoding: str):
+        super().__init__(data, at, int, encoding)
         self.storages: dict[str, tuple[int, int]] = {}
 
     def named(self, text: str) -> Any:

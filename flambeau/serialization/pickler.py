@@ -146,7 +146,9 @@ class Pickler:
         """A string, without a place in the memo."""
         data = value.encode("utf-8", "surrogatepass")
         if len(data) >= 1 << 32:
-            raise ValueError(f"a string or bytes of {len(data)} bytes is more than the format holds")
+            raise ValueError(
+                f"a string or bytes of {len(data)} bytes is more than the format holds"
+            )
         self.out += b"X" + struct.pack("<I", len(data)) + data
 
     def call(self, text: str, *args: Any) -> None:

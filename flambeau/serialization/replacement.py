@@ -20,7 +20,9 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".flambeau-save"
-_LONGEST = 60  # characters of the file's name in the temporary one, which may not be too long itself
+_LONGEST = (
+    60  # characters of the file's name in the temporary one, which may not be too long itself
+)
 
 
 def replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:

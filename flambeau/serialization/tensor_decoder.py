@@ -111,7 +111,7 @@ class Storages:
         """All of a storage conjugated or negated: once, however many tensors look at it so."""
         if not changes:
             return flat
-        if "conj" in changes and not kind.is_complex or not (
+        if ("conj" in changes and not kind.is_complex) or not (
             kind.is_complex or kind.is_floating_point
         ):
             raise SerializationError(f"a tensor of the file is {' and '.join(changes)} of {kind}")
@@ -167,9 +167,7 @@ def tensor(
 ) -> Tensor:
     if not isinstance(storage, TypedStorage):
         raise wrong("a tensor", storage)
-    return _tensor(
-        machine, storage, storage.dtype, (offset, size, stride), requires_grad, metadata
-    )
+    return _tensor(machine, storage, storage.dtype, (offset, size, stride), requires_grad, metadata)
 
 
 @constructs("_rebuild_tensor_v3", modules=("torch._utils",))
