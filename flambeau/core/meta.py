@@ -120,7 +120,7 @@ class _Functions:
         return self.empty(shape, dtype)
 
     def copyto(self, target: MetaArray, source: Any, casting: str = "same_kind") -> None:
-        np.copyto(target, source)  # type: ignore[call-overload]
+        np.copyto(target, source)  # type: ignore[arg-type]
 
     def asarray(self, array: Any, dtype: Any = None) -> MetaArray:
         return array if isinstance(array, MetaArray) else MetaArray(np.shape(array), dtype)

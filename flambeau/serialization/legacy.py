@@ -31,6 +31,7 @@ class LegacyFile:
     def __init__(self, file: Any, encoding: str):
         self.file, self.encoding = file, encoding
         self.data, self.size_of_file = _all_of(file)
+        self.at = 0
         if self._plain(0) != MAGIC or self._plain(self.at) != _PROTOCOL:
             raise SerializationError("the file starts as one of PyTorch before 1.6, but is none")
         system = self._plain(self.at)
@@ -45,7 +46,7 @@ class LegacyFile:
 
     def _plain(self, at: int) -> Any:
         """An object of numbers, strings and containers."""
-        reader = Machine(self.data, at, int, self.encoding)
+        reader = Machine(self.data, at, encoding=self.encoding)
         result = reader.load()
         self.at = reader.at
         return result
@@ -91,7 +92,7 @@ class Outline(Machine):
     """Reads a stream only for the storages that it refers to, and makes nothing of what it calls."""
 
     def __init__(self, data: Any, at: int, encoding: str):
-        super().__init__(data, at, int, encoding)
+        super().__init__(data, at, encoding=encoding)
         self.storages: dict[str, tuple[int, int]] = {}
 
     def named(self, text: str) -> Any:

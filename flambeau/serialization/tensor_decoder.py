@@ -105,7 +105,7 @@ class Storages:
             if kind is bool_:
                 check_bools(flat)
             flat = self.flat[key] = self._changed(flat, kind, changes)
-        return _view(flat, *place)
+        return view_of(flat, *place)
 
     def _changed(self, flat: np.ndarray, kind: dtype, changes: tuple) -> np.ndarray:
         """All of a storage conjugated or negated: once, however many tensors look at it so."""
@@ -122,7 +122,7 @@ class Storages:
         return (-result if "neg" in changes else result)._array
 
 
-def _view(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
+def view_of(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
     """A view of a storage, after checking that it stays inside."""
     check_place(offset, size, stride)
     if 0 in size:
