@@ -36,14 +36,15 @@ from tqdm import tqdm
 
 import flambeau as torch
 from flambeau.core.memory import address, extent, owner
-from flambeau.serialization import SerializationError, machine, tensor_decoder, unpickler
+from flambeau.serialization import SerializationError, tensor_decoder, unpickler
 from flambeau.serialization import extent as bounds
 
 MEMORY = 3 << 30
 SECONDS = 5
 HANGS = 15
+STARTS = 180  # seconds that a child may take to import and to make its seeds
 BATCH = 1000
-GUARDS = ("levels", "parts", "keys", "copies", "places", "names")
+GUARDS = ("levels", "parts", "keys", "copies", "places")
 _RUNNING = (
     "os.system",
     "os.exec",
@@ -70,22 +71,11 @@ def without(guard: str) -> None:
         unpickler.Allowance.spend = lambda *args: None  # type: ignore[method-assign]
     elif guard == "places":
         tensor_decoder.view_of = _unchecked_view
-    elif guard == "names":
-        machine.Machine.named = unpickler.Unpickler.named = _imported  # type: ignore[method-assign]
 
 
 def _unchecked_view(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
     steps = tuple(step * flat.itemsize for step in stride)
     return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
-
-
-def _imported(self: Any, text: str) -> Any:
-    import importlib
-
-    module, name = text.split(" ")
-    os_names = {"os": os}
-    found = os_names.get(module) or importlib.import_module(module.replace("torch", "flambeau"))
-    return getattr(found, name)
 
 
 class Watch:
@@ -308,7 +298,9 @@ def _lines(process: subprocess.Popen) -> Any:
     held = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(HANGS if held or b"" == b"" else None):
+        wait = STARTS
+        while selector.select(wait):
+            wait = HANGS
             part = os.read(process.stdout.fileno(), 1 << 16)
             if not part:
                 return

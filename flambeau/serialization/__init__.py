@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from . import archive as _archive
 from . import legacy as _legacy
@@ -25,6 +25,11 @@ from .safe_globals import (
 from .tensor_decoder import Storages
 from .unpickler import Allowance, Unpickler
 from .unpickler import unsafe as _unsafe
+
+FileLike = str | os.PathLike[str] | IO[bytes]
+"""What files are given by."""
+MAP_LOCATION = Callable[[Any, str], Any] | Any | str | dict[str, str] | None
+"""What `load` takes as map_location: a function, a device, its name, a dict of them, or nothing."""
 
 MAX_STREAM = 2 << 30
 """Bytes of the object without its tensors."""
@@ -226,6 +231,8 @@ def _not_an_archive(start: bytes) -> str:
 
 
 __all__ = [
+    "MAP_LOCATION",
+    "FileLike",
     "SerializationError",
     "add_safe_globals",
     "clear_safe_globals",
