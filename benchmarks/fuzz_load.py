@@ -43,7 +43,7 @@ MEMORY = 3 << 30
 SECONDS = 5
 HANGS = 15
 STARTS = 180  # seconds that a child may take to import and to make its seeds
-BATCH = 1000
+BATCH = 10_000
 GUARDS = ("levels", "parts", "keys", "copies", "places")
 _RUNNING = (
     "os.system",
@@ -127,9 +127,8 @@ def _check_inside(x: torch.Tensor) -> None:
         x.contiguous()
 
 
-def outcome(number: int, sources: list[bytes], originals: list[str], watch: Watch) -> str:
+def outcome(number: int, seed: int, whole: bytes, originals: list[str], watch: Watch) -> str:
     """What becomes of an input."""
-    _, seed, whole = mutated(number, sources)
     watch.seen.clear()
     watch.on = True
     try:
@@ -221,11 +220,15 @@ def child(first: int, end: int, guard: str) -> None:
     for number in range(first, end):
         print(json.dumps({"start": number}), flush=True)
         start = time.perf_counter()
-        answer = outcome(number, sources, originals, watch)
+        kind, seed, whole = mutated(number, sources)
+        answer = outcome(number, seed, whole, originals, watch)
         seconds = time.perf_counter() - start
         if seconds > SECONDS:
             answer = f"slow: {seconds:.1f} s, {answer}"
-        print(json.dumps({"end": number, "answer": answer[:300], "seconds": seconds}), flush=True)
+        print(
+            json.dumps({"end": number, "kind": kind, "answer": answer[:300], "seconds": seconds}),
+            flush=True,
+        )
 
 
 # ------------------------------------------------------------------------------- in the parent
@@ -239,11 +242,9 @@ class Run:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.findings: list[tuple[int, str]] = []
         self.slowest = 0.0
-        self.sources = seeds()
         self.bar = tqdm(total=count, unit="file", smoothing=0.05, mininterval=1.0)
 
-    def note(self, number: int, answer: str, seconds: float) -> None:
-        kind = mutated(number, self.sources)[0]
+    def note(self, number: int, kind: str, answer: str, seconds: float) -> None:
         what = answer if answer in FINE else "finding"
         self.counts[kind, what] += 1
         self.slowest = max(self.slowest, seconds)
@@ -267,14 +268,15 @@ class Run:
             said = json.loads(line)
             current = said.get("start", current)
             if "end" in said:
-                self.note(said["end"], said["answer"], said["seconds"])
+                self.note(said["end"], said["kind"], said["answer"], said["seconds"])
                 current = None
             if len(self.findings) >= stop:
                 break
         process.kill()
         status = process.wait()
         if current is not None and len(self.findings) < stop:
-            self.note(current, f"the child ended: {_ending(status)}", float(HANGS))
+            kind = mutated(current, seeds())[0]
+            self.note(current, kind, f"the child ended: {_ending(status)}", float(HANGS))
         elif current is None and self.next < end and len(self.findings) < stop:
             raise RuntimeError(f"the child did not start: {' '.join(command)}")
 
