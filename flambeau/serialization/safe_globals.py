@@ -146,6 +146,12 @@ class Allowed:
                 "These are layers of torch.nn: weights_only=False reads whole modules that are made "
                 "of them, and still runs no code of the file's."
             )
+        if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
+            return (
+                "These are parts of PyTorch that flambeau does not have (sparse, quantized or nested "
+                "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
+                "and state_dict()s."
+            )
         return (
             "If you trust these classes with what the file holds, name them: "
             "torch.serialization.add_safe_globals([...]). Otherwise load the file where it was made "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -136,14 +138,10 @@ def test_a_subclass_of_tensor() -> None:
 
 
 def test_what_cannot_be_added() -> None:
-    import os
-
     with pytest.raises(TypeError, match="classes or functions"):
         serialization.add_safe_globals(["os.system"])
     serialization.add_safe_globals([(os.system, "os.system"), (os.system, "posix.system")])
     stream = b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R."
-    import zipfile
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a/data.pkl", stream)
@@ -153,8 +151,6 @@ def test_what_cannot_be_added() -> None:
 
 def test_a_layer_is_never_made_by_its_constructor() -> None:
     """Whose memory would be of the sizes that the file says."""
-    import zipfile
-
     for call in (b"J\x00\x00\x00\x7fK\x01\x86R", b"J\x00\x00\x00\x7fK\x01\x86\x81"):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -166,6 +162,19 @@ def test_a_layer_is_never_made_by_its_constructor() -> None:
                 torch.load(buffer, weights_only=False)
         else:
             assert torch.load(buffer, weights_only=False).__dict__ == {}
+
+
+def test_what_to_do_depends_on_what_is_missing() -> None:
+    for text, advice in (
+        ("torch._utils\n_rebuild_sparse_tensor", "does not have"),
+        ("torch.nn.modules.linear\nLinear", "weights_only=False"),
+        ("project\nNet", "add_safe_globals"),
+    ):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a/data.pkl", b"\x80\x02c" + text.encode() + b"\n.")
+        with pytest.raises(SerializationError, match=advice):
+            torch.load(buffer)
 
 
 def test_layers_have_pytorchs_names() -> None:
