@@ -212,9 +212,10 @@ def module_of(array: Any) -> Any:
     return getattr(cls, "xp", None) or sys.modules[cls.__module__.partition(".")[0]]
 
 
-def empty_like(array: Any, dtype: Any, given: memory_format | None = None) -> Any:
-    """An array of `array`'s shape, not initialised; by default in the order of its dimensions."""
-    xp = module_of(array)
+def empty_like(array: Any, dtype: Any, given: memory_format | None = None, xp: Any = None) -> Any:
+    """An array of `array`'s shape, not initialised; by default in the order of its dimensions, and
+    where `array` is."""
+    xp = xp or module_of(array)
     if given is not None and given is not preserve_format:
         return empty(xp, array.shape, dtype, given)
     if array.flags.c_contiguous:

@@ -60,11 +60,26 @@ class MetaArray:
         """One of another dtype, without gaps."""
         return self if not copy and self.dtype == dtype else MetaArray(self.shape, dtype)
 
+    def transpose(self, axes: Sequence[int] | None = None) -> MetaArray:
+        """The dimensions in another order, or turned round."""
+        order = range(self.ndim)[::-1] if axes is None else axes
+        shape, strides = [self.shape[i] for i in order], [self.strides[i] for i in order]
+        return MetaArray(shape, self.dtype, strides)
+
     def fill(self, value: Any) -> None:
         """Nothing: there is nothing to fill."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise without_elements(name)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> None:
+        """NumPy's functions refuse, except that what is written here is gone."""
+        if function is not np.copyto or args[0] is not self:
+            raise without_elements(function.__name__)
+        np.broadcast_shapes(getattr(args[1], "shape", ()), self.shape)
+
+    def __array_ufunc__(self, function: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise without_elements(function.__name__)
 
     def _refuse(self, *operands: Any) -> NoReturn:
         raise without_elements("it")
@@ -94,6 +109,7 @@ class _Functions:
     """The module of array functions: those that make arrays."""
 
     __name__ = "meta"
+    ndarray = MetaArray
 
     def empty(self, shape: Any, dtype: Any = float) -> MetaArray:
         return MetaArray((shape,) if isinstance(shape, int) else shape, dtype)
@@ -102,6 +118,9 @@ class _Functions:
 
     def full(self, shape: Any, value: Any, dtype: Any = float) -> MetaArray:
         return self.empty(shape, dtype)
+
+    def copyto(self, target: MetaArray, source: Any, casting: str = "same_kind") -> None:
+        np.copyto(target, source)  # type: ignore[arg-type]
 
     def asarray(self, array: Any, dtype: Any = None) -> MetaArray:
         return array if isinstance(array, MetaArray) else MetaArray(np.shape(array), dtype)

@@ -125,6 +125,7 @@ _FACTORIES = frozenset(
             "tensor",
             "as_tensor",
             "asarray",
+            "from_file",
             "scalar_tensor",
             "empty",
             "empty_strided",

@@ -19,7 +19,7 @@ _FOREACH = (
 """Functions of lists of tensors that write into their lists, too."""
 
 LAZY = {
-    "create.buffer": ("asarray frombuffer", ""),
+    "create.buffer": ("asarray from_file frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),

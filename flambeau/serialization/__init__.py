@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from . import archive as _archive
 from . import legacy as _legacy
-from . import numpy_encoder, tensor_encoder
+from . import numpy_encoder, tensor_encoder  # they tell the pickler of their classes
 from . import replacement as _replacement
 from .error import SerializationError
 from .machine import names_in as _names_in
@@ -25,6 +25,11 @@ from .safe_globals import (
 from .tensor_decoder import Storages
 from .unpickler import Allowance, Unpickler
 from .unpickler import unsafe as _unsafe
+
+FileLike = str | os.PathLike[str] | IO[bytes]
+"""What files are given by."""
+MAP_LOCATION = Callable[[Any, str], Any] | Any | str | dict[str, str] | None
+"""What `load` takes as map_location: a function, a device, its name, a dict of them, or nothing."""
 
 MAX_STREAM = 2 << 30
 """Bytes of the object without its tensors."""
@@ -143,7 +148,7 @@ def load(
     if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")
     with _opened(f) as file:
-        records, data, at = _source(file, bool(mmap))
+        records, data, at = _source(file, bool(mmap), encoding)
         storages = Storages(records, map_location, bool(mmap), Allowance(records.total()).spend)
         return Unpickler(data, at, storages, Allowed(weights_only is False), encoding).load()
 
@@ -167,7 +172,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
         ['torch.nn.modules.linear.Linear']
     """
     with _opened(f) as file:
-        _, data, at = _source(file, False)
+        _, data, at = _source(file, False, "utf-8")
         return _unsafe(_names_in(data, at), Allowed())
 
 
@@ -190,7 +195,7 @@ def _opened(f: Any) -> Iterator[Any]:
         yield f
 
 
-def _source(file: Any, mmap: bool) -> tuple[Any, Any, int]:
+def _source(file: Any, mmap: bool, encoding: str) -> tuple[Any, Any, int]:
     """A file's records, and where its stream is."""
     file.seek(0)
     start = file.read(512)
@@ -200,7 +205,7 @@ def _source(file: Any, mmap: bool) -> tuple[Any, Any, int]:
                 "mmap can only be used with files saved by torch.save() since PyTorch 1.6, not with "
                 "_use_new_zipfile_serialization=False: leave out mmap"
             )
-        old = _legacy.LegacyFile(file)
+        old = _legacy.LegacyFile(file, encoding)
         return old, old.data, old.at
     if not start.startswith(b"PK"):
         raise SerializationError(_not_an_archive(start))
@@ -226,6 +231,8 @@ def _not_an_archive(start: bytes) -> str:
 
 
 __all__ = [
+    "MAP_LOCATION",
+    "FileLike",
     "SerializationError",
     "add_safe_globals",
     "clear_safe_globals",

@@ -29,7 +29,8 @@ _PART = 1 << 20
 def write(file: Any, top: str, records: Iterable[tuple[str, bytes | memoryview]]) -> None:
     """Write records, each payload at a multiple of 64 bytes."""
     entries: list[Entry] = []
-    at, held, waiting = 0, [], 0
+    held: list[Any] = []
+    at = waiting = 0
     for name, payload in records:
         size = len(payload)
         entry = Entry(f"{top}/{name}".encode(), STORED, crc32.crc32(payload), size, size, at)

@@ -163,7 +163,7 @@ class Keys:
     """Checks what is to be hashed, and that not too many keys of one table have one hash: a table of
     n such keys takes n^2 steps to fill."""
 
-    def __init__(self, spend: Callable[[int], None]):
+    def __init__(self, spend: Callable[[int], object]):
         self.spend = spend
         self.hashes: dict[int, Counter[int]] = {}
 

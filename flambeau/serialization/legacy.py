@@ -28,16 +28,17 @@ class LegacyFile:
         SerializationError: It is damaged.
     """
 
-    def __init__(self, file: Any):
-        self.file = file
+    def __init__(self, file: Any, encoding: str):
+        self.file, self.encoding = file, encoding
         self.data, self.size_of_file = _all_of(file)
+        self.at = 0
         if self._plain(0) != MAGIC or self._plain(self.at) != _PROTOCOL:
             raise SerializationError("the file starts as one of PyTorch before 1.6, but is none")
         system = self._plain(self.at)
         if not isinstance(system, dict) or system.get("little_endian") is not True:
             raise SerializationError("the file was written on a machine of another byte order")
         start = self.at
-        outline = Outline(self.data, start)
+        outline = Outline(self.data, start, encoding)
         outline.load()
         keys = self._plain(outline.at)
         self.records = self._located(keys, outline.storages)
@@ -45,7 +46,7 @@ class LegacyFile:
 
     def _plain(self, at: int) -> Any:
         """An object of numbers, strings and containers."""
-        reader = Machine(self.data, at, int)
+        reader = Machine(self.data, at, encoding=self.encoding)
         result = reader.load()
         self.at = reader.at
         return result
@@ -90,8 +91,8 @@ class LegacyFile:
 class Outline(Machine):
     """Reads a stream only for the storages that it refers to, and makes nothing of what it calls."""
 
-    def __init__(self, data: Any, at: int):
-        super().__init__(data, at, int)
+    def __init__(self, data: Any, at: int, encoding: str):
+        super().__init__(data, at, encoding=encoding)
         self.storages: dict[str, tuple[int, int]] = {}
 
     def named(self, text: str) -> Any:

@@ -40,7 +40,11 @@ class Machine:
     """
 
     def __init__(
-        self, data: bytes, at: int, spend: Callable[[int], None], encoding: str = "utf-8"
+        self,
+        data: Any,
+        at: int,
+        spend: Callable[[int], object] = lambda count: None,
+        encoding: str = "utf-8",
     ) -> None:
         self.data, self.at, self.encoding = data, at, encoding
         self.size = len(data)
@@ -248,7 +252,7 @@ def _arguments(args: Any) -> tuple:
 
 def names_in(data: bytes, at: int) -> set[str]:
     """The globals of a stream, by reading it alone, up to its end or to where it is damaged."""
-    reader = Machine(data, at, int)
+    reader = Machine(data, at)
     found: set[str] = set()
     try:
         while (code := reader.opcode()) != _STOP:

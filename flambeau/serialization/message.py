@@ -34,5 +34,7 @@ def listed(names: Iterable[str]) -> str:
 
 def reason(error: Exception) -> str:
     """What an exception that was not ours says, unless it would print a value of the file."""
+    if isinstance(error, UnicodeError):
+        return f"{type(error).__name__}: {getattr(error, 'reason', '')}"
     said = " ".join(shown(part) if type(part) is not str else part for part in error.args[:1])
     return f"{type(error).__name__}: {said[:200]}"

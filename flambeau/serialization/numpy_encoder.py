@@ -66,7 +66,8 @@ def _dtype(pickler: Pickler, obj: np.dtype) -> None:
     if place is not None:
         pickler.recall(place)
         return
-    _, (code, *_), state = obj.__reduce__()  # type: ignore[misc]
+    parts: Any = obj.__reduce__()
+    code, state = parts[1][0], parts[2]
     pickler.name("numpy dtype")
     pickler.out += b"("
     if isinstance(code, type):

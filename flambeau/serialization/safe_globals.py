@@ -132,7 +132,8 @@ class Allowed:
             target.__setstate__(state)
             return
         attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
-        target.__dict__.update(attributes or {})
+        if attributes:
+            target.__dict__.update(attributes)
         for name, value in (slots or {}).items():
             setattr(target, name, value)
 
@@ -144,6 +145,12 @@ class Allowed:
             return (
                 "These are layers of torch.nn: weights_only=False reads whole modules that are made "
                 "of them, and still runs no code of the file's."
+            )
+        if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
+            return (
+                "These are parts of PyTorch that flambeau does not have (sparse, quantized or nested "
+                "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
+                "and state_dict()s."
             )
         return (
             "If you trust these classes with what the file holds, name them: "

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import layout
 from ..core.device import CPU, device
-from ..core.dtype import CONVERSIONS, DTYPES, bool_, dtype
+from ..core.dtype import CONVERSIONS, DTYPES, bool_, complex32, dtype
 from ..core.kind import kind_of
 from ..core.meta import MetaArray
 from ..core.size import Size
@@ -21,8 +21,10 @@ from .location import placer
 from .message import shown
 from .numpy_decoder import check_bools
 
-CLASSES = {item.name: f"{item.legacy}Storage" for item in CONVERSIONS.values()}
-"""dtypes with a storage class of their own in the format."""
+CLASSES = {
+    item.name: f"{item.legacy}Storage" for item in CONVERSIONS.values() if item is not complex32
+}
+"""dtypes with a storage class of their own in the format, which came to an end before complex32 did."""
 STORAGES = {name: DTYPES[item] for item, name in CLASSES.items()}
 UNTYPED = "torch.storage UntypedStorage"
 
@@ -31,6 +33,11 @@ VALUES |= {f"torch {name}": item for name, item in layout.NAMES.items()}
 """Names that stand for objects."""
 
 _TENSOR_CLASSES = {"torch Tensor": None, "torch.nn.parameter Parameter": "parameter"}
+_OF_TENSORS = frozenset(
+    f"torch._utils _rebuild_{name}"
+    for name in ("tensor", "tensor_v2", "tensor_v3", "meta_tensor_no_storage", "parameter")
+)
+"""Functions that make the tensor that a subclass or attributes are added to."""
 MAX_DIMS = 64
 _LIMIT = 2**62
 
@@ -105,7 +112,7 @@ class Storages:
             if kind is bool_:
                 check_bools(flat)
             flat = self.flat[key] = self._changed(flat, kind, changes)
-        return _view(flat, *place)
+        return view_of(flat, *place)
 
     def _changed(self, flat: np.ndarray, kind: dtype, changes: tuple) -> np.ndarray:
         """All of a storage conjugated or negated: once, however many tensors look at it so."""
@@ -122,7 +129,7 @@ class Storages:
         return (-result if "neg" in changes else result)._array
 
 
-def _view(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
+def view_of(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
     """A view of a storage, after checking that it stays inside."""
     check_place(offset, size, stride)
     if 0 in size:
@@ -247,8 +254,9 @@ def parameter_with_state(
 @constructs("_rebuild_from_type_v2", modules=("torch._tensor",))
 def with_state(machine: Any, function: Any, cls: Any, args: Any, state: Any) -> Any:
     """A tensor with attributes, or of a subclass that the user allows."""
-    if not isinstance(function, Name) or type(args) is not tuple:
-        raise wrong("a tensor", function)
+    text = function.text if isinstance(function, Name) else ""
+    if text not in _OF_TENSORS or type(args) is not tuple:
+        raise wrong("a tensor", text or function)
     made = machine.call(function, args)
     if not isinstance(made, Tensor):
         raise wrong("a tensor", made)

@@ -128,3 +128,84 @@ def test_the_storage_of_a_numpy_array_begins_where_it_does():
     assert part[1:].storage_offset() == 1
     part[0] = 9
     assert whole[2] == 9
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def test_a_file_as_a_storage(tmp_path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(bytes(range(8)))
+    storage = torch.UntypedStorage.from_file(str(path), False, 6)
+    assert storage.tolist() == [0, 1, 2, 3, 4, 5]
+    assert (storage.filename, storage.is_shared()) == (None, True)
+    storage[1] = 77
+    assert path.read_bytes() == bytes(range(8))
+    x = torch.asarray(storage, dtype=torch.uint8)
+    assert x.untyped_storage() is storage
+    x[0] = 9
+    assert storage[0] == 9
+    assert torch.UntypedStorage.from_file(path).tolist() == []
+
+
+def test_a_shared_file_is_written_and_made_longer(tmp_path) -> None:
+    path = tmp_path / "x"
+    storage = torch.UntypedStorage.from_file(path, True, 4)
+    assert storage.filename == str(path)
+    storage[1] = 77
+    torch.asarray(storage, dtype=torch.int16)[1] = 258
+    assert path.read_bytes() == b"\0\x4d\2\1"
+    assert torch.FloatStorage.from_file(str(path), True, 2).tolist()[1] == 0.0
+    assert path.stat().st_size == 8
+
+
+def test_files_that_cannot_be_mapped(tmp_path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    with pytest.raises(
+        RuntimeError, match="size <3> is smaller than the required mapping size <4>"
+    ):
+        torch.UntypedStorage.from_file(path, False, 4)
+    with pytest.raises(RuntimeError, match="unable to open file"):
+        torch.UntypedStorage.from_file(tmp_path / "none", False, 1)
+    with pytest.raises(RuntimeError, match="unable to mmap"):
+        torch.UntypedStorage.from_file(path, False, -1)
+
+
+def test_tensors_of_a_file(tmp_path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(np.array([1.0, 2.0], np.float32).tobytes())
+    x = torch.from_file(str(path), size=2, requires_grad=True)
+    assert (x.tolist(), x.dtype, x.requires_grad) == ([1.0, 2.0], torch.float32, True)
+    torch.from_file(str(path), True, 2, dtype=torch.int32)[0] = 0
+    assert torch.from_file(str(path), size=2).tolist() == [0.0, 2.0]
+    with pytest.raises(RuntimeError, match="smaller"):
+        torch.from_file(str(path), size=3)
+
+
+def test_storages_as_tensors() -> None:
+    x = torch.tensor([1, 2, 3], dtype=torch.int16)
+    storage = x.untyped_storage()
+    assert torch.asarray(storage).tolist() == [1, 0, 2, 0, 3, 0]
+    assert torch.asarray(storage, dtype=torch.int32).tolist() == [131073]
+    assert torch.asarray(storage, dtype=torch.int16).data_ptr() == x.data_ptr()
+    assert torch.asarray(storage, dtype=torch.int16, copy=True).data_ptr() != x.data_ptr()
+    assert torch.asarray(x.storage()).tolist() == [1, 2, 3]
+    with pytest.raises(RuntimeError, match="Expected a Storage of type Float or an UntypedStorage"):
+        torch.asarray(x.storage(), dtype=torch.float32)
+
+
+def test_a_slice_is_a_storage_of_its_own() -> None:
+    storage = torch.UntypedStorage([1, 2, 3, 4, 5])
+    part = storage[1:4]
+    assert (part.nbytes(), part.data_ptr() - storage.data_ptr()) == (3, 1)
+    y = torch.asarray(part, dtype=torch.uint8)
+    assert (y.storage_offset(), y.untyped_storage().nbytes()) == (0, 3)
+    y[0] = 9
+    assert storage.tolist() == [1, 9, 3, 4, 5]
+    assert torch.asarray(storage[1:5], dtype=torch.int32).tolist() == [
+        int.from_bytes(b"\x09\3\4\5", "little")
+    ]
+    assert storage[5:5].nbytes() == storage[4:2].nbytes() == 0
+    with pytest.raises(RuntimeError, match="step of 2"):
+        storage[::2]

@@ -413,7 +413,8 @@ def test_lists_of_functions():
 
 IGNORED = {  # of the functions that are here, those in PyTorch 2.13's get_ignored_functions()
     *("arange", "as_tensor", "asarray", "bartlett_window", "blackman_window", "broadcast_shapes"),
-    *("empty", "empty_permuted", "empty_strided", "eye", "from_numpy", "frombuffer", "full"),
+    *("empty", "empty_permuted", "empty_strided", "eye", "from_file", "from_numpy", "frombuffer"),
+    "full",
     *(
         "get_rng_state",
         "hamming_window",

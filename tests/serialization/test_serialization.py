@@ -130,9 +130,14 @@ def test_code_is_never_run(capsys) -> None:
     assert capsys.readouterr().out == ""
 
 
-def test_unsafe_loading_is_refused() -> None:
-    with pytest.raises(SerializationError, match="weights_only"):
-        torch.load(io.BytesIO(), weights_only=False)
+def test_weights_only_false_reads_with_the_same_reader_and_says_what_it_lacks(capsys) -> None:
+    buffer = io.BytesIO()
+    torch.save(torch.nn.Linear(2, 1).state_dict(), buffer)
+    buffer.seek(0)
+    assert list(torch.load(buffer, weights_only=False)) == ["weight", "bias"]
+    with pytest.raises(SerializationError, match=r"builtins\.print|__builtin__\.print"):
+        torch.load(crafted(pickle.dumps(Attack(), 2)), weights_only=False)
+    assert capsys.readouterr().out == ""
 
 
 STORAGE = (
@@ -176,15 +181,6 @@ def test_damaged_files_are_refused() -> None:
     for end in (0, 10, len(whole) // 2, len(whole) - 5):
         with pytest.raises(SerializationError):
             torch.load(io.BytesIO(whole[:end]))
-
-
-def test_compressed_entries_are_refused() -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/data.pkl", b"\x80\x02N.")
-    buffer.seek(0)
-    with pytest.raises(SerializationError, match="compressed"):
-        torch.load(buffer)
 
 
 # ---- what save and load are told -----------------------------------------------------------------
@@ -268,7 +264,8 @@ def test_one_memory_cannot_be_saved_as_two_dtypes() -> None:
 
 
 def test_bytes_survive() -> None:
-    assert round_trip([b"\x00\xff", bytearray(b"ab")]) == [b"\x00\xff", b"ab"]
+    plain, array = round_trip([b"\x00\xff", bytearray(b"ab")])
+    assert (plain, type(plain), array, type(array)) == (b"\x00\xff", bytes, b"ab", bytearray)
 
 
 # ---- hostile archives --------------------------------------------------------------------------
@@ -331,7 +328,8 @@ def test_headers_that_disagree_with_the_directory_are_refused() -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "before 1.6"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "no end"),
+        (b"\x18\0\0\0\0\0\0\0{" + b" " * 30, "safetensors"),
         (b"x" * 257 + b"ustar" + b"0" * 300, "tar file"),
     ],
 )
@@ -383,9 +381,6 @@ def test_objects_that_kill_their_reader_are_refused() -> None:
         torch.load(crafted(doubling))
     with pytest.raises(SerializationError, match="levels"):
         torch.load(crafted(b"\x80\x02" + b"]" * 2000 + b"a" * 1999 + b"."))
-    expanded = tensor_stream(2, 0, 2, 0).replace(b"K\x02\x85K\x00", b"J\x00\x00\x00\x7f\x85K\x00")
-    with pytest.raises(SerializationError, match="outside its storage"):
-        torch.load(crafted(expanded, **{"0": b"\0" * 8}))
 
 
 def test_one_record_cannot_have_two_dtypes() -> None:

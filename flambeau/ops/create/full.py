@@ -195,7 +195,7 @@ def like(
     kind = input._kind
     if dtype is not None or device is not None:
         kind = place(function, None, dtype or input.dtype, device or input.device)
-    array = memory.empty_like(input._array, kind.numpy, memory_format)
+    array = memory.empty_like(input._array, kind.numpy, memory_format, kind.xp)
     if value is not None:
         with quiet():
             array.fill(converted(value, kind.dtype, array.size == 1))

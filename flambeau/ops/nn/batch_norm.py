@@ -15,9 +15,8 @@ from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..elementwise.division import div
-from ..join.padding import pad
 from ..elementwise.power import square
-from ..join.cat import cat
+from ..join.padding import pad
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
 from .moments import by_statistics, channels_last, group_standardized, standardized
