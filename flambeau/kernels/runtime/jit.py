@@ -111,8 +111,11 @@ class Machine:
         if pool.is_possible():
             text = pool_kernel.text()
             run = self.address(text)
-            helper = self.engine.get_function_address(f"helper_{self.symbol(text)}")
-            self.pool = Pool(run, helper)
+            helper, poll = (
+                self.engine.get_function_address(f"{name}_{self.symbol(text)}")
+                for name in ("helper", "poll")
+            )
+            self.pool = Pool(run, helper, poll)
             self.pool.resize(usable_processors())
             os.register_at_fork(after_in_child=self.pool.begin)
             # A child of a fork in the midst of a compilation would wait for a thread that it has not.
