@@ -35,6 +35,10 @@ class Job(NamedTuple):
     divisible: bool
 
 
+HEAD = ("status", "watch")
+"""The first words of a frame."""
+
+
 class NoNumbers(NamedTuple):
     """Those of a kernel that needs none but what the pool is told."""
 
@@ -50,8 +54,8 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
-        words = ["status", "watch", *Job._fields, *numbers, *arrays]
-        self.words = {name: i for i, name in enumerate(words)}
+        words = [*HEAD, *Job._fields, *numbers, *arrays]
+        self.words, self.size = {name: i for i, name in enumerate(words)}, len(words)
         self.p = {name: self._word(name, "ptr") for name in arrays}
         given = {name: self._word(name, "i64") for name in (*Job._fields, *numbers)}
         self.n = SimpleNamespace(**given)
@@ -195,13 +199,13 @@ def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int, make
     """The function that Python calls: arguments into a frame, the frame to the pool."""
     f = Vectorcall(module)
     code = f.code
-    frame = code.slot(f"[{len(body.words)} x i64]")
+    frame = code.slot(f"[{body.size} x i64]")
     given = f.arguments(arrays + numbers)
     if makes:
         f.look_out()
     put(frame, body.words["status"], f.zero)
     put(frame, body.words["watch"], f.watch)
-    first = len(body.words) - numbers - arrays
+    first = len(HEAD)
     for i, item in enumerate(given[:arrays]):
         f.require(f.is_a(item, "ndarray"))
         put(frame, first + numbers + i, array_field(item, "data"))
