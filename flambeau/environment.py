@@ -111,7 +111,7 @@ def _kernels() -> Rows:
     if not kernels.enabled():
         yield "kernels", f"off, formulas are evaluated with NumPy: {kernels.why_off()}"
         return
-    from .kernels.runtime.jit import disk
+    from .kernels.runtime.disk import disk
     from .kernels.runtime.process import machine
 
     yield "kernels", f"native, vectors of {machine().bits} bits"

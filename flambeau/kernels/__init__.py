@@ -25,6 +25,7 @@ _wing, __dir__ = attach(
         "inspect",
         "llvm",
         "loops",
+        "machine",
         "matmul",
         "nn",
         "runtime",

@@ -53,7 +53,7 @@ def _finder(element: str, unsigned: bool, largest: bool) -> tuple[Callable[..., 
     def write(code: Body) -> None:
         Finder(code, how, element, unsigned, WIDE).write(True)
 
-    return kernel(how, ("x", "index"), Numbers, write, lanes), WIDE * lanes
+    return kernel(how, ("x", "index"), Numbers, write, lanes, makes=True), WIDE * lanes
 
 
 class Finder(Scan):

@@ -80,7 +80,7 @@ def _counter() -> Callable[..., int]:
                 code.store(code.load(total, "i64") + here.widen("i64"), total)
             code.put(code.load(total, "i64"), code.p["counts"], block)
 
-    return kernel("count_true", ("mask", "counts"), Numbers, write, machine().bits // 8)
+    return kernel("count_true", ("mask", "counts"), Numbers, write, machine().bits // 8, makes=True)
 
 
 @cache
@@ -106,5 +106,6 @@ def _packer(element: str) -> Callable[..., int]:
             copy(code, target, packed, element, code.zero, count)
 
     return kernel(
-        "select", ("x", "mask", "starts", "counts", "made"), Numbers, write, machine().bits // BITS[element]
+        "select", ("x", "mask", "starts", "counts", "made"), Numbers, write, machine().bits // BITS[element],
+        makes=True,
     )  # fmt: skip

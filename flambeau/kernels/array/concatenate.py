@@ -127,7 +127,8 @@ def _joiner(element: str, short: bool) -> Callable[..., int]:
             with code.rows() as row, code.loop(code.zero, code.n.count) as part:
                 _long(code, element, row, part)
 
-    return kernel("concatenate", ("made", "parts"), Numbers, write, machine().bits // BITS[element])
+    return kernel("concatenate", ("made", "parts"), Numbers, write,
+                  machine().bits // BITS[element], makes=True)  # fmt: skip
 
 
 def _part(code: Body, part: Value) -> tuple[Value, Value, Value]:

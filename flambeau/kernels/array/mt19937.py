@@ -147,7 +147,7 @@ def _uniform() -> Callable[..., int]:
                 word = code.load(code.at(given, "i32", i), type)
                 code.store(_unit(word), code.at(made, "float", i))
 
-    return kernel("uniform", ("words", "made"), NoNumbers, write, lanes)
+    return kernel("uniform", ("words", "made"), NoNumbers, write, lanes, makes=True)
 
 
 # -------------------------------------------------------------------------------------- normal
@@ -158,7 +158,7 @@ def _normal(constants: tuple) -> Callable[..., int]:
     lanes = min(PAIR, _lanes())
     return kernel(
         "normal", ("words", "facts", "made"), NoNumbers, lambda code: Normal(code, dict(constants)).write(),
-        lanes,
+        lanes, makes=True,
     )  # fmt: skip
 
 

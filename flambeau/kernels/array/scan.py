@@ -147,7 +147,7 @@ def _scan(how: str, element: str, unsigned: bool, across: bool) -> tuple[Callabl
     def write(code: Body) -> None:
         Scan(code, how, element, unsigned, wide).write(across)
 
-    function = kernel(f"running_{how}", ("x", *outputs), Numbers, write, lanes)
+    function = kernel(f"running_{how}", ("x", *outputs), Numbers, write, lanes, makes=True)
     return function, wide * lanes
 
 

@@ -112,7 +112,7 @@ def _sorter(dtype: Any, descending: bool, how: str) -> Callable[..., int]:
         keys = Keys(code, element, infinity, dtype.kind in "bu", descending)
         {"first": First, "order": Order, "ranks": Ranks}[how](code, keys).write()
 
-    return kernel(how, ("x", "index"), Numbers, write, lanes)
+    return kernel(how, ("x", "index"), Numbers, write, lanes, makes=True)
 
 
 class Keys:
@@ -310,10 +310,14 @@ class Order:
         counts = code.slot(f"[{self.bytes * 256} x i64]")
         half = code.at(memory, "i64", n if self.keys.packed else n * 2)
         here, there = code.slot("ptr"), code.slot("ptr")
+
+        def give_up() -> None:
+            code.free(memory)
+
         with code.rows() as row:
             code.store(memory, here)
             code.store(half, there)
-            self.count(row, Words(code, self.keys, memory, n), counts)
+            self.count(row, Words(code, self.keys, memory, n), counts, give_up)
             with code.loop(code.zero, code.number(self.bytes)) as byte:
                 own = code.at(counts, "i64", byte * 256)
                 source = Words(code, self.keys, code.load(here, "ptr"), n)
@@ -322,24 +326,24 @@ class Order:
                 with code.when(common ^ 1):
                     target = Words(code, self.keys, code.load(there, "ptr"), n)
                     self.starts(own)
-                    self.spread(source, target, own, byte)
+                    self.spread(source, target, own, byte, give_up)
                     code.store(source.memory, there)
                     code.store(target.memory, here)
             final = Words(code, self.keys, code.load(here, "ptr"), n)
-            with code.loop(code.zero, n) as i:
+            with code.long_loop(n, give_up) as i:
                 code.put(final.place(i), code.p["index"], row * n + i)
         code.free(memory)
 
     def digit(self, word: Value, byte: Value) -> Value:
         return word.down(byte * 8 + self.shift) & 255
 
-    def count(self, row: Value, words: Words, counts: Value) -> None:
+    def count(self, row: Value, words: Words, counts: Value, give_up: Callable[[], None]) -> None:
         """The row's words, and how often each value of each byte occurs."""
         code, n = self.code, self.code.n.length
         source = code.at(code.p["x"], self.keys.element, row * n)
         with code.loop(code.zero, code.number(self.bytes * 256)) as i:
             code.put(code.zero, counts, i)
-        with code.loop(code.zero, n) as i:
+        with code.long_loop(n, give_up) as i:
             key = self.keys.at(source, i)
             word = self.keys.word(key, i)
             words.put(i, word, i)
@@ -358,10 +362,12 @@ class Order:
                 code.store(now + code.load(at, "i64"), total)
                 code.store(now, at)
 
-    def spread(self, source: Words, target: Words, starts: Value, byte: Value) -> None:
+    def spread(
+        self, source: Words, target: Words, starts: Value, byte: Value, give_up: Callable[[], None]
+    ) -> None:
         code = self.code
         shift = byte * 8 + self.shift
-        with code.loop(code.zero, code.n.length) as i:
+        with code.long_loop(code.n.length, give_up) as i:
             word = source.word(i)
             at = code.at(starts, "i64", word.down(shift) & 255)
             to = code.load(at, "i64")

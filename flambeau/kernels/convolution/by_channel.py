@@ -69,7 +69,7 @@ def pack(element: str, lanes: int, vectors: int) -> Any:
                 value = gathered(code, code.p["w"], element, at, n.of_row, mask)
                 code.put(value, code.p["packed"], (row * vectors + v) * lanes)
 
-    return kernel("pack_weights", ("w", "places", "packed"), PackNumbers, write, lanes)
+    return kernel("pack_weights", ("w", "places", "packed"), PackNumbers, write, lanes, makes=True)
 
 
 class Numbers(NamedTuple):
@@ -131,7 +131,12 @@ class Numbers(NamedTuple):
 def convolution(form: Form) -> Any:
     names = ("x", "w", "bias", "y", "planes", "offsets")
     return kernel(
-        "convolution_by_channel", names, Numbers, lambda code: Piece(code, form).write(), form.lanes
+        "convolution_by_channel",
+        names,
+        Numbers,
+        lambda code: Piece(code, form).write(),
+        form.lanes,
+        makes=True,
     )
 
 

@@ -63,7 +63,12 @@ class Numbers(NamedTuple):
 def convolution(shape: Shape) -> Any:
     names = ("x", "w", "bias", "y", "planes", "offsets")
     return kernel(
-        "convolution_by_pixel", names, Numbers, lambda code: _write(code, shape), shape.lanes
+        "convolution_by_pixel",
+        names,
+        Numbers,
+        lambda code: _write(code, shape),
+        shape.lanes,
+        makes=True,
     )
 
 

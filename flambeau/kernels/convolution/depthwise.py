@@ -61,7 +61,9 @@ def convolution(element: str, lanes: int, taps: Taps, stride: tuple[int, ...], d
     def write(code: Body) -> None:
         Piece(code, element, taps, stride, deep).write()
 
-    return kernel("convolution_depthwise", ("x", "w", "bias", "y"), Numbers, write, lanes)
+    return kernel(
+        "convolution_depthwise", ("x", "w", "bias", "y"), Numbers, write, lanes, makes=True
+    )
 
 
 class Piece:

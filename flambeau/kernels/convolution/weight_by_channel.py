@@ -77,6 +77,7 @@ def sums(element: str, bits: int) -> Any:
     return kernel(
         "convolution_weight_by_channel", ("x", "g", "sums", "offsets"), Numbers,
         lambda code: Piece(code, element, rows_of(bits)).write(), bits // BITS[element],
+        makes=True,
     )  # fmt: skip
 
 
@@ -279,4 +280,4 @@ def total(element: str, lanes: int) -> Any:
                 with code.loop(code.zero, smaller(n.channels - c, lanes)) as k:
                     code.put(code.get(buffer, element, k), code.p["w"], place + k * n.taps)
 
-    return kernel("convolution_weight_total", ("sums", "w"), TotalNumbers, write, lanes)
+    return kernel("convolution_weight_total", ("sums", "w"), TotalNumbers, write, lanes, makes=True)

@@ -84,7 +84,7 @@ def products_of(shape: Shape, masked: bool) -> Any:
     names = ("x", "g", "parts", "planes", "flat", "offsets", "masks")
     return kernel(
         "convolution_weight_by_pixel", names, Numbers, lambda code: _write(code, shape, masked),
-        shape.lanes,
+        shape.lanes, makes=True,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def weights(bits: int) -> Any:
                 at = code.at(code.p["u"], "float", place + n.inner * (i * lanes))
                 code.store(value, at)
 
-    return kernel("winograd_weights", ("w", "u"), WeightNumbers, write, lanes)
+    return kernel("winograd_weights", ("w", "u"), WeightNumbers, write, lanes, makes=True)
 
 
 class Numbers(NamedTuple):
@@ -113,7 +113,9 @@ def convolution(bits: int) -> Any:
     """A convolution. It reports whether a result is not finite."""
     lanes = bits // 32
     names = ("x", "u", "bias", "y")
-    return kernel("winograd", names, Numbers, lambda code: Piece(code, bits).write(), lanes)
+    return kernel(
+        "winograd", names, Numbers, lambda code: Piece(code, bits).write(), lanes, makes=True
+    )
 
 
 class Piece:

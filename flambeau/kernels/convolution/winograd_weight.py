@@ -66,7 +66,7 @@ def sums(bits: int) -> Any:
     """Sums of products at the points of a patch, (shares, groups, points, high, wide)."""
     lanes = bits // 32
     return kernel("winograd_sums", ("x", "g", "sums"), Numbers,
-                  lambda code: Piece(code, bits).write(), lanes)  # fmt: skip
+                  lambda code: Piece(code, bits).write(), lanes, makes=True)  # fmt: skip
 
 
 class Piece:
@@ -222,7 +222,7 @@ def total(bits: int) -> Any:
                         code.put(value, code.p["w"], place + tap)
         code.report(is_lost(code, bad))
 
-    return kernel("winograd_total", ("sums", "w"), TotalNumbers, write, lanes)
+    return kernel("winograd_total", ("sums", "w"), TotalNumbers, write, lanes, makes=True)
 
 
 def added(code: Body, start: Value, of_point: Value) -> list[Value]:

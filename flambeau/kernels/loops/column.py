@@ -188,8 +188,10 @@ class ColumnEntryPoint(EntryPoint):
         put(frame, self.nest.frame.width, self.breadth)
         return frame
 
-    def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
+    def run(
+        self, frame: Value, rows: Value, length: Value, total: Value, results: Sequence[Value]
+    ) -> None:
         # Threads that share a block take at least 256 columns each: fewer would read scattered memory.
         wide = (self.breadth >> 8) << 14
         single = rows.equals(1) & (wide < total)
-        super().run(frame, rows, self.breadth, choose(single, wide, total))
+        super().run(frame, rows, self.breadth, choose(single, wide, total), results)

@@ -48,10 +48,12 @@ class EntryPoint(Vectorcall):
         row_length = choose(row_length.equals(0), total, row_length)
         rows = total / choose(row_length.equals(0), row_length.like(1), row_length)
         frame = self.frame(arrays, forms, parameters, rows, row_length)
-        results = (
-            self.into_targets(frame, arrays, forms, total) if self.into else self.allocate(frame)
-        )
-        self.run(frame, rows, row_length, total)
+        if self.into:
+            results = self.into_targets(frame, arrays, forms, total)
+        else:
+            results = self.allocate(frame)
+            self.look_out()
+        self.run(frame, rows, row_length, total, results)
         self.give(results)
         self.fall_back()
 
@@ -165,13 +167,16 @@ class EntryPoint(Vectorcall):
             onward, undo = code.name("made"), code.name("undo")
             code.branch(result.is_null(), undo, onward)
             code.label(undo)
-            for made in results:
-                self.python("Py_DecRef", "void", made)
+            self.release(results)
             code.give(code.null)
             code.label(onward)
             put(frame, nest.frame.output + i, array_field(result, "data"))
             results.append(result)
         return results
+
+    def release(self, results: Sequence[Value]) -> None:
+        for made in results:
+            self.python("Py_DecRef", "void", made)
 
     def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
         """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
@@ -237,12 +242,15 @@ class EntryPoint(Vectorcall):
             code.store(choose(stays, size, size.like(1)), code.at(dims, "i64", i))
         return self.ndim, dims
 
-    def run(self, frame: Value, rows: Value, length: Value, total: Value) -> None:
+    def run(
+        self, frame: Value, rows: Value, length: Value, total: Value, results: Sequence[Value]
+    ) -> None:
         in_pieces = split_reduction.is_divisible(self.nest)
         divisible = self.code.constant(self.divisible, "i64")
         self.compute(
             NEST, frame, rows, length, total, divisible,
             (lambda: self.run_in_pieces(frame, rows, length)) if in_pieces else None,
+            lambda: self.release(results),
         )  # fmt: skip
 
     def run_in_pieces(self, frame: Value, rows: Value, length: Value) -> None:

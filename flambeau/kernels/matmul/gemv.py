@@ -38,7 +38,9 @@ def multiplying(element: str, bits: int) -> Callable[..., int]:
         with code.loop(top, end, AT_ONCE) as i:
             rows_at_once(code, element, i)
 
-    return kernel("matrix_vector", ("a", "x", "y"), Numbers, write, bits // BITS[element])
+    return kernel(
+        "matrix_vector", ("a", "x", "y"), Numbers, write, bits // BITS[element], makes=True
+    )
 
 
 def rows_at_once(code: Body, element: str, i: Value) -> None:

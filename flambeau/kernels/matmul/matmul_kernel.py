@@ -102,7 +102,7 @@ def multiplying(shape: Shape) -> Callable[..., int]:
         code.free(panel)
 
     arrays = ("a", "b", "c", "bias", "facts")
-    return kernel("matrix_product", arrays, Numbers, write, shape.lanes)
+    return kernel("matrix_product", arrays, Numbers, write, shape.lanes, makes=True)
 
 
 class Block:
@@ -193,4 +193,6 @@ def packing(shape: Shape) -> Callable[..., int]:
                     f"i64 {n.across.name}, i64 {n.along.name})"
                 )
 
-    return kernel("pack_panels", ("b", "panels", "starts"), PackNumbers, write, shape.lanes)
+    return kernel(
+        "pack_panels", ("b", "panels", "starts"), PackNumbers, write, shape.lanes, makes=True
+    )

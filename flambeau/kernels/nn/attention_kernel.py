@@ -209,7 +209,7 @@ def forward(shape: Shape) -> Callable[..., int]:
             Forward(code, shape).block(row, space, wide)
         code.free(space)
 
-    return kernel("attention", ForwardArrays._fields, Numbers, write, shape.lanes)
+    return kernel("attention", ForwardArrays._fields, Numbers, write, shape.lanes, makes=True)
 
 
 def functions(code: Body, shape: Shape) -> list[str]:
@@ -335,7 +335,9 @@ def backward(shape: Shape) -> Callable[..., int]:
             Backward(code, shape).head(head, space)
         code.free(space)
 
-    return kernel("attention_gradient", BackwardArrays._fields, Numbers, write, shape.lanes)
+    return kernel(
+        "attention_gradient", BackwardArrays._fields, Numbers, write, shape.lanes, makes=True
+    )
 
 
 class Backward(Writer):

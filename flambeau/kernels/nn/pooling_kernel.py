@@ -179,7 +179,7 @@ def planes(
         if line:
             code.free(sight.line)
 
-    return kernel(name, (*arrays, *view.arrays), view.numbers, write, lanes)
+    return kernel(name, (*arrays, *view.arrays), view.numbers, write, lanes, makes=True)
 
 
 @contextmanager
@@ -317,7 +317,7 @@ def taken(element: str) -> Any:
             with listed(code, row) as (i, place):
                 code.put(code.get(x, element, place), code.p["result"], i)
 
-    return kernel("take", ("x", "places", "result"), PlaceNumbers, write, 1)
+    return kernel("take", ("x", "places", "result"), PlaceNumbers, write, 1, makes=True)
 
 
 @cache
@@ -331,4 +331,4 @@ def spread(element: str) -> Any:
                 value = code.get(code.p["x"], element, i)
                 code.store(code.load(at, element) + value, at)
 
-    return kernel("spread", ("x", "places", "result"), PlaceNumbers, write, 1)
+    return kernel("spread", ("x", "places", "result"), PlaceNumbers, write, 1, makes=True)

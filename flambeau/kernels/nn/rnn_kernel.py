@@ -207,7 +207,9 @@ def forward(cell: Cell, shape: Shape) -> Callable[..., int]:
                 w.product((state, w.width), (gates, w.wide), sizes, 0, code.p["bias"])
                 w.each_vector(height, _step(w, t, top, gates))
 
-    return kernel("recurrence", ForwardArrays._fields, ForwardNumbers, write, shape.lanes)
+    return kernel(
+        "recurrence", ForwardArrays._fields, ForwardNumbers, write, shape.lanes, makes=True
+    )
 
 
 def _step(w: Writer, t: Value, top: Value, gates: Value) -> Callable[..., None]:
@@ -257,7 +259,12 @@ def backward(cell: Cell, shape: Shape) -> Callable[..., int]:
                 w.product((slopes, w.wide), (carried, w.width), sizes, int(cell.apart))
 
     return kernel(
-        "recurrence_gradient", BackwardArrays._fields, BackwardNumbers, write, shape.lanes
+        "recurrence_gradient",
+        BackwardArrays._fields,
+        BackwardNumbers,
+        write,
+        shape.lanes,
+        makes=True,
     )
 
 

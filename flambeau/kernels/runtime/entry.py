@@ -7,11 +7,12 @@ sizes alone, and the number that it gives back is 0 unless a row said otherwise 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from ..llvm import Code, Module, Value
+from ..llvm import Code, Module, Value, choose
 from .layout import builtin
 from .process import machine
 from .recipe import Recipe
@@ -34,6 +35,10 @@ class Job(NamedTuple):
     divisible: bool
 
 
+HEAD = ("status", "watch")
+"""The first words of a frame."""
+
+
 class NoNumbers(NamedTuple):
     """Those of a kernel that needs none but what the pool is told."""
 
@@ -49,8 +54,8 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
-        words = ["status", *Job._fields, *numbers, *arrays]
-        self.words = {name: i for i, name in enumerate(words)}
+        words = [*HEAD, *Job._fields, *numbers, *arrays]
+        self.words, self.size = {name: i for i, name in enumerate(words)}, len(words)
         self.p = {name: self._word(name, "ptr") for name in arrays}
         given = {name: self._word(name, "i64") for name in (*Job._fields, *numbers)}
         self.n = SimpleNamespace(**given)
@@ -90,6 +95,29 @@ class Body(Code):
         """The smaller of two integers."""
         return self.intrinsic("smin", x, y)
 
+    @contextmanager
+    def long_loop(self, count: Value, give_up: Callable[[], None]) -> Iterator[Value]:
+        """``for i in range(count)``, where that may take longer than somebody who pressed Ctrl-C wants to wait.
+
+        Args:
+            give_up: Writes what is to be done before the piece ends in the midst.
+        """
+        with self.loop(self.zero, count, BLOCK) as first:
+            with self.when(first.differs(0)), self.when(self._is_given_up()):
+                give_up()
+                self.line("ret void")
+            last = first + BLOCK
+            with self.loop(first, choose(last < count, last, count)) as i:
+                yield i
+
+    def _is_given_up(self) -> Value:
+        """Has a signal's handler raised? See `interrupt`."""
+        poll = self.fact("poll")
+        found = self.variable(0)
+        with self.unless(poll.is_null()):
+            found.value = self.call(poll, "i64", self._word("watch", "ptr"))
+        return found.value.differs(0)
+
     def scratch(self, size: Value) -> Value:
         """Memory of the piece, to be given to `free`; where there is none the piece reports -1 and ends."""
         memory = self.call(self.fact("PyMem_RawMalloc"), "ptr", size)
@@ -111,6 +139,8 @@ class Body(Code):
 
 
 NO_MEMORY = 1 << 62
+BLOCK = 1 << 17
+"""Steps of a long loop between two looks."""
 
 
 def kernel(
@@ -119,6 +149,7 @@ def kernel(
     numbers: type[NamedTuple],
     write: Callable[[Body], None],
     lanes: int,
+    makes: bool = False,
 ) -> Callable[..., int]:
     """A function ``f(*arrays, *job, *numbers) -> int``, of a `Job` and one of the class `numbers`.
 
@@ -128,13 +159,14 @@ def kernel(
         numbers: A NamedTuple class of further integers, declared beside what reads them.
         write: Writes the loops.
         lanes: Elements of its vectors.
+        makes: Does it write only into arrays that nobody else has seen yet? Then Ctrl-C may end it in the midst.
 
     The pool cuts `rows` into pieces by `weight`, the elements in all; where `divisible` is 1 and
     there is one row, `length` instead. Raises MemoryError where a piece found no memory.
     """
     names = numbers._fields
-    body, text = _written(arrays, names, write, lanes)
-    recipe = Recipe(lambda: _written(arrays, names, write, lanes)[1])
+    body, text = _written(arrays, names, write, lanes, makes)
+    recipe = Recipe(lambda: _written(arrays, names, write, lanes, makes)[1])
     call = builtin(name, machine().address(text), recipe)
 
     def run(*given: Any) -> int:
@@ -147,7 +179,11 @@ def kernel(
 
 
 def _written(
-    arrays: Sequence[str], numbers: Sequence[str], write: Callable[[Body], None], lanes: int
+    arrays: Sequence[str],
+    numbers: Sequence[str],
+    write: Callable[[Body], None],
+    lanes: int,
+    makes: bool,
 ) -> tuple[Body, str]:
     """A kernel's loops, and the text of its module."""
     body = Body(lanes, arrays, numbers)
@@ -155,23 +191,27 @@ def _written(
     body.give()
     module = Module(body.declarations)
     module.add(*body.functions, body.function(f"@body({PIECE})", "internal void", "noinline"))
-    _add_entry_point(module, body, len(arrays), len(Job._fields) + len(numbers))
+    _add_entry_point(module, body, len(arrays), len(Job._fields) + len(numbers), makes)
     return body, module.text()
 
 
-def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int) -> None:
+def _add_entry_point(module: Module, body: Body, arrays: int, numbers: int, makes: bool) -> None:
     """The function that Python calls: arguments into a frame, the frame to the pool."""
     f = Vectorcall(module)
     code = f.code
-    frame = code.slot(f"[{len(body.words)} x i64]")
+    frame = code.slot(f"[{body.size} x i64]")
     given = f.arguments(arrays + numbers)
-    put(frame, 0, f.zero)
+    if makes:
+        f.look_out()
+    put(frame, body.words["status"], f.zero)
+    put(frame, body.words["watch"], f.watch)
+    first = len(HEAD)
     for i, item in enumerate(given[:arrays]):
         f.require(f.is_a(item, "ndarray"))
-        put(frame, 1 + numbers + i, array_field(item, "data"))
+        put(frame, first + numbers + i, array_field(item, "data"))
     integers = [f.python("PyLong_AsLongLong", "i64", item) for item in given[arrays:]]
     for i, integer in enumerate(integers):
-        put(frame, 1 + i, integer)
+        put(frame, first + i, integer)
     f.require(f.python("PyErr_Occurred", "ptr").is_null(), f.RAISED)
     rows, length, weight, divisible = integers[: len(Job._fields)]
     f.compute(of_pieces("body"), frame, rows, length, weight, divisible)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,15 @@ class Flag(IntFlag):
     CARRAY = CARRAY_RO | WRITEABLE
 
 
+class Watch(IntEnum):
+    """The words by which a call looks out for signals (see `interrupt`): a place on its stack."""
+
+    OWNER = 0  # the thread that called, if it is the one to which Python gives signals, or 0
+    STATE = 1  # that thread's state, which the interpreter lock wants
+    LAST = 2  # when it looked last
+    STOPPED = 3  # has a handler raised?
+
+
 DESCRIPTION = {"flags": HEAD + 16, "elsize": HEAD + 24}
 """Offsets within NumPy's dtype objects."""
 
@@ -44,7 +53,7 @@ NEW_FROM_DESCR = 94  # position in NumPy's table of C functions, part of the sam
 PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyObject_Vectorcall", "PyTuple_New",
     "PyTuple_SetItem", "PyLong_AsDouble", "PyLong_AsLongLong", "PyLong_FromLongLong",
-    "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyErr_NoMemory", "PyType_GenericAlloc",
+    "PyErr_CheckSignals", "PyErr_Occurred", "PyErr_Clear", "PyErr_BadArgument", "PyErr_NoMemory", "PyType_GenericAlloc",
     "Py_IncRef", "Py_DecRef", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
 _DTYPES = ("bool", "int8", "uint8", "int16", "int32", "int64", "float16", "float32", "float64")
@@ -57,6 +66,8 @@ _OBJECTS: dict[str, Any] = {
 _SETTINGS = (
     "pool",
     "pool_run",
+    "poll",
+    "main_thread",
     "descr_bfloat16",
     "memory_handler",
     "new_array",

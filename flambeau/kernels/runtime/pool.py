@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 
 from .layout import immortal, set_fact
 from .pool_kernel import MOST_THREADS, SIZE, Word
@@ -19,8 +20,8 @@ from .pool_kernel import MOST_THREADS, SIZE, Word
 class Pool:
     """The process's helpers. There is one pool; a child process begins with none of its parent's helpers."""
 
-    def __init__(self, run: int, helper: int):
-        self.run, self.helper = run, helper
+    def __init__(self, run: int, helper: int, poll: int):
+        self.run, self.helper, self.poll = run, helper, poll
         self.threads = 1
         self.begin()
 
@@ -33,6 +34,8 @@ class Pool:
         libc.pthread_cond_init(self.at(Word.CONDITION), None)
         set_fact("pool", ctypes.addressof(self.words))
         set_fact("pool_run", self.run)
+        set_fact("poll", self.poll)
+        set_fact("main_thread", threading.main_thread().ident or 0)
         self.resize(self.threads)
 
     def at(self, word: Word) -> ctypes.c_void_p:

@@ -7,10 +7,13 @@ word, which succeeds only while this very job is open.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
+from typing import NamedTuple
 
 from ..llvm import Code, Function, Loop, Module, Value, choose, external, quotient
 from ..llvm.processor import is_arm
+from . import interrupt
 
 MOST_THREADS = 256
 """Threads, and ranges."""
@@ -20,6 +23,8 @@ GRAIN = 14
 """A piece has at least 2 ** 14 elements."""
 MOST_PIECES = 1024
 """Of a job."""
+PART = 20
+"""What one thread computes without a break has at least 2 ** 20 elements, where there are pieces enough."""
 _LINE = 8
 """Words of a cache line."""
 _LOW = (1 << 32) - 1
@@ -46,6 +51,8 @@ class Word(IntEnum):
     CLAIMS = 64  # a line for each range: the job's number (high half) and the next piece to take (low half)
 
 
+_JOB = (Word.KERNEL, Word.FRAME, Word.ROWS, Word.LENGTH, Word.DIVIDED)
+"""Where a `Job` stands."""
 SIZE = Word.CLAIMS + _LINE * MOST_THREADS
 """The pool's words."""
 
@@ -61,9 +68,11 @@ _PAUSE_ARM = external("void @llvm.aarch64.hint(i32)")
 def text() -> str:
     """The pool's module, for this kind of processor."""
     module = Module()
+    poll = interrupt.poll(module)
     work = _work(module)
+    lead = _lead(module, poll)
     _helper(module, work)
-    _run(module, work)
+    _run(module, lead, poll)
     return module.text()
 
 
@@ -75,20 +84,42 @@ def _work(module: Module) -> Function:
     whose data the processor may still hold from the job before, then the others'."""
     code = module.define("internal void @work(ptr %pool, i64 %own)")
     pool, own = code.parameters
+    _visit_ranges(code, pool, own, None)
+    code.give()
+    return code.handle
+
+
+def _lead(module: Module, poll: Function) -> Function:
+    """The same for the calling thread, which looks out for signals after each piece."""
+    close = _close(module)
+    code = module.define("internal void @lead(ptr %pool, ptr %watch)")
+    pool, watch = code.parameters
+
+    def look() -> None:
+        with code.when(code.run(poll, watch).differs(0)):
+            code.run(close, pool)
+
+    _visit_ranges(code, pool, code.integer(0), look)
+    _wait(code, pool, look)
+    code.give()
+    return code.handle
+
+
+def _visit_ranges(code: Code, pool: Value, own: Value, look: Callable[[], None] | None) -> None:
     ranges = code.load_atomic(pool.word(Word.RANGES))
     visited = code.variable(0)
     range = code.variable(choose(own.below(ranges), own, 0))
     with code.repeat() as loop:
         here, following = range.value, range.value + 1
-        _work_in_range(code, pool, _claim(pool, here), following)
+        _work_in_range(code, pool, _claim(pool, here), following, look)
         visited.value += 1
         range.value = choose(following.differs(ranges), following, 0)
         loop.stop_unless(visited.value.below(ranges))
-    code.give()
-    return code.handle
 
 
-def _work_in_range(code: Code, pool: Value, claim: Value, following: Value) -> None:
+def _work_in_range(
+    code: Code, pool: Value, claim: Value, following: Value, look: Callable[[], None] | None
+) -> None:
     with code.repeat() as loop:
         word = code.load_atomic(claim)
         pieces = code.load_atomic(pool.word(Word.PIECES))
@@ -97,26 +128,56 @@ def _work_in_range(code: Code, pool: Value, claim: Value, following: Value) -> N
         loop.stop_unless(piece.below(_first(following, pieces, ranges)))
         # It succeeds only while this very job is open: what was read since `word`, and is read below, is this job's.
         loop.next_unless(code.exchange_if(claim, word, word + 1))
-        _compute(code, pool, piece, pieces)
+        _compute(code, Job.of(pool), piece, piece + 1, pieces)
         code.update_atomic("add", pool.word(Word.DONE), 1)
+        if look is not None:
+            look()
 
 
-def _compute(code: Code, pool: Value, piece: Value, pieces: Value) -> None:
-    kernel = code.load(pool.word(Word.KERNEL), "ptr")
-    frame = code.load(pool.word(Word.FRAME), "ptr")
-    rows = code.load(pool.word(Word.ROWS), "i64")
-    length = code.load(pool.word(Word.LENGTH), "i64")
-    divided = code.load(pool.word(Word.DIVIDED), "i64")
+def _close(module: Module) -> Function:
+    """Let nobody claim any more pieces of the present job; those that are left count as done."""
+    code = module.define("internal void @close(ptr %pool) noinline cold")
+    (pool,) = code.parameters
+    pieces, ranges = (code.load_atomic(pool.word(word)) for word in (Word.PIECES, Word.RANGES))
+    closed = code.load_atomic(pool.word(Word.JOB)) << 32 | _LOW
+    with code.loop(code.integer(0), ranges) as i:
+        next = code.update_atomic("xchg", _claim(pool, i), closed) & _LOW
+        last = _first(i + 1, pieces, ranges)
+        left = choose(next.below(last), last - next, 0)
+        code.update_atomic("add", pool.word(Word.DONE), left)
+    code.give()
+    return code.handle
+
+
+class Job(NamedTuple):
+    """What is to be computed, as the pool has it."""
+
+    kernel: Value
+    frame: Value
+    rows: Value
+    length: Value
+    divided: Value
+
+    @classmethod
+    def of(cls, pool: Value) -> Job:
+        """The present one."""
+        code = pool.code
+        types = ("ptr", "ptr", "i64", "i64", "i64")
+        return cls(*(code.load(pool.word(word), type) for word, type in zip(_JOB, types)))
+
+
+def _compute(code: Code, job: Job, first: Value, last: Value, pieces: Value) -> None:
+    """Some of the pieces, one behind the other."""
+    kernel, frame, rows, length, divided = job
     zero = code.integer(0)
     with code.either(divided.differs(0)) as (within, whole):
         with within:  # a whole number of cache lines
             step = quotient(length + pieces - 1, pieces) + 63 & -64
-            begin = piece * step
-            end = begin + step
+            begin, end = (first * step, last * step)
             begin, end = (choose(x.above(length), length, x) for x in (begin, end))
             code.call(kernel, "void", frame, zero, rows, begin, end)
         with whole:
-            begin, end = (_first(x, rows, pieces) for x in (piece, piece + 1))
+            begin, end = (_first(x, rows, pieces) for x in (first, last))
             code.call(kernel, "void", frame, begin, end, zero, length)
 
 
@@ -183,41 +244,55 @@ def _pause(code: Code) -> None:
 # ---------------------------------------------------------------------------------------- a job
 
 
-def _run(module: Module, work: Function) -> None:
-    """Compute a kernel over all rows. %weight: elements in all; %divisible: may one row be cut?"""
+def _run(module: Module, lead: Function, poll: Function) -> None:
+    """Compute a kernel over all rows.
+
+    %weight: elements in all; %divisible: may one row be cut? %watch: the call's `Watch`, or null.
+    """
     code = module.define(
         "void @SYMBOL(ptr %pool, ptr %kernel, ptr %frame, i64 %rows, i64 %length, i64 %weight, "
-        "i64 %divisible)"
+        "i64 %divisible, ptr %watch)"
     )
-    pool, kernel, frame, rows, length, weight, divisible = code.parameters
+    pool, kernel, frame, rows, length, weight, divisible, watch = code.parameters
+    interrupt.begin(code, watch)
+    grains = weight.down(GRAIN)
+    divided = rows.at_most(1) & divisible.differs(0)
+    most = choose(grains.above(MOST_PIECES), grains.like(MOST_PIECES), grains)
+    pieces = choose(divided | rows.at_least(most), most, rows)
+    job = Job(kernel, frame, rows, length, divided.widen("i64"))
     with code.attempt() as shared:
         helpers = code.load_atomic(pool.word(Word.HELPERS))
         shared.stop_unless(helpers > 0)
-        grains = weight.down(GRAIN)
-        shared.stop_unless(grains.above(1))
-        divided = rows.at_most(1) & divisible.differs(0)
-        most = choose(grains.above(MOST_PIECES), grains.like(MOST_PIECES), grains)
-        pieces = choose(divided | rows.at_least(most), most, rows)
         shared.stop_unless(pieces.above(1))
         shared.stop_unless(code.exchange_if(pool.word(Word.BUSY), 0, 1))
-        facts = {
-            Word.KERNEL: kernel, Word.FRAME: frame, Word.ROWS: rows, Word.LENGTH: length,
-            Word.DIVIDED: divided.widen("i64"),
-        }  # fmt: skip
-        _publish(code, pool, facts, pieces, helpers + 1)
+        _publish(code, pool, job, pieces, helpers + 1)
         _wake(code, pool)
-        code.run(work, pool, 0)
-        _wait(code, pool, pieces)
+        code.run(lead, pool, watch)
         code.store_atomic(0, pool.word(Word.BUSY))
         code.give()
-    zero = code.integer(0)
-    code.call(kernel, "void", frame, zero, rows, zero, length)
+    _run_alone(code, job, pieces, weight, lambda: code.run(poll, watch).differs(0))
     code.give()
 
 
-def _publish(
-    code: Code, pool: Value, facts: dict[Word, Value], pieces: Value, threads: Value
+def _run_alone(
+    code: Code, job: Job, pieces: Value, weight: Value, is_given_up: Callable[[], Value]
 ) -> None:
+    """By this thread, in few parts of many pieces: there is a look at signals between them."""
+    zero = code.integer(0)
+    parts = weight.down(PART)
+    parts = choose(parts.below(pieces), parts, pieces)
+    with code.attempt() as cut:
+        cut.stop_unless(parts.above(1))
+        with code.loop(zero, parts) as i:
+            first, last = (_first(x, pieces, parts) for x in (i, i + 1))
+            _compute(code, job, first, last, pieces)
+            with code.when(is_given_up()):
+                code.give()
+        code.give()
+    code.call(job.kernel, "void", job.frame, zero, job.rows, zero, job.length)
+
+
+def _publish(code: Code, pool: Value, told: Job, pieces: Value, threads: Value) -> None:
     """Close the old job first, so that nobody mixes its number with the new job's facts."""
     old_ranges = code.load_atomic(pool.word(Word.RANGES))
     ranges = choose(pieces.below(threads), pieces, threads)
@@ -227,7 +302,7 @@ def _publish(
     with code.loop(code.integer(0), touched) as i:
         code.store_atomic(high | _LOW, _claim(pool, i))
     code.store_atomic(0, pool.word(Word.DONE))
-    for word, value in facts.items():
+    for word, value in zip(_JOB, told):
         code.store(value, pool.word(word))
     code.store_atomic(pieces, pool.word(Word.PIECES))
     code.store_atomic(ranges, pool.word(Word.RANGES))
@@ -245,8 +320,9 @@ def _wake(code: Code, pool: Value) -> None:
         code.run(_UNLOCK, mutex)
 
 
-def _wait(code: Code, pool: Value, pieces: Value) -> None:
+def _wait(code: Code, pool: Value, look: Callable[[], None]) -> None:
     """Until the pieces that others have begun are finished."""
+    pieces = code.load_atomic(pool.word(Word.PIECES))
     turn = code.variable(0)
     with code.repeat() as loop:
         loop.stop_when(code.load_atomic(pool.word(Word.DONE)).equals(pieces))
@@ -256,3 +332,4 @@ def _wait(code: Code, pool: Value, pieces: Value) -> None:
                 turn.value += 1
             with patient:
                 code.run(_YIELD)
+                look()

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..llvm import Code, Function, Module, Value
-from .layout import ARRAY, BYTES_CONTENT, FLOAT_VALUE, INDEX, OBJECT_TYPE, TUPLE_ITEMS, TUPLE_SIZE
+from .layout import (
+    ARRAY,
+    BYTES_CONTENT,
+    FLOAT_VALUE,
+    INDEX,
+    OBJECT_TYPE,
+    TUPLE_ITEMS,
+    TUPLE_SIZE,
+    Watch,
+)
 
 LARGE = 1 << 15
 """Elements above which threads share the work and other Python threads run meanwhile."""
@@ -82,6 +91,7 @@ class Vectorcall:
         self.own, self.args, self.count = code.parameters
         self.zero = code.constant(0, "i64")
         self.table = table(code)
+        self.watch = code.null
 
     # ------------------------------------------------------------------------------- arguments
 
@@ -174,9 +184,20 @@ class Vectorcall:
 
     # ------------------------------------------------------------------------------- computing
 
+    def look_out(self) -> None:
+        """Have a `Watch` from here on: `compute` may be given up when Python's handler of a signal raises.
+
+        For calls whose results are not yet anybody's.
+        """
+        code = self.code
+        self.watch = code.slot(f"[{len(Watch)} x i64]")
+        code.store(code.null, self.watch.word(Watch.OWNER))
+        code.store(self.zero, self.watch.word(Watch.STOPPED))
+
     def compute(
         self, function: Function, frame: Value, rows: Value, length: Value, weight: Value,
         divisible: Value, instead: Callable[[], None] | None = None,
+        undo: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         """Let a function compute rows from a frame: here, or, what is large, by the pool and without Python's lock.
 
@@ -185,6 +206,7 @@ class Vectorcall:
             weight: The elements in all.
             divisible: May threads share one row?
             instead: Writes another way to compute what is large, which ends with a jump to "joined".
+            undo: Writes what is to be done before the call raises a handler's exception (see `look_out`).
         """
         code = self.code
         code.branch(weight > LARGE, "large", "small")
@@ -193,14 +215,25 @@ class Vectorcall:
         code.jump("computed")
         code.label("large")
         state = self.python("PyEval_SaveThread", "ptr")
+        if self.is_watched:
+            code.store(state, self.watch.word(Watch.STATE))
         if instead is not None:
             instead()
         self.share(function, frame, rows, length, weight, divisible)
         code.jump("joined")
         code.label("joined")
         self.python("PyEval_RestoreThread", "void", state)
+        if self.is_watched:
+            with code.when(code.load(self.watch.word(Watch.STOPPED), "i64").differs(0)):
+                if undo is not None:
+                    undo()
+                code.give(code.null)
         code.jump("computed")
         code.label("computed")
+
+    @property
+    def is_watched(self) -> bool:
+        return self.watch.name != self.code.null.name
 
     def alone(self, function: Function, frame: Value, rows: Value, length: Value) -> None:
         """All rows by this thread."""
@@ -219,4 +252,4 @@ class Vectorcall:
             with there:
                 address = Value(code, f"@{function.name}", "ptr")
                 code.call(run, "void", self.fact("pool"), address, frame, rows, length, weight,
-                          divisible)  # fmt: skip
+                          divisible, self.watch)  # fmt: skip

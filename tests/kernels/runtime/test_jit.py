@@ -93,19 +93,6 @@ def test_several_processes_at_once(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_the_cache_is_kept_within_its_bound(tmp_path, monkeypatch):
-    from flambeau.kernels.runtime import jit as machine
-
-    monkeypatch.setattr(machine, "LIMIT", 4000)
-    for i in range(8):
-        (tmp_path / f"{i}.o").write_bytes(bytes(1000))
-        os.utime(tmp_path / f"{i}.o", (1000 + i, 1000 + i))
-    tmp_path.chmod(0o700)
-    monkeypatch.setenv("FLAMBEAU_CACHE_DIR", str(tmp_path))
-    assert machine.Disk().read("none") is None
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["6.o", "7.o"]
-
-
 NO_HOME = """
 import pathlib, warnings
 warnings.simplefilter("error")
@@ -124,42 +111,6 @@ def test_a_user_without_a_home_computes_without_a_cache():
     command = [sys.executable, "-c", NO_HOME]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("100000.0\nTrue\n", "")
-
-
-def test_files_that_vanish_while_the_folder_is_read(tmp_path, monkeypatch):
-    from flambeau.kernels.runtime import jit as machine
-
-    monkeypatch.setattr(machine, "LIMIT", 1000)
-    for i in range(4):
-        (tmp_path / f"{i}.o").write_bytes(bytes(400))
-    tmp_path.chmod(0o700)
-    scan = os.scandir
-
-    class Scan:
-        """Another process removes every second file before it is looked at."""
-
-        def __init__(self, folder):
-            self.entries = sorted(scan(folder), key=lambda e: e.name)
-
-        def __enter__(self):
-            for entry in self.entries[::2]:
-                os.unlink(entry.path)
-            return self.entries
-
-        def __exit__(self, *exception):
-            pass
-
-    monkeypatch.setattr(os, "scandir", Scan)
-    assert machine.Disk().usable(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2  # 800 bytes are within the limit
-
-
-def test_what_is_private_on_windows(tmp_path, monkeypatch):
-    from flambeau.kernels.runtime import jit as machine
-
-    monkeypatch.setattr(machine.Path, "home", lambda: tmp_path / "user")
-    assert machine.is_within_profile(tmp_path / "user" / "AppData" / "cache")
-    assert not machine.is_within_profile(tmp_path / "user" / ".." / "shared")
 
 
 def test_a_named_processor_has_what_it_and_the_host_have():
@@ -185,6 +136,51 @@ def test_an_unknown_processor_is_an_error(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert "ValueError: FLAMBEAU_CPU=haswel is no processor that LLVM knows" in done.stderr
     assert "haswell" in done.stderr
+
+
+def test_keys_hold_what_the_code_depends_on(monkeypatch):
+    from flambeau.kernels.runtime import jit
+    from flambeau.kernels.runtime.process import machine
+
+    known = {machine().symbol("text")}
+
+    def differs() -> bool:
+        other = jit.Machine.__new__(jit.Machine)
+        other.processor, other.features, other.target = machine().processor, features, target
+        known.add(other.symbol("text"))
+        return len(known) == count + 1
+
+    features, target, count = machine().features, machine().target, 1
+    monkeypatch.setattr(jit, "__version__", "0.0.1")
+    assert differs()
+    count += 1
+    monkeypatch.setattr(jit, "OPTIMISATION", {"speed_level": 1})
+    assert differs()
+    count += 1
+    features = type(features)({**features, "sse2": not features.get("sse2")})
+    assert differs()
+
+
+def test_relative_folders_stay_where_they_are(tmp_path):
+    """The folder that was meant at first, also when the program changes its own."""
+    program = """
+import os, sys
+import flambeau as torch
+torch.ones(3) + 1
+os.mkdir("below"); os.chdir("below")
+torch.ones(3).exp()
+print(os.listdir("."), sorted(os.listdir("..")))
+"""
+    environment = {
+        **os.environ,
+        "FLAMBEAU_CACHE_DIR": "kept",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("[] ['below', 'kept']\n", "")
 
 
 @pytest.mark.skipif(not processor.is_x86(), reason="names of x86 processors")
