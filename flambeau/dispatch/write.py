@@ -19,6 +19,7 @@ from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
 from ..core.tensor import UNVERSIONED, Tensor, wrap_numpy
+from ..formula.dimensions import broadcast_shapes
 from ..formula.quiet import quiet
 
 
@@ -29,7 +30,7 @@ def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         RuntimeError: There is none, in PyTorch's words.
     """
     try:
-        return np.broadcast_shapes(*shapes)
+        return broadcast_shapes(*shapes)
     except ValueError:
         pass
     known = shapes[0]
@@ -43,7 +44,7 @@ def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
                     f"non-singleton dimension {at}: shapes {list(known)} and {list(shape)} do "
                     "not broadcast"
                 )
-        known = np.broadcast_shapes(known, shape)
+        known = broadcast_shapes(known, shape)
     raise AssertionError("unreachable: some pair of shapes differs")
 
 
@@ -168,10 +169,15 @@ def write_out(
         warns: Say so, unless it was empty; factories do not.
 
     Raises:
-        TypeError: out is no tensor.
+        TypeError: out is no tensor, or not one for each result.
         RuntimeError: The result cannot be cast to out's dtype, or history would be lost.
     """
     if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            given = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
+            raise TypeError(
+                f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not {given}"
+            )
         for target, value in zip(out, result):
             write_out(target, value, name, warns=warns)
         return out

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dimensions import broadcast_arrays
 from .coefficient import STIRLING
 
 EPSILON = np.finfo(np.float64).eps
@@ -29,7 +30,7 @@ def upper(a: Any, x: Any, out: Any = None) -> Any:
 
 def _regularised(a: Any, x: Any, above: bool) -> Any:
     dtype = np.result_type(a, x)
-    a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
+    a, x = broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     usual = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
     near, far = usual & (x <= a + 1), usual & (x > a + 1)
     value = np.select(

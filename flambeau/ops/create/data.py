@@ -346,7 +346,7 @@ def new_tensor(
     """
     if isinstance(data, Tensor):
         _warn_of_copy("tensor.new_tensor")
-        data = data._array
+        data = data._array.copy()  # whatever its strides
     return tensor(
         data,
         dtype=dtype or self.dtype,

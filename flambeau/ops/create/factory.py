@@ -157,6 +157,8 @@ def into(out: Tensor | None, result: Tensor, name: str) -> Tensor:
     return result if out is None else write_out(out, result, name)
 
 
+_FILLING = frozenset(("arange", "range", "linspace", "logspace"))
+"""They fill an ``out=`` of as many elements whatever its shape, as PyTorch's do."""
 _SHARED = frozenset(("out", "dtype", "layout", "device", "requires_grad", "pin_memory"))
 
 
@@ -189,6 +191,8 @@ def factory(make: Callable) -> Callable:
             check_placement(name, layout, pin_memory)
         asked = partial(place, name, out, dtype, device)
         array, kind = make(asked, *args, **options)
+        if name in _FILLING and out is not None and out._array.size == array.size:
+            array = array.reshape(out._array.shape)
         return finish(name, array, kind, out, requires_grad)
 
     function.__name__ = function.__qualname__ = name

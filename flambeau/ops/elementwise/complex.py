@@ -10,12 +10,13 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
+from ...formula.dimensions import broadcast_shapes
 
 
 @operation(operands="real imag", label="Complex")
 def complex_(real: Any, imag: Any) -> Any:
     """real + i imag."""
-    shape = np.broadcast_shapes(real.shape, imag.shape)
+    shape = broadcast_shapes(real.shape, imag.shape)
     y = np.empty(shape, np.complex64 if real.dtype.itemsize == 4 else np.complex128)
     y.real, y.imag = real, imag
     return y
