@@ -17,6 +17,7 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import last_write, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
+from ..core.memory import share_elements
 from ..core.promotion import can_cast
 from ..core.tensor import UNVERSIONED, Tensor, wrap_numpy
 from ..formula.dimensions import broadcast_shapes
@@ -196,7 +197,7 @@ def write_out(
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:
-        if np.may_share_memory(out._array, x._array):
+        if share_elements(out._array, x._array):
             raise RuntimeError(
                 "unsupported operation: some elements of the input tensor and the written-to tensor "
                 "refer to a single memory location. Please clone() the tensor before performing the "

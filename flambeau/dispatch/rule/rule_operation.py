@@ -28,6 +28,7 @@ from ...autograd.report import check_versions
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
+from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
@@ -177,6 +178,8 @@ class Operation:
         token = silence(silent)
         try:
             values = self.compute(*arrays, *options)
+        except EXCEEDED as error:
+            raise reworded(error) from None
         finally:
             restore(token)
         return self.finish(values, tensors, options)

@@ -208,6 +208,10 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
                 f"copy_(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
             )
         return self.fill_(other)  # type: ignore[unreachable]
+    if other is self:  # nothing changes, even where its elements share memory
+        if mode.recording:
+            check_history(self, self._node is not None)
+        return self
     if other._kind.device is not self._kind.device:
         other = other.to(self.device, non_blocking=non_blocking)
     array, source = self._array, other._array
@@ -224,10 +228,9 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         store(self, result._array)
         finish_write(self, result._node)
         return self
-    if self is not other:
-        if other._kind is self._kind:
-            np.copyto(array, source)
-        else:
-            store(self, _real(source, array))
+    if other._kind is self._kind:
+        np.copyto(array, source)
+    else:
+        store(self, _real(source, array))
     finish_write(self, None)
     return self
