@@ -42,7 +42,10 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="*", default=[], metavar="NAME", help="functions or families"
     )
-    parser.add_argument("--repeat", metavar="NAME:SEED-FEATURE...", help="run one case again")
+    parser.add_argument(
+        "--always", nargs="*", default=[], choices=FEATURES, help="features of all cases"
+    )
+    parser.add_argument("--repeat", metavar="NAME:SEED+FEATURE-FEATURE", help="run one case again")
     parser.add_argument(
         "--beside", choices=("interpreter", "nothing", "torch"), default="interpreter"
     )
@@ -62,9 +65,11 @@ def sibling(given: argparse.Namespace) -> Child | None:
 
 
 def repeat(session: Session, name: str) -> bool:
+    """Run a case as a finding names it, and show it."""
     head, *without = name.split("-")
+    head, *session.always = head.split("+")
     path, _, seed = head.rpartition(":")
-    unknown = [f for f in without if f not in FEATURES]
+    unknown = [f for f in (*without, *session.always) if f not in FEATURES]
     if unknown:
         raise SystemExit(f"there is no feature {unknown[0]}: there are {', '.join(FEATURES)}")
     verdict, complaint = session.ask(path, int(seed), without)
@@ -78,13 +83,13 @@ def repeat(session: Session, name: str) -> bool:
 def main() -> int:
     given = options()
     judge = Child(timeout=given.timeout)
-    with Session(judge, sibling(given)) as session:
+    with Session(judge, sibling(given), given.always) as session:
         if given.repeat:
             return 0 if repeat(session, given.repeat) else 1
         functions = chosen(given.only)
         for i in tqdm(range(given.cases), unit="case", mininterval=1, smoothing=0.02):
             entry = functions[i % len(functions)]
-            finding = session.run(entry.path, entry.family, given.seed + i // len(functions))
+            finding = session.run(entry, given.seed + i // len(functions))
             if finding:
                 tqdm.write(str(finding))
         print(session.table())

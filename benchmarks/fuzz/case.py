@@ -52,9 +52,11 @@ class Case:
         call: The arguments.
     """
 
-    def __init__(self, entry: Entry, seed: int, without: Iterable[str] = ()):
+    def __init__(
+        self, entry: Entry, seed: int, without: Iterable[str] = (), always: Iterable[str] = ()
+    ):
         self.entry, self.seed = entry, seed
-        self.draw = draw = Draw(entry.path, seed, without)
+        self.draw = draw = Draw(entry.path, seed, without, always)
         maker = recipes.RECIPES.get(entry.path) or recipes.RECIPES.get(entry.name)
         self.call: Call = maker(draw) if maker else by_signature(entry, draw)
         self.form = self._form()
@@ -73,8 +75,9 @@ class Case:
     @property
     def repeat(self) -> str:
         """What runs this case again, as the argument of --repeat."""
+        added = "".join(f"+{f}" for f in sorted(self.draw.always))
         left_out = "".join(f"-{f}" for f in sorted(self.draw.without))
-        return f"{self.entry.path}:{self.seed}{left_out}"
+        return f"{self.entry.path}:{self.seed}{added}{left_out}"
 
     def __str__(self) -> str:
         name = f"{self.entry.path}_" if self.form == "inplace" else self.entry.path

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -69,12 +70,12 @@ class Child:
             self.process.communicate()
             self.process = None
 
-    def ask(self, path: str, seed: int, without: Iterable[str] = ()) -> None:
+    def ask(self, path: str, seed: int, without: Iterable[str], always: Iterable[str]) -> None:
         """Let it run a case; `answer` waits for it."""
         if self.process is None:
             self.start()
         with contextlib.suppress(BrokenPipeError):  # `answer` says what became of it
-            write(self.process.stdin, (path, seed, tuple(without)))
+            write(self.process.stdin, (path, seed, tuple(without), tuple(always)))
 
     def answer(self) -> Any:
         """What it says of the case, or how it went."""
@@ -125,9 +126,13 @@ def serve(library: str, task: str) -> None:
     os.dup2(2, 1)  # what a library prints goes elsewhere
     side, known = Side(library), entries()
     while (question := read(sys.stdin.buffer)) is not None:
-        path, seed, without = question
-        case = Case(known[path], seed, without)
-        write(pipe, judge(case, side) if task == "judge" else case.run(side))
+        path, *drawn = question
+        try:
+            case = Case(known[path], *drawn)
+            write(pipe, judge(case, side) if task == "judge" else case.run(side))
+        except Exception as error:
+            error.add_note(f"in case {path}: {drawn}")
+            write(pipe, Gone(f"the fuzzer failed: {''.join(traceback.format_exception(error))}"))
 
 
 if __name__ == "__main__":

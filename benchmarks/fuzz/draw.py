@@ -35,17 +35,20 @@ class Draw:
     Attributes:
         used: The features that the case has so far.
         without: The features that it must not have.
+        always: Those that it has wherever it can.
     """
 
-    def __init__(self, name: str, seed: int, without: Iterable[str] = ()):
+    def __init__(
+        self, name: str, seed: int, without: Iterable[str] = (), always: Iterable[str] = ()
+    ):
         self.key = (zlib.crc32(name.encode()), seed)
         self.rng = np.random.default_rng(self.key)
-        self.without = frozenset(without)
+        self.without, self.always = frozenset(without), frozenset(always)
         self.used: set[str] = set()
 
     def has(self, feature: str, probability: float) -> bool:
         """Does the case have a feature here?"""
-        drawn = self.rng.random() < probability
+        drawn = self.rng.random() < probability or feature in self.always
         if not drawn or feature in self.without:
             return False
         self.used.add(feature)

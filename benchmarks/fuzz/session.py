@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from .case import Case
 from .child import Child, Gone
-from .draw import FEATURES
 from .judge import Verdict, beside
 from .known import reason
+from .registry import Entry
 
 COLUMNS = ("tried", "refused", "float64", "NumPy", "known", "mismatched", "crashed")
 
@@ -36,13 +37,21 @@ class Session:
     """A run of the fuzzer.
 
     Attributes:
+        always: Features that all cases have.
         judge, sibling: The two processes; without a sibling one alone is asked.
         figures: Counts by family and column.
         reasons: How often each known kind was met.
     """
 
-    def __init__(self, judge: Child, sibling: Child | None, renew: int = 4000):
+    def __init__(
+        self,
+        judge: Child,
+        sibling: Child | None,
+        always: Iterable[str] = (),
+        renew: int = 4000,
+    ):
         self.judge, self.sibling, self.renew = judge, sibling, renew
+        self.always = tuple(always)
         self.figures: dict[str, Counter] = defaultdict(Counter)
         self.reasons: Counter = Counter()
         self.features: Counter = Counter()
@@ -70,7 +79,7 @@ class Session:
         if self.asked % self.renew == 0:
             self._stop()  # kernels are never unloaded
         for child in self._children():
-            child.ask(path, seed, without)
+            child.ask(path, seed, without, self.always)
         answers = [child.answer() for child in self._children()]
         for child, answer in zip(self._children(), answers):
             if isinstance(answer, Gone):
@@ -82,9 +91,9 @@ class Session:
             complaint = beside(verdict, answers[1])
         return verdict, complaint
 
-    def run(self, path: str, family: str, seed: int) -> Finding | None:
+    def run(self, entry: Entry, seed: int) -> Finding | None:
         """Count a case; the finding, if it went wrong."""
-        row = self.figures[family]
+        path, row = entry.path, self.figures[entry.family]
         row["tried"] += 1
         verdict, complaint = self.ask(path, seed)
         if verdict is not None:
@@ -99,23 +108,22 @@ class Session:
             return None
         kind = "crashed" if verdict is None else "mismatched"
         row[kind] += 1
-        used = verdict.features if verdict else FEATURES
-        finding = Finding(f"{path}:{seed}", verdict.case if verdict else "", complaint, kind)
-        finding = self.smaller(path, seed, finding, used)
+        case = Case(entry, seed, (), self.always)
+        finding = Finding(case.repeat, str(case), complaint, kind)
+        finding = self.smaller(entry, seed, finding, case.draw.used)
         self.findings.append(finding)
         return finding
 
-    def smaller(self, path: str, seed: int, finding: Finding, used: Iterable[str]) -> Finding:
+    def smaller(self, entry: Entry, seed: int, finding: Finding, used: Iterable[str]) -> Finding:
         """The same fault with as few of its features as it needs."""
         without: list[str] = []
-        for feature in used:
-            verdict, complaint = self.ask(path, seed, [*without, feature])
+        for feature in sorted(set(used) - set(self.always)):
+            verdict, complaint = self.ask(entry.path, seed, [*without, feature])
             same = (verdict is None) == (finding.kind == "crashed")
-            if complaint and same and not reason(path, complaint):
+            if complaint and same and not reason(entry.path, complaint):
                 without.append(feature)
-                name = "".join(f"-{f}" for f in without)
-                case = verdict.case if verdict else ""
-                finding = Finding(f"{path}:{seed}{name}", case, complaint, finding.kind)
+                case = Case(entry, seed, without, self.always)
+                finding = Finding(case.repeat, str(case), complaint, finding.kind)
         return finding
 
     def table(self) -> str:

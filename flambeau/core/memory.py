@@ -114,6 +114,16 @@ def may_overlap(shape: Sequence[int], strides: Sequence[int]) -> bool:
     return False
 
 
+def share_elements(x: Any, y: Any) -> bool:
+    """Does some element of one array lie in the other, as far as can be found out quickly?"""
+    if not np.may_share_memory(x, y):
+        return False
+    try:
+        return np.shares_memory(x, y, max_work=1000)
+    except np.exceptions.TooHardError:
+        return True
+
+
 def keep_alive(x: Any, memo: dict) -> None:
     """Let what deepcopy's `memo` knows by its id live as long as `memo`, or another object gets that id.
 

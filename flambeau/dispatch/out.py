@@ -48,12 +48,7 @@ def _with(kwargs: dict, out: Any) -> dict:
 
 def write_results(out: Any, result: Any, name: str) -> Any:
     """Write a result, or each of several, into ``out``; several come back under their names."""
-    if not isinstance(result, tuple):
-        return write_out(out, result, name)
-    if not isinstance(out, (tuple, list)) or len(out) != len(result):
-        raise TypeError(
-            f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not "
-            f"{type(out).__name__}"
-        )
     write_out(out, result, name)
+    if not isinstance(result, tuple):
+        return out
     return written_result(type(result))(out) if isinstance(result, NamedResult) else tuple(out)

@@ -16,8 +16,10 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
+from ..core.memory import share_elements
 from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor
+from ..formula.dimensions import broadcast_shapes
 from ..formula.quiet import quiet
 
 
@@ -28,7 +30,7 @@ def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         RuntimeError: There is none, in PyTorch's words.
     """
     try:
-        return np.broadcast_shapes(*shapes)
+        return broadcast_shapes(*shapes)
     except ValueError:
         pass
     known = shapes[0]
@@ -42,7 +44,7 @@ def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
                     f"non-singleton dimension {at}: shapes {list(known)} and {list(shape)} do "
                     "not broadcast"
                 )
-        known = np.broadcast_shapes(known, shape)
+        known = broadcast_shapes(known, shape)
     raise AssertionError("unreachable: some pair of shapes differs")
 
 
@@ -144,10 +146,15 @@ def write_out(
         warns: Say so, unless it was empty; factories do not.
 
     Raises:
-        TypeError: out is no tensor.
+        TypeError: out is no tensor, or not one for each result.
         RuntimeError: The result cannot be cast to out's dtype, or history would be lost.
     """
     if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            given = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
+            raise TypeError(
+                f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not {given}"
+            )
         for target, value in zip(out, result):
             write_out(target, value, name, warns=warns)
         return out
@@ -162,7 +169,7 @@ def write_out(
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:
-        if np.may_share_memory(out._array, x._array):
+        if share_elements(out._array, x._array):
             raise RuntimeError(
                 "unsupported operation: some elements of the input tensor and the written-to tensor "
                 "refer to a single memory location. Please clone() the tensor before performing the "

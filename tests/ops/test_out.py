@@ -78,3 +78,41 @@ def test_refused():
     with pytest.raises(RuntimeError, match="read-only"):
         torch.exp(x, out=fixed)
     assert (fixed == 0).all()
+
+
+# ------------------------------------------------------------------------------- several results
+
+
+@pytest.mark.parametrize("function", ["split_copy", "split_with_sizes_copy", "unbind_copy"])
+def test_several_results_want_as_many_tensors(function: str) -> None:
+    args = {"split_copy": (2,), "split_with_sizes_copy": ((2, 1),), "unbind_copy": ()}[function]
+    x = torch.tensor([1.0, 0.0, 2.0])
+    want = getattr(torch, function)(x, *args)
+    for wrong in (torch.zeros(3), [torch.zeros(3)], [torch.zeros(3)] * (len(want) + 1)):
+        with pytest.raises(TypeError, match=f"must be a tuple of {len(want)} Tensors"):
+            getattr(torch, function)(x, *args, out=wrong)
+    outs = [torch.zeros_like(part) for part in want]
+    getattr(torch, function)(x, *args, out=outs)
+    assert [o.tolist() for o in outs] == [part.tolist() for part in want]
+
+
+def test_nonzero_as_a_tuple_takes_no_out() -> None:
+    with pytest.raises(RuntimeError, match="does not support the out kwarg when as_tuple is True"):
+        torch.nonzero(torch.ones(2), as_tuple=True, out=torch.zeros(2, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    "fill", [lambda out: torch.arange(6.0, out=out), lambda out: torch.linspace(0, 5, 6, out=out)]
+)
+def test_ranges_fill_an_out_of_as_many_elements(fill) -> None:
+    out = torch.zeros(2, 3)
+    assert fill(out) is out
+    assert out.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_an_out_that_only_lies_between_the_inputs_elements() -> None:
+    x = torch.arange(8.0)
+    torch.index_select(x[::2], 0, torch.tensor([3, 2, 1, 0]), out=x[1::2])
+    assert x.tolist() == [0, 6, 2, 4, 4, 2, 6, 0]
+    with pytest.raises(RuntimeError, match="refer to a single memory location"):
+        torch.index_select(x[:4], 0, torch.tensor([3, 2, 1, 0]), out=x[2:6])

@@ -14,6 +14,11 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     return x[_at(index, dim)]
 
 
+def take_along_dim(x: Any, index: Any, dim: int) -> Any:
+    rest = [(a, b) for i, (a, b) in enumerate(zip(x.shape, index.shape)) if i != dim % x.ndim]
+    return gather(x, dim, index) if all(a == b for a, b in rest) else None
+
+
 def _at(index: Any, dim: int) -> tuple:
     places = list(np.indices(index.shape, sparse=True))
     places[dim] = index
@@ -134,7 +139,7 @@ def one_hot(x: Any, classes: int = -1) -> Any:
 
 
 REFERENCES: dict[str, Callable[..., Any]] = {
-    "gather": gather, "take_along_dim": lambda x, i, dim: gather(x, dim, i), "scatter": scatter,
+    "gather": gather, "take_along_dim": take_along_dim, "scatter": scatter,
     "scatter_add": scatter_add, "index_add": index_add, "index_copy": index_copy,
     "index_fill": index_fill, "index_put": index_put, "put": put,
     "index_select": lambda x, dim, i: np.take(x, i.reshape(-1), dim) if x.ndim else None,

@@ -76,8 +76,19 @@ def sgn(x: Any) -> Any:
     return np.where(x == 0, 0, x / np.where(x == 0, 1, np.abs(x)))
 
 
+def angle(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return np.angle(x)
+    return np.where(x < 0, np.pi, np.where(np.isnan(x), np.nan, 0.0))
+
+
+def heaviside(x: Any, y: Any) -> Any:
+    return np.where(x == 0, y, np.where(np.isnan(x), x, x > 0))
+
+
 def logit(x: Any, eps: float | None = None) -> Any:
-    x = x if eps is None else clamp(x, eps, 1 - eps)
+    if eps is not None:
+        x = np.where(x < eps, eps, np.where(x > 1 - eps, 1 - eps, x))
     return np.log(x) - np.log1p(-x)
 
 
@@ -126,7 +137,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "sign": np.sign, "sgn": sgn, "signbit": np.signbit, "isnan": np.isnan, "isinf": np.isinf,
     "isfinite": np.isfinite, "isposinf": np.isposinf, "isneginf": np.isneginf,
     "isreal": np.isreal, "deg2rad": np.deg2rad, "rad2deg": np.rad2deg,
-    "conj conj_physical": np.conj, "resolve_conj resolve_neg": lambda x: x, "angle": np.angle,
+    "conj conj_physical": np.conj, "resolve_conj resolve_neg": lambda x: x, "angle": angle,
     "logical_not": np.logical_not, "bitwise_not": np.invert, "sigmoid": sigmoid,
     "logit special.logit": logit, "nan_to_num": nan_to_num, "sinc": np.sinc,
     "add": lambda x, y, *, alpha=1: x + y * alpha, "sub subtract": lambda x, y, *, alpha=1: x - y * alpha,
@@ -135,8 +146,8 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "remainder": np.remainder, "fmod": np.fmod, "pow": pow_, "float_power": np.float_power,
     "atan2 arctan2": np.arctan2, "hypot": np.hypot, "copysign": np.copysign,
     "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
-    "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2, "heaviside": np.heaviside,
-    "ldexp": lambda x, y: x * np.exp2(np.asarray(y, float)),
+    "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2, "heaviside": heaviside,
+    "ldexp": lambda x, y: x * np.exp2(y),
     "gcd": np.gcd, "lcm": np.lcm, "eq": np.equal, "ne not_equal": np.not_equal,
     "lt less": np.less, "le less_equal": np.less_equal, "gt greater": np.greater,
     "ge greater_equal": np.greater_equal, "logical_and": np.logical_and,

@@ -149,7 +149,7 @@ def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 
 def extreme(name: str) -> Callable:
     def reference(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        if isinstance(dim, np.ndarray):
+        if isinstance(dim, np.ndarray) or (dim is None and keepdim):
             return None
         value = getattr(np, name)(x, axis=_axes(dim), keepdims=keepdim)
         return value if dim is None else [value]

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flambeau.formula.dimensions import broadcast_shapes
+
 PLACES = 6
 
 
@@ -23,7 +25,7 @@ def by_mpmath(function: Callable) -> Callable:
     def reference(*arrays: Any) -> Sampled:
         import mpmath
 
-        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays)) if len(arrays) > 1 else None
+        shape = broadcast_shapes(*(np.shape(a) for a in arrays)) if len(arrays) > 1 else None
         wide = [a if shape is None else np.broadcast_to(a, shape) for a in map(np.asarray, arrays)]
         flat = [a.ravel() for a in wide]
         fit = np.flatnonzero(np.all([np.isfinite(a) & (np.abs(a) < 60) for a in flat], axis=0))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_arrays
 from .generator import Generator, default_generator
 from .words import check_floating, uniform64
 
@@ -109,7 +110,7 @@ def binomial(count: np.ndarray, prob: np.ndarray, generator: Generator | None = 
 
     Source: torch.binomial; Hörmann, J. Statist. Comput. Simul. 46 (1993), BTRS.
     """
-    count, prob = np.broadcast_arrays(count, prob)
+    count, prob = broadcast_arrays(count, prob)
     p = np.where(prob > 0.5, 1 - prob, prob).astype(count.dtype)
     hits = count * p  # rounded to the dtype, as PyTorch has it
     wide = [x.astype(np.float64) for x in (count, prob, p, hits)]

@@ -24,6 +24,7 @@ from ...autograd.report import check_versions
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
+from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import written
@@ -122,6 +123,8 @@ class _Written:
                 token = silence(silent)
                 try:
                     v0 = self.compute(a0, shifts, dims)
+                except EXCEEDED as error:
+                    raise reworded(error) from None
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:
@@ -139,6 +142,7 @@ class _Written:
         source = Source(
             self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
             restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
+            EXCEEDED=EXCEEDED, reworded=reworded,
         )  # fmt: skip
         signature = [*names, *written(operation.defaults, source)]
         given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
@@ -157,6 +161,8 @@ class _Written:
                 token = silence(silent)
                 try:
                     v0 = self.compute({", ".join([*self.or_none("a"), *options])})
+                except EXCEEDED as error:
+                    raise reworded(error) from None
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:

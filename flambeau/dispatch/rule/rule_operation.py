@@ -36,6 +36,7 @@ from ...autograd.saved import absent, check_kept, saved_attributes, saved_tensor
 from ...core import tensor as handle
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
+from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
@@ -222,6 +223,8 @@ class Operation:
         token = silence(silent)
         try:
             values = self.compute(*arrays, *options)
+        except EXCEEDED as error:
+            raise reworded(error) from None
         finally:
             restore(token)
         return self.finish(values, tensors, options)

@@ -18,6 +18,7 @@ from ...autograd.node import Node, next_sequence
 from ...autograd.record import record, tell_watchers
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
+from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
 from .rule_operation import Operation
@@ -91,7 +92,10 @@ class ViewOperation(Operation):
 
     def __call__(self, x: Tensor, *options: Any) -> Any:
         array = x._array
-        values = self.compute(array if array.size else with_strides(array), *options)
+        try:
+            values = self.compute(array if array.size else with_strides(array), *options)
+        except EXCEEDED as error:
+            raise reworded(error) from None
         if values.__class__ is tuple:
             return self.several(x, values, options)
         result, edge = handle.wrap_view(values, x), x._node

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...formula.dimensions import along
 from ..llvm import BITS, Value, choose
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
@@ -91,10 +92,14 @@ def _order_by_numpy(x: Any, dim: int, descending: bool) -> Any:
     if x.dtype.isbuiltin == 2:  # such as bfloat16, which NumPy does not sort with nan at the end
         x = x.astype(np.float32)
     if not descending:
-        return np.argsort(x, dim, kind="stable")
+        return along(_stable_order, x, dim)
     # Reversing twice keeps equal elements in their order.
-    back = np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
+    back = np.flip(along(_stable_order, np.flip(x, dim), dim), dim)
     return x.shape[dim] - 1 - back
+
+
+def _stable_order(x: Any, axis: int) -> Any:
+    return np.argsort(x, axis, kind="stable")
 
 
 def _first_by_numpy(x: Any, k: int, dim: int, descending: bool) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes
 from ...formula.expression import text as expression_text
 from ..loops.column import ColumnNest
 from ..loops.nest import Nest
@@ -204,7 +205,7 @@ def _extent(nest: Nest, call: Call) -> tuple[int, int]:
         return told
     given = call.given[call.recipe.written(call.given) :]
     full = [x for x, symbol in zip(given, nest.program.inputs) if symbol.full]
-    shape: Sequence[int] = np.broadcast_shapes(*(x.shape for x in full))
+    shape: Sequence[int] = broadcast_shapes(*(x.shape for x in full))
     total = math.prod(shape)
     if isinstance(nest, ColumnNest):
         return shape[0] * shape[2], shape[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes
 from ...formula.evaluate import dropping, silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous, in_order
@@ -197,7 +198,7 @@ def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callab
         arrays = given[:count]
         if not all(type(a) is np.ndarray for a in arrays):
             return interpreter(*given)
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        shape = broadcast_shapes(*(a.shape for a in arrays))
         order = memory_order(arrays, shape)
         if order is not None:
             back = np.argsort(order)
@@ -228,7 +229,7 @@ def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ..
 
 def ready(arrays: Sequence[Any], shape: tuple[int, ...] | None = None) -> Callable[[Any], Any]:
     """Makes an array such as the machine code takes: in order, broadcast only as it can."""
-    shape = np.broadcast_shapes(*(a.shape for a in arrays)) if shape is None else shape
+    shape = broadcast_shapes(*(a.shape for a in arrays)) if shape is None else shape
     lengths = row_lengths([a.shape for a in arrays], shape)
     simple = len(lengths) <= 1 and UNFIT not in lengths
 
@@ -264,7 +265,7 @@ def arranged_rows(
         arrays, axes = given[:count], given[-1]
         if not all(type(a) is np.ndarray for a in arrays):
             return interpreter(*given)
-        shape = arrays[0].shape if count == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
+        shape = arrays[0].shape if count == 1 else broadcast_shapes(*(a.shape for a in arrays))
         if not shape or 0 in shape:
             return interpreter(*given)
         ndim = len(shape)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes
 from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
@@ -151,7 +152,7 @@ def plan(
     if element is None or x_shape[-1] != y_shape[-2]:
         return None
     (m, k), n = x_shape[-2:], y_shape[-1]
-    lead = np.broadcast_shapes(x_shape[:-2], y_shape[:-2])
+    lead = broadcast_shapes(x_shape[:-2], y_shape[:-2])
     count, item = math.prod(lead), BITS[element] // 8
     one = m * k * n
     if not one * count:

@@ -13,6 +13,7 @@ from ...core.device import CPU
 from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
+from ...core.limit import MAX_DIMS, too_many
 from ...core.memory import foreign
 from ...core.promotion import PROMOTED
 from ...core.tensor import Tensor, wrap
@@ -63,6 +64,7 @@ def _flattened(data: Any) -> tuple[list, list[int], set[type]]:
 
     Raises:
         ValueError: Lists at one depth differ in length.
+        RuntimeError: They are nested more deeply than an array has dimensions.
     """
     level, shape = data, [len(data)]
     kinds = set(map(type, level))
@@ -79,6 +81,8 @@ def _flattened(data: Any) -> tuple[list, list[int], set[type]]:
         shape.append(length)
         level = list(chain.from_iterable(level))
         kinds = set(map(type, level))
+    if len(shape) > MAX_DIMS:
+        raise too_many(len(shape))
     return level, shape, kinds
 
 
@@ -344,7 +348,7 @@ def new_tensor(
     """
     if isinstance(data, Tensor):
         _warn_of_copy("tensor.new_tensor")
-        data = data._array
+        data = data._array.copy()  # whatever its strides
     return tensor(
         data,
         dtype=dtype or self.dtype,

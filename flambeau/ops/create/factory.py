@@ -25,6 +25,7 @@ from ...core.device import defaults, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
+from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, wrap
 from ...dispatch.write import write_out
 from ...formula.quiet import quiet
@@ -157,6 +158,8 @@ def into(out: Tensor | None, result: Tensor, name: str) -> Tensor:
     return result if out is None else write_out(out, result, name)
 
 
+_FILLING = frozenset(("arange", "range", "linspace", "logspace"))
+"""They fill an ``out=`` of as many elements whatever its shape, as PyTorch's do."""
 _SHARED = frozenset(("out", "dtype", "layout", "device", "requires_grad", "pin_memory"))
 
 
@@ -171,7 +174,10 @@ def factory(make: Callable) -> Callable:
 
     def function(*args: Any, **options: Any) -> Tensor:
         if not options or _SHARED.isdisjoint(options):
-            array, kind = make(_default, *args, **options)
+            try:
+                array, kind = make(_default, *args, **options)
+            except EXCEEDED as error:
+                raise reworded(error) from None
             return handle.make(array, kind, None, [0], None)
         return general(*args, **options)
 
@@ -188,7 +194,12 @@ def factory(make: Callable) -> Callable:
         if layout is not None or pin_memory is not False:
             check_placement(name, layout, pin_memory)
         asked = partial(place, name, out, dtype, device)
-        array, kind = make(asked, *args, **options)
+        try:
+            array, kind = make(asked, *args, **options)
+        except EXCEEDED as error:
+            raise reworded(error) from None
+        if name in _FILLING and out is not None and out._array.size == array.size:
+            array = array.reshape(out._array.shape)
         return finish(name, array, kind, out, requires_grad)
 
     function.__name__ = function.__qualname__ = name

@@ -13,6 +13,7 @@ from ...core import tensor as handle
 from ...core.dtype import int64, state
 from ...core.kind import Kind
 from ...core.layout import empty_like
+from ...core.limit import EXCEEDED, reworded
 from ...core.number import integer
 from ...core.random import draws, draws_integer
 from ...core.random.generator import Generator, default_generator
@@ -187,7 +188,11 @@ def rand(*size: Any, **options: Any) -> Tensor:
         kind = state.kind or plain_kind()
         if kind is not None and kind.dtype.name == "float32":
             shape = sizes(size, "rand")
-            return handle.make(draws.uniform_new(shape, math.prod(shape)), kind, None, [0], None)
+            try:
+                array = draws.uniform_new(shape, math.prod(shape))
+            except EXCEEDED as error:
+                raise reworded(error) from None
+            return handle.make(array, kind, None, [0], None)
     return _rand(*size, **options)
 
 

@@ -11,12 +11,13 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
+from ...formula.dimensions import broadcast_shapes
 
 
 @operation(operands="real imag", label="Complex")
 def complex_(real: Any, imag: Any) -> Any:
     """real + i imag."""
-    shape = np.broadcast_shapes(real.shape, imag.shape)
+    shape = broadcast_shapes(real.shape, imag.shape)
     pairs = np.empty((*shape, 2), real.dtype)
     pairs[..., 0], pairs[..., 1] = real, imag
     return pairs.view(BY_NUMPY[real.dtype].to_complex().numpy)[..., 0]

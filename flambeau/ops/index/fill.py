@@ -14,7 +14,7 @@ from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
 from ...formula.quiet import quiet
 
 
@@ -205,6 +205,10 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
                 f"copy_(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
             )
         return self.fill_(other)  # type: ignore[unreachable]
+    if other is self:  # nothing changes, even where its elements share memory
+        if mode.recording:
+            check_history(self, self._node is not None)
+        return self
     if other._kind.device is not self._kind.device:
         other = other.to(self.device, non_blocking=non_blocking)
     array, source = self._array, other._array
@@ -218,10 +222,9 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     if mode.recording and (other._node is not None or self._node is not None):
         return copied.into(self, (other,), ())
     check_writable(self, (self, other))
-    if self is not other:
-        if other._kind is self._kind:
-            np.copyto(array, source)
-        else:
-            store(self, _real(source, array))
+    if other._kind is self._kind:
+        np.copyto(array, source)
+    else:
+        store(self, _real(source, array))
     finish_write(self, None)
     return self

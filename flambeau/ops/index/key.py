@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
+from ...formula.dimensions import broadcast_shapes
 
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _FULL = slice(None)
@@ -208,7 +209,7 @@ def _check_together(arrays: list[np.ndarray]) -> None:
         else:
             shapes.append(array.shape)
     try:
-        np.broadcast_shapes(*shapes)
+        broadcast_shapes(*shapes)
     except ValueError:
         listed = ", ".join(str(list(shape)) for shape in shapes)
         raise IndexError(

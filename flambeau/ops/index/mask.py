@@ -201,6 +201,9 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The indices of the elements that are not zero: a row for each, or a tensor for each dimension.
 
+    Raises:
+        RuntimeError: ``out=`` is given for several tensors.
+
     Source: torch.nonzero
 
     Example:
@@ -211,6 +214,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     """
     array, kind = input._array, kind_of(int64, input.device)
     if as_tuple:
+        if out is not None:
+            raise RuntimeError(
+                "nonzero does not support the out kwarg when as_tuple is True: leave one of them out"
+            )
         return tuple(wrap(part.copy(), kind) for part in np.atleast_1d(array).nonzero())
     found = np.array(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
     result = wrap(found, kind)

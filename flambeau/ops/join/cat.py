@@ -184,7 +184,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
         try:
             join = np.stack if arrays[0].size < _FEW else kernels.array.concatenate.stack
             return wrap(join(arrays, dim), tensors[0]._kind)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, IndexError):
             pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
     if not parts:

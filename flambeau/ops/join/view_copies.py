@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...core.dtype import dtype
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
 from ...dispatch.write import write_out
@@ -13,7 +14,7 @@ from ..view.as_strided import as_strided
 from ..view.complex import view_as_complex, view_as_real
 from ..view.expansion import expand
 from ..view.permute import permute, t, transpose
-from ..view.shape import alias_, squeeze, unsqueeze, view
+from ..view.shape import alias_, reshape, squeeze, unsqueeze, view
 from ..view.slice import diagonal, index_basic, narrow, select, unfold
 from .split import split, split_with_sizes, unbind
 
@@ -33,6 +34,13 @@ def _copy_form(function: Callable, name: str = "") -> None:
     form.__name__ = form.__qualname__ = f"{base}_copy"
     form.__doc__ = f"A copy of what `{base}` shows.\n\n    Source: torch.{base}_copy\n    "
     public()(form)
+
+
+def view_or_reshape(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """A copy in another shape needs no memory that can be seen in it."""
+    if "dtype" in kwargs or (args and isinstance(args[0], dtype)):
+        return view(input, *args, **kwargs)
+    return reshape(input, *args, *kwargs.values())
 
 
 def detach_view(input: Tensor) -> Tensor:
@@ -55,7 +63,7 @@ for _form in (unbind, unsqueeze, view_as_complex, view_as_real, split, split_wit
     _copy_form(_form)
 _copy_form(expand, "expand")
 _copy_form(unfold, "unfold")
-_copy_form(view, "view")
+_copy_form(view_or_reshape, "view")
 _copy_form(detach_view, "detach")
 _copy_form(slice_view, "slice")
 method("narrow_copy")(lambda self, dim, start, length: narrow(self, dim, start, length).clone())

@@ -10,6 +10,7 @@ from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.dimensions import broadcast_shapes
 from . import lapack
 from .check import (
     LinAlgError,
@@ -30,9 +31,7 @@ TriangularSolve = named_result("triangular_solve", "solution cloned_coefficient"
 def substitute(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """x of upper triangular systems a x = b, row by row; zeros on the diagonal give inf and nan."""
     n = a.shape[-1]
-    x = np.array(
-        np.broadcast_to(b, (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
-    )
+    x = np.array(np.broadcast_to(b, (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])))
     for i in range(n - 1, -1, -1):
         row = a[..., i : i + 1, i + 1 :]
         x[..., i, :] -= np.matmul(row, x[..., i + 1 :, :])[..., 0, :]

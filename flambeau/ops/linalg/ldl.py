@@ -10,6 +10,7 @@ from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.dimensions import broadcast_shapes
 from .check import first_failure, flat, implemented, matrices, same_dtype, square
 from .lu import _magnitude
 
@@ -182,7 +183,7 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
 @operation(operands="ld pivots b", label="LinalgLdlSolve")
 def ldl_solve_(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
     """x of A x = b from the factors of A."""
-    batch = np.broadcast_shapes(ld.shape[:-2], b.shape[:-2])
+    batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])
     n, k = b.shape[-2:]
     systems = (
         flat(np.broadcast_to(ld, (*batch, n, n)), 2),

@@ -11,6 +11,7 @@ from ... import kernels
 from ...core.dtype import BY_NUMPY
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
+from ...core.limit import EXCEEDED, reworded
 from ...core.memory import may_overlap
 from ...core.tensor import Tensor, element_strides, register, wrap
 from ...dispatch.registry import method, public
@@ -184,7 +185,10 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     if offset + size <= flat.size:
         self._array = flat[offset : offset + size].reshape(shape)
         return self
-    whole = np.zeros(offset + size, flat.dtype)
+    try:
+        whole = np.zeros(offset + size, flat.dtype)
+    except EXCEEDED as error:
+        raise reworded(error) from None
     whole[: flat.size] = flat
     memory = wrap(whole, self._kind)
     self._array, self._cell = whole[offset:].reshape(shape), memory._cell

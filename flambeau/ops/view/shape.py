@@ -10,6 +10,7 @@ from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import dtype as DType
 from ...core.kind import kind_of
+from ...core.limit import MAX_DIMS, too_many
 from ...core.tensor import Tensor, element_strides, wrap, wrap_dim
 from ...dispatch.formula.rowwise import wrap_dims
 from ...dispatch.registry import method, public
@@ -21,8 +22,10 @@ def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """`shape` with its -1 worked out.
 
     Raises:
-        RuntimeError: It does not hold `size` elements.
+        RuntimeError: It does not hold `size` elements, or has too many dimensions.
     """
+    if len(shape) > MAX_DIMS:
+        raise too_many(len(shape))
     for i, n in enumerate(shape):
         if n < -1:
             raise RuntimeError(f"invalid shape dimension {n} at index {i} of shape {list(shape)}")

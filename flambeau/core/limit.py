@@ -1,0 +1,41 @@
+"""What no array can be: of more than 64 dimensions, or of more bytes than there are addresses or memory.
+
+NumPy says so in several ways, some of them as a ValueError or IndexError; PyTorch raises RuntimeError.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_DIMS = 64
+EXCEEDED = (ValueError, IndexError, MemoryError)
+"""What NumPy raises for such arrays, among other things."""
+
+_DIMENSIONS = re.compile(
+    r"(?:maximum supported dimension|number of dimensions must be within|ndmin must be)\D*(?:\d+\D+)*?(\d*)$"
+)
+_SIZE = re.compile(r"array is too big|Maximum allowed (?:dimension|size) exceeded")
+
+
+def too_many(ndim: int | str = "") -> RuntimeError:
+    """The error for an array of more dimensions than NumPy has."""
+    would = f", and this would have {ndim}" if ndim else ""
+    return RuntimeError(
+        f"a tensor has at most {MAX_DIMS} dimensions, as NumPy's arrays do{would}: reshape or squeeze what "
+        "goes into it"
+    )
+
+
+def reworded(error: Exception) -> Exception:
+    """The RuntimeError that PyTorch would raise for NumPy's, where that is about sizes; else the same error."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return RuntimeError(f"can't allocate memory: {text or 'the result is larger than it'}")
+    if found := _DIMENSIONS.search(text):
+        ndim = found.group(1)
+        return too_many(ndim if ndim.isdigit() and int(ndim) > MAX_DIMS else "")
+    if _SIZE.search(text):
+        return RuntimeError(
+            "numel: integer multiplication overflow: a tensor would have more bytes than there are addresses"
+        )
+    return error
