@@ -36,6 +36,7 @@ def public(
     namespace: str = "torch",
     out: bool = False,
     tensors: str = "",
+    usual: Callable | None = None,
 ) -> Callable:
     """Put a function where users find it.
 
@@ -44,6 +45,7 @@ def public(
     method: True makes it a Tensor method of its own name too; a string lists the method names.
     out: The function gives its results and knows no ``out=``: it is given one (see `with_out`).
     tensors: With `out`, the names of the arguments that must be tensors, from the first on.
+    usual: Does the same, faster, when nothing is given by name only.
     """
 
     def register(function: Callable) -> Callable:
@@ -51,12 +53,13 @@ def public(
             function = with_out(function, (places or (function.__name__,))[0], tensors)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
-            function = guards.register(name, function)
+            function = guards.register(name, function, where or namespace, usual)
             NAMESPACES[where or namespace][name] = function
         names = function.__name__ if method is True else method or ""
         for name in names.split():
-            setattr(Tensor, name, function)
-            guards.register_method(name, function)
+            item = guards.method_of(name, function)
+            setattr(Tensor, name, item)
+            guards.register_method(name, item)
         return function
 
     return register
@@ -68,6 +71,7 @@ def method(*names: str) -> Callable:
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
             setattr(Tensor, name, function)
+            guards.take_names(name, function)
             guards.register_method(name, function)
         return function
 

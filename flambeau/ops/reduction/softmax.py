@@ -81,7 +81,7 @@ def _row_function(name: str, operation: Any, doc: str) -> Any:
             f"input to it first.\n\n    Source: torch.nn.functional.{name}\n    "
         )
     public(f"nn.functional.{name}")(functional)
-    return public(name, f"special.{name}", method=name)(function)
+    return public(name, f"special.{name}", method=name, usual=run)(function)
 
 
 softmax = _row_function("softmax", softmax_, "exp(input) / sum(exp(input)) along a dimension.")
