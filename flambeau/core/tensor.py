@@ -137,12 +137,14 @@ class Tensor:
 
     ndimension = dim
 
-    def size(self, dim: int | None = None) -> Any:
-        """The sizes of the dimensions, or of one of them.
+    def size(self, dim: int | None = None, axis: int | None = None) -> Any:
+        """The sizes of the dimensions, or of one of them, which NumPy's name `axis` may give too.
 
         Raises:
             IndexError: There is no such dimension.
         """
+        if axis is not None:
+            dim = _one_of("size", dim, axis)
         if dim is None:
             return _size(Size, self._array.shape)
         return self._array.shape[wrap_dim(dim, self._array.ndim)]
@@ -153,8 +155,10 @@ class Tensor:
 
     nelement = numel
 
-    def stride(self, dim: int | None = None) -> Any:
+    def stride(self, dim: int | None = None, axis: int | None = None) -> Any:
         """How many elements apart neighbours lie, for each dimension or for one."""
+        if axis is not None:
+            dim = _one_of("stride", dim, axis)
         strides = element_strides(self._array)
         return strides if dim is None else strides[wrap_dim(dim, len(strides))]
 
@@ -489,6 +493,31 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
+
+
+def _one_of(name: str, dim: int | None, axis: int) -> int:
+    """A dimension that is given by NumPy's name, which is no keyword-only argument: those cost each call.
+
+    Raises:
+        TypeError: It is given by PyTorch's as well.
+    """
+    if dim is not None:
+        raise TypeError(
+            f"{name}() takes one dimension, by the name 'dim' or 'axis', and was given two"
+        )
+    return axis
+
+
+def class_name(x: Any) -> str:
+    """What an argument is that should have been a tensor, for messages."""
+    cls = type(x)
+    if cls.__module__.partition(".")[0] == "torch" and hasattr(cls, "__torch_function__"):
+        return (
+            f"the {cls.__name__} of PyTorch: two libraries are mixed here. Take it over with "
+            "flambeau.from_dlpack(x.detach()), or let `import torch` mean flambeau in the whole program "
+            "(python -m flambeau run, or flambeau.compat.install() before the first import)"
+        )
+    return cls.__name__
 
 
 def element_strides(array: Any) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ own names only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 ALIASES = {
@@ -24,7 +23,12 @@ ALIASES = {
 _IN_PYTHON = frozenset(
     (
         *("torch.atleast_1d", "torch.atleast_2d", "torch.atleast_3d", "torch.block_diag"),
-        *("torch.broadcast_shapes", "torch.broadcast_tensors", "torch.cartesian_prod", "torch.cdist"),
+        *(
+            "torch.broadcast_shapes",
+            "torch.broadcast_tensors",
+            "torch.cartesian_prod",
+            "torch.cdist",
+        ),
         *("torch.chain_matmul", "torch.einsum", "torch.lobpcg", "torch.lu", "torch.meshgrid"),
         *("torch.norm", "torch.pca_lowrank", "torch.split", "torch.stft", "torch.svd_lowrank"),
         *("torch.tensordot", "torch.unique", "torch.unique_consecutive", "torch.unravel_index"),
@@ -36,7 +40,14 @@ _IN_PYTHON = frozenset(
 
 _NATIVE_FUNCTIONALS = frozenset(
     (
-        *("adaptive_avg_pool1d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "celu_", "channel_shuffle"),
+        *(
+            "adaptive_avg_pool1d",
+            "avg_pool1d",
+            "avg_pool2d",
+            "avg_pool3d",
+            "celu_",
+            "channel_shuffle",
+        ),
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
         *("cosine_similarity", "elu_", "gelu", "hardshrink", "hardtanh_", "leaky_relu_", "linear"),
         *("logsigmoid", "native_channel_shuffle", "one_hot", "pairwise_distance", "pixel_shuffle"),
@@ -67,54 +78,60 @@ def takes_aliases(space: str, name: str) -> bool:
 class Signature:
     """The arguments of a function by name.
 
+    Args:
+        function: The function; what it wraps, or its ``__signature__``, counts where it takes any arguments itself.
+        aliases: Does it take NumPy's names?
+        usual: What does the same where nothing is given by name only; None: the function itself.
+        method: Is its first argument the tensor whose method it is?
+
     Attributes:
         positional: Those that may be given by position.
-        known: All.
         required: Those without a default.
+        known: All.
+        open: Does it take further ones, whose names only it knows?
         aliases: Further names of some, and what they mean.
-        usual: What does the same where nothing is given by name only; None: the function itself.
     """
 
-    __slots__ = ("aliases", "defaults", "function", "known", "positional", "required", "usual")
+    __slots__ = (
+        *("aliases", "defaults", "function", "known", "open", "positional", "required", "usual"),
+    )
 
     def __init__(
-        self, function: Callable, aliases: bool, usual: Callable | None = None, method: bool = False
+        self, function: Any, aliases: bool, usual: Callable | None = None, method: bool = False
     ):
         self.function, self.usual = function, usual
-        found: Any = function
-        further: tuple[str, ...] = ()
-        while found.__code__.co_flags & _ANY_NUMBER and hasattr(found, "__wrapped__"):
-            code = found.__code__  # its own arguments come beside those of what it wraps
-            further += code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-            found = found.__wrapped__
-        code, defaults = found.__code__, found.__defaults__ or ()
-        count = code.co_argcount
-        self.positional = code.co_varnames[:count]
-        by_name = (*code.co_varnames[count : count + code.co_kwonlyargcount], *further)
-        self.known = frozenset((*self.positional, *by_name))
-        first = count - len(defaults)
-        self.defaults = dict(zip(self.positional[first:], defaults))
-        for name in by_name:
-            self.defaults[name] = (found.__kwdefaults__ or {}).get(name, None)
-        self.required = self.positional[:first]
-        own = self.positional[method:]
+        by_name: list[str] = []
+        while _takes_any(function) and hasattr(function, "__wrapped__"):
+            by_name += _by_name(function)  # they come beside those of what it wraps
+            function = function.__wrapped__
+        if _takes_any(function) and hasattr(function, "__signature__"):
+            self._read(function.__signature__)
+        else:
+            code, defaults = function.__code__, function.__defaults__ or ()
+            self.positional = code.co_varnames[: code.co_argcount]
+            self.required = self.positional[: code.co_argcount - len(defaults)]
+            self.defaults = dict(zip(self.positional[len(self.required) :], defaults))
+            self.defaults.update(dict.fromkeys([*_by_name(function), *by_name]))
+            self.defaults.update(function.__kwdefaults__ or {})
+            self.open = _takes_any(function)
+        self.known = frozenset((*self.positional, *self.defaults))
+        own = self.known - frozenset(self.positional[:method])
         self.aliases = {
             alias: name
             for alias, name in (ALIASES.items() if aliases else ())
-            if (name in own or name in by_name) and alias not in self.known
+            if name in own and alias not in self.known
         }
 
-    @classmethod
-    def of(
-        cls, function: Any, aliases: bool, usual: Callable | None = None, method: bool = False
-    ) -> Signature | None:
-        """None for a function that takes any number of arguments, or names of any kind."""
-        found = function
-        while hasattr(found, "__wrapped__"):
-            found = found.__wrapped__
-        if not isinstance(found, FunctionType) or found.__code__.co_flags & _ANY_NUMBER:
-            return None
-        return cls(function, aliases, usual, method)
+    def _read(self, signature: Any) -> None:
+        """The same from an `inspect.Signature`."""
+        items = signature.parameters.values()
+        kinds = {item.name: item.kind.value for item in items}
+        self.positional = tuple(name for name, kind in kinds.items() if kind < _VAR_POSITIONAL)
+        has_default = {i.name: i.default for i in items if i.default is not i.empty}
+        self.required = tuple(name for name in self.positional if name not in has_default)
+        by_name = [name for name, kind in kinds.items() if kind == _KEYWORD_ONLY]
+        self.defaults = {**dict.fromkeys(by_name), **has_default}
+        self.open = any(kind in (_VAR_POSITIONAL, _VAR_KEYWORD) for kind in kinds.values())
 
     def settled(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """The arguments of a call by the function's own names. What was not given may be `ABSENT`, or the default.
@@ -122,6 +139,8 @@ class Signature:
         Raises:
             TypeError: A name is no argument's, two mean the same, or something is missing.
         """
+        if self.open:
+            return args, self.renamed(kwargs)
         absent = any(x is ABSENT for x in args)
         if args[len(self.positional) :] or (kwargs.keys() <= self.known and not absent):
             return args, kwargs  # a right call, or one that Python explains
@@ -142,15 +161,23 @@ class Signature:
             )
         return (), given
 
+    def renamed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments that are given by name, by the function's own names."""
+        found: dict[str, Any] = {}
+        for key, value in kwargs.items():
+            name = self.aliases.get(key, key)
+            if name in found:
+                raise TypeError(self.twice(name, key, kwargs))
+            found[name] = value
+        return found
+
     def unexpected(self, key: str) -> str:
         """The message about a name that is no argument's."""
         from difflib import get_close_matches  # an error is being written
 
         near = get_close_matches(key, [*sorted(self.known), *self.aliases], 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        return (
-            f"{self.function.__name__}() got an unexpected keyword argument '{key}'.{hint} It takes {self}"
-        )
+        return f"{self.function.__name__}() got an unexpected keyword argument '{key}'.{hint} It takes {self}"
 
     def twice(self, name: str, key: str, kwargs: dict[str, Any]) -> str:
         """The message about an argument that was given twice."""
@@ -170,4 +197,17 @@ class Signature:
         return f"{self.function.__name__}({', '.join(parts)})"
 
 
-_ANY_NUMBER = 0x04 | 0x08  # code flags of *args and **kwargs
+_VAR_POSITIONAL, _KEYWORD_ONLY, _VAR_KEYWORD = (
+    2,
+    3,
+    4,
+)  # of inspect.Parameter.kind, which loads late
+
+
+def _takes_any(function: Any) -> bool:
+    return bool(function.__code__.co_flags & (0x04 | 0x08))  # *args, **kwargs
+
+
+def _by_name(function: Any) -> tuple[str, ...]:
+    code = function.__code__
+    return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]

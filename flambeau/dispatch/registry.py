@@ -56,8 +56,9 @@ def public(
             function = guards.register(name, function, where or namespace, usual)
             NAMESPACES[where or namespace][name] = function
         names = function.__name__ if method is True else method or ""
+        if names:
+            item = guards.method_of(names.split()[0], function)
         for name in names.split():
-            item = guards.method_of(name, function)
             setattr(Tensor, name, item)
             guards.register_method(name, item)
         return function
@@ -70,8 +71,8 @@ def method(*names: str) -> Callable:
 
     def register(function: Callable) -> Callable:
         for name in names or (function.__name__,):
+            function = guards.named_method(name, function)
             setattr(Tensor, name, function)
-            guards.take_names(name, function)
             guards.register_method(name, function)
         return function
 

@@ -199,7 +199,14 @@ def outer({cells}):
             return "signature".function(*args, **kwargs)
         return usual({given})
 
-    return always.__code__, at_first.__code__, named.__code__
+    def renamed(*args, **kwargs):
+        if 0: ({cells})
+        usual = "usual"
+        if kwargs:
+            args, kwargs = "signature".settled(args, kwargs)
+        return usual(*args, **kwargs)
+
+    return always.__code__, at_first.__code__, named.__code__, renamed.__code__
 """
 _codes: dict[tuple[int, tuple[str, ...], int], tuple[CodeType, ...]] = {}
 _NO_NAMES: tuple[str, ...] = ()
@@ -317,6 +324,7 @@ class ExchangedGuard(Guard):
         original = FunctionType(code, function.__globals__, name, function.__defaults__, cells)
         original.__kwdefaults__ = function.__kwdefaults__
         original.__qualname__ = function.__qualname__
+        original.__annotations__ = function.__annotations__
         original.__dict__.update(function.__dict__)
         self.original: FunctionType = original
         if signature is not None:
@@ -337,13 +345,18 @@ class ExchangedGuard(Guard):
     def take_names(self) -> None:
         function, signature = self.published, self.signature
         assert signature is not None
-        names = signature.positional
-        required = len(signature.required)
-        code = _guard_codes(len(function.__closure__ or ()), names, required)[2]
-        objects = {"usual": signature.usual or self.original, "absent": ABSENT, "signature": signature}
+        names, required = signature.positional, len(signature.required)
+        codes = _guard_codes(len(function.__closure__ or ()), names, required)
+        objects = {
+            "usual": signature.usual or self.original,
+            "absent": ABSENT,
+            "signature": signature,
+        }
         defaults = [signature.defaults.get(name, ABSENT) for name in names]
         function.__defaults__ = tuple(defaults)  # the other codes take any arguments, and need none
-        function.__code__ = _mentioning(code, function.__name__, **objects)
+        function.__code__ = _mentioning(
+            codes[3 if signature.open else 2], function.__name__, **objects
+        )
 
     def restore(self) -> None:
         if self.signature is not None and self.signature.aliases:
@@ -443,7 +456,9 @@ class Guards:
         if name in _UNSEEN:
             return function
         if self.enabled or self.kind is WrapperGuard or not hasattr(function, "operation"):
-            signature = Signature.of(function, takes_aliases(space, name), usual)
+            signature = None
+            if isinstance(function, FunctionType):
+                signature = Signature(function, takes_aliases(space, name), usual)
             return self._guard(function, None, name in _FACTORIES, signature)
         return function
 
@@ -454,11 +469,17 @@ class Guards:
         """
         guard = self.table.get(id(function))
         signature = None if guard is None else guard.signature
-        if signature is None or not {*signature.aliases.values()} <= {*signature.positional[:1]}:
+        if signature is None or self.kind is WrapperGuard:
+            return function
+        if not signature.aliases or {*signature.aliases.values()} != {*signature.positional[:1]}:
             return function
         original: Any = guard.original  # type: ignore[union-attr]
         made = FunctionType(
-            original.__code__, original.__globals__, name, original.__defaults__, original.__closure__
+            original.__code__,
+            original.__globals__,
+            name,
+            original.__defaults__,
+            original.__closure__,
         )
         made.__kwdefaults__, made.__qualname__ = original.__kwdefaults__, original.__qualname__
         made.__dict__.update(original.__dict__)
@@ -466,13 +487,14 @@ class Guards:
         made.__annotations__ = original.__annotations__
         return self._guard(made)
 
-    def take_names(self, name: str, function: Any) -> None:
-        """Let a method of Tensor that is nothing else take NumPy's names."""
-        if not isinstance(function, FunctionType) or id(function) in self.table:
-            return
-        signature = Signature.of(function, takes_aliases("Tensor", name), method=True)
-        if signature is not None and signature.aliases:
-            self._guard(function, signature=signature)
+    def named_method(self, name: str, function: Any) -> Any:
+        """Let a method of Tensor that is no public function take NumPy's names; returns what is to be the method."""
+        if name.startswith("__") or not isinstance(function, FunctionType):
+            return function
+        if id(function) in self.table:
+            return self.published(function)
+        signature = Signature(function, takes_aliases("Tensor", name), method=True)
+        return self._guard(function, signature=signature) if signature.aliases else function
 
     def register_method(self, name: str, item: Any) -> None:
         """Guard a method or property of Tensor, if guards are on."""

@@ -17,7 +17,7 @@ from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.promotion import can_cast
-from ..core.tensor import UNVERSIONED, Tensor
+from ..core.tensor import UNVERSIONED, Tensor, class_name
 from ..formula.quiet import quiet
 
 
@@ -148,7 +148,7 @@ def write_out(
             write_out(target, value, name, warns=warns)
         return out
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {class_name(out)}")
     if mode.recording and (result._node is not None or out._node is not None):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "

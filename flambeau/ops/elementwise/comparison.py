@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import operator, pointwise, reflected
 from ...dispatch.registry import method, public
@@ -183,7 +183,7 @@ def isclose(
     operands: dict[str, Any] = {"input": input, "other": other}
     for name, x in operands.items():
         if not isinstance(x, Tensor):
-            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
+            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {class_name(x)}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"

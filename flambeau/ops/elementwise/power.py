@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import NAMESPACES, method, public
@@ -171,5 +171,5 @@ def _tensors(name: str, *operands: Any) -> None:
         if not isinstance(x, Tensor):
             raise TypeError(
                 f"{name}(): argument '{('input', 'other')[position - 1]}' (position {position}) must be "
-                f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
+                f"Tensor, not {class_name(x)}: wrap it with torch.tensor(...) first"
             )

@@ -10,7 +10,7 @@ from ... import kernels
 from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.number import number_for
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -75,7 +75,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """
     if not isinstance(mask, Tensor):
         raise TypeError(  # type: ignore[unreachable]
-            f"masked_fill(): argument 'mask' must be Tensor, not {type(mask).__name__}"
+            f"masked_fill(): argument 'mask' must be Tensor, not {class_name(mask)}"
         )
     if mask._array.dtype != bool:
         raise RuntimeError(

@@ -92,15 +92,12 @@ def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 @public("cat", "concat", "concatenate")
-def cat(
-    tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None, out: Tensor | None = None
-) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along a dimension.
 
     Args:
         tensors: Of one shape, but for the dimension; empty ones of shape (0,) are passed over.
         dim: The dimension.
-        axis: The same, by NumPy's name.
         out: Where to write the result.
 
     Raises:
@@ -114,7 +111,6 @@ def cat(
         >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
         tensor([1, 2, 3])
     """
-    dim = dim if axis is None else axis
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:

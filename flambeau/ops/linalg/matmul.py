@@ -11,7 +11,7 @@ import numpy as np
 from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
@@ -167,7 +167,7 @@ def _check(name: str, x: Any, y: Any) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"{name}(): argument '{('input', 'other')[position]}' (position {position + 1}) must be "
-                f"Tensor, not {type(value).__name__}"
+                f"Tensor, not {class_name(value)}"
             )
     if x.dtype is not y.dtype:
         raise RuntimeError(
