@@ -13,7 +13,15 @@ from ..core.tensor import Tensor
 from .out import with_out
 from .torch_function import guards, override
 
-__all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
+__all__ = [
+    "NAMESPACES",
+    "OPERATIONS",
+    "is_overridden",
+    "method",
+    "operator_method",
+    "override",
+    "public",
+]
 
 OPERATIONS: dict[str, Any] = {}
 """Operations with a gradient rule or kernel of their own, by name."""
@@ -51,6 +59,7 @@ def public(
     def register(function: Callable) -> Callable:
         if out:
             function = with_out(function, (places or (function.__name__,))[0], tensors)
+        guards.under_its_name(function)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
             function = guards.register(name, function, where or namespace, usual)
@@ -70,6 +79,7 @@ def method(*names: str) -> Callable:
     """Attach a function to Tensor and nowhere else."""
 
     def register(function: Callable) -> Callable:
+        guards.under_its_name(function)
         for name in names or (function.__name__,):
             function = guards.named_method(name, function)
             setattr(Tensor, name, function)
@@ -77,3 +87,9 @@ def method(*names: str) -> Callable:
         return function
 
     return register
+
+
+def operator_method(name: str, function: Callable) -> None:
+    """Make a function the method behind one of Python's operators, under its name."""
+    function.__name__ = function.__qualname__ = f"__{name}__"
+    method(f"__{name}__")(function)

@@ -462,6 +462,15 @@ class Guards:
             return self._guard(function, None, name in _FACTORIES, signature)
         return function
 
+    def under_its_name(self, function: Any) -> Any:
+        """A function that is published: its code, which tracebacks show, gets its name."""
+        code = getattr(function, "__code__", None)
+        name = getattr(function, "__name__", "")
+        if code is not None and code.co_name != name and self.kind is ExchangedGuard:
+            function.__code__ = code.replace(co_name=name, co_qualname=name)
+            function.__qualname__ = name
+        return function
+
     def method_of(self, name: str, function: Any) -> Any:
         """The method of Tensor that a public function is: another object where that saves looking at names.
 

@@ -16,6 +16,7 @@ from ...core.tensor import Tensor
 from ..arguments import REQUIRED, written
 from ..names import ABSENT, Signature, takes_aliases
 from ..registry import public
+from ..torch_function import guards
 from .fast_path import FALLBACK
 from .formula_node import ONE, REAL, record_binary
 from .formula_operation import FormulaOperation
@@ -93,6 +94,7 @@ def _dress(function: Callable, operation: FormulaOperation, name: str) -> None:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = operation.__doc__
     function.__module__ = "flambeau"
+    guards.under_its_name(function)
 
 
 def _function(operation: FormulaOperation, aliases: bool) -> Callable:
@@ -307,7 +309,7 @@ def _inplace(operation: FormulaOperation) -> Callable:
     method = bound(operation, inplace=True)
     method.__name__ = method.__qualname__ = operation.name + "_"
     method.__doc__ = f"The in-place form of `{operation.name}`."
-    return method
+    return guards.under_its_name(method)
 
 
 __all__ = ["binary", "bound", "operator", "pointwise", "reflected", "unary"]

@@ -10,7 +10,7 @@ from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import operator, pointwise, reflected
-from ...dispatch.registry import method, public
+from ...dispatch.registry import method, operator_method, public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from .rounding import real_only
@@ -93,7 +93,7 @@ maximum, minimum = _functions["maximum"], _functions["minimum"]
 logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_name}__", operator(_functions[_name].operation))
+    operator_method(_name, operator(_functions[_name].operation))
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 for _name, _owner in {
     "and": "bitwise_and",
@@ -102,8 +102,8 @@ for _name, _owner in {
     "lshift": "bitwise_left_shift",
     "rshift": "bitwise_right_shift",
 }.items():
-    setattr(Tensor, f"__{_name}__", operator(_functions[_owner].operation))
-    setattr(Tensor, f"__r{_name}__", reflected(_functions[_owner].operation))
+    operator_method(_name, operator(_functions[_owner].operation))
+    operator_method(f"r{_name}", reflected(_functions[_owner].operation))
 
 _ONE: dict[str, tuple[Any, str]] = {
     "isnan": (p.isnan, "Is it nan?"),
