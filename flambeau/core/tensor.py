@@ -13,7 +13,6 @@ Slots of a tensor:
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import kernels
+from .._caller import warn
 from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
@@ -330,12 +330,11 @@ class Tensor:
         except AttributeError:
             node = self.grad_fn
             if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
-                warnings.warn(
+                warn(
                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
                     ".grad attribute won't be populated during autograd.backward(): call "
                     ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
                     UserWarning,
-                    stacklevel=2,
                 )
             return None
 

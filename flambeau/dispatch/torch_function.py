@@ -31,12 +31,12 @@ forbids it, functions are published inside of a wrapper, at the price above.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from types import CodeType, FunctionType
 from typing import Any
 
+from .._caller import warn
 from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
@@ -64,10 +64,9 @@ def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) ->
     for operand in found:
         handler = operand.__torch_function__
         if getattr(handler, "__self__", None) is operand:
-            warnings.warn(
+            warn(
                 "Defining your `__torch_function__` as a plain method is deprecated and will be an error "
-                "in future, please define it as a classmethod.",
-                stacklevel=4,
+                "in future, please define it as a classmethod."
             )
         result = handler(function, types, args, kwargs)
         if result is not NotImplemented:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._caller import warn
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
@@ -172,7 +172,7 @@ def write_out(
         check_writable(out)
     if out._array.shape != result._array.shape:
         if warns and out._array.size:
-            warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
+            warn(_RESIZED.format(list(out.shape), list(result.shape)))
         out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)

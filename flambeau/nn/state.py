@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from .._caller import warn
 from ..autograd.mode import no_grad
 from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
@@ -63,11 +63,10 @@ class Stateful:
             ['weight', 'bias']
         """
         if args:
-            warnings.warn(
+            warn(
                 "Positional args are being deprecated, use kwargs instead: destination=, prefix=, "
                 "keep_vars=",
                 FutureWarning,
-                stacklevel=2,
             )
             given = (*args, destination, prefix, keep_vars)
             destination = args[0]

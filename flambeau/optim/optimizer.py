@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .._caller import warn
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
@@ -244,10 +244,9 @@ class Optimizer(Stateful):
         for key, value in self.defaults.items():
             group.setdefault(key, value)
         if len({id(p) for p in listed}) != len(listed):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters: each would be "
-                "changed twice a step; give every parameter once",
-                stacklevel=3,
+                "changed twice a step; give every parameter once"
             )
         for old in self.param_groups:
             if ("param_names" in old) != ("param_names" in group):

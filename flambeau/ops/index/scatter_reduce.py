@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
+from ..._caller import warn
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import inplace_form
@@ -258,9 +258,7 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
-    warnings.warn(
-        "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
-    )
+    warn("index_reduce() is in beta and the API may change at any time.", UserWarning)
     x, key, values, _ = _vectors("index_reduce", input, dim, index, source)
     result = _index_reduce(x, values, own_key(key), reduce, include_self)
     return finished(result, input, out, "index_reduce")

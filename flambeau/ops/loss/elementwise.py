@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
+from ..._caller import warn
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
@@ -286,13 +286,12 @@ def kl_div(
     Source: torch.nn.functional.kl_div
     """
     if reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
             "release.",
             UserWarning,
-            stacklevel=3,
         )
     losses = (log_divergence if log_target else divergence)(input, target)
     if reduction == "batchmean":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
 from .pooling import picked
@@ -62,10 +62,9 @@ def _axis(size: int, aligned: bool) -> Any:
 
 
 def _warn_align(name: str) -> None:
-    warnings.warn(
+    warn(
         f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please specify "
-        "align_corners=True if the old behavior is desired.",
-        stacklevel=3,
+        "align_corners=True if the old behavior is desired."
     )
 
 

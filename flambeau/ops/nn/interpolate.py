@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ..join.padding import taken
@@ -243,9 +244,5 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 def _deprecated(name: str) -> None:
-    import warnings
 
-    warnings.warn(
-        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
-    )
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")

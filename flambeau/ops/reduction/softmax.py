@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._caller import warn
 from ...core.dtype import finfo
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor, wrap_dim
@@ -42,13 +43,11 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 
 def _default_dim(name: str, ndim: int) -> int:
     """What dim=None has meant: deprecated, with a warning."""
-    import warnings
 
-    warnings.warn(
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
         "argument.",
         UserWarning,
-        stacklevel=3,
     )
     return 0 if ndim in (0, 1, 3) else 1
 
