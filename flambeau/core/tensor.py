@@ -296,6 +296,9 @@ class Tensor:
             return value.real
         return value
 
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in _FOREIGN]
+
     def __contains__(self, element: object) -> bool:
         if isinstance(element, (Tensor, int, float, complex, bool, np.generic)):
             return bool((element == self).any().item())  # type: ignore[attr-defined,union-attr]
@@ -370,6 +373,31 @@ class Tensor:
     def output_nr(self) -> int:
         """Which output of its grad_fn it is."""
         return 0 if self._node is None else self._node.index
+
+
+class _Foreign:
+    """Stands where users of NumPy look for a method: there is no such attribute, and the error says what to take."""
+
+    __slots__ = ("instead", "name")
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.name, self.instead = name, instead
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(
+            f"'{owner.__name__}' object has no attribute '{self.name}': write {self.instead}",
+            name=self.name,
+            obj=owner if instance is None else instance,
+        )
+
+
+_FOREIGN = {
+    "astype": "x.to(dtype), as x.to(torch.float32)",
+    "copy": "x.clone()",
+    "tobytes": "x.numpy().tobytes()",
+}
+for _name, _instead in _FOREIGN.items():
+    setattr(Tensor, _name, _Foreign(_name, _instead))
 
 
 class Unversioned:

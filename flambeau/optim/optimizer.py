@@ -90,6 +90,11 @@ class Optimizer(Stateful):
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {params.type()}: put it in a list"  # type: ignore[attr-defined]
             )
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got the module {type(params).__name__}: give its parameters, model.parameters()"
+            )
         if defaults.get("fused"):
             _check_fused(defaults)
         self.defaults = defaults

@@ -191,7 +191,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
         if x._array.shape != shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 "
-                f"and {list(x._array.shape)} at entry {i}"
+                f"and {list(x._array.shape)} at entry {i}: pad them to one size first "
+                "(torch.nn.utils.rnn.pad_sequence); a DataLoader does so in its collate_fn="
             )
     result = stack_(parts, wrap_dim(dim, len(shape) + 1))
     return result if out is None else write_out(out, result, "stack", parts)

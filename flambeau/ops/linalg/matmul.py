@@ -179,13 +179,20 @@ def _check(name: str, x: Any, y: Any) -> None:
 
 def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
     a, b = x.shape, y.shape
+    hint = ""
+    if x.ndim > 1 and y.ndim > 1 and 1 not in a[-2:] + b[-2:]:
+        turn = ".T" if x.ndim == y.ndim == 2 else ".mT"
+        if a[-1] == b[-1]:
+            hint = f": the second would fit transposed, other{turn}"
+        elif a[-2] == b[-2]:
+            hint = f": the first would fit transposed, input{turn}"
     if x.ndim == 2 and y.ndim == 2:
         return RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]}){hint}"
         )
     return RuntimeError(
         f"size mismatch, got input {list(a)} and other {list(b)}: the last dimension of the first "
-        "and the last but one of the second must agree"
+        f"and the last but one of the second must agree{hint}"
     )
 
 
