@@ -5,7 +5,9 @@ Tensor methods, the public namespaces, the reference pages and the generic tests
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from ..core.handler import is_overridden
@@ -60,13 +62,19 @@ def public(
         if out:
             function = with_out(function, (places or (function.__name__,))[0], tensors)
         guards.under_its_name(function)
+        where, _, name = (places or (function.__name__,))[0].rpartition(".")
+        _placed(function, where or namespace, name)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
             function = guards.register(name, function, where or namespace, usual)
             NAMESPACES[where or namespace][name] = function
+            if isinstance(function, FunctionType):
+                _placed_already.add(function)
         names = function.__name__ if method is True else method or ""
         if names:
             item = guards.method_of(names.split()[0], function)
+            if item is not function:
+                item.__qualname__ = f"Tensor.{names.split()[0]}"
         for name in names.split():
             setattr(Tensor, name, item)
             guards.register_method(name, item)
@@ -75,11 +83,30 @@ def public(
     return register
 
 
+_PLACES = {"torch": "flambeau", **{n: f"flambeau.{n}" for n in NAMESPACES if n != "torch"}}
+"""For a namespace, its module."""
+
+
+_placed_already: weakref.WeakSet[FunctionType] = weakref.WeakSet()
+
+
+def _placed(function: Any, where: str, name: str) -> None:
+    """Say of a function where users find it first: pickle looks for it there."""
+    if function in _placed_already or not isinstance(function, FunctionType):
+        return
+    _placed_already.add(function)
+    function.__module__ = _PLACES.get(where, "flambeau")
+    function.__qualname__ = f"Tensor.{name}" if where == "Tensor" else name
+
+
 def method(*names: str) -> Callable:
     """Attach a function to Tensor and nowhere else."""
 
     def register(function: Callable) -> Callable:
+        if function.__name__.startswith("_") and not function.__name__.endswith("_"):
+            function.__name__ = (names or (function.__name__,))[0]
         guards.under_its_name(function)
+        _placed(function, "Tensor", (names or (function.__name__,))[0])
         for name in names or (function.__name__,):
             function = guards.named_method(name, function)
             setattr(Tensor, name, function)

@@ -516,7 +516,7 @@ class Guards:
                 item.__name__ not in Tensor.__dict__
                 and item.__name__ not in self.namespaces["torch"]
             ):
-                item.__name__ = item.__qualname__ = name  # handlers look at func.__name__
+                item.__name__ = name  # handlers look at func.__name__
             reported = getattr(Tensor, _OPERATOR_METHODS.get(name, name), item)
             published = self._guard(item, reported)
             if published is not item:

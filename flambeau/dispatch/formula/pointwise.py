@@ -15,6 +15,7 @@ from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ..arguments import REQUIRED, written
 from ..names import ABSENT, Signature, takes_aliases
+from ..registry import method as method_of
 from ..registry import public
 from ..torch_function import guards
 from .fast_path import FALLBACK
@@ -78,13 +79,11 @@ def pointwise(
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
         if namespace:
-            if namespace != "torch":  # pickle looks a function up where it is
-                function.__module__ = f"flambeau.{namespace}"
             places = operation.name, *also.split()
             function = public(*places, method=method, namespace=namespace)(function)
         operation.function = function
         if inplace:
-            setattr(Tensor, operation.name + "_", _inplace(operation))
+            method_of(operation.name + "_")(_inplace(operation))
         return function
 
     return make if formula is None else make(formula)
@@ -93,7 +92,6 @@ def pointwise(
 def _dress(function: Callable, operation: FormulaOperation, name: str) -> None:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = operation.__doc__
-    function.__module__ = "flambeau"
     guards.under_its_name(function)
 
 
@@ -306,10 +304,10 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 def _inplace(operation: FormulaOperation) -> Callable:
     """The in-place method."""
-    method = bound(operation, inplace=True)
-    method.__name__ = method.__qualname__ = operation.name + "_"
-    method.__doc__ = f"The in-place form of `{operation.name}`."
-    return guards.under_its_name(method)
+    form = bound(operation, inplace=True)
+    form.__name__ = operation.name + "_"
+    form.__doc__ = f"The in-place form of `{operation.name}`."
+    return form
 
 
 __all__ = ["binary", "bound", "operator", "pointwise", "reflected", "unary"]
