@@ -51,7 +51,9 @@ def _report(program: Callable[[], object]) -> int:
     except BaseException as error:
         frames = _program_frames(error.__traceback__)
         error.__traceback__ = frames
-        if sys.excepthook is sys.__excepthook__:  # before Python 3.13 it shows no lines of code that we write
+        if (
+            sys.excepthook is sys.__excepthook__
+        ):  # before Python 3.13 it shows no lines of code that we write
             traceback.print_exception(error)
         else:
             sys.excepthook(type(error), error, frames)

@@ -13,7 +13,9 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import ModuleType
+
+from ._mixed import is_asked
 
 __all__ = ["install", "uninstall"]
 
@@ -42,7 +44,9 @@ class AliasImporter(MetaPathFinder, Loader):
             return None
         real = self.real_name(name)
         if real not in sys.modules and importlib.util.find_spec(real) is None:
-            if _is_asked(sys._getframe(1)):  # importlib.util.find_spec, of a module that may be missing
+            if is_asked(
+                sys._getframe(1)
+            ):  # importlib.util.find_spec, of a module that may be missing
                 return None
             raise ModuleNotFoundError(
                 f"No module named {name!r}: {self.package} stands in for {self.alias} in this "
@@ -85,17 +89,6 @@ class AliasImporter(MetaPathFinder, Loader):
             for name in filter(self.covers, tuple(sys.modules)):
                 del sys.modules[name]
 
-
-def _is_asked(frame: FrameType | None) -> bool:
-    """Is a finder called for `importlib.util.find_spec`, and not for an import?"""
-    while frame is not None and frame.f_globals.get("__name__") == _BOOTSTRAP:
-        if frame.f_code.co_name == "_find_and_load":
-            return False
-        frame = frame.f_back
-    return True
-
-
-_BOOTSTRAP = "importlib._bootstrap"
 
 _TORCH = AliasImporter("torch", "flambeau")
 

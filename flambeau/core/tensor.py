@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import kernels
 from .._caller import warn
+from .._mixed import described, is_pytorchs
 from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
@@ -538,13 +539,7 @@ def _one_of(name: str, dim: int | None, axis: int) -> int:
 def class_name(x: Any) -> str:
     """What an argument is that should have been a tensor, for messages."""
     cls = type(x)
-    if cls.__module__.partition(".")[0] == "torch" and hasattr(cls, "__torch_function__"):
-        return (
-            f"the {cls.__name__} of PyTorch: two libraries are mixed here. Take it over with "
-            "flambeau.from_dlpack(x.detach()), or let `import torch` mean flambeau in the whole program "
-            "(python -m flambeau run, or flambeau.compat.install() before the first import)"
-        )
-    return cls.__name__
+    return described(cls) if is_pytorchs(cls) else cls.__name__
 
 
 def element_strides(array: Any) -> tuple[int, ...]:

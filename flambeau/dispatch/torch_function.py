@@ -37,6 +37,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from .._caller import warn
+from .._mixed import refuse
 from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
@@ -623,6 +624,7 @@ def _torch_function(
 
     Source: torch.Tensor.__torch_function__
     """
+    refuse(func)
     if not all(issubclass(cls, other) for other in types):
         return NotImplemented
     with DisableTorchFunctionSubclass():

@@ -10,7 +10,7 @@ from typing import Any
 from .._caller import warn
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import RemovableHandle, registered
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, class_name
 from ..formula.quiet import restore, silence, silent
 from . import fused
 from .state import Stateful, number, start_step
@@ -269,7 +269,7 @@ class Optimizer(Stateful):
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                    f"optimizer can only optimize Tensors, but one of the params is {class_name(p)}"
                 )
             if not (self.defaults.get("differentiable") or p.is_leaf):
                 raise ValueError("can't optimize a non-leaf Tensor")
