@@ -36,7 +36,11 @@ def attach(
             except ModuleNotFoundError as error:
                 if error.name != f"{package}.{name}":
                     raise
-        raise AttributeError(f"module '{title or _alias(package)}' has no attribute '{name}'")
+        raise AttributeError(
+            f"module '{title or _alias(package)}' has no attribute '{name}'",
+            name=name,
+            obj=sys.modules[package],  # so that Python suggests a name that is there
+        )
 
     def listed() -> list[str]:
         return sorted({*vars(sys.modules[package]), *homes, *(modules or ())})

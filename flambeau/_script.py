@@ -51,9 +51,7 @@ def _report(program: Callable[[], object]) -> int:
     except BaseException as error:
         frames = _program_frames(error.__traceback__)
         error.__traceback__ = frames
-        if (
-            sys.excepthook is sys.__excepthook__
-        ):  # before Python 3.13 it shows no lines of code that we write
+        if sys.excepthook is sys.__excepthook__ and _shows_written_code(frames):
             traceback.print_exception(error)
         else:
             sys.excepthook(type(error), error, frames)
@@ -65,3 +63,10 @@ def _program_frames(frames: TracebackType | None) -> TracebackType | None:
     while frames is not None and frames.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
         frames = frames.tb_next
     return frames
+
+
+def _shows_written_code(frames: TracebackType | None) -> bool:
+    """Are there lines of code that flambeau writes? The interpreter's own hook shows none before Python 3.13."""
+    return any(
+        frame.f_code.co_filename.startswith("<flambeau ") for frame, _ in traceback.walk_tb(frames)
+    )

@@ -16,7 +16,7 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
-from ..core.promotion import can_cast
+from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor, class_name
 from ..formula.quiet import quiet
 
@@ -154,11 +154,7 @@ def write_out(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.legacy} can't be cast to the desired output type "
-            f"{out.dtype.legacy}"
-        )
+    check_cast(result.dtype, out.dtype)
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:
