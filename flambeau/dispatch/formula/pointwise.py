@@ -107,10 +107,12 @@ def _function(operation: FormulaOperation, aliases: bool) -> Callable:
 
 def _of_one(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The signature of functions of one operand."""
+    raise NotImplementedError
 
 
 def _of_two(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The signature of functions of two operands."""
+    raise NotImplementedError
 
 
 def by_name(function: Callable, operation: FormulaOperation, aliases: bool) -> Callable:

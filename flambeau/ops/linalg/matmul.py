@@ -281,7 +281,7 @@ def _given(out: Tensor | None, result: Tensor) -> Tensor:
 
 def _operator(x: Tensor, y: Any, out: None) -> Any:
     operands = operands_of(x, y)
-    return NotImplemented if operands is None else _matmul(*operands, out)
+    return NotImplemented if operands is None else _matmul(operands[0], operands[1], out)
 
 
 method("__matmul__")(_product(_operator))
