@@ -244,7 +244,7 @@ def check_used(found: Sequence[Any]) -> None:
     if lost:
         raise RuntimeError(
             f"The differentiated Tensor at index {lost[0]} appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior: its gradient is None then. Was the output "
+            "allow_unused=True if this is the desired behavior. (Its gradient is None then.) Was the output "
             "computed from a copy of it (x.to(...), x.clone(), x.detach()), or under no_grad?"
         )
 
