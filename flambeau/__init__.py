@@ -10,6 +10,7 @@ from math import e, inf, nan, pi
 from typing import Any
 
 from ._lazy import attach as _attach
+from ._mixed import explain_imports as _explain_imports
 from .autograd import variable as _variable
 from .autograd.inference import is_inference
 from .autograd.mode import (
@@ -34,6 +35,7 @@ from .ops import families as _families
 from .ops.create.constructor import LEGACY as _legacy_names
 from .torch_version import __version__
 
+_explain_imports()
 newaxis = None
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)

@@ -36,9 +36,18 @@ def attach(
             except ModuleNotFoundError as error:
                 if error.name != f"{package}.{name}":
                     raise
-        raise AttributeError(f"module '{title or package}' has no attribute '{name}'")
+        raise AttributeError(
+            f"module '{title or _alias(package)}' has no attribute '{name}'",
+            name=name,
+            obj=sys.modules[package],  # so that Python suggests a name that is there
+        )
 
     def listed() -> list[str]:
         return sorted({*vars(sys.modules[package]), *homes, *(modules or ())})
 
     return load, listed
+
+
+def _alias(package: str) -> str:
+    """What the program calls the package: torch, where it imported us under that name (see `compat`)."""
+    return "torch" if sys.modules.get("torch") is sys.modules[package] else package

@@ -11,6 +11,7 @@ import io
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 
@@ -29,6 +30,7 @@ def run_script(path: str, arguments: Sequence[str]) -> int:
     sys.argv = [path, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(path))
+    path = os.path.abspath(path)  # as Python has it: tracebacks can be followed from any folder
     main = ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins, __annotations__={})
     sys.modules["__main__"] = main  # stays: pickling and threads look here until the very end
@@ -48,7 +50,11 @@ def _report(program: Callable[[], object]) -> int:
         raise
     except BaseException as error:
         frames = _program_frames(error.__traceback__)
-        sys.excepthook(type(error), error.with_traceback(frames), frames)
+        error.__traceback__ = frames
+        if sys.excepthook is sys.__excepthook__ and _shows_written_code(frames):
+            traceback.print_exception(error)
+        else:
+            sys.excepthook(type(error), error, frames)
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
@@ -57,3 +63,10 @@ def _program_frames(frames: TracebackType | None) -> TracebackType | None:
     while frames is not None and frames.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
         frames = frames.tb_next
     return frames
+
+
+def _shows_written_code(frames: TracebackType | None) -> bool:
+    """Are there lines of code that flambeau writes? The interpreter's own hook shows none before Python 3.13."""
+    return any(
+        frame.f_code.co_filename.startswith("<flambeau ") for frame, _ in traceback.walk_tb(frames)
+    )

@@ -15,6 +15,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from ._mixed import is_asked
+
 __all__ = ["install", "uninstall"]
 
 
@@ -42,6 +44,10 @@ class AliasImporter(MetaPathFinder, Loader):
             return None
         real = self.real_name(name)
         if real not in sys.modules and importlib.util.find_spec(real) is None:
+            if is_asked(
+                sys._getframe(1)
+            ):  # importlib.util.find_spec, of a module that may be missing
+                return None
             raise ModuleNotFoundError(
                 f"No module named {name!r}: {self.package} stands in for {self.alias} in this "
                 f"program and has no module {real!r}",

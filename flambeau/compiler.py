@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,19 +19,25 @@ def compile(
     options: dict[str, Any] | None = None,
     disable: bool = False,
 ) -> Any:
-    """The function or module itself: everything is eager here.
+    """A function, or a module, that calls the given one: everything is eager here.
 
     Each operation's kernel is compiled when the operation first meets a dtype, and nothing is joined
     beyond that, so there is nothing left that a graph of the whole function would be used for. All
     other arguments are advice on how to make that graph; a program that gives them runs unchanged.
 
+    What is given back is what PyTorch gives: of a module an `OptimizedModule`, whose parameters are called
+    ``_orig_mod.weight`` and so on, so that checkpoints of compiled modules fit; of a function one with
+    ``__wrapped__``.
+
     Args:
         model: A function or module. None gives a decorator.
         mode: "default", "reduce-overhead", "max-autotune" or "max-autotune-no-cudagraphs".
-        fullgraph, dynamic, backend, options, disable: Advice; see above.
+        fullgraph, dynamic, backend, options: Advice; see above.
+        disable: Give back `model` itself.
 
     Raises:
         RuntimeError: An unknown `mode`, or `mode` and `options` both.
+        AssertionError: `model` cannot be called.
 
     Source: torch.compile
 
@@ -48,7 +55,26 @@ def compile(
         )
     if mode is not None and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
-    return (lambda function: function) if model is None else model
+    if model is None:
+        return lambda function: compile(function, disable=disable)
+    if not callable(model):
+        raise AssertionError(  # PyTorch's type of error
+            f"A callable function is expected, but {type(model)} is provided."
+        )
+    if disable:
+        return model
+    from .nn.optimized import Module, OptimizedModule  # loads with the first call
+
+    return OptimizedModule(model) if isinstance(model, Module) else _calling(model)
+
+
+def _calling(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    compiled._torchdynamo_orig_callable = function  # type: ignore[attr-defined]
+    return compiled
 
 
 def is_compiling() -> bool:

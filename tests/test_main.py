@@ -173,3 +173,26 @@ def test_the_report_says_that_a_processor_is_unknown(monkeypatch):
     assert result.returncode == 0, result.stderr
     assert "FLAMBEAU_CPU=nonsense is no processor" in result.stdout
     assert result.stdout.rstrip().splitlines()[-1].split()[0] == "driver"
+
+
+def test_tracebacks_of_run(script):
+    """Absolute file names, and the text of code that is written while the program runs."""
+    path = script("import torch\ntorch.lerp(torch.ones(3), torch.ones(4), 0.5)\n")
+    result = flambeau("run", path.name, cwd=path.parent)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert lines[1] == f'  File "{path}", line 2, in <module>'
+    for i, line in enumerate(lines):
+        if line.startswith("  File "):
+            assert lines[i + 1].startswith("    "), line
+
+
+def test_run_says_torch(script):
+    path = script("import torch\ntorch.sofmax\n")
+    result = flambeau("run", path)
+    assert "module 'torch' has no attribute 'sofmax'" in result.stderr
+
+
+def test_run_finds_no_spec_of_what_is_absent(script):
+    path = script("import importlib.util\nprint(importlib.util.find_spec('torch.absent'))\n")
+    assert flambeau("run", path).stdout == "None\n"

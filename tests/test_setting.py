@@ -1,6 +1,8 @@
 """Settings of the whole library, backends, accelerator, compiler and jit: what they say here."""
 
+import copy
 import importlib
+import pickle
 
 import pytest
 
@@ -61,14 +63,78 @@ def test_no_accelerator():
     assert torch.accelerator.device_count() == 0
 
 
-def test_compile_gives_the_function_itself():
+def test_compile_of_a_function():
+    def double(x, times=2):
+        """Twice as much."""
+        return times * x
+
+    for compiled in (torch.compile(double), torch.compile(mode="reduce-overhead")(double)):
+        assert compiled is not double
+        assert compiled.__wrapped__ is compiled._torchdynamo_orig_callable is double
+        assert (compiled.__name__, compiled.__doc__) == ("double", "Twice as much.")
+        assert compiled(torch.ones(1), times=3).item() == 3
+    assert torch.compile(double, disable=True) is double
+    assert torch.compile(torch.exp)(torch.zeros(1)).item() == 1
+    with pytest.raises(AssertionError, match="A callable function is expected"):
+        torch.compile(3)
+
+
+def test_compile_of_a_module():
+    layer = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout())
+    layer.note = "inner"
+    compiled = torch.compile(layer)
+    assert type(compiled).__name__ == "OptimizedModule"
+    assert isinstance(compiled, torch.nn.Module)
+    assert compiled._orig_mod is layer
+    keys = ["_orig_mod.0.weight", "_orig_mod.0.bias"]
+    assert list(compiled.state_dict()) == keys
+    assert [name for name, _ in compiled.named_parameters()] == keys
+    assert [name for name, _ in compiled.named_children()] == ["_orig_mod"]
+    assert compiled.note == "inner"
+    compiled.further = 3
+    assert layer.further == 3
+    del compiled.further
+    assert not hasattr(layer, "further")
+    compiled.eval()
+    assert not layer.training
+    assert not layer[1].training
+    assert not compiled.training
+    x = torch.ones(1, 2)
+    assert torch.equal(compiled(x), layer(x))
+    compiled.train()
+    assert layer.training
+    layer.train(False)
+    assert not compiled.training
+    assert repr(compiled).startswith("OptimizedModule(\n  (_orig_mod): Sequential(")
+
+
+def test_checkpoints_of_compiled_modules():
+    layer, other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    compiled = torch.compile(layer)
+    torch.compile(other).load_state_dict(compiled.state_dict())
+    assert torch.equal(other.weight, layer.weight)
+    copied = pickle.loads(pickle.dumps(compiled))
+    assert torch.equal(copied._orig_mod.weight, layer.weight)
+    assert torch.equal(copy.deepcopy(compiled)(torch.ones(1, 2)), layer(torch.ones(1, 2)))
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        compiled.load_state_dict(layer.state_dict())
+
+
+def test_hooks_of_compiled_modules():
+    layer, seen = torch.nn.Linear(2, 2), []
+    compiled = torch.compile(layer)
+    handle = compiled.register_forward_hook(lambda *given: seen.append(given[0]))
+    compiled(torch.ones(1, 2))
+    layer(torch.ones(1, 2))
+    assert seen == [compiled]
+    handle.remove()
+    assert layer.compile(mode="default") is None
+
+
+def test_compiler():
     def double(x):
         return 2 * x
 
-    layer = torch.nn.Linear(1, 1)
-    assert torch.compile(double) is double
-    assert torch.compile(mode="reduce-overhead")(double) is double
-    assert torch.compile(layer) is layer
     assert torch.compiler.disable(double) is double
     assert not torch.compiler.is_compiling()
     with pytest.raises(RuntimeError, match="Unrecognized mode=fast"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._caller import warn
 from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
 from ..core.handler import entered, state
@@ -147,18 +147,16 @@ class autocast:
 
     def _possible(self) -> bool:
         if self.fast_dtype not in (_bfloat16, _float16):
-            warnings.warn(
+            warn(
                 f"In {self.device.upper()} autocast, but the target dtype {self.fast_dtype} is not "
-                "supported: autocast is disabled. Supported are torch.bfloat16 and torch.float16.",
-                stacklevel=4,
+                "supported: autocast is disabled. Supported are torch.bfloat16 and torch.float16."
             )
             return False
         backend = backends.find(self.device)
         if backend is None or not backend.is_available():
-            warnings.warn(
+            warn(
                 f"User provided device_type of '{self.device}', but {self.device.upper()} is not "
-                "available. Disabling",
-                stacklevel=4,
+                "available. Disabling"
             )
             return False
         return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from .._caller import warn
 from ..autograd.mode import no_grad
 from ..core.device import backends
 from ..core.tensor import Tensor
@@ -48,10 +48,9 @@ class GradScaler:
     ) -> None:
         backend = backends.find(device)
         if enabled and (backend is None or not backend.is_available()):
-            warnings.warn(
+            warn(
                 f"torch.{device}.amp.GradScaler is enabled, but {device.upper()} is not available.  "
-                "Disabling.",
-                stacklevel=2,
+                "Disabling."
             )
             enabled = False
         if enabled and not growth_factor > 1.0:

@@ -7,10 +7,10 @@ Ordinary recording and ordinary backward contain none of this.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from .._caller import warn
 from ..core.tensor import Tensor
 from .engine import reachable
 from .location import Recorded
@@ -90,7 +90,7 @@ class Session:
             else "No forward pass information available. Enable detect anomaly during forward pass for "
             "more information."
         )
-        warnings.warn(f"Error detected in {node.name()}. {stack}", stacklevel=4)
+        warn(f"Error detected in {node.name()}. {stack}")
 
     def finish(self) -> None:
         for handle in self.handles:
@@ -175,10 +175,9 @@ class detect_anomaly:
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
         self.before: Anomaly | None = None
-        warnings.warn(
+        warn(
             "Anomaly Detection has been enabled. This mode will increase the runtime and should only be "
-            "enabled for debugging.",
-            stacklevel=2,
+            "enabled for debugging."
         )
 
     def __enter__(self) -> None:

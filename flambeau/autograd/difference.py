@@ -7,12 +7,12 @@ that arrives at x means dL = Re(sum(conj(g) * dx)), which is what both sides are
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .._caller import warn
 from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, wrap
 from .function import Function
@@ -36,11 +36,10 @@ def check_inputs(inputs: Sequence[Any]) -> None:
         )
     for i, x in checked:
         if x.dtype.name not in ("float64", "complex128"):
-            warnings.warn(
+            warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This "
                 "check will likely fail if all the inputs are not of double precision floating point or "
-                "complex.",
-                stacklevel=3,
+                "complex."
             )
         if any(n > 1 and step == 0 for n, step in zip(x._array.shape, x._array.strides)):
             raise RuntimeError(

@@ -177,7 +177,8 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD."
+            "autograd.Function to use it with backward mode AD. Forward mode (func.jvp, func.jacfwd) is "
+            "computed from it too: a jvp method alone is not enough here."
         )
 
     vjp = backward

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .._caller import warn
 from ..core.tensor import Tensor, wrap
 from . import engine
 from .node import Leaf
@@ -204,11 +204,10 @@ def grad(
         (tensor(12.),)
     """
     if not only_inputs:
-        warnings.warn(
+        warn(
             "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate "
             "gradient for other parts of the graph, please use torch.autograd.backward.",
             FutureWarning,
-            stacklevel=2,
         )
     outs, targets = sequence(outputs), sequence(inputs)
     if materialize_grads and allow_unused is False:
@@ -245,7 +244,8 @@ def check_used(found: Sequence[Any]) -> None:
     if lost:
         raise RuntimeError(
             f"The differentiated Tensor at index {lost[0]} appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior."
+            "allow_unused=True if this is the desired behavior. (Its gradient is None then.) Was the output "
+            "computed from a copy of it (x.to(...), x.clone(), x.detach()), or under no_grad?"
         )
 
 

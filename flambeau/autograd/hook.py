@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable
 
+from .._caller import warn
 from ..core.tensor import Tensor
 from .node import Leaf, RemovableHandle, registered
 
@@ -85,10 +85,9 @@ def warn_if_has_hooks(tensor: Tensor) -> None:
     hooks = () if node is None else (node.node.notes or {}).get("tensor_hooks", {})
     for hook in hooks.get(node.index, {}).values() if hooks else ():
         if not getattr(hook, "__torch_unserializable__", False):
-            warnings.warn(
+            warn(
                 f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can "
-                "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this warning",
-                stacklevel=2,
+                "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this warning"
             )
 
 

@@ -7,7 +7,6 @@ saved what is written.
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Iterable
@@ -17,11 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from .._caller import OURS, user_frame
 from ..core.tensor import wrap_numpy
 from .counts import fewest
-
-OURS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<flambeau ")
-"""How the files of this package begin, and the names of the code that it writes itself."""
 
 
 class Location:
@@ -63,13 +60,6 @@ class Written(Location):
 
     def __call__(self) -> None:
         return None
-
-
-def user_frame(frame: FrameType | None) -> FrameType | None:
-    """`frame` or the nearest caller of it outside this package."""
-    while frame is not None and frame.f_code.co_filename.startswith(OURS):
-        frame = frame.f_back
-    return frame
 
 
 def user_location() -> Location | None:

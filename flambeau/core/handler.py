@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._mixed import described, is_pytorchs
 from .device import device
 from .dtype import dtype
 from .size import Size
@@ -88,9 +89,17 @@ PLAIN: set[type] = {
 
 
 def handles(cls: type) -> bool:
-    """Does the class handle functions?"""
+    """Does the class handle functions?
+
+    Raises:
+        TypeError: It is PyTorch's own, whose handler would give the call back, without end.
+    """
     handler = getattr(cls, "__torch_function__", None)
-    return handler is not None and handler is not disabled and cls is not Tensor
+    if handler is None or handler is disabled or cls is Tensor:
+        return False
+    if is_pytorchs(cls):
+        raise TypeError(f"a function of flambeau was given {described(cls)}")
+    return True
 
 
 def handlers(values: Iterable[Any]) -> list[Any]:

@@ -28,6 +28,11 @@ class NamedResult(tuple):
             )
         return made
 
+    def __init_subclass__(cls) -> None:
+        if cls.__bases__ != (NamedResult,):
+            base = cls.__bases__[0].__name__
+            raise TypeError(f"type 'torch.return_types.{base}' is not an acceptable base type")
+
     def __repr__(self) -> str:
         lines = ",\n".join(f"{name}={part!r}" for name, part in zip(self.__match_args__, self))
         return f"torch.return_types.{type(self).__name__}(\n{lines})"

@@ -13,7 +13,6 @@ Slots of a tensor:
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
@@ -22,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import kernels
+from .._caller import warn
+from .._mixed import described, is_pytorchs
 from .device import CPU
 from .device import device as Device
 from .dtype import DTYPES, dtype
@@ -137,12 +138,14 @@ class Tensor:
 
     ndimension = dim
 
-    def size(self, dim: int | None = None) -> Any:
-        """The sizes of the dimensions, or of one of them.
+    def size(self, dim: int | None = None, axis: int | None = None) -> Any:
+        """The sizes of the dimensions, or of one of them, which NumPy's name `axis` may give too.
 
         Raises:
             IndexError: There is no such dimension.
         """
+        if axis is not None:
+            dim = _one_of("size", dim, axis)
         if dim is None:
             return _size(Size, self._array.shape)
         return self._array.shape[wrap_dim(dim, self._array.ndim)]
@@ -153,8 +156,10 @@ class Tensor:
 
     nelement = numel
 
-    def stride(self, dim: int | None = None) -> Any:
+    def stride(self, dim: int | None = None, axis: int | None = None) -> Any:
         """How many elements apart neighbours lie, for each dimension or for one."""
+        if axis is not None:
+            dim = _one_of("stride", dim, axis)
         strides = element_strides(self._array)
         return strides if dim is None else strides[wrap_dim(dim, len(strides))]
 
@@ -297,6 +302,9 @@ class Tensor:
             return value.real
         return value
 
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in _FOREIGN]
+
     def __contains__(self, element: object) -> bool:
         if isinstance(element, (Tensor, int, float, complex, bool, np.generic)):
             return bool((element == self).any().item())  # type: ignore[attr-defined,union-attr]
@@ -331,12 +339,11 @@ class Tensor:
         except AttributeError:
             node = self.grad_fn
             if node is not None and id(self) not in (node.notes or {}).get("retained", ()):
-                warnings.warn(
+                warn(
                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
                     ".grad attribute won't be populated during autograd.backward(): call "
                     ".retain_grad() on it before, if you want its gradient, or ask the leaf.",
                     UserWarning,
-                    stacklevel=2,
                 )
             return None
 
@@ -372,6 +379,31 @@ class Tensor:
     def output_nr(self) -> int:
         """Which output of its grad_fn it is."""
         return 0 if self._node is None else self._node.index
+
+
+class _Foreign:
+    """Stands where users of NumPy look for a method: there is no such attribute, and the error says what to take."""
+
+    __slots__ = ("instead", "name")
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.name, self.instead = name, instead
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(
+            f"'{owner.__name__}' object has no attribute '{self.name}': write {self.instead}",
+            name=self.name,
+            obj=owner if instance is None else instance,
+        )
+
+
+_FOREIGN = {
+    "astype": "x.to(dtype), as x.to(torch.float32)",
+    "copy": "x.clone()",
+    "tobytes": "x.numpy().tobytes()",
+}
+for _name, _instead in _FOREIGN.items():
+    setattr(Tensor, _name, _Foreign(_name, _instead))
 
 
 class Unversioned:
@@ -494,6 +526,25 @@ def wrap_numpy(array: np.ndarray) -> Tensor:
 
         kind = _kinds[array.dtype, "cpu"] = kind_of(from_numpy(array.dtype), CPU)
     return wrap(array, kind)
+
+
+def _one_of(name: str, dim: int | None, axis: int) -> int:
+    """A dimension that is given by NumPy's name, which is no keyword-only argument: those cost each call.
+
+    Raises:
+        TypeError: It is given by PyTorch's as well.
+    """
+    if dim is not None:
+        raise TypeError(
+            f"{name}() takes one dimension, by the name 'dim' or 'axis', and was given two"
+        )
+    return axis
+
+
+def class_name(x: Any) -> str:
+    """What an argument is that should have been a tensor, for messages."""
+    cls = type(x)
+    return described(cls) if is_pytorchs(cls) else cls.__name__
 
 
 def element_strides(array: Any) -> tuple[int, ...]:

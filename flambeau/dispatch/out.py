@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.result import NamedResult, written_result
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, class_name
 from .torch_function import override
 from .write import write_out
 
@@ -33,7 +33,7 @@ def with_out(function: Callable, place: str, tensors: str) -> Callable:
                     return override(called, args, args, _with(kwargs, out))
                 raise TypeError(
                     f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must "
-                    f"be Tensor, not {type(x).__name__}"
+                    f"be Tensor, not {class_name(x)}"
                 )
         result = function(*args, **kwargs)
         return result if out is None else write_results(out, result, place)

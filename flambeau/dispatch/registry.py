@@ -5,7 +5,9 @@ Tensor methods, the public namespaces, the reference pages and the generic tests
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from ..core.handler import is_overridden
@@ -13,7 +15,15 @@ from ..core.tensor import Tensor
 from .out import with_out
 from .torch_function import guards, override
 
-__all__ = ["NAMESPACES", "OPERATIONS", "is_overridden", "method", "override", "public"]
+__all__ = [
+    "NAMESPACES",
+    "OPERATIONS",
+    "is_overridden",
+    "method",
+    "operator_method",
+    "override",
+    "public",
+]
 
 OPERATIONS: dict[str, Any] = {}
 """Operations with a gradient rule or kernel of their own, by name."""
@@ -36,6 +46,7 @@ def public(
     namespace: str = "torch",
     out: bool = False,
     tensors: str = "",
+    usual: Callable | None = None,
 ) -> Callable:
     """Put a function where users find it.
 
@@ -44,31 +55,68 @@ def public(
     method: True makes it a Tensor method of its own name too; a string lists the method names.
     out: The function gives its results and knows no ``out=``: it is given one (see `with_out`).
     tensors: With `out`, the names of the arguments that must be tensors, from the first on.
+    usual: Does the same, faster, when nothing is given by name only.
     """
 
     def register(function: Callable) -> Callable:
         if out:
             function = with_out(function, (places or (function.__name__,))[0], tensors)
+        guards.under_its_name(function)
+        where, _, name = (places or (function.__name__,))[0].rpartition(".")
+        _placed(function, where or namespace, name)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
-            function = guards.register(name, function)
+            function = guards.register(name, function, where or namespace, usual)
             NAMESPACES[where or namespace][name] = function
+            if isinstance(function, FunctionType):
+                _placed_already.add(function)
         names = function.__name__ if method is True else method or ""
+        if names:
+            item = guards.method_of(names.split()[0], function)
+            if item is not function:
+                item.__qualname__ = f"Tensor.{names.split()[0]}"
         for name in names.split():
-            setattr(Tensor, name, function)
-            guards.register_method(name, function)
+            setattr(Tensor, name, item)
+            guards.register_method(name, item)
         return function
 
     return register
+
+
+_PLACES = {"torch": "flambeau", **{n: f"flambeau.{n}" for n in NAMESPACES if n != "torch"}}
+"""For a namespace, its module."""
+
+
+_placed_already: weakref.WeakSet[FunctionType] = weakref.WeakSet()
+
+
+def _placed(function: Any, where: str, name: str) -> None:
+    """Say of a function where users find it first: pickle looks for it there."""
+    if function in _placed_already or not isinstance(function, FunctionType):
+        return
+    _placed_already.add(function)
+    function.__module__ = _PLACES.get(where, "flambeau")
+    function.__qualname__ = f"Tensor.{name}" if where == "Tensor" else name
 
 
 def method(*names: str) -> Callable:
     """Attach a function to Tensor and nowhere else."""
 
     def register(function: Callable) -> Callable:
+        if function.__name__.startswith("_") and not function.__name__.endswith("_"):
+            function.__name__ = (names or (function.__name__,))[0]
+        guards.under_its_name(function)
+        _placed(function, "Tensor", (names or (function.__name__,))[0])
         for name in names or (function.__name__,):
+            function = guards.named_method(name, function)
             setattr(Tensor, name, function)
             guards.register_method(name, function)
         return function
 
     return register
+
+
+def operator_method(name: str, function: Callable) -> None:
+    """Make a function the method behind one of Python's operators, under its name."""
+    function.__name__ = function.__qualname__ = f"__{name}__"
+    method(f"__{name}__")(function)

@@ -30,16 +30,18 @@ forbids it, functions are published inside of a wrapper, at the price above.
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
 from types import CodeType, FunctionType
 from typing import Any
 
-from .._source import Source
+from .._caller import warn
+from .._mixed import refuse
 from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
+from .names import ABSENT, Signature, takes_aliases
 
 
 def override(function: Callable, operands: Iterable[Any], args: tuple, kwargs: dict) -> Any:
@@ -63,10 +65,9 @@ def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) ->
     for operand in found:
         handler = operand.__torch_function__
         if getattr(handler, "__self__", None) is operand:
-            warnings.warn(
+            warn(
                 "Defining your `__torch_function__` as a plain method is deprecated and will be an error "
-                "in future, please define it as a classmethod.",
-                stacklevel=4,
+                "in future, please define it as a classmethod."
             )
         result = handler(function, types, args, kwargs)
         if result is not NotImplemented:
@@ -168,79 +169,135 @@ _UNSEEN = frozenset(
 """Functions that modes do not see either, as in PyTorch."""
 
 
+_LINE = sys._getframe().f_lineno + 1  # of the text: it stands in this file, and tracebacks show it
 _SOURCE = """\
 def outer({cells}):
-    def always(*args, guard_, **kwargs):
+    def always(*args, **kwargs):
         if 0: ({cells})
-        if not kwargs and not guard_.modes:
-            plain = guard_.plain
+        guard = "guard"
+        if not kwargs and not guard.modes:
+            plain = guard.plain
             for value in args:
                 if value.__class__ not in plain:
                     break
             else:
-                return guard_.original(*args)
-        return guard_.ask(args, kwargs)
+                return guard.original(*args)
+        function, args, kwargs = guard.chosen(args, kwargs)
+        return function(*args, **kwargs)
 
-    def at_first(*args, guard_, **kwargs):
+    def at_first(*args, **kwargs):
         if 0: ({cells})
-        return guard_.first_calls(args, kwargs)
+        guard = "guard"
+        function, args, kwargs = guard.chosen_at_first(args, kwargs)
+        return function(*args, **kwargs)
 
-    return always.__code__, at_first.__code__
+    def named({head}**others):
+        if 0: ({cells})
+        usual = "usual"
+        absent = "absent"
+        if others{missing}:
+            args, kwargs = "signature".settled(({given}), others)
+            return "signature".function(*args, **kwargs)
+        return usual({given})
+
+    def renamed(*args, **kwargs):
+        if 0: ({cells})
+        usual = "usual"
+        if kwargs:
+            args, kwargs = "signature".settled(args, kwargs)
+        return usual(*args, **kwargs)
+
+    return always.__code__, at_first.__code__, named.__code__, renamed.__code__
 """
-_codes: dict[int, tuple[CodeType, CodeType]] = {}
+_codes: dict[tuple[int, tuple[str, ...], int], tuple[CodeType, ...]] = {}
+_NO_NAMES: tuple[str, ...] = ()
 
 
-def _guard_codes(cells: int) -> tuple[CodeType, CodeType]:
-    """The codes of guards of functions with so many cells.
+def _guard_codes(
+    cells: int, names: tuple[str, ...] = _NO_NAMES, required: int = 0
+) -> tuple[CodeType, ...]:
+    """The codes of guards of functions with so many cells, and of functions with these positional arguments.
 
     A function's code must have as many free variables as it has cells. They are named and not used;
     to add them with `CodeType.replace` alone would leave them unset, which debuggers of Python 3.11 die of.
-    The guard is the default value of an argument that no caller gives.
+    What they mention by a string, `_mentioning` puts in its place.
     """
-    codes = _codes.get(cells)
+    key = cells, names, required
+    codes = _codes.get(key)
     if codes is None:
-        source = Source("__torch_function__ guard")
-        source(_SOURCE.format(cells="".join(f"cell{i}, " for i in range(cells))))
-        codes = _codes[cells] = source.function("outer")(*range(cells))
+        given = "".join(f"{name}, " for name in names)
+        text = _SOURCE.format(
+            cells="".join(f"cell{i}, " for i in range(cells)),
+            head=given,
+            given=given,
+            missing="".join(f" or {name} is absent" for name in names[:required]),
+        )
+        scope: dict[str, Any] = {}
+        exec(compile("\n" * _LINE + text, __file__, "exec", dont_inherit=True), scope)
+        codes = _codes[key] = scope["outer"](*range(cells))
     return codes
 
 
+def _mentioning(code: CodeType, name: str, **objects: Any) -> CodeType:
+    """A guard's code under a function's name, with objects among its constants in place of their names.
+
+    So no caller can give them, as they could give the default of an argument.
+    """
+    constants = [objects.get(x, x) if x.__class__ is str else x for x in code.co_consts]
+    return code.replace(co_consts=tuple(constants), co_name=name, co_qualname=name)
+
+
 class Guard:
-    """One public function, and who is asked before it runs.
+    """One public function, who is asked before it runs, and by which names its arguments go.
 
     Attributes:
         published: What users find.
         original: The function without guard.
         reported: What handlers are told is being called.
         modes_only: Are modes asked, and operands' classes not?
+        signature: Its arguments by name, where they are known.
     """
 
-    __slots__ = ("modes_only", "original", "published", "reported")
+    __slots__ = ("modes_only", "original", "published", "reported", "signature")
 
     original: Callable
     published: Any
+    signature: Signature | None
 
     def __init__(self, reported: Any, modes_only: bool):
         self.reported = self.published if reported is None else reported
         self.modes_only = modes_only
 
-    def ask(self, args: tuple, kwargs: dict) -> Any:
-        """Give the call to the mode or operand that handles it, or to the function."""
+    def chosen(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
+        """The call of the mode or operand that handles this one, or of the function."""
         if self.modes_only:
             if state.modes:
-                return dispatch(self.reported, [], args, kwargs)
-            with DisableTorchFunctionSubclass():
-                return self.original(*args, **kwargs)
+                return dispatch, (self.reported, [], args, kwargs), {}
+            return _undisturbed, (self.original, *self.settled(args, kwargs)), {}
         found = handlers((*args, *kwargs.values())) if state.enabled else []
         if found or state.modes:
-            return dispatch(self.reported, found, args, kwargs)
-        return self.original(*args, **kwargs)
+            return dispatch, (self.reported, found, args, kwargs), {}
+        return self.original, *self.settled(args, kwargs)
+
+    def settled(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """The arguments by the function's own names."""
+        if kwargs and self.signature is not None:
+            return self.signature.settled(args, kwargs)
+        return args, kwargs
 
     def ask_always(self) -> None:
         """From now on ask at every call."""
 
     def ask_at_first(self) -> None:
         """Ask during the first calls only, unless guards are turned on meanwhile."""
+
+    def take_names(self) -> None:
+        """From now on take other names of arguments."""
+
+
+def _undisturbed(function: Callable, args: tuple, kwargs: dict) -> Any:
+    with DisableTorchFunctionSubclass():
+        return function(*args, **kwargs)
 
 
 class ExchangedGuard(Guard):
@@ -254,15 +311,25 @@ class ExchangedGuard(Guard):
 
     plain, modes = PLAIN, entered  # the codes run in other modules and see only their guard
 
-    def __init__(self, function: FunctionType, reported: Any = None, modes_only: bool = False):
+    def __init__(
+        self,
+        function: FunctionType,
+        reported: Any = None,
+        modes_only: bool = False,
+        signature: Signature | None = None,
+    ):
         self.published = function
         super().__init__(reported, modes_only)
-        self.remaining = 16
+        self.remaining, self.signature = 16, signature
         code, cells, name = function.__code__, function.__closure__, function.__name__
         original = FunctionType(code, function.__globals__, name, function.__defaults__, cells)
         original.__kwdefaults__ = function.__kwdefaults__
+        original.__qualname__ = function.__qualname__
+        original.__annotations__ = function.__annotations__
         original.__dict__.update(function.__dict__)
         self.original: FunctionType = original
+        if signature is not None:
+            signature.function = original
         function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
 
     def ask_always(self) -> None:
@@ -274,18 +341,35 @@ class ExchangedGuard(Guard):
     def _exchange(self, which: int) -> None:
         function = self.published
         code = _guard_codes(len(function.__closure__ or ()))[which]
-        function.__kwdefaults__ = {**(self.original.__kwdefaults__ or {}), "guard_": self}
-        function.__code__ = code.replace(co_name=function.__name__)  # after what it needs
+        function.__code__ = _mentioning(code, function.__name__, guard=self)
+
+    def take_names(self) -> None:
+        function, signature = self.published, self.signature
+        assert signature is not None
+        names, required = signature.positional, len(signature.required)
+        codes = _guard_codes(len(function.__closure__ or ()), names, required)
+        objects = {
+            "usual": signature.usual or self.original,
+            "absent": ABSENT,
+            "signature": signature,
+        }
+        defaults = [signature.defaults.get(name, ABSENT) for name in names]
+        function.__defaults__ = tuple(defaults)  # the other codes take any arguments, and need none
+        function.__code__ = _mentioning(
+            codes[3 if signature.open else 2], function.__name__, **objects
+        )
 
     def restore(self) -> None:
-        self.published.__code__ = self.original.__code__
-        self.published.__kwdefaults__ = self.original.__kwdefaults__
+        if self.signature is not None and self.signature.aliases:
+            self.take_names()
+        else:
+            self.published.__code__ = self.original.__code__
 
-    def first_calls(self, args: tuple, kwargs: dict) -> Any:
+    def chosen_at_first(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
         self.remaining -= 1
         if self.remaining < 1 and not guards.enabled:
             self.restore()
-        return self.ask(args, kwargs)
+        return self.chosen(args, kwargs)
 
 
 class WrapperGuard(Guard):
@@ -293,14 +377,22 @@ class WrapperGuard(Guard):
 
     __slots__ = ()
 
-    def __init__(self, function: FunctionType, reported: Any = None, modes_only: bool = False):
+    def __init__(
+        self,
+        function: FunctionType,
+        reported: Any = None,
+        modes_only: bool = False,
+        signature: Signature | None = None,
+    ):
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            return self.ask(args, kwargs)
+            call, args, kwargs = self.chosen(args, kwargs)
+            return call(*args, **kwargs)
 
         name = function.__name__
-        code = guarded.__code__.replace(co_name=name)  # what tracebacks show
+        code = guarded.__code__.replace(co_name=name, co_qualname=name)  # what tracebacks show
         wrapper = FunctionType(code, globals(), name, None, guarded.__closure__)
         self.original, self.published = function, update_wrapper(wrapper, function)
+        self.signature = signature
         super().__init__(reported, modes_only)
 
 
@@ -313,13 +405,14 @@ def _is_exchangeable() -> bool:
 
     results = []
     try:
-        guard = ExchangedGuard(function)  # type: ignore[arg-type]
-        for change in (guard.ask_always, guard.ask_at_first, guard.restore):
+        signature = Signature(function, True)
+        guard = ExchangedGuard(function, signature=signature)  # type: ignore[arg-type]
+        for change in (guard.ask_always, guard.ask_at_first, guard.restore, guard.take_names):
             change()
             results += [function(1), function(1, z=5)]
     except Exception:  # whatever the interpreter, or an audit hook, has against it
         return False
-    return results == 3 * [(1, 2, 3, 4), (1, 2, 5, 4)] and guard.remaining == 14
+    return results == 4 * [(1, 2, 3, 4), (1, 2, 5, 4)] and guard.remaining == 14
 
 
 class Guards:
@@ -347,12 +440,16 @@ class Guards:
         self.enabled = True
         for name, item in list(Tensor.__dict__.items()):
             self.register_method(name, item)
-        for functions in self.namespaces.values():
+        for space, functions in self.namespaces.items():
             for name, function in functions.items():
-                self.register(name, function)
+                self.register(name, function, space)
 
-    def register(self, name: str, function: Any) -> Any:
-        """Guard a public function; returns what is to be published.
+    def register(
+        self, name: str, function: Any, space: str = "torch", usual: Callable | None = None
+    ) -> Any:
+        """Guard a public function of a namespace; returns what is to be published.
+
+        usual: Does what the function does when nothing is given by name only.
 
         While guards are off, formulas have none: they look at operands that they do not know anyway.
         """
@@ -360,8 +457,54 @@ class Guards:
         if name in _UNSEEN:
             return function
         if self.enabled or self.kind is WrapperGuard or not hasattr(function, "operation"):
-            return self._guard(function, modes_only=name in _FACTORIES)
+            signature = None
+            if isinstance(function, FunctionType):
+                signature = Signature(function, takes_aliases(space, name), usual)
+            return self._guard(function, None, name in _FACTORIES, signature)
         return function
+
+    def under_its_name(self, function: Any) -> Any:
+        """A function that is published: its code, which tracebacks show, gets its name."""
+        code = getattr(function, "__code__", None)
+        name = getattr(function, "__name__", "")
+        if code is not None and code.co_name != name and self.kind is ExchangedGuard:
+            function.__code__ = code.replace(co_name=name, co_qualname=name)
+            function.__qualname__ = name
+        return function
+
+    def method_of(self, name: str, function: Any) -> Any:
+        """The method of Tensor that a public function is: another object where that saves looking at names.
+
+        A method's own tensor has no name, so one whose other arguments have only PyTorch's runs as it is.
+        """
+        guard = self.table.get(id(function))
+        signature = None if guard is None else guard.signature
+        if signature is None or self.kind is WrapperGuard:
+            return function
+        if not signature.aliases or {*signature.aliases.values()} != {*signature.positional[:1]}:
+            return function
+        original: Any = guard.original  # type: ignore[union-attr]
+        made = FunctionType(
+            original.__code__,
+            original.__globals__,
+            name,
+            original.__defaults__,
+            original.__closure__,
+        )
+        made.__kwdefaults__, made.__qualname__ = original.__kwdefaults__, original.__qualname__
+        made.__dict__.update(original.__dict__)
+        made.__doc__, made.__module__ = original.__doc__, original.__module__
+        made.__annotations__ = original.__annotations__
+        return self._guard(made)
+
+    def named_method(self, name: str, function: Any) -> Any:
+        """Let a method of Tensor that is no public function take NumPy's names; returns what is to be the method."""
+        if name.startswith("__") or not isinstance(function, FunctionType):
+            return function
+        if id(function) in self.table:
+            return self.published(function)
+        signature = Signature(function, takes_aliases("Tensor", name), method=True)
+        return self._guard(function, signature=signature) if signature.aliases else function
 
     def register_method(self, name: str, item: Any) -> None:
         """Guard a method or property of Tensor, if guards are on."""
@@ -375,7 +518,7 @@ class Guards:
                 item.__name__ not in Tensor.__dict__
                 and item.__name__ not in self.namespaces["torch"]
             ):
-                item.__name__ = item.__qualname__ = name  # handlers look at func.__name__
+                item.__name__ = name  # handlers look at func.__name__
             reported = getattr(Tensor, _OPERATOR_METHODS.get(name, name), item)
             published = self._guard(item, reported)
             if published is not item:
@@ -391,13 +534,19 @@ class Guards:
             if id(function) in self.table:
                 self.table[id(function)].reported = reported
 
-    def _guard(self, function: Any, reported: Any = None, modes_only: bool = False) -> Any:
+    def _guard(
+        self,
+        function: Any,
+        reported: Any = None,
+        modes_only: bool = False,
+        signature: Signature | None = None,
+    ) -> Any:
         """Guard a function, if it is Python's; returns what is to be published."""
         if not isinstance(function, FunctionType):
             return function
         guard = self.table.get(id(function))
         if guard is None:
-            guard = self.kind(function, reported, modes_only)  # type: ignore[call-arg,arg-type]
+            guard = self.kind(function, reported, modes_only, signature)  # type: ignore[call-arg,arg-type]
             self.table[id(function)] = self.table[id(guard.published)] = guard
         if self.enabled:
             guard.ask_always()
@@ -476,6 +625,7 @@ def _torch_function(
 
     Source: torch.Tensor.__torch_function__
     """
+    refuse(func)
     if not all(issubclass(cls, other) for other in types):
         return NotImplemented
     with DisableTorchFunctionSubclass():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .._caller import warn
 from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
@@ -18,7 +18,7 @@ from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
 from ..core.memory import share_elements
 from ..core.promotion import check_cast
-from ..core.tensor import UNVERSIONED, Tensor
+from ..core.tensor import UNVERSIONED, Tensor, class_name
 from ..formula.dimensions import broadcast_shapes
 from ..formula.quiet import quiet
 
@@ -159,7 +159,7 @@ def write_out(
             write_out(target, value, name, warns=warns)
         return out
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {class_name(out)}")
     if mode.recording and (result._node is not None or out._node is not None):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
@@ -178,7 +178,7 @@ def write_out(
     check_writable(out)
     if out._array.shape != result._array.shape:
         if warns and out._array.size:
-            warnings.warn(_RESIZED.format(list(out.shape), list(result.shape)), stacklevel=3)
+            warn(_RESIZED.format(list(out.shape), list(result.shape)))
         out._array = result._array.astype(out._kind.numpy)
     else:
         store(out, result._array)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .. import Tensor, empty  # type: ignore[attr-defined]
+from .._caller import warn
 from . import functional as F
 from . import init
 from .module import Module
@@ -73,10 +73,8 @@ class Hardtanh(Module):
         super().__init__()
         for old, new in (("min_value", "min_val"), ("max_value", "max_val")):
             if locals()[old] is not None:
-                warnings.warn(
-                    f"keyword argument `{old}` is deprecated and renamed to `{new}`",
-                    FutureWarning,
-                    stacklevel=2,
+                warn(
+                    f"keyword argument `{old}` is deprecated and renamed to `{new}`", FutureWarning
                 )
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value

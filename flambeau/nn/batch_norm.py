@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .. import Tensor, int64, ones, tensor, zeros  # type: ignore[attr-defined]
+from .._caller import warn
 from . import functional as F
 from .normalization import _Affine
 from .parameter import is_lazy
@@ -146,10 +146,9 @@ class _InstanceNorm(_RunningNorm):
             )
             if self.affine:
                 raise ValueError(message)
-            warnings.warn(
+            warn(
                 f"input's size at dim={channels} does not match num_features: it is not used "
-                "because affine=False",
-                stacklevel=3,
+                "because affine=False"
             )
         batch = input.unsqueeze(0) if input.ndim == lone else input
         result = F.instance_norm(

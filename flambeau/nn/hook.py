@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._caller import warn
 from ..autograd import Function
 from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
@@ -199,10 +199,9 @@ class Hooked:
                 try:
                     hook(self, *((args, kwargs, None) if number in flags else (args, None)))
                 except Exception as error:
-                    warnings.warn(
+                    warn(
                         "module forward hook with ``always_call=True`` raised an exception that was "
-                        f"silenced as another error was raised in forward: {error}",
-                        stacklevel=4,
+                        f"silenced as another error was raised in forward: {error}"
                     )
 
 
@@ -255,10 +254,9 @@ class BackwardHook:
     def setup_output_hook(self, output: Any) -> Any:
         """The output, through an identity."""
         if not isinstance(output, (Tensor, tuple)):
-            warnings.warn(
+            warn(
                 "For backward hooks to be called, module output should be a Tensor or a tuple of "
-                f"Tensors but received {type(output)}",
-                stacklevel=5,
+                f"Tensors but received {type(output)}"
             )
             return output
         listed = output if isinstance(output, tuple) else (output,)
@@ -275,10 +273,9 @@ class BackwardHook:
                     grads = _same_length("Backward pre hook", result, count, "grad_output")
             self.grad_output = grads
             if self.hooks and not self.has_inputs:
-                warnings.warn(
+                warn(
                     "Full backward hook is firing when gradients are computed with respect to module "
-                    "outputs since no inputs require gradients.",
-                    stacklevel=2,
+                    "outputs since no inputs require gradients."
                 )
                 self._run((None,) * self.count)
             return tuple(grads[i] for i in places)
@@ -335,12 +332,11 @@ def watch_last_operation(module: Any, hooks: Sequence[Callable], args: tuple, ou
         return
     own = {x.grad_fn or x._node for x in args if isinstance(x, Tensor) and x.requires_grad}
     if {edge for edge, _ in node.next_functions if edge is not None} != own:
-        warnings.warn(
+        warn(
             "Using a non-full backward hook when the forward contains multiple autograd Nodes is "
             "deprecated and will be removed in future versions. This hook will be missing some "
             "grad_input. Please use register_full_backward_hook to get the documented behavior.",
             FutureWarning,
-            stacklevel=5,
         )
     for hook in hooks:
         node.register_hook(lambda ins, outs, hook=hook: hook(module, ins, outs))

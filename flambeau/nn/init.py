@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
+from .._caller import warn
 from ..autograd.mode import no_grad
 from ..core.tensor import Tensor
 
@@ -98,10 +98,9 @@ def trunc_normal_(
         return (1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0
 
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
+        warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
-            "be incorrect.",
-            stacklevel=2,
+            "be incorrect."
         )
     from .. import empty_like, where  # type: ignore[attr-defined]
 
@@ -306,11 +305,7 @@ def _deprecated(name: str) -> Any:
     function = globals()[f"{name}_"]
 
     def old(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(
-            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning)
         return function(*args, **kwargs)
 
     old.__name__ = old.__qualname__ = name

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from inspect import Parameter
 from typing import Any
 
+from .._caller import warn
 from ..core.tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -128,9 +128,8 @@ class NLLLoss2d(NLLLoss):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        warnings.warn(
+        warn(
             "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement.",
             FutureWarning,
-            stacklevel=2,
         )
         super().__init__(*args, **kwargs)

@@ -106,6 +106,15 @@ class Module(Hooked, Stateful, Convertible):
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile forward: nothing to do here, where kernels are compiled as they are met (see `torch.compile`).
+
+        Args:
+            args, kwargs: Advice for a compiler.
+
+        Source: torch.nn.Module.compile
+        """
+
     # ------------------------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .. import Tensor, cat, empty, stack, zeros  # type: ignore[attr-defined]
+from .._caller import warn
 from ..ops.nn.rnn import GATES, recurrence, serves
 from . import functional as F
 from . import init
@@ -84,10 +84,9 @@ class RNNBase(Module):
                 "being zeroed"
             )
         if dropout > 0 and self.num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
-                f"expects num_layers greater than 1, but got dropout={dropout} and num_layers=1",
-                stacklevel=5,
+                f"expects num_layers greater than 1, but got dropout={dropout} and num_layers=1"
             )
         for name, kind in (
             ("input_size", int),

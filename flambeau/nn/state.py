@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from .._caller import warn
 from ..autograd.mode import no_grad
 from ..autograd.node import RemovableHandle, registered
 from ..core.tensor import Tensor
@@ -63,11 +63,10 @@ class Stateful:
             ['weight', 'bias']
         """
         if args:
-            warnings.warn(
+            warn(
                 "Positional args are being deprecated, use kwargs instead: destination=, prefix=, "
                 "keep_vars=",
                 FutureWarning,
-                stacklevel=2,
             )
             given = (*args, destination, prefix, keep_vars)
             destination = args[0]
@@ -160,6 +159,7 @@ class Stateful:
                 if names:
                     quoted = ", ".join(f'"{name}"' for name in names)
                     problems.insert(0, f"{kind} key(s) in state_dict: {quoted}. ")
+            problems += _advice(found)
         if problems:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
@@ -320,3 +320,22 @@ class BoundHook:
 
     def __call__(self, *args: Any) -> Any:
         return self.hook(self.module, *args)
+
+
+def _advice(found: IncompatibleKeys) -> list[str]:
+    """What to do about names that do not match: a prefix too many or too few, or misspelt ones."""
+    missing, unexpected = found.missing_keys, found.unexpected_keys
+    if not missing or not unexpected:
+        return []
+    for longer, shorter, change in (
+        (unexpected, missing, "{{k.removeprefix({0!r}): v for k, v in state.items()}}"),
+        (missing, unexpected, "{{{0!r} + k: v for k, v in state.items()}}"),
+    ):
+        prefix = longer[0].removesuffix(shorter[0])
+        if prefix and all(f"{prefix}{key}" in longer for key in shorter):
+            whose = "state_dict" if longer is unexpected else "model"
+            return [f"The names of the {whose} begin with {prefix!r}: load {change.format(prefix)}"]
+    from difflib import get_close_matches  # an error is being written
+
+    pairs = ((key, get_close_matches(key, missing, 1, 0.8)) for key in unexpected[:20])
+    return [f'Did you mean "{near[0]}" by "{key}"?' for key, near in pairs if near]

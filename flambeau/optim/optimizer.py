@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .._caller import warn
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import RemovableHandle, registered
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, class_name
 from ..formula.quiet import restore, silence, silent
 from . import fused
 from .state import Stateful, number, start_step
@@ -89,6 +89,11 @@ class Optimizer(Stateful):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {params.type()}: put it in a list"  # type: ignore[attr-defined]
+            )
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got the module {type(params).__name__}: give its parameters, model.parameters()"
             )
         if defaults.get("fused"):
             _check_fused(defaults)
@@ -244,10 +249,9 @@ class Optimizer(Stateful):
         for key, value in self.defaults.items():
             group.setdefault(key, value)
         if len({id(p) for p in listed}) != len(listed):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters: each would be "
-                "changed twice a step; give every parameter once",
-                stacklevel=3,
+                "changed twice a step; give every parameter once"
             )
         for old in self.param_groups:
             if ("param_names" in old) != ("param_names" in group):
@@ -265,7 +269,7 @@ class Optimizer(Stateful):
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}"
+                    f"optimizer can only optimize Tensors, but one of the params is {class_name(p)}"
                 )
             if not (self.defaults.get("differentiable") or p.is_leaf):
                 raise ValueError("can't optimize a non-leaf Tensor")

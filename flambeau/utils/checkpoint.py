@@ -5,12 +5,12 @@ Source: torch.utils.checkpoint
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
+from .._caller import warn
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
@@ -60,10 +60,9 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> AbstractContextManager
 
 
 def _not_said(where: str) -> bool:
-    warnings.warn(
+    warn(
         f"{where}: the use_reentrant parameter should be passed explicitly; without it, it is True. "
-        "use_reentrant=False has fewer limits and is what new programs should choose.",
-        stacklevel=3,
+        "use_reentrant=False has fewer limits and is what new programs should choose."
     )
     return True
 
@@ -135,9 +134,7 @@ class CheckpointFunction(Function):
     @staticmethod
     def forward(ctx: Any, run_function: Callable, preserve_rng_state: bool, *args: Any) -> Any:
         if not any(isinstance(x, Tensor) and x.requires_grad for x in args):
-            warnings.warn(
-                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=4
-            )
+            warn("None of the inputs have requires_grad=True. Gradients will be None")
         ctx.run_function = run_function
         ctx.random_state = get_rng_state() if preserve_rng_state else None
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]

@@ -307,9 +307,9 @@ assert torch.reshape.__code__ is not code and torch.reshape.__code__.co_varnames
 assert torch.reshape.__kwdefaults__ is None
 assert torch.exp.__code__.co_varnames[0] == "input"
 class Sub(torch.Tensor): pass
-assert not torch.Tensor.numel.__code__.co_filename.startswith("<")
+assert not torch.Tensor.numel.__code__.co_filename.endswith("torch_function.py")
 Sub([1.0])
-assert torch.Tensor.numel.__code__.co_filename.startswith("<flambeau __torch_function__ guard")
+assert torch.Tensor.numel.__code__.co_filename.endswith("torch_function.py")
 assert torch.reshape(x, (4,)).shape == (4,)
 """
 

@@ -111,12 +111,16 @@ def test_a_wrong_formula_is_found(side: Side, untraced: Callable, monkeypatch) -
     assert found(side, "sub") == []
     untraced("sub")
     monkeypatch.setattr(OPERATIONS["sub"], "formula", lambda x, y: x + y)
-    monkeypatch.setattr(side, "function", lambda path: lambda x, y, **_: OPERATIONS["sub"].general((x, y)))
+    monkeypatch.setattr(
+        side, "function", lambda path: lambda x, y, **_: OPERATIONS["sub"].general((x, y))
+    )
     assert any("unlike NumPy" in text for text in found(side, "sub"))
 
 
 @pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
-def test_a_kernel_that_is_off_by_a_little_is_found(side: Side, untraced: Callable, monkeypatch) -> None:
+def test_a_kernel_that_is_off_by_a_little_is_found(
+    side: Side, untraced: Callable, monkeypatch
+) -> None:
     from flambeau.kernels.elementary import lower
 
     untraced("tanh")
@@ -157,7 +161,9 @@ def test_a_process_that_ends_or_hangs_is_named(program: str, timeout: float, how
         def start(self) -> None:
             command = [sys.executable, "-c", program]
             pipe = subprocess.PIPE
-            self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            )
 
     child = Broken(timeout=timeout)
     child.ask("add", 0, (), ())
@@ -175,7 +181,9 @@ def test_a_session_reports_and_counts() -> None:
         assert session.figures[entry.family]["tried"] == 1
         verdict, complaint = session.ask("add", 3)
         assert (complaint, verdict.checked) == ("", "NumPy")
-        session.sibling.ask = lambda path, seed, *drawn: Child.ask(session.sibling, path, seed + 1, *drawn)
+        session.sibling.ask = lambda path, seed, *drawn: Child.ask(
+            session.sibling, path, seed + 1, *drawn
+        )
         finding = session.run(entry, 3)
         assert "unlike the sibling" in finding.complaint
         assert finding.repeat.startswith("add:3")

@@ -134,7 +134,10 @@ INPLACE = {
 def test_in_place_forms_have_their_function_s_signature(name: str) -> None:
     form = getattr(F, name)
     signature, expected = INPLACE[name]
-    assert str(inspect.signature(form)) == signature
+    bare = [
+        item.replace(annotation=item.empty) for item in inspect.signature(form).parameters.values()
+    ]
+    assert str(inspect.Signature(bare)) == signature
     x = torch.tensor([-1.0, 2.0])
     assert form(x, *((0.0, 7.0) if name == "threshold_" else ())) is x
     assert x.tolist() == pytest.approx(expected, rel=1e-6)

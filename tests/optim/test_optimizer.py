@@ -220,15 +220,6 @@ def test_float_flags_do_not_warn() -> None:
     assert p[1].item() == pytest.approx(0.999)
 
 
-def test_muon_rounds_its_sums_once() -> None:
-    # -4.7 as a float32 times -0.146484375, plus twice -0.238037109375: exactly 0.2124023164...,
-    # below the middle 0.21240234375 of two neighbours in bfloat16; the product rounded first is not.
-    found = muon._sum(
-        torch.tensor([-0.146484375]), -4.699999809265137, torch.tensor([-0.238037109375]), 2.0
-    )
-    assert found.item() == 0.2119140625
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -298,3 +289,12 @@ def test_writes_to_gradients_name_their_line(write):
     write(x)
     with pytest.raises(RuntimeError, match=f"last written to at {__file__}"):
         loss.backward()
+
+
+def test_muon_rounds_its_sums_once() -> None:
+    # -4.7 as a float32 times -0.146484375, plus twice -0.238037109375: exactly 0.2124023164...,
+    # below the middle 0.21240234375 of two neighbours in bfloat16; the product rounded first is not.
+    found = muon._sum(
+        torch.tensor([-0.146484375]), -4.699999809265137, torch.tensor([-0.238037109375]), 2.0
+    )
+    assert found.item() == 0.2119140625

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ... import kernels
+from ..._caller import warn
 from ..dtype import DTYPES, INTEGER, is_complex
 from .draws import exponential_
 from .generator import Generator, default_generator
@@ -179,12 +178,11 @@ def _check_range(dtype: np.dtype, low: int, last: int) -> None:
             raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
         if floating and abs(value) > 1 << DIGITS[name_of(dtype)]:
             digits = DIGITS[name_of(dtype)]
-            warnings.warn(
+            warn(
                 f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
                 f"limitations {name_of(dtype)} can support discrete uniform distribution only within "
                 "this range.",
                 UserWarning,
-                stacklevel=4,
             )
 
 

@@ -16,10 +16,11 @@ import numpy as np
 from ...core.dtype import BOOL, COMPLEX, FLOAT, INTEGER, bool_, int64, state
 from ...core.kind import Kind, kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...formula.expression import Domain, Expression, parameter, symbol
 from ...formula.program import Program
 from ..arguments import REQUIRED, arguments
+from ..names import ABSENT
 from ..registry import OPERATIONS, is_overridden, override
 from ..write import broadcast, write_out
 from .fast_path import FastPath
@@ -61,6 +62,9 @@ class FormulaOperation:
         unsupported: Kinds of dtypes that it has no meaning for: "bool", "int", "half", "float", "complex".
         rows: Is it computed over rows?
         registered: Is it one of the package's own?
+
+    Attributes:
+        said: What messages call it: the public function that it is a part of, where it is none itself.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class FormulaOperation:
         self.into, self.out = FastPath(self, "into"), FastPath(self, "out")
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
+        self.said = self.name
         if registered:
             OPERATIONS[self.name] = self
 
@@ -203,7 +208,7 @@ class FormulaOperation:
             return
         taken = [TITLES[sort] for sort in SORTS if sort not in self.unsupported]
         raise NotImplementedError(
-            f"\"{self.name}_cpu\" not implemented for '{dtype.legacy}': {self.name}() takes "
+            f"\"{self.said}_cpu\" not implemented for '{dtype.legacy}': {self.said}() takes "
             f"{' or '.join(taken)} tensors; convert with .to(dtype)"
         )
 
@@ -360,14 +365,19 @@ class FormulaOperation:
         return tuple(found)
 
     def refusal(self, i: int, x: Any) -> TypeError:
+        if x is ABSENT:
+            return TypeError(
+                f"{self.said}() missing 1 required positional argument: "
+                f"'{self.public[self.operands[i]]}'"
+            )
         if isinstance(x, Expression):
             return TypeError(
-                f"{self.name}() takes tensors, and was given a symbol of a formula: use the function of "
+                f"{self.said}() takes tensors, and was given a symbol of a formula: use the function of "
                 "that name in flambeau.formula.primitive"
             )
         return TypeError(
-            f"{self.name}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
-            f"Tensor, not {type(x).__name__}: wrap it with torch.tensor(...) first"
+            f"{self.said}(): argument '{self.public[self.operands[i]]}' (position {i + 1}) must be "
+            f"Tensor, not {class_name(x)}: wrap it with torch.tensor(...) first"
         )
 
     def overridden(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +14,16 @@ from ...core import tensor as handle
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ..arguments import REQUIRED, written
+from ..names import ABSENT, Signature, takes_aliases
+from ..registry import method as method_of
 from ..registry import public
+from ..torch_function import guards
 from .fast_path import FALLBACK
 from .formula_node import ONE, REAL, record_binary
 from .formula_operation import FormulaOperation
 from .operand import operands_of
+
+_UPPER = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def pointwise(
@@ -66,17 +72,18 @@ def pointwise(
             unsupported=unsupported,
             registered=namespace is not None,
         )
-        function = _function(operation)
+        if namespace == "":
+            operation.said = _UPPER.sub("_", operation.label).lower()
+        function = _function(operation, takes_aliases(namespace or "torch", operation.name))
         _dress(function, operation, operation.name)
-        operation.function = function
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
         if namespace:
-            if namespace != "torch":  # pickle looks a function up where it is
-                function.__module__ = f"flambeau.{namespace}"
-            public(operation.name, *also.split(), method=method, namespace=namespace)(function)
+            places = operation.name, *also.split()
+            function = public(*places, method=method, namespace=namespace)(function)
+        operation.function = function
         if inplace:
-            setattr(Tensor, operation.name + "_", _inplace(operation))
+            method_of(operation.name + "_")(_inplace(operation))
         return function
 
     return make if formula is None else make(formula)
@@ -85,26 +92,53 @@ def pointwise(
 def _dress(function: Callable, operation: FormulaOperation, name: str) -> None:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = operation.__doc__
-    function.__module__ = "flambeau"
+    guards.under_its_name(function)
 
 
-def _function(operation: FormulaOperation) -> Callable:
+def _function(operation: FormulaOperation, aliases: bool) -> Callable:
     plain = not operation.defaults and not operation.not_promoted and not operation.optional
     usual = tuple(operation.public[n] for n in operation.operands)
     if plain and usual == ("input",):
-        return unary(operation)
+        return unary(operation, aliases)
     if plain and usual == ("input", "other"):
-        return binary(operation)
-    return bound(operation)
+        return binary(operation, aliases)
+    return bound(operation, aliases)
 
 
-def unary(operation: FormulaOperation) -> Callable:
+def _of_one(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The signature of functions of one operand."""
+    raise NotImplementedError
+
+
+def _of_two(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """The signature of functions of two operands."""
+    raise NotImplementedError
+
+
+def by_name(function: Callable, operation: FormulaOperation, aliases: bool) -> Callable:
+    """The call with arguments that are given by other names, or by name only: ``(operands, others)``.
+
+    `operands` are those that were given by position or by PyTorch's names, `ABSENT` the others.
+    """
+    give = operation.give
+
+    def call(operands: tuple, others: dict[str, Any]) -> Any:
+        signature = Signature(function, aliases)
+        args, kwargs = signature.settled(operands, others)
+        out = kwargs.get("out")
+        operands = (*args, *(kwargs[name] for name in signature.required[len(args) :]))
+        return function(*operands) if out is None else give(operands, (), (), out)
+
+    return call
+
+
+def unary(operation: FormulaOperation, aliases: bool = True) -> Callable:
     """The function of an operation of one operand and nothing else."""
-    same, general, give = operation.same, operation.general, operation.give
+    same, general = operation.same, operation.general
 
-    def function(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-        if out is not None:
-            return give((input,), (), (), out)
+    def function(input: Tensor = ABSENT, **others: Any) -> Tensor:
+        if others:
+            return named((input,), others)
         try:
             spec = same[input._kind]
             operand = input._array
@@ -120,18 +154,20 @@ def unary(operation: FormulaOperation) -> Callable:
             spec.plans[ONE].record((input._node,), operand, array, input._cell, result, (), None)
         return result
 
+    function.__wrapped__ = _of_one  # type: ignore[attr-defined]
+    named = by_name(function, operation, aliases)
     return function
 
 
-def binary(operation: FormulaOperation) -> Callable:
+def binary(operation: FormulaOperation, aliases: bool = True) -> Callable:
     """The function of an operation of two operands, of which the second may be a number."""
-    calculate = _of_two(operation, operation.general)
+    calculate = _calculate(operation, operation.general)
 
-    def function(input: Any, other: Any, *, out: Tensor | None = None) -> Any:
-        if out is None:
-            return calculate(input, other)
-        return operation.give((input, other), (), (), out)
+    def function(input: Any = ABSENT, other: Any = ABSENT, **others: Any) -> Any:
+        return named((input, other), others) if others else calculate(input, other)
 
+    function.__wrapped__ = _of_two  # type: ignore[attr-defined]
+    named = by_name(function, operation, aliases)
     return function
 
 
@@ -142,10 +178,10 @@ def operator(operation: FormulaOperation) -> Callable:
         operands = operands_of(*operands)
         return NotImplemented if operands is None else operation.general(operands)
 
-    return _of_two(operation, general)
+    return _calculate(operation, general)
 
 
-def _of_two(operation: FormulaOperation, general: Callable) -> Callable:
+def _calculate(operation: FormulaOperation, general: Callable) -> Callable:
     same, takes_number = operation.same, operation.operands[1] in operation.numbers
 
     def function(input: Any, other: Any) -> Any:
@@ -208,13 +244,17 @@ def reflected(operation: FormulaOperation) -> Callable:
     return function
 
 
-def bound(operation: FormulaOperation, inplace: bool = False) -> Callable:
+def bound(operation: FormulaOperation, aliases: bool = True, inplace: bool = False) -> Callable:
     """The function of any other operation, or its in-place method: written when first called."""
     compiled: list[Callable] = []
+    signatures: list[Signature] = []
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if not compiled:
-            compiled.append(_bind(operation, inplace))
+            signatures.append(Signature(_bind(operation, inplace), aliases, method=inplace))
+            compiled.append(signatures[0].function)
+        if kwargs:
+            args, kwargs = signatures[0].settled(args, kwargs)
         return compiled[0](*args, **kwargs)
 
     return function
@@ -266,10 +306,10 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 def _inplace(operation: FormulaOperation) -> Callable:
     """The in-place method."""
-    method = bound(operation, inplace=True)
-    method.__name__ = method.__qualname__ = operation.name + "_"
-    method.__doc__ = f"The in-place form of `{operation.name}`."
-    return method
+    form = bound(operation, inplace=True)
+    form.__name__ = operation.name + "_"
+    form.__doc__ = f"The in-place form of `{operation.name}`."
+    return form
 
 
 __all__ = ["binary", "bound", "operator", "pointwise", "reflected", "unary"]

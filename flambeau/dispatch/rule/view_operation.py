@@ -21,6 +21,7 @@ from ...core import tensor as handle
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
+from ..registry import method
 from .rule_operation import Operation
 
 SLOTS = (
@@ -212,7 +213,7 @@ def spread_method(function: Callable) -> Callable:
             sizes = tuple(sizes[0])
         return function(self, sizes)
 
-    form.__name__ = form.__qualname__ = function.__name__
+    form.__name__ = function.__name__
     form.__doc__ = function.__doc__
-    setattr(Tensor, function.__name__, form)
+    method()(form)
     return function

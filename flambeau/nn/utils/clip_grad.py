@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._caller import warn
 from ...autograd.mode import no_grad
 from ...core.tensor import Tensor
 
@@ -106,13 +107,11 @@ def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
 
     Source: torch.nn.utils.clip_grad_norm
     """
-    import warnings
 
-    warnings.warn(
+    warn(
         "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
         "`torch.nn.utils.clip_grad_norm_`.",
         FutureWarning,
-        stacklevel=2,
     )
     return clip_grad_norm_(*args, **kwargs)
 

@@ -8,12 +8,12 @@ by one. linspace counts from the nearer end. Both are followed here, so that val
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core import tensor as handle
 from ...core.device import CPU, defaults
 from ...core.dtype import BOOL, COMPLEX, FLOAT, bool_, dtype, float32, int64, state
@@ -94,13 +94,12 @@ def _bounds(args: tuple, options: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _warn_of_resize(out: Tensor, count: int) -> None:
-    warnings.warn(
+    warn(
         f"The number of elements in the out tensor of shape {list(out.shape)} is {out.numel()} which "
         f"does not match the computed number of elements {count}. Note that this may occur as a "
         "result of rounding error. The out tensor will be resized to a tensor of shape "
         f"({count},).",
         UserWarning,
-        stacklevel=3,
     )
 
 
@@ -206,12 +205,11 @@ def range_(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
 
     Source: torch.range
     """
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is "
         "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values "
         "in [start, end).",
         UserWarning,
-        stacklevel=3,
     )
     values = [
         number(value, "range", name, i)

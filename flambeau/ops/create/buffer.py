@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.device import CPU
 from ...core.dtype import uint8
 from ...core.kind import kind_of
@@ -68,11 +68,10 @@ def frombuffer(
             f"not be greater than actual buffer length ({length} bytes)"
         )
     if view.readonly:
-        warnings.warn(
+        warn(
             "The given buffer is not writable: writing to the tensor raises an error. Pass a "
             "bytearray or another writable buffer to change its bytes through the tensor.",
             UserWarning,
-            stacklevel=2,
         )
     return made(np.frombuffer(buffer, kind.numpy, count, offset), kind, requires_grad)
 
@@ -123,12 +122,11 @@ def asarray(
             f"can't alias tensor from device '{shared.device}' to '{kind.device}': leave out copy=False"
         )
     if requires_grad is None and shared._node is not None:
-        warnings.warn(
+        warn(
             "torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of "
             "False. Pass requires_grad=False explicitly to get the old behavior and silence this "
             "warning.",
             UserWarning,
-            stacklevel=2,
         )
     result = shared.to(dtype=kind.dtype, device=kind.device, copy=bool(copy))
     if requires_grad is False and result._node is not None:

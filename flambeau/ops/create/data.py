@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.device import CPU
 from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state
 from ...core.dtype import from_numpy as numpy_dtype
@@ -154,12 +154,11 @@ def _of_anything(data: Any, dtype: dtype | None) -> tuple[Any, dtype]:
     if isinstance(data, (str, bytes)):
         raise TypeError(f"new(): invalid data type '{type(data).__name__}': tensors hold numbers")
     if _holds_arrays(data):
-        warnings.warn(
+        warn(
             "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider "
             "converting the list to a single numpy.ndarray with numpy.array() before converting to "
             "a tensor.",
             UserWarning,
-            stacklevel=4,
         )
     shape = _shape(data)
     leaves: list[Any] = []
@@ -318,12 +317,11 @@ def tensor(
 
 
 def _warn_of_copy(function: str) -> None:
-    warnings.warn(
+    warn(
         "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
         "sourceTensor.detach().clone().requires_grad_(True), rather than "
         f"{function}(sourceTensor).",
         UserWarning,
-        stacklevel=3,
     )
 
 

@@ -26,7 +26,7 @@ from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
 from ...core.limit import EXCEEDED, reworded
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.write import write_out
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -96,7 +96,7 @@ def place(function: str, out: Any, dtype: Any, device: Any, default: Any = None)
     if out is None:
         return kind_for(dtype, device, default)
     if not isinstance(out, Tensor):
-        raise TypeError(f"{function}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{function}(): argument 'out' must be Tensor, not {class_name(out)}")
     kind = out._kind
     if dtype is not None and dtype is not kind.dtype:
         raise RuntimeError(

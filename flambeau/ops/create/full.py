@@ -20,7 +20,7 @@ from ...core.dtype import state
 from ...core.kind import Kind, kind_of
 from ...core.number import converted, inferred, number
 from ...core.size import Size
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -173,7 +173,7 @@ public()(full)
 def _check_like(name: str, input: Any) -> None:
     if not isinstance(input, Tensor):
         raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
         )
 
 

@@ -17,7 +17,7 @@ from ...core.limit import EXCEEDED, reworded
 from ...core.number import integer
 from ...core.random import draws, draws_integer
 from ...core.random.generator import Generator, default_generator
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
 from ...kernels.array import zeros as blocks
 from .factory import check_placement, factory, finish, place, shape_of, sizes
@@ -170,7 +170,7 @@ def _like(
     """A tensor in the shape of another, whose memory `fill` writes to, in the order of memory."""
     if not isinstance(input, Tensor):
         raise TypeError(
-            f"{function}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            f"{function}(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
         )
     check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = place(function, None, dtype or input.dtype, device or input.device)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
@@ -122,7 +122,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """
     if not isinstance(input, Tensor):
         raise TypeError(
-            f"rsub(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            f"rsub(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
         )
     return sub(other, input, alpha=alpha)
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from ...core.dtype import FLOAT, INTEGER
 from ...core.number import converted
 from ...core.promotion import PromotionKind
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import operator, pointwise, reflected
-from ...dispatch.registry import method, public
+from ...dispatch.registry import method, operator_method, public
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from .rounding import real_only
@@ -94,7 +94,7 @@ maximum, minimum = _functions["maximum"], _functions["minimum"]
 logical_and, logical_or = _functions["logical_and"], _functions["logical_or"]
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_name}__", operator(_functions[_name].operation))
+    operator_method(_name, operator(_functions[_name].operation))
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 for _name, _owner in {
     "and": "bitwise_and",
@@ -103,8 +103,8 @@ for _name, _owner in {
     "lshift": "bitwise_left_shift",
     "rshift": "bitwise_right_shift",
 }.items():
-    setattr(Tensor, f"__{_name}__", operator(_functions[_owner].operation))
-    setattr(Tensor, f"__r{_name}__", reflected(_functions[_owner].operation))
+    operator_method(_name, operator(_functions[_owner].operation))
+    operator_method(f"r{_name}", reflected(_functions[_owner].operation))
 
 _ONE: dict[str, tuple[Any, str]] = {
     "isnan": (p.isnan, "Is it nan?"),
@@ -184,7 +184,7 @@ def isclose(
     operands: dict[str, Any] = {"input": input, "other": other}
     for name, x in operands.items():
         if not isinstance(x, Tensor):
-            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
+            raise TypeError(f"isclose(): argument '{name}' must be Tensor, not {class_name(x)}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"{input.dtype} did not match {other.dtype}: isclose compares tensors of one dtype"

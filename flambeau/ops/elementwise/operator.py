@@ -9,7 +9,7 @@ import numpy as np
 from ...core.tensor import Tensor
 from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import operator, reflected
-from ...dispatch.registry import method
+from ...dispatch.registry import method, operator_method
 from .arithmetic import add, add_scaled, check_alpha, check_bool, minus, mul, plus, sub, sub_scaled
 from .division import (
     check_zero,
@@ -113,8 +113,8 @@ def _operator(name: str, operation: Any, guard: Any = None) -> None:
             return inner(self, other)
 
         plain, swapped = checked, checked_swapped
-    setattr(Tensor, f"__{name}__", plain)
-    setattr(Tensor, f"__r{name}__", swapped)
+    operator_method(name, plain)
+    operator_method(f"r{name}", swapped)
 
 
 def _guard_minus(x: Any, y: Any) -> None:
@@ -144,8 +144,7 @@ def _in_place_operator(name: str, target: str) -> None:
                 return NotImplemented
             raise
 
-    operator.__name__ = operator.__qualname__ = f"__i{name}__"
-    setattr(Tensor, f"__i{name}__", operator)
+    operator_method(f"i{name}", operator)
 
 
 for _name, _target in {

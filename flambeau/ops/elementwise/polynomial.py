@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.kind import kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.formula.operand import common_device, number_array
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
@@ -29,7 +29,7 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if not tensors:
         raise TypeError(
-            f"{name}(): argument 'input' must be Tensor, not {type(operands[0]).__name__}: one "
+            f"{name}(): argument 'input' must be Tensor, not {class_name(operands[0])}: one "
             "of the two has to be a tensor"
         )
     common = result_dtype(

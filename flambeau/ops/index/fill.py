@@ -11,7 +11,7 @@ from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
 from ...core.dtype import convertible
 from ...core.number import converted, number
-from ...core.tensor import UNVERSIONED, Tensor
+from ...core.tensor import UNVERSIONED, Tensor, class_name
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
@@ -157,7 +157,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     """
     if not isinstance(input, Tensor):
         raise TypeError(
-            f"fill(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            f"fill(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
         )
     if isinstance(value, Tensor):
         _check_value(value)
@@ -202,7 +202,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     if not isinstance(other, Tensor):
         if not isinstance(other, (bool, int, float, complex)):  # type: ignore[unreachable]
             raise TypeError(
-                f"copy_(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+                f"copy_(): argument 'other' (position 1) must be Tensor, not {class_name(other)}"
             )
         return self.fill_(other)  # type: ignore[unreachable]
     if other is self:  # nothing changes, even where its elements share memory

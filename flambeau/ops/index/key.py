@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.tensor import Tensor
 from ...formula.dimensions import broadcast_shapes
 
@@ -33,11 +33,10 @@ def index_array(item: Any) -> np.ndarray:
         return array
     if kind == np.uint8:
         if array.ndim:
-            warnings.warn(
+            warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
                 "torch.bool instead.",
                 UserWarning,
-                stacklevel=5,
             )
         return array.astype(bool)
     raise IndexError(
@@ -136,7 +135,7 @@ def _as_tuple(key: Any) -> tuple:
     if isinstance(key, (list, range, str)) and len(key) < 32:
         several = (Tensor, list, tuple, range, str, slice, np.ndarray)
         if any(isinstance(i, several) or i is None or i is Ellipsis for i in key):
-            warnings.warn(_AS_TUPLE, UserWarning, stacklevel=4)
+            warn(_AS_TUPLE, UserWarning)
             return tuple(key) if not isinstance(key, str) else (key,)
     return (key,)
 

@@ -115,7 +115,7 @@ def _in_shape(input: Tensor, write: Write) -> Write:
 
 def _check_mask(mask: Any) -> None:
     if not isinstance(mask, Tensor):
-        raise TypeError(f"masked_fill(): argument 'mask' must be Tensor, not {type(mask).__name__}")
+        raise TypeError(f"masked_fill(): argument 'mask' must be Tensor, not {class_name(mask)}")
     if mask._array.dtype != bool:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.c_name}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.inplace import Write, writing
@@ -118,7 +118,7 @@ def scatter(
     if isinstance(src, Tensor):
         values = src
         if reduce is not None:
-            warnings.warn(_REDUCE_DEPRECATED, UserWarning, stacklevel=4)
+            warn(_REDUCE_DEPRECATED, UserWarning)
         if src._array.ndim == 0 and index._array.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     else:

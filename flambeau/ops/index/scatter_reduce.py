@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.number import number_for
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import Write, writing
@@ -177,9 +177,7 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
-    warnings.warn(
-        "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
-    )
+    warn("index_reduce() is in beta and the API may change at any time.", UserWarning)
     check_reduction("index_reduce", input.dtype, reduce)
     x, key, values, at = _vectors("index_reduce", input, dim, index, source)
     return Write(

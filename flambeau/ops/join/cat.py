@@ -92,15 +92,12 @@ def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 @public("cat", "concat", "concatenate")
-def cat(
-    tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None, out: Tensor | None = None
-) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along a dimension.
 
     Args:
         tensors: Of one shape, but for the dimension; empty ones of shape (0,) are passed over.
         dim: The dimension.
-        axis: The same, by NumPy's name.
         out: Where to write the result.
 
     Raises:
@@ -114,7 +111,6 @@ def cat(
         >>> torch.cat([torch.tensor([1, 2]), torch.tensor([3])])
         tensor([1, 2, 3])
     """
-    dim = dim if axis is None else axis
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:
@@ -195,7 +191,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
         if x._array.shape != shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 "
-                f"and {list(x._array.shape)} at entry {i}"
+                f"and {list(x._array.shape)} at entry {i}: pad them to one size first "
+                "(torch.nn.utils.rnn.pad_sequence); a DataLoader does so in its collate_fn="
             )
     result = stack_(parts, wrap_dim(dim, len(shape) + 1))
     return result if out is None else write_out(out, result, "stack", parts)

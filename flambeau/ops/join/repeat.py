@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.size import Size
@@ -229,11 +229,10 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
-        warnings.warn(
+        warn(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument.",
             UserWarning,
-            stacklevel=2,
         )
     elif indexing not in ("ij", "xy"):
         raise RuntimeError(

@@ -15,7 +15,7 @@ import numpy as np
 from ... import kernels
 from ..._source import Source
 from ...core.dtype import FLOAT
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
@@ -150,7 +150,7 @@ def _accumulated(product: Callable, fused: Any, fits: Callable) -> Callable:
         for title, value in zip(("input", first, second), (input, x, y)):
             if not isinstance(value, Tensor):
                 raise TypeError(
-                    f"{name}(): argument '{title}' must be Tensor, not {type(value).__name__}"
+                    f"{name}(): argument '{title}' must be Tensor, not {class_name(value)}"
                 )
         found = product(x, y)
         if name != "addr" and input.dtype is not found.dtype:

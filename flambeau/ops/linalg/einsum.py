@@ -161,7 +161,7 @@ def _searched(
     equation = f"{','.join(terms)}->{output}".translate(short)
     try:
         path, _ = np.einsum_path(equation, *stand_ins, optimize=(strategy, UNLIMITED))
-    except ValueError:  # sizes that do not fit: the product says which
+    except ValueError:  # NumPy reads no such equation
         return [tuple(range(len(terms)))]
     return path[1:]
 
@@ -181,12 +181,12 @@ def _terms(equation: str, tensors: list[Tensor]) -> tuple[list[list[str]], list[
     spare = [chr(i) for i in range(0x3B1, 0x3B1 + 24)]
     widest = 0
     spelt = []
-    for term, x in zip(terms, tensors):
+    for i, (term, x) in enumerate(zip(terms, tensors)):
         hidden = x.ndim - len(term.replace("...", ""))
         if hidden < 0 or (hidden and "..." not in term):
             raise RuntimeError(
                 f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the "
-                f"number of dimensions ({x.ndim}) for operand of shape {list(x.shape)}"
+                f"number of dimensions ({x.ndim}) for operand {i}, of shape {list(x.shape)}"
             )
         widest = max(widest, hidden)
         spelt.append((term, hidden))
@@ -201,9 +201,32 @@ def _terms(equation: str, tensors: list[Tensor]) -> tuple[list[list[str]], list[
     for letter in output:
         if letter not in known:
             raise RuntimeError(
-                f"einsum(): output subscript {letter} does not appear in the equation for any input"
+                f"einsum(): output subscript {letter} does not appear in the equation for any input "
+                "operand"
             )
+    _check_sizes(result, tensors)
     return result, output
+
+
+def _check_sizes(terms: list[list[str]], tensors: list[Tensor]) -> None:
+    """Raises RuntimeError where a letter stands for two sizes; of two operands one may be 1."""
+    seen: dict[str, int] = {}
+    for i, (term, x) in enumerate(zip(terms, tensors)):
+        own: dict[str, int] = {}
+        for letter, size in zip(term, x.shape):
+            if own.setdefault(letter, size) != size:
+                raise RuntimeError(
+                    f"einsum(): subscript {letter} is repeated for operand {i} but the sizes don't match, "
+                    f"{size} != {own[letter]}"
+                )
+        for letter, size in own.items():
+            before = seen.get(letter, 1)
+            if size != before and 1 not in (size, before):
+                raise RuntimeError(
+                    f"einsum(): subscript {letter} has size {size} for operand {i}, of shape "
+                    f"{list(x.shape)}, which does not broadcast with previously seen size {before}"
+                )
+            seen[letter] = max(size, before) if 0 not in (size, before) else 0
 
 
 def _diagonals(x: Tensor, term: list[str]) -> tuple[Tensor, list[str]]:
@@ -233,11 +256,6 @@ def _pair(
     for x_, term in ((x, a), (y, b)):
         for letter, size in zip(term, x_.shape):
             if sizes.setdefault(letter, size) != size:
-                if 1 not in (sizes[letter], size):
-                    raise RuntimeError(
-                        f"einsum(): operands do not broadcast with remapped shapes: subscript {letter} "
-                        f"has size {sizes[letter]} and {size}"
-                    )
                 sizes[letter] = max(sizes[letter], size)
     x = x.expand([sizes[letter] for letter in a])  # type: ignore[attr-defined]
     y = y.expand([sizes[letter] for letter in b])  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import numpy as np
 from ... import kernels
 from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
@@ -168,7 +168,7 @@ def _check(name: str, x: Any, y: Any) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"{name}(): argument '{('input', 'other')[position]}' (position {position + 1}) must be "
-                f"Tensor, not {type(value).__name__}"
+                f"Tensor, not {class_name(value)}"
             )
     if x.dtype is not y.dtype:
         raise RuntimeError(
@@ -180,13 +180,20 @@ def _check(name: str, x: Any, y: Any) -> None:
 
 def _mismatch(x: Tensor, y: Tensor) -> RuntimeError:
     a, b = x.shape, y.shape
+    hint = ""
+    if x.ndim > 1 and y.ndim > 1 and 1 not in a[-2:] + b[-2:]:
+        turn = ".T" if x.ndim == y.ndim == 2 else ".mT"
+        if a[-1] == b[-1]:
+            hint = f": the second would fit transposed, other{turn}"
+        elif a[-2] == b[-2]:
+            hint = f": the first would fit transposed, input{turn}"
     if x.ndim == 2 and y.ndim == 2:
         return RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]}){hint}"
         )
     return RuntimeError(
         f"size mismatch, got input {list(a)} and other {list(b)}: the last dimension of the first "
-        "and the last but one of the second must agree"
+        f"and the last but one of the second must agree{hint}"
     )
 
 
@@ -274,7 +281,7 @@ def _given(out: Tensor | None, result: Tensor) -> Tensor:
 
 def _operator(x: Tensor, y: Any, out: None) -> Any:
     operands = operands_of(x, y)
-    return NotImplemented if operands is None else _matmul(*operands, out)
+    return NotImplemented if operands is None else _matmul(operands[0], operands[1], out)
 
 
 method("__matmul__")(_product(_operator))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..._caller import warn
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
@@ -312,13 +312,12 @@ def kl_div(
     Source: torch.nn.functional.kl_div
     """
     if reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
             "release.",
             UserWarning,
-            stacklevel=3,
         )
     for x in (input, target):
         if x._kind.dtype.category != FLOAT:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..._caller import warn
 from ..._source import Source
 from ...core.tensor import Tensor
 from ...dispatch.arguments import arguments, written
@@ -55,11 +55,10 @@ def _with_head(body: Callable, defaults: dict[str, Any], own: tuple[str, ...]) -
 def legacy(size_average: bool | None, reduce: bool | None) -> str:
     """The reduction that the old arguments ask for."""
     reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
+    warn(
         "size_average and reduce args will be deprecated, please use "
         f"reduction={reduction!r} instead.",
         UserWarning,
-        stacklevel=3,
     )
     return reduction
 
@@ -120,10 +119,9 @@ def check_classes(name: str, target: Tensor) -> None:
 def warn_of_sizes(input: Tensor, target: Tensor) -> None:
     """Warns where a target of another shape will be broadcast."""
     if input.shape != target.shape:
-        warnings.warn(
+        warn(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
             UserWarning,
-            stacklevel=4,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, class_name
 from .window import numbers
 
 
@@ -22,7 +22,7 @@ def check_convolution(
         if not isinstance(value, Tensor) and not (key == "bias" and value is None):
             raise TypeError(
                 f"{name}(): argument '{key}' (position {position + 1}) must be Tensor, not "
-                f"{type(value).__name__}"
+                f"{class_name(value)}"
             )
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(

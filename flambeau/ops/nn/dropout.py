@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
@@ -210,7 +210,7 @@ def _is_unbatched(ndim: int, spatial: int) -> bool:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=4)
+    warn(text, UserWarning)
 
 
 for _spatial in (1, 2, 3):

@@ -6,12 +6,12 @@ import functools
 import itertools
 import math
 import operator
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.dtype import DTYPES
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
@@ -68,10 +68,9 @@ def _axis(size: int, aligned: bool) -> Any:
 
 
 def _warn_align(name: str) -> None:
-    warnings.warn(
+    warn(
         f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please specify "
-        "align_corners=True if the old behavior is desired.",
-        stacklevel=3,
+        "align_corners=True if the old behavior is desired."
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from ..._caller import warn
 from ...core.layout import contiguous_format
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -31,7 +30,7 @@ def gumbel_softmax(
         tensor([1., 1., 1., 1.])
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warn("`eps` parameter is deprecated and has no effect.")
     noise = -empty_like(logits, memory_format=contiguous_format).exponential_().log()
     soft = ((logits + noise) / tau).softmax(dim)  # type: ignore[attr-defined]
     if not hard:

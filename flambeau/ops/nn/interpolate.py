@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._caller import warn
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from .taps import Taps, chosen, resampled, stretches
@@ -233,9 +234,5 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 def _deprecated(name: str) -> None:
-    import warnings
 
-    warnings.warn(
-        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
-    )
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")

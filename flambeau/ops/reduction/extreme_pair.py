@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.dtype import bool_, int64, uint8
 from ...core.result import named_result
-from ...core.tensor import Tensor, wrap, wrap_dim
+from ...core.tensor import Tensor, class_name, wrap, wrap_dim
 from ...dispatch.formula.rowwise import one_dim
 from ...dispatch.out import write_results
 from ...dispatch.registry import public
@@ -37,7 +37,7 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
             return of_two(input, other if other is not None else dim, out=out)
         if not isinstance(input, Tensor):
             raise TypeError(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+                f"{name}(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
             )
         if dim is None:
             not_empty(name, input, ())

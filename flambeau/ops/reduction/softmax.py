@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..._caller import warn
 from ...core.dtype import finfo, float32
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor, wrap_dim
@@ -57,13 +58,11 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 
 def _default_dim(name: str, ndim: int) -> int:
     """What dim=None has meant: deprecated, with a warning."""
-    import warnings
 
-    warnings.warn(
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
         "argument.",
         UserWarning,
-        stacklevel=3,
     )
     return 0 if ndim in (0, 1, 3) else 1
 
@@ -96,7 +95,7 @@ def _row_function(name: str, operation: Any, doc: str) -> Any:
             f"input to it first.\n\n    Source: torch.nn.functional.{name}\n    "
         )
     public(f"nn.functional.{name}")(functional)
-    return public(name, f"special.{name}", method=name)(function)
+    return public(name, f"special.{name}", method=name, usual=run)(function)
 
 
 softmax = _row_function("softmax", softmax_, "exp(input) / sum(exp(input)) along a dimension.")

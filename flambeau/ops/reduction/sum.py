@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import one_dim, rowwise, wrap_dims
@@ -89,7 +90,7 @@ def _floating(name: str, input: Tensor, dtype: Any) -> None:
         )
 
 
-@public(method=True)
+@public(method=True, usual=sum_.over)
 def sum(
     input: Tensor,
     dim: Dims = None,
@@ -114,7 +115,13 @@ def sum(
     return sum_.over(input, dim, keepdim, dtype, out)
 
 
-@public(method=True)
+def _mean(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    if input._kind.dtype.category < FLOAT:
+        _floating("mean", input, None)
+    return mean_.over(input, dim, keepdim)
+
+
+@public(method=True, usual=_mean)
 def mean(
     input: Tensor,
     dim: Dims = None,
@@ -130,7 +137,7 @@ def mean(
 
     Source: torch.mean
     """
-    if dtype is not None or input._kind.dtype.category < 2:
+    if dtype is not None or input._kind.dtype.category < FLOAT:
         _floating("mean", input, dtype)
     return mean_.over(input, dim, keepdim, dtype, out)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from ..._caller import warn
 from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise, wrap_dims
 from ...dispatch.registry import public
@@ -74,11 +74,10 @@ def _run(
         for d in wrap_dims(None if dim == () else dim, input._array.ndim):
             count *= input._array.shape[d] if input._array.ndim else 1
         if c >= count:
-            warnings.warn(
+            warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
                 "reduction factor (input numel divided by output numel).",
                 UserWarning,
-                stacklevel=3,
             )
     return operation(input, dim=dim, keepdim=keepdim, out=out, parameters=(c,))
 

@@ -15,7 +15,7 @@ from ...core.kind import kind_of
 from ...core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
 from ...core.promotion import result_dtype
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import Operation, operation
 
@@ -239,7 +239,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     """
     if not isinstance(other, Tensor):
         raise TypeError(  # type: ignore[unreachable]
-            f"type_as(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+            f"type_as(): argument 'other' (position 1) must be Tensor, not {class_name(other)}"
         )
     return converted(self, other.dtype, other.device)
 
@@ -333,7 +333,7 @@ def _question(name: str, ask: Callable[[Tensor], Any], text: str, is_method: boo
     def function(input: Tensor) -> Any:
         if not isinstance(input, Tensor):
             raise TypeError(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+                f"{name}(): argument 'input' (position 1) must be Tensor, not {class_name(input)}"
             )
         return ask(input)
 

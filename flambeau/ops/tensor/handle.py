@@ -10,7 +10,7 @@ from ...core import layout
 from ...core.dtype import dtype as DType
 from ...core.dtype import legacy_name, parse_legacy_name
 from ...core.memory import at, owner
-from ...core.tensor import Tensor, become, register, wrap
+from ...core.tensor import Tensor, become, class_name, register, wrap
 from ...dispatch.registry import method
 from ..view.shape import alias_
 from .copying import parts_of
@@ -41,8 +41,7 @@ def _make_subclass(cls: type, data: Tensor, require_grad: bool = False, **option
     """A tensor of class `cls` on the memory of `data`, without its history."""
     if not isinstance(data, Tensor):
         raise TypeError(
-            f"_make_subclass(): argument 'data' (position 2) must be Tensor, not "
-            f"{type(data).__name__}"
+            f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {class_name(data)}"
         )
     result = become(bare(data), cls)
     return Tensor.requires_grad_(result, require_grad)
@@ -211,8 +210,7 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(
-            f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not "
-            f"{type(tensor).__name__}"
+            f"is_set_to(): argument 'tensor' (position 1) must be Tensor, not {class_name(tensor)}"
         )
     a, b = self._array, tensor._array
     return (

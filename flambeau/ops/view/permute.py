@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
+from ..._caller import warn
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.formula.rowwise import wrap_dims
 from ...dispatch.registry import public
@@ -140,7 +140,7 @@ def _reversed(self: Tensor) -> Tensor:
 
 
 def _deprecated(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=4)
+    warn(message, UserWarning)
 
 
 def _matrix_transpose(self: Tensor, name: str = "tensor.mT") -> Tensor:

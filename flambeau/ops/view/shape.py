@@ -17,6 +17,10 @@ from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
 
+_INVALID = (
+    "shape '{}' is invalid for input of size {}: {}. One dimension may be -1: it is worked out"
+)
+
 
 def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """`shape` with its -1 worked out.
@@ -34,7 +38,7 @@ def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     known = math.prod(n for n in shape if n != -1)
     if -1 not in shape:
         if known != size:
-            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+            raise RuntimeError(_INVALID.format(list(shape), size, f"it has {known} elements"))
         return shape
     if known == 0 and size == 0:
         raise RuntimeError(
@@ -42,7 +46,8 @@ def infer(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
             "dimension size -1 can be any value and is ambiguous"
         )
     if known == 0 or size % known:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+        what = f"its other dimensions have {known} elements, of which {size} is no multiple"
+        raise RuntimeError(_INVALID.format(list(shape), size, what))
     return tuple(size // known if n == -1 else n for n in shape)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from copy import copy
 from typing import Any
 
+from ..._caller import warn
 from ...core.tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -75,11 +75,10 @@ class LRScheduler:
 
     def _check_get_lr(self) -> None:
         if not self._get_lr_called_within_step:
-            warnings.warn(
+            warn(
                 "To get the last learning rate computed by the scheduler, please use "
                 "`get_last_lr()`: get_lr() is what step() calls.",
                 UserWarning,
-                stacklevel=3,
             )
 
     def step(self, epoch: Any = None) -> None:
@@ -87,18 +86,17 @@ class LRScheduler:
         self._check_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+            warn(EPOCH_DEPRECATION_WARNING, UserWarning)
         self._update(epoch)
 
     def _check_order(self) -> None:
         """Warn of a schedule that steps before its optimiser did: the first step size is lost."""
         if self._step_count == 1 and not self.optimizer._opt_called:
-            warnings.warn(
+            warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the "
                 "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this "
                 "will result in skipping the first value of the learning rate schedule.",
                 UserWarning,
-                stacklevel=3,
             )
 
     def _update(self, epoch: Any = None) -> None:

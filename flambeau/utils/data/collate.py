@@ -83,8 +83,13 @@ def collate(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None 
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return kind(*(join(column) for column in zip(*batch)))
     if isinstance(first, Sequence):
-        if any(len(item) != len(first) for item in batch):
-            raise RuntimeError("each element in list of batch should be of equal size")
+        odd = next((i for i, item in enumerate(batch) if len(item) != len(first)), None)
+        if odd is not None:
+            raise RuntimeError(
+                f"each element in list of batch should be of equal size: sample {odd} of this batch has "
+                f"{len(batch[odd])} items, sample 0 has {len(first)}. Give the loader a collate_fn= that keeps "
+                "or pads them"
+            )
         columns = [join(column) for column in zip(*batch)]
         return columns if isinstance(first, tuple) else _listed(first, columns)
     raise TypeError(_WRONG.format(kind))
@@ -93,6 +98,15 @@ def collate(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None 
 def _stacked(batch: Any, *, collate_fn_map: Any = None) -> Any:
     from ... import stack  # type: ignore[attr-defined]
 
+    shapes = [item.shape for item in batch]
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is not None:
+        raise RuntimeError(
+            f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
+            f"{list(shapes[odd])} at entry {odd}: sample {odd} of this batch of {len(batch)} has another shape "
+            "than sample 0. Crop or pad in the dataset, or pad in the loader's collate_fn= "
+            "(torch.nn.utils.rnn.pad_sequence)"
+        )
     return stack(list(batch))
 
 
