@@ -38,7 +38,7 @@ def with_out(function: Callable, place: str, tensors: str) -> Callable:
         result = function(*args, **kwargs)
         return result if out is None else write_results(out, result, place)
 
-    called.__name__ = called.__qualname__ = place.rpartition(".")[2]
+    called.__name__ = place.rpartition(".")[2]
     return called
 
 

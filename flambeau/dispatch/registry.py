@@ -61,9 +61,9 @@ def public(
     def register(function: Callable) -> Callable:
         if out:
             function = with_out(function, (places or (function.__name__,))[0], tensors)
-        guards.under_its_name(function)
         where, _, name = (places or (function.__name__,))[0].rpartition(".")
         _placed(function, where or namespace, name)
+        guards.under_its_name(function)
         for place in places or (function.__name__,):
             where, _, name = place.rpartition(".")
             function = guards.register(name, function, where or namespace, usual)
@@ -91,12 +91,24 @@ _placed_already: weakref.WeakSet[FunctionType] = weakref.WeakSet()
 
 
 def _placed(function: Any, where: str, name: str) -> None:
-    """Say of a function where users find it first: pickle looks for it there."""
+    """Say of a function that stands in no module where users find it first: pickle looks for it there."""
     if function in _placed_already or not isinstance(function, FunctionType):
         return
     _placed_already.add(function)
-    function.__module__ = _PLACES.get(where, "flambeau")
-    function.__qualname__ = f"Tensor.{name}" if where == "Tensor" else name
+    if hasattr(function, "operation") or not _stands_in_a_module(function):
+        function.__module__ = _PLACES.get(where, "flambeau")
+        function.__qualname__ = f"Tensor.{name}" if where == "Tensor" else name
+
+
+def _stands_in_a_module(function: Any) -> bool:
+    """Is it, or what it wraps, to be found in the module that it names? Lambdas and inner functions are not."""
+    found = function
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    home = found.__globals__.get("__name__")
+    return (
+        "<" not in found.__code__.co_qualname and home is not None and home == function.__module__
+    )
 
 
 def method(*names: str) -> Callable:
@@ -105,8 +117,8 @@ def method(*names: str) -> Callable:
     def register(function: Callable) -> Callable:
         if function.__name__.startswith("_") and not function.__name__.endswith("_"):
             function.__name__ = (names or (function.__name__,))[0]
-        guards.under_its_name(function)
         _placed(function, "Tensor", (names or (function.__name__,))[0])
+        guards.under_its_name(function)
         for name in names or (function.__name__,):
             function = guards.named_method(name, function)
             setattr(Tensor, name, function)

@@ -469,7 +469,6 @@ class Guards:
         name = getattr(function, "__name__", "")
         if code is not None and code.co_name != name and self.kind is ExchangedGuard:
             function.__code__ = code.replace(co_name=name, co_qualname=name)
-            function.__qualname__ = name
         return function
 
     def method_of(self, name: str, function: Any) -> Any:
