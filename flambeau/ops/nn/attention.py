@@ -87,7 +87,7 @@ def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
     """scale q k^T + mask with NumPy."""
     scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     if mask is not None:
         added = np.where(mask, 0, -np.inf) if mask.dtype == np.bool_ else mask
         scores += added.astype(scores.dtype, copy=False)
