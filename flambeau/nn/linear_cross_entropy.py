@@ -34,6 +34,9 @@ class LinearCrossEntropyLoss(Module):
         reduction, weight, ignore_index, label_smoothing, options: As for
             nn.functional.linear_cross_entropy.
 
+    Raises:
+        RuntimeError: The weight has another shape than (num_classes,).
+
     Source: torch.nn.LinearCrossEntropyLoss
     """
 
@@ -52,6 +55,12 @@ class LinearCrossEntropyLoss(Module):
         label_smoothing: float = 0.0,
         options: LinearCrossEntropyOptions | None = None,
     ) -> None:
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            got = ", ".join(map(str, weight.shape))
+            raise RuntimeError(
+                f"expected weight shape to be ({num_classes},), got ({got}{',' * (weight.ndim == 1)}): "
+                "one number a class"
+            )
         super().__init__()
         self.in_features, self.num_classes, self.out_features = (
             in_features,

@@ -110,3 +110,8 @@ def test_relu6_is_a_hardtanh():
     x = torch.tensor([-1.0, 3.0, 7.0])
     assert layer(x) is x
     assert x.tolist() == [0.0, 3.0, 6.0]
+
+
+def test_linear_cross_entropy_wants_a_weight_for_each_class():
+    with pytest.raises(RuntimeError, match=r"expected weight shape to be \(2,\), got \(3,\)"):
+        torch.nn.LinearCrossEntropyLoss(3, 2, weight=torch.ones(3))

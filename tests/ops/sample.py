@@ -396,6 +396,16 @@ OPTIONAL: dict[str, Program] = {
         ((2, 3, 2), (2, 4, 2), (2, 4, 3)),
     ),
     "nn.functional.avg_pool2d": (lambda x: F.avg_pool2d(x, 2, 1) ** 2, ((1, 1, 3, 3),)),
+    "nn.functional.interpolate": (
+        lambda x: [
+            F.interpolate(x, size=(2, 4), mode=mode) ** 2 for mode in ("bilinear", "nearest")
+        ],
+        ((1, 1, 3, 3),),
+    ),
+    "nn.functional.grid_sample": (
+        lambda x, g: F.grid_sample(x, g * 0.6, padding_mode="border", align_corners=False),
+        ((1, 1, 3, 3), (1, 2, 2, 2)),
+    ),
     "nn.functional.adaptive_avg_pool2d": (
         lambda x: F.adaptive_avg_pool2d(x, 2) ** 2,
         ((1, 1, 3, 3),),

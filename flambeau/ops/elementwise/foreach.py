@@ -237,8 +237,7 @@ def _foreach_norm(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
     Source: torch._foreach_norm
     """
     _checked("_foreach_norm", self)
-    from ..linalg.norm import vector_norm
-
+    vector_norm = NAMESPACES["linalg"]["vector_norm"]
     return _call(lambda x: vector_norm(x, ord, dtype=dtype), False, self)
 
 

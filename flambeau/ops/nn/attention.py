@@ -16,7 +16,7 @@ from ...dispatch.rule.rule_operation import operation
 from ..reduction.softmax import safe_softmax
 
 _F, _T = NAMESPACES["nn.functional"], NAMESPACES["torch"]
-_BOOL = DTYPES["bool"]
+_BOOL, _DOUBLE = DTYPES["bool"], DTYPES["float64"]
 
 
 @public("nn.functional.scaled_dot_product_attention")
@@ -48,13 +48,15 @@ def scaled_dot_product_attention(
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. (2017)
     """
     _check_attention(query, key, value, attn_mask)
+    if attn_mask is not None and query.dtype is _DOUBLE and attn_mask.dtype is not _BOOL:
+        attn_mask = attn_mask.to(_DOUBLE)
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
     if not dropout_p and _in_one_pass(query, key, value, attn_mask):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
-    weights = _weights(scores, attn_mask, is_causal)
+    weights = _weights(scores, attn_mask, is_causal).to(query.dtype)  # a mask may be of float32
     if dropout_p:
         weights = _F["dropout"](weights, dropout_p)
     return weights @ value
@@ -87,7 +89,7 @@ def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
     """scale q k^T + mask with NumPy."""
     scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     if mask is not None:
         added = np.where(mask, 0, -np.inf) if mask.dtype == np.bool_ else mask
         scores += added.astype(scores.dtype, copy=False)
@@ -183,7 +185,7 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
             "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
             f"{query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim} instead."
         )
-    if mask is not None and mask.dtype is not _BOOL and mask.dtype is not query.dtype:
+    if mask is not None and mask.dtype not in (_BOOL, DTYPES["float32"], query.dtype):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
             f"{mask.dtype} and  query.dtype: {query.dtype} instead."
@@ -267,7 +269,10 @@ def multi_head_attention_forward(
 
     batched = checked_batch(query, key, value, key_padding_mask, attn_mask, num_heads)
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint: "
+            "Transformer.generate_square_subsequent_mask() makes one"
+        )
     if not batched:
         query, key, value = (x.unsqueeze(1) for x in (query, key, value))
         if key_padding_mask is not None:

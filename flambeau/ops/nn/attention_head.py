@@ -75,12 +75,23 @@ class Heads:
         self.count, self.length, self.batch = count, q.shape[0], q.shape[1]
         self.size = q.shape[-1] // count
         self.q, self.k, self.v = q, k, v
-        mask, padding = additive(mask, q.dtype), additive(padding, q.dtype)
+        mask = additive("attn_mask", mask, q.dtype)
+        padding = additive("key_padding_mask", padding, q.dtype)
+        if padding is not None:
+            self._check_padding(padding, k.shape[0])
         if mask is not None:
             self._check_mask(mask, k.shape[0])
             if mask.ndim == 3:
                 mask = mask.reshape(self.batch, count, *mask.shape[1:])
         self.mask, self.padding = mask, padding
+
+    def _check_padding(self, padding: Tensor, source: int) -> None:
+        for i, want in enumerate((self.batch, source)):
+            if padding.shape[i] != want:
+                raise AssertionError(
+                    f"Expected key_padded_mask.shape[{i}] to be {want}, but got {padding.shape[i]}: its "
+                    "shape is (batch, source length)"
+                )
 
     def _check_mask(self, mask: Tensor, source: int) -> None:
         lead = (self.batch * self.count,) if mask.ndim == 3 else ()
@@ -141,9 +152,17 @@ class Heads:
         return joined, weights
 
 
-def additive(mask: Any, dtype: Any) -> Any:
-    """A mask as what is added to scores: -inf where a bool one is True."""
-    if mask is None or mask.dtype.name != "bool":
+def additive(name: str, mask: Any, dtype: Any) -> Any:
+    """A mask as what is added to scores: -inf where a bool one is True.
+
+    Raises:
+        AssertionError: It is of integers.
+    """
+    if mask is None or mask.is_floating_point():
         return mask
+    if mask.dtype.name != "bool":
+        raise AssertionError(
+            f"only bool and floating types of {name} are supported, not {mask.dtype}: use .bool()"
+        )
     zeros = _T["zeros"](mask.shape, dtype=dtype, device=mask.device)
     return zeros.masked_fill(mask, -math.inf)

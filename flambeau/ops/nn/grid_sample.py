@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..._caller import warn
-from ...core.dtype import DTYPES
-from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
+from ..join.padding import pad
 from .pooling import picked
 
 
@@ -104,9 +103,12 @@ def grid_sample(
     options = padding_mode, align_corners, mode == "bicubic"
     coordinates = [located_(grid[..., i], size, *options) for i, size in enumerate(sizes[::-1])]
     corners = _corners(coordinates[::-1], mode, sizes, padding_mode, align_corners)
+    choices = list(itertools.product(*corners))
+    indices = [_index([place for place, _ in choice], sizes) for choice in choices]
+    rows = _rows(input, indices)
     result: Any = None
-    for choice in itertools.product(*corners):
-        part = _fetch(input, [place for place, _ in choice], sizes)
+    for choice, at in zip(choices, indices):
+        part = _fetch(rows, at)
         weights = [w for _, w in choice if w is not None]
         if weights:
             part = part * functools.reduce(operator.mul, weights).unsqueeze(1)
@@ -200,21 +202,31 @@ def _reflected(x: Any, low: float, high: float) -> tuple[Any, Any]:
     return np.where(even, extra + low, high - extra), np.where(even, side, -side)
 
 
-def _fetch(input: Tensor, places: list[Any], sizes: tuple[int, ...]) -> Tensor:
-    """The input's elements at whole-number places, 0 outside."""
+def _index(places: list[Any], sizes: tuple[int, ...]) -> Any:
+    """Whole-number places in the flattened input; one beyond its end for what is outside."""
     inside: Any = True
     flat: Any = 0
     for place, size in zip(places, sizes):
-        within = (place >= 0) & (place < size)
-        inside = inside & within
-        flat = flat * size + np.where(within, place, 0).astype(np.int64)
-    n, c = input.shape[:2]
-    count = math.prod(flat.shape[1:])
-    at = np.broadcast_to(flat.reshape(n, 1, count), (n, c, count))
-    values = picked(input.reshape(n, c, math.prod(sizes)), at).reshape(n, c, *flat.shape[1:])
-    if inside.all():
-        return values
-    return values.masked_fill(wrap(~inside[:, None], kind_of(DTYPES["bool"], input.device)), 0)
+        inside = inside & (place >= 0) & (place < size)
+        flat = flat * size + place
+    return np.where(inside, flat, math.prod(sizes)).astype(np.int64)
+
+
+def _rows(input: Tensor, indices: list[Any]) -> Tensor:
+    """The images as rows, with a zero at the end if something is outside."""
+    n, c, *sizes = input.shape
+    total = math.prod(sizes)
+    rows: Any = input.reshape(n, c, total)  # type: ignore[attr-defined]
+    outside = any(at.size and at.max() == total for at in indices)
+    return pad(rows, (0, 1)) if outside else rows
+
+
+def _fetch(rows: Tensor, at: Any) -> Tensor:
+    """The elements of rows (N, C, size) at places (N, ...)."""
+    n, c, _ = rows.shape
+    count = math.prod(at.shape[1:])
+    places = np.broadcast_to(at.reshape(n, 1, count), (n, c, count))
+    return picked(rows, places).reshape(n, c, *at.shape[1:])
 
 
 def _check_grid(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -> None:

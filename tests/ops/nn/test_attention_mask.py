@@ -245,3 +245,30 @@ def test_functional_form_without_a_batch(need):
     out, shares = layer(x, x, x, torch.ones(LENGTH, dtype=torch.bool), need)
     np.testing.assert_allclose(out.detach(), [layer.out_proj.bias.tolist()] * LENGTH)
     assert not need or shares.abs().sum().item() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, *HALVES])
+def test_a_mask_may_be_of_float32(dtype):
+    """As in PyTorch 2.13.0; -1e5 is no infinity, though float16 has no such number."""
+    q, k, v = (filled(1, 1, n, 4, start=n).to(dtype) for n in (LENGTH, SOURCE, SOURCE))
+    mask = torch.zeros(LENGTH, SOURCE)
+    mask[1], mask[2] = -1e5, -math.inf
+    out = F.scaled_dot_product_attention(q, k, v, mask)
+    assert out.dtype is dtype
+    assert out[0, 0, 2].tolist() == [0.0] * 4
+    wide = [x.double() for x in (q, k, v)]
+    right = F.scaled_dot_product_attention(*wide, mask.double())
+    np.testing.assert_allclose(out.double(), right, atol=1e-6 if dtype is torch.float64 else 2e-2)
+
+
+@pytest.mark.parametrize("name", ["key_padding_mask", "attn_mask"])
+def test_masks_of_integers_are_refused(name):
+    layer = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = filled(2, 3, 4, dtype=torch.float32)
+    sizes = (2, 3) if name == "key_padding_mask" else (3, 3)
+    for dtype in (torch.int64, torch.uint8):
+        with pytest.raises(AssertionError, match=f"only bool and floating types of {name}"):
+            layer(x, x, x, **{name: torch.zeros(sizes, dtype=dtype)})
+    for sizes in ((2, 4), (3, 3)):
+        with pytest.raises(AssertionError, match="Expected key_padded_mask"):
+            layer(x, x, x, key_padding_mask=torch.zeros(sizes, dtype=torch.bool))

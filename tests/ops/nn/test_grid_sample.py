@@ -127,3 +127,11 @@ def test_derivatives_of_both_orders(mode, padding, aligned, n):
     )
     assert torch.autograd.gradcheck(run, inputs)
     assert torch.autograd.gradgradcheck(run, inputs)
+
+
+def test_an_infinite_edge_is_no_difference_of_infinities():
+    """At the border the element beyond takes no part, not even with the weight 0."""
+    x = torch.full((1, 1, 2, 2), math.inf)
+    for padding in ("border", "reflection"):
+        out = F.grid_sample(x, torch.ones(1, 1, 1, 2), "bilinear", padding, align_corners=True)
+        assert out.item() == math.inf
