@@ -118,7 +118,7 @@ def scatter(
     if isinstance(src, Tensor):
         values = src
         if reduce is not None:
-            warnings.warn(_REDUCE_DEPRECATED, UserWarning, stacklevel=4)
+            warnings.warn(_REDUCE_DEPRECATED, UserWarning, stacklevel=3)
         if src._array.ndim == 0 and index._array.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     else:

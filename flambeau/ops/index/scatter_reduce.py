@@ -178,7 +178,7 @@ def index_reduce(
             f"{reduce}."
         )
     warnings.warn(
-        "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=2
+        "index_reduce() is in beta and the API may change at any time.", UserWarning, stacklevel=3
     )
     check_reduction("index_reduce", input.dtype, reduce)
     x, key, values, at = _vectors("index_reduce", input, dim, index, source)
