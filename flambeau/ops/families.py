@@ -78,7 +78,7 @@ LAZY = {
     ),
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
-    "reduction.segment": ("segment_reduce", ""),
+    "reduction.segment": ("_segment_reduce segment_reduce", ""),
     "index.scatter_reduce": (
         "index_add index_copy index_fill index_reduce scatter_reduce",
         "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "

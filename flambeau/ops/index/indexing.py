@@ -144,13 +144,12 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
             )
         value = assigned(value, self._kind)
     basic, arrays = split_key(key, self._array.shape)
-    target = index_basic(self, basic)
+    whole = arrays is not None and all(item == _FULL for item in basic[:-1])
+    target = self if whole else index_basic(self, basic)
     if arrays is None:
         value = _without_leading_ones(value, target._array.ndim)
         target.copy_(value if value._array.ndim == 0 else expand(value, target._array.shape))
         return
-    if all(item == _FULL for item in basic[:-1]):
-        target = self
     ndim = len(shape_at(target._array.shape, arrays))
     fitting = _without_leading_ones(value, ndim)
     _put(target, arrays, fitting, False, value._array.ndim > 0)

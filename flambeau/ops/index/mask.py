@@ -10,7 +10,7 @@ from ... import kernels
 from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.number import number_for
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, class_name, wrap
 from ...dispatch.inplace import Write
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation

@@ -43,8 +43,11 @@ def scatter_place(
         given = values._array.shape
         if array.size and len(given) != array.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
-        wide = any(n > m for i, (n, m) in enumerate(zip(array.shape, own)) if i != at)
-        if wide or (array.size and any(n > m for n, m in zip(array.shape, given))):
+        shape = array.shape
+        wide = (shape[:at], shape[at + 1 :]) != (own[:at], own[at + 1 :]) and any(
+            n > m for i, (n, m) in enumerate(zip(shape, own)) if i != at
+        )
+        if wide or (array.size and shape != given and any(n > m for n, m in zip(shape, given))):
             raise RuntimeError(
                 f"Expected index {list(array.shape)} to be no larger than self {list(own)} apart "
                 f"from dimension {at} and to be no larger size than src {list(given)}"

@@ -62,7 +62,7 @@ def _(
     return index_advanced(g / count, key) * here
 
 
-@public()
+@public("segment_reduce", "_segment_reduce")
 def segment_reduce(
     data: Tensor,
     reduce: str,

@@ -32,7 +32,7 @@ def _(g: Tensor, key: Any, shape_x: tuple[int, ...]) -> Tensor:
 @operation
 def put_basic(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` where `index_basic` looked."""
-    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
+    whole = kernels.array.zeros.zeros(shape, g.dtype)
     kernels.array.copy.copy_into(whole[key], g)
     return whole
 
@@ -131,7 +131,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int, shape_x: tuple[int, ...]) ->
 @operation
 def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` on a diagonal."""
-    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
+    whole = kernels.array.zeros.zeros(shape, g.dtype)
     part = whole.diagonal(offset, dim1, dim2)
     part.flags.writeable = True
     part[...] = g

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,3 +219,17 @@ def test_a_copy_into_itself_is_itself() -> None:
     assert x.copy_(x) is x
     with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
         x.copy_(x.clone())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_parts_of_half_types_stay_so(dtype: Any) -> None:
+    assert torch.diag_embed(torch.ones(2, dtype=dtype)).dtype is dtype
+    for part in (
+        lambda x: x[1:],
+        lambda x: x.diagonal(),
+        lambda x: x.unfold(0, 2, 1),
+        lambda x: x.unbind()[0],
+    ):
+        x = torch.ones(3, 3, dtype=dtype, requires_grad=True)
+        (grad,) = torch.autograd.grad(part(x).sum(), x)
+        assert grad.dtype is dtype
