@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..declaration import by_expansion, derivative, expanded
+from ..declaration import derivative, expanded
+from ..differentiate import by_expansion
 from ..expression import Expression
 from ..primitive import (
     absolute,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..declaration import by_expansion, derivative, expanded, primitive
+from ..declaration import derivative, expanded, primitive
+from ..differentiate import by_expansion
 from ..expression import Expression, constant
 from ..primitive import (
     absolute,
