@@ -60,9 +60,8 @@ class Cauchy(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         z = (self._checked(value) - self.loc) / self.scale
-        return (
-            torch.atan2(torch.ones_like(z), -z) / math.pi
-        )  # atan(z) / pi + 1/2, without cancellation
+        # atan(z) / pi + 1/2, whose sum would cancel.
+        return torch.atan2(torch.ones_like(z), -z) / math.pi
 
     def icdf(self, value: Tensor) -> Tensor:
         return torch.tan(math.pi * (value - 0.5)) * self.scale + self.loc

@@ -114,14 +114,6 @@ def flat(g: Expression, out: Expression, *args: Expression) -> tuple:
     return (None,) * len(args)
 
 
-def by_expansion(g: Expression, out: Expression, *args: Expression) -> tuple:
-    """The rule of an expression of other primitives: that is differentiated."""
-    from .differentiate import differentiate  # which knows the primitives
-
-    expansion: Callable = out.primitive.expansion  # type: ignore[assignment]
-    return tuple(differentiate((expansion(*args),), (g,), args))
-
-
 def chain(slope: Callable[..., Expression]) -> Callable:
     """The rule of a function of one argument from its slope, given the output and the argument."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .expression import Domain, Expression, constant, is_constant, length, order, passes
 from .primitive import add, divide, multiply, negative, real, subtract
@@ -38,6 +38,12 @@ def differentiate(
             part = _fit(part, arg, known)
             pending[arg] = pending[arg] + part if arg in pending else part
     return [pending.get(x, constant(0)) for x in inputs]
+
+
+def by_expansion(g: Expression, out: Expression, *args: Expression) -> tuple:
+    """The rule of a primitive that is an expression of others: that is differentiated."""
+    expansion: Callable = out.primitive.expansion  # type: ignore[assignment]
+    return tuple(differentiate((expansion(*args),), (g,), args))
 
 
 def _fit(part: Expression, arg: Expression, known: set[Expression]) -> Expression:

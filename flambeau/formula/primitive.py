@@ -34,10 +34,12 @@ conj: Primitive
 cos: Primitive
 cosh: Primitive
 equal: Primitive
+exp2: Primitive
+hypot: Primitive
 isinf: Primitive
 less: Primitive
+ldexp: Primitive
 real: Primitive
-sigmoid: Primitive
 sign: Primitive
 square: Primitive
 trunc: Primitive

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..declaration import by_expansion, derivative, expanded
+from ..declaration import derivative, expanded
+from ..differentiate import by_expansion
 from ..expression import Expression
 from ..primitive import (
     absolute,
     cos,
     equal,
     exp,
-    isinf,
     isnan,
     log,
     reciprocal,
@@ -70,8 +70,7 @@ def _over_x(x: Expression, large: Sequence[float]) -> Expression:
 def _unscaled(x: Expression, scaled: Expression) -> Expression:
     """The function whose scaled one this is, with its coefficients grown."""
     size = absolute(x)
-    value = exp(size - where(size <= 8, 0.0, SHIFT)) * scaled
-    return where(equal(size, math.inf), math.inf, value)
+    return exp(size - where(size <= 8, 0.0, SHIFT)) * scaled
 
 
 @expanded(many_steps=True)
@@ -131,7 +130,7 @@ def _oscillating(x: Expression, order: int, second: bool) -> Expression:
     plus, minus = sin(x) + cos(x), sin(x) - cos(x)
     cosine, sine = (minus, -plus) if order else (plus, minus)
     wave = even * sine + odd * cosine if second else even * cosine - odd * sine
-    return where(isinf(x), 0.0, wave * sqrt(inverse * (1 / (8 * math.pi))))
+    return wave * sqrt(inverse * (1 / (8 * math.pi)))
 
 
 def _bessel_j(x: Expression, order: int) -> Expression:

@@ -9,9 +9,11 @@ import math
 from collections.abc import Sequence
 
 from ..declaration import derivative, expanded, primitive
+from ..differentiate import by_expansion
 from ..expression import Expression, constant
 from ..primitive import (
     absolute,
+    cos,
     equal,
     exp,
     floor,
@@ -19,6 +21,7 @@ from ..primitive import (
     log,
     log1p,
     logical_and,
+    logical_or,
     no_derivative,
     reciprocal,
     rint,
@@ -106,8 +109,13 @@ def erfcx(x: Expression) -> Expression:
     return where(x < 0, 2 * inverse - _scaled_tail(size), _scaled_tail(size))
 
 
-derivative(erf)(lambda g, out, x: (g * (2 / ROOT_PI) * exp(-square(x)),))
-derivative(erfc)(lambda g, out, x: (g * (-2 / ROOT_PI) * exp(-square(x)),))
+def _bell(x: Expression) -> Expression:
+    """exp(-x^2), whose slopes are 0 where x^2 is infinite, and not infinity times 0."""
+    return exp(-square(where(x > 40, 40.0, where(x < -40, -40.0, x))))
+
+
+derivative(erf)(lambda g, out, x: (g * (2 / ROOT_PI) * _bell(x),))
+derivative(erfc)(lambda g, out, x: (g * (-2 / ROOT_PI) * _bell(x),))
 derivative(erfcx)(lambda g, out, x: (g * (2 * x * out - 2 / ROOT_PI),))
 
 
@@ -159,8 +167,7 @@ def erfinv(x: Expression) -> Expression:
     return _quantile(x * 0.5, (1 - absolute(x)) * 0.5) * (1 / ROOT_2)
 
 
-derivative(ndtr)(lambda g, out, x: (g * exp(square(x) * -0.5) * (1 / ROOT_2PI),))
-derivative(gate)(lambda g, out, x: (g * exp(square(x) * -0.5) * (1 / ROOT_2PI),))
+derivative(ndtr, gate)(lambda g, out, x: (g * _bell(x * (1 / ROOT_2)) * (1 / ROOT_2PI),))
 derivative(log_ndtr)(lambda g, out, x: (g * (math.sqrt(2 / math.pi)) / erfcx(x * (-1 / ROOT_2)),))
 derivative(ndtri)(lambda g, out, x: (g * ROOT_2PI * exp(square(out) * 0.5),))
 derivative(erfinv)(lambda g, out, x: (g * (ROOT_PI / 2) * exp(square(out)),))
@@ -209,10 +216,13 @@ def _log_gamma_right(x: Expression) -> Expression:
 
 @expanded(many_steps=True)
 def lgamma(x: Expression) -> Expression:
-    left = x < 0.5
+    left, size = x < 0.5, absolute(x)
     right = _log_gamma_right(where(left, 1 - x, x))
-    reflected = math.log(math.pi) - log(absolute(_sine_pi(x))) - right
-    return where(left, where(equal(absolute(x), math.inf), math.inf, reflected), right)
+    sine = absolute(_sine_pi(x))
+    reflected = math.log(math.pi) - log(sine) - right
+    reflected = where(size < 1e-30, -log(size), reflected)  # a subnormal number times pi is rounded
+    pole = logical_or(equal(size, math.inf), equal(sine, 0))
+    return where(logical_and(left, pole), math.inf, where(left, reflected, right))
 
 
 def _digamma_right(x: Expression) -> Expression:
@@ -286,6 +296,29 @@ def _cotangent_slope(x: Expression, order: int) -> Expression:
 derivative(lgamma)(lambda g, out, x: (g * digamma(x),))
 derivative(digamma)(lambda g, out, x: (g * polygamma(1, x),))
 derivative(polygamma)(lambda g, out, n, x: (None, g * polygamma(int(n.value) + 1, x)))
+
+
+# ----------------------------------------------------------------------------- sin(x) / x
+
+
+@expanded(slope=lambda out, x: sine_ratio_slope(x))
+def sine_ratio(x: Expression) -> Expression:
+    """sin(x) / x, and 1 at 0."""
+    zero = equal(x, 0)
+    return where(zero, 1.0, sin(x) / where(zero, 1.0, x))
+
+
+@expanded(derivative=by_expansion)
+def sine_ratio_slope(x: Expression) -> Expression:
+    """(cos(x) - sin(x) / x) / x, near 0 by its series: the difference would cancel."""
+    near = absolute(x) < 0.5
+    z = square(where(near, x, 0.0))
+    series = where(near, x, 0.0) * horner(z, SINE_RATIO_SLOPE)
+    far = where(near, 1.0, x)
+    return where(near, series, (cos(far) - sin(far) / far) / far)
+
+
+SINE_RATIO_SLOPE = [(-1.0) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 9)]
 
 
 # ------------------------------------------------------------------ incomplete gamma functions

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...core.promotion import PromotionKind
 from ...dispatch.formula.pointwise import pointwise
 from ...formula import primitive as p
+from ...formula import special as formulas
 from ...formula.expression import Expression, Primitive
 from .rounding import real_only
 
@@ -151,9 +152,7 @@ def sinc(x: Expression) -> Expression:
         >>> torch.sinc(torch.tensor([0., 0.5]))
         tensor([1.0000, 0.6366])
     """
-    zero = p.equal(x, 0)
-    angle = math.pi * p.where(zero, 1.0, x)
-    return p.where(zero, 1.0, p.sin(angle) / angle)
+    return formulas.special.sine_ratio(math.pi * x)
 
 
 @pointwise(kind=FLOATING, also="special.logit", unsupported="complex")

@@ -50,8 +50,8 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
         for x in operands
     ]
     with quiet():
-        value = np.asarray(function(*broadcast_arrays(*arrays)))
-    made = wrap(value.astype(kind.numpy), kind)
+        value = np.asarray(function(*broadcast_arrays(*arrays))).astype(kind.numpy)
+    made = wrap(value, kind)
     return made if out is None else write_out(out, made, name)
 
 

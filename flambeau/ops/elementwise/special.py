@@ -181,9 +181,7 @@ scaled_modified_bessel_k1 = _function(
 spherical_bessel_j0 = _function(
     "spherical_bessel_j0",
     "sin(input) / input, 1 at 0",
-    lambda x: p.where(
-        p.equal(x, 0), 1.0, p.where(p.isinf(x), 0.0, p.sin(x) / p.where(p.equal(x, 0), 1.0, x))
-    ),
+    lambda x: p.where(p.isinf(x), 0.0, formulas.special.sine_ratio(x)),
     halves=False,
 )
 

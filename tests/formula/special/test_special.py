@@ -121,21 +121,6 @@ def test_the_whole_range_of_bessel_functions(function, reference, at, dtype):
     np.testing.assert_allclose(got.double(), wanted.to(dtype).double(), rtol=rough)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_bessel_functions_and_slopes_at_infinity(dtype):
-    x = torch.tensor([np.inf, -np.inf], dtype=dtype, requires_grad=True)
-    for function, values, slopes in (
-        (torch.special.i0, [np.inf, np.inf], [np.inf, -np.inf]),
-        (torch.special.i1, [np.inf, -np.inf], [np.inf, np.inf]),
-        (torch.special.bessel_j0, [0, 0], None),
-        (torch.special.bessel_j1, [0, 0], None),
-    ):
-        y = function(x)
-        assert y.tolist() == values
-        if slopes:
-            assert torch.autograd.grad(y.sum(), x)[0].tolist() == slopes
-
-
 @pytest.mark.parametrize("at", [713.0, -713.0, 20.0, 1e-10])
 def test_the_slopes_of_i0_and_i1(at):
     """i1 and i0 - i1 / x, up to the last number."""
@@ -149,3 +134,30 @@ def test_the_slopes_of_i0_and_i1(at):
     np.testing.assert_allclose(
         [slope.item(), second.item(), other.item()], [*wanted, wanted[1]], 1e-13
     )
+
+
+@pytest.mark.parametrize(
+    ("a", "x", "lower", "upper"),
+    [
+        (1e20, 1e20, 0.5, 0.5),
+        (1e12, 1e12 + 2e6, 0.9772498140608813, 0.0227501859391187),
+        (1e30, 1.0, 0.0, 1.0),
+        (1e-30, 0.5, 1.0, 5.597735947761608e-31),
+        (0.1, 0.5, 0.9414024458901324, 0.05859755410986765),
+        (0.0, np.nan, np.nan, np.nan),
+    ],
+)
+def test_incomplete_gamma_functions_at_extremes(a, x, lower, upper):
+    a, x = (np.array([v]) for v in (a, x))
+    with np.errstate(all="ignore"):
+        got = [f(a, x)[0] for f in (incomplete_gamma.lower, incomplete_gamma.upper)]
+    np.testing.assert_allclose(got, [lower, upper], rtol=1e-9)
+
+
+def test_the_expansion_for_large_arguments_continues_the_series():
+    a = np.full(7, incomplete_gamma.LARGE)
+    x = a + np.array([-9.0, -2, -0.1, 0, 0.1, 2, 9]) * np.sqrt(a)
+    for above in (False, True):
+        both = [incomplete_gamma._below(a, x, above), incomplete_gamma._beyond(a, x, above)]
+        by_sum = np.where(x <= a + 1, *both)
+        np.testing.assert_allclose(incomplete_gamma._about(a, x, above), by_sum, rtol=1e-10)

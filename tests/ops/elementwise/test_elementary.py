@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -126,3 +127,34 @@ def test_the_angle_and_the_length_have_a_gradient_everywhere(dtype):
 )
 def test_slopes_up_to_the_last_number(function, at, dtype, wanted):
     assert slopes(function, [at], dtype=dtype)[0][0] == pytest.approx(wanted, rel=1e-6)
+
+
+def sinc_slope(x):
+    """In 150 digits, of which the difference takes up to 90."""
+    with mpmath.workdps(150):
+        q = mpmath.pi * mpmath.mpf(x)
+        return float((mpmath.cos(q) - mpmath.sin(q) / q) / q * mpmath.pi) if x else 0.0
+
+
+@pytest.mark.parametrize(("dtype", "rough"), [(torch.float32, 2e-6), (torch.float64, 1e-14)])
+def test_the_slope_of_sinc_near_zero(dtype, rough):
+    x = torch.tensor([0.0, 1e-30, 1e-20, 1e-5, 1e-3, 0.1, 0.7, -0.01], dtype=dtype)
+    want = [sinc_slope(v) for v in x.tolist()]
+    np.testing.assert_allclose(slopes(torch.sinc, x.tolist(), dtype=dtype)[0], want, rtol=rough)
+    (tiny,) = slopes(torch.sinc, [1e-45], dtype=dtype)
+    assert abs(tiny[0]) < 1e-44
+    second = torch.func.hessian(lambda x: torch.sinc(x).sum())(x[:1])
+    np.testing.assert_allclose(second, [[-(math.pi**2) / 3]], rtol=rough)
+
+
+@pytest.mark.parametrize(("name", "at"), [("erf", 3e38), ("erfc", -INFINITY), ("erf", INFINITY)])
+def test_the_second_derivative_of_a_flat_end(name, at):
+    x = torch.tensor([at], requires_grad=True)
+    (g,) = torch.autograd.grad(getattr(torch, name)(x), x, create_graph=True)
+    assert torch.autograd.grad(g, x)[0].item() == 0.0
+
+
+def test_lgamma_at_its_poles_and_of_tiny_numbers():
+    x = torch.tensor([0.0, -3.0, -1e300, 5e-324, -1e-310, -INFINITY], dtype=torch.float64)
+    want = [INFINITY] * 3 + [744.4400719213812, 713.801378828154, INFINITY]
+    np.testing.assert_allclose(torch.lgamma(x), want, rtol=1e-13)
