@@ -99,7 +99,7 @@ def entries() -> dict[str, Entry]:
     public = {name for functions in NAMESPACES.values() for name in functions}
     covered = public | {f"{name}_" for name in public}
     for name in sorted(vars(flambeau.Tensor)):
-        method = getattr(flambeau.Tensor, name)
+        method = getattr(flambeau.Tensor, name, None)
         if name.startswith("_") or name in left_out | covered or not inspect.isfunction(method):
             continue
         if id(method) not in seen:
