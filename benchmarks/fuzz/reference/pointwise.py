@@ -165,7 +165,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     f"{F}softplus": softplus, f"{F}elu": elu, f"selu {F}selu": lambda x: elu(x, **SELU),
     f"celu {F}celu": lambda x, alpha=1.0: elu(x, alpha, rate=1 / alpha),
     f"{F}leaky_relu": lambda x, negative_slope=0.01: np.where(x > 0, x, x * negative_slope),
-    f"{F}threshold threshold": lambda x, threshold, value: np.where(x > threshold, x, value) + 0 * x,
+    f"{F}threshold threshold": lambda x, threshold, value: np.where(x <= threshold, value, x),
     f"{F}softshrink": softshrink, f"hardshrink {F}hardshrink": hardshrink, f"{F}gelu": gelu,
     "complex": lambda a, b: a + 1j * b, "polar": lambda r, a: r * np.cos(a) + 1j * r * np.sin(a),
 }  # fmt: skip
