@@ -32,8 +32,6 @@ FUNCTIONS: dict[str, Callable] = {
     "chosen": lambda x: torch.where(x > 2, x, -x),
     "clamped": lambda x: x.clamp(1, 4),
     "exp": torch.exp,
-    "special": lambda x: torch.special.gammainc(x + 1, x),
-    "polynomial": lambda x: torch.special.chebyshev_polynomial_t(x, 3),
     "complex": lambda x: torch.complex(x, x).real,
     "bfloat16": lambda x: (x.bfloat16() * 1.5).double(),
     "float16": lambda x: (x.half() * 1.5).double(),

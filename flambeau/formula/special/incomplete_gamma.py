@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..dimensions import broadcast_arrays
 from .coefficient import STIRLING
 
 EPSILON = np.finfo(np.float64).eps
@@ -30,13 +29,15 @@ def upper(a: Any, x: Any, out: Any = None) -> Any:
 
 def _regularised(a: Any, x: Any, above: bool) -> Any:
     dtype = np.result_type(a, x)
-    a, x = broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
+    a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     usual = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
     near, far = usual & (x <= a + 1), usual & (x > a + 1)
-    value = np.where(np.isinf(a), 0.0, np.where(np.isinf(x), 1.0, np.nan))
-    value = np.where(x == 0, 0.0, np.where(a == 0, 1.0, value))
-    undefined = (x < 0) | (a < 0) | ((a == 0) & (x == 0)) | (np.isinf(a) & np.isinf(x))
-    value = np.where(undefined, np.nan, 1 - value if above else value)
+    value = np.select(
+        [(x < 0) | (a < 0), (a == 0) & (x == 0), np.isinf(a) & np.isinf(x), x == 0, a == 0],
+        [np.nan, np.nan, np.nan, 0.0, 1.0],
+        np.where(np.isinf(a), 0.0, np.where(np.isinf(x), 1.0, np.nan)),
+    )
+    value = np.asarray(1 - value if above else value)
     value[near] = _below(a[near], x[near], above)
     value[far] = _beyond(a[far], x[far], above)
     return value.astype(dtype)

@@ -14,7 +14,6 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.operand import common_device, number_array
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from ...formula.dimensions import broadcast_arrays
 from ...formula.quiet import quiet
 from ...formula.special.coefficient import BERNOULLI
 
@@ -50,7 +49,7 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
         for x in operands
     ]
     with quiet():
-        value = np.asarray(function(*broadcast_arrays(*arrays)))
+        value = np.asarray(function(*np.broadcast_arrays(*arrays)))
     made = wrap(value.astype(kind.numpy), kind)
     return made if out is None else write_out(out, made, name)
 
