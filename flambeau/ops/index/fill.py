@@ -227,9 +227,10 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         store(self, result._array)
         finish_write(self, result._node)
         return self
-    if other._kind is self._kind:
-        np.copyto(array, source)
-    else:
-        store(self, _real(source, array))
+    if self is not other:
+        if other._kind is self._kind:
+            np.copyto(array, source)
+        else:
+            store(self, _real(source, array))
     finish_write(self, None)
     return self
