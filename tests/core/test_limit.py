@@ -146,6 +146,13 @@ def test_more_than_64_dimensions_are_refused(name: str) -> None:
         TOO_MANY[name]()
 
 
+def test_an_index_is_out_of_bounds_for_a_dimension() -> None:
+    """And not for an axis of an array."""
+    index = torch.tensor([0])
+    with pytest.raises(IndexError, match="index 0 is out of bounds for dimension 0 with size 0"):
+        torch._unsafe_masked_index(torch.zeros(0), torch.tensor([True]), (index,), 0)
+
+
 HUGE = 1 << 62
 TOO_LARGE = {
     "empty": lambda: torch.empty(HUGE),

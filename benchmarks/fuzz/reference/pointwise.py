@@ -148,7 +148,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
     "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2, "heaviside": heaviside,
     "ldexp": lambda x, y: x * np.exp2(y),
-    "gcd": np.gcd, "lcm": np.lcm, "eq": np.equal, "ne not_equal": np.not_equal,
+    "gcd": np.gcd, "lcm": lambda x, y: np.abs(np.lcm(x, y)), "eq": np.equal, "ne not_equal": np.not_equal,
     "lt less": np.less, "le less_equal": np.less_equal, "gt greater": np.greater,
     "ge greater_equal": np.greater_equal, "logical_and": np.logical_and,
     "logical_or": np.logical_or, "logical_xor": np.logical_xor, "bitwise_and": np.bitwise_and,
