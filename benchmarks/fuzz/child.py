@@ -59,7 +59,8 @@ class Child:
         self.process: Any = None
 
     def start(self) -> None:
-        command = [self.python, "-m", "benchmarks.fuzz.child", *self.options]
+        program = "import sys; from benchmarks.fuzz.child import serve; serve(*sys.argv[1:])"
+        command = [self.python, "-c", program, *self.options]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -133,7 +134,3 @@ def serve(library: str, task: str) -> None:
         except Exception as error:
             error.add_note(f"in case {path}: {drawn}")
             write(pipe, Gone(f"the fuzzer failed: {''.join(traceback.format_exception(error))}"))
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

@@ -39,10 +39,10 @@ def epsilon(dtype: np.dtype) -> float:
 
 def largest(array: np.ndarray) -> float:
     """The largest finite magnitude."""
+    parts = (array.real, array.imag) if array.dtype.kind == "c" else (array,)
     with np.errstate(all="ignore"):
-        size = np.abs(array.astype(complex if array.dtype.kind == "c" else float))
-    size = size[np.isfinite(size)]
-    return float(size.max(initial=0.0))
+        sizes = [np.abs(part.astype(float)) for part in parts]
+    return max(float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes)
 
 
 def difference(got: Any, want: Any, near: Near) -> str | None:

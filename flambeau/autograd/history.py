@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import BY_NUMPY
 from ..core.memory import may_overlap
 from ..core.tensor import Tensor, address
 from .node import Node, next_sequence
@@ -60,9 +61,7 @@ class SliceNode(Node):
 
     def backward(self, g: Any) -> list[Any]:
         _shape, place = self.saved
-        whole, part = place.memory()
-        np.add.at(part, ..., g) if place.overlaps else np.copyto(part, g)  # type: ignore[arg-type]
-        return [whole]
+        return [place.holding(g)]
 
     def backward_recorded(self, g: Any) -> list[Any]:
         shape, place = self.saved
@@ -143,6 +142,22 @@ class Place:
         self.base_dtype, self.dtype = base.dtype, view.dtype
         self.shape, self.strides = view.shape, view.strides
         self.overlaps = may_overlap(view.shape, view.strides)
+
+    def holding(self, g: Any) -> Any:
+        """Zeros laid out as the base, with `g` where the view lies; what lies at one place is added up."""
+        if not self.overlaps:
+            whole, part = self.memory()
+            np.copyto(part, g)
+            return whole
+        size = self.dtype.itemsize
+        at = np.ndarray(
+            self.shape, np.int64, np.arange(self.span // size), self.offset // size * 8,
+            tuple(step // size * 8 for step in self.strides),
+        )  # fmt: skip
+        memory = np.zeros(self.span // size, BY_NUMPY[self.dtype].compute)
+        np.add.at(memory, at.reshape(-1), g.reshape(-1))
+        flat = memory.astype(self.dtype, copy=False)
+        return np.ndarray(self.base_shape, self.base_dtype, flat, self.low, self.base_strides)
 
     def memory(self) -> tuple[Any, Any]:
         """Zeros laid out as the base, and the view's part of them, each in its own dtype."""

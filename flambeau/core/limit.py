@@ -1,6 +1,7 @@
 """What no array can be: of more than 64 dimensions, or of more bytes than there are addresses or memory.
 
-NumPy says so in several ways, some of them as a ValueError or IndexError; PyTorch raises RuntimeError.
+NumPy says so in several ways, some of them as a ValueError or IndexError; PyTorch raises RuntimeError. Where
+NumPy speaks of an axis, PyTorch speaks of a dimension.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _DIMENSIONS = re.compile(
 _SIZE = re.compile(r"array is too big|Maximum allowed (?:dimension|size) exceeded")
 
 
+_PLACE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
+
+
 def too_many(ndim: int | str = "") -> RuntimeError:
     """The error for an array of more dimensions than NumPy has."""
     would = f", and this would have {ndim}" if ndim else ""
@@ -27,7 +31,7 @@ def too_many(ndim: int | str = "") -> RuntimeError:
 
 
 def reworded(error: Exception) -> Exception:
-    """The RuntimeError that PyTorch would raise for NumPy's, where that is about sizes; else the same error."""
+    """The error that PyTorch would raise for NumPy's, where that is about sizes or places; else the same error."""
     text = str(error)
     if isinstance(error, MemoryError):
         return RuntimeError(f"can't allocate memory: {text or 'the result is larger than it'}")
@@ -38,4 +42,7 @@ def reworded(error: Exception) -> Exception:
         return RuntimeError(
             "numel: integer multiplication overflow: a tensor would have more bytes than there are addresses"
         )
+    if found := _PLACE.search(text):
+        place, dim, size = found.groups()
+        return IndexError(f"index {place} is out of bounds for dimension {dim} with size {size}")
     return error

@@ -119,7 +119,7 @@ def share_elements(x: Any, y: Any) -> bool:
     if not np.may_share_memory(x, y):
         return False
     try:
-        return np.shares_memory(x, y, max_work=1000)
+        return np.shares_memory(x, y, max_work=1000)  # type: ignore[arg-type]  # any number
     except np.exceptions.TooHardError:
         return True
 

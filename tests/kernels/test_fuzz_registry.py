@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+import flambeau
 from benchmarks.fuzz.arguments import Call
 from benchmarks.fuzz.case import Case
 from benchmarks.fuzz.child import Child, Gone
@@ -26,8 +27,9 @@ from flambeau import kernels
 from flambeau.dispatch.registry import OPERATIONS
 from flambeau.formula import primitive
 from flambeau.kernels.loops.nest import Nest
+from flambeau.nn import functional
 
-SEED = 4
+SEED = 8
 ENTRIES = entries()
 
 
@@ -53,11 +55,18 @@ def test_a_case_of_every_fourth_function(part: int, side: Side) -> None:
 
 def test_the_whole_registry_is_walked() -> None:
     """Recipes and references are for functions that exist, and most functions are there."""
-    names = {entry.name for entry in ENTRIES.values()} | set(ENTRIES)
+    places = (
+        flambeau,
+        flambeau.Tensor,
+        functional,
+        flambeau.linalg,
+        flambeau.fft,
+        flambeau.special,
+    )
+    for path in (*REFERENCES, *RECIPES):
+        assert any(hasattr(place, path.rpartition(".")[2]) for place in places), path
     assert len(ENTRIES) > 600
-    assert set(REFERENCES) - names <= {"Tensor.__getitem__"}
-    assert {"add", "nn.functional.conv2d", "linalg.svd", "fft.rfft", "Tensor.copy_"} <= set(ENTRIES)
-    assert len(set(RECIPES) & names) > 300
+    assert {"add", "conv2d", "linalg.svd", "fft.rfft", "Tensor.copy_"} <= set(ENTRIES)
 
 
 def test_cases_repeat_and_get_smaller() -> None:
@@ -73,7 +82,7 @@ def test_cases_repeat_and_get_smaller() -> None:
 
 
 def test_layouts_of_every_kind_are_drawn() -> None:
-    operands = [x for seed in range(200) for x in Case(ENTRIES["exp"], seed).operands]
+    operands = [x for seed in range(400) for x in Case(ENTRIES["exp"], seed).operands]
     strides = [s for x in operands for s in x.strides]
     assert min(strides) < 0
     assert 0 in strides
@@ -91,15 +100,20 @@ def test_what_is_known_has_a_reason() -> None:
 
 
 @pytest.fixture
-def untraced(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def untraced() -> Iterator[Callable[[str], None]]:
     """Lets a test change how an operation is made: it is traced anew, before and after."""
+    before = []
 
     def forget(name: str) -> None:
-        for table in ("specializations", "same", "promoted"):
-            operation = OPERATIONS[name]
-            monkeypatch.setattr(operation, table, type(getattr(operation, table))())
+        operation = OPERATIONS[name]
+        for table in (operation.specializations, operation.same, operation.promoted):
+            before.append((table, dict(table)))
+            table.clear()
 
-    return forget
+    yield forget
+    for table, known in before:
+        table.clear()
+        table.update(known)
 
 
 def found(side: Side, path: str, seeds: range = range(30)) -> list[str]:
@@ -107,28 +121,22 @@ def found(side: Side, path: str, seeds: range = range(30)) -> list[str]:
 
 
 def test_a_wrong_formula_is_found(side: Side, untraced: Callable, monkeypatch) -> None:
-    """x - y for x + y, in kernels and interpreter alike: only another source of the right result can tell."""
-    assert found(side, "sub") == []
-    untraced("sub")
-    monkeypatch.setattr(OPERATIONS["sub"], "formula", lambda x, y: x + y)
-    monkeypatch.setattr(
-        side, "function", lambda path: lambda x, y, **_: OPERATIONS["sub"].general((x, y))
-    )
-    assert any("unlike NumPy" in text for text in found(side, "sub"))
+    """x + y for x y, in kernels and interpreter alike: only another source of the right result can tell."""
+    assert found(side, "mul", range(10)) == []
+    untraced("mul")
+    monkeypatch.setattr(OPERATIONS["mul"], "formula", lambda x, y: x + y)
+    assert any("unlike NumPy" in text for text in found(side, "mul", range(10)))
 
 
 @pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 def test_a_kernel_that_is_off_by_a_little_is_found(
     side: Side, untraced: Callable, monkeypatch
 ) -> None:
-    from flambeau.kernels.elementary import lower
-
     untraced("tanh")
-    right = lower.LOWERED[primitive.tanh.name]
-    monkeypatch.setitem(
-        lower.LOWERED, primitive.tanh.name, lambda *args: right(*args) * right(*args)
-    )
-    assert any("unlike" in text for text in found(side, "tanh"))
+    right = primitive.tanh.lowering
+    worse = right._replace(make=lambda *args: right.make(*args) * 1.001)
+    monkeypatch.setattr(primitive.tanh, "lowering", worse)
+    assert any("unlike" in text for text in found(side, "tanh", range(10)))
 
 
 @pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
@@ -136,7 +144,7 @@ def test_a_write_beside_the_target_is_found(side: Side, untraced: Callable, monk
     untraced("neg")
     right = Nest.mask
     monkeypatch.setattr(Nest, "mask", lambda self, i, end: right(self, i, end + 1))
-    assert any("memory beside" in text for text in found(side, "neg", range(300)))
+    assert any("memory beside" in text for text in found(side, "neg", range(60)))
 
 
 def test_a_write_into_an_input_is_found(side: Side, monkeypatch) -> None:

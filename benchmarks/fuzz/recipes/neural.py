@@ -403,10 +403,10 @@ RECIPES: dict[str, Recipe] = {
     **{f"max_pool{n}d {F}max_pool{n}d {F}max_pool{n}d_with_indices": pooling(n, "max") for n in (1, 2, 3)},
     **{f"avg_pool{n}d {F}avg_pool{n}d": pooling(n, "avg") for n in (1, 2, 3)},
     **{f"{F}lp_pool{n}d": pooling(n, "lp") for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d {F}adaptive_avg_pool{n}d": adaptive(n) for n in (1, 2, 3)},
     **{
-        f"adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d_with_indices": adaptive(n)
+        f"adaptive_max_pool{n}d {F}adaptive_max_pool{n}d {F}adaptive_max_pool{n}d_with_indices": adaptive(n)
         for n in (1, 2, 3)
-        for k in ("avg", "max")
     },
     **{f"{F}fractional_max_pool{n}d {F}fractional_max_pool{n}d_with_indices": fractional(n) for n in (2, 3)},
     **{f"{F}max_unpool{n}d": unpool(n) for n in (1, 2, 3)},

@@ -336,7 +336,7 @@ def histogramdd(draw: Draw) -> Call:
 
 
 RECIPES = {
-    "alias_copy detach_copy t_copy_ Tensor.contiguous Tensor.is_contiguous clone": alone,
+    "alias_copy detach_copy Tensor.contiguous Tensor.is_contiguous clone": alone,
     "reshape view_copy": of_shape, "Tensor.view": view, "Tensor.view_as Tensor.reshape_as": sized_like,
     "Tensor.expand expand_copy broadcast_to": expand, "Tensor.expand_as": expand_as,
     "Tensor.sum_to_size": sum_to_size, "permute permute_copy": permute,

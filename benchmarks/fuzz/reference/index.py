@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from flambeau.formula.dimensions import broadcast_arrays
+
 
 def gather(x: Any, dim: int, index: Any) -> Any:
     if not x.ndim or not index.ndim:
@@ -112,7 +114,7 @@ def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
 
 
 def masked_select(x: Any, mask: Any) -> Any:
-    x, mask = np.broadcast_arrays(x, mask)
+    x, mask = broadcast_arrays(x, mask)
     return x[mask]
 
 

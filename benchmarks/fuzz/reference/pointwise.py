@@ -148,7 +148,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
     "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2, "heaviside": heaviside,
     "ldexp": lambda x, y: x * np.exp2(y),
-    "gcd": np.gcd, "lcm": np.lcm, "eq": np.equal, "ne not_equal": np.not_equal,
+    "gcd": np.gcd, "lcm": lambda x, y: np.abs(np.lcm(x, y)), "eq": np.equal, "ne not_equal": np.not_equal,
     "lt less": np.less, "le less_equal": np.less_equal, "gt greater": np.greater,
     "ge greater_equal": np.greater_equal, "logical_and": np.logical_and,
     "logical_or": np.logical_or, "logical_xor": np.logical_xor, "bitwise_and": np.bitwise_and,
@@ -165,7 +165,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     f"{F}softplus": softplus, f"{F}elu": elu, f"selu {F}selu": lambda x: elu(x, **SELU),
     f"celu {F}celu": lambda x, alpha=1.0: elu(x, alpha, rate=1 / alpha),
     f"{F}leaky_relu": lambda x, negative_slope=0.01: np.where(x > 0, x, x * negative_slope),
-    f"{F}threshold threshold": lambda x, threshold, value: np.where(x > threshold, x, value) + 0 * x,
+    f"{F}threshold threshold": lambda x, threshold, value: np.where(x <= threshold, value, x),
     f"{F}softshrink": softshrink, f"hardshrink {F}hardshrink": hardshrink, f"{F}gelu": gelu,
     "complex": lambda a, b: a + 1j * b, "polar": lambda r, a: r * np.cos(a) + 1j * r * np.sin(a),
 }  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from flambeau.formula.dimensions import along
+
 Axes = Any
 
 
@@ -106,14 +108,14 @@ def sort(x: Any, dim: Any = -1, descending: bool = False, stable: bool = False) 
     """The values alone: equal ones may change places."""
     if np.iscomplexobj(x):
         return None
-    y = np.sort(x, axis=dim) if x.ndim else x
+    y = along(np.sort, x, dim) if x.ndim else x
     return [np.flip(y, dim) if descending and x.ndim else y]
 
 
 def median(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if np.iscomplexobj(x) or not x.size or np.isnan(x).any():
         return None
-    y = np.sort(x, axis=dim)
+    y = along(np.sort, x, dim)
     if dim is None:
         return np.sort(x.ravel())[(x.size - 1) // 2]
     if not x.ndim:
@@ -135,7 +137,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
         return None
     if not x.ndim:
         return [x]
-    y = np.sort(x, axis=dim)
+    y = along(np.sort, x, dim)
     y = np.flip(y, dim) if largest else y
     return [np.take(y, range(k), dim)]
 
@@ -143,7 +145,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     if np.isnan(x).any() or not x.ndim:
         return None
-    y = np.take(np.sort(x, axis=dim), k - 1, dim)
+    y = np.take(along(np.sort, x, dim), k - 1, dim)
     return [np.expand_dims(y, dim) if keepdim else y]
 
 

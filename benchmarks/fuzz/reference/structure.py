@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from flambeau.formula.dimensions import broadcast_arrays
+
 
 def cut(x: Any, dim: int, start: Any, end: Any, step: int = 1) -> Any:
     index = [slice(None)] * x.ndim
@@ -140,5 +142,5 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "view_as_real view_as_real_copy": lambda x: np.stack([x.real, x.imag], -1),
     "real": lambda x: x.real, "imag": lambda x: x.imag,
     "ravel": np.ravel, "diagflat": np.diagflat, "kron": np.kron,
-    "broadcast_tensors": lambda *parts: list(np.broadcast_arrays(*parts)),
+    "broadcast_tensors": lambda *parts: broadcast_arrays(*parts),
 }  # fmt: skip

@@ -212,8 +212,8 @@ def gcd(x: Expression, y: Expression) -> Expression:
 
 @pointwise(numbers="", unsupported="bool float complex")
 def lcm(x: Expression, y: Expression) -> Expression:
-    """The least common multiple.
+    """The least common multiple; one that the dtype cannot hold wraps, to its magnitude.
 
     Source: torch.lcm
     """
-    return p.lcm(x, y)
+    return p.absolute(p.lcm(x, y))

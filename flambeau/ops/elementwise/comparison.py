@@ -220,8 +220,15 @@ def allclose(
 def equal(input: Tensor, other: Tensor) -> bool:
     """Have the tensors one shape, and equal elements?
 
+    Raises:
+        TypeError: The second is no tensor.
+
     Source: torch.equal
     """
+    if not isinstance(other, Tensor):
+        raise TypeError(
+            f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        )
     return input._array.shape == other._array.shape and bool((input._array == other._array).all())
 
 

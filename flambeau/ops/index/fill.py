@@ -14,7 +14,7 @@ from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor, class_name
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_history, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_writable, finish_write, store
 from ...formula.quiet import quiet
 
 
@@ -205,10 +205,8 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
                 f"copy_(): argument 'other' (position 1) must be Tensor, not {class_name(other)}"
             )
         return self.fill_(other)  # type: ignore[unreachable]
-    if other is self:  # nothing changes, even where its elements share memory
-        if mode.recording:
-            check_history(self, self._node is not None)
-        return self
+    if other is self and not (mode.recording and self._node is not None):
+        return self  # nothing changes, even where its elements share memory
     if other._kind.device is not self._kind.device:
         other = other.to(self.device, non_blocking=non_blocking)
     array, source = self._array, other._array

@@ -300,6 +300,8 @@ def det(A: Tensor) -> Tensor:
 def slogdet_(a: Any) -> Any:
     """Signs of determinants, and logarithms of their magnitudes."""
     sign, log_of = np.linalg.slogdet(a)
+    if a.dtype.kind == "f":
+        sign = np.where(np.isnan(log_of), 0, sign)  # as that of nan
     return np.asarray(sign, a.dtype), np.asarray(log_of, a.real.dtype)
 
 

@@ -316,6 +316,8 @@ _Mode: Any = named_result("mode", "values indices")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The most frequent element of a dimension, the smallest of several, and where it stood last.
 
+    nan counts as one value that is larger than all others, as it does when sorting.
+
     Raises:
         IndexError: The dimension is empty.
 
@@ -332,9 +334,9 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     ranks = order(x._array, at)
     rows = np.moveaxis(np.take_along_axis(sortable(x._array), ranks, at), at, -1)
     places = np.arange(rows.shape[-1])
-    begins = np.concatenate(
-        [np.ones((*rows.shape[:-1], 1), bool), rows[..., 1:] != rows[..., :-1]], -1
-    )
+    before, after = rows[..., :-1], rows[..., 1:]
+    differs = (after != before) & ((after == after) | (before == before))  # two nan do not
+    begins = np.concatenate([np.ones((*rows.shape[:-1], 1), bool), differs], -1)
     length = places - np.maximum.accumulate(np.where(begins, places, 0), -1)
     best = np.moveaxis(np.argmax(length, -1, keepdims=True), -1, at)
     index = np.take_along_axis(ranks, best, at)

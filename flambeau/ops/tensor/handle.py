@@ -225,8 +225,15 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
 def is_same_size(self: Tensor, other: Tensor) -> bool:
     """Is it of the same shape?
 
+    Raises:
+        TypeError: It is no tensor.
+
     Source: torch.Tensor.is_same_size
     """
+    if not isinstance(other, Tensor):
+        raise TypeError(
+            f"is_same_size(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
+        )
     return self._array.shape == other._array.shape
 
 

@@ -192,3 +192,10 @@ class Logged(torch.Tensor):
 def test_subclasses_see_the_call() -> None:
     x = torch.eye(2).as_subclass(Logged)
     assert torch.linalg.det(x) == ("det", 1)
+
+
+def test_slogdet_of_nan_has_no_sign() -> None:
+    x = torch.tensor([[[float("nan"), 1.0], [1.0, 2.0]], [[-1.0, 0.0], [0.0, 2.0]]])
+    sign, magnitude = torch.linalg.slogdet(x)
+    assert sign.tolist() == [0, -1]
+    np.testing.assert_equal(magnitude.numpy(), np.array([np.nan, np.log(2)], np.float32))

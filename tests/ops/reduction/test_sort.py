@@ -112,3 +112,14 @@ def test_quantiles_of_many_shares_against_numpy() -> None:
     for way in ("linear", "lower", "higher", "midpoint", "nearest"):
         got = torch.from_numpy(x).quantile(torch.from_numpy(q), 1, interpolation=way)
         np.testing.assert_allclose(got.numpy(), np.quantile(x, q, axis=1, method=way), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_mode_counts_nan_as_one_value(dtype: torch.dtype) -> None:
+    """It is the largest value, so of several as frequent ones it is the last choice."""
+    nan = float("nan")
+    for row, want in [([nan, 1, nan], nan), ([1, nan, nan, 1], 1), ([nan, 2], 2), ([nan], nan)]:
+        x = torch.tensor(row, dtype=dtype)
+        found = torch.mode(x)
+        np.testing.assert_equal(found.values.float().item(), float(want))
+        np.testing.assert_equal(x[found.indices].float().item(), float(want))

@@ -78,6 +78,18 @@ def test_many_elements_of_one_place_in_half_types(dtype: torch.dtype) -> None:
     assert x.grad.item() == pytest.approx(300, rel=4e-3)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("more", [0, 40])
+def test_windows_of_a_tensor_that_was_written_to(create_graph: bool, more: int) -> None:
+    """Their gradients are added up in float32, where they lie in the tensor; of any number of dimensions."""
+    x = torch.ones(2048, dtype=torch.bfloat16, requires_grad=True)
+    y = x.clone()
+    windows = y.reshape(2048, *(1,) * more).unfold(0, 1024, 1)
+    y.mul_(2)
+    (grad,) = torch.autograd.grad(windows.sum(), x, create_graph=create_graph)
+    assert grad[1024].item() == pytest.approx(2048, rel=4e-3)
+
+
 # ------------------------------------------------------------------------------ as_strided_scatter
 
 
