@@ -41,6 +41,7 @@ from flambeau.serialization import extent as bounds
 
 MEMORY = 3 << 30
 SECONDS = 5
+DEEPEST = 1000
 HANGS = 15
 STARTS = 180  # seconds that a child may take to import and to make its seeds
 BATCH = 10_000
@@ -98,21 +99,26 @@ _KNOWN = ("flambeau", "ml_dtypes", "numpy", "_", "llvmlite")
 
 def check(item: Any, most: int = 200_000) -> None:
     """Refuse a result that no program could use: see the module's docstring."""
-    stack, left = [item], most
+    stack, left = [(item, 0)], most
     while stack and left:
         left -= 1
-        value = stack.pop()
+        value, depth = stack.pop()
+        if depth > DEEPEST:
+            raise AssertionError(f"the result has more than {DEEPEST} levels")
         if type(value).__module__.startswith("flambeau.serialization"):
             raise AssertionError(f"the result holds a {type(value).__name__} of the reader's own")
         if isinstance(value, torch.Tensor):
             _check_inside(value)
-            value = value.__dict__
-        if isinstance(value, dict):
-            stack += [*value.keys(), *value.values()]
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            stack += value
-        elif isinstance(value, torch.nn.Module) or hasattr(value, "__dict__"):
-            stack += [] if isinstance(value, type) else vars(value).values()
+        stack += [(part, depth + 1) for part in _parts(value)]
+
+
+def _parts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset, collections.deque)):
+        return value
+    has_parts = hasattr(value, "__dict__") and not isinstance(value, type)
+    return list(vars(value).values()) if has_parts else ()
 
 
 def _check_inside(x: torch.Tensor) -> None:
