@@ -27,7 +27,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -144,6 +144,8 @@ def _check_hashes(table: Any) -> None:
 
 
 def _parts(value: Any) -> Any:
+    if isinstance(value, (torch.Size, torch.UntypedStorage, torch.TypedStorage, PurePath)):
+        return ()
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     if isinstance(value, (list, tuple, set, frozenset, collections.deque)):
