@@ -27,7 +27,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ from flambeau.serialization import extent as bounds
 
 MEMORY = 3 << 30
 SECONDS = 5
+DEEPEST, MOST, OF_ONE_HASH = 1000, 60_000_000, 64
 HANGS = 15
 STARTS = 180  # seconds that a child may take to import and to make its seeds
 BATCH = 10_000
@@ -96,23 +97,61 @@ class Watch:
 _KNOWN = ("flambeau", "ml_dtypes", "numpy", "_", "llvmlite")
 
 
-def check(item: Any, most: int = 200_000) -> None:
-    """Refuse a result that no program could use: see the module's docstring."""
-    stack, left = [item], most
-    while stack and left:
-        left -= 1
-        value = stack.pop()
+class Checked:
+    """What a result has to be for a program to survive it; see the module's docstring."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.known: dict[int, tuple[int, int]] = {}  # parts and levels, by id
+        self.bytes = 0
+
+    def check(self, item: Any) -> None:
+        """Raise AssertionError where it is not."""
+        parts, levels = self.extent(item)
+        if levels > DEEPEST or parts > MOST:
+            raise AssertionError(f"the result has {parts} parts and {levels} levels")
+        if self.bytes > 20 * self.size + (4 << 20):
+            raise AssertionError(f"{self.bytes} bytes were made of a file of {self.size}")
+
+    def extent(self, item: Any) -> tuple[int, int]:
+        """Parts, as often as they are met, and levels."""
+        found = self.known.get(id(item))
+        if found is None:
+            self._check_one(item)
+            below = [self.extent(part) for part in _parts(item)]
+            levels = max((depth for _, depth in below), default=-1) + 1
+            found = self.known[id(item)] = 1 + sum(count for count, _ in below), levels
+        return found
+
+    def _check_one(self, value: Any) -> None:
         if type(value).__module__.startswith("flambeau.serialization"):
             raise AssertionError(f"the result holds a {type(value).__name__} of the reader's own")
         if isinstance(value, torch.Tensor):
             _check_inside(value)
-            value = value.__dict__
-        if isinstance(value, dict):
-            stack += [*value.keys(), *value.values()]
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            stack += value
-        elif isinstance(value, torch.nn.Module) or hasattr(value, "__dict__"):
-            stack += [] if isinstance(value, type) else vars(value).values()
+        elif isinstance(value, (bytes, bytearray)):
+            self.bytes += len(value)
+        elif isinstance(value, (dict, set, frozenset)):
+            _check_hashes(value)
+            self.bytes += 50 * len(value)
+        elif isinstance(value, (list, tuple, collections.deque)):
+            self.bytes += 8 * len(value)
+
+
+def _check_hashes(table: Any) -> None:
+    most = max(Counter(map(hash, table)).values(), default=0)
+    if most > OF_ONE_HASH:
+        raise AssertionError(f"{most} keys of a table have one hash")
+
+
+def _parts(value: Any) -> Any:
+    if isinstance(value, (torch.Size, torch.UntypedStorage, torch.TypedStorage, PurePath)):
+        return ()
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set, frozenset, collections.deque)):
+        return value
+    has_parts = hasattr(value, "__dict__") and not isinstance(value, type)
+    return list(vars(value).values()) if has_parts else ()
 
 
 def _check_inside(x: torch.Tensor) -> None:
@@ -133,7 +172,7 @@ def outcome(number: int, seed: int, whole: bytes, originals: list[str], watch: W
     watch.on = True
     try:
         loaded = _load(number, whole)
-        check(loaded)
+        Checked(len(whole)).check(loaded)
         answer = "equal" if _shown(loaded) == originals[seed] else "changed"
         _save_again(loaded)
     except SerializationError:
@@ -216,6 +255,7 @@ def child(first: int, end: int, guard: str) -> None:
     if guard:
         without(guard)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.setrecursionlimit(20_000)
     watch = Watch()
     for number in range(first, end):
         print(json.dumps({"start": number}), flush=True)

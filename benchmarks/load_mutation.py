@@ -277,10 +277,13 @@ def _pair_up(draw: random.Random, parts: list[bytes], at: int) -> list[bytes]:
 
 
 def _again(draw: random.Random, parts: list[bytes], at: int) -> list[bytes]:
-    """Many objects that are made of one."""
-    call = b"c" + draw.choice(NAMES).replace(" ", "\n").encode() + b"\n"
-    many = draw.choice((10, 1000)) * (call + b"h\xc8\x85R")
-    return [*parts[:at], b"q\xc8](", many, b"e", *parts[at:]]
+    """Many objects that are made of one: that on the stack, bytes, or a list."""
+    text = b"X" + struct.pack("<I", 50_000) + b"x" * 50_000
+    large = b"c_codecs\nencode\n" + text + b"X\6\0\0\0latin1\x86R"
+    source = draw.choice((b"", large, b"](" + b"N" * 5000 + b"e"))
+    call = b"c" + draw.choice(NAMES[:12]).replace(" ", "\n").encode() + b"\n"
+    many = draw.choice((10, 200)) * (call + b"h\xc8\x85R")
+    return [*parts[:at], source, b"q\xc8](", many, b"e", *parts[at:]]
 
 
 def _collide(draw: random.Random, parts: list[bytes], at: int) -> list[bytes]:

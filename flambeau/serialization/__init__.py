@@ -10,10 +10,14 @@ from typing import IO, Any
 
 from . import archive as _archive
 from . import legacy as _legacy
-from . import numpy_encoder, tensor_encoder  # they tell the pickler of their classes
+from . import machine as _machine
+from . import (  # they tell the pickler of their classes
+    numpy_encoder,
+    python_encoder,
+    tensor_encoder,
+)
 from . import replacement as _replacement
 from .error import SerializationError
-from .machine import names_in as _names_in
 from .pickler import Pickler
 from .safe_globals import (
     Allowed,
@@ -41,11 +45,14 @@ def _records(obj: Any) -> list[tuple[str, Any]]:
     data = pickler.dump(obj)
     records: list[tuple[str, Any]] = [("data.pkl", data), ("byteorder", b"little")]
     records += [(f"data/{i}", memoryview(held)) for i, held in enumerate(pickler.storages)]
-    if len(data) > MAX_STREAM or len(records) >= _archive.MAX_ENTRIES:
+    too_many = pickler.mentioned > _machine.MAX_OBJECTS // 8 and (
+        _machine.objects_in(data) > _machine.MAX_OBJECTS
+    )
+    if len(data) > MAX_STREAM or len(records) >= _archive.MAX_ENTRIES or too_many:
         raise ValueError(
-            f"{len(data):,} bytes besides the tensors, or {len(records):,} records, are more than load() "
-            f"reads ({MAX_STREAM:,} and {_archive.MAX_ENTRIES:,}): save several files, and arrays as "
-            "tensors"
+            f"{len(data):,} bytes besides the tensors, {len(records):,} records or {pickler.mentioned:,} "
+            f"objects are more than load() reads ({MAX_STREAM:,}, {_archive.MAX_ENTRIES:,}, "
+            f"{_machine.MAX_OBJECTS:,}): save several files, and arrays as tensors"
         )
     return [*records, ("version", b"3\n")]
 
@@ -173,7 +180,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     """
     with _opened(f) as file:
         _, data, at = _source(file, False, "utf-8")
-        return _unsafe(_names_in(data, at), Allowed())
+        return _unsafe(_machine.names_in(data, at), Allowed())
 
 
 def _encoding(given: dict[str, Any]) -> str:

@@ -16,8 +16,9 @@ from .message import shown
 from .zip_directory import DEFLATED, LOCAL, STORED, Entry, directory, local_header, read_directory
 
 MAX_ENTRIES = 1 << 21
-MAX_RATIO = 1_100
-"""How many bytes one compressed byte may stand for: what deflate can do at best is 1,032."""
+FREE_INFLATED, MAX_RATIO = 16 << 20, 100
+"""Bytes that compressed records may stand for: so many, and so many more for each of theirs. Deflate
+can make 1,032 of one."""
 MAX_INFLATED = 4 << 30
 """Bytes of all compressed records together."""
 ALIGNMENT = 64
@@ -79,23 +80,22 @@ class Archive:
         self._mapping: mmap.mmap | None = None
 
     def _check_sizes(self) -> None:
-        inflated = 0
         for name, entry in self.entries.items():
-            if entry.method == DEFLATED:
-                inflated += entry.size
-                if entry.size > MAX_RATIO * entry.packed or inflated > MAX_INFLATED:
-                    raise SerializationError(
-                        f"the archive's entry {shown(name)} would become too large: {entry.size} "
-                        f"bytes of {entry.packed}"
-                    )
-            elif entry.method != STORED:
+            if entry.method not in (STORED, DEFLATED):
                 raise SerializationError(
                     f"the archive's entry {shown(name)} is compressed by an unknown method"
                 )
-            elif entry.packed != entry.size:
+            if entry.method == STORED and entry.packed != entry.size:
                 raise SerializationError(
                     f"the archive's entry {shown(name)} says two things about its size"
                 )
+        packed = [entry for entry in self.entries.values() if entry.method == DEFLATED]
+        small, large = sum(entry.packed for entry in packed), sum(entry.size for entry in packed)
+        if large > min(MAX_INFLATED, FREE_INFLATED + MAX_RATIO * small):
+            raise SerializationError(
+                f"the archive's compressed records would become too large: {large:,} bytes of "
+                f"{small:,}; store them as they are"
+            )
 
     def _start(self, name: str) -> int:
         """Where a record's bytes start, after checking that they lie between its header and the next."""

@@ -90,20 +90,15 @@ def state_in_files(module: Any, state: Any) -> Any:
     and asks for when it is called."""
     from .. import nn
 
-    kind = type(module)
-    if not isinstance(state, dict) or not _is_layer(kind):
+    if not isinstance(state, dict) or not type(module).__module__.startswith("flambeau.nn"):
         return state
-    if isinstance(module, nn.RNNBase):
-        names = [name for part in module._all_weights for name in part]
-        weights = [getattr(module, name) for name in names]
+    if isinstance(module, nn.RNNBase) and {"_all_weights", "_parameters"} <= state.keys():
+        names = [name for part in state["_all_weights"] for name in part]
+        weights = [state["_parameters"].get(name, state.get(name)) for name in names]
         return state | {"_flat_weights_names": names, "_flat_weights": weights}
-    if hasattr(module, "padding_mode") and hasattr(module, "dilation"):
+    if {"padding", "padding_mode", "dilation", "kernel_size"} <= state.keys():
         return state | {"_reversed_padding_repeated_twice": _padding_of_sides(module)}
     return state
-
-
-def _is_layer(kind: type) -> bool:
-    return kind.__module__.startswith("flambeau.nn")
 
 
 def _padding_of_sides(module: Any) -> list[int]:

@@ -12,8 +12,9 @@ from .extent import CLOSED, EMPTY, Extents, Keys
 from .internal import Draft
 from .message import reason
 
-MAX_OBJECTS = 10_000_000
-"""Containers, and places of the memo: what a byte of the stream makes of many bytes of memory."""
+MAX_OBJECTS = 20_000_000
+"""Objects that are made, and places of the memo: what a byte of the stream takes many bytes of memory
+for."""
 
 MAX_ARGUMENTS = 256
 _DICTS = (dict, OrderedDict, Counter, defaultdict)
@@ -23,6 +24,7 @@ _DAMAGE = (
     *(AttributeError, RecursionError, RuntimeError),
 )
 _STOP, _GLOBAL = ord("."), ord("c")
+_MAKING = frozenset(b"]}t\x85\x86\x87R\x81")
 
 
 class Machine:
@@ -263,6 +265,18 @@ def names_in(data: bytes, at: int) -> set[str]:
     except (SerializationError, UnicodeDecodeError, IndexError):
         pass
     return found
+
+
+def objects_in(data: bytes) -> int:
+    """How many objects a stream makes."""
+    reader = Machine(data, 0)
+    count = 0
+    while (code := reader.opcode()) != _STOP:
+        read = OPCODES[code][0]
+        if read is not None:
+            read(reader)
+        count += code in _MAKING
+    return count
 
 
 def _global(machine: Machine) -> str:

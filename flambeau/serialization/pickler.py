@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import copyreg
 import struct
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..core import layout
-from ..core.device import device
-from ..core.dtype import dtype
 from ..core.memory import address
-from ..core.size import Size
-from .constructor import FACTORY_NAMES, PATHS, WITH_ATTRIBUTES
-from .extent import check, is_key
+from .extent import check
 from .layers import state_in_files
 from .safe_globals import Allowed, name_in_files
 
@@ -61,6 +55,11 @@ class Pickler:
         self.extents: dict[int, tuple[int, int]] = {}  # of what is in the memo and has parts
         self.open: set[int] = set()
         self.allowed = Allowed(layers=True)
+
+    @property
+    def mentioned(self) -> int:
+        """How many objects are in the memo."""
+        return len(self.kept)
 
     def dump(self, obj: Any) -> bytes:
         """The whole stream."""
@@ -196,218 +195,6 @@ def writes(*classes: Any) -> Callable[[Any], Any]:
     return put
 
 
-# ------------------------------------------------------------------------------- without parts
-
-
-@writes(type(None))
-def _none(pickler: Pickler, obj: None) -> None:
-    pickler.out += b"N"
-
-
-@writes(bool)
-def _bool(pickler: Pickler, obj: bool) -> None:
-    pickler.out += b"\x88" if obj else b"\x89"
-
-
-@writes(int)
-def _int(pickler: Pickler, obj: int) -> None:
-    if 0 <= obj < 256:
-        pickler.out += bytes((75, obj))
-    elif -(2**31) <= obj < 2**31:
-        pickler.out += b"J" + struct.pack("<i", obj)
-    else:
-        data = obj.to_bytes(obj.bit_length() // 8 + 1, "little", signed=True)
-        few = len(data) < 256
-        pickler.out += b"\x8a" if few else b"\x8b"
-        pickler.out += len(data).to_bytes(1 if few else 4, "little") + data
-
-
-@writes(float)
-def _float(pickler: Pickler, obj: float) -> None:
-    pickler.out += b"G" + struct.pack(">d", obj)
-
-
-@writes(str)
-def _str(pickler: Pickler, obj: str) -> None:
-    place = pickler.memo.get(id(obj))
-    if place is not None:
-        pickler.recall(place)
-    else:
-        pickler.text(obj)
-        pickler.remember(obj)
-
-
-@writes(bytes)
-def _bytes(pickler: Pickler, obj: bytes) -> None:
-    pickler.name("_codecs encode")
-    pickler.out += b"("
-    pickler.text(obj.decode("latin1"))
-    pickler.plain("latin1")
-    pickler.out += b"tR"
-
-
-@writes(bytearray)
-def _bytearray(pickler: Pickler, obj: bytearray) -> None:
-    pickler.call("__builtin__ bytearray", bytes(obj))
-    pickler.remember(obj)
-
-
-@writes(complex)
-def _complex(pickler: Pickler, obj: complex) -> None:
-    pickler.call("__builtin__ complex", obj.real, obj.imag)
-
-
-@writes(range)
-def _range(pickler: Pickler, obj: range) -> None:
-    pickler.call("__builtin__ xrange", obj.start, obj.stop, obj.step)
-
-
-@writes(slice)
-def _slice(pickler: Pickler, obj: slice) -> None:
-    bounds = obj.start, obj.stop, obj.step
-    if any(type(bound) not in (int, type(None)) for bound in bounds):
-        raise _refusal(slice, "a slice of other than ints")
-    pickler.call("__builtin__ slice", *bounds)
-
-
-@writes(Size)
-def _size(pickler: Pickler, obj: Size) -> None:
-    pickler.call("torch Size", tuple(obj))
-
-
-@writes(dtype, layout.memory_format)
-def _named(pickler: Pickler, obj: Any) -> None:
-    pickler.name(f"torch {obj.name}")
-
-
-@writes(layout.layout)
-def _layout(pickler: Pickler, obj: Any) -> None:
-    pickler.call("torch.serialization _get_layout", str(obj))
-
-
-@writes(device)
-def _device(pickler: Pickler, obj: device) -> None:
-    pickler.call("torch device", str(obj))
-
-
-def _path(pickler: Pickler, obj: Any) -> None:
-    pickler.call(f"pathlib {type(obj).__name__}", str(obj))
-
-
-for _name, _cls in PATHS.items():
-    if _name != "Path":
-        WRITERS[type(_cls())] = _path
-
-
-# ---------------------------------------------------------------------------------- with parts
-
-
-def _items(pickler: Pickler, items: Iterable[Any], end: bytes) -> Iterator[Any]:
-    pickler.out += b"("
-    yield from items
-    pickler.out += end
-
-
-@writes(tuple)
-def _tuple(pickler: Pickler, obj: tuple) -> Iterator[Any]:
-    if not obj:
-        pickler.out += b")"
-        return
-    yield from _items(pickler, obj, b"t")
-    pickler.remember(obj)
-
-
-@writes(list)
-def _list(pickler: Pickler, obj: list) -> Iterator[Any]:
-    pickler.out += b"]"
-    pickler.remember(obj)
-    if obj:
-        yield from _items(pickler, obj, b"e")
-
-
-@writes(deque)
-def _deque(pickler: Pickler, obj: deque) -> Iterator[Any]:
-    pickler.call("collections deque", (), obj.maxlen)
-    pickler.remember(obj)
-    if obj:
-        yield from _items(pickler, obj, b"e")
-
-
-@writes(set, frozenset)
-def _set(pickler: Pickler, obj: Any) -> Iterator[Any]:
-    _check_keys(obj)
-    pickler.name(f"__builtin__ {type(obj).__name__}")
-    pickler.out += b"(]"
-    if obj:
-        yield from _items(pickler, sorted(obj, key=repr), b"e")
-    pickler.out += b"tR"
-    pickler.remember(obj)
-
-
-@writes(dict)
-def _dict(pickler: Pickler, obj: dict) -> Iterator[Any]:
-    pickler.out += b"}"
-    yield from _pairs(pickler, obj)
-
-
-def _pairs(pickler: Pickler, obj: dict) -> Iterator[Any]:
-    _check_keys(obj)
-    pickler.remember(obj)
-    if obj:
-        yield from _items(pickler, (part for pair in obj.items() for part in pair), b"u")
-
-
-@writes(OrderedDict)
-def _ordered(pickler: Pickler, obj: OrderedDict) -> Iterator[Any]:
-    pickler.call("collections OrderedDict")
-    yield from _pairs(pickler, obj)
-    if hasattr(obj, "_metadata"):
-        yield {"_metadata": obj._metadata}
-        pickler.out += b"b"
-
-
-@writes(Counter)
-def _counter(pickler: Pickler, obj: Counter) -> Iterator[Any]:
-    pickler.name("collections Counter")
-    pickler.out += b"("
-    yield dict(obj)
-    pickler.out += b"tR"
-    pickler.remember(obj)
-
-
-@writes(defaultdict)
-def _default_dict(pickler: Pickler, obj: defaultdict) -> Iterator[Any]:
-    factory = obj.default_factory
-    pickler.name("collections defaultdict")
-    if factory is None:
-        pickler.out += b")R"
-    elif factory in FACTORY_NAMES:
-        pickler.name(FACTORY_NAMES[factory])
-        pickler.out += b"\x85R"
-    else:
-        raise _refusal(defaultdict, f"a defaultdict of {factory!r}")
-    yield from _pairs(pickler, obj)
-
-
-@writes(*WITH_ATTRIBUTES)
-def _attributes(pickler: Pickler, obj: Any) -> Iterator[Any]:
-    cls = type(obj)
-    pickler.name(f"{cls.__module__} {cls.__name__}")
-    pickler.out += b")\x81" if cls is WITH_ATTRIBUTES[0] else b")R"
-    pickler.remember(obj)
-    yield dict(vars(obj))
-    pickler.out += b"b"
-
-
-def _check_keys(keys: Iterable[Any]) -> None:
-    for key in keys:
-        if not is_key(key):
-            raise TypeError(
-                f"cannot save a dict or set with a key of type {type(key).__qualname__}: keys are "
-                "numbers, strings, and tuples of them"
-            )
-
-
 # ------------------------------------------------------------------------------ other classes
 
 
@@ -429,11 +216,11 @@ def _object(pickler: Pickler, obj: Any) -> Parts:
     if isinstance(obj, type) or cls.__name__ in ("function", "builtin_function_or_method"):
         name = name_in_files(obj)
         if pickler.allowed.find(name) is not obj:
-            raise _refusal(cls, f"{obj!r}")
+            raise refusal(cls, f"{obj!r}")
         pickler.name(name)
         return None
     if not isinstance(obj, Module) and not pickler.allowed.covers(cls):
-        raise _refusal(cls)
+        raise refusal(cls)
     return _reduced(pickler, obj)
 
 
@@ -442,12 +229,12 @@ def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
     function, args, *more = obj.__reduce_ex__(2)
     state, items, pairs = (*more, None, None, None)[:3]
     if items is not None or pairs is not None:
-        raise _refusal(type(obj), f"a {type(obj).__qualname__} with items of its own")
+        raise refusal(type(obj), f"a {type(obj).__qualname__} with items of its own")
     is_bare = function is copyreg.__newobj__
     if is_bare:
         function, *args = args
     elif not pickler.allowed.covers(function):
-        raise _refusal(type(obj), f"a {type(obj).__qualname__}, which is made by {function!r}")
+        raise refusal(type(obj), f"a {type(obj).__qualname__}, which is made by {function!r}")
     pickler.name(name_in_files(function))
     yield tuple(args)
     pickler.out += b"\x81" if is_bare else b"R"
@@ -457,7 +244,7 @@ def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
         pickler.out += b"b"
 
 
-def _refusal(cls: type, what: str = "") -> TypeError:
+def refusal(cls: type, what: str = "") -> TypeError:
     what = what or f"an object of type {cls.__module__}.{cls.__qualname__}"
     return TypeError(
         f"cannot save {what}: checkpoints hold tensors, numbers, strings and containers of them, NumPy "
@@ -470,6 +257,6 @@ def refuse(cls: type, what: str = "") -> Callable[[Pickler, Any], Parts]:
     """A writer that refuses."""
 
     def writer(pickler: Pickler, obj: Any) -> Parts:
-        raise _refusal(cls, what)
+        raise refusal(cls, what)
 
     return writer

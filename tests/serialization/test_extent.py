@@ -169,6 +169,16 @@ def test_objects_are_counted(monkeypatch) -> None:
             load(stream)
 
 
+def test_what_makes_too_many_objects_is_not_saved(monkeypatch) -> None:
+    monkeypatch.setattr(machine, "MAX_OBJECTS", 100)
+    assert torch_round_trip([[]] + [[i] for i in range(98)])[-1] == [97]  # type: ignore[index]
+    for value in ([[i] for i in range(101)], [(i, i) for i in range(101)]):
+        with pytest.raises(ValueError, match="more than load"):
+            torch.save(value, io.BytesIO())
+    with pytest.raises(ValueError, match="more than load"):
+        torch.save([torch.ones(1) for _ in range(20)], io.BytesIO())
+
+
 def test_a_conjugated_storage_is_computed_once(monkeypatch) -> None:
     """However many tensors look at it so, the file pays for one copy."""
     monkeypatch.setattr(unpickler, "_MIB", 0)

@@ -197,7 +197,7 @@ def from_file(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     name = os.path.join(folder, "x")
         ...     with open(name, "wb") as file:
-        ...         _ = file.write(b"\x01\x00\x02\x00")
+        ...         _ = file.write(bytes([1, 0, 2, 0]))
         ...     torch.from_file(name, size=2, dtype=torch.int16)
         tensor([1, 2], dtype=torch.int16)
     """
