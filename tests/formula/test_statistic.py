@@ -167,7 +167,7 @@ def test_infinities_and_nan_propagate():
 
 
 @pytest.mark.parametrize(
-    "values, order, wanted",
+    ("values", "order", "wanted"),
     [
         ([2.0, 1.0], 200, 2.0), ([2.0, 1.0], -200, 1.0), ([3.0, 0.0], -2, 0.0), ([4.0, 9.0], 0.5, 25.0),
         ([3e30, 4e30], 2, 5e30), ([1e30, 1e30], 3, 2 ** (1 / 3) * 1e30), ([0.0, 0.0], 7, 0.0),

@@ -180,7 +180,7 @@ class Scan:
     """Writes the loops."""
 
     def __init__(
-        self, code: Body, how: str, element: str, unsigned: bool, wide: int, narrow: bool
+        self, code: Body, how: str, element: str, unsigned: bool, wide: int, narrow: bool = False
     ):  # fmt: skip
         self.code, self.how, self.element, self.unsigned = code, how, element, unsigned
         self.wide, self.lanes = wide, code.lanes

@@ -11,7 +11,7 @@ nan, inf = math.nan, math.inf
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize(
-    "edges, values, right, wanted",
+    ("edges", "values", "right", "wanted"),
     [
         ([0.0, 1.0], [nan, 0.5], False, [2, 1]), ([0.0, 1.0, nan, nan], [1.0, 0.0, -1.0], True, [4, 4, 4]),
         ([inf, nan], [nan, inf], False, [2, 2]), ([1.0, 2.0, nan, nan], [1.0, 2.0], True, [4, 4]),

@@ -11,7 +11,7 @@ import flambeau as torch
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
 @pytest.mark.parametrize(
-    "shape, dim", [((1000,), 0), ((40, 50), 0), ((40, 50), 1), ((70_000, 2), 0)]
+    ("shape", "dim"), [((1000,), 0), ((40, 50), 0), ((40, 50), 1), ((70_000, 2), 0)]
 )
 def test_integers_in_a_dtype_of_their_own(name, dtype, shape, dim):
     array = np.random.default_rng(0).integers(0, 100, size=shape).astype(dtype)

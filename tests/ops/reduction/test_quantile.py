@@ -11,7 +11,7 @@ inf, nan = math.inf, math.nan
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
-    "values, q, way, wanted",
+    ("values", "q", "way", "wanted"),
     [
         ([0.0, inf], 0.4, "linear", inf), ([0.0, inf], 0.6, "linear", inf), ([0.0, inf], 1.0, "linear", inf),
         ([0.0, inf], 0.0, "linear", 0.0), ([1.0, 2.0, inf, inf], 0.9, "linear", inf),

@@ -182,7 +182,10 @@ def test_a_nan_anywhere_is_the_extreme(name: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 1.1])
-@pytest.mark.parametrize("shape, dims", [((1_000_000,), None), ((2, 500_000), 1), ((250_000, 4), 0), ((9, 100_000, 1), 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "dims"),
+    [((1_000_000,), None), ((2, 500_000), 1), ((250_000, 4), 0), ((9, 100_000, 1), 1)],
+)
 def test_long_sums_of_float32(value, shape, dims):
     """Equal numbers are the worst case: every addition is rounded the same way."""
     x = torch.full(shape, value)
@@ -192,4 +195,4 @@ def test_long_sums_of_float32(value, shape, dims):
         (x.sum(dims), count * stored), (x.mean(dims), stored), (x.nansum(dims), count * stored),
         (torch.linalg.vector_norm(x, 2, dims), count**0.5 * stored),
     ):  # fmt: skip
-        np.testing.assert_allclose(got.flatten().tolist(), wanted, rtol=6e-7)
+        np.testing.assert_allclose(got.flatten().tolist(), wanted, rtol=9e-7)
