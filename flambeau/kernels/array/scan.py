@@ -84,9 +84,9 @@ def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
 
 
 def _accumulated(x: Any, dim: int, how: str, by: Any, narrow: bool) -> Any:
-    result = x.dtype if narrow or x.dtype.kind in "fcV" else np.dtype(np.int64)
+    result = x.dtype if narrow or x.dtype.kind in "fcVW" else np.dtype(np.int64)
     if not _native(x):
-        wide = np.complex128 if x.dtype.kind == "c" else np.float64
+        wide = np.complex128 if x.dtype.kind in "cW" else np.float64
         return _by_numpy(x, dim, by, result if result.kind in "iu" else np.dtype(wide), result)
     made = memory.empty(x.shape, result)
     _run(how, x, (made,), dim, narrow)
