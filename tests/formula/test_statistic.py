@@ -276,3 +276,12 @@ def test_orders_of_float64_over_its_range():
         )
         wanted = (3.0**order + 4.0**order) ** (1 / order) * scale
         assert got.item() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e20])
+def test_distances_of_any_scale(scale):
+    x, y = torch.tensor([[3.0, 0.0]]) * scale, torch.tensor([[0.0, 4.0]]) * scale
+    for call in (torch.cdist, torch.dist, lambda x, y: F.pairwise_distance(x, y, eps=0.0)):
+        np.testing.assert_allclose(call(x, y).item(), 5 * scale, rtol=1e-6)
+    many = torch.cdist(x.expand(30, 2), y.expand(30, 2))
+    np.testing.assert_allclose(many[3, 4].item(), 5 * scale, rtol=1e-6)
