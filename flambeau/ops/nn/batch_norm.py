@@ -350,7 +350,7 @@ def local_response_norm(
         return input
     squares = input * input  # type: ignore[operator]
     channels = input.shape[1]
-    edge = squares.new_zeros(squares[:, :1].shape)
+    edge = squares.detach()[:, :1] * 0
     padded = cat([edge] * (size // 2) + [squares] + [edge] * ((size - 1) // 2), 1)
     total = padded.narrow(1, 0, channels)  # type: ignore[attr-defined]
     for i in range(1, size):
