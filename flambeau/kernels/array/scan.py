@@ -23,6 +23,8 @@ from .copy import in_order
 
 SMALL = 256
 """Elements up to which NumPy takes less time."""
+PIECE = 1 << 16
+"""Elements that NumPy makes wider at a time."""
 WIDE = 8
 """Vectors of columns that walk together."""
 ELEMENTS = {
@@ -32,14 +34,17 @@ ELEMENTS = {
 UNSIGNED = frozenset("bu")
 
 
-def running_sum(x: Any, dim: int) -> Any:
-    """Running sums: floats in their dtype, rounded once from double; int64 of integers and bools."""
-    return _accumulated(x, dim, "sum", np.cumsum)
+def running_sum(x: Any, dim: int, narrow: bool = False) -> Any:
+    """Running sums: floats in their dtype, rounded once from double; int64 of integers and bools.
+
+    narrow: Of integers in their own dtype, what does not fit cut off.
+    """
+    return _accumulated(x, dim, "sum", np.add, narrow)
 
 
-def running_product(x: Any, dim: int) -> Any:
+def running_product(x: Any, dim: int, narrow: bool = False) -> Any:
     """Running products, in the dtypes of `running_sum`."""
-    return _accumulated(x, dim, "product", np.cumprod)
+    return _accumulated(x, dim, "product", np.multiply, narrow)
 
 
 def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
@@ -78,29 +83,44 @@ def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
     return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 
-def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
-    result = x.dtype if x.dtype.kind in "fcVW" else np.dtype(np.int64)
+def _accumulated(x: Any, dim: int, how: str, by: Any, narrow: bool) -> Any:
+    result = x.dtype if narrow or x.dtype.kind in "fcVW" else np.dtype(np.int64)
     if not _native(x):
         wide = np.complex128 if x.dtype.kind in "cW" else np.float64
-        wide = result if result.kind == "i" else wide
-        return np.ascontiguousarray(by(x, dim, wide).astype(result, copy=False))
+        return _by_numpy(x, dim, by, result if result.kind in "iu" else np.dtype(wide), result)
     made = memory.empty(x.shape, result)
-    _run(how, x, (made,), dim)
+    _run(how, x, (made,), dim, narrow)
     return made
 
 
-def _run(how: str, x: Any, made: tuple, dim: int) -> None:
-    function, given = _plan(how, x.dtype, x.shape, dim)
+def _by_numpy(x: Any, dim: int, by: Any, wide: Any, result: Any) -> Any:
+    """In pieces, so that never much of it is there in the wider dtype."""
+    if x.size <= PIECE:
+        return np.ascontiguousarray(by.accumulate(x, dim, wide).astype(result, copy=False))
+    made = np.empty(x.shape, result)
+    rows, targets = np.moveaxis(x, dim, 0), np.moveaxis(made, dim, 0)
+    step, last = max(1, PIECE * len(rows) // x.size), None
+    for i in range(0, len(rows), step):
+        piece = rows[i : i + step].astype(wide)
+        if last is not None:
+            by(last, piece[0], out=piece[0, ...])
+        by.accumulate(piece, 0, None, piece)
+        targets[i : i + step], last = piece, piece[-1].copy()
+    return made
+
+
+def _run(how: str, x: Any, made: tuple, dim: int, narrow: bool = False) -> None:
+    function, given = _plan(how, x.dtype, x.shape, dim, narrow)
     function(in_order(x), *made, *given)
 
 
 @lru_cache(1024)
 def _plan(
-    how: str, dtype: Any, shape: tuple[int, ...], dim: int
+    how: str, dtype: Any, shape: tuple[int, ...], dim: int, narrow: bool
 ) -> tuple[Callable[..., int], tuple[int, ...]]:
     """The function, and what it is told."""
     code, across = f"{dtype.kind}{dtype.itemsize}", math.prod(shape[dim + 1 :]) > 1
-    function, columns = _scan(how, ELEMENTS[code], code[0] in UNSIGNED, across)
+    function, columns = _scan(how, ELEMENTS[code], code[0] in UNSIGNED, across, narrow)
     return function, given(shape, dim, columns)
 
 
@@ -138,14 +158,16 @@ def _logsumexp_by_numpy(x: Any, dim: int) -> Any:
 
 
 @cache
-def _scan(how: str, element: str, unsigned: bool, across: bool) -> tuple[Callable[..., int], int]:
+def _scan(
+    how: str, element: str, unsigned: bool, across: bool, narrow: bool
+) -> tuple[Callable[..., int], int]:
     """The function, and how many columns are one row of its work."""
     lanes = machine().bits // 64
     outputs = ("y", "index") if how in ("largest", "smallest") else ("y",)
     wide = 2 if how == "logsumexp" else WIDE
 
     def write(code: Body) -> None:
-        Scan(code, how, element, unsigned, wide).write(across)
+        Scan(code, how, element, unsigned, wide, narrow).write(across)
 
     function = kernel(f"running_{how}", ("x", *outputs), Numbers, write, lanes, makes=True)
     return function, wide * lanes
@@ -157,14 +179,16 @@ State = tuple[Value, ...]
 class Scan:
     """Writes the loops."""
 
-    def __init__(self, code: Body, how: str, element: str, unsigned: bool, wide: int):
+    def __init__(
+        self, code: Body, how: str, element: str, unsigned: bool, wide: int, narrow: bool = False
+    ):  # fmt: skip
         self.code, self.how, self.element, self.unsigned = code, how, element, unsigned
         self.wide, self.lanes = wide, code.lanes
         self.extreme = how in ("largest", "smallest")
         floating = element in FLOATS
         # An extreme is one of the elements; the others are made wider and rounded at the end.
         self.work = element if self.extreme and floating else "double" if floating else "i64"
-        self.result = element if floating or self.extreme else "i64"
+        self.result = element if floating or self.extreme or narrow else "i64"
 
     def write(self, across: bool) -> None:
         code = self.code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..llvm import Value, choose
 from .lowering import lowers
 
 INFINITY = float("inf")
-NUMPY = {"float": np.float32, "double": np.float64}
+NUMPY: dict[str, Any] = {"float": np.float32, "double": np.float64}
 
 _of_numbers = partial(lowers, integers=True)
 _as_they_are = partial(lowers, integers=True, alike=slice(0))

@@ -28,7 +28,8 @@ def euclidean_(x1: Any, x2: Any, product: bool) -> Any:
     """Euclidean distances between the rows of two matrices."""
     if not product:
         gap = x1[..., :, None, :] - x2[..., None, :, :]
-        return np.sqrt((gap * gap).sum(-1))
+        squares = np.square(gap, dtype=np.float64).sum(-1)  # those of float32 leave its range
+        return np.sqrt(squares).astype(x1.dtype)
     a, b = x1.astype(np.float64), x2.astype(np.float64)
     squares = (a * a).sum(-1)[..., :, None] + (b * b).sum(-1)[..., None, :]
     squares -= 2 * np.matmul(a, np.swapaxes(b, -1, -2))

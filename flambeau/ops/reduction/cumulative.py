@@ -24,9 +24,9 @@ CumMin: Any = named_result("cummin", "values indices")
 
 
 @operation(label="Cumsum")
-def cumsum_(x: Any, dim: int) -> Any:
-    """Running sums."""
-    return kernels.array.scan.running_sum(x, dim)
+def cumsum_(x: Any, dim: int, narrow: bool = False) -> Any:
+    """Running sums; `narrow` ones of integers stay in their dtype."""
+    return kernels.array.scan.running_sum(x, dim, narrow)
 
 
 @cumsum_.gradient
@@ -40,9 +40,9 @@ def backwards(g: Tensor, dim: int) -> Tensor:
 
 
 @operation(label="Cumprod")
-def cumprod_(x: Any, dim: int) -> Any:
-    """Running products."""
-    return kernels.array.scan.running_product(x, dim)
+def cumprod_(x: Any, dim: int, narrow: bool = False) -> Any:
+    """Running products; `narrow` ones of integers stay in their dtype."""
+    return kernels.array.scan.running_product(x, dim, narrow)
 
 
 @cumprod_.gradient
@@ -65,10 +65,11 @@ def _running(name: str, run: Any, doc: str, example: str) -> Any:
         x = input if dtype is None else input.to(dtype)
         at = wrap_dim(dim, x._array.ndim)
         lifted = x if x._array.ndim else x.reshape(1)
-        result = run(lifted, at)
+        narrow = dtype is not None and not dtype.is_floating_point and not dtype.is_complex
+        result = run(lifted, at, True) if narrow and dtype.name != "bool" else run(lifted, at)
         if lifted is not x:
             result = result.reshape(())
-        if dtype is not None:
+        if dtype is not None and result.dtype is not dtype:
             result = result.to(dtype)
         return result if out is None else write_out(out, result, name)
 
@@ -100,7 +101,7 @@ def _running(name: str, run: Any, doc: str, example: str) -> Any:
             )
         if self.dtype.name == "bool":
             raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
-        return write_result(self, lambda x: function(x, dim).to(self.dtype))
+        return write_result(self, lambda x: function(x, dim, dtype=self.dtype))
 
     form.__name__ = form.__qualname__ = f"{name}_"
     form.__doc__ = f"The in-place form of `{name}`."

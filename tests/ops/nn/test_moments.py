@@ -127,3 +127,40 @@ def test_names_of_nodes():
     assert F.batch_norm(x, None, None, training=True).grad_fn.name() == "NativeBatchNormBackward0"
     assert F.batch_norm(x, *torch.ones(2, 4)).grad_fn.name() == "NativeBatchNormBackward0"
     assert F.group_norm(x, 2).grad_fn.name() == "NativeGroupNormBackward0"
+
+
+def test_inputs_without_a_dimension_of_channels():
+    ones = torch.ones(3)
+    for call in (
+        lambda: F.batch_norm(ones, None, None, training=True),
+        lambda: F.instance_norm(ones, ones[:0], ones[:0], use_input_stats=False),
+    ):
+        with pytest.raises(IndexError, match="Dimension out of range"):
+            call()
+    with pytest.raises(RuntimeError, match="running_mean should contain 0 elements not 3"):
+        F.batch_norm(ones, ones, ones)
+    with pytest.raises(ValueError, match="Expected more than 1 spatial element"):
+        F.instance_norm(ones)
+    assert F.batch_norm(ones[:0], ones, ones, training=True).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_epsilon_of_half_types_is_that_of_float32(dtype):
+    x = torch.tensor([[0.01]], dtype=dtype)
+    assert F.rms_norm(x, (1,)).item() == pytest.approx(0.9994, abs=4e-3)
+
+
+def test_statistics_of_groups_of_any_scale():
+    """Beside float64 of the same numbers, gradients too."""
+    rng = np.random.default_rng(5)
+    x, g = rng.normal(size=(4, 3, 20)).astype(np.float32), rng.normal(size=(4, 3, 20))
+    wanted = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    y = F.batch_norm(wanted, None, None, training=True, eps=0.0)
+    y.backward(torch.tensor(g))
+    for scale in (1e-30, 1e-20, 1e20, 1e30):
+        own = torch.tensor(x * np.float32(scale), requires_grad=True)
+        found = F.batch_norm(own, None, None, training=True, eps=0.0)
+        found.backward(torch.tensor(g, dtype=torch.float32))
+        np.testing.assert_allclose(found.tolist(), y.tolist(), rtol=1e-4, atol=1e-5)
+        slope = np.array(own.grad.tolist()) * scale
+        np.testing.assert_allclose(slope, wanted.grad.tolist(), rtol=1e-3, atol=1e-4)

@@ -179,3 +179,20 @@ def test_a_nan_anywhere_is_the_extreme(name: str, place: int) -> None:
     wanted = array.max(1) if name == "amax" else array.min(1)
     np.testing.assert_array_equal(found.numpy(), wanted)
     assert getattr(torch.from_numpy(array), name)().isnan()
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 1.1])
+@pytest.mark.parametrize(
+    ("shape", "dims"),
+    [((1_000_000,), None), ((2, 500_000), 1), ((250_000, 4), 0), ((9, 100_000, 1), 1)],
+)
+def test_long_sums_of_float32(value, shape, dims):
+    """Equal numbers are the worst case: every addition is rounded the same way."""
+    x = torch.full(shape, value)
+    stored = float(np.float32(value))
+    count = x.numel() if dims is None else shape[dims]
+    for got, wanted in (
+        (x.sum(dims), count * stored), (x.mean(dims), stored), (x.nansum(dims), count * stored),
+        (torch.linalg.vector_norm(x, 2, dims), count**0.5 * stored),
+    ):  # fmt: skip
+        np.testing.assert_allclose(got.flatten().tolist(), wanted, rtol=9e-7)
