@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.device import CPU
-from ..core.dtype import float32
+from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, address, wrap
 from ..formula.quiet import restore, silence, silent
@@ -212,9 +212,7 @@ class Bare:
     def cast(self, part: Any, kind: Any) -> Any:
         if part.dtype == kind.numpy:
             return part
-        return (part.real if part.dtype.kind == "c" and kind.numpy.kind != "c" else part).astype(
-            kind.numpy
-        )
+        return convertible(part, kind.numpy).astype(kind.numpy)
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()

@@ -27,7 +27,8 @@ class dtype:
         legacy: The first part of the name of torch's old tensor class: "Float" of `FloatTensor`.
         c_name: What C++ calls it: "long int".
         numpy: The NumPy type that holds the elements.
-        compute: The NumPy type of arithmetic: float32 for the reduced types, else `numpy`.
+        compute: The NumPy type of arithmetic: float32 for the reduced types, complex64 for
+            complex32, else `numpy`.
         itemsize: Bytes an element.
         category: `BOOL`, `INTEGER`, `FLOAT` or `COMPLEX`.
         is_floating_point: Whether the category is `FLOAT`.
@@ -36,11 +37,14 @@ class dtype:
         is_reduced: Whether it is a floating type of less than float32's precision.
         is_barebones: Whether it is an unsigned type that PyTorch stores but hardly computes with.
         is_extension: Whether the package ml_dtypes adds it to NumPy.
+        is_alone: Whether it promotes with no other type of numbers, as those of eight bits.
         fraction: Bits of a floating number's fraction, without the leading 1.
         bias: What is added to a floating number's exponent.
         largest: The largest number.
         rtol, atol: How close numbers are to be for `testing.assert_close`.
         dlpack: The code of its kind of elements in a DLPack capsule, for extension types.
+        prepare: What float32 numbers become before NumPy converts them, where that alone would give
+            other numbers than PyTorch's conversion.
         conversion: The method of Tensor that converts to it: "half"; or nothing. Types that have one
             have a storage class in saved files, too.
 
@@ -62,6 +66,7 @@ class dtype:
         "conversion",
         "dlpack",
         "fraction",
+        "is_alone",
         "is_barebones",
         "is_complex",
         "is_extension",
@@ -73,6 +78,7 @@ class dtype:
         "legacy",
         "name",
         "numpy",
+        "prepare",
         "rtol",
     )
 
@@ -90,12 +96,14 @@ class dtype:
     is_reduced: bool
     is_barebones: bool
     is_extension: bool
+    is_alone: bool
     fraction: int
     bias: int
     largest: float
     rtol: float
     atol: float
     dlpack: int | None
+    prepare: Callable[[Any], Any] | None
     conversion: str
     _real: dtype | None
 
@@ -153,19 +161,19 @@ class dtype:
         Raises:
             RuntimeError: For a bool or integer type, which has none.
 
-        Source: torch.dtype.to_complex; for float16 complex64, as there is no complex32 here.
+        Source: torch.dtype.to_complex
 
         Example:
             >>> import flambeau as torch
             >>> torch.float64.to_complex()
             torch.complex128
         """
-        if self.category < FLOAT:
+        if self.category < FLOAT or self.is_alone:
             raise RuntimeError(
-                f"Unknown Complex ScalarType for {self}: only a floating-point type has one; "
-                f"convert first, for example to torch.float32"
+                f"Unknown Complex ScalarType for {self.legacy}: only a floating-point type of 16 bits "
+                f"or more has one; convert first, for example to torch.float32"
             )
-        return self if self.is_complex else _COMPLEX[BY_NUMPY[self.compute]]
+        return self if self.is_complex else _COMPLEX.get(self) or _COMPLEX[BY_NUMPY[self.compute]]
 
 
 def _named(name: str) -> dtype:
@@ -179,6 +187,7 @@ CONVERSIONS: dict[str, dtype] = {}
 """The types that Tensor has a method for, by its name: "half", "long"."""
 
 _COMPLEX: dict[dtype, dtype] = {}
+_COMPUTE = {FLOAT: np.dtype(np.float32), COMPLEX: np.dtype(np.complex64)}
 _fill = object.__setattr__
 
 
@@ -203,14 +212,15 @@ def _define(
         "conversion": conversion,
         "is_floating_point": category == FLOAT,
         "is_complex": category == COMPLEX,
-        "is_signed": category >= FLOAT or name.startswith("int"),
-        "is_reduced": category == FLOAT and itemsize < 4,
+        "is_signed": name.startswith("int") or (category >= FLOAT and not name.endswith("nu")),
+        "is_alone": category == FLOAT and itemsize == 1,
         "is_barebones": category == INTEGER and not conversion,
         **_limits(category, itemsize, **more),
     }
+    facts["is_reduced"] = category >= FLOAT and facts["fraction"] < 23
     if not facts["is_extension"]:
         facts["numpy"] = np.dtype(name)
-    facts["compute"] = np.dtype(np.float32) if facts["is_reduced"] else facts["numpy"]
+    facts["compute"] = _COMPUTE[category] if facts["is_reduced"] else facts["numpy"]
     for attribute, value in facts.items():
         _fill(self, attribute, value)
     if self._real is not None:
@@ -229,6 +239,7 @@ def _limits(
     rtol: float = 0.0,
     atol: float = 0.0,
     dlpack: int | None = None,
+    prepare: Callable[[Any], Any] | None = None,
     real: dtype | None = None,
 ) -> dict[str, Any]:
     """The facts that only some types have; a complex type has those of its parts.
@@ -239,7 +250,8 @@ def _limits(
     if real is not None:
         names = ("fraction", "bias", "largest", "rtol", "atol")
         shared = {name: getattr(real, name) for name in names}
-        return {**shared, "dlpack": None, "is_extension": False, "_real": real}
+        extension = {"dlpack": dlpack, "is_extension": dlpack is not None, "prepare": None}
+        return {**shared, **extension, "_real": real}
     if largest is None:
         largest = (2.0 - 2.0**-fraction) * 2.0**bias
     return {
@@ -250,8 +262,19 @@ def _limits(
         "atol": atol,
         "dlpack": dlpack,
         "is_extension": dlpack is not None,
+        "prepare": prepare,
         "_real": None,
     }
+
+
+def _saturated(x: Any) -> Any:
+    """What is too large becomes the largest number, as the type has no infinity."""
+    return np.clip(x, -448, 448)
+
+
+def _magnitude(x: Any) -> Any:
+    """A type of powers of two has neither signs nor zero: the smallest stands for it."""
+    return np.maximum(np.abs(x), np.float32(2.0**-127))
 
 
 # fmt: off
@@ -272,7 +295,19 @@ float32 = _define("float32", "f32", "Float", "float", FLOAT, 4, "float",
                   fraction=23, bias=127, rtol=1.3e-6, atol=1e-5)
 float64 = _define("float64", "f64", "Double", "double", FLOAT, 8, "double",
                   fraction=52, bias=1023, rtol=1e-7, atol=1e-7)
-# torch's complex32 is left out: neither NumPy nor most of torch itself can compute in it.
+float8_e4m3fn = _define("float8_e4m3fn", "f8e4m3fn", "Float8_e4m3fn", "c10::Float8_e4m3fn", FLOAT, 1,
+                        fraction=3, bias=7, largest=448.0, rtol=0.125, atol=1e-5, dlpack=10,
+                        prepare=_saturated)
+float8_e4m3fnuz = _define("float8_e4m3fnuz", "f8e4m3fnuz", "Float8_e4m3fnuz", "c10::Float8_e4m3fnuz",
+                          FLOAT, 1, fraction=3, bias=8, largest=240.0, rtol=0.125, atol=1e-5, dlpack=11)
+float8_e5m2 = _define("float8_e5m2", "f8e5m2", "Float8_e5m2", "c10::Float8_e5m2", FLOAT, 1,
+                      fraction=2, bias=15, rtol=0.25, atol=1e-5, dlpack=12)
+float8_e5m2fnuz = _define("float8_e5m2fnuz", "f8e5m2fnuz", "Float8_e5m2fnuz", "c10::Float8_e5m2fnuz",
+                          FLOAT, 1, fraction=2, bias=16, largest=57344.0, rtol=0.25, atol=1e-5, dlpack=13)
+float8_e8m0fnu = _define("float8_e8m0fnu", "f8e8m0fnu", "Float8_e8m0fnu", "c10::Float8_e8m0fnu", FLOAT, 1,
+                         bias=127, largest=2.0**127, dlpack=14, prepare=_magnitude)
+complex32 = _define("complex32", "c32", "ComplexHalf", "c10::complex<c10::Half>", COMPLEX, 4, "chalf",
+                    real=float16, dlpack=5)
 complex64 = _define("complex64", "c64", "ComplexFloat", "c10::complex<float>", COMPLEX, 8, "cfloat",
                     real=float32)
 complex128 = _define("complex128", "c128", "ComplexDouble", "c10::complex<double>", COMPLEX, 16,
@@ -329,12 +364,41 @@ BY_NUMPY = _ByNumpy({item.numpy: item for item in _OF_NUMPY})
 """`BY_NUMPY[array.dtype]` is `from_numpy(array.dtype)` without a Python call."""
 
 
+PREPARE: dict[Any, Callable[[Any], Any]] = {}
+"""{NumPy type: its `dtype.prepare`} of the extension types that were met and have one."""
+
+
 def _load_extension(item: dtype) -> np.dtype[Any]:
     """NumPy has no bfloat16; ml_dtypes adds it, at 9 ms, so it is imported at the first use."""
     held: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), item.name))
     _fill(item, "numpy", held)
     BY_NUMPY[held] = item
+    if item.prepare is not None:
+        PREPARE[held] = item.prepare
     return held
+
+
+def is_complex(held: np.dtype[Any]) -> bool:
+    """Whether elements of a NumPy type are complex; that of ml_dtypes says "W" of itself."""
+    return held.kind in "cW"
+
+
+def widened(array: Any) -> Any:
+    """An array of an extension type in the type of its arithmetic, which NumPy knows; others as they are."""
+    return array.astype(BY_NUMPY[array.dtype].compute) if array.dtype.isbuiltin == 2 else array
+
+
+def convertible(array: Any, target: Any) -> Any:
+    """An array as ``astype(target)`` is to find it: real for a real type, prepared where that is needed."""
+    if is_complex(array.dtype):
+        array = widened(array) if is_complex(target) or target.kind == "b" else real_of(array)
+    prepare = PREPARE.get(target)
+    return array if prepare is None else prepare(widened(array).astype(np.float32))
+
+
+def real_of(array: Any) -> Any:
+    """The real parts; the array itself if it is real."""
+    return widened(array).real if is_complex(array.dtype) else array
 
 
 def from_numpy(numpy_dtype: Any) -> dtype:
@@ -452,6 +516,11 @@ def set_default_dtype(d: dtype, /) -> None:
         raise TypeError(
             f"only floating-point types are supported as the default type, not {d}; pass one "
             f"such as torch.float64"
+        )
+    if d.is_alone:
+        raise TypeError(
+            f"couldn't find storage object {d.legacy}Storage: a type of eight bits cannot be the default; "
+            f"pass one such as torch.float32, and convert with x.to({d})"
         )
     state.default, state.default_complex, state.kind = d, d.to_complex(), None
     for forget in state.dependents:

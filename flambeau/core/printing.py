@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .dtype import widened
+
 __all__ = [
     "PrintOptions",
     "format_tensor",
@@ -310,8 +312,8 @@ def _cells(values: np.ndarray) -> tuple[list[str], int]:
     match values.dtype.kind:
         case "b" | "i" | "u":
             return _align([str(value) for value in values.tolist()])
-        case "c":
-            return _complex_cells(values)
+        case "c" | "W":  # complex32
+            return _complex_cells(widened(values))
         case _:  # extension types, such as bfloat16, give no list of Python floats
             return _float_cells(values.astype(np.float64).tolist())
 

@@ -23,6 +23,11 @@ class _Promoted(dict[tuple[dtype, dtype], dtype]):
     def __missing__(self, pair: tuple[dtype, dtype]) -> dtype:
         a, b = pair
         high = max(a.category, b.category)
+        if a is not b and (a.is_alone or b.is_alone):
+            raise RuntimeError(
+                f"Promotion for Float8 Types is not supported, attempted to promote {a.legacy} and "
+                f"{b.legacy}; convert an operand first, as in x.to(torch.float32)"
+            )
         if a is not b and high != FLOAT and (a.is_barebones or b.is_barebones):
             raise RuntimeError(
                 f"Promotion for uint16, uint32, uint64 types is not supported, attempted to "
@@ -104,6 +109,16 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return from_.category <= to.category
 
 
+def check_cast(result: dtype, target: dtype) -> None:
+    """Raises RuntimeError unless a result may be stored as the target's type (see `can_cast`)."""
+    if not can_cast(result, target):
+        error = RuntimeError(
+            f"result type {result.legacy} can't be cast to the desired output type {target.legacy}"
+        )
+        error.add_note(f"Use the out-of-place form, or convert the target: x.to({result})")
+        raise error
+
+
 def _check(function: str, **arguments: Any) -> None:
     for position, (name, value) in enumerate(arguments.items(), 1):
         if not isinstance(value, dtype):
@@ -168,7 +183,7 @@ def _outweigh(weak: dtype, strong: dtype) -> dtype:
         return strong
     if strong.category == FLOAT:
         return strong.to_complex()
-    if strong.category == BOOL and weak.category == INTEGER:
+    if weak.is_alone or (strong.category == BOOL and weak.category == INTEGER):
         return PROMOTED[strong, weak]
     return weak
 

@@ -256,7 +256,7 @@ class TypedStorage:
     def tolist(self) -> list:
         """The elements as Python numbers."""
         values = self._elements
-        return (values.astype(np.float32) if self.dtype.is_extension else values).tolist()
+        return (values.astype(self.dtype.compute) if self.dtype.is_extension else values).tolist()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())

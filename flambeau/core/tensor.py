@@ -242,7 +242,9 @@ class Tensor:
         array = self._array
         if array.ndim == 0:
             return self.item()
-        return (array.astype(np.float32) if self._kind.dtype.is_extension else array).tolist()
+        return (
+            array.astype(self._kind.compute) if self._kind.dtype.is_extension else array
+        ).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autograd.mode import mode
-from ..core.promotion import can_cast
+from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
 from .registry import method
 from .write import check_writable, finish_write, store
@@ -33,11 +33,7 @@ def write_result(
             f"output with shape {list(target._array.shape)} doesn't match the broadcast shape "
             f"{list(result._array.shape)}"
         )
-    if not can_cast(result.dtype, target.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.legacy} can't be cast to the desired output type "
-            f"{target.dtype.legacy}"
-        )
+    check_cast(result.dtype, target.dtype)
     store(target, result._array)
     finish_write(target, result._node)
     return target

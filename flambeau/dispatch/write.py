@@ -17,7 +17,7 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import last_write, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
-from ..core.promotion import can_cast
+from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor, wrap_numpy
 from ..formula.quiet import quiet
 
@@ -178,11 +178,7 @@ def write_out(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.legacy} can't be cast to the desired output type "
-            f"{out.dtype.legacy}"
-        )
+    check_cast(result.dtype, out.dtype)
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:

@@ -11,12 +11,24 @@ from importlib import import_module
 
 from ..dispatch import lazy
 
+_FOREACH = (
+    "abs acos add addcdiv addcmul asin atan ceil clamp_max clamp_min cos cosh div erf erfc exp expm1 floor "
+    "frac lerp lgamma log log10 log1p log2 maximum minimum mul neg pow reciprocal round rsqrt sigmoid sign "
+    "sin sinh sqrt sub tan tanh trunc"
+)
+"""Functions of lists of tensors that write into their lists, too."""
+
 LAZY = {
     "create.buffer": ("asarray frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),
+    "elementwise.foreach": (
+        " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
+        + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
+        "",
+    ),
     "fft.fourier": ("", ""),
     "fft.stft": ("istft stft", "istft stft"),
     "create.window": (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .state import zeros_like
@@ -74,8 +76,8 @@ class Muon(Optimizer):
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = zeros_like(g)
             kept = state["momentum_buffer"]
-            kept._array += (1 - momentum) * (g._array - kept._array)
-            step = g + momentum * (kept - g) if group["nesterov"] else kept
+            kept.lerp_(g, 1 - momentum)
+            step = g.lerp(kept, momentum) if group["nesterov"] else kept
             step = orthogonal(step, group["ns_coefficients"], group["ns_steps"], group["eps"])
             p._array *= 1 - lr * group["weight_decay"]
             rate = lr * _shape_factor(p._array.shape, group["adjust_lr_fn"])
@@ -104,15 +106,20 @@ def orthogonal(
         raise ValueError("Input tensor gradient must be a 2D matrix")
     if len(coefficients) != 3:
         raise ValueError("Coefficients must be a tuple of exactly 3 values")
-    a, b, c = coefficients
+    a, b, c = (float(np.float32(factor)) for factor in coefficients)
     y = x.bfloat16()
     tall = y.shape[0] > y.shape[1]
     if tall:
         y = y.T
     y = y / y.norm().clamp(min=eps)
-    for _ in range(steps):  # products and sums in float32, each rounded once
+    for _ in range(steps):  # products in float32; each sum is rounded once
         wide = y.float()
         gram = (wide @ wide.T).bfloat16().float()
-        mixed = (b * gram + c * (gram @ gram)).bfloat16().float()
-        y = (a * wide + mixed @ wide).bfloat16()
+        mixed = _sum(gram, b, gram @ gram, c).float()
+        y = _sum(wide, a, mixed @ wide, 1.0)
     return y.T if tall else y
+
+
+def _sum(x: Tensor, a: float, y: Tensor, b: float) -> Tensor:
+    """a x + b y in bfloat16."""
+    return (a * x.double() + b * y.double()).bfloat16()

@@ -94,8 +94,8 @@ MADE = '''
 import importlib.machinery, io, pickle, sys, tempfile
 
 LINE = b"""
-float8_e5m2 = _define("float8_e5m2", "f8", "Float8_e5m2", "c10::Float8_e5m2", FLOAT, 1,
-                      fraction=2, bias=15, rtol=0.25, atol=1e-5, dlpack=12)
+float8_e4m3 = _define("float8_e4m3", "f8", "Float8_e4m3", "c10::Float8_e4m3", FLOAT, 1,
+                      fraction=3, bias=7, rtol=0.25, atol=1e-5, dlpack=8)
 """
 sys.dont_write_bytecode, sys.pycache_prefix = True, tempfile.mkdtemp()
 read = importlib.machinery.SourceFileLoader.get_data
@@ -109,18 +109,18 @@ importlib.machinery.SourceFileLoader.get_data = with_the_line
 
 import flambeau as torch
 
-f8 = torch.float8_e5m2
+f8 = torch.float8_e4m3
 x = torch.tensor([0.5, 1.5, -3.0], dtype=f8)
 '''
 
 USES = {
-    "is printed": ("repr(x)", "tensor([ 0.5000,  1.5000, -3.0000], dtype=torch.float8_e5m2)"),
+    "is printed": ("repr(x)", "tensor([ 0.5000,  1.5000, -3.0000], dtype=torch.float8_e4m3)"),
     "is made": (
         "[m.tolist() for m in (torch.zeros(1, dtype=f8), torch.full((1,), 2.5, dtype=f8), "
         "torch.arange(3, dtype=f8), torch.linspace(0, 1, 3, dtype=f8))]",
         [[0.0], [2.5], [0.0, 1.0, 2.0], [0.0, 0.5, 1.0]],
     ),
-    "rounds to even": ("torch.tensor([1.125, 1.375]).to(f8).tolist()", [1.0, 1.5]),
+    "rounds to even": ("torch.tensor([1.0625, 1.1875]).to(f8).tolist()", [1.0, 1.25]),
     "is converted": ("(x.float().tolist(), x.long().tolist())", ([0.5, 1.5, -3.0], [0, 1, -3])),
     "computes": (
         "((x + x).tolist(), (x * 2.0).tolist(), x.sum().item(), x.max().item(), "
@@ -134,20 +134,23 @@ USES = {
     "is differentiated": (
         "[(w := torch.tensor([1.0, 2.0], dtype=f8, requires_grad=True)), (w * w).sum().backward(), "
         "w.grad.tolist(), str(w.grad.dtype)][2:]",
-        [[2.0, 4.0], "torch.float8_e5m2"],
+        [[2.0, 4.0], "torch.float8_e4m3"],
     ),
     "promotes": (
-        "[str(torch.promote_types(f8, d)) for d in "
-        "(torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.complex64)]",
-        [f"torch.{n}" for n in ("float8_e5m2", "float16", "bfloat16", "float32", "complex64")],
+        "(str((x * 2.0).dtype), refused(lambda: torch.promote_types(f8, torch.float16)))",
+        (
+            "torch.float8_e4m3",
+            "RuntimeError: Promotion for Float8 Types is not supported, attempted to promote "
+            "Float8_e4m3 and Half; convert an operand first, as in x.to(torch.float32)",
+        ),
     ),
     "has limits": (
         "(torch.finfo(f8).max, torch.finfo(f8).eps, torch.finfo(f8).tiny)",
-        (57344.0, 0.25, 2.0**-14),
+        (240.0, 0.125, 2.0**-6),
     ),
     "refuses what is too large": (
         "refused(lambda: torch.full((2,), 1e9, dtype=f8))",
-        "RuntimeError: value cannot be converted to type c10::Float8_e5m2 without overflow",
+        "RuntimeError: value cannot be converted to type c10::Float8_e4m3 without overflow",
     ),
     "is drawn": (
         "[0 <= v < 4 and v == int(v) for v in torch.randint(0, 4, (3,), dtype=f8).tolist()] "
@@ -157,15 +160,15 @@ USES = {
     "is pickled": ("pickle.loads(pickle.dumps(x)).tolist()", [0.5, 1.5, -3.0]),
     "is saved": (
         "(saved(x).tolist(), str(saved(x).dtype))",
-        ([0.5, 1.5, -3.0], "torch.float8_e5m2"),
+        ([0.5, 1.5, -3.0], "torch.float8_e4m3"),
     ),
     "is exchanged": (
         "(torch.from_dlpack(x).tolist(), str(torch.from_dlpack(x).dtype), "
         "str(torch.from_numpy(x._array).dtype))",
-        ([0.5, 1.5, -3.0], "torch.float8_e5m2", "torch.float8_e5m2"),
+        ([0.5, 1.5, -3.0], "torch.float8_e4m3", "torch.float8_e4m3"),
     ),
     "is compared": ("torch.testing.assert_close(x, (x.float() * 1.1).to(f8))", None),
-    "is a module's": ("str(torch.nn.Linear(2, 2).to(f8).weight.dtype)", "torch.float8_e5m2"),
+    "is a module's": ("str(torch.nn.Linear(2, 2).to(f8).weight.dtype)", "torch.float8_e4m3"),
 }
 
 HELPERS = """

@@ -32,6 +32,12 @@ FACTS = {
     "bfloat16": (2, True, False, True, "bf16", "BFloat16Tensor", "float32"),
     "float32": (4, True, False, True, "f32", "FloatTensor", "float32"),
     "float64": (8, True, False, True, "f64", "DoubleTensor", "float64"),
+    "float8_e4m3fn": (1, True, False, True, "f8e4m3fn", "Float8_e4m3fnTensor", "float32"),
+    "float8_e4m3fnuz": (1, True, False, True, "f8e4m3fnuz", "Float8_e4m3fnuzTensor", "float32"),
+    "float8_e5m2": (1, True, False, True, "f8e5m2", "Float8_e5m2Tensor", "float32"),
+    "float8_e5m2fnuz": (1, True, False, True, "f8e5m2fnuz", "Float8_e5m2fnuzTensor", "float32"),
+    "float8_e8m0fnu": (1, True, False, False, "f8e8m0fnu", "Float8_e8m0fnuTensor", "float32"),
+    "complex32": (4, False, True, True, "c32", "ComplexHalfTensor", "complex64"),
     "complex64": (8, False, True, True, "c64", "ComplexFloatTensor", "complex64"),
     "complex128": (16, False, True, True, "c128", "ComplexDoubleTensor", "complex128"),
 }
@@ -90,6 +96,7 @@ def test_aliases() -> None:
         "short": "int16",
         "int": "int32",
         "long": "int64",
+        "chalf": "complex32",
         "cfloat": "complex64",
         "cdouble": "complex128",
     }
@@ -115,7 +122,7 @@ def test_is_closed() -> None:
 @pytest.mark.parametrize(
     ("item", "real", "complex_"),
     [
-        ("float16", "float16", "complex64"),
+        ("float16", "float16", "complex32"),
         ("bfloat16", "bfloat16", "complex64"),
         ("float32", "float32", "complex64"),
         ("float64", "float64", "complex128"),
@@ -203,7 +210,7 @@ def test_parse_legacy_name_refuses_others(name: str) -> None:
 @pytest.mark.usefixtures("restored_default")
 @pytest.mark.parametrize(
     ("item", "complex_"),
-    [("float64", "complex128"), ("bfloat16", "complex64"), ("float16", "complex64")],
+    [("float64", "complex128"), ("bfloat16", "complex64"), ("float16", "complex32")],
 )
 def test_default_dtype_belongs_to_the_process(item: str, complex_: str) -> None:
     types.set_default_dtype(DTYPES[item])

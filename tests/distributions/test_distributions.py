@@ -110,6 +110,25 @@ def build(t, name):
             [rows],
             t.tensor(LAST, dtype=t.float64),
         ),
+        "VonMises": lambda: (d.VonMises(a, b), [a, b], inside),
+        "ContinuousBernoulli": lambda: (d.ContinuousBernoulli(prob), [prob], inside),
+        "ContinuousBernoulli logits": lambda: (
+            d.ContinuousBernoulli(logits=a - 1.5001),
+            [a],
+            inside,
+        ),
+        "FisherSnedecor": lambda: (d.FisherSnedecor(a + 2, b + 3), [a, b], positive),
+        "Kumaraswamy": lambda: (d.Kumaraswamy(prob, b), [prob, b], inside),
+        "LowRankMultivariateNormal": lambda: (
+            d.LowRankMultivariateNormal(a, rows.mT, b),
+            [a, rows, b],
+            t.tensor([0.1, 0.2, 0.7], dtype=t.float64),
+        ),
+        "LKJCholesky": lambda: (
+            d.LKJCholesky(2, a),
+            [a],
+            t.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=t.float64),
+        ),
     }
     return table[name]() if name is not None else list(table)
 
@@ -172,7 +191,8 @@ def test_as_recorded(name: str) -> None:
             # PyTorch's own gradient of gamma numbers is an approximation
             near = (
                 1e-3
-                if key == "moves" and name in ("Gamma", "InverseGamma", "Chi2", "StudentT")
+                if key == "moves"
+                and name in ("Gamma", "InverseGamma", "Chi2", "StudentT", "FisherSnedecor")
                 else 1e-6
             )
             np.testing.assert_allclose(a, b, rtol=near, atol=1e-7, err_msg=key)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import flambeau as torch
+from flambeau.optim import muon
 from flambeau.optim.optimizer import register_optimizer_step_post_hook
 
 
@@ -217,3 +218,12 @@ def test_float_flags_do_not_warn() -> None:
     p.grad = torch.tensor([3e38, 1.0])
     torch.optim.Adam([p]).step()
     assert p[1].item() == pytest.approx(0.999)
+
+
+def test_muon_rounds_its_sums_once() -> None:
+    # -4.7 as a float32 times -0.146484375, plus twice -0.238037109375: exactly 0.2124023164...,
+    # below the middle 0.21240234375 of two neighbours in bfloat16; the product rounded first is not.
+    found = muon._sum(
+        torch.tensor([-0.146484375]), -4.699999809265137, torch.tensor([-0.238037109375]), 2.0
+    )
+    assert found.item() == 0.2119140625

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from ... import kernels
+from ..dtype import is_complex
 from .box_muller import CONSTANTS, PAIR, box_muller
 from .fma import fused
 from .generator import Generator, default_generator
@@ -75,7 +76,7 @@ def uniform_(
 
     Source: torch.Tensor.uniform_.
     """
-    if out.dtype.kind == "c":
+    if is_complex(out.dtype):
         uniform_(real_view(out), low, high, generator)
         return out
     name = name_of(out.dtype)
@@ -153,7 +154,7 @@ def normal_(
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     if out.size == 0:
         return out
-    if out.dtype.kind == "c":
+    if is_complex(out.dtype):
         normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
     check_floating(out.dtype, "normal_kernel_cpu")
@@ -298,7 +299,7 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
     """
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    if out.dtype.kind in "bc" or name_of(out.dtype) in UNSIGNED:
+    if out.dtype.kind in "bcW" or name_of(out.dtype) in UNSIGNED:
         raise not_implemented("geometric_cpu", out.dtype)
     log_failure = math.log1p(-p)
 
@@ -329,7 +330,7 @@ def bernoulli_(
     Source: torch.Tensor.bernoulli_.
     """
     each = isinstance(p, np.ndarray)
-    if out.dtype.kind == "c" or name_of(out.dtype) in UNSIGNED:
+    if is_complex(out.dtype) or name_of(out.dtype) in UNSIGNED:
         raise not_implemented(
             f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
         )

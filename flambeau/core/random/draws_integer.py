@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ... import kernels
-from ..dtype import DTYPES, INTEGER
+from ..dtype import DTYPES, INTEGER, is_complex
 from .draws import exponential_
 from .generator import Generator, default_generator
 from .words import DIGITS, LARGEST, UNSIGNED, fill, name_of, not_implemented, uniform64, words64
@@ -83,7 +83,7 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
     dtype = out.dtype
     if out.size == 0:
         return out
-    if dtype.kind == "c" or name_of(dtype) in UNSIGNED:
+    if is_complex(dtype) or name_of(dtype) in UNSIGNED:
         raise not_implemented("random_kernel_cpu", dtype)
     count = _largest_integer(dtype) + 1
     if name_of(dtype) in ("int64", "float64"):
@@ -130,7 +130,7 @@ def _random_between(
 
 def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """The first integer and the end of the range, moved inwards to what a float can represent."""
-    if dtype.kind == "c":
+    if is_complex(dtype):
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ... import kernels
-from ..dtype import DTYPES, FLOAT
+from ..dtype import BY_NUMPY, DTYPES, FLOAT
 from .generator import BLOCK, Generator, default_generator
 
 NATIVE = BLOCK  # words above which machine code makes and transforms them
@@ -105,7 +105,7 @@ def fill(
 
 def real_view(out: np.ndarray) -> np.ndarray:
     """The real and imaginary parts of a complex array along a new last dimension."""
-    return out[..., None].view(out.real.dtype)
+    return out[..., None].view(BY_NUMPY[out.dtype].to_real().numpy)
 
 
 def not_implemented(kernel: str, dtype: np.dtype) -> NotImplementedError:

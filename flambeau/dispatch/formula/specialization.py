@@ -13,7 +13,7 @@ from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...autograd.node import next_sequence
 from ...autograd.record import record, record_lines, tell_watchers
-from ...core.dtype import FLOAT
+from ...core.dtype import FLOAT, is_complex
 from ...core.kind import Kind, kind_of
 from ...formula.evaluate import compile_program, dropping, is_quiet, silently, writing
 from ...formula.expression import INPUT, Domain, Expression, order
@@ -288,7 +288,7 @@ def node_name(label: str) -> str:
 
 def _to(compute: Any, array: Any) -> Any:
     """A real array stays real in a complex computation."""
-    if compute.kind == "c" and array.dtype.kind != "c":
+    if compute.kind == "c" and not is_complex(array.dtype):
         return np.empty(0, compute).real.dtype
     return compute
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd.mode import mode
-from ...core.promotion import can_cast
+from ...core.promotion import can_cast, check_cast
 from ...core.tensor import Tensor
 from ...formula.quiet import quiet
 from ..write import broadcast, check_writable, finish_write, store
@@ -17,11 +17,7 @@ def write_into(
     target: Tensor, operation: Any, spec: Any, operands: tuple, arrays: list, parameters: tuple
 ) -> Tensor:
     """An in-place formula operation on its first operand; nothing changes if it fails."""
-    if not can_cast(spec.result.dtype, target.dtype):
-        raise RuntimeError(
-            f"result type {spec.result.dtype.legacy} can't be cast to the desired output type "
-            f"{target.dtype.legacy}: use the out-of-place form, or convert the tensor first"
-        )
+    check_cast(spec.result.dtype, target.dtype)
     shape = broadcast([a.shape for a in arrays])
     if shape != target._array.shape:
         raise RuntimeError(

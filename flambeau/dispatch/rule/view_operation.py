@@ -151,7 +151,10 @@ def strided_view(
     array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
 ) -> Any:
     """A view by shape, strides and offset (in bytes, from the array's first element)."""
-    if array.flags.c_contiguous and array.dtype.kind != "V":
+    if array.dtype.kind in "VW":  # an extension type, which NumPy's ways to strides do not know
+        bits = strided_view(array.view(f"u{array.itemsize}"), shape, strides, offset)
+        return bits.view(array.dtype)
+    if array.flags.c_contiguous:
         try:  # a tenth of as_strided's time
             return np.ndarray(shape, array.dtype, array, offset, strides)
         except (ValueError, TypeError):

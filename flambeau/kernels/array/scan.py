@@ -79,9 +79,9 @@ def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
 
 
 def _accumulated(x: Any, dim: int, how: str, by: Any) -> Any:
-    result = x.dtype if x.dtype.kind in "fcV" else np.dtype(np.int64)
+    result = x.dtype if x.dtype.kind in "fcVW" else np.dtype(np.int64)
     if not _native(x):
-        wide = np.complex128 if x.dtype.kind == "c" else np.float64
+        wide = np.complex128 if x.dtype.kind in "cW" else np.float64
         wide = result if result.kind == "i" else wide
         return np.ascontiguousarray(by(x, dim, wide).astype(result, copy=False))
     made = memory.empty(x.shape, result)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.device import CPU
-from ...core.dtype import bool_, dtype, iinfo, int64, state
+from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
 from ...core.memory import foreign
@@ -89,7 +89,7 @@ def _numbers(values: Any, found: dtype) -> Any:
     try:
         with quiet():
             array = np.array(values, target)
-            return array.astype(found.numpy) if half else array
+            return convertible(array, found.numpy).astype(found.numpy) if half else array
     except (OverflowError, ValueError, TypeError):
         return _one_by_one(values, found)
 
@@ -258,9 +258,7 @@ def _dtype_of(leaves: list[Any]) -> dtype:
 def _cast(array: Any, found: dtype) -> Any:
     """A new array of the dtype."""
     with quiet():
-        if array.dtype.kind == "c" and found.category in (1, 2):
-            array = array.real
-        return array.astype(found.numpy)
+        return convertible(array, found.numpy).astype(found.numpy)
 
 
 def _check_strides(array: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
@@ -16,9 +17,9 @@ from ...dispatch.write import write_out
 def complex_(real: Any, imag: Any) -> Any:
     """real + i imag."""
     shape = np.broadcast_shapes(real.shape, imag.shape)
-    y = np.empty(shape, np.complex64 if real.dtype.itemsize == 4 else np.complex128)
-    y.real, y.imag = real, imag
-    return y
+    pairs = np.empty((*shape, 2), real.dtype)
+    pairs[..., 0], pairs[..., 1] = real, imag
+    return pairs.view(BY_NUMPY[real.dtype].to_complex().numpy)[..., 0]
 
 
 @complex_.gradient
@@ -42,11 +43,6 @@ def _check_parts(name: str, first: str, second: str, x: Any, y: Any) -> None:
         raise RuntimeError(
             f"Expected object of scalar type {x.dtype.legacy} but got scalar type {y.dtype.legacy} for "
             f"second argument: {name}() takes two of one dtype"
-        )
-    if x.dtype.is_reduced:
-        raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{x.dtype.legacy}': flambeau has no complex32; convert with "
-            ".float() first"
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
+from ...core.dtype import convertible
 from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor
 from ...dispatch.registry import method, public
@@ -21,9 +22,7 @@ from ...formula.quiet import quiet
 def filled(x: Any, value: Any) -> Any:
     """`value`, 0-d, in the shape and dtype of x."""
     y = np.empty_like(x)
-    if value.dtype.kind == "c" and x.dtype.kind != "c":
-        value = value.real
-    y[...] = value.astype(x.dtype)
+    y[...] = _real(value, x).astype(x.dtype)
     return y
 
 
@@ -60,7 +59,7 @@ def _nothing(g: Tensor, needs: tuple) -> Tensor | None:
 
 
 def _real(source: Any, target: Any) -> Any:
-    return source.real if source.dtype.kind == "c" and target.dtype.kind != "c" else source
+    return convertible(source, target.dtype)
 
 
 def _has_history(self: Tensor) -> bool:

@@ -165,6 +165,8 @@ def _accumulated(product: Callable, fused: Any, fits: Callable) -> Callable:
             result = summed(input, found)
         elif beta == 0:  # what is multiplied by zero is not looked at: it may be nan
             result = found if alpha == 1 else found * alpha
+        elif found._kind.dtype.category < FLOAT:  # a formula's numbers would make it floating
+            result = summed(input * beta, found * alpha)
         else:
             result = scaled(input, found, beta, alpha)
         return result if out is None else write_out(out, result, name)

@@ -23,7 +23,8 @@ def widened(product: Callable) -> Callable:
     def compute(*arrays: Any) -> Any:
         dtype = arrays[0].dtype
         if BY_NUMPY[dtype].is_reduced:
-            return product(*(a.astype(np.float32) for a in arrays)).astype(dtype)
+            wide = BY_NUMPY[dtype].compute
+            return product(*(a.astype(wide) for a in arrays)).astype(dtype)
         return product(*arrays)
 
     return compute

@@ -9,7 +9,7 @@ from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.device import CPU, resolve, transfer
 from ...core.device import device as Device
-from ...core.dtype import CONVERSIONS, DTYPES, dtype
+from ...core.dtype import CONVERSIONS, DTYPES, convertible, dtype
 from ...core.dtype import dtype as _dtype
 from ...core.kind import kind_of
 from ...core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
@@ -23,8 +23,7 @@ from ...dispatch.rule.rule_operation import Operation, operation
 @operation(label="ToCopy")
 def to_copy(x: Any, target: Any, format: Any = None) -> Any:
     """The values in another dtype."""
-    if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
-        x = x.real
+    x = convertible(x, target)
     if format is None and x.size <= _FEW and x.flags.forc:
         return x.astype(target)
     return copy_of(x, target, format)
@@ -227,20 +226,6 @@ def _conversion(name: str, target: Any) -> None:
 
 for _name, _target in CONVERSIONS.items():
     _conversion(_name, _target)
-
-
-@method()
-def chalf(self: Tensor, *, memory_format: Any = preserve_format) -> Tensor:
-    """Complex numbers of two float16 are not supported.
-
-    Raises:
-        NotImplementedError: Always.
-
-    Source: torch.Tensor.chalf
-    """
-    raise NotImplementedError(
-        "chalf(): there is no torch.complex32 here, as NumPy has no such numbers; use cfloat()"
-    )
 
 
 @method()

@@ -30,18 +30,25 @@ class DLDeviceType(enum.IntEnum):
 
 UINT = 1
 """DLPack's code of the elements for which those of extension types are mistaken on purpose."""
-_BY_CODE = {item.dlpack: item for item in DTYPES.values() if item.is_extension}
+_BY_CODE = {(item.dlpack, 8 * item.itemsize): item for item in DTYPES.values() if item.is_extension}
 
-# Where the type's code lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
+
+class _ElementType(ctypes.Structure):
+    """The beginning of DLPack's DLDataType."""
+
+    _fields_ = (("code", ctypes.c_uint8), ("bits", ctypes.c_uint8))
+
+
+# Where the type of the elements lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
 # a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
-_CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+_TYPE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
 _FLAGS_AT, _READ_ONLY = 24, 1
 _MAJOR = 1
 """The version of DLPack whose layout that is; within it nothing moves."""
 
 
-def _code_of(capsule: Any) -> tuple[Any, bool]:
-    """The byte of a capsule that holds its elements' type; and may its memory be written to?
+def _type_of(capsule: Any) -> tuple[_ElementType, bool]:
+    """The type of a capsule's elements, in its memory; and may its elements be written to?
 
     Raises:
         RuntimeError: It is no DLPack capsule, or was used up.
@@ -50,7 +57,7 @@ def _code_of(capsule: Any) -> tuple[Any, bool]:
     valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
     valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
     pointer.restype = ctypes.c_void_p
-    for name, offset in _CODE_AT.items():
+    for name, offset in _TYPE_AT.items():
         if valid(capsule, name):
             start: Any = pointer(capsule, name)
             versioned = name != b"dltensor"
@@ -61,7 +68,7 @@ def _code_of(capsule: Any) -> tuple[Any, bool]:
                     f"for __dlpack__(max_version=({_MAJOR}, 0))"
                 )
             flags = ctypes.c_uint64.from_address(start + _FLAGS_AT).value if versioned else 0
-            return ctypes.c_uint8.from_address(start + offset), not flags & _READ_ONLY
+            return _ElementType.from_address(start + offset), not flags & _READ_ONLY
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
         "once, so you might have already constructed a tensor from it once."
@@ -89,12 +96,12 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
         array = array.view(f"u{array.itemsize}")
     capsule = _exported(array, stream, max_version)
     if own.is_extension:
-        code, _writable = _code_of(capsule)
-        if code.value != UINT:
+        held, _writable = _type_of(capsule)
+        if held.code != UINT:
             raise BufferError(
                 f"the capsule of a {own} tensor is not of unsigned integers as expected"
             )
-        code.value = own.dlpack
+        held.code = own.dlpack
     return capsule
 
 
@@ -141,10 +148,10 @@ class _Producer:
                 capsule = self.source.__dlpack__(**options)
             except TypeError:  # a producer of the protocol's first version
                 capsule = self.source.__dlpack__()
-        code, self.writable = _code_of(capsule)
-        self.extension = _BY_CODE.get(code.value)
+        held, self.writable = _type_of(capsule)
+        self.extension = _BY_CODE.get((held.code, held.bits))
         if self.extension is not None:
-            code.value = UINT
+            held.code = UINT
         return capsule
 
 

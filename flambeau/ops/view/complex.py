@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, element_strides
 from ...dispatch.registry import public
@@ -16,8 +17,9 @@ from .slice import select_
 @view_operation("ViewAsReal")
 def view_as_real_(x: Any) -> Any:
     """Real and imaginary parts as a last dimension of size 2."""
-    part = x.real
-    return strided_view(part, (*x.shape, 2), (*x.strides, part.itemsize))
+    part = BY_NUMPY[x.dtype].to_real().numpy
+    pairs = strided_view(x, (*x.shape, 1), (*x.strides, x.itemsize)).view(part)
+    return strided_view(pairs, (*x.shape, 2), (*x.strides, part.itemsize))
 
 
 @view_as_real_.gradient
@@ -28,7 +30,7 @@ def _(g: Tensor) -> Tensor:
 @view_operation("ViewAsComplex")
 def view_as_complex_(x: Any) -> Any:
     """A last dimension of size 2 as complex numbers."""
-    target = np.result_type(x.dtype, np.complex64)
+    target = BY_NUMPY[x.dtype].to_complex().numpy
     if x.size == 0:
         return np.zeros(x.shape[:-1], target)
     pair = strided_view(x, (2,), (x.itemsize,)).view(target)
@@ -71,7 +73,7 @@ def view_as_complex(input: Tensor) -> Tensor:
     """A last dimension of size 2 as complex numbers.
 
     Raises:
-        RuntimeError: It is not float32 or float64, or its memory is not made of pairs.
+        RuntimeError: It is not float16, float32 or float64, or its memory is not made of pairs.
 
     Source: torch.view_as_complex
 
@@ -80,15 +82,10 @@ def view_as_complex(input: Tensor) -> Tensor:
         >>> torch.view_as_complex(torch.tensor([[1., 2.]]))
         tensor([1.+2.j])
     """
-    if not input.dtype.is_floating_point or input.dtype.is_reduced:
+    if not input.dtype.is_floating_point or input.dtype.is_extension:
         raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor "
             f"of scalar type: {input.dtype.legacy}"
-            + (
-                " (complex32 does not exist here)"
-                if input.dtype.is_reduced and not input.dtype.is_extension
-                else ""
-            )
         )
     shape, strides = input._array.shape, element_strides(input._array)
     if not shape:

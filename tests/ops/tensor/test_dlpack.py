@@ -52,7 +52,10 @@ def test_what_was_exported_can_be_written_to(t):
     assert t.tolist() == [4.0, 5.0, 6.0]
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "complex64"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["bool", "uint8", "int64", "float16", "bfloat16", "float8_e5m2", "complex32", "complex64"],
+)
 def test_round_trip(dtype):
     x = torch.tensor([1, 0, 1]).to(getattr(torch, dtype))
     y = torch.from_dlpack(x)

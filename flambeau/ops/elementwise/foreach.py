@@ -1,0 +1,255 @@
+"""Functions of lists of tensors: ``torch._foreach_add(xs, ys)`` is ``(torch.add(x, y), ...)``.
+
+Optimisers and gradient clipping of other packages are written with them. Each is made of the function of
+one tensor: out of place it gives a tuple, in place the list that it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ...core.tensor import Tensor
+from ...dispatch.registry import NAMESPACES, public
+
+Tensors = Sequence[Tensor]
+
+UNARY = (
+    "abs acos asin atan ceil cos cosh erf erfc exp expm1 floor frac lgamma log log10 log1p log2 neg "
+    "reciprocal round rsqrt sigmoid sign sin sinh sqrt tan tanh trunc"
+)
+SCALED = "add sub"
+BINARY = "mul div clamp_max clamp_min"
+SAME = {"maximum": "clamp_min", "minimum": "clamp_max"}
+"""Those whose second operand may be a number too are written as another function of one tensor."""
+
+
+def _checked(name: str, *lists: Any) -> None:
+    """Raises TypeError or RuntimeError unless these are lists of tensors, of one length above 0."""
+    for place, items in enumerate(lists):
+        if not isinstance(items, (list, tuple)):
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments - got {type(items).__name__} as "
+                f"argument {place}, but a list of tensors is expected: put the tensor in a list"
+            )
+        for i, x in enumerate(items):
+            if not isinstance(x, Tensor):
+                raise TypeError(
+                    f"expected Tensor as element {i} in argument {place}, but got {type(x).__name__}"
+                )
+        if len(items) != len(lists[0]):
+            raise RuntimeError(
+                "Tensor lists must have the same number of tensors, got "
+                f"{len(lists[0])} and {len(items)}"
+            )
+    if not lists[0]:
+        raise RuntimeError("Tensor list must have at least one tensor.")
+
+
+def _each(name: str, self: Any, other: Any) -> Iterable[Any]:
+    """The second operand of each tensor: an item of a list of tensors or numbers, or the one given.
+
+    Raises:
+        RuntimeError: The lists differ in length, or a tensor that stands for a number has dimensions.
+    """
+    if isinstance(other, (list, tuple)):
+        if other and not isinstance(other[0], Tensor):
+            if len(other) != len(self):
+                raise RuntimeError(
+                    "Tensor list must have same number of elements as scalar list: "
+                    f"got {len(self)} and {len(other)}"
+                )
+            return other
+        _checked(name, self, other)
+        return other
+    if isinstance(other, Tensor):
+        if other.ndim:
+            raise RuntimeError(
+                f"scalar tensor expected to be 0 dim but it has {other.ndim} dimensions and "
+                f"{other.numel()} elements: put it in a list of one tensor for each"
+            )
+    elif not isinstance(other, (int, float, complex)):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got ({type(other).__name__}), but a "
+            "list of tensors, a list of numbers, a number or a 0-d tensor is expected"
+        )
+    return [other] * len(self)
+
+
+def _one_of(name: str, **given: Any) -> Any:
+    """The one argument of several spellings that was given."""
+    found = [value for value in given.values() if value is not None]
+    if len(found) != 1:
+        raise TypeError(
+            f"{name}() takes one of {', '.join(given)} beside the tensors, got {len(found)} of them"
+        )
+    return found[0]
+
+
+def _call(function: Callable, in_place: bool, *lists: Iterable[Any], **options: Any) -> Any:
+    results = [function(*items, **options) for items in zip(*lists, strict=True)]
+    return list(lists[0]) if in_place else tuple(results)
+
+
+def _forms(
+    name: str, make: Callable[[str, Callable, bool], Callable], in_place: bool = True
+) -> None:
+    """Register the function of lists, and the one that writes into the first list."""
+    for suffix in ("", "_") if in_place else ("",):
+        listed = f"_foreach_{name}{suffix}"
+        single = SAME.get(name, name)
+        one = getattr(Tensor, f"{single}_") if suffix else NAMESPACES["torch"][single]
+        function = make(listed, one, bool(suffix))
+        function.__name__ = function.__qualname__ = listed
+        function.__doc__ = (
+            f"`torch.{name}` of each tensor of a list"
+            + (", written into it" if suffix else "")
+            + f".\n\n    Source: torch.{listed}\n    "
+        )
+        public(listed)(function)
+
+
+def _unary(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(self: Tensors) -> Any:
+        _checked(listed, self)
+        return _call(one, in_place, self)
+
+    return function
+
+
+def _scaled(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(
+        self: Tensors, other: Any = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1
+    ) -> Any:
+        _checked(listed, self)
+        other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
+        others = _each(listed, self, other)
+        if alpha == 1:
+            return _call(one, in_place, self, others)
+        return _call(one, in_place, self, others, alpha=alpha)
+
+    return function
+
+
+def _binary(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(
+        self: Tensors, other: Any = None, *, scalar: Any = None, scalars: Any = None
+    ) -> Any:
+        _checked(listed, self)
+        other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
+        return _call(one, in_place, self, _each(listed, self, other))
+
+    return function
+
+
+def _power(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(self: Any, exponent: Any) -> Any:
+        if not isinstance(self, (list, tuple)) and not in_place:  # a number to the power of tensors
+            _checked(listed, exponent)
+            return _call(one, False, [self] * len(exponent), exponent)
+        _checked(listed, self)
+        return _call(one, in_place, self, _each(listed, self, exponent))
+
+    return function
+
+
+def _with_product(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(
+        self: Tensors, tensor1: Tensors, tensor2: Tensors, value: Any = 1, *, scalars: Any = None
+    ) -> Any:
+        _checked(listed, self, tensor1, tensor2)
+        value = value if scalars is None else scalars
+        if isinstance(value, Tensor):
+            value = value.tolist()
+        if not isinstance(value, (list, tuple)):
+            return _call(one, in_place, self, tensor1, tensor2, value=value)
+        if len(value) != len(self):
+            raise RuntimeError(
+                f"Expected length of scalars to match input of length {len(self)} but got {len(value)} "
+                "instead."
+            )
+        return _call(
+            lambda x, y, z, factor: one(x, y, z, value=factor), in_place, self, tensor1, tensor2, value
+        )  # fmt: skip
+
+    return function
+
+
+def _interpolated(listed: str, one: Callable, in_place: bool) -> Callable:
+    def function(
+        self: Tensors, tensors1: Tensors, weight: Any = None, *, weights: Any = None
+    ) -> Any:
+        _checked(listed, self, tensors1)
+        weight = _one_of(listed, weight=weight, weights=weights)
+        return _call(one, in_place, self, tensors1, _each(listed, self, weight))
+
+    return function
+
+
+for _name in UNARY.split():
+    _forms(_name, _unary)
+for _name in SCALED.split():
+    _forms(_name, _scaled)
+for _name in (*BINARY.split(), *SAME):
+    _forms(_name, _binary)
+for _name in ("addcmul", "addcdiv"):
+    _forms(_name, _with_product)
+_forms("pow", _power)
+_forms("lerp", _interpolated)
+_forms("clone", _unary, in_place=False)
+_forms("max", _unary, in_place=False)
+
+
+@public()
+def _foreach_zero_(self: Tensors) -> Any:
+    """Fill each tensor of a list with zeros.
+
+    Source: torch._foreach_zero_
+    """
+    _checked("_foreach_zero_", self)
+    return _call(Tensor.zero_, True, self)  # type: ignore[attr-defined]
+
+
+@public()
+def _foreach_copy_(self: Tensors, src: Tensors, non_blocking: bool = False) -> Any:
+    """Copy the tensors of one list into those of another.
+
+    Source: torch._foreach_copy_
+    """
+    _checked("_foreach_copy_", self, src)
+    return _call(Tensor.copy_, True, self, src, non_blocking=non_blocking)  # type: ignore[attr-defined]
+
+
+@public()
+def _foreach_mm(self: Tensors, mat2: Tensors) -> Any:
+    """The matrix products of the tensors of two lists.
+
+    Source: torch._foreach_mm
+    """
+    _checked("_foreach_mm", self, mat2)
+    return _call(NAMESPACES["torch"]["mm"], False, self, mat2)
+
+
+@public()
+def _foreach_norm(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
+    """The norm of each tensor of a list.
+
+    Source: torch._foreach_norm
+    """
+    _checked("_foreach_norm", self)
+    from ..linalg.norm import vector_norm
+
+    return _call(lambda x: vector_norm(x, ord, dtype=dtype), False, self)
+
+
+@public()
+def _foreach_powsum(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
+    """The sum of the powers of absolute values, of each tensor of a list: a norm without its root.
+
+    Source: torch._foreach_powsum
+    """
+    _checked("_foreach_powsum", self)
+    torch = NAMESPACES["torch"]
+    return _call(
+        lambda x: torch["sum"](torch["pow"](torch["abs"](x), ord), dtype=dtype), False, self
+    )
