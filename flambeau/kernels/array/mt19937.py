@@ -51,7 +51,7 @@ def swapped(offset: Any) -> Any:
     """0 .. n-1 after swapping position i with position i + offset[i], for i = 0 .. n-2 in turn."""
     offset = np.ascontiguousarray(offset, np.int64)
     made = np.arange(offset.size + 1)
-    if _swapper()(offset, made, 1, offset.size, 1, 0):
+    if _swapper()(offset, made, 1, offset.size, offset.size, 0):
         raise IndexError("a position to swap with is out of range")
     return made
 
@@ -114,7 +114,7 @@ def _swapper() -> Callable[..., int]:
     def write(code: Body) -> None:
         made, count = code.p["made"], code.n.length
         bad = code.slot("i64", code.zero)
-        with code.loop(code.zero, count) as i:
+        with code.long_loop(count, lambda: None) as i:
             step = code.get(code.p["offset"], "i64", i)
             fits = step.below(count - i + 1)
             code.store(code.load(bad, "i64") | (fits ^ 1).widen("i64"), bad)
@@ -124,7 +124,7 @@ def _swapper() -> Callable[..., int]:
             code.put(here, made, j)
         code.report(code.load(bad, "i64"))
 
-    return kernel("swapped", ("offset", "made"), NoNumbers, write, 1)
+    return kernel("swapped", ("offset", "made"), NoNumbers, write, 1, makes=True)
 
 
 # ------------------------------------------------------------------------------------- uniform

@@ -14,12 +14,40 @@ from typing import Any
 import numpy as np
 
 _inside = getattr(np.linalg, "_umath_linalg", None)
+WORK = 1 << 23
+"""Of a stack that needs more (rows x columns x the smaller of both, of each matrix) a part is done at once, some 50 ms:
+between parts Python looks at signals, so Ctrl-C is answered. One matrix cannot be cut."""
+
+
+def in_parts(function: Callable) -> Callable:
+    """A function of a stack of matrices, and perhaps of other stacks, that takes large ones in parts."""
+
+    def call(a: Any, *others: Any) -> Any:
+        if a.ndim < 3 or a.size * min(a.shape[-2:]) <= WORK:
+            return function(a, *others)
+        lead = np.broadcast_shapes(*(x.shape[:-2] for x in (a, *others)))
+        flat = [
+            np.broadcast_to(x, (*lead, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+            for x in (a, *others)
+        ]
+        step = max(1, WORK // (a.shape[-2] * a.shape[-1] * min(a.shape[-2:])))
+        parts = [function(*(x[i : i + step] for x in flat)) for i in range(0, len(flat[0]), step)]
+        if not isinstance(parts[0], tuple):
+            return _joined(parts, lead)
+        return tuple(_joined(part, lead) for part in zip(*parts))
+
+    return call
+
+
+def _joined(parts: Any, lead: tuple[int, ...]) -> np.ndarray:
+    whole = np.concatenate(parts)
+    return whole.reshape(*lead, *whole.shape[1:])
 
 
 def _function(name: str, public: Callable, outputs: int = 1) -> Callable:
     found = getattr(_inside, name, None)
     if getattr(found, "nout", None) == outputs:
-        return found  # type: ignore[return-value]
+        return in_parts(found)  # type: ignore[arg-type]
 
     def call(a: Any, *others: Any) -> Any:
         try:
@@ -31,7 +59,7 @@ def _function(name: str, public: Callable, outputs: int = 1) -> Callable:
             results = [call(*parts) for parts in zip(a, *rest)]
             return np.stack(results) if outputs == 1 else tuple(map(np.stack, zip(*results)))
 
-    return call
+    return in_parts(call)
 
 
 def _spoilt(results: Any) -> Any:

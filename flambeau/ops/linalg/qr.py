@@ -10,6 +10,7 @@ from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from . import lapack
 from .check import floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
 
@@ -21,7 +22,7 @@ Geqrf = named_result("geqrf", "a tau")
 @operation(outputs="q r", label="LinalgQr")
 def qr_(a: Any, mode: Any) -> Any:
     """Q and R, reduced or complete."""
-    return tuple(np.linalg.qr(a, mode))
+    return tuple(lapack.in_parts(lambda part: tuple(np.linalg.qr(part, mode)))(a))
 
 
 @qr_.gradient

@@ -19,6 +19,9 @@ from .sampler import BatchSampler, RandomSampler, SequentialSampler
 class DataLoader:
     """Batches of a dataset, in order or shuffled.
 
+    Tensors and arrays of 64 KB and more come from workers in shared memory, which is not copied (docs/interrupts.md
+    says how workers begin, fail and end).
+
     Args:
         dataset: What has ``__getitem__`` and ``__len__``, or an IterableDataset.
         batch_size: Samples a batch; None gives single samples, not joined.

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, reduction
@@ -18,21 +19,59 @@ from .worker import GOODBYE, Assignment, End, Job, run
 
 GRACE = 0.25
 """Seconds that workers get to finish the batch that they are at, before they are told to end."""
+ROOM = 32 << 10
+"""Bytes of messages in a pipe, which holds 64 KB."""
 
 
 class Hand:
-    """A worker process, and the pipes to it and from it."""
+    """A worker process, and the pipes to it and from it.
+
+    A worker that is sending a batch does not read. So that the main process never waits for it to do so, which would be
+    for ever, no more is sent than the pipe holds.
+
+    Attributes:
+        outbox: Messages that wait until there is room, and whether each will be answered.
+        unread: Sizes of those that the worker may not have read yet, and the same of them.
+    """
 
     def __init__(self, context: Any, assignment: Assignment) -> None:
         theirs, self.jobs = context.Pipe(duplex=False)
         results, answers = context.Pipe()
         self.receiver = Receiver(results)
+        self.outbox: deque[tuple[bytes, bool]] = deque()
+        self.unread: deque[tuple[int, bool]] = deque()
         self.process = context.Process(target=run, args=(assignment, theirs, answers), daemon=True)
         try:
             self.process.start()
         finally:  # so that their end closes with the worker
             theirs.close()
             answers.close()
+
+    def post(self, content: bytes, is_answered: bool) -> None:
+        """Send a message, now or when there is room.
+
+        Raises:
+            OSError: The worker has ended.
+        """
+        self.outbox.append((content, is_answered))
+        self._send()
+
+    def answered(self) -> None:
+        """The worker has answered, so it has read everything up to that question."""
+        while self.unread and not self.unread.popleft()[1]:
+            pass
+        self._send()
+
+    def _send(self) -> None:
+        while self.outbox and self._has_room(len(self.outbox[0][0])):
+            content, is_answered = self.outbox.popleft()
+            self.unread.append((len(content), is_answered))
+            self.jobs.send_bytes(content)
+
+    def _has_room(self, size: int) -> bool:
+        """A worker that has answered everything reads."""
+        asked = any(is_answered for _, is_answered in self.unread)
+        return not asked or size + sum(size for size, _ in self.unread) <= ROOM
 
     def dismiss(self) -> None:
         """Let it end as soon as it has no batch in hand."""
@@ -92,10 +131,10 @@ class Pool:
         """
         self._require_open()
         hand = self.hands[worker]
-        content = reduction.ForkingPickler.dumps(message)
+        content = bytes(reduction.ForkingPickler.dumps(message))
         with self._whole():
             try:
-                hand.jobs.send_bytes(content)
+                hand.post(content, isinstance(message, Job))
             except OSError:
                 raise _loss([hand]) from None
 
@@ -137,6 +176,7 @@ class Pool:
         with self._whole():
             try:
                 parcel = hand.receiver.receive()
+                hand.answered()
             except (EOFError, OSError):
                 raise _loss([hand]) from None
         if parcel.message.refusal:

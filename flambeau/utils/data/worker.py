@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import pickle
-import queue
 import random
 import signal
 import threading
@@ -118,12 +117,12 @@ def run(assignment: Assignment, jobs: Any, results: Any) -> None:
     from ... import set_num_threads  # type: ignore[attr-defined]
 
     _leave_signals_to_main()
-    inbox = Inbox(jobs)
+    threading.Thread(target=_end_with_main, daemon=True).start()
     set_num_threads(1)
     seed_generators(assignment.base_seed, assignment.number)
     worker, sender = _Worker(assignment), Sender(results)
     with contextlib.suppress(OSError):  # nobody reads any more
-        for told in inbox:
+        for told in Inbox(jobs):
             if isinstance(told, End):
                 worker.fetchers.pop(told.epoch, None)
             else:
@@ -147,48 +146,33 @@ def unblock_interrupts() -> None:
 
 
 class Inbox:
-    """What the main process has sent, in order, until it says goodbye.
-
-    A thread reads all the time, so the main process never waits to send; and it ends this process at once when
-    the main process has ended, in whatever code this one is.
-    """
+    """What the main process has sent, in order, until it says goodbye."""
 
     def __init__(self, jobs: Any) -> None:
         self.jobs = jobs
-        self.arrived: queue.SimpleQueue = queue.SimpleQueue()
-        self.closed = False
-        threading.Thread(target=self._listen, daemon=True).start()
 
     def __iter__(self) -> Inbox:
         return self
 
     def __next__(self) -> Job | End:
-        content = GOODBYE if self.closed else self.arrived.get()
-        if content == GOODBYE:
-            raise StopIteration
-        return pickle.loads(content)
-
-    def _listen(self) -> None:
-        main: Any = multiprocessing.parent_process()
-        is_child = os.getppid() == main.pid
-        sources = [main.sentinel, self.jobs]
-        while True:
-            ready = connection.wait(sources, WATCH)
-            # With fork, workers that began later hold the other end of the sentinel too.
-            if main.sentinel in ready or (is_child and os.getppid() != main.pid):
-                os._exit(1)
-            if self.jobs in ready and not self._read():
-                sources.remove(self.jobs)
-
-    def _read(self) -> bool:
-        """Take a message; is there more to come?"""
         try:
             content = self.jobs.recv_bytes()
         except (EOFError, OSError):
             content = GOODBYE
-        self.closed = content == GOODBYE
-        self.arrived.put(content)
-        return not self.closed
+        if content == GOODBYE:
+            raise StopIteration
+        return pickle.loads(content)
+
+
+def _end_with_main() -> None:
+    """End this process at once when the main process has ended, in whatever code it is then."""
+    main: Any = multiprocessing.parent_process()
+    is_child = os.getppid() == main.pid
+    while True:
+        ended = connection.wait([main.sentinel], WATCH)
+        # With fork, workers that began later hold the other end of the sentinel too.
+        if ended or (is_child and os.getppid() != main.pid):
+            os._exit(1)
 
 
 class _Worker:

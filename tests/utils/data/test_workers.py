@@ -164,6 +164,21 @@ def test_the_epoch_goes_on_after_an_exception(workers: int) -> None:
     assert list(epoch) == [3, 4, 5]
 
 
+def test_indices_and_batches_larger_than_the_pipes() -> None:
+    """Neither side waits for the other to read."""
+    indices = [bytes([i]) * 100_000 for i in range(12)]
+    echo = data.DataLoader(Echo(), batch_size=None, sampler=indices, num_workers=2, collate_fn=same)
+    assert list(echo) == [index * 10 for index in indices]
+
+
+class Echo:
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, index: bytes) -> bytes:
+        return index * 10
+
+
 def test_out_of_order() -> None:
     assert sorted(loader(range(9), 3, in_order=False)) == list(range(9))
 

@@ -1,0 +1,40 @@
+"""Stacks of matrices that LAPACK takes in parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau.ops.linalg import lapack
+
+
+@pytest.mark.parametrize("lead", [(7,), (2, 3), (1, 5)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.linalg.inv, torch.linalg.eigh, torch.linalg.svd, torch.linalg.qr, torch.linalg.eig,
+        torch.linalg.cholesky, lambda a: torch.linalg.solve(a, a[..., :2]),
+        lambda a: torch.linalg.solve(a[..., :1, :, :], a[..., :2]),
+        lambda a: torch.linalg.eigh(a.mT),
+    ],
+)  # fmt: skip
+def test_the_parts_are_the_whole(function: Any, lead: tuple, monkeypatch: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((*lead, 4, 4))
+    a = torch.from_numpy(x @ x.swapaxes(-1, -2) + np.eye(4))
+    whole = function(a)
+    monkeypatch.setattr(lapack, "WORK", 100)
+    parts = function(a)
+    for one, other in zip(*((y if isinstance(y, tuple) else (y,)) for y in (whole, parts))):
+        assert one.shape == other.shape
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_a_singular_matrix_is_found_in_its_part(monkeypatch: Any) -> None:
+    monkeypatch.setattr(lapack, "WORK", 100)
+    a = torch.eye(4).repeat(7, 1, 1)
+    a[5, 2] = 0
+    with pytest.raises(torch.linalg.LinAlgError, match="Batch element 5"):
+        torch.linalg.inv(a)
