@@ -207,15 +207,16 @@ def _plain(message: Message) -> tuple:
     return (tuple(message.label), message.body, places, blocks, *message[4:])
 
 
-def _of_plain(plain: tuple, label: Callable) -> Message:
+def _of_plain(plain: Any, label: Callable) -> Message:
     """The inverse."""
-    own, body, places, blocks, *rest = plain
+    own, body, places, blocks, dropped, refusal = plain
     return Message(
         label(*own),
         body,
         [Place(*place[:4], np.dtype(place[4]), *place[5:]) for place in places],
-        [Block(*block[:3], block[3] and Segment(*block[3])) for block in blocks],
-        *rest,
+        [Block(lead, size, content, of and Segment(*of)) for lead, size, content, of in blocks],
+        dropped,
+        refusal,
     )
 
 
