@@ -213,7 +213,7 @@ def _of_plain(plain: Any, label: Callable) -> Message:
     return Message(
         label(*own),
         body,
-        [Place(*place[:4], np.dtype(place[4]), *place[5:]) for place in places],
+        [Place(*place)._replace(array_dtype=np.dtype(place[4])) for place in places],
         [Block(lead, size, content, of and Segment(*of)) for lead, size, content, of in blocks],
         dropped,
         refusal,
