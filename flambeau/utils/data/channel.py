@@ -12,6 +12,7 @@ import io
 import os
 import pickle
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import reduction
 from typing import Any, NamedTuple
@@ -192,6 +193,33 @@ class Packed(NamedTuple):
     held: list[_Found]
 
 
+def _plain(message: Message) -> tuple:
+    """Bare tuples: pickle looks up each class that it names, which takes longer than all the rest."""
+    places = [
+        (
+            *place[:4],
+            place.array_dtype if place.array_dtype.isbuiltin != 1 else place.array_dtype.str,
+            *place[5:],
+        )
+        for place in message.places
+    ]
+    blocks = [(*block[:3], block.segment and tuple(block.segment)) for block in message.blocks]
+    return (tuple(message.label), message.body, places, blocks, *message[4:])
+
+
+def _of_plain(plain: Any, label: Callable) -> Message:
+    """The inverse."""
+    own, body, places, blocks, dropped, refusal = plain
+    return Message(
+        label(*own),
+        body,
+        [Place(*place)._replace(array_dtype=np.dtype(place[4])) for place in places],
+        [Block(lead, size, content, of and Segment(*of)) for lead, size, content, of in blocks],
+        dropped,
+        refusal,
+    )
+
+
 class Packer:
     """Makes messages of objects, with memory of an arena."""
 
@@ -213,7 +241,7 @@ class Packer:
             blocks = [_block(each, shared) for each in ranges]
         dropped = self.arena.take_dropped()
         message = Message(label, file.getvalue(), places, blocks, dropped, shared.refusal)
-        content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        content = pickle.dumps(_plain(message), pickle.HIGHEST_PROTOCOL)
         rest = [(each.low, block.size) for each, block in zip(ranges, blocks) if _follows(block)]
         return Packed(content, shared.handles, rest, pickler.found)
 
@@ -275,11 +303,12 @@ class Receiver:
     """The main process's end of a worker's channel.
 
     Attributes:
+        label: The class of labels.
         tenant: What of the worker's arena is in use here.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self.connection, self.tenant = connection, Tenant()
+    def __init__(self, connection: Any, label: Callable) -> None:
+        self.connection, self.label, self.tenant = connection, label, Tenant()
 
     def receive(self) -> Parcel:
         """The next message.
@@ -288,7 +317,7 @@ class Receiver:
             EOFError: The worker has ended.
             OSError: It has ended in the midst of one.
         """
-        message: Message = pickle.loads(self.connection.recv_bytes())
+        message = _of_plain(pickle.loads(self.connection.recv_bytes()), self.label)
         self.tenant.forget(message.dropped)
         for block in message.blocks:
             if block.segment is not None and block.segment.is_new:

@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from .channel import Parcel, Receiver
-from .worker import GOODBYE, Assignment, End, Job, run
+from .worker import GOODBYE, Assignment, End, Job, Label, run
 
 GRACE = 0.25
 """Seconds that workers get to finish the batch that they are at, before they are told to end."""
@@ -37,7 +37,7 @@ class Hand:
     def __init__(self, context: Any, assignment: Assignment) -> None:
         theirs, self.jobs = context.Pipe(duplex=False)
         results, answers = context.Pipe()
-        self.receiver = Receiver(results)
+        self.receiver = Receiver(results, Label)
         self.outbox: deque[tuple[bytes, bool]] = deque()
         self.unread: deque[tuple[int, bool]] = deque()
         self.process = context.Process(target=run, args=(assignment, theirs, answers), daemon=True)

@@ -27,18 +27,18 @@ class Line:
         ours, theirs = multiprocessing.Pipe()
         self.arena = Arena()
         self.packer, self.sender = Packer(self.arena), Sender(theirs)
-        self.receiver = Receiver(ours)
+        self.receiver = Receiver(ours, lambda *given: given)
         self.refusal = ""
 
     def through(self, item: Any) -> Any:
         """What comes of an object on the other side."""
         self.arena.accept(self.receiver.tenant.take_returned())
-        packed = self.packer.pack("label", item)
+        packed = self.packer.pack(("label", 1), item)
         thread = threading.Thread(target=self.sender.send, args=(packed,))
         thread.start()
         parcel = self.receiver.receive()
         thread.join()
-        assert parcel.label == "label"
+        assert parcel.label == ("label", 1)
         self.refusal = parcel.message.refusal
         return parcel.open()
 
