@@ -146,7 +146,7 @@ def _looper(
         lambda code: LoopWriter(
             code, how, element, steps, signs, runs, by_run, known, start
         ).write(),
-        lanes if runs else min(lanes, 16),
+        lanes if runs else min(lanes, 16), makes=how == "take" or bool(start),
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _taker(element: str, signs: bool) -> Callable[..., int]:
 
     return kernel(
         "take_rows", ("x", "made", "index"), TakeNumbers, write,
-        machine().bits // BITS[element],
+        machine().bits // BITS[element], makes=True,
     )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _writer(how: str, element: str, signs: bool, start: str) -> Callable[..., in
     return kernel(
         f"{how}_rows", arrays, WriteNumbers,
         lambda code: Writer(code, how, element, signs, start).write(),
-        machine().bits // BITS[element],
+        machine().bits // BITS[element], makes=bool(start),
     )  # fmt: skip
 
 
