@@ -13,7 +13,7 @@ from flambeau.core.memory import may_overlap
 
 from .case import Case, Outcome
 from .compare import Near, difference, largest
-from .operand import Operand, is_floating
+from .operand import is_floating
 from .reference import REFERENCES
 from .reference.special import Sampled
 from .side import Side
@@ -166,8 +166,7 @@ def _complaint(case: Case, side: Side, made: Outcome, near: list[Near]) -> tuple
 
 
 def _shares_target(case: Case) -> bool:
-    target = case.call.args[0] if case.writes and case.call.args else None
-    return isinstance(target, Operand) and may_overlap(target.shape, target.strides)
+    return any(may_overlap(target.shape, target.strides) for target in case.targets)
 
 
 def _against_reference(case: Case, made: Outcome, near: list[Near]) -> tuple[str, str]:
