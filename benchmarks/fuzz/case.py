@@ -205,7 +205,8 @@ class Case:
         if any(isinstance(v, DType) for v in values):
             return None
         if result is not None and self.entry.family.startswith("elementwise"):
-            return mapped(self.call, lambda x: _as_result(x.array, result))
+            call = mapped(self.call, lambda x: _as_result(x.array, result))
+            return call._replace(args=tuple(int(a) if a is True else a for a in call.args))
         return mapped(self.call, lambda x: widened(x.array).copy())
 
 

@@ -32,6 +32,8 @@ EXACT = Near()
 
 
 def epsilon(dtype: np.dtype) -> float:
+    if dtype.name == "complex32":
+        return 2.0**-10
     if dtype.kind == "c":
         return float(np.finfo(dtype).eps)
     return float(ml_dtypes.finfo(dtype).eps) if is_floating(dtype) else 0.0
