@@ -202,10 +202,5 @@ def test_slogdet_of_nan_has_no_sign() -> None:
 
 
 def test_vandermonde_matrices_begin_with_ones() -> None:
-    x = torch.tensor([float("nan"), float("inf"), 2.0], requires_grad=True)
-    powers = torch.linalg.vander(x, N=3)
-    np.testing.assert_equal(
-        powers.detach().numpy(), [[1, np.nan, np.nan], [1, np.inf, np.inf], [1, 2, 4]]
-    )
-    (grad,) = torch.autograd.grad(powers[:, 0].sum(), x, allow_unused=True)
-    assert grad is None or grad.tolist() == [0, 0, 0]
+    powers = torch.linalg.vander(torch.tensor([float("nan"), float("inf"), 2.0]), N=3)
+    np.testing.assert_equal(powers.numpy(), [[1, np.nan, np.nan], [1, np.inf, np.inf], [1, 2, 4]])
