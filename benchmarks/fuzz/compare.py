@@ -69,7 +69,9 @@ def difference(got: Any, want: Any, near: Near) -> str | None:
 
 
 def _kind(dtype: np.dtype) -> str:
-    return "complex" if dtype.kind == "c" else "float" if is_floating(dtype) else "exact"
+    if dtype.kind == "c" or dtype.name == "complex32":
+        return "complex"
+    return "float" if is_floating(dtype) else "exact"
 
 
 def _of_objects(got: Any, want: Any, near: Near) -> str | None:

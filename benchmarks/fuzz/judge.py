@@ -37,7 +37,7 @@ NOT_WIDENED = frozenset(
     name
     for names in (
         "nextafter element_size type_as type frexp new_tensor result_type tolist numpy",
-        "nan_to_num nan_to_num_ histc histogram svd_lowrank pca_lowrank",
+        "nan_to_num nan_to_num_ histc histogram svd_lowrank pca_lowrank rms_norm",
     )
     for name in names.split()
 )
