@@ -27,6 +27,7 @@ LEAKS = (
 
 LARGEST = 64 << 20
 """Bytes of results that are compared."""
+TOO_LARGE = "the result is too large to be compared"
 
 
 class Outcome(NamedTuple):
@@ -131,7 +132,7 @@ class Case:
         except Exception as error:
             values, status, text = [], "fault", f"{type(error).__name__}: {error}"
         if sum(getattr(v, "nbytes", 0) for v in values) > LARGEST:
-            values, status, text = [], "refused", "the result is too large to be compared"
+            values, status, text = [], "refused", TOO_LARGE
         return Outcome(status, values, text, self._damage(side, before, targets, status))
 
     def _damage(self, side: Side, before: dict, targets: list[Operand], status: str) -> str:

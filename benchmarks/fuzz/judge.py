@@ -11,7 +11,7 @@ import numpy as np
 
 from flambeau.core.memory import may_overlap
 
-from .case import Case, Outcome
+from .case import TOO_LARGE, Case, Outcome
 from .compare import Near, difference, largest
 from .operand import is_floating
 from .reference import REFERENCES
@@ -146,7 +146,7 @@ def _complaint(case: Case, side: Side, made: Outcome, near: list[Near]) -> tuple
         return made.damage, ""
     if made.status == "fault":
         return made.text, ""
-    if case.entry.family in RANDOM:
+    if case.entry.family in RANDOM or made.text == TOO_LARGE:
         return "", ""
     if case.entry.name in OF_LAYOUT:
         return _against_reference(case, made, near) if made.values else ("", "")
