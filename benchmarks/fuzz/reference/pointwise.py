@@ -82,6 +82,12 @@ def angle(x: Any) -> Any:
     return np.where(x < 0, np.pi, np.where(np.isnan(x), np.nan, 0.0))
 
 
+def silu(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return x * sigmoid(x) if np.isfinite(x).all() and np.abs(x).max(initial=0) < 700 else None
+    return np.where(x == -np.inf, 0, x * sigmoid(x))
+
+
 def softsign(x: Any) -> Any:
     return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
 
@@ -163,7 +169,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "where": np.where, "isclose": isclose, "xlogy special.xlogy": xlogy, "special.xlog1py": xlog1py,
     "special.entr": entr, f"relu {F}relu": lambda x: clamp(x, 0), f"{F}relu6": lambda x: clamp(x, 0, 6),
     f"{F}hardtanh": hardtanh, f"{F}hardsigmoid": lambda x: clamp(x / 6 + 0.5, 0, 1),
-    f"{F}hardswish": lambda x: x * clamp(x / 6 + 0.5, 0, 1), f"{F}silu": lambda x: x * sigmoid(x),
+    f"{F}hardswish": lambda x: x * clamp(x / 6 + 0.5, 0, 1), f"{F}silu": silu,
     f"{F}mish": lambda x: x * np.tanh(np.logaddexp(0, x)), f"{F}softsign": softsign,
     f"{F}tanhshrink": lambda x: x - np.tanh(x), f"{F}logsigmoid": lambda x: -np.logaddexp(0, -x),
     f"{F}softplus": softplus, f"{F}elu": elu, f"selu {F}selu": lambda x: elu(x, **SELU),
