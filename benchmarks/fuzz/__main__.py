@@ -17,6 +17,7 @@ Exits with 1 if anything was found that `known.py` does not explain.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from tqdm import tqdm
@@ -87,11 +88,12 @@ def main() -> int:
         if given.repeat:
             return 0 if repeat(session, given.repeat) else 1
         functions = chosen(given.only)
-        for i in tqdm(range(given.cases), unit="case", mininterval=1, smoothing=0.02):
-            entry = functions[i % len(functions)]
-            finding = session.run(entry, given.seed + i // len(functions))
-            if finding:
-                tqdm.write(str(finding))
+        with contextlib.suppress(KeyboardInterrupt):  # then the table is of the cases so far
+            for i in tqdm(range(given.cases), unit="case", mininterval=1, smoothing=0.02):
+                entry = functions[i % len(functions)]
+                finding = session.run(entry, given.seed + i // len(functions))
+                if finding:
+                    tqdm.write(str(finding))
         print(session.table())
         return 1 if session.findings else 0
 

@@ -223,6 +223,28 @@ def by_signature(entry: Entry, draw: Draw) -> Call:
     return Call(tuple(args), kwargs)
 
 
+def foreach(entry: Entry, draw: Draw) -> Call:
+    """A call of a function of lists of tensors, which takes them one by one."""
+    d = Drawn(draw, Hint(REAL))
+    count, args = draw.integer(1, 3), []
+    shapes = [draw.shape(most=3, limit=400) for _ in range(count)]
+    for name, default in entry.parameters.items():
+        if name in (
+            "self",
+            "other",
+            "tensor1",
+            "tensor2",
+            "src",
+            "tensors1",
+            "weights",
+            "exponent",
+        ):
+            args.append([operand(draw, s, d.dtype, own=name == "self") for s in shapes])
+        elif default is REQUIRED:
+            args.append(draw.number())
+    return Call(tuple(args), {})
+
+
 def _add(args: list, kwargs: dict, name: str, default: Any, value: Any) -> None:
     if default is REQUIRED:
         args.append(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import recipes
-from .arguments import Call, DType, by_signature
+from .arguments import Call, DType, by_signature, foreach
 from .draw import Draw
 from .operand import BFLOAT16, DTYPES, Operand, fresh, plain
 from .registry import Entry
@@ -26,6 +27,7 @@ LEAKS = (
 
 LARGEST = 64 << 20
 """Bytes of results that are compared."""
+TOO_LARGE = "the result is too large to be compared"
 
 
 class Outcome(NamedTuple):
@@ -58,6 +60,8 @@ class Case:
         self.entry, self.seed = entry, seed
         self.draw = draw = Draw(entry.path, seed, without, always)
         maker = recipes.RECIPES.get(entry.path) or recipes.RECIPES.get(entry.name)
+        if entry.name.startswith("_foreach_"):
+            maker = partial(foreach, entry)
         self.call: Call = maker(draw) if maker else by_signature(entry, draw)
         self.form = self._form()
 
@@ -94,13 +98,17 @@ class Case:
         side.start(self.seed)
         if self.form == "out":
             return self._run_out(side)
-        target = self.call.args[0] if self.writes else None
-        return self._guarded(side, lambda: self._called(side), target)
+        return self._guarded(side, lambda: self._called(side), self.targets)
 
     @property
     def writes(self) -> bool:
         name = self.entry.name
         return self.form == "inplace" or (name.endswith("_") and not name.endswith("__"))
+
+    @property
+    def targets(self) -> list[Operand]:
+        """What the call writes to."""
+        return list(_operands(self.call.args[:1])) if self.writes else []
 
     def _called(self, side: Side) -> Any:
         args = [side.value(a) for a in self.call.args]
@@ -110,8 +118,8 @@ class Case:
         name = self.entry.name + ("_" if self.form == "inplace" else "")
         return getattr(args[0], name)(*args[1:], **kwargs)
 
-    def _guarded(self, side: Side, call: Any, target: Operand | None) -> Outcome:
-        """The outcome of a call that may change the target and nothing else."""
+    def _guarded(self, side: Side, call: Any, targets: list[Operand]) -> Outcome:
+        """The outcome of a call that may change its targets and nothing else."""
         before = {id(x): x.block.copy() for x in self.operands}
         try:
             values = side.arrays(call())
@@ -124,16 +132,16 @@ class Case:
         except Exception as error:
             values, status, text = [], "fault", f"{type(error).__name__}: {error}"
         if sum(getattr(v, "nbytes", 0) for v in values) > LARGEST:
-            values, status, text = [], "refused", "the result is too large to be compared"
-        return Outcome(status, values, text, self._damage(side, before, target, status))
+            values, status, text = [], "refused", TOO_LARGE
+        return Outcome(status, values, text, self._damage(side, before, targets, status))
 
-    def _damage(self, side: Side, before: dict, target: Operand | None, status: str) -> str:
+    def _damage(self, side: Side, before: dict, targets: list[Operand], status: str) -> str:
         for operand in self.operands:
             now = side.blocks.get(id(operand))
             old = before[id(operand)]
             if now is None or now.tobytes() == old.tobytes():
                 continue
-            if operand is not target:
+            if not any(operand is target for target in targets):
                 return f"an input was changed: {operand!r}"
             if status != "value":
                 return f"the target was changed although the call was refused: {operand!r}"
@@ -158,7 +166,7 @@ class Case:
             side.function(self.entry.path)(*args, **kwargs, out=outs if several else outs[0])
             return outs
 
-        made = self._guarded(side, call, None)
+        made = self._guarded(side, call, [])
         for place in places:
             now = side.blocks.get(id(place))
             if (
@@ -198,7 +206,8 @@ class Case:
         if any(isinstance(v, DType) for v in values):
             return None
         if result is not None and self.entry.family.startswith("elementwise"):
-            return mapped(self.call, lambda x: _as_result(x.array, result))
+            call = mapped(self.call, lambda x: _as_result(x.array, result))
+            return call._replace(args=tuple(int(a) if a is True else a for a in call.args))
         return mapped(self.call, lambda x: widened(x.array).copy())
 
 

@@ -53,7 +53,8 @@ class Child:
     ):
         self.options = [library, "judge" if judges else "run"]
         self.python, self.timeout = python, timeout
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         if not kernels:
             self.environment["FLAMBEAU_KERNELS"] = "0"
         self.process: Any = None

@@ -32,6 +32,8 @@ EXACT = Near()
 
 
 def epsilon(dtype: np.dtype) -> float:
+    if dtype.name == "complex32":
+        return 2.0**-10
     if dtype.kind == "c":
         return float(np.finfo(dtype).eps)
     return float(ml_dtypes.finfo(dtype).eps) if is_floating(dtype) else 0.0
@@ -67,7 +69,9 @@ def difference(got: Any, want: Any, near: Near) -> str | None:
 
 
 def _kind(dtype: np.dtype) -> str:
-    return "complex" if dtype.kind == "c" else "float" if is_floating(dtype) else "exact"
+    if dtype.kind == "c" or dtype.name == "complex32":
+        return "complex"
+    return "float" if is_floating(dtype) else "exact"
 
 
 def _of_objects(got: Any, want: Any, near: Near) -> str | None:

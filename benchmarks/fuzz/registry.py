@@ -75,7 +75,9 @@ def forms(name: str, function: Callable, given: dict[str, Any]) -> tuple[str, ..
     found = ["out"] if "out" in given else []
     if getattr(flambeau.Tensor, name, None) is function:
         found.append("method")
-    if hasattr(flambeau.Tensor, f"{name}_"):
+    if (
+        hasattr(flambeau.Tensor, f"{name}_") and name != "normal"
+    ):  # whose in-place form takes numbers
         found.append("inplace")
     return tuple(found)
 

@@ -45,4 +45,6 @@ def reworded(error: Exception) -> Exception:
     if found := _PLACE.search(text):
         place, dim, size = found.groups()
         return IndexError(f"index {place} is out of bounds for dimension {dim} with size {size}")
+    if text.startswith("cannot do a non-empty take from an empty axes"):
+        return IndexError("index is out of bounds for a dimension of size 0")
     return error

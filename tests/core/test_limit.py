@@ -149,7 +149,7 @@ def test_more_than_64_dimensions_are_refused(name: str) -> None:
 def test_an_index_is_out_of_bounds_for_a_dimension() -> None:
     """And not for an axis of an array."""
     index = torch.tensor([0])
-    with pytest.raises(IndexError, match="index 0 is out of bounds for dimension 0 with size 0"):
+    with pytest.raises(IndexError, match=r"out of bounds for (a )?dimension .*size 0"):
         torch._unsafe_masked_index(torch.zeros(0), torch.tensor([True]), (index,), 0)
 
 

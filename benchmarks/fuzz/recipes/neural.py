@@ -106,9 +106,14 @@ def interpolate(draw: Draw) -> Call:
         options["scale_factor"] = draw.one((0.5, 2, 1.5, 3))
     if "linear" in mode or mode == "bicubic":
         options["align_corners"] = draw.chance(0.5)
-        if dims == 2 and draw.chance(0.3):
-            options["antialias"] = True
     return Call((x,), options)
+
+
+def antialiased(draw: Draw) -> Call:
+    call = interpolate(draw)
+    if call.kwargs["mode"] in ("bilinear", "bicubic") and draw.chance(0.3):
+        call.kwargs["antialias"] = True
+    return call
 
 
 def upsample_images(draw: Draw) -> Call:
@@ -344,6 +349,11 @@ def prelu(draw: Draw) -> Call:
     return Call((x, d.tensor((draw.one((1, d.shape[1])),))), {})
 
 
+def celu(draw: Draw) -> Call:
+    x = Drawn(draw, Hint(LAYER)).begin()
+    return Call((x,), {"alpha": draw.one((0.5, 2.0))} if draw.has("option", 0.5) else {})
+
+
 def glu(draw: Draw) -> Call:
     d = Drawn(draw, Hint(LAYER))
     d.shape = (*draw.shape(most=2), 2 * draw.small())
@@ -410,7 +420,8 @@ RECIPES: dict[str, Recipe] = {
     },
     **{f"{F}fractional_max_pool{n}d {F}fractional_max_pool{n}d_with_indices": fractional(n) for n in (2, 3)},
     **{f"{F}max_unpool{n}d": unpool(n) for n in (1, 2, 3)},
-    f"{F}interpolate {F}upsample": interpolate,
+    f"{F}upsample": interpolate,
+    f"{F}interpolate": antialiased,
     f"{F}upsample_bilinear {F}upsample_nearest": upsample_images,
     f"{F}unfold": unfold, f"{F}fold": fold, f"layer_norm {F}layer_norm": layer_norm,
     f"rms_norm {F}rms_norm": rms_norm, f"{F}batch_norm": batch_norm, "batch_norm": old_batch_norm,
@@ -429,7 +440,7 @@ RECIPES: dict[str, Recipe] = {
     f"{F}triplet_margin_loss": triplet, f"{F}gaussian_nll_loss": gaussian,
     f"{F}multi_margin_loss": margins, f"{F}multilabel_margin_loss": multilabel,
     f"ctc_loss {F}ctc_loss": ctc, f"{F}linear_cross_entropy": linear_cross_entropy,
-    f"prelu {F}prelu": prelu, f"{F}glu": glu,
+    f"prelu {F}prelu": prelu, f"celu {F}celu": celu, f"{F}glu": glu,
     "dropout feature_dropout alpha_dropout feature_alpha_dropout "
     f"{F}dropout {F}alpha_dropout {F}feature_alpha_dropout {F}dropout1d {F}dropout2d {F}dropout3d": dropout,
     f"{F}softmax {F}log_softmax {F}softmin {F}gumbel_softmax {F}normalize": rows,

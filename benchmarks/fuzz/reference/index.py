@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.formula.dimensions import broadcast_arrays
+from flambeau.formula.dimensions import broadcast_arrays, ufunc_at
 
 
 def gather(x: Any, dim: int, index: Any) -> Any:
@@ -55,7 +55,7 @@ def scatter_add(x: Any, dim: int, index: Any, source: Any) -> Any:
     if not x.ndim:
         return None
     y = x.copy()
-    np.add.at(y, _at(index, dim), _source(source, index).astype(y.dtype))
+    ufunc_at(np.add, y, _at(index, dim), _source(source, index).astype(y.dtype))
     return y
 
 
@@ -63,7 +63,7 @@ def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> A
     if not x.ndim:
         return None
     y = np.moveaxis(x.copy(), dim, 0)
-    np.add.at(y, index, (np.moveaxis(source, dim, 0) * alpha).astype(y.dtype))
+    ufunc_at(np.add, y, index, (np.moveaxis(source, dim, 0) * alpha).astype(y.dtype))
     return np.moveaxis(y, 0, dim)
 
 
@@ -87,7 +87,7 @@ def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> An
     if not accumulate:
         return None
     y = x.copy()
-    np.add.at(y, indices, values.astype(y.dtype))
+    ufunc_at(np.add, y, indices, values.astype(y.dtype))
     return y
 
 
@@ -96,7 +96,7 @@ def put(x: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
         return None
     y = x.copy().ravel()
     if accumulate:
-        np.add.at(y, index.ravel(), source.ravel())
+        ufunc_at(np.add, y, index.ravel(), source.ravel())
     else:
         y[index.ravel()] = source.ravel()
     return y.reshape(x.shape)

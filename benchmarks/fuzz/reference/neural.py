@@ -189,6 +189,8 @@ def attention(q: Any, k: Any, v: Any, attn_mask: Any = None, is_causal: bool = F
 
 def loss(function: Callable) -> Callable:
     def reference(*args: Any, reduction: str = "mean") -> Any:
+        if not all(np.isfinite(a).all() for a in args):
+            return None  # whose limits are not what these lines give
         values = function(*args)
         if reduction == "none":
             return values

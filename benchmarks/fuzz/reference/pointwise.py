@@ -72,7 +72,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 def sgn(x: Any) -> Any:
     if not np.iscomplexobj(x):
-        return np.sign(x)
+        return np.where(np.isnan(x), 0, np.sign(x))
     return np.where(x == 0, 0, x / np.where(x == 0, 1, np.abs(x)))
 
 
@@ -80,6 +80,16 @@ def angle(x: Any) -> Any:
     if np.iscomplexobj(x):
         return np.angle(x)
     return np.where(x < 0, np.pi, np.where(np.isnan(x), np.nan, 0.0))
+
+
+def silu(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return x * sigmoid(x) if np.isfinite(x).all() and np.abs(x).max(initial=0) < 700 else None
+    return np.where(x == -np.inf, 0, x * sigmoid(x))
+
+
+def softsign(x: Any) -> Any:
+    return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
 
 
 def heaviside(x: Any, y: Any) -> Any:
@@ -134,7 +144,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "rsqrt": lambda x: 1 / np.sqrt(x), "square": lambda x: x * x, "reciprocal": lambda x: 1 / x,
     "neg negative": np.negative, "positive": lambda x: x, "ceil": np.ceil, "floor": np.floor,
     "trunc fix": np.trunc, "frac": lambda x: x - np.trunc(x), "round special.round": round_,
-    "sign": np.sign, "sgn": sgn, "signbit": np.signbit, "isnan": np.isnan, "isinf": np.isinf,
+    "sign": sgn, "sgn": sgn, "signbit": np.signbit, "isnan": np.isnan, "isinf": np.isinf,
     "isfinite": np.isfinite, "isposinf": np.isposinf, "isneginf": np.isneginf,
     "isreal": np.isreal, "deg2rad": np.deg2rad, "rad2deg": np.rad2deg,
     "conj conj_physical": np.conj, "resolve_conj resolve_neg": lambda x: x, "angle": angle,
@@ -159,8 +169,8 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "where": np.where, "isclose": isclose, "xlogy special.xlogy": xlogy, "special.xlog1py": xlog1py,
     "special.entr": entr, f"relu {F}relu": lambda x: clamp(x, 0), f"{F}relu6": lambda x: clamp(x, 0, 6),
     f"{F}hardtanh": hardtanh, f"{F}hardsigmoid": lambda x: clamp(x / 6 + 0.5, 0, 1),
-    f"{F}hardswish": lambda x: x * clamp(x / 6 + 0.5, 0, 1), f"{F}silu": lambda x: x * sigmoid(x),
-    f"{F}mish": lambda x: x * np.tanh(np.logaddexp(0, x)), f"{F}softsign": lambda x: x / (1 + np.abs(x)),
+    f"{F}hardswish": lambda x: x * clamp(x / 6 + 0.5, 0, 1), f"{F}silu": silu,
+    f"{F}mish": lambda x: x * np.tanh(np.logaddexp(0, x)), f"{F}softsign": softsign,
     f"{F}tanhshrink": lambda x: x - np.tanh(x), f"{F}logsigmoid": lambda x: -np.logaddexp(0, -x),
     f"{F}softplus": softplus, f"{F}elu": elu, f"selu {F}selu": lambda x: elu(x, **SELU),
     f"celu {F}celu": lambda x, alpha=1.0: elu(x, alpha, rate=1 / alpha),

@@ -31,7 +31,7 @@ def by_mpmath(function: Callable) -> Callable:
         fit = np.flatnonzero(np.all([np.isfinite(a) & (np.abs(a) < 60) for a in flat], axis=0))
         places = fit[:: max(1, len(fit) // PLACES)][:PLACES]
         values = []
-        with mpmath.workdps(30):
+        with mpmath.workdps(60):
             for i in places:
                 values.append(_number(mpmath, function, [a[i].item() for a in flat]))
         known = [i for i, v in enumerate(values) if v is not None]

@@ -97,7 +97,7 @@ def _powers(x: Tensor, n: int) -> Tensor:
 
     if x.dtype.category < 2:
         x = x.long()
-    columns = [x * 0 + 1]
+    columns = [x.new_ones(x.shape)]  # nan ** 0 is 1
     for _ in range(n - 1):
         columns.append(columns[-1] * x)
     return stack(columns, -1)

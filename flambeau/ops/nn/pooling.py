@@ -16,7 +16,17 @@ from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ...kernels.gather.plan import Along
-from .window import KnownWindows, Window, grown, numbers, offsets, padded, unpadded, views
+from .window import (
+    KnownWindows,
+    Window,
+    grown,
+    numbers,
+    offsets,
+    padded,
+    place_of_largest,
+    unpadded,
+    views,
+)
 
 _ONE = ("1d", "2d", "3d")
 
@@ -94,7 +104,7 @@ def _places_of_maxima(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
     sizes = x.shape[-n:]
     seen = views(padded(x, window, lowest(x.dtype)), window, counts)
     flat = np.moveaxis(seen.reshape(*x.shape[:-n], window.elements, *counts), -n - 1, -1)
-    best = np.unravel_index(flat.argmax(-1), window.size)
+    best = np.unravel_index(place_of_largest(flat), window.size)
     place: Any = 0
     for i, size in enumerate(sizes):
         start = np.arange(counts[i]) * window.stride[i] - window.before[i]

@@ -153,3 +153,13 @@ class KnownWindows:
             if len(self._made) >= self.MOST:
                 self._made.clear()
             self._made[key, options] = made, options
+
+
+def place_of_largest(rows: Any) -> Any:
+    """Where the largest element of each row is: the first of several, but the last nan, as kernels find it."""
+    first = rows.argmax(-1)
+    nan = rows != rows
+    if not nan.any():
+        return first
+    last = rows.shape[-1] - 1 - nan[..., ::-1].argmax(-1)
+    return np.where(nan.any(-1), last, first)

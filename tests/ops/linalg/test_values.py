@@ -199,3 +199,8 @@ def test_slogdet_of_nan_has_no_sign() -> None:
     sign, magnitude = torch.linalg.slogdet(x)
     assert sign.tolist() == [0, -1]
     np.testing.assert_equal(magnitude.numpy(), np.array([np.nan, np.log(2)], np.float32))
+
+
+def test_vandermonde_matrices_begin_with_ones() -> None:
+    powers = torch.linalg.vander(torch.tensor([float("nan"), float("inf"), 2.0]), N=3)
+    np.testing.assert_equal(powers.numpy(), [[1, np.nan, np.nan], [1, np.inf, np.inf], [1, 2, 4]])
