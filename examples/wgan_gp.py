@@ -32,8 +32,8 @@ def main(steps: int = 300) -> list[float]:
     """Train; return how far the generated points' radius is from 1."""
     torch.manual_seed(0)
     generator, critic = mlp(4, 2), mlp(2, 1)
-    for_generator = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.9))
-    for_critic = torch.optim.Adam(critic.parameters(), lr=2e-3, betas=(0.5, 0.9))
+    for_generator = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.0, 0.9))
+    for_critic = torch.optim.Adam(critic.parameters(), lr=2e-3, betas=(0.0, 0.9))
     errors = []
     for _ in range(steps):
         for _ in range(3):

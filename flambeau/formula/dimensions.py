@@ -43,6 +43,14 @@ def broadcast_arrays(*arrays: Any) -> list[Any]:
     return [a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays]
 
 
+def select(conditions: list[Any], choices: list[Any], default: Any) -> Any:
+    """`np.select`: at each place the choice of the first condition that holds, or the default."""
+    chosen = default
+    for condition, choice in zip(conditions[::-1], choices[::-1]):
+        chosen = np.where(condition, choice, chosen)
+    return chosen
+
+
 def along(function: Callable, x: Any, axis: int) -> Any:
     """`function` of (array, axis) that rearranges rows along an axis."""
     if x.ndim <= NARROW:

@@ -150,9 +150,9 @@ def _special(frame: Any) -> Namer | None:
     if code.co_name in ("step", "zero_grad"):
         optim = sys.modules.get("flambeau.optim.optimizer")
         return _optimizer if optim and isinstance(_self(frame), optim.Optimizer) else None
-    if code.co_flags & GENERATOR:
-        data = sys.modules.get("flambeau.utils.data.loader")
-        return _loader if data and isinstance(_self(frame), data.DataLoader) else None
+    if code.co_name == "__next__":
+        data = sys.modules.get("flambeau.utils.data.epoch")
+        return _loader if data and isinstance(_self(frame), data.Epoch) else None
     return None
 
 
@@ -170,8 +170,8 @@ def _optimizer(frame: Any) -> tuple[str, int]:
 
 
 def _loader(frame: Any) -> tuple[str, int]:
-    """A loader's iterator is a generator: a batch is what it does until it yields."""
-    workers = "_MultiProcessing" if _self(frame).num_workers else "_SingleProcess"
+    """The next batch of a loader's iterator."""
+    workers = "_MultiProcessing" if _self(frame).loader.num_workers else "_SingleProcess"
     return f"enumerate(DataLoader)#{workers}DataLoaderIter.__next__", ANNOTATION
 
 

@@ -74,7 +74,7 @@ def test_results(x):
     y = x.exp()
     assert y.grad_fn._saved_result.grad_fn is y.grad_fn
     assert torch.equal(y.grad_fn._saved_result, y)
-    for y in (x.logsumexp(0), x.norm(), x.norm(dim=1), x.softmax(0)):
+    for y in (x.softmax(0), x.log_softmax(1), x.tanh()):
         saved = y.grad_fn._saved_result
         assert saved.shape == y.shape
         assert torch.equal(saved, y)

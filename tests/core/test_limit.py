@@ -32,6 +32,15 @@ FUNCTIONS: dict[str, Callable] = {
     "chosen": lambda x: torch.where(x > 2, x, -x),
     "clamped": lambda x: x.clamp(1, 4),
     "exp": torch.exp,
+    "special": lambda x: torch.special.gammainc(x + 1, x),
+    "polynomial": lambda x: torch.special.chebyshev_polynomial_t(x, 3),
+    "written at an index": lambda x: x.index_put((torch.tensor([1, 1]),), x, accumulate=True),
+    "added at an index": lambda x: x.index_add(0, torch.tensor([1, 1]), x),
+    "scattered": lambda x: x.scatter_add(0, torch.zeros_like(x, dtype=torch.int64), x),
+    "scattered largest": lambda x: x.scatter_reduce(
+        0, torch.zeros_like(x, dtype=torch.int64), x, "amax"
+    ),
+    "set at an index": lambda x: x.index_fill(0, torch.tensor([1]), 7.0),
     "complex": lambda x: torch.complex(x, x).real,
     "bfloat16": lambda x: (x.bfloat16() * 1.5).double(),
     "float16": lambda x: (x.half() * 1.5).double(),

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flambeau.formula.dimensions import along, broadcast_arrays, broadcast_shapes, ufunc_at
+from flambeau.formula.dimensions import (
+    along,
+    broadcast_arrays,
+    broadcast_shapes,
+    select,
+    ufunc_at,
+)
 
 SHAPES = st.lists(st.lists(st.integers(0, 3), max_size=4).map(tuple), max_size=4)
 
@@ -30,6 +36,12 @@ def test_broadcast_shapes_of_many_dimensions() -> None:
 def test_broadcast_arrays() -> None:
     x, y = np.zeros((1,) * 40 + (3,)), np.zeros((2,) + (1,) * 40)
     assert [a.shape for a in broadcast_arrays(x, y)] == [(2, *(1,) * 39, 3)] * 2
+
+
+def test_select() -> None:
+    x = np.arange(6.0).reshape(2, *(1,) * 40, 3)
+    found = select([x < 1, x < 3], [-1.0, x], x * 10)
+    assert found.reshape(-1).tolist() == [-1, 1, 2, 30, 40, 50]
 
 
 @pytest.mark.parametrize("axis", [0, 20, -1])

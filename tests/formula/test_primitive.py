@@ -29,6 +29,7 @@ INTERPRETED = {
 
 TABLES = {
     "ops/elementwise/comparison.py": "operations by their public names, each with its primitive",
+    "ops/index/combine.py": "what `reduce` may be called",
     "ops/index/scatter_reduce.py": "what `reduce` may be called",
     "profiler/naming.py": "operations by their public names",
 }

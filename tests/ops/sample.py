@@ -41,6 +41,8 @@ UNREAL = {
     "nextafter": "it steps",
     "real_part": "complex numbers only",
     "imag_part": "complex numbers only",
+    "row_moments": "one part is what rounding took from another, and has no derivative",
+    "joined_moments": "the same",
 }
 """Formulas that cannot be differentiated at real numbers, each with its reason."""
 
@@ -153,7 +155,7 @@ PROGRAMS: dict[str, Program] = {
     ),
     "scaled_rows": (
         lambda x, *rows: scaled_rows(x, *rows, dim=-1),
-        ((2, 3), (2, 1), (2, 1), (2, 1)),
+        ((2, 3), (2, 1), (2, 1), (2, 1), (2, 1)),
     ),
     "batch_norm without rows": (
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),

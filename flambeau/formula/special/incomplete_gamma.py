@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dimensions import broadcast_arrays
+from ..dimensions import broadcast_arrays, select
 from .coefficient import LGAMMA, STIRLING
 
 EPSILON = np.finfo(np.float64).eps
@@ -37,7 +37,7 @@ def _regularised(a: Any, x: Any, above: bool) -> Any:
     usual = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
     large = usual & (a >= LARGE)
     near, far = usual & ~large & (x <= a + 1), usual & ~large & (x > a + 1)
-    value = np.select(
+    value = select(
         [(x < 0) | (a < 0), (a == 0) & ~(x > 0), np.isinf(a) & np.isinf(x), x == 0, a == 0],
         [np.nan, np.nan, np.nan, 0.0, 1.0],
         np.where(np.isinf(a), 0.0, np.where(np.isinf(x), 1.0, np.nan)),

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes, ufunc_at
 from ..array import compress
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
@@ -156,6 +157,7 @@ def _take_by_numpy(x: Any, key: tuple) -> Any:
         and index.ndim
         and index.dtype.kind == "i"
         and key.__class__ is tuple
+        and x.size
         and x.flags.c_contiguous
     ):
         return x.take(index, 0)  # which checks each index where it is used
@@ -173,7 +175,7 @@ def _add_by_numpy(x: Any, key: tuple, values: Any) -> None:
             x.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1)
         )
     else:
-        np.add.at(x, key, values)
+        ufunc_at(np.add, x, key, values)
 
 
 # --------------------------------------------------------------------------------------- running
@@ -220,7 +222,7 @@ def _made(plan: Plan, add: bool, made: Any, values: Any, old: Any) -> bool:
 
 def _write(plan: Plan, add: bool, x: Any, values: Any) -> bool:
     """Write at a key into an array that others see; False where that is for NumPy."""
-    if not x.flags.writeable or np.broadcast_shapes(values.shape, plan.shape) != plan.shape:
+    if not x.flags.writeable or broadcast_shapes(values.shape, plan.shape) != plan.shape:
         return False
     if np.may_share_memory(x, values):
         values = values.copy()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_arrays
 from .bounds import outside, within
 from .plan import Unsigned, named
 
@@ -72,7 +73,7 @@ class Touched:
         self.front = x.transpose(*self.axes, *rest)
         sizes = self.front.shape[: len(self.axes)]
         arrays = [_counted(key[i], n, signed) for i, n in zip(self.axes, sizes)]
-        places = np.ravel_multi_index(np.broadcast_arrays(*arrays), sizes)
+        places = np.ravel_multi_index(broadcast_arrays(*arrays), sizes)
         met, rows = np.unique(places, return_inverse=True)
         self.index_shape, self.rest = places.shape, self.front.shape[len(self.axes) :]
         self.key, self.met = (rows.reshape(places.shape),), np.unravel_index(met, sizes)

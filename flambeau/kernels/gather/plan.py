@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes
 from ..runtime.process import enabled
 
 MOST = 3
@@ -165,9 +166,7 @@ def _by_arrays(x: Any, key: tuple) -> Plan | None:
         return None
     if any(a.dtype != np.int64 and a.dtype != np.int32 for a in arrays):
         return None
-    common = (
-        arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(a.shape for a in arrays))
-    )
+    common = arrays[0].shape if len(arrays) == 1 else broadcast_shapes(*(a.shape for a in arrays))
     item, rest = x.itemsize, x.shape[behind:]
     if not _dense(rest, x.strides[behind:], item):
         return None

@@ -109,5 +109,9 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
         tensor([1.+0.j])
     """
     _check_parts("polar", "abs", "angle", abs, angle)
+    if abs.dtype.is_reduced:
+        raise NotImplementedError(
+            f"\"polar_cpu\" not implemented for '{abs.dtype.legacy}': convert with .float() first"
+        )
     cos, sin = NAMESPACES["torch"]["cos"], NAMESPACES["torch"]["sin"]
     return _written("polar", out, complex_(abs * cos(angle), abs * sin(angle)))

@@ -11,6 +11,7 @@ from ...core.dtype import BOOL, BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import operation
+from ...formula.dimensions import ufunc_at
 from ...kernels.gather.part import WIDE, Whole, is_half, part_of
 from ...kernels.gather.plan import snapshot
 from ..elementwise.comparison import where
@@ -58,7 +59,7 @@ def _combine(x: Any, src: Any, key: tuple, how: str, include: bool) -> None:
     if not include:
         put_at(part.array, part.key, np.asarray(START[how](dtype), dtype))
     if how in _COMBINE:
-        _COMBINE[how].at(part.array, kernels.gather.indexed.own(part.key), values)
+        ufunc_at(_COMBINE[how], part.array, kernels.gather.indexed.own(part.key), values)
     else:
         add_at(part.array, part.key, values)
     if how == "mean":

@@ -125,7 +125,7 @@ def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
             kept.append(shape[dim])
             dim += 1
     kept += shape[dim:]
-    return *kept[:first], *np.broadcast_shapes(*shapes), *kept[first:]
+    return *kept[:first], *broadcast_shapes(*shapes), *kept[first:]
 
 
 def _as_tuple(key: Any) -> tuple:

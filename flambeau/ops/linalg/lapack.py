@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.dimensions import broadcast_shapes
+
 _inside = getattr(np.linalg, "_umath_linalg", None)
 WORK = 1 << 23
 """Of a stack that needs more (rows x columns x the smaller of both, of each matrix) a part is done at once, some 50 ms:
@@ -25,7 +27,7 @@ def in_parts(function: Callable) -> Callable:
     def call(a: Any, *others: Any) -> Any:
         if a.ndim < 3 or a.size * min(a.shape[-2:]) <= WORK:
             return function(a, *others)
-        lead = np.broadcast_shapes(*(x.shape[:-2] for x in (a, *others)))
+        lead = broadcast_shapes(*(x.shape[:-2] for x in (a, *others)))
         flat = [
             np.broadcast_to(x, (*lead, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
             for x in (a, *others)

@@ -14,7 +14,7 @@ from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from .pooling import at_places, spread, unpooled
 from .taps import Taps, mapped, stretches
-from .window import numbers
+from .window import numbers, place_of_largest
 
 
 def _sizes(name: str, input: Tensor, output_size: Any, n: int) -> tuple[int, ...]:
@@ -142,7 +142,7 @@ def _places_of_parts(x: Any, sizes: tuple[int, ...]) -> Any:
         region = [parts[i][j] for i, j in enumerate(at)]
         part = x[(..., *(slice(a, b) for a, b in region))]
         flat = part.reshape(*lead, math.prod(part.shape[-n:]))
-        best = np.unravel_index(flat.argmax(-1), part.shape[-n:])
+        best = np.unravel_index(place_of_largest(flat), part.shape[-n:])
         place: Any = 0
         for size, (start, _), offset in zip(own, region, best):
             place = place * size + start + offset

@@ -20,7 +20,7 @@ from .sort import nan_count, sort
 _WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@pointwise(label="Lerp", method=False, inplace=False, namespace="")
+@pointwise(label="Lerp", method=False, inplace=False, namespace="", unsupported="complex")
 def between(x: Expression, y: Expression, w: Expression) -> Expression:
     """(1 - w) x + w y; x or y itself where w is 0 or 1, or they are the same infinity."""
     step = y - x

@@ -13,6 +13,7 @@ from ...core.number import converted, number
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.dimensions import ufunc_at
 from ...kernels.gather.part import WIDE, is_half
 from ..index.advanced import add_advanced, index_advanced
 from ..index.combine import product_shares
@@ -34,9 +35,9 @@ def segments(
     start = (0.0 if how == "mean" else _START[how]) if initial is None else initial
     y, values = np.full(shape, start, dtype), x.astype(dtype, copy=False)
     if how in _EXTREMES:
-        _EXTREMES[how].at(y, key, values)
+        ufunc_at(_EXTREMES[how], y, key, values)
     elif how == "prod":
-        np.multiply.at(y, key, values)
+        ufunc_at(np.multiply, y, key, values)
     else:
         kernels.gather.indexed.add_at(y, key, values)
     if how == "mean":
