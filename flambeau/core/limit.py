@@ -12,13 +12,11 @@ MAX_DIMS = 64
 EXCEEDED = (ValueError, IndexError, MemoryError)
 """What NumPy raises for such arrays, among other things."""
 
-_DIMENSIONS = re.compile(
-    r"(?:maximum supported dimension|number of dimensions must be within|ndmin must be)\D*(?:\d+\D+)*?(\d*)$"
-)
-_SIZE = re.compile(r"array is too big|Maximum allowed (?:dimension|size) exceeded")
+_DIMENSIONS = r"(?:maximum supported dimension|number of dimensions must be within|ndmin must be)\D*(?:\d+\D+)*?(\d*)$"
+_SIZE = r"array is too big|Maximum allowed (?:dimension|size) exceeded"
 
 
-_PLACE = re.compile(r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)")
+_PLACE = r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)"
 
 
 def too_many(ndim: int | str = "") -> RuntimeError:
@@ -35,14 +33,14 @@ def reworded(error: Exception) -> Exception:
     text = str(error)
     if isinstance(error, MemoryError):
         return RuntimeError(f"can't allocate memory: {text or 'the result is larger than it'}")
-    if found := _DIMENSIONS.search(text):
+    if found := re.search(_DIMENSIONS, text):
         ndim = found.group(1)
         return too_many(ndim if ndim.isdigit() and int(ndim) > MAX_DIMS else "")
-    if _SIZE.search(text):
+    if re.search(_SIZE, text):
         return RuntimeError(
             "numel: integer multiplication overflow: a tensor would have more bytes than there are addresses"
         )
-    if found := _PLACE.search(text):
+    if found := re.search(_PLACE, text):
         place, dim, size = found.groups()
         return IndexError(f"index {place} is out of bounds for dimension {dim} with size {size}")
     if text.startswith("cannot do a non-empty take from an empty axes"):

@@ -19,6 +19,7 @@ ALIASES = {
     "x2": "other",
 }
 """NumPy's names, and PyTorch's for the same."""
+_RENAMED = frozenset(ALIASES.values())
 
 _IN_PYTHON = frozenset(
     (
@@ -94,12 +95,35 @@ class Signature:
 
     __slots__ = (
         *("aliases", "defaults", "function", "known", "open", "positional", "required", "usual"),
+        *("_is_method", "_takes_aliases"),
     )
 
     def __init__(
         self, function: Any, aliases: bool, usual: Callable | None = None, method: bool = False
     ):
         self.function, self.usual = function, usual
+        self._takes_aliases, self._is_method = aliases, method
+
+    def __getattr__(self, name: str) -> Any:
+        # What is known of the arguments is found out when it is first asked for: import has no time for it.
+        if name not in Signature.__slots__:
+            raise AttributeError(name)
+        self._find_out()
+        return getattr(self, name)
+
+    def renames(self) -> set[str] | frozenset[str]:
+        """The arguments that have further names."""
+        function = self.function
+        code = function.__code__
+        if not self._takes_aliases:
+            return set()
+        if function.__dict__ and _takes_any(function):  # what it wraps has to be looked at
+            return set(self.aliases.values())
+        names = code.co_varnames[self._is_method : code.co_argcount + code.co_kwonlyargcount]
+        return _RENAMED.intersection(names)
+
+    def _find_out(self) -> None:
+        function, aliases, method = self.function, self._takes_aliases, self._is_method
         by_name: list[str] = []
         while _takes_any(function) and hasattr(function, "__wrapped__"):
             by_name += _by_name(function)  # they come beside those of what it wraps

@@ -5,7 +5,6 @@ Tensor methods, the public namespaces, the reference pages and the generic tests
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -87,7 +86,7 @@ _PLACES = {"torch": "flambeau", **{n: f"flambeau.{n}" for n in NAMESPACES if n !
 """For a namespace, its module."""
 
 
-_placed_already: weakref.WeakSet[FunctionType] = weakref.WeakSet()
+_placed_already: set[FunctionType] = set()
 
 
 def _placed(function: Any, where: str, name: str) -> None:

@@ -480,9 +480,10 @@ class Guards:
         signature = None if guard is None else guard.signature
         if signature is None or self.kind is WrapperGuard:
             return function
-        if not signature.aliases or {*signature.aliases.values()} != {*signature.positional[:1]}:
-            return function
         original: Any = guard.original  # type: ignore[union-attr]
+        first = original.__code__.co_varnames[: min(1, original.__code__.co_argcount)]
+        if not first or signature.renames() != {*first}:
+            return function
         made = FunctionType(
             original.__code__,
             original.__globals__,
@@ -503,7 +504,7 @@ class Guards:
         if id(function) in self.table:
             return self.published(function)
         signature = Signature(function, takes_aliases("Tensor", name), method=True)
-        return self._guard(function, signature=signature) if signature.aliases else function
+        return self._guard(function, signature=signature) if signature.renames() else function
 
     def register_method(self, name: str, item: Any) -> None:
         """Guard a method or property of Tensor, if guards are on."""

@@ -52,6 +52,7 @@ LAZY = {
     "nn.grid_sample": ("affine_grid_generator", ""),
     "nn.gumbel": ("", ""),
     "loss.linear_cross_entropy": ("", ""),
+    "join.as_strided_scatter": ("as_strided_scatter", "as_strided_scatter"),
     "join.padding": ("", ""),
     "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
@@ -77,6 +78,7 @@ LAZY = {
         "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_ uniform_",
     ),
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
+    "reduction.logcumsumexp": ("logcumsumexp", "logcumsumexp"),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
     "reduction.segment": ("_segment_reduce segment_reduce", ""),
     "index.scatter_reduce": (
@@ -116,7 +118,8 @@ _NOT_AT_IMPORT = {
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
         *("power", "pseudoinverse", "qr", "svd"),
     )),
-    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.window"),
+    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
+      "nn.window"),
     "index.combine",
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
