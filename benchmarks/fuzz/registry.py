@@ -67,13 +67,21 @@ def parameters(function: Callable) -> dict[str, Any]:
 def family(function: Callable) -> str:
     operation = getattr(function, "operation", None)
     definition = getattr(operation, "formula", None) or getattr(operation, "function", None)
-    module = getattr(definition or function, "__module__", "") or ""
+    found = definition or inspect.unwrap(function)
+    module = getattr(found, "__module__", "") or ""
+    if module.count(".") < 2:  # where users find it: it was written in another place
+        module = getattr(found, "__globals__", {}).get("__name__") or module
     return ".".join(module.removeprefix("flambeau.").removeprefix("ops.").split(".")[:2])
+
+
+def _code(function: Callable) -> Any:
+    return getattr(inspect.unwrap(function), "__code__", function)
 
 
 def forms(name: str, function: Callable, given: dict[str, Any]) -> tuple[str, ...]:
     found = ["out"] if "out" in given else []
-    if getattr(flambeau.Tensor, name, None) is function:
+    method = getattr(flambeau.Tensor, name, None)
+    if method is not None and _code(method) is _code(function):
         found.append("method")
     if (
         hasattr(flambeau.Tensor, f"{name}_") and name != "normal"
