@@ -98,16 +98,24 @@ def collate(batch: Sequence[Any], *, collate_fn_map: dict[Any, Callable] | None 
 def _stacked(batch: Any, *, collate_fn_map: Any = None) -> Any:
     from ... import stack  # type: ignore[attr-defined]
 
+    try:
+        return stack(list(batch))
+    except RuntimeError as error:
+        raise _odd_one(batch) or error from None
+
+
+def _odd_one(batch: Any) -> RuntimeError | None:
+    """What is wrong with a batch whose samples differ in shape."""
     shapes = [item.shape for item in batch]
     odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
-    if odd is not None:
-        raise RuntimeError(
-            f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
-            f"{list(shapes[odd])} at entry {odd}: sample {odd} of this batch of {len(batch)} has another shape "
-            "than sample 0. Crop or pad in the dataset, or pad in the loader's collate_fn= "
-            "(torch.nn.utils.rnn.pad_sequence)"
-        )
-    return stack(list(batch))
+    if odd is None:
+        return None
+    return RuntimeError(
+        f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
+        f"{list(shapes[odd])} at entry {odd}: sample {odd} of this batch of {len(batch)} has another shape "
+        "than sample 0. Crop or pad in the dataset, or pad in the loader's collate_fn= "
+        "(torch.nn.utils.rnn.pad_sequence)"
+    )
 
 
 def _arrays(batch: Any, *, collate_fn_map: Any = None) -> Any:
