@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,9 @@ def expand(draw: Draw) -> Call:
 
 def expand_as(draw: Draw) -> Call:
     d, x = _begun(draw)
-    return Call((x, d.tensor(_broadcast_shape(d))), {})
+    shape = _broadcast_shape(d)
+    small = all(n >= 0 for n in shape) and math.prod(shape) <= 1 << 20  # its elements are made
+    return Call((x, d.tensor(shape if small else d.shape)), {})
 
 
 def sum_to_size(draw: Draw) -> Call:
