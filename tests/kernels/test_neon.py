@@ -88,7 +88,9 @@ def arity(name: str) -> int:
     primitive = PRIMITIVES[name]
     if name == "polygamma":  # its order is a constant
         return 0
-    if primitive.rowwise and primitive.expansion is not None:  # of rows and facts: families run them
+    if (
+        primitive.rowwise and primitive.expansion is not None
+    ):  # of rows and facts: families run them
         needed = len(inspect.signature(primitive.expansion).parameters)
         return 1 if needed == 1 and primitive.reduces else 0
     if primitive.reduces:
