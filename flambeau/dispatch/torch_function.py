@@ -300,6 +300,17 @@ def _undisturbed(function: Callable, args: tuple, kwargs: dict) -> Any:
         return function(*args, **kwargs)
 
 
+def _twin(function: FunctionType, name: str) -> FunctionType:
+    """Another function of the same code, defaults and cells."""
+    made = FunctionType(
+        function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
+    )
+    made.__kwdefaults__, made.__qualname__ = function.__kwdefaults__, function.__qualname__
+    made.__annotations__ = function.__annotations__
+    made.__dict__.update(function.__dict__)
+    return made
+
+
 class ExchangedGuard(Guard):
     """The function has the guard's code.
 
@@ -321,13 +332,7 @@ class ExchangedGuard(Guard):
         self.published = function
         super().__init__(reported, modes_only)
         self.remaining, self.signature = 16, signature
-        code, cells, name = function.__code__, function.__closure__, function.__name__
-        original = FunctionType(code, function.__globals__, name, function.__defaults__, cells)
-        original.__kwdefaults__ = function.__kwdefaults__
-        original.__qualname__ = function.__qualname__
-        original.__annotations__ = function.__annotations__
-        original.__dict__.update(function.__dict__)
-        self.original: FunctionType = original
+        original = self.original = _twin(function, function.__name__)
         if signature is not None:
             signature.function = original
         function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
@@ -484,17 +489,8 @@ class Guards:
         first = original.__code__.co_varnames[: min(1, original.__code__.co_argcount)]
         if not first or signature.renames() != {*first}:
             return function
-        made = FunctionType(
-            original.__code__,
-            original.__globals__,
-            name,
-            original.__defaults__,
-            original.__closure__,
-        )
-        made.__kwdefaults__, made.__qualname__ = original.__kwdefaults__, original.__qualname__
-        made.__dict__.update(original.__dict__)
+        made = _twin(original, name)
         made.__doc__, made.__module__ = original.__doc__, original.__module__
-        made.__annotations__ = original.__annotations__
         return self._guard(made)
 
     def named_method(self, name: str, function: Any) -> Any:

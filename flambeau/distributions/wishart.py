@@ -10,10 +10,10 @@ import flambeau as torch
 from ..core.size import Size
 from ..core.tensor import Tensor
 from . import constraints
+from .covariance import OfCovariance, factor_of, the_one_given
 from .distribution import ExponentialFamily
 from .gamma import Chi2
-from .multivariate_normal import from_precision
-from .utils import all_numbers, lazy_property, standard_normal
+from .utils import all_numbers, standard_normal
 
 
 def _multigammaln(a: Tensor, n: int) -> Tensor:
@@ -22,7 +22,7 @@ def _multigammaln(a: Tensor, n: int) -> Tensor:
     return n * (n - 1) / 4 * math.log(math.pi) + torch.lgamma(a[..., None] - steps).sum(-1)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(OfCovariance, ExponentialFamily):
     """Sums of df outer products of normal vectors with themselves.
 
     Args:
@@ -60,20 +60,11 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {
-            name: value
-            for name, value in (
-                ("covariance_matrix", covariance_matrix),
-                ("precision_matrix", precision_matrix),
-                ("scale_tril", scale_tril),
-            )
-            if value is not None
-        }
-        if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = the_one_given(
+            covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix,
+            scale_tril=scale_tril,
+        )
         if matrix.ndim < 2:
             raise ValueError(
                 f"{name} must be at least two-dimensional, with optional leading batch dimensions"
@@ -90,12 +81,7 @@ class Wishart(ExponentialFamily):
             )
         setattr(self, name, matrix.expand((*batch, n, n)))
         super().__init__(batch, (n, n), validate_args)
-        if name == "scale_tril":
-            self._factor = matrix
-        elif name == "covariance_matrix":
-            self._factor = torch.linalg.cholesky(matrix)
-        else:
-            self._factor = from_precision(matrix)
+        self._factor = factor_of(name, matrix)
         self._chi2 = self._diagonal()
 
     def _diagonal(self) -> Chi2:
@@ -105,30 +91,11 @@ class Wishart(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Wishart:
         shape = Size(batch_shape)
-        names = ("covariance_matrix", "precision_matrix", "scale_tril")
-        whole = (*shape, *self.event_shape)
-        parts = {m: self.__dict__[m].expand(whole) for m in names if m in self.__dict__}
-        new = self._expanded(shape, df=self.df.expand(shape), _factor=self._factor, **parts)
+        new = self._expanded(
+            shape, df=self.df.expand(shape), _factor=self._factor, **self._known_matrices(shape)
+        )
         new._chi2 = new._diagonal()
         return new
-
-    def _matrix(self, value: Tensor) -> Tensor:
-        return value.expand((*self._batch_shape, *self.event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The covariance's lower Cholesky factor."""
-        return self._matrix(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance of the vectors."""
-        return self._matrix(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance."""
-        return self._matrix(torch.cholesky_inverse(self._factor))
 
     @property
     def mean(self) -> Tensor:
@@ -167,7 +134,7 @@ class Wishart(ExponentialFamily):
     def log_prob(self, value: Tensor) -> Tensor:
         n, df = self.event_shape[0], self.df
         self._checked(value)
-        spread = self._factor.diagonal(0, -2, -1).log().sum(-1)
+        spread = self._log_root_determinant()
         trace = torch.cholesky_solve(value, self._factor).diagonal(0, -2, -1).sum(-1)
         return (
             -df * (n * math.log(2) / 2 + spread)
@@ -178,7 +145,7 @@ class Wishart(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         n, df = self.event_shape[0], self.df
-        spread = self._factor.diagonal(0, -2, -1).log().sum(-1)
+        spread = self._log_root_determinant()
         steps = 0.5 * torch.arange(n, dtype=df.dtype, device=df.device)
         psi = torch.digamma(df[..., None] / 2 - steps).sum(-1)
         return (
