@@ -14,8 +14,6 @@ EXCEEDED = (ValueError, IndexError, MemoryError)
 
 _DIMENSIONS = r"(?:maximum supported dimension|number of dimensions must be within|ndmin must be)\D*(?:\d+\D+)*?(\d*)$"
 _SIZE = r"array is too big|Maximum allowed (?:dimension|size) exceeded"
-
-
 _PLACE = r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)"
 
 
