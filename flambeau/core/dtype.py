@@ -390,10 +390,11 @@ def widened(array: Any) -> Any:
 
 def convertible(array: Any, target: Any) -> Any:
     """An array as ``astype(target)`` is to find it: real for a real type, prepared where that is needed."""
-    if is_complex(array.dtype):
+    if array.dtype.kind in "cW":
         array = widened(array) if is_complex(target) or target.kind == "b" else real_of(array)
-    prepare = PREPARE.get(target)
-    return array if prepare is None else prepare(widened(array).astype(np.float32))
+    if PREPARE and target in PREPARE:  # empty until such a type is met; a dtype's hash takes long
+        return PREPARE[target](widened(array).astype(np.float32))
+    return array
 
 
 def real_of(array: Any) -> Any:
