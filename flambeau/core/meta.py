@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .device import HostBackend
+
 
 class MetaArray:
     """What stands for an array of a meta tensor; it has those of NumPy's attributes that need no
@@ -134,21 +136,11 @@ class _Functions:
 MetaArray.xp = _Functions()
 
 
-class MetaBackend:
-    """See `device.Backend`."""
+class MetaBackend(HostBackend):
+    """One device without a number, like the CPU; nothing on it can be moved anywhere else."""
 
     name = "meta"
     xp: Any = MetaArray.xp
-    is_accelerator = False
-
-    def is_available(self) -> bool:
-        return True
-
-    def device_count(self) -> int:
-        return 1
-
-    def canonical_index(self, index: int | None) -> int | None:
-        return None
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         if isinstance(array, MetaArray):
@@ -157,6 +149,3 @@ class MetaBackend:
 
     def to_host(self, array: Any) -> Any:
         raise without_elements("moving it to another device")
-
-    def synchronize(self, index: int | None) -> None:
-        pass
