@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .device import HostBackend
+from .backend import HostBackend
 
 
 class MetaArray:

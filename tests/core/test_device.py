@@ -14,7 +14,8 @@ import pytest
 
 from flambeau.core import device as devices
 from flambeau.core import dtype as types
-from flambeau.core.device import Backends, HostBackend, device, resolve
+from flambeau.core.backend import HostBackend
+from flambeau.core.device import Backends, device, resolve
 
 
 class Recorder(HostBackend):
