@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .autocast_mode import autocast, is_autocast_available
+from .custom_function import custom_bwd, custom_fwd
 from .grad_scaler import GradScaler
 
-__all__ = ["GradScaler", "autocast", "is_autocast_available"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
