@@ -61,6 +61,7 @@ _MODULES = (
     "fft",
     "func",
     "futures",
+    "hub",
     "kernels",
     "jit",
     "linalg",
