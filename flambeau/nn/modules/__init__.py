@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ... import nn as _nn
+from .file import file_of
 
 _FILES = {
     "activation": "activation",
@@ -37,40 +38,38 @@ _FILES = {
     "transformer": "transformer",
     "upsampling": "shape",
 }
-_ALSO = {
-    "activation": {"attention": "MultiheadAttention NonDynamicallyQuantizableLinear"},
-    "batch_norm": {
-        "lazy": "LazyModuleMixin "
-        + " ".join(f"Lazy{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3))
-    },
-    "container": {"parameter_container": "ParameterDict ParameterList"},
-    "convolution": {
-        "lazy": "LazyModuleMixin "
-        + " ".join(f"LazyConv{k}{n}d" for k in ("", "Transpose") for n in (1, 2, 3)),
+_HELPERS = {
+    "batchnorm": {"lazy": "LazyModuleMixin"},
+    "conv": {
+        "lazy": "LazyModuleMixin",
         "modules.utils": "_pair _reverse_repeat_tuple _single _triple",
     },
-    "linear": {
-        "attention": "NonDynamicallyQuantizableLinear",
-        "lazy": "LazyLinear LazyModuleMixin",
-        "shape": "Identity",
-    },
-    "loss": {"linear_cross_entropy": "LinearCrossEntropyLoss LinearCrossEntropyOptions"},
-    "pooling": {
-        "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
-        "modules.utils": "_pair _single _triple",
-    },
-    "recurrent": {"recurrent_cell": "GRUCell LSTMCell RNNCell RNNCellBase"},
+    "linear": {"attention": "NonDynamicallyQuantizableLinear", "lazy": "LazyModuleMixin"},
+    "activation": {"attention": "NonDynamicallyQuantizableLinear"},
+    "pooling": {"modules.utils": "_pair _single _triple"},
 }
-"""What PyTorch has in those files and we have in others: it is found in ours too, by PyTorch's names."""
+"""What packages look for in those files that is no layer of torch.nn, and where we have it."""
 
 for _name, _file in _FILES.items():
     globals()[_name] = sys.modules[f"{__name__}.{_name}"] = import_module(f"..{_file}", __package__)
-for _file, _others in _ALSO.items():
+for _file, _others in _HELPERS.items():
     for _other, _names in _others.items():
         _source = import_module(f"..{_other}", __package__)
         for _name in _names.split():
-            vars(sys.modules[f"flambeau.nn.{_file}"]).setdefault(_name, getattr(_source, _name))
-vars(padding).update(padding.LAYERS)  # type: ignore[name-defined]  # noqa: F821
+            vars(globals()[_file]).setdefault(_name, getattr(_source, _name))
+
+
+def _complete() -> None:
+    """Let each file have the layers that PyTorch has there, also those that stand in another file of ours."""
+    for name in dir(_nn):
+        layer = getattr(_nn, name)
+        home = file_of(layer) if isinstance(layer, type) and issubclass(layer, _nn.Module) else None
+        file = None if home is None else globals().get(home.rpartition(".")[2])
+        if file is not None and name not in vars(file):
+            setattr(file, name, layer)
+
+
+_complete()
 
 
 def __getattr__(name: str) -> Any:
