@@ -1,33 +1,27 @@
-"""Types of layers' arguments: a number, or one number for each dimension.
+"""Types of sizes that layers take: a number, or one for each dimension.
 
 Source: torch.nn.common_types
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
-_scalar_or_tuple_any_t: TypeAlias = T | tuple[T, ...]
-_scalar_or_tuple_1_t: TypeAlias = T | tuple[T]
-_scalar_or_tuple_2_t: TypeAlias = T | tuple[T, T]
-_scalar_or_tuple_3_t: TypeAlias = T | tuple[T, T, T]
-_scalar_or_tuple_4_t: TypeAlias = T | tuple[T, T, T, T]
-_scalar_or_tuple_5_t: TypeAlias = T | tuple[T, T, T, T, T]
-_scalar_or_tuple_6_t: TypeAlias = T | tuple[T, T, T, T, T, T]
-
-_size_any_t: TypeAlias = _scalar_or_tuple_any_t[int]
-_size_1_t: TypeAlias = _scalar_or_tuple_1_t[int]
-_size_2_t: TypeAlias = _scalar_or_tuple_2_t[int]
-_size_3_t: TypeAlias = _scalar_or_tuple_3_t[int]
-_size_4_t: TypeAlias = _scalar_or_tuple_4_t[int]
-_size_5_t: TypeAlias = _scalar_or_tuple_5_t[int]
-_size_6_t: TypeAlias = _scalar_or_tuple_6_t[int]
-
-_size_any_opt_t: TypeAlias = _scalar_or_tuple_any_t[int | None]
-_size_2_opt_t: TypeAlias = _scalar_or_tuple_2_t[int | None]
-_size_3_opt_t: TypeAlias = _scalar_or_tuple_3_t[int | None]
-
-_ratio_any_t: TypeAlias = _scalar_or_tuple_any_t[float]
-_ratio_2_t: TypeAlias = _scalar_or_tuple_2_t[float]
-_ratio_3_t: TypeAlias = _scalar_or_tuple_3_t[float]
+_scalar_or_tuple_any_t = T | tuple[T, ...]
+_scalar_or_tuple_1_t = T | tuple[T]
+_scalar_or_tuple_2_t = T | tuple[T, T]
+_scalar_or_tuple_3_t = T | tuple[T, T, T]
+_scalar_or_tuple_4_t = T | tuple[T, T, T, T]
+_scalar_or_tuple_5_t = T | tuple[T, T, T, T, T]
+_scalar_or_tuple_6_t = T | tuple[T, T, T, T, T, T]
+_size_any_t = int | tuple[int, ...]
+_size_1_t = int | tuple[int]
+_size_2_t = int | tuple[int, int]
+_size_3_t = int | tuple[int, int, int]
+_size_4_t = int | tuple[int, int, int, int]
+_size_5_t = int | tuple[int, int, int, int, int]
+_size_6_t = int | tuple[int, int, int, int, int, int]
+_ratio_any_t = float | tuple[float, ...]
+_ratio_2_t = float | tuple[float, float]
+_ratio_3_t = float | tuple[float, float, float]

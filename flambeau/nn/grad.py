@@ -27,7 +27,9 @@ def _of_input(convolve: Callable[..., Tensor], name: str) -> Callable[..., Tenso
         # The gradient does not depend on the input's values.
         place = grad_output.new_empty(tuple(input_size)).requires_grad_()
         output = convolve(place, weight.detach(), None, stride, padding, dilation, groups)
-        return grad(output, place, grad_output)[0]
+        (result,) = grad(output, place, grad_output)
+        assert result is not None
+        return result
 
     of_input.__name__ = of_input.__qualname__ = f"{name}_input"
     of_input.__doc__ = f"""The gradient of {name} with respect to its input.
@@ -55,7 +57,9 @@ def _of_weight(convolve: Callable[..., Tensor], name: str) -> Callable[..., Tens
     ) -> Tensor:
         place = grad_output.new_empty(tuple(weight_size)).requires_grad_()
         output = convolve(input.detach(), place, None, stride, padding, dilation, groups)
-        return grad(output, place, grad_output)[0]
+        (result,) = grad(output, place, grad_output)
+        assert result is not None
+        return result
 
     of_weight.__name__ = of_weight.__qualname__ = f"{name}_weight"
     of_weight.__doc__ = f"""The gradient of {name} with respect to its weight.

@@ -117,7 +117,7 @@ class Timer:
             callback: Called with the executions and seconds of each block.
         """
         with set_torch_threads(self._task_spec.num_threads):
-            number, times = self._block_size(min_run_time), []
+            number, times = self._block_size(min_run_time), list[float]()
             while sum(times) < min_run_time or len(times) < 2:
                 times.append(self._seconds(number))
                 if callback is not None:
@@ -137,7 +137,7 @@ class Timer:
         It stops at `max_run_time` seconds at the latest.
         """
         with set_torch_threads(self._task_spec.num_threads):
-            number, times = self._block_size(min_run_time), []
+            number, times = self._block_size(min_run_time), list[float]()
             for _ in itertools.count():
                 times.append(self._seconds(number))
                 if callback is not None:
