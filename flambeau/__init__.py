@@ -50,6 +50,9 @@ _MODULES = (
     "_C",
     "_tensor_str",
     "_utils",
+    "__config__",
+    "_dynamo",
+    "_inductor",
     "accelerator",
     "amp",
     "autograd",
@@ -111,6 +114,22 @@ _NAMES = {
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
+    **dict.fromkeys(
+        (
+            *("_check", "_check_with", "_check_is_size", "_check_index", "_check_value"),
+            *("_check_type", "_check_not_implemented", "_check_tensor_all"),
+            "_check_tensor_all_with",
+        ),
+        "checking",
+    ),
+    **dict.fromkeys(
+        (
+            *("SymInt", "SymFloat", "SymBool", "sym_int", "sym_float", "sym_not", "sym_max"),
+            *("sym_min", "sym_sum", "sym_ite", "sym_sqrt", "sym_fresh_size"),
+            *("sym_constrain_range", "sym_constrain_range_for_size"),
+        ),
+        "symbolic",
+    ),
     **dict.fromkeys(
         (
             *("autocast", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype"),
