@@ -57,6 +57,7 @@ _MODULES = (
     "distributions",
     "fft",
     "func",
+    "fx",
     "kernels",
     "jit",
     "linalg",
