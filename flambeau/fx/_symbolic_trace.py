@@ -260,7 +260,7 @@ class Tracer(TracerBase):
                     "concrete arguments"
                 )
             concrete_args = dict(zip(names, concrete_args))
-        signature, types = inspect.signature(function), function.__annotations__
+        signature, types = inspect.signature(function), _annotations(function)
         args += [placeholder_of(self, n, types, signature, concrete_args) for n in names]
         stars = bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)
         if code.co_kwonlyargcount or any(stars):
@@ -297,7 +297,7 @@ class Tracer(TracerBase):
         self.submodule_paths = {module: name for name, module in self.root.named_modules()}
         self.tensor_attrs = {}
         _collect_tensors(self.root, "", self.tensor_attrs)
-        annotation = getattr(inspect.unwrap(function), "__annotations__", {}).get("return")
+        annotation = _annotations(inspect.unwrap(function)).get("return")
         _tracing.append(self)
         try:
             run, args = self.create_args_for_root(function, is_module, concrete_args)
@@ -325,6 +325,13 @@ class Tracer(TracerBase):
         for key, value in self.__dict__.items():
             made.__dict__[key] = value if key in _NOT_COPIED else copy.deepcopy(value, memo)
         return made
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    """A function's annotations; none of this package's own, whose names mean nothing in the program."""
+    if (getattr(function, "__module__", None) or "").partition(".")[0] == _NN.partition(".")[0]:
+        return {}
+    return getattr(function, "__annotations__", {})
 
 
 _NOT_COPIED = frozenset(("_autowrap_search", "root"))

@@ -195,6 +195,8 @@ class _Writer:
     def annotation(self, obj: Any) -> str:
         if obj == ():
             return "()"
+        if isinstance(obj, str):  # an annotation that was postponed
+            return repr(obj)
         text = type_repr(obj)
         origin = getattr(obj, "__origin__", None)
         if isinstance(obj, types.UnionType):
@@ -271,7 +273,7 @@ class _Writer:
         if name == "builtins.getattr" and len(args) == 2 and not kwargs:
             if isinstance(args[1], str) and args[1].isidentifier():
                 return head + _attribute(self.argument(args[0]), args[1])
-        called = self.add_global(name, target)
+        called = self.add_global(name.removeprefix("builtins."), target)
         if node.meta.get("is_wrapped"):
             self.wrapped.setdefault(called)
         return f"{head}{called}({self.arguments_text(args, kwargs)})"
