@@ -67,6 +67,7 @@ _MODULES = (
     "func",
     "futures",
     "hub",
+    "fx",
     "kernels",
     "jit",
     "linalg",
