@@ -47,11 +47,16 @@ def compile_program(
     rows = program.rowwise if rows is None else rows
     whole = _Writer(program, xp, dtype).function(f"{name}_kernel", rows)
     roots, conditions = usual_side(expand(program.roots))
-    if not conditions:
+    if not conditions or not has_elements(xp):
         return whole
     usual = Program(program.inputs, (*roots, *conditions), program.parameters)
     quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
     return _either(quick, whole, len(roots), len(program.inputs))
+
+
+def has_elements(xp: ModuleType) -> bool:
+    """Are there numbers in a module's arrays, which conditions could be asked of?"""
+    return xp.__name__ != "meta"
 
 
 def _either(quick: Callable, whole: Callable, count: int, inputs: int) -> Callable:
@@ -272,7 +277,7 @@ class _Writer:
 
     def lookup(self, path: str | Callable | None) -> object:
         if callable(path):
-            return path
+            return path if self.xp is np or not hasattr(self.xp, "own") else self.xp.own(path)
         if path not in self.found:
             value: object = self.xp
             for part in (path or "").split("."):

@@ -161,6 +161,8 @@ def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
 
 def with_strides(array: Any) -> Any:
     """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
+    if array.__class__ is not np.ndarray:
+        return array
     strides = element_strides(array)
     return np.ndarray(array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides))
 
