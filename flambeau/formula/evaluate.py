@@ -197,7 +197,7 @@ class _Writer:
             return f"{args[0]}.{kind.name}"
         if kind is p.make_complex:
             return f"{self.bind('join', self.join)}({args[0]}, {args[1]})"
-        function = self.bind(kind.name, self.lookup(kind.value))
+        function = self.bind(kind.name, self.lookup(kind.value, kind.reduces))
         if kind.reduces:
             return f"{function}({args[0]}, axes, {self.sum_dtype(item)}, None, True)"
         target = self.reusable(item)
@@ -275,9 +275,9 @@ class _Writer:
         keeps = isinstance(value, (bool, complex)) or self.dtype.kind not in "fc"
         return value if keeps else float(value)  # type: ignore[arg-type]
 
-    def lookup(self, path: str | Callable | None) -> object:
+    def lookup(self, path: str | Callable | None, reduces: bool = False) -> object:
         if callable(path):
-            return path if self.xp is np or not hasattr(self.xp, "own") else self.xp.own(path)
+            return self.xp.own(path, reduces) if hasattr(self.xp, "own") else path
         if path not in self.found:
             value: object = self.xp
             for part in (path or "").split("."):

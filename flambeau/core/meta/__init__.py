@@ -15,6 +15,7 @@ import numpy as np
 from ..backend import HostBackend
 from . import function, kernel, twin
 from .array import MetaArray, without_elements
+from .function import elementwise
 
 
 class Shapes:
@@ -42,18 +43,15 @@ class Shapes:
             array = array.copy(order)
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def array(self, array: Any, dtype: Any = None, copy: bool = True) -> Any:
-        return self.asarray(array, dtype).copy()
-
     def ascontiguousarray(self, array: Any, dtype: Any = None) -> Any:
         array = self.asarray(array, dtype)
         if array.ndim == 0:
             return array.reshape(1)
         return array if array.flags.c_contiguous else array.copy()
 
-    def own(self, function: Any) -> Any:
-        """A function of NumPy's arrays, for arrays without elements."""
-        return twin.exchanged(function)
+    def own(self, function: Any, reduces: bool) -> Any:
+        """A function of NumPy's arrays that a formula calls, for arrays without elements."""
+        return twin.exchanged(function) if reduces else elementwise(function)
 
     @property
     def lib(self) -> Any:
@@ -68,6 +66,25 @@ def _sizes(shape: Any) -> tuple[int, ...]:
 
 
 MetaArray.xp = Shapes()
+
+
+class Definitions(Shapes):
+    """What definitions see as NumPy: arrays that they make of lists, for their own use, have elements."""
+
+    def asarray(self, array: Any, dtype: Any = None, order: str | None = None) -> Any:
+        known = isinstance(array, MetaArray)
+        return super().asarray(array, dtype, order) if known else np.asarray(array, dtype)
+
+    def array(self, array: Any, dtype: Any = None, copy: bool = True) -> Any:
+        return self.asarray(array, dtype).copy()
+
+    def ascontiguousarray(self, array: Any, dtype: Any = None) -> Any:
+        if isinstance(array, MetaArray):
+            return super().ascontiguousarray(array, dtype)
+        return np.ascontiguousarray(array, dtype)
+
+
+twin.numpy = Definitions()
 
 
 class MetaBackend(HostBackend):

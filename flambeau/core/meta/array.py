@@ -35,8 +35,9 @@ class MetaArray:
     `_ghost` is an ndarray of just these, whose memory is not there. It is never read: it does NumPy's
     arithmetic of shapes and strides where that needs no elements, as in slices and transposes.
 
-    `usual` is the answer to a question such as ``nan.any()``: definitions ask such to find what is wrong or
-    rare, and both ways lead to the same shape, so it is answered as usual numbers would. None: no such question.
+    `usual` is the answer to a question such as ``nan.any()`` or ``index.max()``: definitions ask such to find
+    what is wrong or rare, and both ways lead to the same shape, so it is answered as usual numbers and the
+    index 0 would. None: no such question.
     """
 
     __slots__ = ("__weakref__", "_ghost", "base", "usual")
@@ -44,7 +45,7 @@ class MetaArray:
     xp: Any = None  # the functions that make such arrays
     _ghost: Any
     base: MetaArray | None
-    usual: bool | None
+    usual: Any
 
     def __init__(self, shape: Sequence[int], dtype: Any, strides: Sequence[int] | None = None):
         dtype, shape = np.dtype(dtype), tuple(shape)
@@ -134,8 +135,14 @@ class MetaArray:
             return MetaArray(shape, self.dtype)
         return self._view(_ghost(shape, self.dtype, steps, self._ghost))
 
-    def as_strided(self, shape: Sequence[int], strides: Sequence[int]) -> MetaArray:
-        return self._view(_ghost(tuple(shape), self.dtype, tuple(strides), self._ghost))
+    def as_strided(
+        self, shape: Sequence[int], strides: Sequence[int], offset: int = 0
+    ) -> MetaArray:
+        """A view by shape, strides and offset (in bytes, from the first element)."""
+        start = self._ghost
+        if offset:
+            start = _ghost((offset // self.itemsize + 1,), self.dtype, (self.itemsize,), start)[-1:]
+        return self._view(_ghost(tuple(shape), self.dtype, tuple(strides), start))
 
     def __getitem__(self, key: Any) -> MetaArray:
         if not _is_basic(key):
@@ -201,10 +208,19 @@ class MetaArray:
             "depend on one; ask for shapes and dtypes only"
         )
 
-    def __bool__(self) -> bool:
-        return self.item() if self.usual is None or self.ndim else self.usual
+    def _answer(self, kind: type) -> Any:
+        return self.item() if self.usual is None or self.ndim else kind(self.usual)
 
-    __int__ = __float__ = __complex__ = __index__ = item
+    def __bool__(self) -> bool:
+        return self._answer(bool)
+
+    def __int__(self) -> int:
+        return self._answer(int)
+
+    def __float__(self) -> float:
+        return self._answer(float)
+
+    __complex__ = __index__ = item
     __array__ = __contains__ = tolist = tobytes = nonzero = _refuse
     __hash__ = object.__hash__
 

@@ -98,7 +98,7 @@ def _plain_reduction(name: str) -> None:
             np.zeros(x.shape, x.dtype).max(axis)  # says what is wrong with it
         found = np.asarray(function(np.ones(2, x.dtype))).dtype
         made = MetaArray(reduced_shape(x.shape, axis, keepdims is True), found)
-        made.usual = {"all": True, "any": False}.get(name)
+        made.usual = True if name == "all" else False if name == "any" else 0
         return made
 
 
@@ -159,11 +159,6 @@ def _new_like(x: Any, *value: Any, dtype: Any = None, shape: Any = None, **optio
 @_gives("moveaxis")
 def _moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return x._view(np.moveaxis(x._ghost, source, destination))
-
-
-@_gives("swapaxes", "transpose", "squeeze", "diagonal", "reshape", "astype")
-def _by_method(x: Any, *args: Any, **options: Any) -> Any:
-    raise without_elements("it")
 
 
 def _methods() -> None:
@@ -316,21 +311,43 @@ def _searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) -
 
 @_gives("bincount")
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    if isinstance(x, MetaArray) or not minlength:
+    if not minlength:
         raise without_elements("the size of the result")
-    count = max(minlength, int(x.max(initial=-1)) + 1)
-    return MetaArray((count,), np.int64 if weights is None else np.float64)
+    return MetaArray((minlength,), np.int64 if weights is None else np.float64)
 
 
-@_gives("array_equal", "shares_memory", "may_share_memory")
+@_gives("unravel_index")
+def _unravel_index(places: Any, shape: Any, order: str = "C") -> Any:
+    return tuple(MetaArray(places.shape, np.int64) for _ in shape)
+
+
+@_gives("ravel_multi_index")
+def _ravel_multi_index(places: Any, dims: Any, **options: Any) -> Any:
+    return MetaArray(np.broadcast_shapes(*map(np.shape, places)), np.int64)
+
+
+def elementwise(function: Callable) -> Callable:
+    """A function of single elements, for arrays without any; it is asked for its dtype with ones."""
+
+    def shaped(*operands: Any, out: Any = None) -> Any:
+        if not any(isinstance(x, MetaArray) for x in operands):
+            return function(*operands)
+        shape = np.broadcast_shapes(*map(np.shape, operands))
+        like = next(x for x in operands if np.shape(x) == shape or isinstance(x, MetaArray))
+        like = like if like.shape == shape else MetaArray(shape, like.dtype)
+        with quiet():
+            found = function(*map(sample, operands))
+        several = found if isinstance(found, tuple) else (found,)
+        made = tuple(ordered_like(like, x.dtype) for x in several)
+        return made if isinstance(found, tuple) else made[0]
+
+    return shaped
+
+
+@_gives("shares_memory", "may_share_memory")
 def _shares(x: Any, y: Any, **options: Any) -> bool:
     bases = [getattr(a, "base", None) or a for a in (x, y)]
     return isinstance(bases[0], MetaArray) and bases[0] is bases[1]
-
-
-@_gives("array_equal")
-def _array_equal(x: Any, y: Any, **options: Any) -> bool:
-    raise without_elements("array_equal")
 
 
 @_gives("shape")
@@ -373,11 +390,6 @@ def _dot(x: Any, y: Any, out: Any = None) -> Any:
     if x.ndim and y.ndim and x.ndim <= 2 and y.ndim <= 2:
         return np.matmul(x, y)
     return np.multiply(x, y)
-
-
-@_gives("cross", "kron", "einsum", "tensordot", "inner")
-def _refused(*args: Any, **options: Any) -> Any:
-    raise without_elements("it")
 
 
 # ------------------------------------------------------------------------------------ keys

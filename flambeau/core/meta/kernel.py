@@ -114,7 +114,8 @@ def _take(x: Any, key: tuple) -> Any:
 
 @_stands_for("kernels.gather.indexed.add_at", "kernels.gather.indexed.put_at")
 def _write_at(x: Any, key: tuple, values: Any) -> None:
-    _check_fits(values, FUNCTIONS["indexed shape"](x, tuple(key)))
+    if not any(isinstance(i, MetaArray) and i.dtype.kind == "b" for i in key):
+        _check_fits(values, FUNCTIONS["indexed shape"](x, tuple(key)))
 
 
 @_stands_for("kernels.gather.indexed.placed")

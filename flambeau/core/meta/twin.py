@@ -34,16 +34,19 @@ class _Kernels:
         return False
 
     def __getattr__(self, name: str) -> Any:
-        return exchanged(getattr(self._module, name))
+        made = MAKES.get(f"{self._module.__name__}.{name}")
+        return exchanged(getattr(self._module, name)) if made is None else made
 
 
 _twins: dict[Any, Any] = {}
+numpy: Any = None
+"""What definitions see as NumPy."""
 
 
 def exchanged(value: Any) -> Any:
     """What stands in a twin's globals for a value."""
     if value is np:
-        return MetaArray.xp
+        return numpy
     if isinstance(value, ModuleType):
         return _Kernels(value) if value.__name__.startswith(f"{_PACKAGE}.kernels") else value
     if isinstance(value, kernels.Native):

@@ -60,7 +60,10 @@ def _call(ufunc: Any, *operands: Any, out: Any = None, **options: Any) -> Any:
     like = next((x for x in operands if np.shape(x) == shape and np.ndim(x)), None)
     dtypes = _result_dtypes(ufunc, operands, options)
     results = [MetaArray(shape, d) if like is None else ordered_like(like, d) for d in dtypes]
-    results[0].usual = _USUAL.get(ufunc)
+    known = [x.usual if isinstance(x, MetaArray) else x for x in operands]
+    if ufunc in _USUAL:
+        answered = all(np.ndim(x) == 0 and x is not None for x in known)
+        results[0].usual = bool(ufunc(*known)) if answered else _USUAL[ufunc]
     return results[0] if len(results) == 1 else tuple(results)
 
 

@@ -260,7 +260,7 @@ def median_(x: Any, ignore: bool) -> Any:
 
 @median_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    mask = (x.isnan() if bool(y.isnan()) else x == y).to(x.dtype)
+    mask = (x.isnan() if bool(y.isnan()._array) else x == y).to(x.dtype)
     return mask * (g / mask.sum())
 
 
