@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import BY_NUMPY
-from ..core.memory import may_overlap
+from ..core.memory import extent, may_overlap
 from ..core.tensor import Tensor, address
 from .node import Node, next_sequence
 
@@ -134,9 +134,8 @@ class Place:
     )
 
     def __init__(self, base: Any, view: Any):
-        low, high = np.lib.array_utils.byte_bounds(base)
+        low, self.span = extent(base)
         self.low = address(base) - low
-        self.span = high - low
         self.offset = address(view) - low
         self.base_shape, self.base_strides = base.shape, base.strides
         self.base_dtype, self.dtype = base.dtype, view.dtype
@@ -145,6 +144,8 @@ class Place:
 
     def holding(self, g: Any) -> Any:
         """Zeros laid out as the base, with `g` where the view lies; what lies at one place is added up."""
+        if g.__class__ is not np.ndarray and hasattr(g, "as_strided"):  # no memory
+            return type(g)(self.base_shape, self.base_dtype, self.base_strides)
         if not self.overlaps:
             whole, part = self.memory()
             np.copyto(part, g)

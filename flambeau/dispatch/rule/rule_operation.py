@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ... import kernels
@@ -34,6 +34,7 @@ from ...autograd.record import record
 from ...autograd.report import check_versions
 from ...autograd.saved import absent, check_kept, saved_attributes, saved_tensor
 from ...core import tensor as handle
+from ...core.device import backends
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
@@ -158,6 +159,7 @@ class Operation:
         self.node_classes: dict[int, type[RuleNode]] = {}
         self.__doc__ = compute.__doc__
         OPERATIONS[self.name] = self
+        _prepare(self)
 
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient rule."""
@@ -172,11 +174,13 @@ class Operation:
         self.asks_shapes = tuple(n if n in self.asks else "" for n in shapes)
         if self.variadic and not any(self.asks_shapes):
             self.asks_shapes = ()
+        _prepare(self)
         return rule
 
     def afresh(self, compute: Callable) -> Callable:
         """Decorator: how one that writes makes a new array, where that takes less than a copy and the writing."""
         self.compute = compute
+        _prepare(self)
         return compute
 
     @cached_property
@@ -371,6 +375,21 @@ class Operation:
             )
             found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
         return found
+
+
+def _prepare(operation: Operation) -> None:
+    """Let a new operation take arrays without elements, if there may be such already."""
+    if "meta" in backends:
+        from ...core.meta.twin import prepare
+
+        prepare(operation)
+
+
+@partial(backends.when_loaded, "meta")
+def _prepare_all() -> None:
+    for operation in OPERATIONS.values():
+        if isinstance(operation, Operation):
+            _prepare(operation)
 
 
 def _on_a_copy(write: Callable) -> Callable:

@@ -161,6 +161,8 @@ def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
 
 def with_strides(array: Any) -> Any:
     """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
+    if array.__class__ is not np.ndarray:
+        return array
     strides = element_strides(array)
     return np.ndarray(array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides))
 
@@ -169,6 +171,8 @@ def strided_view(
     array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
 ) -> Any:
     """A view by shape, strides and offset (in bytes, from the array's first element)."""
+    if array.__class__ is not np.ndarray and hasattr(array, "as_strided"):
+        return array.as_strided(shape, strides, offset)
     if array.dtype.kind in "VW":  # an extension type, which NumPy's ways to strides do not know
         bits = strided_view(array.view(f"u{array.itemsize}"), shape, strides, offset)
         return bits.view(array.dtype)

@@ -46,6 +46,6 @@ def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     """
     if input.dtype.name not in ("float32", "float64"):
         raise NotImplementedError(f"\"gamma_cpu\" not implemented for '{input.dtype.legacy}'")
-    if not np.all(input._array >= 0):
+    if input._kind.has_elements and not np.all(input._array >= 0):
         raise RuntimeError("_standard_gamma: shape parameters must not be negative")
     return standard_gamma_(input, generator)
