@@ -10,7 +10,7 @@ from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
 from ..ops.join.cat import stack
-from .transform import Forward, _picked, _settled, gradients, regrouped, replaced, settle, with_aux
+from .transform import Linear, _picked, _settled, gradients, regrouped, replaced, settle, with_aux
 from .tree import leaves, rebuild
 
 
@@ -119,7 +119,7 @@ def jacfwd(
             return func(*given, **kwargs)
 
         picked = tuple(args[p] for p in places)
-        forward = Forward(of_picked, picked, has_aux)
+        forward = Linear(of_picked, picked, has_aux)
         columns = _columns(forward)
         trees = list(picked)
         parts = [regrouped(row, trees, argnums) for row in columns]
@@ -129,7 +129,7 @@ def jacfwd(
     return wrapper
 
 
-def _columns(forward: Forward) -> list[list[Tensor]]:
+def _columns(forward: Linear) -> list[list[Tensor]]:
     """For each output its Jacobian for each input."""
     zeros = NAMESPACES["torch"]["zeros_like"]
     parts: list[list[Tensor]] = [[] for _ in forward.outputs]

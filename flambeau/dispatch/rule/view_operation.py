@@ -6,7 +6,7 @@ node of a recorded one saves nothing but shapes: the gradient of a view needs no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +44,18 @@ class ViewNode(Node):
     def backward_recorded(self, g: Any) -> list[Any]:
         return [self.operation.turn_back(g, self)]
 
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
+        operation, tangent = self.operation, given[0]
+        if not operation.linear:
+            from ...autograd.forward import transposed  # loaded: it asks for the tangents
+
+            return transposed(self, given, self.backward_recorded)
+        try:
+            found = operation(tangent, *self.options)
+        except (RuntimeError, ValueError):  # it lies otherwise than what it is of
+            found = operation(tangent.contiguous(), *self.options)
+        return found if isinstance(found, tuple) else [found]
+
     def saved_value(self, name: str) -> Any:
         own = self.operation.saved_names[name]
         if own == "shape_x":
@@ -74,8 +86,8 @@ class ViewsNode(ViewNode):
 class ViewOperation(Operation):
     """An operation of one operand `x` whose rule asks for nothing but g, options and ``shape_x``."""
 
-    def __init__(self, compute: Callable, label: str):
-        super().__init__(compute, "", True, label, None)
+    def __init__(self, compute: Callable, label: str, linear: bool = True):
+        super().__init__(compute, "", True, label, None, linear=linear)
         self.picks: tuple[int | str, ...] = ()
 
     def gradient(self, rule: Callable) -> Callable:
@@ -146,15 +158,16 @@ class ViewOperation(Operation):
         return found  # type: ignore[return-value]
 
 
-def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
+def view_operation(label: str, linear: bool = True) -> Callable[[Callable], ViewOperation]:
     """Decorator: make a `ViewOperation` of a function of an array and options.
 
     Args:
         label: The node's name, without Backward0.
+        linear: Can the function view a tangent too, wherever that lies in memory?
     """
 
     def make(compute: Callable) -> ViewOperation:
-        return ViewOperation(compute, label)
+        return ViewOperation(compute, label, linear)
 
     return make
 
