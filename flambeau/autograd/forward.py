@@ -73,9 +73,9 @@ class Level:
         found = self.table.get(history.node)
         return None if found is None else found.get(history.index)
 
-    def keep(self, history: Any, tangent: Tensor) -> None:
-        """Make it the tangent of a history."""
-        self.table.setdefault(history.node, {})[history.index] = tangent
+    def keep(self, node: Node, index: int, tangent: Tensor) -> None:
+        """Make it the tangent of an output of a node."""
+        self.table.setdefault(node, {})[index] = tangent
 
     def hold(self, tensor: Tensor) -> None:
         """A tensor whose history is a `Dual` with a tangent of this level."""
@@ -93,9 +93,12 @@ class Level:
         mode.levels = tuple([other for other in mode.levels if other is not self])
         for reference in tuple(self.held.values()):
             tensor = reference()
-            if tensor is not None and tensor._node.__class__ is Dual:
-                if not any(other.of(tensor._node) is not None for other in mode.levels):
-                    tensor._node = None
+            if (
+                tensor is not None
+                and tensor._node.__class__ is Dual
+                and not any(other.of(tensor._node) is not None for other in mode.levels)
+            ):
+                tensor._node = None
         self.table.clear()
         self.held.clear()
         if not mode.levels:
@@ -133,7 +136,7 @@ def dual(tensor: Tensor, tangents: dict[Level, Tensor]) -> None:
     """Make tangents all the history that a tensor has; None if there are none."""
     tensor._node = made = Dual(tensor) if tangents else None
     for at, tangent in tangents.items():
-        at.keep(made, tangent)
+        at.keep(made, 0, tangent)
         at.hold(tensor)
 
 
@@ -148,7 +151,7 @@ def alias(x: Tensor, at: Level | None = None, tangent: Tensor | None = None) -> 
     if x.requires_grad and mode.recording is True:
         made: Tensor = x.view_as(x)  # type: ignore[attr-defined]
         if at is not None and tangent is not None:
-            at.keep(made._node, tangent)
+            at.keep(made._node, 0, tangent)
         return made
     tangents = tangents_of(x._node)
     if at is not None and tangent is not None:
@@ -168,7 +171,7 @@ def settled(x: Tensor, outside: Callable[[Tensor], bool]) -> Tensor:
     kept = {at: settled(t, outside) for at, t in tangents.items()}
     if outside(x):
         for at, tangent in kept.items():
-            at.keep(x._node, tangent)
+            at.keep(x._node.node, x._node.index, tangent)
         return x
     made: Tensor = x.detach()  # type: ignore[attr-defined]
     dual(made, kept)
@@ -194,10 +197,9 @@ def follow(node: Node, results: Sequence[Any], before: Any = None) -> None:
             continue
         with only(levels[:i]):
             found = node.tangents(given, _Connected(node, wanted))
-            for index, tangent in enumerate(found):
+            for index, (tangent, port) in enumerate(zip(found, node.ports)):
                 if tangent is not None:
-                    port = node if node.outputs == 1 else node.port(index)
-                    at.keep(port, _formed(tangent, port.shape, port.kind))
+                    at.keep(node, index, _formed(tangent, *port))
     if not wanted:
         for result in results:
             own = result._node if isinstance(result, Tensor) else None
@@ -211,7 +213,7 @@ def _rewritten(tensor: Tensor, node: Dual, before: Any) -> None:
     if mode.recording == TANGENTS and before is not None and before.reverse:
         tensor._node = before  # the write is not recorded: a gradient takes no notice of it
         for at, tangent in tangents.items():
-            at.keep(before, tangent)
+            at.keep(before.node, before.index, tangent)
     else:
         dual(tensor, tangents)
 
@@ -256,9 +258,8 @@ def transposed(
     backward: What each operand receives, as tensors.
     """
     outer, mode.recording = mode.recording, True
-    described = [(node.shape, node.kind)] if node.outputs == 1 else node.shape
     try:
-        probes = [_probe(*port) for port in described]
+        probes = [_probe(*port) for port in node.ports]
         parts = backward(probes[0] if node.outputs == 1 else probes)
         pairs = [
             (part, _formed(tangent, part._array.shape, part._kind))
@@ -301,10 +302,9 @@ def push(
         given = node.arriving(of)
         if given.count(None) == len(given):
             continue
-        for index, tangent in enumerate(node.tangents(given, history)):
+        for index, (tangent, port) in enumerate(zip(node.tangents(given, history), node.ports)):
             if tangent is not None:
-                port = node if node.outputs == 1 else node.port(index)
-                known[node, index] = _formed(tangent, port.shape, port.kind)
+                known[node, index] = _formed(tangent, *port)
     return [of(y._node) for y in outputs]
 
 

@@ -12,7 +12,7 @@ Source: torch.autograd.forward_ad
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.dtype import FLOAT
 from ..core.tensor import Tensor

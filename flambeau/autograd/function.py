@@ -48,25 +48,18 @@ class FunctionNode(Node):
     def backward(self, g: Any) -> list[Any]:
         gs = [g] if self.outputs == 1 else g
         parts = self._call(
-            [
-                None if part is None else wrap(part, kind)
-                for part, (_, kind) in zip(gs, self._described())
-            ]
+            [None if part is None else wrap(part, kind) for part, (_, kind) in zip(gs, self.ports)]
         )
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
         return self._call([g] if self.outputs == 1 else list(g))
 
-    def _described(self) -> Sequence[tuple[Any, Any]]:
-        """Shape and kind of each output; kind None for what is no tensor."""
-        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape
-
     def _call(self, gs: list[Any]) -> list[Any]:
         if self.context.materialize_grads:
             gs = [
                 wrap(kind.xp.zeros(shape, kind.numpy), kind) if g is None and kind else g
-                for g, (shape, kind) in zip(gs, self._described())
+                for g, (shape, kind) in zip(gs, self.ports)
             ]
         result = backward_of(self.function)(self.context, *gs)
         parts = result if isinstance(result, tuple) else (result,)
@@ -130,7 +123,7 @@ class FunctionNode(Node):
                 f"Jvp function {self.name()} returned an incorrect number of tangents (expected "
                 f"{self.outputs}, got {len(parts)})"
             )
-        for part, (shape, _) in zip(parts, self._described()):
+        for part, (shape, _) in zip(parts, self.ports):
             if part is not None and part._array.shape != shape:
                 raise RuntimeError(
                     "Trying to set a forward gradient that has a different size than that of the original "

@@ -13,7 +13,6 @@ from typing import Any
 
 from . import inference
 
-
 TANGENTS = 2
 """The value of `mode.recording` where operations are recorded for their tangents alone."""
 

@@ -110,6 +110,11 @@ class Node:
         """A saved array as the tensor that a hook sees."""
         return wrap(array, kind_of(BY_NUMPY[array.dtype], self.kind.device))
 
+    @property
+    def ports(self) -> Sequence[tuple[Any, Any]]:
+        """Shape and kind of each output; kind None for what is no tensor."""
+        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape  # type: ignore[return-value]
+
     def release(self) -> None:
         """Free what only backward needs; what saved nothing can run again."""
         if self.saved:

@@ -59,7 +59,7 @@ def _leaf_with_tangents(tensor: Tensor) -> None:
     for level in mode.levels:
         tangent = level.of(tensor._node)
         if tangent is not None:
-            level.keep(leaf, tangent)
+            level.keep(leaf, 0, tangent)
     tensor._node = leaf
 
 

@@ -250,20 +250,27 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return (value, back, _settled(aux, flat)) if has_aux else (value, back)
 
 
-def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> None:
-    for what, values in (("primals", primals), ("tangents", tangents)):
-        for value in values:
-            if not isinstance(value, Tensor):
-                raise RuntimeError(
-                    f"jvp(f, primals, tangents): Expected {what} to only contain Tensors, got {type(value)}"
-                )
-    if not primals:
+def _check_inputs(values: Sequence[Any], what: str = "primals") -> None:
+    """Raises an error where something cannot be moved along a direction."""
+    for value in values:
+        if not isinstance(value, Tensor):
+            raise RuntimeError(
+                f"jvp(f, primals, tangents): Expected {what} to only contain Tensors, got {type(value)}"
+            )
+        if value._kind.dtype.category < FLOAT:
+            raise ValueError(
+                f"Expected {what[:-1]} to be floating point or complex, but got: {value.dtype}"
+            )
+    if not values:
         raise RuntimeError(
             "jvp(f, primals, tangents): Expected primals to contain at least one Tensor."
         )
+
+
+def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> None:
+    _check_inputs(primals)
+    _check_inputs(tangents, "tangents")
     for x, t in zip(primals, tangents):
-        if x._kind.dtype.category < FLOAT:
-            raise ValueError(f"Expected primal to be floating point or complex, but got: {x.dtype}")
         if x.shape != t.shape:
             raise RuntimeError(
                 "Trying to set a forward gradient that has a different size than that of the original "
@@ -331,6 +338,7 @@ class Linear:
     """The derivative of a function at a place: called once and recorded, then carried along directions."""
 
     def __init__(self, func: Callable, primals: tuple, has_aux: bool = False):
+        _check_inputs(leaves(primals))
         with level(), enable_grad():  # so that Functions keep what their jvp wants
             given, self.flat, _ = replaced(primals, tuple(range(len(primals))))
             result = func(*given)
