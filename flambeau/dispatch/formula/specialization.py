@@ -201,6 +201,7 @@ class Specialization:
                 "differentiable_outputs": self.differentiable_outputs(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
+                "forward": {},
                 **saved_attributes((*self.saved_names, *self.operation.parameters)),
             },
         )

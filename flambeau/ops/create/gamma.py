@@ -24,7 +24,7 @@ def _(g: Tensor, alpha: Tensor, y: Tensor) -> Tensor:
     return g * standard_gamma_slope_(y, alpha, digamma)
 
 
-@operation(operands="x alpha digamma", label="StandardGammaGrad")
+@operation(operands="x alpha digamma", label="StandardGammaGrad", linear=False)
 def standard_gamma_slope_(x: Any, alpha: Any, digamma: Any) -> Any:
     """How gamma numbers move with their shape parameter."""
     return gamma_slope(x, alpha, digamma).astype(x.dtype)

@@ -31,7 +31,7 @@ def _sampled(label: str) -> Any:
         return values
 
     drawn.__name__ = f"{label.lower()}_drawn"
-    made = operation(drawn, label=label)
+    made = operation(drawn, label=label, linear=False)
 
     @made.gradient
     def _(g: Tensor) -> Tensor:
@@ -263,7 +263,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 # ---- normal numbers with given means ---------------------------------------------------------------
 
 
-@operation(operands="mean std", label="Normal")
+@operation(operands="mean std", label="Normal", linear=False)
 def normal_of(mean: Any, std: Any, values: Any) -> Any:
     """Random numbers of these means and deviations; nothing flows back."""
     return values
