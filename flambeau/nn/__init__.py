@@ -87,7 +87,7 @@ globals().update(_pads)
 
 _ELSEWHERE = {
     "adaptive": "AdaptiveLogSoftmaxWithLoss",
-    "attention": "MultiheadAttention",
+    "multihead_attention": "MultiheadAttention",
     "batch_norm": " ".join(f"{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3)),
     "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
     "lazy": "LazyLinear "
@@ -104,7 +104,7 @@ _ELSEWHERE = {
 }
 __getattr__, __dir__ = _attach(
     __name__,
-    (*_ELSEWHERE, "modules", "utils"),
+    (*_ELSEWHERE, "attention", "modules", "utils"),
     {name: module for module, names in _ELSEWHERE.items() for name in names.split()},
     "torch.nn",
 )
