@@ -16,7 +16,7 @@ from .hook import (
     register_module_full_backward_pre_hook,
 )
 from .parameter import Buffer, Parameter
-from .state import Stateful
+from .state import EXTRA, Stateful
 
 __all__ = [
     "Module",
@@ -25,6 +25,8 @@ __all__ = [
     "register_module_full_backward_hook",
     "register_module_full_backward_pre_hook",
 ]
+
+_EXTRA_STATE_KEY_SUFFIX = EXTRA  # PyTorch's name, by which loaders of checkpoints know such entries
 
 _DICTS = (
     "_parameters",

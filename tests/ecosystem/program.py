@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-PROGRAMS = {path.stem: path for path in sorted(FOLDER.glob("programs/*.py")) if path.stem != "report"}
+PROGRAMS = {
+    path.stem: path for path in sorted(FOLDER.glob("programs/*.py")) if path.stem != "report"
+}
 PROVIDED = {"flambeau", "report", "torch", *sys.stdlib_module_names}
 
 

@@ -8,13 +8,15 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+import tempfile
 
 import program
 
 
 def record(name: str) -> None:
-    command = [sys.executable, program.PROGRAMS[name]]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, program.PROGRAMS[name].resolve()]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     numbers = program.read(done.stdout)
     versions = {package: version(package) for package in ["torch", *program.packages(name)]}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in numbers.items()]

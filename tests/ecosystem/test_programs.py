@@ -83,7 +83,12 @@ def list_differences(found, expected, rtol, place):
 
 
 def is_close(found: float, expected: float, margin: float) -> bool:
-    return found == expected or abs(found - expected) <= margin or found != found and expected != expected
+    return (
+        found == expected
+        or abs(found - expected) <= margin
+        or found != found
+        and expected != expected
+    )
 
 
 def test_a_wrong_number_is_seen():
