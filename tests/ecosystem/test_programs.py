@@ -86,8 +86,7 @@ def is_close(found: float, expected: float, margin: float) -> bool:
     return (
         found == expected
         or abs(found - expected) <= margin
-        or found != found
-        and expected != expected
+        or (found != found and expected != expected)
     )
 
 

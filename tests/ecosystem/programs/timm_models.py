@@ -1,8 +1,9 @@
 """timm: models of several families, their features, pooling and heads; its optimisers and schedules."""
 
+import numpy as np
 import timm
 import torch
-from report import TRAINING, show, train
+from report import TRAINING, show
 from timm.data import Mixup
 from timm.layers import DropPath
 from timm.loss import LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
@@ -21,7 +22,7 @@ SMALL = {
     "convnext_atto": {},
     "vit_tiny_patch16_224": {"img_size": 64, "depth": 2},
     "swin_tiny_patch4_window7_224": {"img_size": 64, "window_size": 4, "depths": (1, 1, 1, 1)},
-    "mixer_s32_224": {"img_size": 64, "num_blocks": 2},
+    "mixer_s32_224": {"img_size": 64},
 }
 for name, options in SMALL.items():
     torch.manual_seed(0)
@@ -77,9 +78,9 @@ traced = timm.models.create_model(
 show("traced", traced.eval()(images))
 show("intermediates", model.eval().forward_intermediates(images, indices=1)[1], TRAINING)
 torch.manual_seed(0)
-mixed, targets = Mixup(mixup_alpha=0.0, cutmix_alpha=0.0, label_smoothing=0.1, num_classes=5)(
-    images, labels
-)
+np.random.seed(0)
+mix = Mixup(0.2, 1.0, label_smoothing=0.1, num_classes=5)
+mixed, targets = mix(images.clone(), labels)
 show("soft", SoftTargetCrossEntropy()(model(mixed), targets), TRAINING)
 show("path", DropPath(0.5).train()(torch.ones(8, 3)))
 show("known", [len(timm.list_models("resnet1*")), timm.is_model("vit_tiny_patch16_224")])
