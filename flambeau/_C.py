@@ -3,6 +3,7 @@
 from .core.handler import DisableTorchFunction, DisableTorchFunctionSubclass
 from .core.handler import disabled as _disabled_torch_function_impl
 from .core.handler import state as _state
+from .core.random.generator import Generator
 
 
 def _is_torch_function_enabled() -> bool:
@@ -10,4 +11,9 @@ def _is_torch_function_enabled() -> bool:
     return _state.enabled
 
 
-__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "_disabled_torch_function_impl"]
+__all__ = [
+    "DisableTorchFunction",
+    "DisableTorchFunctionSubclass",
+    "Generator",
+    "_disabled_torch_function_impl",
+]

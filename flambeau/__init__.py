@@ -5,6 +5,7 @@ Everything public is here under torch's names: ``import flambeau as torch``.
 
 from __future__ import annotations
 
+import sys as _sys
 from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
@@ -37,6 +38,7 @@ from .torch_version import __version__
 
 _explain_imports()
 newaxis = None
+torch = _sys.modules[__name__]  # as PyTorch's package holds itself
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
