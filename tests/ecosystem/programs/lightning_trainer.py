@@ -24,7 +24,7 @@ class Classifier(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.net = nn.Sequential(
-            nn.Linear(8, width),
+            nn.Linear(8, width, bias=False),  # a batch norm follows
             nn.BatchNorm1d(width),
             nn.ReLU(),
             nn.Dropout(0.1),

@@ -36,7 +36,7 @@ pooling = models.Pooling(bert.get_word_embedding_dimension(), "mean")
 model = SentenceTransformer(modules=[bert, pooling, models.Normalize()], device="cpu")
 embedded = model.encode(sentences, convert_to_tensor=True)
 show("embedded", embedded)
-show("numpy", model.encode(sentences, batch_size=2, normalize_embeddings=True).sum().item())
+show("numpy", model.encode(sentences, batch_size=2, normalize_embeddings=True).std().item())
 show("similarity", model.similarity(embedded, embedded))
 show("cosine", util.cos_sim(embedded[0], embedded))
 show(

@@ -26,7 +26,7 @@ segmenter = models.segmentation.lraspp_mobilenet_v3_large(num_classes=3, weights
 show("segmented", segmenter.eval()(images)["out"])
 
 extractor = create_feature_extractor(resnet.eval(), {"layer2": "middle", "flatten": "end"})
-show("features", extractor(images))
+show("features", extractor(images), TRAINING)
 show("nodes", get_graph_node_names(resnet)[1])
 
 boxes = torch.rand(40, 2) * 30
