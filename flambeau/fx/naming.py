@@ -82,7 +82,7 @@ def qualified_name(function: Any) -> str:
         return _native_names().get(public, public)
     module = getattr(function, "__module__", None)
     if hasattr(function, "name") and callable(function.name) and module == "torch._ops":
-        return f"torch.ops.{str(function)}"
+        return f"torch.ops.{function!s}"
     if name is None:  # an operation of torch.ops, a functools.partial
         return torch_path(str(function))
     if isinstance(function, (types.MethodDescriptorType, types.WrapperDescriptorType)):

@@ -169,9 +169,7 @@ class TracerBase:
         Raises:
             TraceError: Always, unless a subclass knows the value.
         """
-        raise TraceError(
-            "symbolically traced variables cannot be used as inputs to control flow"
-        )
+        raise TraceError("symbolically traced variables cannot be used as inputs to control flow")
 
     def iter(self, obj: Proxy) -> Iterator:
         """What ``iter(proxy)`` gives; unpacking into names is traced by itself.
@@ -440,7 +438,7 @@ def _unpacked(frame: FrameType) -> int | None:
 def _is_assert(frame: FrameType) -> bool:
     """Is the value that is looked at now one that an ``assert`` is about?"""
     found, i = _instruction(frame)
-    if i < 0 or not found[i].opname.startswith("POP_JUMP") and found[i].opname != "TO_BOOL":
+    if i < 0 or (not found[i].opname.startswith("POP_JUMP") and found[i].opname != "TO_BOOL"):
         return False
     after = [x.opname for x in found[i + 1 : i + 4]]
     return "LOAD_ASSERTION_ERROR" in after or any(

@@ -159,7 +159,9 @@ class MetaArray:
 
     def copy(self, order: str = "C") -> MetaArray:
         """Another one like it."""
-        return ordered_like(self, self.dtype) if order in "KA" else MetaArray(self.shape, self.dtype)
+        return (
+            ordered_like(self, self.dtype) if order in "KA" else MetaArray(self.shape, self.dtype)
+        )
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True, **options: Any) -> MetaArray:
         """One of another dtype, without gaps."""
@@ -178,7 +180,9 @@ class MetaArray:
     # ---- NumPy's functions on it
 
     def __getattr__(self, name: str) -> Any:
-        function = FUNCTIONS.get(name) if not name.startswith("_") and hasattr(_PLACE, name) else None
+        function = (
+            FUNCTIONS.get(name) if not name.startswith("_") and hasattr(_PLACE, name) else None
+        )
         if function is None:
             if name.startswith("__"):
                 raise AttributeError(name)
@@ -307,8 +311,7 @@ def _is_basic(key: Any) -> bool:
     return all(
         item is None
         or item is Ellipsis
-        or isinstance(item, (slice, int, np.integer))
-        and not isinstance(item, bool)
+        or (isinstance(item, (slice, int, np.integer)) and not isinstance(item, bool))
         for item in items
     )
 

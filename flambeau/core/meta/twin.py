@@ -20,7 +20,8 @@ from .kernel import MAKES
 
 _PACKAGE = __name__.partition(".")[0]
 _TWINNED = tuple(
-    f"{_PACKAGE}.{name}." for name in ("ops", "formula", "core.random", "core.layout", "dispatch.rule")
+    f"{_PACKAGE}.{name}."
+    for name in ("ops", "formula", "core.random", "core.layout", "dispatch.rule")
 )
 
 
@@ -117,7 +118,7 @@ def has_meta(given: tuple) -> bool:
         cls = x.__class__
         if cls is np.ndarray:
             continue
-        if cls is MetaArray or (cls is list or cls is tuple) and has_meta(x):
+        if cls is MetaArray or ((cls is list or cls is tuple) and has_meta(x)):
             return True
         if getattr(x, "_array", None).__class__ is MetaArray:
             return True

@@ -19,7 +19,6 @@ from ...core.random import draws, draws_integer
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
-from ...kernels.array import zeros as blocks
 from .factory import check_placement, factory, finish, place, scratch, shape_of, sizes
 from .full import plain_kind
 
