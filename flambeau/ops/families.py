@@ -46,7 +46,7 @@ LAZY = {
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (
-        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
     ),
     "nn.embedding": ("embedding", ""),
