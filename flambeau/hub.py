@@ -80,9 +80,7 @@ def list(github: str, *args: Any, source: str = "github", **kwargs: Any) -> Any:
     """
     module = _hubconf(_folder(github, source))
     return [
-        name
-        for name in dir(module)
-        if callable(getattr(module, name)) and not name.startswith("_")
+        name for name in dir(module) if callable(getattr(module, name)) and not name.startswith("_")
     ]
 
 

@@ -46,7 +46,9 @@ _HOMES = {
     "core.pytree.spec": {"utils._pytree": "LeafSpec TreeSpec"},
     "core.pytree.written": {"utils._pytree": "EnumEncoder"},
     "core.random.generator": {"_C": "Generator"},
+    "core.error": {"": "AcceleratorError OutOfMemoryError"},
     "core.size": {"": "Size"},
+    "core.stream": {"": "Event Stream", "cpu": "StreamContext"},
     "distributions.bernoulli": {"distributions.geometric": "Geometric"},
     "distributions.binomial": {
         "distributions.multinomial": "Multinomial",
@@ -256,6 +258,6 @@ class Names(MetaPathFinder, Loader):
         base = getattr(module, "Module", None)
         if base is None or not issubclass(cls, base):
             return None
-        from ..nn.modules.file import file_of
+        from ..nn.file import file_of
 
         return file_of(cls)
