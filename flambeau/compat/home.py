@@ -91,7 +91,9 @@ _HOMES = {
     "profiler.schedule": {"profiler.profiler": "ProfilerAction"},
     "profiler.session": {"profiler.profiler": "profile"},
     "serialization.safe_globals": {"serialization": "safe_globals"},
-    "utils.data.loader": {"utils.data.dataloader": "DataLoader"},
+    "utils.data.epoch": {
+        "utils.data.dataloader": "_BaseDataLoaderIter _MultiProcessingDataLoaderIter _SingleProcessDataLoaderIter"
+    },
     "utils.recompute": {"utils.checkpoint": "CheckpointError"},
 }
 """For a module of ours PyTorch's modules of its classes, where they are not in the one of the same name."""
