@@ -4,7 +4,8 @@ Unlike PyTorch's, the search needs no package of its own: NumPy's is used.
 
 Attributes:
     enabled: Is the order chosen by cost? If not, operands are multiplied from left to right.
-    strategy: "auto", "greedy" or "optimal"; None where `enabled` is False.
+    strategy: "auto", "greedy" or "optimal"; None where `enabled` is False. Other names of opt_einsum's strategies
+        can be assigned, and mean the nearest of these.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class _Module(ModuleType):
 
     @strategy.setter
     def strategy(self, value: str) -> None:
-        set_flags(_strategy=value)
+        global _strategy
+        _strategy = value  # any, as in PyTorch: einsum looks at it
 
 
 sys.modules[__name__].__class__ = _Module

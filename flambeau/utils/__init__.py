@@ -5,6 +5,14 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("_pytree", "checkpoint", "data", "dlpack", "hooks"):
+    if name in (
+        *(
+            "_foreach_utils",
+            "_import_utils",
+            "_pytree",
+        ),
+        *("checkpoint", "cpp_extension", "data", "dlpack"),
+        *("hooks", "model_zoo", "serialization"),
+    ):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'torch.utils' has no attribute '{name}'")
