@@ -28,6 +28,8 @@ class Adagrad(Optimizer):
     Source: torch.optim.Adagrad
     """
 
+    _lists = ("sum", "step")
+
     def __init__(
         self,
         params: Any,

@@ -37,6 +37,8 @@ class SGD(Optimizer):
         tensor([0.8000])
     """
 
+    _lists = ("momentum_buffer",)
+
     def __init__(
         self,
         params: Any,
