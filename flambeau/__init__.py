@@ -49,8 +49,10 @@ globals().update(_namespaces["torch"])
 _MODULES = (
     "_C",
     "__config__",
+    "_custom_ops",
     "_dynamo",
     "_inductor",
+    "_ops",
     "accelerator",
     "amp",
     "autograd",
@@ -64,6 +66,7 @@ _MODULES = (
     "func",
     "kernels",
     "jit",
+    "library",
     "linalg",
     "masked",
     "nn",
