@@ -55,7 +55,6 @@ def tree_flatten_spec(pytree: Any, spec: Any) -> list[Any]:
     return leaves
 
 
-
 def _sequence(items: Any, spec: Any) -> list[Any]:
     return [items[i] for i in range(len(spec.children_specs))]
 

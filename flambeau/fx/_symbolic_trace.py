@@ -233,7 +233,10 @@ class Tracer(TracerBase):
     # -------------------------------------------------------------------------------------- tracing
 
     def create_args_for_root(
-        self, root_fn: Callable, is_module: bool, concrete_args: dict[str, Any] | tuple | None = None
+        self,
+        root_fn: Callable,
+        is_module: bool,
+        concrete_args: dict[str, Any] | tuple | None = None,
     ) -> tuple[Callable, list[Any]]:
         """Placeholders for the arguments of a function.
 
@@ -262,7 +265,10 @@ class Tracer(TracerBase):
             concrete_args = dict(zip(names, concrete_args))
         signature, types = inspect.signature(function), _annotations(function)
         args += [placeholder_of(self, n, types, signature, concrete_args) for n in names]
-        stars = bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        stars = (
+            bool(code.co_flags & inspect.CO_VARARGS),
+            bool(code.co_flags & inspect.CO_VARKEYWORDS),
+        )
         if code.co_kwonlyargcount or any(stars):
             places = iter(code.co_varnames[count:])
             for mark, there in zip(("*", "**"), stars):
@@ -315,9 +321,7 @@ class Tracer(TracerBase):
             return Module(), root, False
         name = self.traced_func_name
         if not hasattr(type(root), name):
-            raise AssertionError(
-                f"traced_func_name={name} doesn't exist in {type(root).__name__}"
-            )
+            raise AssertionError(f"traced_func_name={name} doesn't exist in {type(root).__name__}")
         return root, getattr(type(root), name), True
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tracer:
@@ -397,4 +401,3 @@ def symbolic_trace(
     graph = tracer.trace(root, concrete_args)
     name = type(root).__name__ if isinstance(root, Module) else root.__name__
     return GraphModule(tracer.root, graph, name)
-

@@ -412,4 +412,3 @@ def _constant(arg: Any, writer: _Writer) -> str:
     if text.startswith("torch."):
         writer.globals.setdefault("torch", writer.known["torch"][1])
     return text
-

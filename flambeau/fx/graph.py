@@ -177,7 +177,11 @@ class Graph:
             type_expr: Its annotation.
             default_value: Its default; ``...`` for none.
         """
-        args = () if default_value is ... or default_value is inspect.Signature.empty else (default_value,)
+        args = (
+            ()
+            if default_value is ... or default_value is inspect.Signature.empty
+            else (default_value,)
+        )
         return self.create_node("placeholder", name, args=args, type_expr=type_expr)
 
     def get_attr(self, qualified_name: str, type_expr: Any = None) -> Node:
@@ -574,4 +578,3 @@ def _warn_absent(path: str, call: str, what: str) -> None:
         f"Attempted to insert a {call} Node for {path!r}, which the graph's owning GraphModule "
         f"does not have: add {what} of that name (GraphModule.add_submodule) before it is used"
     )
-

@@ -154,9 +154,7 @@ class Interpreter:
         parts = target.split(".")
         for i, part in enumerate(parts):
             if not hasattr(place, part):
-                raise RuntimeError(
-                    f"Node referenced nonexistent target {'.'.join(parts[: i + 1])}"
-                )
+                raise RuntimeError(f"Node referenced nonexistent target {'.'.join(parts[: i + 1])}")
             place = getattr(place, part)
         return place
 
@@ -252,5 +250,3 @@ class _TransformerTracer(Tracer):
 
     def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
         return True
-
-

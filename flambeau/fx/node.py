@@ -345,7 +345,9 @@ class Node:
             include_tensor_metadata: Add shape and dtype where `meta` has them?
         """
         if self.op == "placeholder" and placeholder_names is not None:
-            placeholder_names.append(f"{self.target} : {type_repr(self.type)}" if self.type else str(self.target))
+            placeholder_names.append(
+                f"{self.target} : {type_repr(self.type)}" if self.type else str(self.target)
+            )
             return None
         if self.op == "output":
             if self.type and maybe_return_typename:
