@@ -44,5 +44,6 @@ def as_recorded(function: Callable, args: tuple, kwargs: dict) -> tuple[tuple, d
         return args, kwargs
     bound.apply_defaults()
     required = [n for n, p in form.parameters.items() if p.default is inspect.Parameter.empty]
-    by_name = {n: v for n, v in bound.arguments.items() if n not in required}
+    given = {n: v for n, v in bound.arguments.items() if n != "out" or v is not None}
+    by_name = {n: v for n, v in given.items() if n not in required}
     return tuple(bound.arguments[n] for n in required), by_name

@@ -13,26 +13,54 @@ from .naming import Namespace, is_ours, qualified_name, torch_path, type_repr
 from .node import Node
 
 if TYPE_CHECKING:
-    from .graph import Graph
+    pass
 
 __all__ = ["CodeGen", "PythonCode", "inplace_methods", "magic_methods", "reflectable_magic_methods"]
 
 reflectable_magic_methods = {
-    **{"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "floordiv": "{} // {}"},
-    **{"truediv": "{} / {}", "div": "{} / {}", "mod": "{} % {}", "pow": "{} ** {}"},
-    **{"lshift": "{} << {}", "rshift": "{} >> {}", "and_": "{} & {}", "or_": "{} | {}"},
-    **{"xor": "{} ^ {}", "getitem": "{}[{}]", "matmul": "{} @ {}"},
+    "add": "{} + {}",
+    "sub": "{} - {}",
+    "mul": "{} * {}",
+    "floordiv": "{} // {}",
+    "truediv": "{} / {}",
+    "div": "{} / {}",
+    "mod": "{} % {}",
+    "pow": "{} ** {}",
+    "lshift": "{} << {}",
+    "rshift": "{} >> {}",
+    "and_": "{} & {}",
+    "or_": "{} | {}",
+    "xor": "{} ^ {}",
+    "getitem": "{}[{}]",
+    "matmul": "{} @ {}",
 }
 magic_methods = {
-    **{"eq": "{} == {}", "ne": "{} != {}", "lt": "{} < {}", "gt": "{} > {}"},
-    **{"le": "{} <= {}", "ge": "{} >= {}", "pos": "+{}", "neg": "-{}", "invert": "~{}"},
+    "eq": "{} == {}",
+    "ne": "{} != {}",
+    "lt": "{} < {}",
+    "gt": "{} > {}",
+    "le": "{} <= {}",
+    "ge": "{} >= {}",
+    "pos": "+{}",
+    "neg": "-{}",
+    "invert": "~{}",
     **reflectable_magic_methods,
 }
 inplace_methods = {
-    **{"iadd": "{} += {}", "iand": "{} &= {}", "ifloordiv": "{} //= {}", "ilshift": "{} <<= {}"},
-    **{"imod": "{} %= {}", "imul": "{} *= {}", "imatmul": "{} @= {}", "ior": "{} |= {}"},
-    **{"ipow": "{} **= {}", "irshift": "{} >>= {}", "isub": "{} -= {}", "itruediv": "{} /= {}"},
-    **{"ixor": "{} ^= {}", "setitem": "{}[{}] = {}"},
+    "iadd": "{} += {}",
+    "iand": "{} &= {}",
+    "ifloordiv": "{} //= {}",
+    "ilshift": "{} <<= {}",
+    "imod": "{} %= {}",
+    "imul": "{} *= {}",
+    "imatmul": "{} @= {}",
+    "ior": "{} |= {}",
+    "ipow": "{} **= {}",
+    "irshift": "{} >>= {}",
+    "isub": "{} -= {}",
+    "itruediv": "{} /= {}",
+    "ixor": "{} ^= {}",
+    "setitem": "{}[{}] = {}",
 }
 
 
@@ -400,11 +428,11 @@ def _constant(arg: Any, writer: _Writer) -> str:
         kind = type(arg)
         return f"{writer.add_global(torch_path(f'{kind.__module__}.{kind.__qualname__}'), kind)}.{arg.name}"
     text = repr(arg)
-    if isinstance(arg, float) and arg != arg or arg in (float("inf"), -float("inf")):
+    if (isinstance(arg, float) and arg != arg) or arg in (float("inf"), -float("inf")):
         name = text.lstrip("-")
         writer.globals[name] = float(name)
         return text
-    if isinstance(arg, type) or callable(arg) and not isinstance(arg, base_types):
+    if isinstance(arg, type) or (callable(arg) and not isinstance(arg, base_types)):
         return writer.add_global(qualified_name(arg), arg)
     head = text.partition("(")[0]
     if head in writer.known and head != text:

@@ -16,7 +16,7 @@ from .graph import Graph
 from .tree_codegen import _PyTreeCodeGen
 
 __all__ = ["GraphModule", "reduce_graph_module"]
-__all__ += ["_CodeOnlyModule", "_USER_PRESERVED_ATTRIBUTES_KEY", "_assign_attr", "_copy_attr"]
+__all__ += ["_USER_PRESERVED_ATTRIBUTES_KEY", "_CodeOnlyModule", "_assign_attr", "_copy_attr"]
 __all__ += ["_del_attr", "_get_attr", "_has_attr"]
 
 _USER_PRESERVED_ATTRIBUTES_KEY = "_user_preserved_attributes"

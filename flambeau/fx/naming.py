@@ -61,6 +61,7 @@ AS_CALLED = frozenset(
         *("logsigmoid", "native_channel_shuffle", "one_hot", "pairwise_distance", "pdist"),
         *("pixel_shuffle", "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "softplus"),
         *("scaled_dot_product_attention", "softshrink", "softsign", "tanhshrink", "threshold_"),
+        *("sigmoid", "tanh"),
     )
 )
 """Functions of nn.functional that PyTorch does not write in Python, or writes without arguments by name."""
@@ -82,7 +83,7 @@ def qualified_name(function: Any) -> str:
         return _native_names().get(public, public)
     module = getattr(function, "__module__", None)
     if hasattr(function, "name") and callable(function.name) and module == "torch._ops":
-        return f"torch.ops.{str(function)}"
+        return f"torch.ops.{function!s}"
     if name is None:  # an operation of torch.ops, a functools.partial
         return torch_path(str(function))
     if isinstance(function, (types.MethodDescriptorType, types.WrapperDescriptorType)):

@@ -445,7 +445,7 @@ def _unpacked(frame: FrameType) -> int | None:
 def _is_assert(frame: FrameType) -> bool:
     """Is the value that is looked at now one that an ``assert`` is about?"""
     found, i = _instruction(frame)
-    if i < 0 or not found[i].opname.startswith("POP_JUMP") and found[i].opname != "TO_BOOL":
+    if i < 0 or (not found[i].opname.startswith("POP_JUMP") and found[i].opname != "TO_BOOL"):
         return False
     after = [x.opname for x in found[i + 1 : i + 4]]
     return "LOAD_ASSERTION_ERROR" in after or any(

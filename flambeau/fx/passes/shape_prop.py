@@ -51,7 +51,7 @@ class ShapeProp(Interpreter):
     Example:
         >>> import flambeau as torch
         >>> from flambeau.fx.passes.shape_prop import ShapeProp
-        >>> traced = torch.fx.symbolic_trace(torch.nn.Linear(4, 2))
+        >>> traced = torch.fx.symbolic_trace(torch.nn.Sequential(torch.nn.Linear(4, 2)))
         >>> _ = ShapeProp(traced).propagate(torch.ones(3, 4))
         >>> [tuple(node.meta["tensor_meta"].shape) for node in traced.graph.nodes]
         [(3, 4), (3, 2), (3, 2)]

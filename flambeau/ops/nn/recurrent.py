@@ -109,7 +109,7 @@ def _layers(mode: str, name: str) -> Callable[..., Any]:
     """The function of one kind of network."""
 
     def network(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        packed = len(args) > 2 and isinstance(args[2], (tuple, list)) or "batch_sizes" in kwargs
+        packed = (len(args) > 2 and isinstance(args[2], (tuple, list))) or "batch_sizes" in kwargs
         return (_packed if packed else _batched)(mode, input, *args, **kwargs)
 
     network.__name__ = network.__qualname__ = name
