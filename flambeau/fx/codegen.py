@@ -298,9 +298,8 @@ class _Writer:
         name = qualified_name(target)
         if name.startswith("operator."):
             name = f"_{name}"  # the module that defines it
-        if name == "builtins.getattr" and len(args) == 2 and not kwargs:
-            if isinstance(args[1], str) and args[1].isidentifier():
-                return head + _attribute(self.argument(args[0]), args[1])
+        if name == "builtins.getattr" and len(args) == 2 and not kwargs and _is_name(args[1]):
+            return head + _attribute(self.argument(args[0]), args[1])
         called = self.add_global(name.removeprefix("builtins."), target)
         if node.meta.get("is_wrapped"):
             self.wrapped.setdefault(called)
@@ -380,6 +379,10 @@ def _attribute(base: str, target: str) -> str:
     for part in target.split("."):
         base = f"{base}.{part}" if part.isidentifier() else f'getattr({base}, "{part}")'
     return base
+
+
+def _is_name(x: Any) -> bool:
+    return isinstance(x, str) and x.isidentifier()
 
 
 def _means(name: str, obj: Any, torch: Any) -> bool:

@@ -54,6 +54,7 @@ class PythonKeyTracer(TracerBase):
 
     Args:
         open_sizes: Do sizes of tensors stay open? Then they are `SymInt`s.
+        owner: A module whose parameters and buffers keep their paths; other tensors get new ones.
 
     Attributes:
         root: Holds the constants that the graph looks up.
@@ -64,9 +65,16 @@ class PythonKeyTracer(TracerBase):
     Source: torch.fx.experimental.proxy_tensor.PythonKeyTracer
     """
 
-    def __init__(self, open_sizes: bool = False) -> None:
+    def __init__(self, open_sizes: bool = False, owner: Module | None = None) -> None:
         super().__init__()
         self.root = Module()
+        self.paths: dict[int, str] = {}
+        self.unsaved: set[str] = set()
+        if owner is not None:
+            for named in (owner.named_buffers, owner.named_parameters):
+                for path, value in named(remove_duplicate=False):
+                    self.paths.setdefault(id(value), path)
+            self.unsaved = unsaved_buffers(owner)
         self.graph = Graph()
         self.scope = Scope("", None)
         self.module_stack: dict[str, Any] = {}
@@ -96,10 +104,15 @@ class PythonKeyTracer(TracerBase):
         return super().create_arg(a)
 
     def _constant(self, a: Tensor) -> Node:
-        kind = "param" if isinstance(a, Parameter) else "tensor"
-        path = f"_{kind}_constant{self.counts[kind]}"
-        self.counts[kind] += 1
+        path = self.paths.get(id(a))
+        if path is None:
+            kind = "param" if isinstance(a, Parameter) else "tensor"
+            path = f"_{kind}_constant{self.counts[kind]}"
+            self.counts[kind] += 1
         _assign_attr(a, self.root, path)
+        if path in self.unsaved:
+            place, _, name = path.rpartition(".")
+            self.root.get_submodule(place)._non_persistent_buffers_set.add(name)
         node = self.create_node("get_attr", path, (), {})
         self.note(a, node)
         return node
@@ -120,6 +133,15 @@ class PythonKeyTracer(TracerBase):
             return True
         found = self.nodes.get(id(value))
         return found is not None and found[1] in self.depends
+
+
+def unsaved_buffers(owner: Module) -> set[str]:
+    """The paths of buffers that no state_dict has."""
+    return {
+        f"{path}.{name}" if path else name
+        for path, module in owner.named_modules(remove_duplicate=False)
+        for name in module._non_persistent_buffers_set
+    }
 
 
 def describe(node: Node, value: Any) -> None:
