@@ -10,13 +10,16 @@ from importlib import import_module
 from typing import Any
 
 from ... import nn as _nn
+from .file import file_of
 
 _FILES = {
     "activation": "activation",
     "adaptive": "adaptive",
     "batchnorm": "batch_norm",
+    "channelshuffle": "shape",
     "container": "container",
     "conv": "convolution",
+    "distance": "loss",
     "dropout": "dropout",
     "flatten": "shape",
     "fold": "shape",
@@ -35,6 +38,19 @@ _FILES = {
 }
 for _name, _file in _FILES.items():
     globals()[_name] = sys.modules[f"{__name__}.{_name}"] = import_module(f"..{_file}", __package__)
+
+
+def _complete() -> None:
+    """Let each file have the layers that PyTorch has there, also those that stand in another file of ours."""
+    for name in dir(_nn):
+        layer = getattr(_nn, name)
+        home = file_of(layer) if isinstance(layer, type) and issubclass(layer, _nn.Module) else None
+        file = None if home is None else globals().get(home.rpartition(".")[2])
+        if file is not None and name not in vars(file):
+            setattr(file, name, layer)
+
+
+_complete()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,23 +1,16 @@
-"""Lets ``import torch`` mean flambeau, for programs and libraries written for PyTorch.
-
-After :func:`install`, each module name ``torch.x`` stands for flambeau's own module object
-``flambeau.x``: the same classes, the same state, nothing copied. ``python -m flambeau run``
-calls it before it starts a script.
-"""
+"""Imports of one package's names that give another package's modules: the same objects, nothing copied."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from ._mixed import is_asked
-
-__all__ = ["install", "uninstall"]
+from .._mixed import is_asked
 
 
 class AliasImporter(MetaPathFinder, Loader):
@@ -25,17 +18,27 @@ class AliasImporter(MetaPathFinder, Loader):
 
     It has to stand before the path finder in ``sys.meta_path``: that one would find the files of
     ``flambeau/nn`` through the package's ``__path__`` and load them a second time as ``torch.nn``.
+
+    Args:
+        alias: The name that programs import.
+        package: The package that they get.
+        elsewhere: For a module name under the alias the module that stands for it, where the package
+            has it under another name.
     """
 
-    def __init__(self, alias: str, package: str) -> None:
+    def __init__(
+        self, alias: str, package: str, elsewhere: Mapping[str, str] | None = None
+    ) -> None:
         self.alias = alias
         self.package = package
+        self.elsewhere = elsewhere or {}
 
     def covers(self, name: str) -> bool:
         return name == self.alias or name.startswith(f"{self.alias}.")
 
     def real_name(self, name: str) -> str:
-        return self.package + name.removeprefix(self.alias)
+        found = self.elsewhere.get(name)
+        return found or self.package + name.removeprefix(self.alias)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -43,7 +46,9 @@ class AliasImporter(MetaPathFinder, Loader):
         if not self.covers(name):
             return None
         real = self.real_name(name)
-        if real not in sys.modules and importlib.util.find_spec(real) is None:
+        known = sys.modules.get(real)
+        spec = importlib.util.find_spec(real) if known is None else known.__spec__
+        if spec is None and known is None:
             if is_asked(
                 sys._getframe(1)
             ):  # importlib.util.find_spec, of a module that may be missing
@@ -53,7 +58,9 @@ class AliasImporter(MetaPathFinder, Loader):
                 f"program and has no module {real!r}",
                 name=name,
             )
-        return ModuleSpec(name, self, origin=real)
+        found = ModuleSpec(name, self, origin=real)
+        found.submodule_search_locations = getattr(spec, "submodule_search_locations", None)
+        return found
 
     def exec_module(self, module: ModuleType) -> None:
         # The import system has written its attributes (__spec__, __name__, ...) on a fresh,
@@ -83,48 +90,13 @@ class AliasImporter(MetaPathFinder, Loader):
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
+    def install_unless_there(self) -> None:
+        """Stand in for a package that may be installed besides, and is left alone then."""
+        if self.foreign_module() is None and importlib.util.find_spec(self.alias) is None:
+            self.install()
+
     def uninstall(self) -> None:
         if self in sys.meta_path:
             sys.meta_path.remove(self)
             for name in filter(self.covers, tuple(sys.modules)):
                 del sys.modules[name]
-
-
-_TORCH = AliasImporter("torch", "flambeau")
-
-
-def install() -> None:
-    """Make every later ``import torch`` and ``import torch.x`` give flambeau's own modules.
-
-    Calling it again changes nothing. Processes started by the "spawn" and "forkserver" methods
-    of multiprocessing are new interpreters, so there the program's main file has to call it.
-
-    Raises:
-        RuntimeError: the real torch is already imported in this process.
-
-    Example:
-        >>> import flambeau
-        >>> from flambeau import compat
-        >>> compat.install()
-        >>> import torch
-        >>> torch is flambeau
-        True
-        >>> compat.uninstall()
-    """
-    _TORCH.install()
-
-
-def uninstall() -> None:
-    """Give the name ``torch`` back: later imports look for the real one.
-
-    Names that a program has already bound by ``import torch`` keep meaning flambeau.
-
-    Example:
-        >>> from flambeau import compat
-        >>> compat.install()
-        >>> compat.uninstall()
-        >>> import sys
-        >>> "torch" in sys.modules
-        False
-    """
-    _TORCH.uninstall()
