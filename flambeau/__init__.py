@@ -62,6 +62,7 @@ _MODULES = (
     "cpu",
     "cuda",
     "distributions",
+    "export",
     "fft",
     "func",
     "fx",

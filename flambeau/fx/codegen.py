@@ -208,6 +208,9 @@ class _Writer:
 
     def add_global(self, hint: str, obj: Any) -> str:
         """The name of a value in the text."""
+        if hint in self.known and self.known[hint][1] is obj:
+            self.globals[hint] = obj
+            return hint
         if is_ours(obj) and self.known["device"][1] is not obj:
             name = qualified_name(obj)
             self.globals.setdefault("torch", self.known["torch"][1])

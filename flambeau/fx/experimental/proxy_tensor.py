@@ -61,6 +61,7 @@ class PythonKeyTracer(TracerBase):
         scope: The module that runs.
         nodes: For a tensor's id, the tensor and its node.
         depends: The nodes whose values depend on the arguments.
+        sized: Those whose sizes may.
 
     Source: torch.fx.experimental.proxy_tensor.PythonKeyTracer
     """
@@ -81,6 +82,7 @@ class PythonKeyTracer(TracerBase):
         self.open_sizes = open_sizes
         self.nodes: dict[int, tuple[Tensor, Node]] = {}
         self.depends: set[Node] = set()
+        self.sized: set[Node] = set()
         self.counts = {"param": 0, "tensor": 0}
 
     def note(self, value: Any, node: Node) -> None:
@@ -90,8 +92,9 @@ class PythonKeyTracer(TracerBase):
 
     def create_node(self, kind: str, target: Any, args: Any, kwargs: Any, *more: Any) -> Node:
         node = super().create_node(kind, target, args, kwargs, *more)
-        if not self.depends.isdisjoint(node.all_input_nodes):
-            self.depends.add(node)
+        for found in (self.depends, self.sized):
+            if not found.isdisjoint(node.all_input_nodes):
+                found.add(node)
         return node
 
     def create_arg(self, a: Any) -> Any:
@@ -117,22 +120,30 @@ class PythonKeyTracer(TracerBase):
         self.note(a, node)
         return node
 
-    def placeholder(self, name: str, value: Any) -> Node:
-        """An argument of the graph for a value."""
+    def placeholder(self, name: str, value: Any, sized: bool = True) -> Node:
+        """An argument of the graph for a value.
+
+        Args:
+            name: Its name.
+            value: What it is now.
+            sized: May its sizes change?
+        """
         node = self.create_node("placeholder", name, (), {})
         if isinstance(value, Tensor):
             self.note(value, node)
         else:
             node.meta["val"] = value
         self.depends.add(node)
+        if sized:
+            self.sized.add(node)
         return node
 
-    def is_open(self, value: Any) -> bool:
-        """Does it depend on the graph's arguments?"""
+    def is_open(self, value: Any, sizes: bool = False) -> bool:
+        """Does it depend on the graph's arguments; or do its sizes?"""
         if isinstance(value, SymInt):
             return True
         found = self.nodes.get(id(value))
-        return found is not None and found[1] in self.depends
+        return found is not None and found[1] in (self.sized if sizes else self.depends)
 
 
 def unsaved_buffers(owner: Module) -> set[str]:
@@ -247,7 +258,7 @@ class _Noting(TorchFunctionMode):
         return Size(sizes)
 
     def _open(self, value: int, kind: str, target: Any, args: tuple) -> Any:
-        if not self.tracer.is_open(args[0]):
+        if not self.tracer.is_open(args[0], sizes=True):
             return value
         node = self.tracer.create_node(kind, target, self.tracer.create_arg(args), {})
         node.meta["val"] = value
