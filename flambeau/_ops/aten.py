@@ -43,13 +43,13 @@ def definitions(name: str) -> dict[str, Definition]:
 
 def _function(name: str, schema: FunctionSchema) -> Callable | None:
     """What runs: a function of a schema and the arguments that were given, by name."""
-    adapted = ADAPTED.get(f"{name}.{schema.overload_name}") or ADAPTED.get(name)
-    if adapted is not None:
-        return lambda schema, given: adapted(*_in_place(schema, given), **_by_name(schema, given))
-    public = _public(name)
-    if public is None:
-        return None
-    return lambda schema, given: public(*_in_place(schema, given), **_by_name(schema, given))
+    found = ADAPTED.get(f"{name}.{schema.overload_name}") or ADAPTED.get(name) or _public(name)
+    return None if found is None else call(found)
+
+
+def call(function: Callable) -> Callable:
+    """A function as one of a schema and the arguments that were given, by name."""
+    return lambda schema, given: function(*_in_place(schema, given), **_by_name(schema, given))
 
 
 def _public(name: str) -> Callable | None:

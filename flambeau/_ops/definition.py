@@ -129,8 +129,8 @@ class Definition:
         return result
 
     def _check_aliases(self, result: Any, args: tuple) -> None:
-        places = {x.untyped_storage().data_ptr() for x in tensors_of(list(args)) if x.numel()}
-        if any(x.numel() and x.untyped_storage().data_ptr() in places for x in tensors_of(result)):
+        memory = {id(x._cell) for x in tensors_of(list(args))}
+        if any(id(x._cell) in memory for x in tensors_of(result)):
             raise RuntimeError(
                 f"{self.schema.name} (with implementation in a custom_op): The output of this custom "
                 "operator (1) must not also be an input to this custom operator and (2) may not alias any "
