@@ -12,7 +12,8 @@ from ..fx.experimental.symbolic_shapes import Symbol, ValueRanges
 from ..fx.portable import _packed, _value, packed_module, unpacked_module
 from ..nn import Parameter
 from ..utils import _pytree as pytree
-from .exported_program import CallSpec, Checks, ExportedProgram, OpenSize
+from .call_spec import CallSpec, Checks, OpenSize
+from .exported_program import ExportedProgram
 from .graph_signature import (
     ConstantArgument,
     ExportGraphSignature,

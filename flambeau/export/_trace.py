@@ -21,7 +21,8 @@ from ..nn import Module
 from ..random import get_rng_state, set_rng_state
 from ..utils import _pytree as pytree
 from ._dims import AdditionalInputs, Dim, ShapesCollection, combined_args, leaf_shapes
-from .exported_program import CallSpec, Checks, ExportedProgram, OpenSize
+from .call_spec import CallSpec, Checks, OpenSize
+from .exported_program import ExportedProgram
 from .graph_signature import (
     ConstantArgument,
     ExportGraphSignature,

@@ -10,7 +10,7 @@ from ..fx.graph_module import GraphModule, _assign_attr
 from ..fx.node import Node, map_arg
 from ..fx.tree_codegen import _PyTreeCodeGen, _PyTreeInfo
 from ..nn import Module
-from .exported_program import Checks, ExportedProgram
+from .call_spec import Checks
 from .graph_signature import InputKind, InputSpec
 
 
@@ -101,13 +101,13 @@ class _ExportedModule(GraphModule):
         self.train(False)
 
 
-def held(program: ExportedProgram, spec: InputSpec) -> Any:
+def held(program: Any, spec: InputSpec) -> Any:
     """What a lifted argument stands for."""
     target = str(spec.target)
     return program.state_dict[target] if target in program.state_dict else program.constants[target]
 
 
-def module_of(program: ExportedProgram, check_guards: bool) -> GraphModule:
+def module_of(program: Any, check_guards: bool) -> GraphModule:
     """The module of a program."""
     root, graph = Module(), Graph()
     specs = program.graph_signature.input_specs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._dynamo.exc import UserError
 from ..core.tensor import Tensor
@@ -12,11 +12,8 @@ from ..fx.node import Node
 from ..testing import assert_close
 from ..utils import _pytree as pytree
 from ._dims import Dim
-from .exported_program import OpenSize
+from .call_spec import OpenSize
 from .graph_signature import InputKind, InputSpec
-
-if TYPE_CHECKING:
-    from ._trace import _Tracing
 
 Ranges = dict[str, tuple[int, int | None]]
 
@@ -96,7 +93,7 @@ class _Shapes(Interpreter):
 
 
 def check_open(
-    tracing: _Tracing,
+    tracing: Any,
     module: GraphModule,
     count: int,
     lifted: list[InputSpec],
@@ -152,17 +149,17 @@ def _compare(mine: Tensor, other: Any, said: str) -> None:
         ) from error
 
 
-def _expected(tracing: _Tracing, leaves: list[Any]) -> Any:
+def _expected(tracing: Any, leaves: list[Any]) -> Any:
     args, kwargs = pytree.tree_unflatten(leaves, tracing.in_spec)
     return tracing.run(*args, **kwargs)
 
 
-def _called(tracing: _Tracing, size: OpenSize) -> str:
+def _called(tracing: Any, size: OpenSize) -> str:
     given = tracing.wanted[size.leaf][size.dim]
     return getattr(given, "__name__", f"{tracing.names[size.leaf]}.size()[{size.dim}]")
 
 
-def _held(tracing: _Tracing, lifted: list[InputSpec], constants: dict[str, Any]) -> list[Any]:
+def _held(tracing: Any, lifted: list[InputSpec], constants: dict[str, Any]) -> list[Any]:
     """Copies of what the lifted arguments stand for."""
     named = dict(tracing.mod.named_parameters(remove_duplicate=False))
     named |= dict(tracing.mod.named_buffers(remove_duplicate=False))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..ops.linalg.einsum import einsum
 from .naming import AS_CALLED, public_name
 
 _SPACE = "torch.nn.functional."
@@ -35,6 +36,8 @@ def _form(function: Callable) -> inspect.Signature | None:
 
 def as_recorded(function: Callable, args: tuple, kwargs: dict) -> tuple[tuple, dict[str, Any]]:
     """The arguments as the node has them."""
+    if function is einsum and len(args) == 2 and isinstance(args[1], (tuple, list)):
+        return (args[0], *args[1]), kwargs  # as PyTorch calls it again
     form = _form(function)
     if form is None:
         return args, kwargs

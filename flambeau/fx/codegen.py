@@ -6,14 +6,12 @@ import enum
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .argument import base_types
 from .naming import Namespace, is_ours, qualified_name, torch_path, type_repr
 from .node import Node
-
-if TYPE_CHECKING:
-    pass
+from .shape_text import shape_text
 
 __all__ = ["CodeGen", "PythonCode", "inplace_methods", "magic_methods", "reflectable_magic_methods"]
 
@@ -320,8 +318,6 @@ class _Writer:
     # ---------------------------------------------------------------------------- what passes know
 
     def _shape(self, node: Node) -> str:
-        from .passes.shape_text import shape_text
-
         text = shape_text(node, self.include_stride, self.include_device)
         return f': "{text}"' if text else ""
 

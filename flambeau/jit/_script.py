@@ -11,6 +11,7 @@ from typing import Any
 from ..fx import GraphModule, symbolic_trace
 from ..fx.graph import Graph
 from ..nn import Module
+from ._file import write, written
 from ._state import deprecated
 
 __all__ = ["RecursiveScriptModule", "ScriptFunction", "ScriptModule", "freeze", "script"]
@@ -51,14 +52,10 @@ class ScriptModule(Module):
 
     def save(self, f: Any, **kwargs: Any) -> None:
         """Write it to a file: see `torch.jit.save`."""
-        from ._serialization import save
-
-        save(self, f, **kwargs)
+        write(self, f, **kwargs)
 
     def save_to_buffer(self, **kwargs: Any) -> bytes:
         """Its file as bytes."""
-        from ._serialization import written
-
         return written(self, **kwargs)
 
     def get_debug_state(self) -> Any:
@@ -265,14 +262,10 @@ class ScriptFunction:
 
     def save(self, f: Any, **kwargs: Any) -> None:
         """Write it to a file: see `torch.jit.save`."""
-        from ._serialization import save
-
-        save(self, f, **kwargs)
+        write(self, f, **kwargs)
 
     def save_to_buffer(self, **kwargs: Any) -> bytes:
         """Its file as bytes."""
-        from ._serialization import written
-
         return written(self, **kwargs)
 
 

@@ -5,44 +5,15 @@ The file holds plain data and tensors only (`fx.portable`), so reading it runs n
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from typing import Any
 
 from .. import serialization
-from ..fx import Proxy
-from ..fx.portable import Unsaved, packed_module, unpacked_module
-from ..fx.proxy import TraceError
+from ..fx.portable import unpacked_module
+from ._file import FORMAT, write
 from ._script import RecursiveScriptModule, ScriptFunction, ScriptModule
 from ._state import deprecated
-
-FORMAT = "flambeau.jit.1"
-
-
-def _data(m: Any, extra: dict[str, Any] | None) -> dict[str, Any]:
-    """What a file holds.
-
-    Raises:
-        RuntimeError: The graph cannot be had, or a file cannot hold it.
-    """
-    try:
-        packed = packed_module(m._traced())
-    except (TraceError, TypeError, RuntimeError, Unsaved) as error:
-        if not isinstance(error, (TraceError, Unsaved)) and Proxy.__name__ not in str(error):
-            raise
-        raise RuntimeError(
-            f"this cannot be saved: a file holds one graph, and torch.fx cannot make it here ({error}). "
-            "torch.jit.trace(module, inputs) makes the graph of one run, which can be saved; "
-            "torch.save(module.state_dict(), file) saves the parameters"
-        ) from error
-    return {
-        "format": FORMAT,
-        "function": isinstance(m, ScriptFunction),
-        "name": m.name if isinstance(m, ScriptFunction) else m.original_name,
-        "module": packed,
-        "extra": {k: v if isinstance(v, str) else bytes(v) for k, v in (extra or {}).items()},
-    }
 
 
 def save(m: Any, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
@@ -64,14 +35,7 @@ def save(m: Any, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
             f"'{type(m).__name__}' object has no attribute 'save_to_buffer': make it a ScriptModule "
             "first, by torch.jit.script or torch.jit.trace"
         )
-    serialization.save(_data(m, _extra_files), f)
-
-
-def written(m: Any, _extra_files: dict[str, Any] | None = None) -> bytes:
-    """The file as bytes."""
-    buffer = io.BytesIO()
-    save(m, buffer, _extra_files)
-    return buffer.getvalue()
+    write(m, f, _extra_files)
 
 
 def load(
