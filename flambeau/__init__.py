@@ -65,6 +65,7 @@ _MODULES = (
     "cuda",
     "distributed",
     "distributions",
+    "export",
     "fft",
     "func",
     "futures",

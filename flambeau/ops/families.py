@@ -59,6 +59,10 @@ LAZY = {
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
     "nn.rnn": ("", ""),
+    "nn.recurrent": (
+        "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+        "",
+    ),
     "nn.interpolate": ("", ""),
     "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "nn.moments": ("", ""),
