@@ -233,13 +233,18 @@ def _compressed(
     if layout not in ROWS:
         major, minor, counts = column, row, (columns, rows)
     keys = index.ravel(np.stack([*coordinates[:-2], major, minor]), (*batch, *counts))
-    met = index.groups(keys).met
-    pointers, plain = _pointers(met, batch, counts)
+    blocks = index.groups(keys)
+    pointers, plain = _pointers(blocks.met, batch, counts)
     pattern = Pattern((wrap_numpy(pointers), wrap_numpy(plain)))
     shape = (*plain.shape, *(block or ()), *tail)
     zero = wrap_numpy(np.zeros((1,) * len(shape), x._kind.numpy))
     like = SparseArray(layout, tuple(x.shape), pattern, zero.expand(shape))
-    values = graph.gathered(x, like) if source is None else graph.looked_up(source, like)
+    if source is None:
+        values = graph.gathered(x, like)
+    elif block is None:  # one value is one block, and they differ
+        values = graph.taken(graph.values_of(source), blocks.order).reshape(shape)
+    else:
+        values = graph.looked_up(source, like)
     return graph.placed(like, values)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.sparse import COO, SparseArray, SparseTensor
 from ..core.tensor import Tensor
 from ..formula.dimensions import broadcast_shapes
@@ -230,6 +232,9 @@ def _sum(x: SparseTensor, y: SparseTensor, alpha: Any) -> SparseTensor:
         b.layout is not COO or b.pattern.coalesced
     )
     x, y = _same_dims(place.as_coordinates(x), place.as_coordinates(y))
+    if coalesced and np.array_equal(x._array.pattern.arrays[0], y._array.pattern.arrays[0]):
+        made = graph.placed(x._array, graph.values_of(x) + _scaled(graph.values_of(y), alpha))
+        return same_layout(made, a)
     both, values = _joined(x, y, alpha)
     made = graph.placed(x._array, values, index.pattern_of(both, False))
     if coalesced:
@@ -238,8 +243,6 @@ def _sum(x: SparseTensor, y: SparseTensor, alpha: Any) -> SparseTensor:
 
 
 def _joined(x: SparseTensor, y: SparseTensor, alpha: Any) -> tuple[Any, Tensor]:
-    import numpy as np
-
     from ..core.promotion import promote_types
     from ..ops.join.cat import cat
 

@@ -116,16 +116,22 @@ def pointers_of(rows: Any, count: int) -> Any:
     return pointers
 
 
+RUNS = 8
+"""Sorted parts up to which keys are merged and not sorted."""
+
+
 class Groups(NamedTuple):
     """Equal keys of many.
 
     Attributes:
         met: The keys, sorted, each once.
+        first: Where the first of each stands among the keys; None where they are sorted and all differ.
         order: The places of the keys in sorted order, equal ones in theirs; None where they are sorted.
         group: For each key, in the order of `order`, the place of its like in `met`; None where all differ.
     """
 
     met: Any
+    first: Any
     order: Any
     group: Any
 
@@ -133,17 +139,21 @@ class Groups(NamedTuple):
 def groups(keys: Any) -> Groups:
     """Sort keys and find equal ones."""
     if keys.size < 2 or bool((keys[1:] > keys[:-1]).all()):
-        return Groups(keys, None, None)
-    order = None
-    if bool((keys[1:] < keys[:-1]).any()):
-        order = kernels.array.sort.order(keys, 0)
+        return Groups(keys, None, None, None)
+    order, falls = None, int(np.count_nonzero(keys[1:] < keys[:-1]))
+    if falls:
+        # Several sorted keys after each other are merged, in a time that grows with their number.
+        few = falls <= RUNS
+        order = keys.argsort(kind="stable") if few else kernels.array.sort.order(keys, 0)
         keys = keys[order]
     begins = np.empty(keys.size, bool)
     begins[0] = True
     np.not_equal(keys[1:], keys[:-1], out=begins[1:])
     if begins.all():
-        return Groups(keys, order, None)
-    return Groups(keys[begins], order, np.cumsum(begins) - 1)
+        return Groups(keys, order, order, None)
+    first = np.flatnonzero(begins)
+    group = np.cumsum(begins) - 1
+    return Groups(keys[first], first if order is None else order[first], order, group)
 
 
 class Rows(NamedTuple):
@@ -198,8 +208,15 @@ def pairs(x: SparseArray) -> tuple[Any, Any]:
     return x.pattern.derived(("pairs", x.layout, x.shape[-2:], block_size(x)), made)
 
 
+def at_first(coordinates: Any, keys: Groups) -> Any:
+    """The coordinates of the first of each group."""
+    return coordinates if keys.first is None else np.take(coordinates, keys.first, 1)
+
+
 def matching(keys: Any, sought: Any) -> tuple[Any, Any]:
     """For each sought key its place among sorted keys, and whether it is there."""
+    if len(keys) == len(sought) and np.array_equal(keys, sought):
+        return np.arange(len(keys)), np.ones(len(keys), bool)
     at = np.searchsorted(keys, sought)
     at[at == len(keys)] = 0
     found = keys[at] == sought if len(keys) else np.zeros(len(sought), bool)

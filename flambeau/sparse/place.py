@@ -18,7 +18,7 @@ def coalesced(x: SparseTensor) -> SparseTensor:
         values = graph.summed(values, keys.group, len(keys.met))
     pattern = array.pattern.derived(
         ("coalesced", where.sizes),
-        lambda: index.pattern_of(index.unravel(keys.met, where.sizes), True),
+        lambda: index.pattern_of(index.at_first(array.pattern.arrays[0], keys), True),
     )
     if keys.order is None and keys.group is None:
         values = values.clone()
@@ -37,6 +37,6 @@ def as_coordinates(x: SparseTensor) -> SparseTensor:
     )
     pattern = array.pattern.derived(
         ("coordinates", array.layout, where.sizes),
-        lambda: index.pattern_of(index.unravel(keys.met, where.sizes), True),
+        lambda: index.pattern_of(index.at_first(index.coordinates(array), keys), True),
     )
     return graph.placed(array, graph.taken(rows, keys.order), pattern, layout_=COO)
