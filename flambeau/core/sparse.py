@@ -32,6 +32,16 @@ TITLES = {COO: "Sparse", CSR: "SparseCsr", CSC: "SparseCsc", BSR: "SparseBsr", B
 """What PyTorch's messages call a layout."""
 
 
+INDEX_NAMES = {
+    COO: ("indices",),
+    CSR: ("crow_indices", "col_indices"),
+    BSR: ("crow_indices", "col_indices"),
+    CSC: ("ccol_indices", "row_indices"),
+    BSC: ("ccol_indices", "row_indices"),
+}
+"""What the index tensors of a layout are called."""
+
+
 class SparseKind(Kind):
     """The kind of sparse tensors of a dtype, device and layout: no dense tensor is of it."""
 
@@ -170,6 +180,12 @@ def of_coordinates(indices: Any, values: Tensor, shape: tuple[int, ...]) -> Tens
     return made
 
 
+def on_values(function: Callable, inputs: tuple) -> tuple[Callable, tuple]:
+    """A function of sparse tensors as one of their values, and those, for checks of gradients."""
+    found: tuple[Callable, tuple] = _operations().on_values(function, inputs)
+    return found
+
+
 def _operations() -> Any:
     """The package that computes; it lies above, and loads when it is needed."""
     return import_module(f"{__package__.rpartition('.')[0]}.sparse.gradient")
@@ -214,6 +230,9 @@ class SparseTensor(Tensor):
 
     def _nnz(self) -> int:
         return self._array.values._array.shape[batch_dims(self._array)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _operations().reduced(self)
 
     @classmethod
     def __torch_function__(

@@ -1,7 +1,8 @@
-"""Sums and conversions of gradients that are sparse: what the engine asks of a `SparseArray`."""
+"""What rooms below ask of sparse tensors: sums and conversions of gradients, copies, and new tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from .. import kernels
 from ..autograd.mode import no_grad
 from ..core.dtype import convertible
 from ..core.kind import kind_of
-from ..core.sparse import COO, Pattern, SparseArray, sparse_tensor
+from ..core.layout import layout as Layout
+from ..core.sparse import COO, Pattern, SparseArray, SparseTensor, sparse_tensor
 from ..core.tensor import Tensor, wrap, wrap_numpy
 from . import graph, index, place
 
@@ -67,3 +69,44 @@ def of_coordinates(indices: Any, values: Tensor, shape: tuple[int, ...]) -> Tens
     """A tensor of coordinates that are not coalesced."""
     pattern = index.pattern_of(indices, False)
     return graph.placed(SparseArray(COO, shape, pattern, values), values)
+
+
+def reduced(x: SparseTensor) -> tuple:
+    """For pickle and copy: parts that are dense; like PyTorch's, it does not keep requires_grad."""
+    array = x._array
+    parts = (*(index.detach() for index in array.pattern.indices), array.values)
+    return restored, (array.layout, parts, array.shape, array.pattern.coalesced)
+
+
+def restored(layout: Layout, parts: tuple, shape: tuple[int, ...], coalesced: bool) -> Tensor:
+    """The inverse of `reduced`."""
+    *indices, values = parts
+    pattern = Pattern(tuple(indices), coalesced)
+    return graph.placed(SparseArray(layout, tuple(shape), pattern, values), values)
+
+
+def on_values(function: Callable, inputs: tuple) -> tuple[Callable, tuple]:
+    """A function of sparse tensors as one of their values, and those."""
+
+    def of_values(*found: Any) -> Any:
+        given = [
+            graph.placed(x._array, value) if isinstance(x, SparseTensor) else value
+            for x, value in zip(inputs, found)
+        ]
+        result = function(*given)
+        several = isinstance(result, (tuple, list))
+        made = tuple([_value(y) for y in (result if several else (result,))])
+        return made if several else made[0]
+
+    return of_values, tuple([_variable(x) for x in inputs])
+
+
+def _variable(x: Any) -> Any:
+    if not isinstance(x, SparseTensor):
+        return x
+    values = x._array.values.detach().clone()
+    return values.requires_grad_() if x.requires_grad else values
+
+
+def _value(x: Any) -> Any:
+    return graph.values_of(x) if isinstance(x, SparseTensor) else x

@@ -17,6 +17,7 @@ from ..core.sparse import (
     COO,
     CSC,
     CSR,
+    INDEX_NAMES,
     Pattern,
     SparseArray,
     SparseTensor,
@@ -174,16 +175,6 @@ def __deepcopy__(self: SparseTensor, memo: dict) -> Tensor:
         made._grad = self._grad.__deepcopy__(memo)  # type: ignore[union-attr]
     made.__dict__.update(self.__dict__)
     return made
-
-
-@meaning("__reduce_ex__", "__reduce__")
-def reduced(self: SparseTensor, protocol: int = 2) -> tuple:
-    """For copy.copy; pickle has rules of its own (serialization)."""
-    return _alias, (self,)
-
-
-def _alias(x: Tensor) -> Tensor:
-    return x.detach().requires_grad_(x.requires_grad)
 
 
 @meaning()
@@ -434,24 +425,16 @@ resize_as_sparse_ = meaning("resize_as_sparse_")(resize_as_)
 # ---------------------------------------------------------------------------------------- printing
 
 
-_INDEX_NAMES = {
-    COO: ("indices",),
-    CSR: ("crow_indices", "col_indices"),
-    BSR: ("crow_indices", "col_indices"),
-    CSC: ("ccol_indices", "row_indices"),
-    BSC: ("ccol_indices", "row_indices"),
-}
-
-
 @meaning("__repr__", "__str__")
 def shown(self: SparseTensor, *, tensor_contents: Any = None) -> str:
     array, indent = self._array, len("tensor(")
-    names = (*_INDEX_NAMES[array.layout], "values")
+    names = (*INDEX_NAMES[array.layout], "values")
     parts = [
         _part_shown(name, part._array, indent)
         for name, part in zip(names, (*array.pattern.indices, array.values))
     ]
     text = f",\n{' ' * indent}".join(parts) if tensor_contents is None else tensor_contents
+    lead = "Parameter containing:\n" if "_is_param" in self.__dict__ else ""
     suffixes = [f"size={tuple(self.shape)}", f"nnz={self._nnz()}"]
     if not goes_without_saying(self.dtype):
         suffixes.append(f"dtype={self.dtype}")
@@ -459,7 +442,9 @@ def shown(self: SparseTensor, *, tensor_contents: Any = None) -> str:
     if self._node is not None:
         leaf = self.is_leaf
         suffixes.append("requires_grad=True" if leaf else f"grad_fn=<{self.grad_fn.name()}>")
-    return join_suffixes("tensor(" + text, suffixes, indent, first_on_new_line=array.layout is COO)
+    return join_suffixes(
+        f"{lead}tensor({text}", suffixes, indent, first_on_new_line=array.layout is COO
+    )
 
 
 def _part_shown(name: str, array: Any, indent: int) -> str:
