@@ -31,6 +31,8 @@ class Kind:
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
         numbers: The classes of Python numbers that combine with it without changing the dtype.
+        strided: The kind of dense tensors of this dtype and device: itself, but for sparse tensors,
+            whose kinds (`sparse.SparseKind`) are others so that no fast path takes them for dense ones.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Kind:
         "has_elements",
         "numbers",
         "numpy",
+        "strided",
         "xp",
     )
 
@@ -57,6 +60,7 @@ class Kind:
         self.numbers = frozenset(
             () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)
         )
+        self.strided: Kind = self
         self._one: Any = None
         self._scalars: dict[float, Any] = {}
 
