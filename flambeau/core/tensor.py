@@ -435,7 +435,7 @@ kernels.constructs(globals(), "make", Tensor, "_array", "_kind", "_node", "_cell
 
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    if array.__class__ is not np.ndarray:
+    if array.__class__ is not np.ndarray or not kind.has_elements:
         array = kind.xp.asarray(array, kind.numpy)
     return make(array, kind, None, [0], None)
 

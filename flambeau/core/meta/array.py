@@ -147,10 +147,10 @@ class MetaArray:
     def __getitem__(self, key: Any) -> MetaArray:
         if not _is_basic(key):
             return MetaArray(FUNCTIONS["indexed shape"](self, key), self.dtype)
-        ghost = self._ghost[key]
-        if not isinstance(ghost, np.ndarray):  # a single element, which NumPy has read
-            ghost = self._ghost[(*key, ...) if isinstance(key, tuple) else (key, ...)]
-        return self._view(ghost)
+        items = key if isinstance(key, tuple) else (key,)
+        if not any(item is Ellipsis for item in items):
+            items = (*items, ...)  # or NumPy would read a single element
+        return self._view(self._ghost[items])
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
@@ -159,7 +159,9 @@ class MetaArray:
 
     def copy(self, order: str = "C") -> MetaArray:
         """Another one like it."""
-        return ordered_like(self, self.dtype) if order in "KA" else MetaArray(self.shape, self.dtype)
+        return (
+            ordered_like(self, self.dtype) if order in "KA" else MetaArray(self.shape, self.dtype)
+        )
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True, **options: Any) -> MetaArray:
         """One of another dtype, without gaps."""
@@ -173,12 +175,16 @@ class MetaArray:
         """Nothing: there is nothing to sort."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        _check_fits(value, self[key].shape)
+        items = key if isinstance(key, tuple) else (key,)
+        if not any(isinstance(item, MetaArray) and item.dtype.kind == "b" for item in items):
+            _check_fits(value, self[key].shape)
 
     # ---- NumPy's functions on it
 
     def __getattr__(self, name: str) -> Any:
-        function = FUNCTIONS.get(name) if not name.startswith("_") and hasattr(_PLACE, name) else None
+        function = (
+            FUNCTIONS.get(name) if not name.startswith("_") and hasattr(_PLACE, name) else None
+        )
         if function is None:
             if name.startswith("__"):
                 raise AttributeError(name)
@@ -307,8 +313,7 @@ def _is_basic(key: Any) -> bool:
     return all(
         item is None
         or item is Ellipsis
-        or isinstance(item, (slice, int, np.integer))
-        and not isinstance(item, bool)
+        or (isinstance(item, (slice, int, np.integer)) and not isinstance(item, bool))
         for item in items
     )
 

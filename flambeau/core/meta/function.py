@@ -226,7 +226,9 @@ def _concatenate(arrays: Any, axis: Any = 0, out: Any = None, **options: Any) ->
     for x in arrays[1:]:
         rest = [n for i, n in enumerate(x.shape) if i != axis % x.ndim]
         if rest != [n for i, n in enumerate(shape) if i != axis % x.ndim]:
-            raise ValueError("all the input array dimensions except for the concatenation axis must match")
+            raise ValueError(
+                "all the input array dimensions except for the concatenation axis must match"
+            )
     shape[axis] = sum(x.shape[axis] for x in arrays)
     return MetaArray(shape, dtype) if out is None else out
 
@@ -419,7 +421,9 @@ def indexed_shape(x: Any, key: Any) -> tuple[int, ...]:
         items.append(Ellipsis)
     at = next(i for i, item in enumerate(items) if item is Ellipsis)
     items[at : at + 1] = [slice(None)] * (x.ndim - used)
-    places = [i for i, item in enumerate(items) if _is_array(item) or isinstance(item, (int, np.integer))]
+    places = [
+        i for i, item in enumerate(items) if _is_array(item) or isinstance(item, (int, np.integer))
+    ]
     index = np.broadcast_shapes(*[np.shape(items[i]) for i in places])
     together = places == list(range(places[0], places[-1] + 1))
     sizes, shape = iter(x.shape), []

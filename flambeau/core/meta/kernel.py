@@ -64,7 +64,9 @@ def _filled(x: Any, mask: Any, value: Any) -> Any:
     return ordered_like(x, x.dtype) if shape == x.shape else MetaArray(shape, x.dtype)
 
 
-@_stands_for("kernels.array.masked_fill.fill", "kernels.array.fill.write", "kernels.array.fill.fill")
+@_stands_for(
+    "kernels.array.masked_fill.fill", "kernels.array.fill.write", "kernels.array.fill.fill"
+)
 def _fill(x: Any, *rest: Any) -> None:
     """What is written is gone."""
 
@@ -81,7 +83,11 @@ def _first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
     return MetaArray(shape, np.int64)
 
 
-@_stands_for("kernels.array.scan.running_sum", "kernels.array.scan.running_product", "kernels.array.scan.running_logsumexp")
+@_stands_for(
+    "kernels.array.scan.running_sum",
+    "kernels.array.scan.running_product",
+    "kernels.array.scan.running_logsumexp",
+)
 def _running(x: Any, dim: int, narrow: bool = False) -> Any:
     sums = x.dtype.kind in "biu" and not narrow
     return MetaArray(x.shape, np.int64 if sums else x.dtype)
@@ -129,7 +135,9 @@ def _spread(shape: Any, key: tuple, values: Any) -> Any:
     return MetaArray(shape, values.dtype)
 
 
-@_stands_for("kernels.gather.few.write", "kernels.gather.few.write_at", "kernels.gather.few.write_flat")
+@_stands_for(
+    "kernels.gather.few.write", "kernels.gather.few.write_at", "kernels.gather.few.write_flat"
+)
 def _write_few(*given: Any) -> bool:
     return False
 

@@ -87,7 +87,16 @@ def _of_cores(ufunc: Any, operands: tuple, out: Any) -> Any:
     stack = np.broadcast_shapes(*stacks)
     fewer = min((n for n in sizes.values() if n is not None), default=0)  # what svd calls p
     shapes = [
-        (*stack, *(n for name in core.split(",") if name for n in (sizes.get(name, fewer),) if n is not None))
+        (
+            *stack,
+            *(
+                n
+                for name in core.split(",")
+                if name
+                for n in (sizes.get(name, fewer),)
+                if n is not None
+            ),
+        )
         for core in given
     ]
     dtypes = ufunc.resolve_dtypes((*(x.dtype for x in operands), *[None] * ufunc.nout))

@@ -117,7 +117,8 @@ def sort(
     _no_complex("Sort", input)
     x, at = located(input, dim)
     index = wrap(
-        input._kind.xp.asarray(order(x._array, at, bool(descending)), np.int64), kind_of(int64, input.device)
+        input._kind.xp.asarray(order(x._array, at, bool(descending)), np.int64),
+        kind_of(int64, input.device),
     )
     values = _sort(x, index, at)
     if not input._array.ndim:
