@@ -92,7 +92,7 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
             dim += rest
         elif is_array(item):
             width = _uses(item)
-            _check(item, dim, shape)
+            _check(item, dim, shape)  # type: ignore[arg-type]
             found = True
             basic += [_FULL] * width
             arrays.append(item)
