@@ -57,6 +57,7 @@ _MODULES = (
     "_ops",
     "accelerator",
     "amp",
+    "ao",
     "autograd",
     "backends",
     "compat",
@@ -83,6 +84,7 @@ _MODULES = (
     "optim",
     "overrides",
     "profiler",
+    "quantization",
     "random",
     "return_types",
     "serialization",
@@ -154,6 +156,14 @@ _NAMES = {
         ),
         "setting",
     ),
+    **dict.fromkeys(
+        (
+            *("qint8", "quint8", "qint32", "qscheme", "per_tensor_affine", "per_tensor_symmetric"),
+            *("per_channel_affine", "per_channel_symmetric"),
+        ),
+        "core.quantized_dtype",
+    ),
+    **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), "quantized"),
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
 }

@@ -8,7 +8,7 @@ __getattr__, __dir__ = _attach(
     __name__,
     (
         *("attention", "cpu", "cuda", "cudnn", "cusparselt", "mkl", "mkldnn", "mps", "nnpack"),
-        *("openmp", "opt_einsum", "xnnpack"),
+        *("openmp", "opt_einsum", "quantized", "xnnpack"),
     ),
     title="torch.backends",
 )

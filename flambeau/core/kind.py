@@ -82,6 +82,14 @@ class Kind:
                 self._scalars[value] = found
         return found
 
+    def check_elements(self, function: str) -> None:
+        """Raises NotImplementedError on the device meta, for a function whose result depends on elements."""
+        if not self.has_elements:
+            raise NotImplementedError(
+                f"aten::{function}: attempted to run this operator with Meta tensors, but its result "
+                "depends on elements, and they have none"
+            )
+
     def one(self) -> Any:
         """A new 0-d array of 1."""
         if self._one is None:

@@ -441,7 +441,7 @@ HANDLES: dict[type, Callable[[Any], Tensor]] = {}
 
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    if array.__class__ is not np.ndarray:
+    if array.__class__ is not np.ndarray or not kind.has_elements:
         own = HANDLES.get(array.__class__)
         if own is not None:
             return own(array)
