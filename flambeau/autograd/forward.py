@@ -134,6 +134,7 @@ def only(levels: tuple[Level, ...]) -> Iterator[None]:
 
 def dual(tensor: Tensor, tangents: dict[Level, Tensor]) -> None:
     """Make tangents all the history that a tensor has; None if there are none."""
+    tensor = getattr(tensor, "physical", tensor)  # of a sample of a vmap, the batch
     tensor._node = made = Dual(tensor) if tangents else None
     for at, tangent in tangents.items():
         at.keep(made, 0, tangent)
@@ -193,7 +194,7 @@ def follow(node: Node, results: Sequence[Any], before: Any = None) -> None:
     levels = mode.levels
     for i, at in enumerate(levels):
         given = node.arriving(at.of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         with only(levels[:i]):
             found = node.tangents(given, _Connected(node, wanted))
@@ -300,7 +301,7 @@ def push(
     history = connect if mode.recording is True or mode.levels else _forgotten
     for node in _reached([y._node for y in outputs if y._node is not None], known):
         given = node.arriving(of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         for index, (tangent, port) in enumerate(zip(node.tangents(given, history), node.ports)):
             if tangent is not None:
