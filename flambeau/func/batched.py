@@ -68,8 +68,9 @@ class Batched(Tensor):
     def __torch_function__(
         cls, func: Callable, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if rule.of(func) is rule.metadata:
-            return rule.metadata(None, func, args, kwargs or {})
+        found = rule.of(func)
+        if found is rule.metadata or found is rule.shown:
+            return found(args[0].mapping, func, args, kwargs or {})
         raise RuntimeError(
             "a tensor that a mapped function saw was used after its vmap: return it from the function instead"
         )

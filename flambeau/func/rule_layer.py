@@ -22,15 +22,22 @@ def product(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     if func.__name__ == "inner" and (x.ndim != 1 or y.ndim != 1):
         return NotImplemented
     rows, columns = x.ndim == 1, y.ndim == 1
-    x = x.unsqueeze(-2) if rows else x
-    y = y.unsqueeze(-1) if columns else y
-    ndim = max(x.ndim, y.ndim)
-    with mapping.aside():
-        a, b = lined_up(mapping, x, ndim), lined_up(mapping, y, ndim)
-        found = a @ b
+    ndim = max(2, x.ndim, y.ndim)
+    a, b = mapping.value(x), mapping.value(y)
+    a = _matrices(a.unsqueeze(-2) if rows else a, mapping.has(x), ndim)
+    b = _matrices(b.unsqueeze(-1) if columns else b, mapping.has(y), ndim)
+    found = a @ b
     if rows:
         found = found.squeeze(-2)
     return mapping.wrap(found.squeeze(-1) if columns else found)
+
+
+def _matrices(value: Tensor, batched: bool, ndim: int) -> Tensor:
+    """Matrices of `ndim` dimensions, behind that of the batch where there is one."""
+    missing = ndim + 1 - value.ndim
+    if not batched or not missing:
+        return value
+    return value.reshape((value.shape[0], *(1,) * missing, *value.shape[1:]))  # type: ignore[attr-defined]
 
 
 _RANKS = {"mm": (2, 2), "mv": (2, 1), "bmm": (3, 3), "dot": (1, 1)}

@@ -23,13 +23,6 @@ def reshaped(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     return mapping.wrap(func(args[0].physical, (mapping.size, *sizes)))
 
 
-@ruled("reshape_as", "view_as", "expand_as")
-def shaped_as(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
-    x, other = args
-    form = getattr(x, func.__name__.removesuffix("_as"))
-    return form(tuple(other.shape))
-
-
 @ruled("expand", "broadcast_to")
 def expanded(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     x, sizes = args[0], _sizes(args[1:])
@@ -37,6 +30,17 @@ def expanded(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
         return NotImplemented
     value = x.physical.reshape((mapping.size, *(1,) * (len(sizes) - x.ndim), *x.shape))
     return mapping.wrap(value.expand((mapping.size, *sizes)))
+
+
+@ruled("reshape_as", "view_as", "expand_as")
+def shaped_as(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    x, other = args
+    if not mapping.has(x):
+        return NotImplemented
+    name, shape = func.__name__.removesuffix("_as"), tuple(other.shape)
+    return (expanded if name == "expand" else reshaped)(
+        mapping, getattr(Tensor, name), (x, shape), kwargs
+    )
 
 
 @ruled("permute")
@@ -51,7 +55,7 @@ def permuted(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
 def flattened(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     x = args[0]
     if not x.ndim:
-        return x.unsqueeze(0)
+        return mapping.wrap(x.physical.unsqueeze(1))
     return _FLATTEN(mapping, func, args, kwargs)
 
 
