@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, make, wrap
 from . import engine
 from .mode import TANGENTS, arrange, mode, recording
@@ -198,9 +199,11 @@ def follow(node: Node, results: Sequence[Any], before: Any = None) -> None:
             continue
         with only(levels[:i]):
             found = node.tangents(given, _Connected(node, wanted))
-            for index, (tangent, port) in enumerate(zip(found, node.ports)):
+            for index, (tangent, (shape, kind)) in enumerate(zip(found, node.ports)):
                 if tangent is not None:
-                    at.keep(node, index, _formed(tangent, *port))
+                    at.keep(node, index, _formed(tangent, shape, kind))
+                elif kind is not None and kind.dtype.category >= FLOAT:
+                    at.keep(node, index, wrap(kind.xp.zeros(shape, kind.numpy), kind))
     if not wanted:
         for result in results:
             own = result._node if isinstance(result, Tensor) else None
@@ -282,7 +285,7 @@ def transposed(
 
 def _probe(shape: tuple[int, ...], kind: Any) -> Tensor | None:
     """Zeros that require grad, where an output can have a gradient."""
-    if kind is None or kind.dtype.category < 2:
+    if kind is None or kind.dtype.category < FLOAT:
         return None
     made = wrap(kind.xp.zeros(shape, kind.numpy), kind)
     made._node = Leaf(made, shape)
