@@ -8,6 +8,7 @@ from typing import Any
 from .. import kernels
 from ..core import tensor as handle
 from ..core.dtype import FLOAT
+from ..core.handler import entered, mapped
 from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
@@ -241,6 +242,8 @@ class Function:
         Raises:
             TypeError: Keyword arguments were given, and forward takes ctx.
         """
+        if entered and (mapping := mapped()) is not None:
+            return mapping.around(cls.apply, args, kwargs)
         apart = cls.setup_context is not Function.setup_context
         if apart:
             args = bind_defaults(cls.forward, args, kwargs)
