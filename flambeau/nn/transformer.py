@@ -9,11 +9,11 @@ from typing import Any
 from .. import Tensor, full, triu  # type: ignore[attr-defined]
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .normalization import LayerNorm
 
 Activation = str | Callable[[Tensor], Tensor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import weakref
 
 import pytest
@@ -309,3 +310,21 @@ def test_sequences_take_modules_and_no_unknown_options() -> None:
     assert net[0].weight.grad.tolist() == first
     with pytest.raises(ValueError, match="Unexpected keyword arguments: foo"):
         checkpoint_sequential(net, 2, x, use_reentrant=False, foo=1)
+
+
+def test_checkpoint_decorates():
+    calls = []
+
+    @checkpoint(use_reentrant=False)
+    def block(x, scale=1.0):
+        calls.append(scale)
+        return x.exp() * scale
+
+    x = torch.tensor([1.0], requires_grad=True)
+    y = block(x, scale=2.0)
+    y.backward()
+    assert block.__name__ == "block"
+    assert calls == [2.0, 2.0]
+    assert x.grad.item() == pytest.approx(2 * math.e)
+    with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):
+        checkpoint(scale=1)

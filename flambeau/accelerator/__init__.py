@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .core.device import backends, device
+from .._lazy import attach as _attach
+from ..core.device import backends, device
+
+__getattr__, __dir__ = _attach(__name__, ("random",), {}, "torch.accelerator")
 
 
 def current_accelerator(check_available: bool = False) -> device | None:
