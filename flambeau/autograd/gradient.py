@@ -9,7 +9,7 @@ from .._caller import warn
 from ..core.handler import entered, mapped
 from ..core.tensor import Tensor, wrap
 from . import engine
-from .node import Leaf
+from .node import Leaf, own_kind
 
 
 class GradientEdge(NamedTuple):
@@ -64,7 +64,7 @@ def seed(i: int, edge: Any, grad: Any) -> Tensor:
             f"element {i} of tensors does not require grad and does not have a grad_fn: no input of "
             "it requires grad, or it was computed under no_grad or from a detached tensor"
         )
-    shape, kind = edge.shape, edge.kind
+    shape, kind = edge.shape, own_kind(edge.kind)
     if grad is None:
         if shape and any(n != 1 for n in shape):
             raise RuntimeError(
