@@ -6,6 +6,6 @@ from .._lazy import attach as _attach
 
 __getattr__, __dir__ = _attach(
     __name__,
-    ("cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"),
+    ("attention", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"),
     title="torch.backends",
 )

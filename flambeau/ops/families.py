@@ -21,6 +21,7 @@ _FOREACH = (
 LAZY = {
     "create.buffer": ("asarray from_file frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),

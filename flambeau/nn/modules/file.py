@@ -28,7 +28,7 @@ _BY_NAME = {
     "pooling": r".*Pool\dd",
     "dropout": r".*Dropout(\dd)?",
     "loss": r".*Loss",
-    "batchnorm": r".*BatchNorm\dd",
+    "batchnorm": r".*BatchNorm(\dd)?",
     "instancenorm": r".*InstanceNorm\dd",
     "normalization": r".*Norm",
     "padding": r".*Pad\dd",
@@ -52,6 +52,8 @@ def file_of(cls: type) -> str | None:
         return module
     if module.partition(".")[0] not in ("flambeau", "torch") or ".nn" not in module:
         return None
+    if ".nn.parallel" in module:
+        return f"torch{module[module.index('.') :]}"
     file = _FILES.get(module.rpartition(".")[2])
     if file is None or cls.__name__.endswith("Linear"):
         file = next(key for key, name in _BY_NAME.items() if re.fullmatch(name, cls.__name__))

@@ -1,4 +1,4 @@
-"""An exception on its way from a worker to the main process."""
+"""An exception on its way to another process or thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pickle
 import sys
 import traceback
 from multiprocessing import reduction
+from typing import Any
 
 
 class Failure:
@@ -13,10 +14,11 @@ class Failure:
 
     Args:
         where: Where it happened, for the message.
+        of: The exception as `sys.exc_info` gives it; by default the one being handled.
     """
 
-    def __init__(self, where: str) -> None:
-        kind, value, trace = sys.exc_info()
+    def __init__(self, where: str, of: Any = None) -> None:
+        kind, value, trace = sys.exc_info() if of is None else of
         self.name = "?" if kind is None else kind.__name__
         self.where = where
         self.text = "".join(traceback.format_exception(kind, value, trace))

@@ -5,14 +5,18 @@ No name means nothing to remove: the memory ends with the last process that has 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
 import secrets
+import weakref
 from functools import cache
 from typing import Any
 
 import numpy as np
+
+from .memory import owner
 
 POSSIBLE = os.name == "posix"
 """Can processes hand over open files here?"""
@@ -96,3 +100,93 @@ def content(handle: int, size: int) -> np.ndarray:
     while done < size:
         done += os.preadv(handle, [copy[done:]], done)  # type: ignore[list-item]
     return copy
+
+
+class SharedMemory:
+    """A segment of tensors that this process has mapped, as long as an array looks at it.
+
+    Attributes:
+        handle: The open file, or None.
+        name: Its path, or None; removed with the segment.
+    """
+
+    __slots__ = ("__array_interface__", "__weakref__", "_mapping", "handle", "name")
+
+    def __init__(self, handle: int, size: int, name: str | None = None) -> None:
+        self._mapping = Mapping(handle, size)
+        self.handle, self.name = (handle, None) if name is None else (None, name)
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (size,),
+            "typestr": "|u1",
+            "data": (self._mapping.address, False),
+        }
+        if name is None:
+            weakref.finalize(self, os.close, handle)
+        else:
+            os.close(handle)
+            weakref.finalize(self, remove, name, os.getpid())
+
+
+_mapped: weakref.WeakValueDictionary[tuple[int, int], np.ndarray] = weakref.WeakValueDictionary()
+"""By the file system's and the file's number, which tell two segments apart while they exist."""
+
+
+def mapped(handle: int, size: int, name: str | None = None) -> np.ndarray:
+    """The bytes of an open file, which it takes over; the same array for the same file."""
+    status = os.fstat(handle)
+    key = status.st_dev, status.st_ino
+    found = _mapped.get(key)
+    if found is None:
+        found = _mapped[key] = np.asarray(SharedMemory(handle, size, name))
+        return found
+    os.close(handle)
+    if name is not None:
+        remove(name, os.getpid())
+    return found
+
+
+def remove(name: str, process: int) -> None:
+    """Remove what `process` has named, if this is it: a forked child leaves its parent's names."""
+    if os.getpid() == process:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def behind(array: np.ndarray) -> SharedMemory | None:
+    """The segment that an array looks at."""
+    base = owner(array).base
+    return base if isinstance(base, SharedMemory) else None
+
+
+class _Setting:
+    """How segments of tensors that are made from now on travel: as open files, or by names."""
+
+    by_name = False
+
+
+setting = _Setting()
+FOLDER = "/dev/shm"
+
+
+def new_name() -> str:
+    """A path that nothing has yet."""
+    return f"{FOLDER}/torch_{os.getpid()}_{secrets.token_hex(8)}"
+
+
+def copied(held: np.ndarray) -> np.ndarray:
+    """A copy of bytes in a new segment.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    size, name = held.nbytes, None
+    if setting.by_name:
+        name = new_name()
+        handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.posix_fallocate(handle, 0, size)
+    else:
+        handle = create(size)
+    memory = mapped(handle, size, name)
+    memory[:] = held
+    return memory
