@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
+from .._ops.key import DispatchKey, DispatchKeySet, _ExcludeDispatchKeyGuard
 from ..core import handler as _handler
 from ..core.device import device as _device
 from ..core.device import get_default_device as _get_default_device_object
@@ -22,7 +23,6 @@ from ..core.random.generator import Generator
 from ..core.size import Size
 from ..core.tensor import Tensor as TensorBase
 from ..ops.linalg.check import LinAlgError as _LinAlgError
-from .key import DispatchKey, DispatchKeySet, _ExcludeDispatchKeyGuard
 
 _TensorBase = TensorBase
 _TensorMeta = type(TensorBase)

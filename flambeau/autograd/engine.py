@@ -16,7 +16,7 @@ import numpy as np
 from ..core.device import CPU
 from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
-from ..core.tensor import Tensor, address, wrap
+from ..core.tensor import HANDLES, Tensor, address, wrap
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
@@ -222,6 +222,8 @@ class Bare:
             old = getattr(tensor, "_grad", None)
             if old is None:
                 tensor._grad = wrap(_own(g), leaf.kind)
+            elif old._array.__class__ in HANDLES and old._node is None:
+                tensor._grad = wrap(old._array + g, leaf.kind)
             elif old._node is None:
                 gradient.add_into(old._array, g)
                 count_writes((old,))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from ..core.sparse import SparseTensor, on_values
 from ..core.tensor import Tensor
 from .difference import Check, GradcheckError, check_inputs, differentiable, random_like
 from .gradient import grad
@@ -46,6 +47,7 @@ def gradcheck(
         check_grad_dtypes: Have gradients the dtypes of their inputs?
         check_batched_grad: Does ``is_grads_batched=True`` give the same?
         check_batched_forward_grad, check_forward_ad: Forward mode is not available: they raise.
+        masked: Sparse inputs vary where they have values, whatever is said: their gradients are sparse.
         check_backward_ad, fast_mode: Check at all; along one random direction an input, not all.
 
     Raises:
@@ -66,6 +68,8 @@ def gradcheck(
             "check_batched_forward_grad, and the backward mode is checked"
         )
     given = as_tuple(inputs)
+    if any(isinstance(x, SparseTensor) for x in given):
+        func, given = on_values(func, given)
     try:
         check_inputs(given)
         if check_backward_ad:

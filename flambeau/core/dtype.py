@@ -178,7 +178,12 @@ class dtype:
 
 def _named(name: str) -> dtype:
     """The inverse of pickling."""
-    return DTYPES[name]
+    found = DTYPES.get(name)
+    if found is None:  # a quantised one
+        from .quantized_dtype import QUANTIZED
+
+        found = QUANTIZED[name]
+    return found
 
 
 DTYPES: dict[str, dtype] = {}

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..ops.linalg.einsum import einsum
 from .naming import AS_CALLED, public_name
 
 _SPACE = "torch.nn.functional."
@@ -35,6 +36,8 @@ def _form(function: Callable) -> inspect.Signature | None:
 
 def as_recorded(function: Callable, args: tuple, kwargs: dict) -> tuple[tuple, dict[str, Any]]:
     """The arguments as the node has them."""
+    if function is einsum and len(args) == 2 and isinstance(args[1], (tuple, list)):
+        return (args[0], *args[1]), kwargs  # as PyTorch calls it again
     form = _form(function)
     if form is None:
         return args, kwargs
@@ -44,5 +47,6 @@ def as_recorded(function: Callable, args: tuple, kwargs: dict) -> tuple[tuple, d
         return args, kwargs
     bound.apply_defaults()
     required = [n for n, p in form.parameters.items() if p.default is inspect.Parameter.empty]
-    by_name = {n: v for n, v in bound.arguments.items() if n not in required}
+    given = {n: v for n, v in bound.arguments.items() if n != "out" or v is not None}
+    by_name = {n: v for n, v in given.items() if n not in required}
     return tuple(bound.arguments[n] for n in required), by_name

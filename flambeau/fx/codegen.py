@@ -6,14 +6,12 @@ import enum
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .argument import base_types
 from .naming import Namespace, is_ours, qualified_name, torch_path, type_repr
 from .node import Node
-
-if TYPE_CHECKING:
-    pass
+from .shape_text import shape_text
 
 __all__ = ["CodeGen", "PythonCode", "inplace_methods", "magic_methods", "reflectable_magic_methods"]
 
@@ -208,6 +206,9 @@ class _Writer:
 
     def add_global(self, hint: str, obj: Any) -> str:
         """The name of a value in the text."""
+        if hint in self.known and self.known[hint][1] is obj:
+            self.globals[hint] = obj
+            return hint
         if is_ours(obj) and self.known["device"][1] is not obj:
             name = qualified_name(obj)
             self.globals.setdefault("torch", self.known["torch"][1])
@@ -298,9 +299,8 @@ class _Writer:
         name = qualified_name(target)
         if name.startswith("operator."):
             name = f"_{name}"  # the module that defines it
-        if name == "builtins.getattr" and len(args) == 2 and not kwargs:
-            if isinstance(args[1], str) and args[1].isidentifier():
-                return head + _attribute(self.argument(args[0]), args[1])
+        if name == "builtins.getattr" and len(args) == 2 and not kwargs and _is_name(args[1]):
+            return head + _attribute(self.argument(args[0]), args[1])
         called = self.add_global(name.removeprefix("builtins."), target)
         if node.meta.get("is_wrapped"):
             self.wrapped.setdefault(called)
@@ -318,8 +318,6 @@ class _Writer:
     # ---------------------------------------------------------------------------- what passes know
 
     def _shape(self, node: Node) -> str:
-        from .passes.shape_text import shape_text
-
         text = shape_text(node, self.include_stride, self.include_device)
         return f': "{text}"' if text else ""
 
@@ -380,6 +378,10 @@ def _attribute(base: str, target: str) -> str:
     for part in target.split("."):
         base = f"{base}.{part}" if part.isidentifier() else f'getattr({base}, "{part}")'
     return base
+
+
+def _is_name(x: Any) -> bool:
+    return isinstance(x, str) and x.isidentifier()
 
 
 def _means(name: str, obj: Any, torch: Any) -> bool:

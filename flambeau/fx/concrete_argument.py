@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._caller import warn
 from ..checking import _assert
 from .argument import base_types
+from .proxy import TracerBase
 from .tree_codegen import _PyTreeCodeGen, _PyTreeInfo
-
-if TYPE_CHECKING:
-    from ._symbolic_trace import Tracer
 
 
 class PHBase:
@@ -52,7 +50,7 @@ def _assert_is_none(value: Any, msg: str) -> None:
 
 
 def placeholder_of(
-    tracer: Tracer,
+    tracer: TracerBase,
     name: str,
     annotations: dict[str, Any],
     signature: inspect.Signature,
@@ -86,7 +84,7 @@ def placeholder_of(
     return pytree.tree_map(leaf, value)
 
 
-def _hold(tracer: Tracer, name: str, proxy: Any, value: Any) -> None:
+def _hold(tracer: TracerBase, name: str, proxy: Any, value: Any) -> None:
     """Let the graph check that an argument has the value that it had while tracing."""
     said = f"{name} has been specialized to have value {value} but got another value"
     if isinstance(value, base_types) and not hasattr(value, "shape"):
@@ -101,7 +99,7 @@ def _hold(tracer: Tracer, name: str, proxy: Any, value: Any) -> None:
 
 
 def trees_taken_apart(
-    tracer: Tracer, function: Callable, args: list[Any], names: list[str]
+    tracer: TracerBase, function: Callable, args: list[Any], names: list[str]
 ) -> tuple[Callable, list[Any]]:
     """The function of the leaves, if an argument is a nesting."""
     if not any(isinstance(a, (tuple, list, dict)) for a in args):

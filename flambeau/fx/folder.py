@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..nn import (
     AvgPool1d,
@@ -22,9 +22,7 @@ from ..nn import (
     ReLU,
 )
 from ..serialization import save
-
-if TYPE_CHECKING:
-    from .graph_module import GraphModule
+from .codegen import known_globals
 
 _SHORT: tuple[type, ...] = (
     *(Linear, Conv1d, Conv2d, Conv3d, BatchNorm1d, BatchNorm2d, BatchNorm3d, ReLU, Dropout),
@@ -33,10 +31,8 @@ _SHORT: tuple[type, ...] = (
 """Classes whose printed form is a call that makes an equal one."""
 
 
-def write(module: GraphModule, folder: Path, name: str) -> None:
+def write(module: Any, folder: Path, name: str) -> None:
     """Write ``module.py``, ``__init__.py``, ``state_dict.pt``, and a file for each module without a short text."""
-    from .graph_module import import_lines
-
     folder.mkdir(parents=True, exist_ok=True)
     save(module.state_dict(), folder / "state_dict.pt")
     code = module.graph.python_code("self")
@@ -77,3 +73,13 @@ def _child(folder: Path, key: str, child: Module) -> str:
 
 def _empty(tensor: Any) -> str:
     return f"torch.empty({list(tensor.shape)}, dtype={tensor.dtype})"
+
+
+def import_lines(used: dict[str, Any]) -> str:
+    """Import statements for the names that a graph's text uses."""
+    known = known_globals()
+    lines = [line for line, _ in known.values()]
+    for name, value in used.items():
+        if name not in known and hasattr(value, "__module__"):
+            lines.append(f"from {value.__module__} import {value.__qualname__} as {name}")
+    return "\n".join(lines)

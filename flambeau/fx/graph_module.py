@@ -11,7 +11,7 @@ from typing import Any
 from .._source import Source
 from ..core.tensor import Tensor
 from ..nn import Module, Parameter
-from .codegen import PythonCode, known_globals
+from .codegen import PythonCode
 from .graph import Graph
 from .tree_codegen import _PyTreeCodeGen
 
@@ -378,13 +378,3 @@ def _readable(module: Any, name: str, include_stride: bool, include_device: bool
 def _indented(text: str) -> str:
     first, *others = text.split("\n")
     return "\n".join([first, *("    " + line if line.strip() else "" for line in others)])
-
-
-def import_lines(used: dict[str, Any]) -> str:
-    """Import statements for the names that a graph's text uses."""
-    known = known_globals()
-    lines = [line for line, _ in known.values()]
-    for name, value in used.items():
-        if name not in known and hasattr(value, "__module__"):
-            lines.append(f"from {value.__module__} import {value.__qualname__} as {name}")
-    return "\n".join(lines)

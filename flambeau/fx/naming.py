@@ -61,6 +61,7 @@ AS_CALLED = frozenset(
         *("logsigmoid", "native_channel_shuffle", "one_hot", "pairwise_distance", "pdist"),
         *("pixel_shuffle", "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "softplus"),
         *("scaled_dot_product_attention", "softshrink", "softsign", "tanhshrink", "threshold_"),
+        *("sigmoid", "tanh"),
     )
 )
 """Functions of nn.functional that PyTorch does not write in Python, or writes without arguments by name."""
@@ -106,15 +107,12 @@ _NATIVE = (
 
 def _native_names() -> dict[str, str]:
     """For a public name, the one under which ``torch._C._nn`` has the same function, where it has."""
-    if not _natives:
-        space = found("torch._C._nn")
+    space = found("torch._C._nn")
+    if space is not None and not _natives:
         for name in _NATIVE:
             public = "logsigmoid" if name == "log_sigmoid" else name
-            function = found(f"torch.nn.functional.{public}")
-            if space is not None and function is not None:
-                if getattr(space, name, None) is function:
-                    _natives[f"torch.nn.functional.{public}"] = f"torch._C._nn.{name}"
-        _natives.setdefault("", "")
+            if getattr(space, name, None) is found(f"torch.nn.functional.{public}"):
+                _natives[f"torch.nn.functional.{public}"] = f"torch._C._nn.{name}"
     return _natives
 
 

@@ -294,14 +294,21 @@ class Proxy:
                 f"{orig_method}"
             )
         tracer = next(iter(tracers))
-        name = getattr(orig_method, "__name__", "")
-        if name == "__get__":  # a property of Tensor
-            name = getattr(orig_method.__self__.fget, "__name__", name)
+        name = called_name(orig_method)
+        if getattr(orig_method, "__name__", "") == "__get__":  # a property of Tensor
             return tracer.create_proxy("call_function", getattr, (args[0], name), {})
         if is_tensor_method(orig_method):
             return tracer.create_proxy("call_method", name, args, kwargs)
         args, kwargs = as_recorded(orig_method, args, kwargs)
         return tracer.create_proxy("call_function", orig_method, args, kwargs)
+
+
+def called_name(function: Any) -> str:
+    """The name of a function or method; of a property's getter, the property's."""
+    name: str = getattr(function, "__name__", "")
+    if name == "__get__":
+        return guards.names().get(function, "torch.Tensor.").split(".")[2]
+    return name
 
 
 def is_tensor_method(function: Any) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...core.tensor import Tensor
+from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..node import Node
+    from .node import Node
 
 dtype_abbrs = {
     "bfloat16": "bf16",
