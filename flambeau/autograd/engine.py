@@ -241,10 +241,11 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
+                seen = self.tensor(node, index, gs[index])  # one object for all: hooks leave notes on it
                 for hook in tuple(hooks.values()):
-                    gs[index] = self._changed(
-                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
-                    )
+                    result = hook(seen)
+                    gs[index] = self._changed(hook, result, gs[index])
+                    seen = seen if result is None else result
         for tensor, index in notes.get("retained", {}).values():
             alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
