@@ -108,3 +108,21 @@ def test_places_that_packages_know() -> None:
     storage = torch.ones(1).untyped_storage()
     assert serialization.location_tag(storage) == "cpu"
     assert serialization.default_restore_location(storage, "cpu") is storage
+
+
+def test_records_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.ones(2), "b": torch.arange(3)}, path)
+    reader = torch.PyTorchFileReader(path)
+    assert reader.get_all_records() == ["data.pkl", "byteorder", "data/0", "data/1", "version"]
+    assert reader.get_record("version") == b"3\n"
+    assert reader.get_record_size("data/1") == 24
+    start = reader.get_record_offset("data/0")
+    assert path.read_bytes()[start : start + 8] == b"\0\0\x80?" * 2
+    assert reader.get_storage_from_record("data/1", 3, torch.int64).tolist() == [0, 1, 2]
+    assert reader.get_storage_from_record("data/0", 8, torch.UntypedStorage).shape == (8,)
+    with pytest.raises(RuntimeError, match="record size"):
+        reader.get_storage_from_record("data/1", 4, torch.int64)
+    with pytest.raises(SerializationError, match="no record 'gone'"):
+        reader.get_record("gone")
+    assert torch.ByteStorage._from_buffer(bytearray(b"ab")).tolist() == [97, 98]
