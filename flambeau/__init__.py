@@ -101,6 +101,7 @@ _MODULES = (
 )
 _NAMES = {
     "save": "serialization",
+    "PyTorchFileReader": "serialization.reader",
     "load": "serialization",
     "Generator": "core.random.generator",
     "default_generator": "core.random.generator",

@@ -464,6 +464,13 @@ class _OfType(type):
         """Elements of this type in a file: see `UntypedStorage.from_file`."""
         return _of_file(filename, shared, size, cls.dtype)  # type: ignore[attr-defined]
 
+    def from_buffer(cls, buffer: Any) -> TypedStorage:
+        """Elements of this type, copied from what has bytes."""
+        made = _of_bytes(np.frombuffer(buffer, np.uint8).copy())
+        return TypedStorage(wrap_storage=made, dtype=cls.dtype)  # type: ignore[attr-defined]
+
+    _from_buffer = from_buffer
+
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
 

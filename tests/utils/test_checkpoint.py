@@ -347,3 +347,17 @@ def test_checkpoint_decorates():
     assert x.grad.item() == pytest.approx(2 * math.e)
     with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):
         checkpoint(scale=1)
+
+
+def test_states_of_devices_under_their_old_names() -> None:
+    names = torch.utils.checkpoint
+    assert names.get_device_states((torch.ones(1), {"a": [3]})) == ([], [])
+    assert names.set_device_states([], []) is None
+    assert names.DefaultDeviceType.get_device_type() == "cpu"
+    y = torch.ones(2, requires_grad=True) * 2
+    (found, other) = names.detach_variable((y, 3))
+    assert (found.is_leaf, found.requires_grad, other) == (True, True, 3)
+    with pytest.raises(RuntimeError, match="Only tuple of tensors"):
+        names.detach_variable([y])
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+        names.check_backward_validity([torch.ones(1)])
