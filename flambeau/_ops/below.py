@@ -19,16 +19,7 @@ from ..core.handler import DISPATCHED, state
 from .definition import tensors_of
 from .derivative import recorded, recorded_write
 
-
-@contextmanager
-def bare() -> Iterator[None]:
-    """Operations run by themselves: no mode or class sees them."""
-    before = state.enabled, state.modes, state.dispatch
-    state.enabled, state.modes, state.dispatch = False, (), None
-    try:
-        yield
-    finally:
-        state.enabled, state.modes, state.dispatch = before
+bare = handler.DisableTorchDispatch
 
 
 def is_seen(args: tuple, kwargs: dict[str, Any]) -> bool:

@@ -366,6 +366,8 @@ def batch_norm(
     eps: float = 1e-5,
     *enabled: bool,
 ) -> Any:
+    if enabled:  # torch.batch_norm: the weight and bias come first
+        weight, bias, running_mean, running_var = running_mean, running_var, weight, bias
     given = (input, weight, bias, running_mean, running_var, training, momentum, eps)
     return _aten().native_batch_norm.default(*given)[0]
 

@@ -99,6 +99,21 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
         super().__exit__()
 
 
+class DisableTorchDispatch(DisableTorchFunction):
+    """Inside, operations run by themselves: neither ``__torch_function__`` nor ``__torch_dispatch__`` is asked.
+
+    Source: torch._C._DisableTorchDispatch
+    """
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.dispatch, state.dispatch = state.dispatch, None
+
+    def __exit__(self, *exception: object) -> None:
+        state.dispatch = self.dispatch
+        super().__exit__()
+
+
 # --------------------------------------------------------------------------- finding the handler
 
 PLAIN: set[type] = {

@@ -33,6 +33,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
+from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -597,6 +598,7 @@ def on_subclass(cls: type) -> None:
     """Called with each subclass of Tensor that tensors are made of, when the first one is."""
     if getattr(cls, "__torch_dispatch__", None) is not Tensor.__torch_dispatch__:  # type: ignore[attr-defined]
         DISPATCHED.add(cls)
+        import_module("flambeau._ops.below")  # what takes calls to them
         guards.enable()
     elif handles(cls):
         guards.enable()

@@ -57,6 +57,7 @@ LAZY = {
     "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.interpolate": ("", ""),
     "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
