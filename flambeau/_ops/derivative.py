@@ -7,13 +7,15 @@ on plain tensors, unseen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..autograd import grad as _grad
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad
 from ..core.pytree.tree import tree_flatten
+from ..core.random.generator import default_generator
 from ..core.tensor import Tensor
 
 RULES: dict[str, Callable] = {}
@@ -39,6 +41,7 @@ def recorded(overload: Any, args: tuple, kwargs: dict, handled: Callable, bare: 
         @staticmethod
         def forward(ctx: Any, *leaves: Any) -> Any:
             given, named = spec.unflatten(leaves)
+            ctx.random = default_generator.raw_state()
             result = handled(overload, given, named)
             with bare():
                 ctx.result = [
@@ -59,7 +62,7 @@ def recorded(overload: Any, args: tuple, kwargs: dict, handled: Callable, bare: 
             given, named = spec.unflatten(ctx.leaves)
             found = RULES.get(str(overload))
             if found is None:
-                with bare():
+                with bare(), _drawing(ctx.random):
                     return tuple(_taken(overload, spec, ctx.leaves, ctx.needs_input_grad, grads))
             needs = _by_argument(spec, ctx.needs_input_grad)
             parts = list(found(_aten(), grads[0], given, named, ctx.result, needs))
@@ -79,14 +82,16 @@ def recorded_write(
 ) -> Any:
     """An operation that writes, recorded: the handler writes into a copy, whose values are then taken over."""
     target = args[0]
-    changed: list[Any] = []
 
     def written(operation: Any, given: tuple, named: dict) -> Any:
-        copy = given[0].detach().clone()
-        changed.append(handled(operation, (copy, *given[1:]), named))
+        with bare():
+            copy = given[0].detach().clone()
+        handled(operation, (copy, *given[1:]), named)
         return copy
 
-    result = recorded(overload, args, kwargs, written, bare)
+    with bare():
+        source = target.clone()  # keeps what the gradient may ask for
+    result = recorded(overload, (source, *args[1:]), kwargs, written, bare)
     with bare():
         target.copy_(result)
     return target
@@ -95,6 +100,10 @@ def recorded_write(
 def _taken(overload: Any, spec: Any, leaves: list, needs: tuple, grads: tuple) -> list[Any]:
     """The gradient of the operation itself."""
     wanted = [bool(need) for need in needs]
+    if (
+        "batch_norm" in overload._opname
+    ):  # counts what it sees into its running means, and did so before
+        leaves = [x.clone() if isinstance(x, Tensor) else x for x in leaves]
     with enable_grad():
         fresh = [
             (x.detach().clone() if overload._schema.is_mutable else x.detach()).requires_grad_()
@@ -115,6 +124,17 @@ def _taken(overload: Any, spec: Any, leaves: list, needs: tuple, grads: tuple) -
             else [None] * len(asked)
         )
     return [next(found) if want else None for want in wanted]
+
+
+@contextmanager
+def _drawing(state: Any) -> Iterator[None]:
+    """What is drawn inside is what was drawn from this state on."""
+    before = default_generator.raw_state()
+    default_generator.restore(state)
+    try:
+        yield
+    finally:
+        default_generator.restore(before)
 
 
 def _by_argument(spec: Any, needs: tuple) -> list[bool]:

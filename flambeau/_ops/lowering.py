@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.handler import DisableTorchDispatch
 from ..core.tensor import Tensor
 from ..dispatch.torch_function import full_name
 from .definition import DEFINITIONS
@@ -178,7 +179,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
     aten = _aten()
     rows = input
     if input.ndim != 2:
-        rows = aten.view.default(input, [math.prod(input.shape[:-1]), input.shape[-1]])
+        rows = reshape(input, [math.prod(input.shape[:-1]), input.shape[-1]])
     turned = aten.t.default(weight)
     plain = bias is None
     result = aten.mm.default(rows, turned) if plain else aten.addmm.default(bias, rows, turned)
@@ -203,7 +204,7 @@ def matmul(input: Tensor, other: Tensor, **out: Any) -> Any:
     if n == 2 and m == 2:
         return aten.mm.default(input, other)
     if n >= 3 and m in (1, 2):
-        rows = aten.view.default(input, [math.prod(input.shape[:-1]), input.shape[-1]])
+        rows = reshape(input, [math.prod(input.shape[:-1]), input.shape[-1]])
         result = aten.mm.default(rows, other) if m == 2 else aten.mv.default(rows, other)
         return aten._unsafe_view.default(result, [*input.shape[:-1], *other.shape[1:]])
     if n == 0 or m == 0:
@@ -450,7 +451,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Any:
 @composed("reshape")
 def reshape(input: Tensor, *shape: Any) -> Any:
     sizes = list(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else list(shape)
-    if input.is_contiguous():
+    with DisableTorchDispatch():
+        shared = (
+            input.is_contiguous() or input.detach().reshape(sizes).data_ptr() == input.data_ptr()
+        )
+    if shared:
         return _aten().view.default(input, sizes)
     return _aten()._unsafe_view.default(_aten().clone.default(input), sizes)
 
@@ -513,11 +518,42 @@ for _name, _dtype in (
 def tensor(*args: Any, **kwargs: Any) -> Any:
     import flambeau
 
-    from .below import bare
-
-    with bare():
+    with DisableTorchDispatch():
         made = flambeau.tensor(*args, **kwargs)
     return made if made.requires_grad else _aten().lift_fresh.default(made)
+
+
+@composed("einsum")
+def einsum(equation: Any, *operands: Any) -> Any:
+    """Two operands without repeated letters or dots: permuted, and multiplied as batches of matrices."""
+    given = operands[0] if len(operands) == 1 and not isinstance(operands[0], Tensor) else operands
+    if not isinstance(equation, str) or len(given) != 2 or "." in equation:
+        return NotImplemented
+    inside, arrow, out = equation.replace(" ", "").partition("->")
+    a, _, b = inside.partition(",")
+    if not arrow or not all(len(set(part)) == len(part) for part in (a, b, out)):
+        return NotImplemented
+    if any(letter not in b + out for letter in a) or any(letter not in a + out for letter in b):
+        return NotImplemented  # a sum over one operand's own dimension
+    batch = [letter for letter in a if letter in b and letter in out]
+    shared = [letter for letter in a if letter in b and letter not in out]
+    left = [letter for letter in a if letter not in b]
+    right = [letter for letter in b if letter not in a]
+    size = dict(zip(a + b, (*given[0].shape, *given[1].shape)))
+    if any(given[0].shape[a.index(x)] != size[x] for x in (*batch, *shared)):
+        return NotImplemented  # one of them is broadcast
+
+    def matrix(x: Tensor, letters: str, *groups: list[str]) -> Any:
+        order = [letters.index(letter) for group in groups for letter in group]
+        turned = _aten().permute.default(x, order)
+        return reshape(turned, [math.prod(size[letter] for letter in group) for group in groups])
+
+    product = _aten().bmm.default(
+        matrix(given[0], a, batch, left, shared), matrix(given[1], b, batch, shared, right)
+    )
+    letters = [*batch, *left, *right]
+    result = reshape(product, [size[letter] for letter in letters])
+    return _aten().permute.default(result, [letters.index(letter) for letter in out])
 
 
 @composed("chunk")

@@ -3,16 +3,13 @@
 from importlib import import_module
 from typing import Any
 
+_MODULES = (
+    *("_mode_utils", "_python_dispatch", "_pytree", "checkpoint", "data", "dlpack"),
+    *("flop_counter", "hooks", "module_tracker"),
+)
+
 
 def __getattr__(name: str) -> Any:
-    if name in (
-        "_mode_utils",
-        "_pytree",
-        "_python_dispatch",
-        "checkpoint",
-        "data",
-        "dlpack",
-        "hooks",
-    ):
+    if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'torch.utils' has no attribute '{name}'")
