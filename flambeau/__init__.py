@@ -53,6 +53,7 @@ _MODULES = (
     "_dynamo",
     "_inductor",
     "_ops",
+    "_subclasses",
     "accelerator",
     "amp",
     "autograd",

@@ -8,13 +8,12 @@ from typing import Any
 from ...core.device import resolve
 from ...core.dtype import dtype as Dtype
 from ...core.dtype import get_default_dtype
-from ...core.kind import kind_of
+from ...core.kind import Kind, kind_of
 from ...core.layout import layout as Layout
 from ...core.layout import memory_format as MemoryFormat
-from ...core.tensor import Tensor, become, wrap
+from ...core.meta import MetaArray
+from ...core.tensor import Tensor, become, make
 from ...dispatch.registry import method
-from ..create.full import empty
-from ..create.strided import empty_strided
 
 
 @method("_make_wrapper_subclass")
@@ -67,16 +66,12 @@ def _make_wrapper_subclass(
             f"_make_wrapper_subclass: {cls.__name__} must define __torch_dispatch__, which computes for its tensors"
         )
     kind = kind_of(dtype or get_default_dtype(), resolve(device))
-    options = {"dtype": kind.dtype, "device": "meta"}
-    sizes = tuple(size)
-    plain = strides is None
-    shape = empty(sizes, **options) if plain else empty_strided(sizes, tuple(strides), **options)
-    made = become(wrap_bare(shape, kind), cls)
+    sizes, item = tuple(size), kind.dtype.itemsize
+    steps = None if strides is None else [step * item for step in strides]
+    made = become(wrap_array(MetaArray(sizes, kind.numpy, steps), kind), cls)
     return made.requires_grad_() if requires_grad else made
 
 
-def wrap_bare(shape: Tensor, kind: Any) -> Tensor:
-    """A tensor that says it is of this kind, on what has a shape only."""
-    made = wrap(shape._array, shape._kind)
-    made._kind = kind
-    return made
+def wrap_array(array: MetaArray, kind: Kind) -> Tensor:
+    """A tensor of a kind on what has a shape only."""
+    return make(array, kind, None, [0], None)
