@@ -45,6 +45,9 @@ class WeakIdRef(ref):
         a, b = self(), other()
         return self is other if a is None or b is None else a is b
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
 
 class _WeakHashRef(ref):
     """A weak reference that compares as its object does."""
@@ -63,6 +66,9 @@ class _WeakHashRef(ref):
             return NotImplemented
         a, b = self(), other()
         return self is other if a is None or b is None else bool(a == b)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
 
 class WeakIdKeyDictionary(MutableMapping):

@@ -50,6 +50,7 @@ def _make_wrapper_subclass(
     Example:
         >>> import flambeau as torch
         >>> class Boxed(torch.Tensor):
+        ...     __torch_function__ = torch._C._disabled_torch_function_impl
         ...     @staticmethod
         ...     def __new__(cls, inner):
         ...         return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
