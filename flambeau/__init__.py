@@ -55,6 +55,7 @@ _MODULES = (
     "_dynamo",
     "_inductor",
     "_ops",
+    "_subclasses",
     "accelerator",
     "amp",
     "ao",

@@ -16,6 +16,7 @@ from .._ops.key import DispatchKey, DispatchKeySet, _ExcludeDispatchKeyGuard
 from ..core import handler as _handler
 from ..core.device import device as _device
 from ..core.device import get_default_device as _get_default_device_object
+from ..core.handler import DisableTorchDispatch as _DisableTorchDispatch
 from ..core.handler import DisableTorchFunction, DisableTorchFunctionSubclass
 from ..core.handler import disabled as _disabled_torch_function_impl
 from ..core.layout import layout
@@ -193,6 +194,7 @@ __all__ = [
     "Generator",
     "Size",
     "TensorBase",
+    "_DisableTorchDispatch",
     "_ExcludeDispatchKeyGuard",
     "_LinAlgError",
     "_disabled_torch_function_impl",
