@@ -263,7 +263,7 @@ class Proxy:
         count = _unpacked(sys._getframe(1))
         if count is None:
             return self.tracer.iter(self)
-        return iter([self[i] for i in range(count)])
+        return iter([self[i] for i in range(count)])  # type: ignore[index]
 
     def __bool__(self) -> bool:
         if self.tracer.trace_asserts and _is_assert(sys._getframe(1)):
