@@ -124,7 +124,7 @@ def type_repr(obj: Any) -> str:
 
     Source: torch.fx.node._type_repr
     """
-    if isinstance(obj, type) and type(obj) is not types.GenericAlias:
+    if isinstance(obj, type) and not hasattr(obj, "__origin__"):
         if obj.__module__ == "builtins":
             return obj.__qualname__
         if is_ours(obj) and found(f"torch.{obj.__name__}") is obj:

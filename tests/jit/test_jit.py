@@ -74,7 +74,7 @@ def test_both_share_parameters_modes_and_attributes():
     scripted.to(torch.float64)
     assert module.factor == 5
     assert module.lin.weight.dtype is torch.float64
-    scripted.lin.weight = nn.Parameter(torch.zeros(3, 4))
+    scripted.lin.weight = nn.Parameter(torch.zeros(3, 4, dtype=torch.float64))
     assert module.lin.weight.sum() == 0
     scripted(torch.ones(1, 4, dtype=torch.float64)).sum().backward()
     assert module.lin.weight.grad is not None
