@@ -9,8 +9,13 @@ import flambeau.nn.functional as F
 from flambeau import fx, nn
 from flambeau.fx.experimental.optimization import fuse, remove_dropout
 from flambeau.fx.operator_schemas import normalize_function, normalize_module
+from flambeau.fx.passes.graph_drawer import FxGraphDrawer
+from flambeau.fx.passes.infra.pass_base import PassBase, PassResult
+from flambeau.fx.passes.infra.pass_manager import PassManager, pass_result_wrapper
+from flambeau.fx.passes.operator_support import OperatorSupport
 from flambeau.fx.passes.shape_prop import ShapeProp
 from flambeau.fx.passes.split_module import split_module
+from flambeau.fx.passes.tools_common import get_node_target, stable_topological_sort
 from flambeau.fx.subgraph_rewriter import replace_pattern_with_filters
 
 
@@ -149,3 +154,78 @@ def test_arguments_are_settled_by_signatures():
     assert found.kwargs == {"input": 3}
     with pytest.raises(RuntimeError, match="did not have that target"):
         normalize_module(layer, "absent", ())
+
+
+def test_passes_run_in_order_until_nothing_changes():
+    def stop_sines(gm):
+        found = gm.graph.find_nodes(op="call_method", target="sin")
+        for node in found[:1]:
+            node.target = "cos"
+        return PassResult(gm, bool(found))
+
+    traced = fx.symbolic_trace(lambda x: x.sin().sin())
+    manager = PassManager([stop_sines], steps=5, run_checks_after_each_pass=True)
+    result = manager(traced)
+    assert result.modified
+    assert result.graph_module(torch.zeros(1)).item() == pytest.approx(0.5403023)
+    again = PassManager([lambda gm: None])
+    with pytest.raises(TypeError, match="pass_result_wrapper"):
+        again(traced)
+    assert PassManager([pass_result_wrapper(lambda gm: None)])(traced).graph_module is traced
+    refused = PassManager([abs, len], constraints=[lambda a, b: a is not abs])
+    with pytest.raises(RuntimeError, match="constraint violated"):
+        refused(traced)
+
+
+class Counting(PassBase):
+    def requires(self, graph_module):
+        graph_module.graph.lint()
+
+    def call(self, graph_module):
+        return PassResult(graph_module, len(graph_module.graph.nodes) > 2)
+
+
+def test_a_pass_is_a_class_with_checks():
+    assert Counting()(fx.symbolic_trace(lambda x: x.sin())).modified
+    broken = fx.symbolic_trace(lambda x: x.sin())
+    x, sin, _ = broken.graph.nodes
+    x.prepend(sin)
+    with pytest.raises(RuntimeError, match="before it has been defined"):
+        Counting()(broken)
+    stable_topological_sort(broken)
+    assert [n.name for n in broken.graph.nodes] == ["x", "sin", "output"]
+
+
+def test_supported_nodes_are_told():
+    traced = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    support = OperatorSupport({torch.typename(nn.ReLU): None})
+    modules = dict(traced.named_modules())
+    x, linear, relu, _ = traced.graph.nodes
+    names = [get_node_target(modules, n).rpartition(".")[2] for n in (linear, relu)]
+    assert names == ["Linear", "ReLU"]
+    assert support.is_node_supported(modules, x)
+    assert support.is_node_supported(modules, relu)
+    assert not support.is_node_supported(modules, linear)
+
+
+def test_meta_goes_with_nodes():
+    traced = fx.symbolic_trace(lambda x: x.sin())
+    traced.graph.find_nodes(op="call_method")[0].meta["note"] = 1
+    with fx.traceback.preserve_node_meta():
+        made = fx.Transformer(traced).transform()
+    assert made.graph.find_nodes(op="call_method")[0].meta["note"] == 1
+    with fx.traceback.annotate({"a": 2}):
+        other = fx.symbolic_trace(lambda x: x.sin())
+    assert other.graph.find_nodes(op="call_method")[0].meta["custom"] == {"a": 2}
+    assert fx.traceback.get_current_meta() == {}
+
+
+def test_pictures_need_pydot():
+    try:
+        import pydot  # noqa: F401
+    except ImportError:
+        with pytest.raises(RuntimeError, match="pip install pydot"):
+            FxGraphDrawer(fx.symbolic_trace(lambda x: x), "picture")
+    else:
+        picture = FxGraphDrawer(fx.symbolic_trace(lambda x: x.sin()), "picture").get_dot_graph()
+        assert len(picture.get_edges()) == 2
