@@ -32,6 +32,12 @@ entered: list[Any] = []
 """The modes that are entered in any thread: empty nearly always, and quick to look at."""
 
 
+def mapped() -> Any:
+    """The innermost mode, if it is that of a vmap."""
+    mode = state.modes[-1] if state.modes else None
+    return mode if hasattr(mode, "around") else None
+
+
 def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """A ``__torch_function__`` for subclasses whose results are to be plain tensors: no class handles.
 
@@ -87,6 +93,9 @@ PLAIN: set[type] = {
 }
 """Classes that certainly handle nothing."""
 
+INTRINSIC: set[type] = set()
+"""Classes of flambeau's own tensors, which handle functions also where no user's class does."""
+
 
 def handles(cls: type) -> bool:
     """Does the class handle functions?
@@ -105,7 +114,8 @@ def handles(cls: type) -> bool:
 def handlers(values: Iterable[Any]) -> list[Any]:
     """One operand of each class that handles functions: from the left, subclasses before their bases.
 
-    A list or tuple of operands counts as its items.
+    A list or tuple of operands counts as its items. Where classes are not to handle, only those of
+    our own do.
     """
     found: list[Any] = []
     for value in values:
@@ -123,7 +133,7 @@ def handlers(values: Iterable[Any]) -> list[Any]:
 
 def _insert(found: list[Any], operand: Any) -> None:
     cls = type(operand)
-    if not handles(cls):
+    if not handles(cls) or not (state.enabled or cls in INTRINSIC):
         return
     classes = [type(item) for item in found]
     if cls not in classes:
@@ -134,4 +144,4 @@ def _insert(found: list[Any], operand: Any) -> None:
 def is_overridden(operand: object) -> bool:
     """Does the operand's class handle functions?"""
     cls = operand.__class__
-    return cls not in PLAIN and state.enabled and handles(cls)
+    return cls not in PLAIN and (state.enabled or cls in INTRINSIC) and handles(cls)

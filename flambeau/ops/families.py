@@ -46,7 +46,7 @@ LAZY = {
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (
-        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
     ),
     "nn.embedding": ("embedding", ""),
@@ -94,6 +94,26 @@ LAZY = {
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
 
+SPARSE = {
+    "sparse.constructor": (
+        "sparse_coo_tensor sparse_compressed_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
+        "sparse_bsc_tensor",
+        "",
+    ),
+    "sparse.convert": (
+        "",
+        "coalesce sparse_mask to_dense to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr "
+        "to_sparse_bsc",
+    ),
+    "sparse.handle": (
+        "",
+        "_coalesced_ _indices _nnz _values ccol_indices col_indices crow_indices indices is_coalesced "
+        "row_indices sparse_resize_ sparse_resize_and_clear_ values",
+    ),
+    "sparse.product": ("dsmm hspmm smm spmm sspaddmm", "hspmm smm sspaddmm"),
+}
+"""The same of the package `sparse`, which lies above."""
+
 NEURAL = (
     "elementwise.activation_function",
     "nn.batch_norm",
@@ -121,7 +141,7 @@ _NOT_AT_IMPORT = {
     *LAZY,
     *(f"linalg.{part}" for part in (
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
-        *("power", "pseudoinverse", "qr", "svd"),
+        *("polar", "power", "pseudoinverse", "qr", "svd"),
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),
@@ -154,6 +174,7 @@ def _families() -> list[str]:
 
 
 lazy.announce(__package__, LAZY)
+lazy.announce(__package__.rpartition(".")[0], SPARSE)
 for _name in _families():
     if _name not in _NOT_AT_IMPORT:
         load(_name)

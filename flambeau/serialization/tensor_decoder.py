@@ -221,6 +221,35 @@ def tensor_without_elements(
     return result.requires_grad_() if requires_grad is True else result
 
 
+@constructs("_rebuild_sparse_tensor", modules=("torch._utils",))
+def sparse_tensor(machine: Any, kind: Any, data: Any) -> Tensor:
+    """A sparse tensor, after looking at all its indices: files may say anything."""
+    from ..sparse import constructor
+
+    count = 3 if kind is layout.NAMES["sparse_coo"] else 4
+    is_sparse = isinstance(kind, layout.layout) and kind.name.startswith("sparse_")
+    if not is_sparse or type(data) is not tuple or len(data) not in (count, 4):
+        raise wrong("a sparse tensor", (kind, data))
+    *parts, size = data[:count]
+    coalesced = data[3] if count == 3 and len(data) == 4 else None
+    if any(type(part) is not Tensor for part in parts) or type(size) is not Size:
+        raise wrong("a sparse tensor", data)
+    for index in parts[:-1]:
+        if index.dtype.name not in ("int64", "int32"):
+            raise wrong("indices of a sparse tensor", index)
+        machine.spend(8 * index.numel())
+    try:
+        if count == 3:
+            return constructor.sparse_coo_tensor(
+                *parts, size, check_invariants=True, is_coalesced=coalesced is True
+            )
+        return constructor.sparse_compressed_tensor(
+            *parts, size, layout=kind, check_invariants=True
+        )
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise SerializationError(f"a sparse tensor of the file cannot be made: {error}") from None
+
+
 def _changes(metadata: Any) -> tuple[str, ...]:
     """Which of the two lazy operations a tensor still waits for."""
     if not metadata:

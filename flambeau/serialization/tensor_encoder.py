@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..autograd.hook import warn_if_has_hooks
+from ..core.sparse import COO, SparseTensor
 from ..core.storage import TypedStorage, UntypedStorage
 from ..core.tensor import Tensor
 from ..ops.tensor.copying import parts_of
@@ -40,6 +41,8 @@ def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
         return refuse(cls, f"a {cls.__name__}, which has no shape yet (call the module once)")
     if issubclass(cls, Parameter):
         return _parameter
+    if cls is SparseTensor:
+        return _sparse
     return _tensor if cls is Tensor else _of_type
 
 
@@ -49,6 +52,24 @@ def _tensor(pickler: Pickler, obj: Tensor) -> Parts:
         return _of_type(pickler, obj)
     _rebuilt(pickler, obj, obj.requires_grad)
     pickler.out += b"R"
+    pickler.remember(obj)
+    return None
+
+
+def _sparse(pickler: Pickler, obj: SparseTensor) -> Parts:
+    """A layout, and the tensors that are stored in it; like PyTorch's, files do not keep requires_grad."""
+    warn_if_has_hooks(obj)
+    array = obj._array
+    pickler.name("torch._utils _rebuild_sparse_tensor")
+    pickler.call("torch.serialization _get_layout", f"{array.layout}")
+    pickler.out += b"("
+    for part in (*array.pattern.indices, array.values):
+        _rebuilt(pickler, part, False)
+        pickler.out += b"R"
+    pickler.call("torch Size", tuple(obj.shape))
+    if array.layout is COO:
+        pickler.plain(array.pattern.coalesced)
+    pickler.out += b"t\x86R"
     pickler.remember(obj)
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import weakref
 
 import pytest
@@ -328,3 +329,21 @@ def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
     with torch.autocast("cpu", torch.float16):
         outside.backward()
     assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
+
+
+def test_checkpoint_decorates():
+    calls = []
+
+    @checkpoint(use_reentrant=False)
+    def block(x, scale=1.0):
+        calls.append(scale)
+        return x.exp() * scale
+
+    x = torch.tensor([1.0], requires_grad=True)
+    y = block(x, scale=2.0)
+    y.backward()
+    assert block.__name__ == "block"
+    assert calls == [2.0, 2.0]
+    assert x.grad.item() == pytest.approx(2 * math.e)
+    with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):
+        checkpoint(scale=1)
