@@ -227,6 +227,21 @@ def at_first(coordinates: Any, keys: Groups) -> Any:
     return coordinates if keys.first is None else np.take(coordinates, keys.first, 1)
 
 
+def coalescing(x: SparseArray) -> Groups:
+    """The coordinates of values that are not coalesced, in order."""
+    where = places(x)
+    return x.pattern.derived(("groups", where.sizes), lambda: groups(where.flat))
+
+
+def coalesced_pattern(x: SparseArray) -> Pattern:
+    """Each of these coordinates once, in order."""
+    keys = coalescing(x)
+    return x.pattern.derived(
+        ("coalesced", places(x).sizes),
+        lambda: pattern_of(at_first(x.pattern.arrays[0], keys), True),
+    )
+
+
 def matching(keys: Any, sought: Any) -> tuple[Any, Any]:
     """For each sought key its place among sorted keys, and whether it is there."""
     if len(keys) == len(sought) and np.array_equal(keys, sought):
