@@ -69,7 +69,7 @@ def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) ->
     """The same for operands that were found to handle functions."""
     guards.enable(formulas=bool(state.modes) or any(type(x) not in INTRINSIC for x in found))
     function = guards.published(function)
-    types = tuple(type(item) for item in found)
+    types = tuple(type(item) for item in found if type(item) not in INTRINSIC)
     if state.modes:
         result = _ask_mode(function, types, args, kwargs)
         if result is not NotImplemented:
