@@ -73,7 +73,11 @@ def multiply_add(code: Body, total: Value, left: Value, right: Value) -> Value:
     return total + _pairs(code, low, even) + _pairs(code, high, odd)
 
 
-_PAIRS = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd", 512: "llvm.x86.avx512.pmaddw.d.512"}
+_PAIRS = {
+    128: "llvm.x86.sse2.pmadd.wd",
+    256: "llvm.x86.avx2.pmadd.wd",
+    512: "llvm.x86.avx512.pmaddw.d.512",
+}
 
 
 def _pairs(code: Body, x: Value, y: Value) -> Value:
@@ -84,9 +88,7 @@ def _pairs(code: Body, x: Value, y: Value) -> Value:
         return code.emit(f"call {result} @{name}({x.type} {x.name}, {y.type} {y.name})", result)
     parts = []
     for first in (0, 1):
-        picked = [
-            v.shuffled(v, range(first, 2 * code.lanes, 2)).convert("i32") for v in (x, y)
-        ]
+        picked = [v.shuffled(v, range(first, 2 * code.lanes, 2)).convert("i32") for v in (x, y)]
         parts.append(picked[0] * picked[1])
     return parts[0] + parts[1]
 
@@ -118,30 +120,34 @@ def multiplying(tile: Tile) -> Callable[..., int]:
 def _tile(code: Body, tile: Tile, i: Value, bottom: Value, j: Value) -> None:
     """One tile; rows after the last are the last one's again, and columns after the last are not stored."""
     lanes, type, n = code.lanes, code.vector("i32"), code.n
-    rows = [smaller(i + r, bottom - 1) for r in range(tile.rows)]
-    starts = [code.at(code.p["a"], "i32", row * n.fours) for row in rows]
+    heights = [smaller(i + r, bottom - 1) for r in range(tile.rows)]
+    starts = [code.at(code.p["a"], "i32", row * n.fours) for row in heights]
     last = quotient(n.n - 1, lanes)
     places = [smaller(quotient(j, lanes) + v, last) for v in range(tile.vectors)]
     panels = [code.at(code.p["w"], "i32", place * lanes * n.fours) for place in places]
     zero = code.constant(0, type)
-    totals = [[code.slot(type, zero) for _ in panels] for _ in rows]
+    totals = [[code.slot(type, zero) for _ in panels] for _ in heights]
     with code.loop(code.zero, n.fours) as k:
         columns = [code.load(code.at(panel, "i32", k * lanes), type) for panel in panels]
-        for start, row in zip(starts, totals):
+        for start, line in zip(starts, totals):
             four = code.splat(code.load(code.at(start, "i32", k), "i32"))
-            for column, total in zip(columns, row):
+            for column, total in zip(columns, line):
                 code.store(multiply_add(code, code.load(total, type), four, column), total)
-    for row, line in zip(rows, totals):
+    for row, line in zip(heights, totals):
         scale = code.splat(code.get(code.p["scales"], "float", row))
         offset = code.splat(code.get(code.p["zeros"], "i32", row))
         for v, total in enumerate(line):
             at = j + v * lanes
             mask = within(code, n.n - at)
             sums = code.masked_load(code.at(code.p["sums"], "i32", at), type, mask)
-            steps = code.masked_load(code.at(code.p["steps"], "float", at), code.vector("float"), mask)
+            steps = code.masked_load(
+                code.at(code.p["steps"], "float", at), code.vector("float"), mask
+            )
             value = (code.load(total, type) - offset * sums).convert("float") * (scale * steps)
             biased = code.splat(n.biased.differs(0)) & mask
-            bias = code.masked_load(code.at(code.p["bias"], "float", at), code.vector("float"), biased)
+            bias = code.masked_load(
+                code.at(code.p["bias"], "float", at), code.vector("float"), biased
+            )
             place = code.at(code.p["y"], "float", row * n.n + at)
             code.masked_store(value + bias, place, mask)
 
@@ -159,7 +165,12 @@ def quantizing() -> Callable[..., int]:
             _quantize(code, row)
 
     return kernel(
-        "quantize_rows", ("x", "a", "scales", "zeros"), RowNumbers, write, machine().bits // 32, makes=True
+        "quantize_rows",
+        ("x", "a", "scales", "zeros"),
+        RowNumbers,
+        write,
+        machine().bits // 32,
+        makes=True,
     )
 
 
@@ -189,7 +200,9 @@ def _quantize(code: Body, row: Value) -> None:
     with code.loop(code.zero, n.padded, lanes) as j:
         value = code.masked_load(code.at(x, "float", j), type, within(code, n.k - j))
         level = code.intrinsic("rint", value / step) + zero
-        level = code.intrinsic("minnum", code.intrinsic("maxnum", level, level.like(0.0)), level.like(255.0))
+        level = code.intrinsic(
+            "minnum", code.intrinsic("maxnum", level, level.like(0.0)), level.like(255.0)
+        )
         whole = level.convert("i32")
         cut = code.emit(f"trunc {whole.type} {whole.name} to {bytes_type}", bytes_type)
         code.store(cut, code.at(a, "i8", j))
