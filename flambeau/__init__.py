@@ -62,6 +62,7 @@ _MODULES = (
     "jit",
     "linalg",
     "masked",
+    "nested",
     "nn",
     "optim",
     "overrides",
