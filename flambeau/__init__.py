@@ -81,6 +81,7 @@ _MODULES = (
     "mps",
     "mtia",
     "multiprocessing",
+    "nested",
     "nn",
     "optim",
     "overrides",
