@@ -26,7 +26,12 @@ def test_duals_are_plain_outside_of_their_level() -> None:
         assert number == 0
         x = fwAD.make_dual(X, T)
         y = x * x
-        assert (x.requires_grad, x.grad_fn, x.is_leaf, y.requires_grad) == (False, None, True, False)
+        assert (x.requires_grad, x.grad_fn, x.is_leaf, y.requires_grad) == (
+            False,
+            None,
+            True,
+            False,
+        )
         assert repr(y) == "tensor([1., 4.], tangent=tensor([ 2., 12.]))"
         primal, along = fwAD.unpack_dual(y)
         assert (primal.tolist(), along.tolist()) == ([1.0, 4.0], [2.0, 12.0])

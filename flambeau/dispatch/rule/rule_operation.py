@@ -73,7 +73,12 @@ class RuleNode(Node):
                 return [found]
         from ...autograd.forward import transposed  # loaded: it asks for the tangents
 
-        return transposed(self, given, lambda g: operation.run_rule(self, self._incoming(g), saved))
+        return transposed(
+            self,
+            given,
+            lambda g: operation.run_rule(self, self._incoming(g), saved),
+            getattr(history, "wanted", True),
+        )
 
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""
