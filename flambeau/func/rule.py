@@ -476,6 +476,35 @@ ruled("unsqueeze")(along("dim", more=1))
 ruled("gather", "take_along_dim")(along("dim", others="index indices"))
 ruled("movedim", "moveaxis")(along("source", "destination"))
 ruled("transpose", "swapaxes", "swapdims")(along("dim0", "dim1"))
+ruled("index_select", "narrow_copy", "select_copy", "linalg.cross", "linalg.vecdot")(along("dim"))
+ruled("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft", "fft.hfft", "fft.ihfft")(along("dim"))
+ruled("diag_embed")(along("dim1", "dim2", more=1))
 ruled(
-    "tril", "triu", "mT.__get__", "linalg.inv", "linalg.det", "linalg.cholesky", "linalg.eigvalsh"
-)(along())
+    *(
+        "tril",
+        "triu",
+        "inverse",
+        "det",
+        "slogdet",
+        "logdet",
+        "pinverse",
+        "matrix_exp",
+        "matrix_power",
+    ),
+    *(
+        "linalg.inv",
+        "linalg.det",
+        "linalg.slogdet",
+        "linalg.cholesky",
+        "linalg.eigvalsh",
+        "linalg.eigh",
+    ),
+    *("linalg.svd", "linalg.svdvals", "linalg.qr", "linalg.pinv", "linalg.eig", "linalg.eigvals"),
+    *(
+        "linalg.lu_factor",
+        "linalg.matrix_exp",
+        "linalg.matrix_power",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+    ),
+)(along())  # the last dimensions are theirs, whatever stands before
