@@ -5,6 +5,7 @@ Everything public is here under torch's names: ``import flambeau as torch``.
 
 from __future__ import annotations
 
+import sys as _sys
 from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
@@ -37,6 +38,7 @@ from .torch_version import __version__
 
 _explain_imports()
 newaxis = None
+torch = _sys.modules[__name__]  # as PyTorch's package holds itself
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
@@ -46,6 +48,13 @@ globals().update(_namespaces["torch"])
 
 _MODULES = (
     "_C",
+    "_tensor_str",
+    "_utils",
+    "__config__",
+    "_custom_ops",
+    "_dynamo",
+    "_inductor",
+    "_ops",
     "accelerator",
     "amp",
     "autograd",
@@ -54,13 +63,22 @@ _MODULES = (
     "compiler",
     "cpu",
     "cuda",
+    "distributed",
     "distributions",
+    "export",
     "fft",
     "func",
+    "futures",
+    "hub",
+    "fx",
     "kernels",
     "jit",
+    "library",
     "linalg",
     "masked",
+    "mps",
+    "mtia",
+    "multiprocessing",
     "nn",
     "optim",
     "overrides",
@@ -74,8 +92,10 @@ _MODULES = (
     "storage",
     "testing",
     "torch_version",
+    "types",
     "utils",
     "version",
+    "xpu",
 )
 _NAMES = {
     "save": "serialization",
@@ -92,12 +112,35 @@ _NAMES = {
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
+    "Stream": "core.stream",
+    "Event": "core.stream",
+    "OutOfMemoryError": "core.error",
+    "AcceleratorError": "core.error",
+    "get_device_module": "_utils",
+    "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
     **dict.fromkeys(
         (
+            *("_check", "_check_with", "_check_is_size", "_check_index", "_check_value"),
+            *("_check_type", "_check_not_implemented", "_check_tensor_all"),
+            "_check_tensor_all_with",
+        ),
+        "checking",
+    ),
+    **dict.fromkeys(
+        (
+            *("SymInt", "SymFloat", "SymBool", "sym_int", "sym_float", "sym_not", "sym_max"),
+            *("sym_min", "sym_sum", "sym_ite", "sym_sqrt", "sym_fresh_size"),
+            *("sym_constrain_range", "sym_constrain_range_for_size"),
+        ),
+        "symbolic",
+    ),
+    **dict.fromkeys(
+        (
             *("autocast", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype"),
-            *("is_autocast_cpu_enabled", "get_autocast_cpu_dtype"),
+            *("is_autocast_cpu_enabled", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype"),
+            *("clear_autocast_cache", "is_autocast_cache_enabled"),
         ),
         "amp.autocast_mode",
     ),

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.command == "demo":
         return _script.run_script(str(_demo_script()), theirs)
-    compat.install()
+    compat.install(children=True)
     if options.module:
         return _script.run_module(options.script, theirs)
     try:

@@ -16,6 +16,10 @@ ADVICE = (
 )
 
 
+stand_ins: list[Any] = []
+"""What lets `import torch` mean flambeau at present, if anything does (see `compat`): no class is PyTorch's then."""
+
+
 class Explaining:
     """A last finder of modules: it finds nothing, and says so in a way that helps where PyTorch is not installed."""
 
@@ -41,7 +45,7 @@ def is_asked(frame: FrameType | None) -> bool:
 
 def is_pytorchs(item: Any) -> bool:
     """Is a class or function PyTorch's own? Under another name ours are found in `flambeau`."""
-    return (getattr(item, "__module__", None) or "").partition(".")[0] == "torch"
+    return not stand_ins and (getattr(item, "__module__", None) or "").partition(".")[0] == "torch"
 
 
 def described(cls: type) -> str:

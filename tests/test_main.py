@@ -59,7 +59,7 @@ def test_run_module(script):
     path = script("import sys, torch\nprint(__name__, __spec__.name, sys.argv, torch.__name__)\n")
     result = flambeau("run", "-m", "program", "--lr", "1", cwd=path.parent)
     assert result.stderr == ""
-    assert result.stdout == f"__main__ program {[str(path), '--lr', '1']} flambeau\n"
+    assert result.stdout == f"__main__ program {[str(path), '--lr', '1']} torch\n"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_missing_module_to_run_is_an_error():
     ],
 )
 def test_usage_errors_exit_with_2(arguments, complaint, capsys, monkeypatch):
-    monkeypatch.setattr(command_line.compat, "install", lambda: None)
+    monkeypatch.setattr(command_line.compat, "install", lambda **_: None)
     with pytest.raises(SystemExit) as exit_info:
         command_line.main(arguments)
     assert exit_info.value.code == 2

@@ -31,6 +31,10 @@ class Context:
     _dirty: tuple[Any, ...] = ()
     _node: Any = None
     _unpack: Any = None
+    _forward: tuple[Any, ...] = ()
+    _going_forward = False
+    _kinds: dict[int, tuple] | None = None
+    """Shape and kind of forward's arguments, where tangents may be wanted."""
     _own: dict[int, int]
     """For each saved output, which one it is."""
     _edges: dict[int, Any]
@@ -45,16 +49,17 @@ class Context:
         Raises:
             TypeError: Something else than a tensor or None was given; that goes on ctx itself.
         """
-        for i, tensor in enumerate(tensors):
-            if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(
-                    "save_for_backward can only save variables, but argument "
-                    f"{i} is of type {type(tensor).__name__}: keep it as an attribute of ctx"
-                )
+        check_saved("save_for_backward", tensors)
         self._saved = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Accepted for programs that define ``jvp``; forward-mode differentiation does not run here."""
+        """Keep tensors for jvp, which runs when forward has; it finds them in `saved_tensors`.
+
+        Raises:
+            TypeError: Something else than a tensor or None was given; that goes on ctx itself.
+        """
+        check_saved("save_for_forward", tensors)
+        self._forward = tensors
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -63,6 +68,8 @@ class Context:
         Raises:
             RuntimeError: It was freed by an earlier backward, or modified in place since.
         """
+        if self._going_forward:
+            return self._forward
         saved, versions = self._saved, self._versions
         if saved is None:
             raise RuntimeError(TWICE.format("this Function"))
@@ -176,3 +183,13 @@ def alias(x: Tensor) -> Tensor:
     result = wrap(x._array, x._kind)
     result._cell = x._cell
     return result
+
+
+def check_saved(name: str, tensors: tuple) -> None:
+    """Raises TypeError for what only tensors can be."""
+    for i, tensor in enumerate(tensors):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"{name} can only save variables, but argument {i} is of type {type(tensor).__name__}: "
+                "keep it as an attribute of ctx"
+            )

@@ -21,7 +21,7 @@ from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
 from .location import count_writes
-from .mode import mode
+from .mode import mode, recording
 from .node import Leaf, Node, Port, held_kind, next_sequence
 
 next_task = itertools.count().__next__
@@ -39,14 +39,14 @@ def run(
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
         (None for one that nothing reached), and no ``.grad`` changes.
     """
-    flow = RECORDED if create else BARE
+    flow = RECORDED if create or mode.levels else BARE
     allowed = None if wanted is None else _on_the_way(roots, wanted)
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
-    mode.recording, mode.task = create, (next_task(), roots, allowed)
+    mode.recording, mode.task = recording(create), (next_task(), roots, allowed)
     token = silence(silent)
     try:
         _loop(flow, roots, grads, retain, allowed, catch)
@@ -357,6 +357,8 @@ class Recorded(Bare):
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
         if tensor is not None:
+            if mode.recording is not True:
+                g = g.detach()
             old = getattr(tensor, "_grad", None)
             tensor._grad = g if old is None else old + g
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):

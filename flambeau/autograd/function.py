@@ -51,7 +51,7 @@ class FunctionNode(Node):
         parts = self._call(
             [
                 None if part is None else wrap(part, held_kind(kind, part))
-                for part, (_, kind) in zip(gs, self._described())
+                for part, (_, kind) in zip(gs, self.ports)
             ]
         )
         return [None if part is None else part._array for part in parts]
@@ -59,15 +59,11 @@ class FunctionNode(Node):
     def backward_recorded(self, g: Any) -> list[Any]:
         return self._call([g] if self.outputs == 1 else list(g))
 
-    def _described(self) -> Sequence[tuple[Any, Any]]:
-        """Shape and kind of each output; kind None for what is no tensor."""
-        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape
-
     def _call(self, gs: list[Any]) -> list[Any]:
         if self.context.materialize_grads:
             gs = [
                 _zeros(shape, kind) if g is None and kind else g
-                for g, (shape, kind) in zip(gs, self._described())
+                for g, (shape, kind) in zip(gs, self.ports)
             ]
         result = backward_of(self.function)(self.context, *gs)
         parts = result if isinstance(result, tuple) else (result,)
@@ -113,6 +109,42 @@ class FunctionNode(Node):
                 f"an input of {edge.kind.dtype}: return its real part"
             )
         return part
+
+    def tangents(self, given: Sequence[Any], history: Any) -> Sequence[Any]:
+        function = self.function
+        if function.jvp is Function.jvp:  # type: ignore[attr-defined]
+            from .forward import transposed  # loaded: it asks for the tangents
+
+            return transposed(self, given, self.backward_recorded)
+        self.context._going_forward = True
+        try:
+            found = function.jvp(self.context, *self._filled(given))  # type: ignore[attr-defined]
+        finally:
+            self.context._going_forward = False
+        parts = found if isinstance(found, tuple) else (found,)
+        if len(parts) != self.outputs:
+            raise RuntimeError(
+                f"Jvp function {self.name()} returned an incorrect number of tangents (expected "
+                f"{self.outputs}, got {len(parts)})"
+            )
+        for part, (shape, _) in zip(parts, self.ports):
+            if part is not None and part._array.shape != shape:
+                raise RuntimeError(
+                    "Trying to set a forward gradient that has a different size than that of the original "
+                    f"Tensor, this is not supported. Tensor is of size {list(shape)} while the given forward "
+                    f"gradient is of size {list(part.shape)}."
+                )
+        return parts
+
+    def _filled(self, given: Sequence[Any]) -> list[Any]:
+        """The tangent of each argument: zeros for a tensor without, unless ctx says None for it."""
+        found = dict(zip(self.places, given))
+        kinds = self.context._kinds or {}
+        if self.context.materialize_grads:
+            for i, (shape, kind) in kinds.items():
+                if found.get(i) is None:
+                    found[i] = wrap(kind.xp.zeros(shape, kind.numpy), kind)
+        return [found.get(i) for i in range(self.count)]
 
     def release(self) -> None:
         if self.context._saved:
@@ -178,15 +210,17 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD. Forward mode (func.jvp, func.jacfwd) is "
-            "computed from it too: a jvp method alone is not enough here."
+            "autograd.Function to use it with backward mode AD."
         )
 
     vjp = backward
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
-        """The forward-mode derivative; definitions are accepted, and nothing calls them yet."""
+        """The tangents of forward's results, given those of its arguments (None: of what is no tensor).
+
+        A Function without one has them from its backward, if that can be differentiated.
+        """
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )
@@ -234,11 +268,24 @@ class Function:
         several = isinstance(outputs, tuple)
         listed = list(outputs) if several else [outputs]
         if recording and True in needs:
+            if mode.follow is None:
+                context._forward = ()
+            else:
+                context._kinds = kinds_of(args)
             node = new_node(cls, context, args, listed, needs)
         made = wrap_outputs(node, context, args, listed)
         if node is not None:
             tell_watchers(node, made)
         return tuple(made) if several else made[0]
+
+
+def kinds_of(args: tuple) -> dict[int, tuple]:
+    """Shape and kind of the arguments that can have tangents."""
+    return {
+        i: (x._array.shape, x._kind)
+        for i, x in enumerate(args)
+        if isinstance(x, Tensor) and x._kind.dtype.category >= FLOAT
+    }
 
 
 def bind_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:

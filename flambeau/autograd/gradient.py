@@ -40,7 +40,9 @@ def arriving(outputs: tuple, grads: Any) -> tuple[Any, ...]:
 
 def history(value: Any) -> Any:
     """The node or port of a tensor or edge; None where there is no gradient."""
-    return value.history if isinstance(value, GradientEdge) else value._node
+    if isinstance(value, GradientEdge):
+        return value.history
+    return value._node if value.requires_grad else None
 
 
 def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:

@@ -13,10 +13,9 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from . import engine
-from .anomaly_mode import arrange
 from .gradient import GradientEdge, history
 from .location import count_writes
-from .mode import mode, no_grad
+from .mode import arrange, mode, no_grad
 from .node import Leaf, Node, RemovableHandle
 
 

@@ -73,6 +73,8 @@ class Node:
 
     label = "Node"
     outputs = 1
+    reverse = True
+    """Does a gradient go through it? Not through the history of a tensor that has tangents alone."""
     edges: tuple[Any, ...]
     saved: Any
     cells: tuple[Any, ...]
@@ -86,6 +88,19 @@ class Node:
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         """The same on tensors, recorded."""
+        raise NotImplementedError
+
+    def arriving(self, of: Callable[[Any], Any]) -> list[Any]:
+        """What `of` gives for what the tangents depend on: each edge."""
+        return [of(edge) for edge in self.edges]
+
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
+        """The tangents of the outputs; None where it is zero.
+
+        Args:
+            given: What arrives, as tangents or None.
+            history: Called with a tensor of a saved value and the value's edge: gives it its history.
+        """
         raise NotImplementedError
 
     def origin(self, i: int) -> tuple[Any, Any]:
@@ -119,6 +134,11 @@ class Node:
     def shown(self, array: Any) -> Any:
         """A saved array as the tensor that a hook sees."""
         return wrap(array, kind_of(BY_NUMPY[array.dtype], self.kind.device))
+
+    @property
+    def ports(self) -> Sequence[tuple[Any, Any]]:
+        """Shape and kind of each output; kind None for what is no tensor."""
+        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape  # type: ignore[return-value]
 
     def release(self) -> None:
         """Free what only backward needs; what saved nothing can run again."""
@@ -185,6 +205,11 @@ class Node:
         return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+def connect(tensor: Any, history: Any) -> None:
+    """Give a tensor of a saved value the history that the value had."""
+    tensor._node = history
+
+
 class Leaf(Node):
     """Where gradients end: it adds them to its tensor's ``.grad``."""
 
@@ -217,6 +242,10 @@ class Port:
     @property
     def sequence(self) -> int:
         return self.node.sequence
+
+    @property
+    def reverse(self) -> bool:
+        return self.node.reverse
 
     @property
     def hooks(self) -> Any:

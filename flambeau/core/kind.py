@@ -27,6 +27,7 @@ class Kind:
     Attributes:
         dtype, device: What the kind stands for.
         xp: The array module (numpy, cupy).
+        has_elements: False for the device meta, whose tensors have only shapes.
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
         numbers: The classes of Python numbers that combine with it without changing the dtype.
@@ -38,6 +39,7 @@ class Kind:
         "compute",
         "device",
         "dtype",
+        "has_elements",
         "numbers",
         "numpy",
         "xp",
@@ -50,6 +52,7 @@ class Kind:
     def __init__(self, dtype: dtype, device: device):  # type: ignore[valid-type]
         self.dtype, self.device = dtype, device
         self.xp = backends[device.type].xp
+        self.has_elements = device.type != "meta"
         self.numpy, self.compute = dtype.numpy, dtype.compute
         self.numbers = frozenset(
             () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)

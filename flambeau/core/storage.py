@@ -135,8 +135,21 @@ class UntypedStorage:
         return UntypedStorage()
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Only that of a file is."""
-        return self._is_shared
+        """Can other processes have the memory too? That of a file, and what `share_memory_` has moved."""
+        from .segment import behind
+
+        return self._is_shared or self.nbytes() == 0 or behind(self._bytes) is not None
+
+    def share_memory_(self) -> UntypedStorage:
+        """Move the bytes to where other processes can have them; itself.
+
+        Tensors that look at the storage stay where they are: `Tensor.share_memory_` takes its views along.
+        """
+        from .segment import copied
+
+        if not self.is_shared():
+            self._bytes = self._owner = copied(self._bytes)
+        return self
 
     def is_pinned(self, device: Any = None) -> bool:
         """Is the memory page-locked?"""
@@ -251,6 +264,14 @@ def storage_of(array: np.ndarray) -> UntypedStorage:
     return found
 
 
+def rehouse(before: Any, memory: np.ndarray) -> None:
+    """The bytes of an owner are in shared memory from now on: so is the storage that somebody may hold."""
+    found = _storages.pop(id(before), None)
+    if found is not None:
+        found._bytes = found._owner = memory
+        _storages[id(memory)] = found
+
+
 class TypedStorage:
     """Memory as elements of one dtype.
 
@@ -356,8 +377,13 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Only that of a file is."""
+        """Can other processes have the memory too?"""
         return self._untyped.is_shared()
+
+    def share_memory_(self) -> TypedStorage:
+        """Move the elements to where other processes can have them; itself."""
+        self._untyped.share_memory_()
+        return self
 
     @classmethod
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:

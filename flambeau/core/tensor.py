@@ -318,13 +318,15 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Is its gradient wanted? Operations on it are then recorded."""
-        return self._node is not None
+        return self._node is not None and self._node.reverse
 
     @property
     def grad_fn(self) -> Any:
         """The node that made it; None for what the user made."""
         node = self._node
-        return None if node is None or node.node.name() == "AccumulateGrad" else node.node
+        if node is None or not node.reverse or node.node.name() == "AccumulateGrad":
+            return None
+        return node.node
 
     @property
     def is_leaf(self) -> bool:

@@ -75,7 +75,7 @@ def _dim(head: str, x: Any, dim: Any) -> int | None:
     return dim % x.ndim
 
 
-class _Randomness:
+class Randomness:
     """What random draws do in the runs of a mapped function."""
 
     def __init__(self, kind: str) -> None:
@@ -168,7 +168,7 @@ def vmap(
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         flat, dims, size = _sizes(name, in_dims, args)
-        random = _Randomness(randomness)
+        random = Randomness(randomness)
         if size == 0:
             return _of_nothing(func, name, args, flat, dims, kwargs, out_dims)
         results = []

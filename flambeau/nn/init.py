@@ -55,6 +55,18 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 _calculate_fan_in_and_fan_out = _fans
 
 
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    """The fan that a mode means.
+
+    Raises:
+        ValueError: It is neither "fan_in" nor "fan_out".
+    """
+    mode = mode.lower()
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+    return _fans(tensor)[mode == "fan_out"]
+
+
 def _draw(tensor: Tensor, name: str, *args: Any) -> Tensor:
     with no_grad():
         return getattr(tensor, name)(*args)
@@ -105,6 +117,8 @@ def trunc_normal_(
     from .. import empty_like, where  # type: ignore[attr-defined]
 
     with no_grad():
+        if tensor.is_meta:
+            return normal_(tensor, mean, std, generator)
         if below(b) - below(a) > 0.3:
             low, high = (float(tensor._kind.numpy.type(bound)) for bound in (a, b))
             drawn = normal_(tensor, mean, std, generator)
@@ -189,11 +203,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> 
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    mode = mode.lower()
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
-    fan = _fans(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
 
 
 def kaiming_uniform_(

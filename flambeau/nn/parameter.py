@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NoReturn
 
+from .._caller import OURS
 from ..autograd.node import Leaf
 from ..core.device import defaults, resolve
 from ..core.dtype import CONVERSIONS, state
@@ -199,7 +200,7 @@ def _public_caller() -> str:
     """The name of the outermost function of this library that is being called."""
     frame: Any = sys._getframe(2)
     name = frame.f_code.co_name
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("flambeau."):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         name = frame.f_code.co_name
         frame = frame.f_back
     return name

@@ -19,12 +19,40 @@ from .normalization import LayerNorm
 Activation = str | Callable[[Tensor], Tensor]
 
 
-def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
+def _get_activation_fn(given: Activation) -> Callable[[Tensor], Tensor]:
     if not isinstance(given, str):
         return given
     if given not in ("relu", "gelu"):
         raise RuntimeError(f"activation should be relu/gelu, not {given}")
     return getattr(F, given)
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """So many copies of a layer."""
+    return ModuleList([deepcopy(module) for _ in range(N)])
+
+
+def _get_seq_len(src: Tensor, batch_first: bool) -> int | None:
+    """The length of the sequences; None for what is nested."""
+    if src.is_nested:
+        return None
+    return src.shape[0] if src.ndim == 2 else src.shape[1 if batch_first else 0]
+
+
+def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+    """-inf above the diagonal: no place sees a later one."""
+    return triu(full((sz, sz), -float("inf"), device=device, dtype=dtype), 1)
+
+
+def _detect_is_causal_mask(
+    mask: Tensor | None, is_causal: bool | None = None, size: int | None = None
+) -> bool:
+    """Is a mask the one that hides later places? What the caller says is believed."""
+    if is_causal is not None or mask is None:
+        return bool(is_causal)
+    n = mask.shape[-2] if size is None else size
+    causal = _generate_square_subsequent_mask(n, mask.device, mask.dtype)
+    return mask.shape == causal.shape and bool((mask == causal).all())
 
 
 class _Layer(Module):
@@ -60,7 +88,7 @@ class _Layer(Module):
             setattr(self, f"norm{i + 1}", norm)
         for i in range(count):
             setattr(self, f"dropout{i + 1}", Dropout(dropout))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def _residual(self, x: Tensor, part: Callable[[Tensor], Tensor], i: int) -> Tensor:
         """x plus a part of it, normalised before or after."""
@@ -247,7 +275,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(encoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
 
@@ -286,7 +314,7 @@ class TransformerDecoder(Module):
         norm: Module | None = None,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(decoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
@@ -418,5 +446,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """What lets position i see positions up to i: -inf above the diagonal, 0 elsewhere."""
-        blocked = full((sz, sz), float("-inf"), device=device, dtype=dtype)
-        return triu(blocked, diagonal=1)
+        return _generate_square_subsequent_mask(sz, device, dtype)

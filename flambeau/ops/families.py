@@ -21,6 +21,7 @@ _FOREACH = (
 LAZY = {
     "create.buffer": ("asarray from_file frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),
@@ -58,6 +59,10 @@ LAZY = {
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
     "nn.rnn": ("", ""),
+    "nn.recurrent": (
+        "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+        "",
+    ),
     "nn.interpolate": ("", ""),
     "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "nn.moments": ("", ""),

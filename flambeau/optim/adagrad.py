@@ -72,15 +72,14 @@ class Adagrad(Optimizer):
         state["sum"] = zeros_like(p, complex(first, first) if p.is_complex() else first)
 
     def share_memory(self) -> None:
-        """Nothing to do: what worker processes share is copied to them.
+        """Move the sums and counts of steps to memory that processes share.
 
-        Raises:
-            RuntimeError: Always; state shared between processes is not supported.
+        Source: torch.optim.Adagrad.share_memory
         """
-        raise RuntimeError(
-            "Adagrad.share_memory() wants memory that processes share, which flambeau has not: keep "
-            "the optimiser in one process"
-        )
+        for group in self.param_groups:
+            for p in group["params"]:
+                for value in self.state[p].values():
+                    value.share_memory_()
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr = number(group["lr"], group["differentiable"])

@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
+from .._caller import OURS
 from ..core.tensor import Tensor
 from ..kernels.runtime.recipe import recipe_of
 from .event import FunctionEvent
@@ -248,9 +249,8 @@ def _lines(frame: FrameType | None) -> list[str]:
     """The calling lines outside of this package, innermost first."""
     lines = []
     while frame is not None:
-        if not str(frame.f_globals.get("__name__", "")).startswith("flambeau."):
-            code = frame.f_code
-            if not code.co_filename.startswith("<flambeau"):
-                lines.append(f"{code.co_filename}({frame.f_lineno}): {code.co_name}")
+        code = frame.f_code
+        if not code.co_filename.startswith(OURS):
+            lines.append(f"{code.co_filename}({frame.f_lineno}): {code.co_name}")
         frame = frame.f_back
     return lines

@@ -2,56 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
-_FILES = {
-    "activation": "activation",
-    "adaptive": "adaptive",
-    "attention": "activation",
-    "container": "container",
-    "embedding": "sparse",
-    "lazy": "linear",
-    "linear": "linear",
-    "linear_cross_entropy": "loss",
-    "loss": "loss",
-    "module": "module",
-    "normalization": "normalization",
-    "parameter_container": "container",
-    "pooling": "pooling",
-    "recurrent": "rnn",
-    "recurrent_cell": "rnn",
-    "transformer": "transformer",
-}
-"""PyTorch's file of the layers in a file of ours, where it is one."""
-
-_BY_NAME = {
-    "pooling": r".*Pool\dd",
-    "dropout": r".*Dropout(\dd)?",
-    "loss": r".*Loss",
-    "batchnorm": r".*BatchNorm\dd",
-    "instancenorm": r".*InstanceNorm\dd",
-    "normalization": r".*Norm",
-    "padding": r".*Pad\dd",
-    "conv": r".*Conv(Transpose)?\dd",
-    "channelshuffle": "ChannelShuffle",
-    "pixelshuffle": "Pixel.*",
-    "distance": "CosineSimilarity|PairwiseDistance",
-    "fold": "Fold|Unfold",
-    "flatten": "Flatten|Unflatten",
-    "linear": "Identity|.*Linear",
-    "upsampling": "Upsampl.*",
-    "activation": ".*",
-}
-"""PyTorch's file of the other layers: the first whose pattern the name has."""
-
-
-def _name_in_files(cls: type) -> str:
-    file = _FILES.get(cls.__module__.rpartition(".")[2])
-    if file is None or cls.__name__.endswith("Linear"):
-        file = next(key for key, name in _BY_NAME.items() if re.fullmatch(name, cls.__name__))
-    return f"torch.nn.modules.{file} {cls.__name__}"
+from ..nn.modules.file import file_of
 
 
 @cache
@@ -64,7 +18,9 @@ def layer_classes() -> dict[str, type]:
 
     found = (getattr(nn, name) for name in dir(nn))
     classes = [item for item in found if isinstance(item, type) and issubclass(item, nn.Module)]
-    return {_name_in_files(cls): cls for cls in (*classes, NonDynamicallyQuantizableLinear)}
+    return {
+        f"{file_of(cls)} {cls.__name__}": cls for cls in (*classes, NonDynamicallyQuantizableLinear)
+    }
 
 
 @cache
@@ -92,7 +48,7 @@ def state_in_files(module: Any, state: Any) -> Any:
     and asks for when it is called."""
     from .. import nn
 
-    if not isinstance(state, dict) or not type(module).__module__.startswith("flambeau.nn"):
+    if not isinstance(state, dict) or file_of(type(module)) is None:
         return state
     if isinstance(module, nn.RNNBase) and {"_all_weights", "_parameters"} <= state.keys():
         names = [name for part in state["_all_weights"] for name in part]

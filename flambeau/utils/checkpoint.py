@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
+from ..amp.autocast_mode import kept
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
@@ -171,6 +172,7 @@ class CheckpointFunction(Function):
             warn("None of the inputs have requires_grad=True. Gradients will be None")
         ctx.run_function = run_function
         ctx.random_state = get_rng_state() if preserve_rng_state else None
+        ctx.autocast = kept()
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         ctx.others = [None if isinstance(x, Tensor) else x for x in args]
         ctx.save_for_backward(*(args[i] for i in ctx.places))
@@ -188,7 +190,7 @@ class CheckpointFunction(Function):
         args = list(ctx.others)
         for i, saved in zip(ctx.places, ctx.saved_tensors):
             args[i] = saved.detach().requires_grad_(saved.requires_grad)
-        with random_state(ctx.random_state), enable_grad():
+        with random_state(ctx.random_state), enable_grad(), ctx.autocast():
             outputs = ctx.run_function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [

@@ -328,3 +328,22 @@ def test_checkpoint_decorates():
     assert x.grad.item() == pytest.approx(2 * math.e)
     with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):
         checkpoint(scale=1)
+
+
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
+    seen = []
+
+    def function(x):
+        y = x @ x
+        seen.append(y.dtype)
+        return y.exp()
+
+    x = torch.ones(2, 2, requires_grad=True)
+    with torch.autocast("cpu"):
+        inside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
+    inside.backward()
+    outside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
+    with torch.autocast("cpu", torch.float16):
+        outside.backward()
+    assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]

@@ -136,6 +136,10 @@ def asarray(
     return result
 
 
+_STORAGE = ("flambeau.storage", "torch.storage")
+"""What the module of storages calls itself: it loads late, and `compat` may name it after PyTorch's."""
+
+
 def _shared(obj: Any, dtype: Any) -> Tensor | None:
     """A tensor on the memory of `obj`, or None where it has none to share."""
     if isinstance(obj, Tensor):
@@ -148,7 +152,7 @@ def _shared(obj: Any, dtype: Any) -> Tensor | None:
         return frombuffer(obj, dtype=dtype or kind_for(None, CPU).dtype)
     if hasattr(obj, "__array__") and not isinstance(obj, (list, tuple)):
         return as_tensor(np.asarray(obj))
-    return _of_storage(obj, dtype) if type(obj).__module__ == "flambeau.storage" else None
+    return _of_storage(obj, dtype) if type(obj).__module__ in _STORAGE else None
 
 
 def _of_storage(storage: Any, dtype: Any) -> Tensor:

@@ -124,6 +124,13 @@ def finish(function: str, array: Any, kind: Kind, out: Tensor | None, requires_g
     return requires_grad_(result) if requires_grad else result
 
 
+def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
+    """An array to draw random numbers in: on the host, where all are drawn, or one without elements."""
+    if kind.has_elements:
+        return blocks.fresh(shape, kind.numpy)
+    return kind.xp.empty(shape, kind.numpy)
+
+
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:
     """An array with one value everywhere; None leaves it as the memory was.
 

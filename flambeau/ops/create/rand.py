@@ -19,8 +19,7 @@ from ...core.random import draws, draws_integer
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
-from ...kernels.array import zeros as blocks
-from .factory import check_placement, factory, finish, place, shape_of, sizes
+from .factory import check_placement, factory, finish, place, scratch, shape_of, sizes
 from .full import plain_kind
 
 
@@ -126,7 +125,7 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         chosen = kind()
-        array = blocks.fresh(sizes(size, name), chosen.numpy)
+        array = scratch(chosen, sizes(size, name))
         return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
 
     def like(
@@ -258,6 +257,8 @@ def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any
     chosen = kind(int64)
     shape = shape_of(size if size is not None else rest[0], "randint")
     generator = checked_generator("randint", generator)
+    if not chosen.has_elements:
+        return chosen.xp.empty(shape, chosen.numpy), chosen
     return _drawn(chosen, draws_integer.randint(low, high, shape, chosen.numpy, generator)), chosen
 
 
@@ -315,5 +316,7 @@ def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     """
     chosen = kind(int64)
     count = integer(n, "randperm", "n", 1)
+    if not chosen.has_elements:
+        return chosen.xp.empty((count,), chosen.numpy), chosen
     array = draws_integer.randperm(count, chosen.numpy, checked_generator("randperm", generator))
     return _drawn(chosen, array), chosen

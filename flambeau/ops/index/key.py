@@ -90,7 +90,7 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
             basic += [_FULL] * rest
             arrays += [_FULL] * rest
             dim += rest
-        elif item.__class__ is np.ndarray:
+        elif is_array(item):
             width = _uses(item)
             _check(item, dim, shape)
             found = True
@@ -114,7 +114,7 @@ def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
     shapes: list[tuple[int, ...]] = []
     dim, first, last = 0, 0, -1
     for i, item in enumerate(key):
-        if item.__class__ is np.ndarray:
+        if is_array(item):
             if not shapes:
                 first = len(kept)
             elif last != i - 1:
@@ -156,9 +156,14 @@ def _item(item: Any, numbers: bool) -> Any:
     return int(array) if numbers and array.ndim == 0 and array.dtype != bool else array
 
 
+def is_array(item: Any) -> bool:
+    """Is it an array, of NumPy's or with its interface?"""
+    return item.__class__ is np.ndarray or hasattr(item, "__array_function__")
+
+
 def _uses(item: Any) -> int:
     """How many dimensions of the tensor an item is about."""
-    if item.__class__ is np.ndarray:
+    if is_array(item):
         return item.ndim if item.dtype == bool else 1
     return 0 if item is None or item is Ellipsis else 1
 

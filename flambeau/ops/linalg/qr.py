@@ -65,7 +65,7 @@ def _tall(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
     return solve_triangular_(r.conj(), whole.mT, True, False).mT
 
 
-@operation(label="NoGradient")
+@operation(label="NoGradient", linear=False)
 def r_(a: Any) -> Any:
     """R alone."""
     return np.linalg.qr(a, "r")
@@ -125,7 +125,7 @@ def old_qr(input: Tensor, some: bool = True) -> Any:
     )
 
 
-@operation(label="Geqrf")
+@operation(label="Geqrf", linear=False)
 def geqrf_(a: Any) -> Any:
     """LAPACK's geqrf: R with the reflections below it, and their factors."""
     reflections, tau = np.linalg.qr(a, "raw")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from ..._failure import Failure
 from .channel import Parcel
-from .failure import Failure
 from .fetch import Fetcher
 from .pool import Pool
 
