@@ -87,6 +87,7 @@ _MODULES = (
     "overrides",
     "profiler",
     "quantization",
+    "quasirandom",
     "random",
     "return_types",
     "serialization",
