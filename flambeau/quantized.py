@@ -77,7 +77,9 @@ class QuantizedTensor(Tensor):
 
     def _per_tensor(self, name: str) -> tuple:
         if self._quantized[3] is not None:
-            raise RuntimeError(f"{name}: expected a tensor with one scale; see q_per_channel_scales()")
+            raise RuntimeError(
+                f"{name}: expected a tensor with one scale; see q_per_channel_scales()"
+            )
         return self._quantized
 
     def q_per_channel_scales(self) -> Tensor:
@@ -111,11 +113,18 @@ class QuantizedTensor(Tensor):
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         kind, scale, zero, axis = self._quantized
         values = tensor_contents or format_values(self.dequantize()._array, 7)
-        notes = [f"size={tuple(self._array.shape)}", f"dtype={kind}", f"quantization_scheme={self.qscheme()}"]
+        notes = [
+            f"size={tuple(self._array.shape)}",
+            f"dtype={kind}",
+            f"quantization_scheme={self.qscheme()}",
+        ]
         if axis is None:
             notes += [f"scale={float(scale)}", f"zero_point={int(zero)}"]
         else:
-            notes += [f"scale={self.q_per_channel_scales()}", f"zero_point={self.q_per_channel_zero_points()}"]
+            notes += [
+                f"scale={self.q_per_channel_scales()}",
+                f"zero_point={self.q_per_channel_zero_points()}",
+            ]
             notes += [f"axis={axis}"]
         return join_suffixes("tensor(" + values, notes, 7)
 
@@ -130,7 +139,9 @@ class QuantizedTensor(Tensor):
         return rebuilt, (self.int_repr(), *found)
 
 
-def rebuilt(integers: Tensor, scale: Any, zero_point: Any, axis: int | None, name: str) -> QuantizedTensor:
+def rebuilt(
+    integers: Tensor, scale: Any, zero_point: Any, axis: int | None, name: str
+) -> QuantizedTensor:
     """A quantised tensor of its parts, as they are pickled."""
     facts = QUANTIZED[name], np.asarray(scale, np.float64), np.asarray(zero_point, np.int64), axis
     return _made(integers._array, facts)
@@ -159,7 +170,9 @@ def _along(x: Any, axis: int | None, ndim: int) -> Any:
     return x if axis is None else x.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
 
-def _quantized(input: Tensor, scale: Any, zero_point: Any, axis: int | None, dtype: Any) -> QuantizedTensor:
+def _quantized(
+    input: Tensor, scale: Any, zero_point: Any, axis: int | None, dtype: Any
+) -> QuantizedTensor:
     if dtype not in INTEGERS:
         raise RuntimeError(f"expected a quantised dtype such as torch.qint8, got {dtype}")
     if input.dtype is not float32:
@@ -175,11 +188,15 @@ def _quantized(input: Tensor, scale: Any, zero_point: Any, axis: int | None, dty
             f"quantize: zero_point {zero.tolist()} is out of range: {dtype} holds {limits.min} to {limits.max}"
         )
     inverse = (np.float32(1) / scale.astype(np.float32)).astype(np.float32)
-    levels = np.rint(x * _along(inverse, axis, x.ndim)).astype(np.float64) + _along(zero, axis, x.ndim)
+    levels = np.rint(x * _along(inverse, axis, x.ndim)).astype(np.float64) + _along(
+        zero, axis, x.ndim
+    )
     return _made(np.clip(levels, limits.min, limits.max).astype(held), (dtype, scale, zero, axis))
 
 
-def quantize_per_tensor(input: Tensor, scale: Any, zero_point: Any, dtype: DType) -> QuantizedTensor:
+def quantize_per_tensor(
+    input: Tensor, scale: Any, zero_point: Any, dtype: DType
+) -> QuantizedTensor:
     """A float tensor as integers with one scale.
 
     Args:
@@ -251,7 +268,9 @@ def _same(x: QuantizedTensor, *args: Any, **options: Any) -> QuantizedTensor:
 
 def _reshaped(x: QuantizedTensor, *shape: Any) -> QuantizedTensor:
     if x._quantized[3] is not None:
-        raise NotImplementedError("a tensor with a scale a channel keeps its shape: dequantize() it first")
+        raise NotImplementedError(
+            "a tensor with a scale a channel keeps its shape: dequantize() it first"
+        )
     return _like(x, x._array.reshape(*shape))
 
 
@@ -279,5 +298,8 @@ _KNOWN: dict[str, Callable] = {
     **dict.fromkeys(("clone", "detach", "contiguous", "cpu"), _same),
     **dict.fromkeys(("view", "reshape"), _reshaped),
     "equal": _equal,
-    **{name: _method(name) for name in ("dequantize", "int_repr", "__repr__", "__deepcopy__", "__reduce_ex__")},
+    **{
+        name: _method(name)
+        for name in ("dequantize", "int_repr", "__repr__", "__deepcopy__", "__reduce_ex__")
+    },
 }

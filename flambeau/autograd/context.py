@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from ..core.dtype import dtype
 from ..core.tensor import Tensor, wrap
 from .engine import TWICE
 from .report import modified
@@ -22,6 +23,7 @@ class Context:
     """
 
     materialize_grads = True
+    output_grad_dtypes: tuple[Any, ...] | None = None
     _saved: tuple[Any, ...] | None = ()
     _versions: tuple[Any, ...] | None = None
     _cells: tuple[Any, ...] = ()
@@ -133,6 +135,27 @@ class Context:
             RuntimeError: One is no tensor.
         """
         self._fixed = _tensors("mark_non_differentiable", tensors)
+
+    def set_output_grad_dtype(self, *dtypes: Any) -> None:
+        """Say in which dtype backward receives the gradient of each output; None: in that which it has.
+
+        Without it they come in the outputs' own dtypes.
+
+        Raises:
+            RuntimeError: It is called twice, or something is no dtype. Later, if there are as many outputs
+                not, or one that has no gradient is given a dtype.
+
+        Source: torch.autograd.function.FunctionCtx.set_output_grad_dtype
+        """
+        if self.output_grad_dtypes is not None:
+            raise RuntimeError("set_output_grad_dtype can only be called once")
+        for item in dtypes:
+            if item is not None and not isinstance(item, dtype):
+                raise RuntimeError(
+                    "set_output_grad_dtype expects each declaration to be a torch.dtype or None, but got "
+                    f"{type(item).__name__}"
+                )
+        self.output_grad_dtypes = dtypes
 
     def set_materialize_grads(self, value: bool) -> None:
         """False: backward gets None, not zeros, for an output that nothing reached."""

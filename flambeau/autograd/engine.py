@@ -22,7 +22,7 @@ from ..kernels import gradient
 from .counts import fewest
 from .location import count_writes
 from .mode import mode, recording
-from .node import Leaf, Node, Port, next_sequence
+from .node import Leaf, Node, Port, held_kind, next_sequence
 
 next_task = itertools.count().__next__
 
@@ -202,7 +202,8 @@ class Bare:
         return grad._array
 
     def finish(self, g: Any, node: Any, index: int) -> Tensor:
-        return wrap(_own(g), node.kind if node.outputs == 1 else node.shape[index][1])
+        kind = node.kind if node.outputs == 1 else node.shape[index][1]
+        return wrap(_own(g), held_kind(kind, g))
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -211,7 +212,7 @@ class Bare:
         return gradient.added(old, part)
 
     def cast(self, part: Any, kind: Any) -> Any:
-        if part.dtype == kind.numpy:
+        if kind.numpy is None or part.dtype == kind.numpy:
             return part
         return convertible(part, kind.numpy).astype(kind.numpy)
 
@@ -240,10 +241,11 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
+                seen = self.tensor(node, index, gs[index])  # one object for all: hooks leave notes on it
                 for hook in tuple(hooks.values()):
-                    gs[index] = self._changed(
-                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
-                    )
+                    result = hook(seen)
+                    gs[index] = self._changed(hook, result, gs[index])
+                    seen = seen if result is None else result
         for tensor, index in notes.get("retained", {}).values():
             alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
@@ -274,13 +276,13 @@ class Bare:
 
     def cast_to(self, part: Any, kind: Any) -> Any:
         own = kind.dtype if isinstance(part, Tensor) else kind.numpy
-        return part if part.dtype == own else self.cast(part, kind)
+        return part if own is None or part.dtype == own else self.cast(part, kind)
 
     def tensor(self, node: Any, index: int, g: Any) -> Any:
         """What hooks see: a tensor."""
         shape = node.shape
         several = node.outputs > 1 if isinstance(node, Node) else False
-        return wrap(g, shape[index][1] if several else node.kind)
+        return wrap(g, held_kind(shape[index][1] if several else node.kind, g))
 
     def _seen(self, node: Node, gs: Sequence[Any]) -> tuple:
         return tuple(None if g is None else self.tensor(node, i, g) for i, g in enumerate(gs))
@@ -349,6 +351,8 @@ class Recorded(Bare):
         return old + part
 
     def cast(self, part: Any, kind: Any) -> Any:
+        if kind.dtype is None:
+            return part
         if part.dtype.is_complex and not kind.dtype.is_complex:
             part = part.real
         return part.to(kind.dtype)

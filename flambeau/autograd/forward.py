@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, make, wrap
 from . import engine
 from .mode import TANGENTS, arrange, mode, recording
@@ -134,6 +135,7 @@ def only(levels: tuple[Level, ...]) -> Iterator[None]:
 
 def dual(tensor: Tensor, tangents: dict[Level, Tensor]) -> None:
     """Make tangents all the history that a tensor has; None if there are none."""
+    tensor = getattr(tensor, "physical", tensor)  # of a sample of a vmap, the batch
     tensor._node = made = Dual(tensor) if tangents else None
     for at, tangent in tangents.items():
         at.keep(made, 0, tangent)
@@ -193,13 +195,15 @@ def follow(node: Node, results: Sequence[Any], before: Any = None) -> None:
     levels = mode.levels
     for i, at in enumerate(levels):
         given = node.arriving(at.of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         with only(levels[:i]):
             found = node.tangents(given, _Connected(node, wanted))
-            for index, (tangent, port) in enumerate(zip(found, node.ports)):
+            for index, (tangent, (shape, kind)) in enumerate(zip(found, node.ports)):
                 if tangent is not None:
-                    at.keep(node, index, _formed(tangent, *port))
+                    at.keep(node, index, _formed(tangent, shape, kind))
+                elif kind is not None and kind.dtype.category >= FLOAT:
+                    at.keep(node, index, wrap(kind.xp.zeros(shape, kind.numpy), kind))
     if not wanted:
         for result in results:
             own = result._node if isinstance(result, Tensor) else None
@@ -281,7 +285,7 @@ def transposed(
 
 def _probe(shape: tuple[int, ...], kind: Any) -> Tensor | None:
     """Zeros that require grad, where an output can have a gradient."""
-    if kind is None or kind.dtype.category < 2:
+    if kind is None or kind.dtype.category < FLOAT:
         return None
     made = wrap(kind.xp.zeros(shape, kind.numpy), kind)
     made._node = Leaf(made, shape)
@@ -300,7 +304,7 @@ def push(
     history = connect if mode.recording is True or mode.levels else _forgotten
     for node in _reached([y._node for y in outputs if y._node is not None], known):
         given = node.arriving(of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         for index, (tangent, port) in enumerate(zip(node.tangents(given, history), node.ports)):
             if tangent is not None:

@@ -8,12 +8,14 @@ from typing import Any
 from .. import kernels
 from ..core import tensor as handle
 from ..core.dtype import FLOAT
+from ..core.handler import entered, mapped
+from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
 from .location import count_writes
 from .mode import mode, no_grad
-from .node import Leaf, Node, next_sequence
+from .node import AnyKind, Leaf, Node, held_kind, next_sequence, own_kind
 from .record import tell_watchers
 
 
@@ -48,7 +50,10 @@ class FunctionNode(Node):
     def backward(self, g: Any) -> list[Any]:
         gs = [g] if self.outputs == 1 else g
         parts = self._call(
-            [None if part is None else wrap(part, kind) for part, (_, kind) in zip(gs, self.ports)]
+            [
+                None if part is None else wrap(part, held_kind(kind, part))
+                for part, (_, kind) in zip(gs, self.ports)
+            ]
         )
         return [None if part is None else part._array for part in parts]
 
@@ -58,7 +63,7 @@ class FunctionNode(Node):
     def _call(self, gs: list[Any]) -> list[Any]:
         if self.context.materialize_grads:
             gs = [
-                wrap(kind.xp.zeros(shape, kind.numpy), kind) if g is None and kind else g
+                _zeros(shape, kind) if g is None and kind else g
                 for g, (shape, kind) in zip(gs, self.ports)
             ]
         result = backward_of(self.function)(self.context, *gs)
@@ -241,6 +246,8 @@ class Function:
         Raises:
             TypeError: Keyword arguments were given, and forward takes ctx.
         """
+        if entered and (mapping := mapped()) is not None:
+            return mapping.around(cls.apply, args, kwargs)
         apart = cls.setup_context is not Function.setup_context
         if apart:
             args = bind_defaults(cls.forward, args, kwargs)
@@ -353,7 +360,11 @@ def new_node(
     """The node of a call."""
     make = cls.__dict__.get("_node_constructor") or node_constructor(cls)
     places = tuple([i for i, on in enumerate(needs) if on])
-    shapes = [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    kinds = gradient_kinds(context, outputs)
+    shapes = [
+        (x._array.shape, kind) if isinstance(x, Tensor) else ((), None)
+        for x, kind in zip(outputs, kinds)
+    ]
     shape: Any
     if len(shapes) == 1:
         shape, kind = shapes[0]
@@ -364,6 +375,47 @@ def new_node(
         context, cls, len(args), [i for i, x in enumerate(args) if not isinstance(x, Tensor)],
         max(1, len(outputs)), places,
     )  # fmt: skip
+
+
+def _zeros(shape: tuple[int, ...], kind: Any) -> Tensor:
+    """What backward gets for an output that nothing reached."""
+    kind = own_kind(kind)
+    return wrap(kind.xp.zeros(shape, kind.numpy), kind)
+
+
+def gradient_kinds(context: Context, outputs: list[Any]) -> list[Any]:
+    """The kinds in which the gradients of the outputs arrive.
+
+    Raises:
+        RuntimeError: What `set_output_grad_dtype` declared does not fit them.
+    """
+    declared = context.output_grad_dtypes
+    if declared is None:
+        return [getattr(x, "_kind", None) for x in outputs]
+    if len(declared) != len(outputs):
+        raise RuntimeError(
+            "set_output_grad_dtype expected the number of declarations to match the number of outputs: the "
+            f"Function returned {len(outputs)} values but {len(declared)} declarations were provided"
+        )
+    fixed = {id(x) for x in context._fixed}
+    found = []
+    for i, (x, item) in enumerate(zip(outputs, declared)):
+        able = isinstance(x, Tensor) and x._kind.dtype.category >= FLOAT and id(x) not in fixed
+        if item is None:
+            found.append(AnyKind(x._kind) if able else getattr(x, "_kind", None))
+        elif not able:
+            raise RuntimeError(
+                f"set_output_grad_dtype: got a concrete dtype for output {i}, but that output is not a "
+                "differentiable tensor (it is a non-tensor, was marked non-differentiable, or has a "
+                f"non-differentiable dtype). Pass None for output {i} instead."
+            )
+        elif item.category < FLOAT:
+            raise RuntimeError(
+                f"set_output_grad_dtype: gradients are floating or complex, not {item}"
+            )
+        else:
+            found.append(kind_of(item, x._kind.device))
+    return found
 
 
 def node_constructor(function: Any) -> Callable[..., FunctionNode]:

@@ -20,6 +20,31 @@ next_sequence = itertools.count(1).__next__
 """Inputs are always older than outputs; backward goes from the newest to the oldest."""
 
 
+class AnyKind:
+    """In place of an output's kind: its gradient arrives in the dtype that it has.
+
+    Attributes:
+        own: The output's kind.
+    """
+
+    __slots__ = ("device", "own")
+
+    dtype = numpy = None
+
+    def __init__(self, own: Any) -> None:
+        self.own, self.device = own, own.device
+
+
+def held_kind(kind: Any, array: Any) -> Any:
+    """The kind of a gradient that arrived as an array at an output of this kind."""
+    return kind if kind.numpy is not None else kind_of(BY_NUMPY[array.dtype], kind.device)
+
+
+def own_kind(kind: Any) -> Any:
+    """The kind of an output, whatever is said of its gradient's."""
+    return kind.own if kind.__class__ is AnyKind else kind
+
+
 class Node:
     """A recorded operation.
 

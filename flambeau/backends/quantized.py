@@ -24,7 +24,9 @@ class _Module(ModuleType):
     @engine.setter
     def engine(self, name: str) -> None:
         if name not in supported_engines:
-            raise RuntimeError(f"quantized engine {name} is not supported; there are {supported_engines}")
+            raise RuntimeError(
+                f"quantized engine {name} is not supported; there are {supported_engines}"
+            )
         self._engine = name
 
 

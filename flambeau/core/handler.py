@@ -32,6 +32,12 @@ entered: list[Any] = []
 """The modes that are entered in any thread: empty nearly always, and quick to look at."""
 
 
+def mapped() -> Any:
+    """The innermost mode, if it is that of a vmap."""
+    mode = state.modes[-1] if state.modes else None
+    return mode if hasattr(mode, "around") else None
+
+
 def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """A ``__torch_function__`` for subclasses whose results are to be plain tensors: no class handles.
 

@@ -19,7 +19,12 @@ def _define(name: str, legacy: str, holder: str) -> dtype:
     for slot in dtype.__slots__:
         if slot != "__weakref__":
             object.__setattr__(made, slot, getattr(like, slot))
-    for slot, value in {"name": name, "abbreviation": name, "legacy": legacy, "conversion": ""}.items():
+    for slot, value in {
+        "name": name,
+        "abbreviation": name,
+        "legacy": legacy,
+        "conversion": "",
+    }.items():
         object.__setattr__(made, slot, value)
     return QUANTIZED.setdefault(name, made)
 
@@ -42,7 +47,9 @@ class qscheme:
     name: str
 
     def __new__(cls, *args: object) -> qscheme:
-        raise TypeError("cannot create 'torch.qscheme' instances; use torch.per_tensor_affine or its like")
+        raise TypeError(
+            "cannot create 'torch.qscheme' instances; use torch.per_tensor_affine or its like"
+        )
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -60,6 +67,9 @@ def _scheme(name: str) -> qscheme:
     return SCHEMES.setdefault(name, made)
 
 
-per_tensor_affine, per_tensor_symmetric = _scheme("per_tensor_affine"), _scheme("per_tensor_symmetric")
+per_tensor_affine, per_tensor_symmetric = (
+    _scheme("per_tensor_affine"),
+    _scheme("per_tensor_symmetric"),
+)
 per_channel_affine = _scheme("per_channel_affine")
 per_channel_symmetric = _scheme("per_channel_symmetric")

@@ -101,7 +101,16 @@ def _refusal(name: str) -> Any:
     return refuse
 
 
-_MAKERS = ("distribute_module", "distribute_tensor", "empty", "full", "ones", "rand", "randn", "zeros")
+_MAKERS = (
+    "distribute_module",
+    "distribute_tensor",
+    "empty",
+    "full",
+    "ones",
+    "rand",
+    "randn",
+    "zeros",
+)
 for _name in _MAKERS:
     globals()[_name] = _refusal(_name)
 

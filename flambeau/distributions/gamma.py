@@ -51,9 +51,15 @@ class Gamma(ExponentialFamily):
             shape, concentration=self.concentration.expand(shape), rate=self.rate.expand(shape)
         )
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Any = (), *, generator: Any = None) -> Tensor:
+        """A sample, drawn from `generator` where one is given."""
+        with torch.no_grad():
+            return self.rsample(sample_shape, generator=generator)
+
+    def rsample(self, sample_shape: Any = (), generator: Any = None) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        value = torch._standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
+        draws = torch._standard_gamma(self.concentration.expand(shape), generator=generator)
+        value = draws / self.rate.expand(shape)
         kept = value.detach()  # zeros become the least number, and their gradient stays
         return value + (kept.clamp(min=torch.finfo(value.dtype).tiny) - kept)
 

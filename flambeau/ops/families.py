@@ -141,7 +141,7 @@ _NOT_AT_IMPORT = {
     *LAZY,
     *(f"linalg.{part}" for part in (
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
-        *("power", "pseudoinverse", "qr", "svd"),
+        *("polar", "power", "pseudoinverse", "qr", "svd"),
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import weakref
 
 import pytest
@@ -337,3 +338,21 @@ def test_states_of_other_devices():
     assert module.DefaultDeviceType.get_device_type() == "cuda"
     with pytest.raises(RuntimeError):
         module.set_device_states([0], [torch.get_rng_state()], device_type="absent")
+
+
+def test_checkpoint_decorates():
+    calls = []
+
+    @checkpoint(use_reentrant=False)
+    def block(x, scale=1.0):
+        calls.append(scale)
+        return x.exp() * scale
+
+    x = torch.tensor([1.0], requires_grad=True)
+    y = block(x, scale=2.0)
+    y.backward()
+    assert block.__name__ == "block"
+    assert calls == [2.0, 2.0]
+    assert x.grad.item() == pytest.approx(2 * math.e)
+    with pytest.raises(ValueError, match="Unexpected keyword arguments: scale"):
+        checkpoint(scale=1)

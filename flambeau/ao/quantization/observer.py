@@ -14,8 +14,8 @@ from ...core.quantized_dtype import (
     per_tensor_affine,
     per_tensor_symmetric,
     qint8,
-    quint8,
     qscheme,
+    quint8,
 )
 from ...core.tensor import Tensor
 from ...nn import Module
@@ -112,7 +112,9 @@ class MinMaxObserver(ObserverBase):
     ):
         super().__init__(dtype, is_dynamic)
         if dtype not in INTEGERS:
-            raise RuntimeError(f"an observer of ranges wants a quantised dtype such as torch.qint8, got {dtype}")
+            raise RuntimeError(
+                f"an observer of ranges wants a quantised dtype such as torch.qint8, got {dtype}"
+            )
         limits = iinfo(INTEGERS[dtype])
         low = limits.min if quant_min is None else quant_min
         high = limits.max if quant_max is None else quant_max
@@ -145,7 +147,11 @@ class MinMaxObserver(ObserverBase):
             zero = (scale * 0).to(int64) + middle
         else:
             scale = ((high - low) / steps).clamp(min=self.eps)
-            zero = (self.quant_min - (low / scale).round()).clamp(self.quant_min, self.quant_max).to(int32)
+            zero = (
+                (self.quant_min - (low / scale).round())
+                .clamp(self.quant_min, self.quant_max)
+                .to(int32)
+            )
         return (scale.reshape(1), zero.reshape(1)) if self.axis is None else (scale, zero)
 
     def quantized(self, x: Tensor) -> Tensor:
@@ -177,7 +183,9 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
         if self.min_val.isinf().any():  # type: ignore[attr-defined]
             return low, high
         part = self.averaging_constant
-        return self.min_val + part * (low - self.min_val), self.max_val + part * (high - self.max_val)  # type: ignore[operator]
+        return self.min_val + part * (low - self.min_val), self.max_val + part * (
+            high - self.max_val
+        )  # type: ignore[operator]
 
 
 class PerChannelMinMaxObserver(MinMaxObserver):

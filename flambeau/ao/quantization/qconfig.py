@@ -32,5 +32,6 @@ per_channel_dynamic_qconfig = QConfig(
     default_dynamic_quant_observer, default_per_channel_weight_observer
 )
 float16_dynamic_qconfig = QConfig(
-    PlaceholderObserver.with_args(dtype=float16, is_dynamic=True), PlaceholderObserver.with_args(dtype=float16)
+    PlaceholderObserver.with_args(dtype=float16, is_dynamic=True),
+    PlaceholderObserver.with_args(dtype=float16),
 )

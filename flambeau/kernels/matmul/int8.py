@@ -60,7 +60,9 @@ def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
         made = memory.empty((rows, width), np.uint8)
         scales, zeros = memory.empty((rows,), np.float32), memory.empty((rows,), np.int32)
         job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
-        quantizing()(np.ascontiguousarray(x), made, scales, zeros, *job, *RowNumbers(k=k, padded=width))
+        quantizing()(
+            np.ascontiguousarray(x), made, scales, zeros, *job, *RowNumbers(k=k, padded=width)
+        )
         return made, scales, zeros
     low = x.min(1, initial=0, keepdims=True)
     span = x.max(1, initial=0, keepdims=True) - low
@@ -93,12 +95,22 @@ def _plan(m: int, n: int, fours: int, biased: bool) -> tuple[Any, tuple[int, ...
     from .int8_kernel import Numbers, Tile, multiplying
 
     lanes, many = machine().bits // 32, machine().bits == 512
-    tile = Tile(1, 8) if m == 1 else Tile(2, 4) if m == 2 or not many else Tile(4, 5) if m <= 4 else Tile(8, 3)
+    tile = (
+        Tile(1, 8)
+        if m == 1
+        else Tile(2, 4)
+        if m == 2 or not many
+        else Tile(4, 5)
+        if m <= 4
+        else Tile(8, 3)
+    )
     columns = lanes * tile.vectors
     block = max(columns, WIDE // columns * columns) if m > 1 else columns
     blocks, height = -(-n // block), min(m, TALL)
     job = Job(rows=blocks * -(-m // height), length=1, weight=m * n * fours, divisible=False)
-    numbers = Numbers(m=m, n=n, fours=fours, block=block, blocks=blocks, height=height, biased=biased)
+    numbers = Numbers(
+        m=m, n=n, fours=fours, block=block, blocks=blocks, height=height, biased=biased
+    )
     return multiplying(tile), (*job, *map(int, numbers))
 
 

@@ -73,7 +73,11 @@ def multiply_add(code: Body, total: Value, left: Value, right: Value) -> Value:
     return total + _pairs(code, low, even) + _pairs(code, high, odd)
 
 
-_PAIRS = {128: "llvm.x86.sse2.pmadd.wd", 256: "llvm.x86.avx2.pmadd.wd", 512: "llvm.x86.avx512.pmaddw.d.512"}
+_PAIRS = {
+    128: "llvm.x86.sse2.pmadd.wd",
+    256: "llvm.x86.avx2.pmadd.wd",
+    512: "llvm.x86.avx512.pmaddw.d.512",
+}
 
 
 def _pairs(code: Body, x: Value, y: Value) -> Value:
@@ -84,9 +88,7 @@ def _pairs(code: Body, x: Value, y: Value) -> Value:
         return code.emit(f"call {result} @{name}({x.type} {x.name}, {y.type} {y.name})", result)
     parts = []
     for first in (0, 1):
-        picked = [
-            v.shuffled(v, range(first, 2 * code.lanes, 2)).convert("i32") for v in (x, y)
-        ]
+        picked = [v.shuffled(v, range(first, 2 * code.lanes, 2)).convert("i32") for v in (x, y)]
         parts.append(picked[0] * picked[1])
     return parts[0] + parts[1]
 
@@ -138,10 +140,14 @@ def _tile(code: Body, tile: Tile, i: Value, bottom: Value, j: Value) -> None:
             at = j + v * lanes
             mask = within(code, n.n - at)
             sums = code.masked_load(code.at(code.p["sums"], "i32", at), type, mask)
-            steps = code.masked_load(code.at(code.p["steps"], "float", at), code.vector("float"), mask)
+            steps = code.masked_load(
+                code.at(code.p["steps"], "float", at), code.vector("float"), mask
+            )
             value = (code.load(total, type) - offset * sums).convert("float") * (scale * steps)
             biased = code.splat(n.biased.differs(0)) & mask
-            bias = code.masked_load(code.at(code.p["bias"], "float", at), code.vector("float"), biased)
+            bias = code.masked_load(
+                code.at(code.p["bias"], "float", at), code.vector("float"), biased
+            )
             place = code.at(code.p["y"], "float", row * n.n + at)
             code.masked_store(value + bias, place, mask)
 
@@ -159,7 +165,12 @@ def quantizing() -> Callable[..., int]:
             _quantize(code, row)
 
     return kernel(
-        "quantize_rows", ("x", "a", "scales", "zeros"), RowNumbers, write, machine().bits // 32, makes=True
+        "quantize_rows",
+        ("x", "a", "scales", "zeros"),
+        RowNumbers,
+        write,
+        machine().bits // 32,
+        makes=True,
     )
 
 
@@ -189,7 +200,9 @@ def _quantize(code: Body, row: Value) -> None:
     with code.loop(code.zero, n.padded, lanes) as j:
         value = code.masked_load(code.at(x, "float", j), type, within(code, n.k - j))
         level = code.intrinsic("rint", value / step) + zero
-        level = code.intrinsic("minnum", code.intrinsic("maxnum", level, level.like(0.0)), level.like(255.0))
+        level = code.intrinsic(
+            "minnum", code.intrinsic("maxnum", level, level.like(0.0)), level.like(255.0)
+        )
         whole = level.convert("i32")
         cut = code.emit(f"trunc {whole.type} {whole.name} to {bytes_type}", bytes_type)
         code.store(cut, code.at(a, "i8", j))

@@ -87,6 +87,10 @@ def indices_of(batch: Any, heads: Any, queries: Any, keys: Any, device: Any) -> 
     return tuple(found)
 
 
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
 def _takes_scores(function: Mod) -> bool:
     parameters = inspect.signature(function).parameters.values()
     count = sum(
@@ -174,9 +178,9 @@ def create_block_mask(
         )
     if _compile:
         warn("create_block_mask: _compile does nothing any more", DeprecationWarning)
-    size = (BLOCK_SIZE, BLOCK_SIZE) if isinstance(BLOCK_SIZE, int) else tuple(BLOCK_SIZE)
+    rows, columns = size = _pair(BLOCK_SIZE)
     mask = create_mask(mask_mod, B, H, Q_LEN, KV_LEN, device)
-    partial, full = _convert_mask_to_block_mask(mask, *size, separate_full_blocks)
+    partial, full = _convert_mask_to_block_mask(mask, rows, columns, separate_full_blocks)
     lists = (
         *_dense_to_ordered(partial),
         *((None, None) if full is None else _dense_to_ordered(full)),
@@ -303,7 +307,7 @@ class BlockMask:
             raise AssertionError(
                 "full_kv_num_blocks and full_kv_indices must be both provided or omitted"
             )
-        size = (BLOCK_SIZE, BLOCK_SIZE) if isinstance(BLOCK_SIZE, int) else tuple(BLOCK_SIZE)
+        size = _pair(BLOCK_SIZE)
         if seq_lengths is None:
             seq_lengths = (kv_indices.shape[-2] * size[0], kv_indices.shape[-1] * size[1])
         turned: list[Any] = [None] * 4
@@ -311,8 +315,9 @@ class BlockMask:
             turned[:2] = _transpose_ordered(kv_num_blocks, kv_indices)
             if full_kv_num_blocks is not None and full_kv_indices is not None:
                 turned[2:] = _transpose_ordered(full_kv_num_blocks, full_kv_indices)
-        lists = (kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, *turned)
-        return cls(tuple(seq_lengths), *lists, size, mask_mod or noop_mask)
+        lists: Any = (kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, *turned)
+        queries, keys = seq_lengths
+        return cls((queries, keys), *lists, BLOCK_SIZE=size, mask_mod=mask_mod or noop_mask)
 
     def as_tuple(self, flatten: bool = True) -> tuple:
         """All attributes."""
@@ -347,9 +352,11 @@ class BlockMask:
 
     def to(self, device: Any) -> BlockMask:
         """The mask on another device."""
-        moved = [getattr(self, name) for name in self._TENSOR_ATTRS]
+        moved: Any = [getattr(self, name) for name in self._TENSOR_ATTRS]
         moved = [None if x is None else x.to(device) for x in moved]
-        return BlockMask(self.seq_lengths, *moved, self.BLOCK_SIZE, self.mask_mod)
+        return type(self)(
+            self.seq_lengths, *moved, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=self.mask_mod
+        )
 
     def __getitem__(self, index: Any) -> BlockMask:
         """The mask of some of the batch, heads and blocks of queries; an int keeps its dimension.
@@ -361,9 +368,10 @@ class BlockMask:
             slice(i, i + 1 or None) if isinstance(i, int) and i < n else i
             for i, n in zip(index, self.kv_num_blocks.shape)
         )
-        lists = [getattr(self, name) for name in self._TENSOR_ATTRS[:4]]
+        lists: Any = [getattr(self, name) for name in self._TENSOR_ATTRS[:4]]
+        lists = [None if x is None else x[index] for x in lists]
         return BlockMask.from_kv_blocks(
-            *(None if x is None else x[index] for x in lists),
+            *lists,
             BLOCK_SIZE=self.BLOCK_SIZE,
             mask_mod=_sliced_mask_mod_error,
             seq_lengths=self.seq_lengths,

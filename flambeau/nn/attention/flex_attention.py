@@ -308,9 +308,9 @@ class _Flexed:
         """The softmax of the changed scores, the logarithm of its sums, the largest score."""
         mask_mod = self.mask_mod if part.masked else None
         spans = [part.batch, part.heads, part.queries]
-        numbers = [arange(x.start, x.stop, device=scores.device) for x in spans]
+        b, h, q = (arange(x.start, x.stop, device=scores.device) for x in spans)
         keys = _cat([(arange(x.start, x.stop, device=scores.device),) for x in part.keys], 0)[0]
-        indices = indices_of(*numbers, keys, scores.device)
+        indices = indices_of(b, h, q, keys, scores.device)
         if not aux:
             start = part.keys[0].start if len(part.keys) == 1 else None
             return (weighed(self.score_mod, mask_mod, scores, indices, start),)
@@ -326,7 +326,7 @@ def _cat(parts: list[tuple[Tensor, ...]], dim: int) -> tuple[Tensor, ...]:
 
 def _blocks(mask: BlockMask) -> tuple[np.ndarray, np.ndarray]:
     """(batch, heads, rows, columns) of bool: blocks that are seen in part, and wholly."""
-    found = []
+    found: list[np.ndarray] = []
     for numbers, places in (
         (mask.kv_num_blocks, mask.kv_indices),
         (mask.full_kv_num_blocks, mask.full_kv_indices),

@@ -15,7 +15,6 @@ from .check import floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")
-OldQR = named_result("qr", "Q R")
 Geqrf = named_result("geqrf", "a tau")
 
 
@@ -112,12 +111,18 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:  # type: ignore[valid-type]
 
 
 @public("qr", method="qr", out=True, tensors="input")
-def old_qr(input: Tensor, some: bool = True) -> OldQR:  # type: ignore[valid-type]
-    """The QR decomposition; `torch.linalg.qr` is newer.
+def old_qr(input: Tensor, some: bool = True) -> Any:
+    """Gone since PyTorch 2.14.
+
+    Raises:
+        RuntimeError: Always.
 
     Source: torch.qr
     """
-    return OldQR(qr(input, "reduced" if some else "complete"))
+    raise RuntimeError(
+        "This function was deprecated since version 1.9 and is now removed. `torch.qr` is deprecated in favor "
+        "of `torch.linalg.qr`: write torch.linalg.qr(A), and for some=False torch.linalg.qr(A, 'complete')"
+    )
 
 
 @operation(label="Geqrf", linear=False)

@@ -54,7 +54,9 @@ class PackedWeight:
                 f"The size of the last dimension of the input must be {k}, in_features; got {list(x.shape)}"
             )
         lead = x._array.shape[:-1]
-        y = int8.linear(x._array.reshape(-1, k), self.packed, None if shift is None else shift._array)
+        y = int8.linear(
+            x._array.reshape(-1, k), self.packed, None if shift is None else shift._array
+        )
         return wrap(y.reshape(*lead, n), x._kind)
 
 
@@ -140,7 +142,9 @@ class Linear(Module):
         self.scale, self.zero_point = 1.0, 0
         weight = zeros(out_features, in_features)
         weight = quantize_per_tensor(weight, 1.0, 0, qint8) if dtype is qint8 else weight.half()
-        self._packed_params = LinearPackedParams(weight, zeros(out_features) if bias_ else None, dtype)
+        self._packed_params = LinearPackedParams(
+            weight, zeros(out_features) if bias_ else None, dtype
+        )
 
     @classmethod
     def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Linear:
@@ -191,4 +195,6 @@ class Linear(Module):
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, dtype={self._packed_params.dtype}"
         weight = self.weight()
-        return f"{text}, qscheme={weight.qscheme()}" if isinstance(weight, QuantizedTensor) else text
+        return (
+            f"{text}, qscheme={weight.qscheme()}" if isinstance(weight, QuantizedTensor) else text
+        )

@@ -22,7 +22,15 @@ class RNNBase(Module):
 
     def __init__(self, mod: Any, qconfig: Any, dtype: DType):
         super().__init__()
-        for name in ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional"):
+        for name in (
+            "input_size",
+            "hidden_size",
+            "num_layers",
+            "bias",
+            "batch_first",
+            "dropout",
+            "bidirectional",
+        ):
             setattr(self, name, getattr(mod, name))
         if getattr(mod, "proj_size", 0):
             raise NotImplementedError("a dynamic LSTM has no projections: proj_size must be 0")
@@ -35,8 +43,13 @@ class RNNBase(Module):
                     for kind in ("weight", "bias")
                     for place in ("ih", "hh")
                 }
-                weights = [quantized_weight(named[f"weight_{p}"], qconfig, dtype) for p in ("ih", "hh")]
-                biases = [None if named[f"bias_{p}"] is None else named[f"bias_{p}"].detach() for p in ("ih", "hh")]
+                weights = [
+                    quantized_weight(named[f"weight_{p}"], qconfig, dtype) for p in ("ih", "hh")
+                ]
+                biases = [
+                    None if named[f"bias_{p}"] is None else named[f"bias_{p}"].detach()
+                    for p in ("ih", "hh")
+                ]
                 self._parts.append(_Part(*weights, *biases))
 
     @classmethod
@@ -45,11 +58,15 @@ class RNNBase(Module):
         qconfig = getattr(mod, "qconfig", None)
         return cls(mod, qconfig, qint8 if qconfig is None else qconfig.weight().dtype)
 
-    def _walked(self, input: Tensor, given: tuple[Tensor, ...] | None) -> tuple[Tensor, list[Tensor]]:
+    def _walked(
+        self, input: Tensor, given: tuple[Tensor, ...] | None
+    ) -> tuple[Tensor, list[Tensor]]:
         """The outputs of the last layer, and the last states, one tensor for each kind of state."""
         x = input.detach()  # type: ignore[attr-defined]
         if x.ndim not in (2, 3):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {x.ndim}D instead")
+            raise ValueError(
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {x.ndim}D instead"
+            )
         single = x.ndim == 2
         if single:
             x = x.unsqueeze(1)
@@ -66,7 +83,9 @@ class RNNBase(Module):
             outputs = []
             for way in range(ways):
                 i = layer * ways + way
-                steps, states = self._direction(x, self._parts[i], tuple(s[i] for s in given), way == 1)
+                steps, states = self._direction(
+                    x, self._parts[i], tuple(s[i] for s in given), way == 1
+                )
                 outputs.append(steps)
                 last.append(states)
             x = cat(outputs, -1) if ways == 2 else outputs[0]
@@ -106,7 +125,13 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        usual = {
+            "num_layers": 1,
+            "bias": True,
+            "batch_first": False,
+            "dropout": 0,
+            "bidirectional": False,
+        }
         for name, value in usual.items():
             if getattr(self, name) != value:
                 text += f", {name}={getattr(self, name)}"

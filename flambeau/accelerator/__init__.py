@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from ._absent import functions as _functions
-from .core.device import backends, device
+from .._absent import functions as _functions
+from .._lazy import attach as _attach
+from ..core.device import backends, device
+
+__getattr__, __dir__ = _attach(__name__, ("random",), {}, "torch.accelerator")
 
 
 def current_accelerator(check_available: bool = False) -> device | None:
