@@ -331,6 +331,15 @@ def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
     assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
 
 
+def test_states_of_other_devices():
+    module = torch.utils.checkpoint
+    assert module.get_device_states(torch.ones(2), {"a": [torch.ones(1), 3]}) == ([], [])
+    module.set_device_states([], [])
+    assert module.DefaultDeviceType.get_device_type() == "cuda"
+    with pytest.raises(RuntimeError):
+        module.set_device_states([0], [torch.get_rng_state()], device_type="absent")
+
+
 def test_checkpoint_decorates():
     calls = []
 
