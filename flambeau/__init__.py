@@ -104,7 +104,6 @@ _MODULES = (
 )
 _NAMES = {
     "save": "serialization",
-    "PyTorchFileReader": "serialization.reader",
     "load": "serialization",
     "Generator": "core.random.generator",
     "default_generator": "core.random.generator",

@@ -12,20 +12,12 @@ from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
-<<<<<<< HEAD
 from .._utils import _get_available_device_type, get_device_module
-=======
-from .._utils import get_device_module
->>>>>>> part-eco-a
 from ..amp.autocast_mode import kept
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
-<<<<<<< HEAD
 from ..core.pytree.tree import tree_map
-=======
-from ..core.pytree.tree import tree_leaves
->>>>>>> part-eco-a
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Frame, random_state
 
@@ -298,63 +290,6 @@ class CheckpointFunction(Function):
         return (None, None, *(x.grad if isinstance(x, Tensor) else None for x in args))
 
 
-def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
-    """The states of the generators of all devices but the CPU on which there are tensors.
-
-    Args:
-        args: Tensors, and trees of them.
-
-    Returns:
-        The numbers of the devices, and the states: two lists, which are empty on a CPU.
-
-    Source: torch.utils.checkpoint.get_device_states
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.utils.checkpoint.get_device_states(torch.ones(2))
-        ([], [])
-    """
-    places = (leaf.device for leaf in tree_leaves(args) if isinstance(leaf, Tensor))
-    devices = list(dict.fromkeys(place for place in places if place.type not in ("cpu", "meta")))
-    states = [get_device_module(place).get_rng_state(place) for place in devices]
-    return [place.index or 0 for place in devices], states
-
-
-def set_device_states(
-    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
-) -> None:
-    """Put back what `get_device_states` gave.
-
-    Args:
-        devices, states: Its two lists.
-        device_type: Of these devices. Default: `DefaultDeviceType`'s.
-
-    Source: torch.utils.checkpoint.set_device_states
-    """
-    kind = DefaultDeviceType.get_device_type() if device_type is None else device_type
-    for number, state in zip(devices, states):
-        get_device_module(kind).set_rng_state(state, f"{kind}:{number}")
-
-
-class DefaultDeviceType:
-    """The type of the devices whose generators `set_device_states` means where none is named.
-
-    Source: torch.utils.checkpoint.DefaultDeviceType
-    """
-
-    _type = "cuda"
-
-    @staticmethod
-    def get_device_type() -> str:
-        """The type."""
-        return DefaultDeviceType._type
-
-    @staticmethod
-    def set_device_type(device: str = "cuda") -> None:
-        """Make it another."""
-        DefaultDeviceType._type = device
-
-
 def checkpoint_sequential(
     functions: Any,
     segments: int,
@@ -414,12 +349,9 @@ def _chain(steps: Sequence[Callable]) -> Callable:
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
-    "DefaultDeviceType",
     "checkpoint",
     "checkpoint_sequential",
-    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
-    "set_device_states",
 ]
