@@ -70,6 +70,7 @@ _MODULES = (
     "export",
     "fft",
     "func",
+    "functional",
     "futures",
     "hub",
     "fx",
@@ -171,7 +172,9 @@ _NAMES = {
     **dict.fromkeys(
         (
             *("qint8", "quint8", "qint32", "qscheme", "per_tensor_affine", "per_tensor_symmetric"),
-            *("per_channel_affine", "per_channel_symmetric"),
+            *("per_channel_affine", "per_channel_symmetric", "quint4x2", "quint2x4"),
+            *("bits1x8", "bits2x4", "bits4x2", "bits8", "float4_e2m1fn_x2"),
+            *(f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)),
         ),
         "core.quantized_dtype",
     ),
