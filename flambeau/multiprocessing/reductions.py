@@ -5,7 +5,9 @@ Source: torch.multiprocessing.reductions
 
 from __future__ import annotations
 
-from multiprocessing import reduction
+import threading
+import time
+from multiprocessing import reduction, resource_sharer, util
 from typing import Any
 
 from ..core import shared, tensor
@@ -28,6 +30,31 @@ def reduce_storage(storage: UntypedStorage) -> tuple:
     if storage.filename is not None:
         return UntypedStorage.from_file, (storage.filename, True, size)
     return storage.__reduce__()  # a file of the user's, whose changes stay in this process
+
+
+STAY = 3.0
+"""Seconds that a process waits at its end for others to take the memory that it has sent them."""
+LAST = 0.02
+"""Seconds for the last file, which is on its way when nothing waits."""
+BETWEEN = 5
+"""When in the order of ends: queues are closed at 10, and the address where files are handed over goes at 0."""
+
+
+def _stay(_: Any = None) -> None:
+    """Let this process end only when what it has sent was received, or after a while."""
+    util.Finalize(None, _wait, exitpriority=BETWEEN)
+
+
+def _wait() -> None:
+    deadline = time.monotonic() + STAY
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":  # writes what a queue holds
+            thread.join(max(0.0, deadline - time.monotonic()))
+    sharer = resource_sharer._resource_sharer  # type: ignore[attr-defined]
+    while time.monotonic() < deadline and (sharer._cache or shared.under_way()):
+        time.sleep(0.005)
+    if sharer._listener is not None:
+        time.sleep(LAST)
 
 
 def _of_file(file: Any, size: int) -> UntypedStorage:
@@ -66,3 +93,5 @@ def init_reductions() -> None:
     for cls in tuple(tensor._met):
         _register(cls)
     tensor.class_hooks.append(_register)
+    _stay()
+    util.register_after_fork(_register, _stay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import time
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,22 @@ def test_queues_share_memory(strategy: str) -> None:
     del x, weight, found
     if strategy == "file_system":
         assert named() == []
+
+
+def _send(outbox: Any) -> None:
+    outbox.put([torch.full((3,), 7.0), torch.zeros(0)])
+
+
+def test_who_has_sent_stays_until_it_was_received(strategy: str) -> None:
+    outbox = fork.Queue()
+    worker = fork.Process(target=_send, args=(outbox,))
+    worker.start()
+    time.sleep(0.2)  # the worker has nothing else to do
+    full, empty = outbox.get(timeout=20)
+    worker.join(timeout=20)
+    assert worker.exitcode == 0
+    assert full.tolist() == [7.0] * 3
+    assert empty.shape == (0,)
 
 
 def test_a_history_cannot_leave_its_process() -> None:
