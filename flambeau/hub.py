@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 import zipfile

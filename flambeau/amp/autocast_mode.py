@@ -190,6 +190,13 @@ def _innermost() -> _Mode | None:
     return next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
 
 
+def kept() -> Callable[[], autocast]:
+    """Makes the context that is in force here once more, for what is computed again elsewhere."""
+    inside = _innermost()
+    to = _defaults["cpu"] if inside is None else inside.to
+    return lambda: autocast("cpu", to, enabled=inside is not None)
+
+
 def is_autocast_enabled(device_type: str | None = None) -> bool:
     """Does `autocast` work here on devices of this type (default: "cuda")?
 

@@ -7,8 +7,8 @@ from .._lazy import attach as _attach
 __getattr__, __dir__ = _attach(
     __name__,
     (
-        *("cpu", "cuda", "cudnn", "cusparselt", "mkl", "mkldnn", "mps", "nnpack", "openmp"),
-        *("opt_einsum", "xnnpack"),
+        *("attention", "cpu", "cuda", "cudnn", "cusparselt", "mkl", "mkldnn", "mps", "nnpack"),
+        *("openmp", "opt_einsum", "quantized", "xnnpack"),
     ),
     title="torch.backends",
 )

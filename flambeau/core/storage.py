@@ -50,6 +50,10 @@ class UntypedStorage:
             np.empty(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8)
         )
 
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.size()
+
     def size(self) -> int:
         """How many bytes there are."""
         return self._bytes.size
@@ -316,6 +320,10 @@ class TypedStorage:
         return self._untyped.nbytes() // self.dtype.itemsize
 
     __len__ = _size = size
+
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.nbytes()
 
     def nbytes(self) -> int:
         """How many bytes there are."""

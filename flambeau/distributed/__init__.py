@@ -251,7 +251,7 @@ default_pg_timeout = timedelta(minutes=30)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("device_mesh", "rpc"):
+    if name in ("device_mesh", "rpc", "tensor"):
         return import_module(f"{__name__}.{name}")
     if name in ("DeviceMesh", "init_device_mesh"):
         return getattr(import_module(f"{__name__}.device_mesh"), name)

@@ -87,7 +87,7 @@ globals().update(_pads)
 
 _ELSEWHERE = {
     "adaptive": "AdaptiveLogSoftmaxWithLoss",
-    "attention": "MultiheadAttention",
+    "multihead_attention": "MultiheadAttention",
     "batch_norm": "SyncBatchNorm "
     + " ".join(f"{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3)),
     "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
@@ -105,7 +105,7 @@ _ELSEWHERE = {
     "transformer": "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder "
     "TransformerDecoderLayer",
 }
-_MODULES = ("_reduction", "common_types", "grad", "modules", "parallel", "utils")
+_MODULES = ("_reduction", "attention", "common_types", "grad", "modules", "parallel", "utils")
 __getattr__, __dir__ = _attach(
     __name__,
     (*_ELSEWHERE, *_MODULES),

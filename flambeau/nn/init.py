@@ -134,6 +134,8 @@ def trunc_normal_(
     from .. import empty_like, where  # type: ignore[attr-defined]
 
     with no_grad():
+        if tensor.is_meta:
+            return normal_(tensor, mean, std, generator)
         if below(b) - below(a) > 0.3:
             low, high = (float(tensor._kind.numpy.type(bound)) for bound in (a, b))
             drawn = normal_(tensor, mean, std, generator)

@@ -10,6 +10,7 @@ from typing import Any
 from .._caller import warn
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import RemovableHandle, registered
+from ..core.sparse import SparseTensor
 from ..core.tensor import Tensor, class_name
 from ..formula.quiet import restore, silence, silent
 from . import fused
@@ -240,6 +241,10 @@ class Optimizer(Stateful):
                 grad = p.grad
             if grad is None:
                 continue
+            if grad.__class__ is SparseTensor:
+                grad = self.sparse_gradient(p, grad, group)
+                if grad is None:
+                    continue
             clock, state = prepare(p, group, names)
             key = p._kind, clock
             if key != last:
@@ -257,6 +262,17 @@ class Optimizer(Stateful):
             add((p, grad, state))
         for batch in batches.values():
             batch.run(self._writer)
+
+    def sparse_gradient(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor | None:
+        """What to do about a sparse gradient: a dense one to step by, or None where the step is done.
+
+        Raises:
+            RuntimeError: The algorithm has no step for sparse gradients.
+        """
+        raise RuntimeError(
+            f"{type(self).__name__} does not support sparse gradients, please consider "
+            f"{'SparseAdam' if 'Adam' in type(self).__name__ else 'SGD, Adagrad or SparseAdam'} instead"
+        )
 
     @property
     def _writer(self) -> str:

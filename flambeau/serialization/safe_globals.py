@@ -176,7 +176,7 @@ class Allowed:
             )
         if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
             return (
-                "These are parts of PyTorch that flambeau does not have (sparse, quantized or nested "
+                "These are parts of PyTorch that flambeau does not have (quantized or nested "
                 "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
                 "and state_dict()s."
             )

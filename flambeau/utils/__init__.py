@@ -1,18 +1,5 @@
-"""Utilities under torch's names: data, checkpoint, dlpack, hooks."""
+"""Utilities under torch's names: data, checkpoint, benchmark, hooks and more, each loaded when asked for."""
 
-from importlib import import_module
-from typing import Any
+from .._lazy import attach as _attach
 
-
-def __getattr__(name: str) -> Any:
-    if name in (
-        *(
-            "_foreach_utils",
-            "_import_utils",
-            "_pytree",
-        ),
-        *("checkpoint", "cpp_extension", "data", "dlpack"),
-        *("hooks", "model_zoo", "serialization"),
-    ):
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'torch.utils' has no attribute '{name}'")
+__getattr__, __dir__ = _attach(__name__, None, {"swap_tensors": "swap"}, "torch.utils")

@@ -5,6 +5,7 @@ Source: torch.utils.checkpoint
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
 from .._utils import _get_available_device_type, get_device_module
+from ..amp.autocast_mode import kept
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
@@ -152,21 +154,23 @@ def _not_said(where: str) -> bool:
 
 
 def checkpoint(
-    function: Callable,
+    function: Callable | None = None,
     *args: Any,
     use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
     context_fn: Callable[[], tuple[AbstractContextManager, AbstractContextManager]] = (
         noop_context_fn
     ),
     determinism_check: str = DEFAULT_DETERMINISM_CHECK,
     debug: bool = False,
     early_stop: bool = True,
+    respect_saved_tensors_hooks: bool | None = None,
     **kwargs: Any,
 ) -> Any:
     """Call a function, and let backward call it again instead of keeping what it saved.
 
     Args:
-        function: Must compute the same when it is called again.
+        function: Must compute the same when it is called again. Without it, a decorator is given back.
         args, kwargs: What it takes; keywords only where use_reentrant is False.
         use_reentrant: True runs backward inside backward: it takes no `inputs=`, needs an argument
             that requires grad, and cannot be differentiated twice. False has no such limits.
@@ -175,7 +179,9 @@ def checkpoint(
             "none" does not.
         debug: Errors list the lines of both runs that saved something.
         early_stop: End the second run when the last saved value is there.
-        preserve_rng_state: Draw the same random numbers again. Default: True.
+        preserve_rng_state: Draw the same random numbers again.
+        respect_saved_tensors_hooks: Shall `saved_tensors_hooks` around see what a context of context_fn keeps?
+            Nothing is kept beside the graph here, so they see all that is saved, whatever is said.
 
     Raises:
         CheckpointError: The second run saved other tensors than the first.
@@ -190,12 +196,31 @@ def checkpoint(
         >>> checkpoint(lambda x: x.exp() * x, x, use_reentrant=False).backward()
         >>> x.grad
         tensor([5.4366])
+        >>> @checkpoint(use_reentrant=False)
+        ... def block(x):
+        ...     return x.exp() * x
+        >>> block(x)
+        tensor([2.7183], grad_fn=<MulBackward0>)
     """
+    if function is None and not args:
+        if kwargs:
+            raise ValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")
+        options = {
+            "use_reentrant": use_reentrant,
+            "preserve_rng_state": preserve_rng_state,
+            "context_fn": context_fn,
+            "determinism_check": determinism_check,
+            "debug": debug,
+            "early_stop": early_stop,
+            "respect_saved_tensors_hooks": respect_saved_tensors_hooks,
+        }
+        return functools.partial(_checkpointed, options=options)
+    if function is None:
+        raise TypeError("checkpoint(None, ...): the first argument is the function to call")
     if use_reentrant is None:
         use_reentrant = _not_said("torch.utils.checkpoint")
-    preserve = kwargs.pop("preserve_rng_state", True)
     if not use_reentrant:
-        frame = Frame(function, kwargs, preserve, context_fn, determinism_check)
+        frame = Frame(function, kwargs, preserve_rng_state, context_fn, determinism_check)
         frame.debug = debug if _override["debug"] is None else _override["debug"]
         frame.early_stop = (
             early_stop if _override["early_stop"] is None else _override["early_stop"]
@@ -209,7 +234,17 @@ def checkpoint(
         raise ValueError(
             "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
         )
-    return CheckpointFunction.apply(function, preserve, *args)
+    return CheckpointFunction.apply(function, preserve_rng_state, *args)
+
+
+def _checkpointed(function: Callable, options: dict[str, Any]) -> Callable:
+    """The function, checkpointed at each call."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return checkpoint(functools.partial(function, **kwargs), *args, **options)
+
+    return call
 
 
 class CheckpointFunction(Function):
@@ -221,6 +256,7 @@ class CheckpointFunction(Function):
             warn("None of the inputs have requires_grad=True. Gradients will be None")
         ctx.run_function = run_function
         ctx.random_state = get_rng_state() if preserve_rng_state else None
+        ctx.autocast = kept()
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         ctx.others = [None if isinstance(x, Tensor) else x for x in args]
         ctx.save_for_backward(*(args[i] for i in ctx.places))
@@ -238,7 +274,7 @@ class CheckpointFunction(Function):
         args = list(ctx.others)
         for i, saved in zip(ctx.places, ctx.saved_tensors):
             args[i] = saved.detach().requires_grad_(saved.requires_grad)
-        with random_state(ctx.random_state), enable_grad():
+        with random_state(ctx.random_state), enable_grad(), ctx.autocast():
             outputs = ctx.run_function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [

@@ -18,12 +18,12 @@ from .spectral_norm import (
 from .weight_norm import remove_weight_norm, weight_norm
 
 _ELSEWHERE = {
+    "convert_conv2d_weight_memory_format": "memory_format",
+    "convert_conv3d_weight_memory_format": "memory_format",
     "fuse_conv_bn_eval": "fusion",
     "fuse_conv_bn_weights": "fusion",
     "fuse_linear_bn_eval": "fusion",
     "fuse_linear_bn_weights": "fusion",
-    "convert_conv2d_weight_memory_format": "memory_format",
-    "convert_conv3d_weight_memory_format": "memory_format",
     "skip_init": "init",
 }
 _MODULES = (

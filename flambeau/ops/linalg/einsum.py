@@ -142,8 +142,8 @@ def _path(operands: list[tuple[Tensor, list[str]]], output: list[str]) -> Sequen
     return _searched(terms, "".join(output), shapes, opt_einsum.strategy)
 
 
-OPTIMAL = 4
-"""Operands up to which the strategy "auto" tries all orders."""
+OPTIMAL = {"auto": 4, "auto-hq": 6}
+"""Operands up to which a strategy tries all orders, and is greedy beyond."""
 
 
 @lru_cache(512)
@@ -155,7 +155,8 @@ def _searched(
     if len(letters) > len(LETTERS) or not all(map(len, terms)):
         return [tuple(range(len(terms)))]
     short = str.maketrans(dict(zip(letters, LETTERS)))
-    strategy = _nearest(strategy, len(terms))
+    if strategy in OPTIMAL:
+        strategy = "optimal" if len(terms) <= OPTIMAL[strategy] else "greedy"
     stand_ins = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
     equation = f"{','.join(terms)}->{output}".translate(short)
     try:
@@ -163,28 +164,6 @@ def _searched(
     except ValueError:  # NumPy reads no such equation
         return [tuple(range(len(terms)))]
     return path[1:]
-
-
-_SEARCHES = {
-    "optimal": "optimal dp dynamic-programming branch-all branch-2 branch-1",
-    "greedy": "greedy eager opportunistic random-greedy random-greedy-128",
-}
-"""The strategies of opt_einsum that are nearest to each of NumPy's."""
-
-
-def _nearest(strategy: str, count: int) -> str:
-    """NumPy's strategy for so many operands.
-
-    Raises:
-        KeyError: There is no such strategy.
-    """
-    if strategy in ("auto", "auto-hq"):
-        return "optimal" if count <= OPTIMAL + (strategy == "auto-hq") else "greedy"
-    for own, names in _SEARCHES.items():
-        if strategy in names.split():
-            return own
-    known = sorted({"auto", "auto-hq", *" ".join(_SEARCHES.values()).split()})
-    raise KeyError(f"Path optimizer '{strategy}' not found, valid options are {known}.")
 
 
 UNLIMITED = 1 << 60

@@ -1,0 +1,607 @@
+"""Operations of ATen that are no public functions: what PyTorch's layers are made of, in terms of flambeau's.
+
+Each takes the arguments of its schema. Gradients of operations, ``threshold_backward`` and its like, are taken
+of the operation itself (`vjp`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import nn as _nn
+from ..autograd import grad as _grad
+from ..autograd.mode import enable_grad
+from ..core.dtype import dtype as _Dtype
+from ..core.tensor import Tensor
+
+ADAPTED: dict[str, Callable] = {}
+"""By name, or by name and overload: "slice.Tensor"."""
+
+F = _nn.functional
+
+
+def _torch() -> Any:
+    import flambeau
+
+    return flambeau
+
+
+def aten(*names: str) -> Callable[[Callable], Callable]:
+    """Put a function into the table."""
+
+    def put(function: Callable) -> Callable:
+        for name in names or (function.__name__,):
+            ADAPTED[name] = function
+        return function
+
+    return put
+
+
+def vjp(function: Callable, inputs: Sequence[Tensor | None], grads: Any, needs: Any = None) -> list:
+    """What the inputs of a function receive when its result receives `grads`."""
+    chosen = [x is not None and (needs is None or needs[i]) for i, x in enumerate(inputs)]
+    with enable_grad():
+        leaves = [
+            x.detach().requires_grad_() if wanted and x is not None else x
+            for x, wanted in zip(inputs, chosen)
+        ]
+        result = function(*leaves)
+        asked = [x for x, wanted in zip(leaves, chosen) if wanted]
+        found = iter(_grad(result, asked, grads, allow_unused=True) if asked else ())
+    return [next(found) if wanted else None for wanted in chosen]
+
+
+# ------------------------------------------------------------------------------------ views and copies
+
+
+@aten("slice")
+def _slice(
+    x: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    index = (slice(None),) * (dim % x.ndim) + (slice(start, end, step),)
+    return x[index]
+
+
+@aten("index")
+def _index(x: Tensor, indices: Sequence[Tensor | None], **out: Any) -> Tensor:
+    found = x[tuple(slice(None) if i is None else i for i in indices)]
+    return out["out"].copy_(found) if out else found
+
+
+@aten("_unsafe_index")
+def _unsafe_index(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
+    return _index(x, indices)
+
+
+@aten("_unsafe_view", "_reshape_alias")
+def _unsafe_view(x: Tensor, size: Sequence[int], stride: Any = None) -> Tensor:
+    return x.reshape(size)
+
+
+@aten("alias", "lift_fresh", "lift")
+def _alias(x: Tensor) -> Tensor:
+    return x.view(x.shape)
+
+
+@aten("lift_fresh_copy")
+def _lift_fresh_copy(x: Tensor) -> Tensor:
+    return x.clone()
+
+
+@aten("_to_copy")
+def _to_copy(
+    x: Tensor,
+    *,
+    dtype: _Dtype | None = None,
+    device: Any = None,
+    memory_format: Any = None,
+    non_blocking: bool = False,
+    **others: Any,
+) -> Tensor:
+    return x.to(
+        device=device or x.device,
+        dtype=dtype or x.dtype,
+        copy=True,
+        **({} if memory_format is None else {"memory_format": memory_format}),
+    )
+
+
+@aten("copy")
+def _copy(x: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    return src.to(x).expand_as(x).clone()
+
+
+@aten("_local_scalar_dense")
+def _local_scalar_dense(x: Tensor) -> Any:
+    return x.item()
+
+
+@aten("_conj")
+def _conj(x: Tensor) -> Tensor:
+    return x.conj()
+
+
+@aten("constant_pad_nd")
+def _constant_pad_nd(x: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
+    return F.pad(x, list(pad), "constant", value)
+
+
+@aten("sym_size.int", "sym_size")
+def _sym_size(x: Tensor, dim: int | None = None) -> Any:
+    return x.size(dim)
+
+
+@aten("sym_stride.int", "sym_stride")
+def _sym_stride(x: Tensor, dim: int | None = None) -> Any:
+    return x.stride(dim)
+
+
+@aten("sym_numel")
+def _sym_numel(x: Tensor) -> int:
+    return x.numel()
+
+
+@aten("sym_storage_offset")
+def _sym_storage_offset(x: Tensor) -> int:
+    return x.storage_offset()
+
+
+@aten("empty")
+def _empty(size: Sequence[int], **options: Any) -> Tensor:
+    return _torch().empty(size, **options)
+
+
+def _factory(name: str) -> None:
+    @aten(name)
+    def made(*args: Any, **options: Any) -> Tensor:
+        options.pop("layout", None)
+        return getattr(_torch(), name)(*args, **options)
+
+
+for _name in ("zeros", "ones", "full", "rand", "randn", "arange", "scalar_tensor", "eye"):
+    _factory(_name)
+
+
+# ------------------------------------------------------------------------------------------- layers
+
+
+def _pair(value: Sequence[int], n: int) -> list[int]:
+    return list(value) * n if len(value) == 1 else list(value)
+
+
+@aten("convolution", "_convolution")
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+    *flags: bool,
+) -> Tensor:
+    """A convolution of any number of dimensions, or its transpose."""
+    n = weight.ndim - 2
+    stride, padding, dilation = _pair(stride, n), _pair(padding, n), _pair(dilation, n)
+    if not transposed:
+        conv = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
+        return conv(input, weight, bias, stride, padding, dilation, groups)
+    conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n - 1]
+    output_padding = _pair(output_padding, n)
+    return conv(input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@aten("convolution_backward")
+def convolution_backward(
+    grad_output: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    bias_sizes: Sequence[int] | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+    output_mask: Sequence[bool],
+) -> tuple[Tensor | None, ...]:
+    """What a convolution's input, weight and bias receive."""
+
+    def run(x: Tensor, w: Tensor) -> Tensor:
+        return convolution(
+            x, w, None, stride, padding, dilation, transposed, output_padding, groups
+        )
+
+    found = vjp(run, [input, weight], grad_output, output_mask[:2])
+    axes = [0, *range(2, grad_output.ndim)]
+    return (*found, grad_output.sum(axes) if output_mask[2] else None)
+
+
+@aten("max_pool2d_with_indices")
+def _max_pool2d(
+    x: Tensor,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil: bool = False,
+) -> tuple[Tensor, Tensor]:
+    return F.max_pool2d(x, kernel, stride or None, padding, dilation, ceil, return_indices=True)
+
+
+@aten("max_pool3d_with_indices")
+def _max_pool3d(
+    x: Tensor,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil: bool = False,
+) -> tuple[Tensor, Tensor]:
+    return F.max_pool3d(x, kernel, stride or None, padding, dilation, ceil, return_indices=True)
+
+
+@aten("_adaptive_avg_pool2d")
+def _adaptive_avg_pool2d(x: Tensor, size: Sequence[int]) -> Tensor:
+    return F.adaptive_avg_pool2d(x, tuple(size))
+
+
+@aten("_adaptive_avg_pool3d")
+def _adaptive_avg_pool3d(x: Tensor, size: Sequence[int]) -> Tensor:
+    return F.adaptive_avg_pool3d(x, tuple(size))
+
+
+@aten("native_layer_norm")
+def native_layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer norm, the means, and one over the deviations."""
+    axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
+    result = F.layer_norm(input, list(normalized_shape), weight, bias, eps)
+    mean = input.mean(axes, keepdim=True)
+    rstd = (input.var(axes, correction=0, keepdim=True) + eps).rsqrt()
+    return result, mean, rstd
+
+
+@aten("native_group_norm")
+def native_group_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A group norm, the means, and one over the deviations."""
+    rows = input.reshape(N, group, -1)
+    rstd = (rows.var(-1, correction=0) + eps).rsqrt()
+    return F.group_norm(input, group, weight, bias, eps), rows.mean(-1), rstd
+
+
+@aten("native_batch_norm", "_native_batch_norm_legit")
+def native_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch norm, the means and one over the deviations; without numbers of the batch two empty tensors."""
+    result = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return result, input.new_empty(0), input.new_empty(0)
+    axes = tuple(i for i in range(input.ndim) if i != 1)
+    return result, input.mean(axes), (input.var(axes, correction=0) + eps).rsqrt()
+
+
+@aten("_native_batch_norm_legit_no_training")
+def _batch_norm_no_training(
+    input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
+
+
+@aten("native_dropout")
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
+    """What is left, and the mask."""
+    if train is False or p == 0:
+        return input.clone(), _torch().ones_like(input, dtype=_torch().bool)
+    mask = _torch().empty_like(input).bernoulli_(1 - p)
+    scale = 0.0 if p == 1 else 1 / (1 - p)
+    return input * mask * scale, mask.bool()
+
+
+@aten("_softmax")
+def _softmax(x: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
+    return F.softmax(x, dim, dtype=_torch().float32 if half_to_float else None)
+
+
+@aten("_log_softmax")
+def _log_softmax(x: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
+    return F.log_softmax(x, dim, dtype=_torch().float32 if half_to_float else None)
+
+
+@aten("_safe_softmax")
+def _safe_softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    masked = (x == -math.inf).all(dim, keepdim=True)
+    return F.softmax(x, dim, dtype=dtype).masked_fill(masked, 0.0)
+
+
+@aten("gelu")
+def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    return F.gelu(x, approximate=approximate)
+
+
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def _loss(name: str, *extra: str) -> None:
+    @aten(name)
+    def loss(x: Tensor, target: Tensor, *args: Any) -> Tensor:
+        given = list(args)
+        options = {}
+        if name == "binary_cross_entropy":
+            options["weight"] = given.pop(0) if given else None
+        if given:
+            options["reduction"] = _REDUCTIONS[given.pop(0)]
+        options.update(zip(extra, given))
+        return getattr(F, name)(x, target, **options)
+
+
+for _name in ("mse_loss", "l1_loss", "soft_margin_loss", "binary_cross_entropy"):
+    _loss(_name)
+_loss("smooth_l1_loss", "beta")
+_loss("huber_loss", "delta")
+
+
+@aten("nll_loss_forward", "nll_loss2d_forward")
+def nll_loss_forward(
+    x: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int
+) -> tuple[Tensor, Tensor]:
+    """The loss, and the weight of all samples together."""
+    loss = F.nll_loss(x, target, weight, None, ignore_index, None, _REDUCTIONS[reduction])
+    kept = target != ignore_index
+    weights = x.new_ones(x.shape[1]) if weight is None else weight
+    return loss, weights[target.masked_fill(~kept, 0)].masked_fill(~kept, 0).sum()
+
+
+@aten("embedding")
+def _embedding(
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: int = -1,
+    scale: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    return F.embedding(indices, weight, None if padding_idx < 0 else padding_idx)
+
+
+@aten("_scaled_dot_product_flash_attention_for_cpu")
+def _flash_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    attn_mask: Tensor | None = None,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    result = F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale=scale)
+    factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scores = q @ k.transpose(-2, -1) * factor
+    if is_causal:
+        upper = _torch().ones(scores.shape[-2:], dtype=_torch().bool).triu(1)
+        scores = scores.masked_fill(upper, -math.inf)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    return result, scores.logsumexp(-1)
+
+
+# ---------------------------------------------------------------------------------------- gradients
+
+
+def _pointwise_gradient(name: str, function: Callable, of_result: bool = False) -> None:
+    """``name(grad_output, input, options)``: the gradient of a function of one tensor."""
+
+    @aten(name)
+    def gradient(g: Tensor, x: Tensor, *options: Any, **named: Any) -> Any:
+        return vjp(lambda t: function(t, *options, **named), [x], g)[0]
+
+
+@aten("threshold_backward")
+def _threshold_backward(g: Tensor, x: Tensor, threshold: Any) -> Tensor:
+    return g.masked_fill(x <= threshold, 0)
+
+
+@aten("sigmoid_backward")
+def _sigmoid_backward(g: Tensor, y: Tensor) -> Tensor:
+    return g * (1 - y) * y
+
+
+@aten("tanh_backward")
+def _tanh_backward(g: Tensor, y: Tensor) -> Tensor:
+    return g * (1 - y * y)
+
+
+@aten("_softmax_backward_data")
+def _softmax_backward(g: Tensor, y: Tensor, dim: int, dtype: Any) -> Tensor:
+    return (y * (g - (g * y).sum(dim, keepdim=True))).to(dtype)
+
+
+@aten("_log_softmax_backward_data")
+def _log_softmax_backward(g: Tensor, y: Tensor, dim: int, dtype: Any) -> Tensor:
+    return (g - y.exp() * g.sum(dim, keepdim=True)).to(dtype)
+
+
+for _name in ("gelu", "silu", "mish", "hardswish", "hardsigmoid", "leaky_relu", "hardtanh"):
+    if _name != "leaky_relu":
+        _pointwise_gradient(f"{_name}_backward", getattr(F, _name))
+_pointwise_gradient("softplus_backward", F.softplus)
+_pointwise_gradient("glu_backward", F.glu)
+
+
+@aten("leaky_relu_backward")
+def _leaky_relu_backward(g: Tensor, x: Tensor, slope: float, of_result: bool) -> Tensor:
+    return _torch().where(x > 0, g, g * slope)
+
+
+@aten("embedding_dense_backward")
+def _embedding_backward(
+    g: Tensor, indices: Tensor, count: int, padding_idx: int, scale: bool
+) -> Tensor:
+    weight = g.new_zeros(count, g.shape[-1])
+    return vjp(lambda w: _embedding(w, indices, padding_idx), [weight], g)[0]
+
+
+@aten("mse_loss_backward")
+def _mse_loss_backward(g: Tensor, x: Tensor, target: Tensor, reduction: int) -> Tensor:
+    return vjp(lambda t: F.mse_loss(t, target, reduction=_REDUCTIONS[reduction]), [x], g)[0]
+
+
+@aten("nll_loss_backward", "nll_loss2d_backward")
+def _nll_loss_backward(
+    g: Tensor,
+    x: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: int,
+    ignore_index: int,
+    total: Tensor,
+) -> Tensor:
+    return vjp(lambda t: nll_loss_forward(t, target, weight, reduction, ignore_index)[0], [x], g)[0]
+
+
+@aten("native_layer_norm_backward")
+def _layer_norm_backward(
+    g: Tensor,
+    x: Tensor,
+    shape: Sequence[int],
+    mean: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    output_mask: Sequence[bool],
+) -> tuple:
+    eps = (
+        0.0
+        if not rstd.numel()
+        else float((rstd**-2).flatten()[0])
+        - float(x.var(tuple(range(x.ndim - len(shape), x.ndim)), correction=0).flatten()[0])
+    )
+    found = vjp(
+        lambda a, w, b: F.layer_norm(a, list(shape), w, b, max(eps, 0.0)),
+        [x, weight, bias],
+        g,
+        output_mask,
+    )
+    return tuple(found)
+
+
+@aten("_scaled_dot_product_flash_attention_for_cpu_backward")
+def _flash_attention_backward(
+    g: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    out: Tensor,
+    logsumexp: Tensor,
+    dropout_p: float,
+    is_causal: bool,
+    *,
+    attn_mask: Tensor | None = None,
+    scale: float | None = None,
+) -> tuple:
+    def run(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale=scale)
+
+    return tuple(vjp(run, [q, k, v], g))
+
+
+@aten("avg_pool2d_backward")
+def _avg_pool2d_backward(g: Tensor, x: Tensor, *options: Any) -> Tensor:
+    return vjp(lambda t: F.avg_pool2d(t, *options), [x], g)[0]
+
+
+@aten("_adaptive_avg_pool2d_backward")
+def _adaptive_avg_pool2d_backward(g: Tensor, x: Tensor) -> Tensor:
+    return vjp(lambda t: F.adaptive_avg_pool2d(t, g.shape[-2:]), [x], g)[0]
+
+
+@aten("max_pool2d_with_indices_backward")
+def _max_pool2d_backward(
+    g: Tensor,
+    x: Tensor,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil: bool,
+    idx: Tensor,
+) -> Tensor:
+    flat = x.new_zeros(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+    return flat.scatter_add(-1, idx.flatten(-2), g.flatten(-2)).view(x.shape)
+
+
+def _upsample(name: str, mode: str) -> None:
+    @aten(name)
+    def upsample(x: Tensor, size: Any, *options: Any) -> Tensor:
+        corners = {} if mode == "nearest" else {"align_corners": options[0] if options else False}
+        return F.interpolate(x, size=tuple(size), mode=mode, **corners)
+
+
+_upsample("upsample_nearest1d", "nearest")
+_upsample("upsample_nearest2d", "nearest")
+_upsample("upsample_nearest3d", "nearest")
+_upsample("upsample_linear1d", "linear")
+_upsample("upsample_bilinear2d", "bilinear")
+_upsample("upsample_bicubic2d", "bicubic")
+_upsample("upsample_trilinear3d", "trilinear")
+
+
+@aten("grid_sampler_2d", "grid_sampler_3d", "grid_sampler")
+def _grid_sampler(x: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Tensor:
+    return F.grid_sample(
+        x,
+        grid,
+        ("bilinear", "nearest", "bicubic")[mode],
+        ("zeros", "border", "reflection")[padding],
+        align_corners,
+    )
+
+
+def _pads(n: int) -> None:
+    @aten(f"reflection_pad{n}d")
+    def reflected(x: Tensor, padding: Sequence[int]) -> Tensor:
+        return F.pad(x, list(padding), "reflect")
+
+    @aten(f"replication_pad{n}d")
+    def replicated(x: Tensor, padding: Sequence[int]) -> Tensor:
+        return F.pad(x, list(padding), "replicate")
+
+
+for _n in (1, 2, 3):
+    _pads(_n)
+
+
+def _in_place(name: str) -> None:
+    @aten(f"{name}_")
+    def written(x: Tensor, **options: Any) -> Tensor:
+        return x.copy_(getattr(F, name)(x, **options))
+
+
+for _name in ("relu6", "silu", "mish", "hardswish", "hardsigmoid", "gelu"):
+    _in_place(_name)

@@ -1,0 +1,87 @@
+"""Operations by their names in ATen: ``torch.ops.aten.mm``, and flambeau's function of each.
+
+``aten.txt`` lists their schemas. Most names are those of public functions or methods, whose arguments
+are the schema's; `ADAPTED` has the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..core.tensor import Tensor
+from ..dispatch.registry import NAMESPACES
+from .adapted import ADAPTED
+from .definition import Definition
+from .schema import FunctionSchema, parse_schema
+
+_PREFIXES = {"linalg_": "linalg", "special_": "special", "fft_": "fft"}
+
+
+@cache
+def schemas() -> dict[str, list[str]]:
+    """The text of all schemas, by name."""
+    found: dict[str, list[str]] = {}
+    for line in Path(__file__).with_name("aten.txt").read_text().splitlines():
+        name = line.partition("(")[0].partition(".")[0]
+        found.setdefault(name, []).append(line)
+    return found
+
+
+def definitions(name: str) -> dict[str, Definition]:
+    """The operations of a name, by overload; empty if there are none."""
+    found = {}
+    for text in schemas().get(name, ()):
+        schema = parse_schema(f"aten::{text}")
+        function = _function(name, schema)
+        if function is not None:
+            found[schema.overload_name] = Definition(schema, function)
+    return found
+
+
+def _function(name: str, schema: FunctionSchema) -> Callable | None:
+    """What runs: a function of a schema and the arguments that were given, by name."""
+    found = ADAPTED.get(f"{name}.{schema.overload_name}") or ADAPTED.get(name) or _public(name)
+    return None if found is None else call(found)
+
+
+def call(function: Callable) -> Callable:
+    """A function as one of a schema and the arguments that were given, by name."""
+    return lambda schema, given: function(*_in_place(schema, given), **_by_name(schema, given))
+
+
+def _public(name: str) -> Callable | None:
+    import flambeau
+
+    for prefix, space in _PREFIXES.items():
+        if name.startswith(prefix):
+            module = getattr(flambeau, space)
+            return getattr(module, name.removeprefix(prefix), None)
+    if name.endswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)
+    for place in (flambeau, flambeau.nn.functional, Tensor):
+        found = getattr(place, name, None)
+        if callable(found):
+            return found
+    return NAMESPACES["torch"].get(name)
+
+
+def _in_place(schema: FunctionSchema, given: dict[str, Any]) -> list[Any]:
+    """The values of arguments without names, up to the last that was given."""
+    positional = schema.positional
+    count = max((i + 1 for i, a in enumerate(positional) if a.name in given), default=0)
+    return [given.get(a.name, a.default_value) for a in positional[:count]]
+
+
+def _by_name(schema: FunctionSchema, given: dict[str, Any]) -> dict[str, Any]:
+    """The values of arguments that have to be named, but for those that say nothing."""
+    names = {a.name for a in schema.arguments if a.kwarg_only}
+    found = {k: v for k, v in given.items() if k in names and v is not None}
+    outs = [a.name for a in schema.arguments if a.is_out]
+    if len(outs) > 1 or (outs and outs != ["out"]):
+        found["out"] = tuple(found.pop(name) for name in outs)
+        if len(outs) == 1:
+            found["out"] = found["out"][0]
+    return found

@@ -1,0 +1,1 @@
+"""Operations of detectors: boxes that overlap, and what images hold inside boxes; torchvision's package calls them."""
