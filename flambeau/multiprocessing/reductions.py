@@ -7,13 +7,39 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from multiprocessing import reduction, resource_sharer, util
+from multiprocessing.reduction import ForkingPickler as ForkingPickler
 from typing import Any
 
 from ..core import shared, tensor
 from ..core.device import CPU
+from ..core.memory import owner
 from ..core.storage import UntypedStorage
 from ..core.tensor import Tensor
+
+
+class StorageWeakRef:
+    """A reference to a storage's memory that does not keep it alive; equal for storages of the same memory.
+
+    Source: torch.multiprocessing.reductions.StorageWeakRef
+    """
+
+    def __init__(self, storage: Any) -> None:
+        memory = owner(storage.untyped()._bytes)
+        self.cdata, self._memory = id(memory), weakref.ref(memory)
+
+    def expired(self) -> bool:
+        """Is the memory gone?"""
+        return self._memory() is None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StorageWeakRef) and (
+            self is other or (self.cdata == other.cdata and not self.expired())
+        )
+
+    def __hash__(self) -> int:
+        return self.cdata
 
 
 def reduce_storage(storage: UntypedStorage) -> tuple:

@@ -171,3 +171,15 @@ def test_the_first_failure_is_raised() -> None:
         mp.start_processes(_fail, ("kill",), nprocs=2, start_method="fork")
     copy = pickle.loads(pickle.dumps(killed.value))
     assert (copy.exit_code, copy.signal_name, copy.error_index) == (-9, "SIGKILL", 1)
+
+
+def test_weak_references_to_memory() -> None:
+    x = torch.arange(4.0)
+    first, second = (mp.reductions.StorageWeakRef(t.untyped_storage()) for t in (x, x[1:]))
+    other = mp.reductions.StorageWeakRef(torch.ones(1).untyped_storage())
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != other
+    assert not first.expired()
+    del x
+    assert first.expired()
