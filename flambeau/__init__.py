@@ -10,6 +10,7 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from ._introduction import begin as _introduce
 from ._lazy import attach as _attach
 from ._mixed import explain_imports as _explain_imports
 from .autograd import variable as _variable
@@ -37,6 +38,7 @@ from .ops.create.constructor import LEGACY as _legacy_names
 from .torch_version import __version__
 
 _explain_imports()
+_introduce()
 newaxis = None
 torch = _sys.modules[__name__]  # as PyTorch's package holds itself
 dtype = _dtype.dtype

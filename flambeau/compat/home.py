@@ -18,6 +18,7 @@ ROOMS = frozenset(
     (
         *(
             "_caller",
+            "_introduction",
             "_lazy",
             "_mixed",
             "_script",
