@@ -40,7 +40,9 @@ from .torch_version import __version__
 _explain_imports()
 _introduce()
 newaxis = None
-torch = _sys.modules[__name__]  # as PyTorch's package holds itself
+torch = functional = _tensor = _sys.modules[
+    __name__
+]  # what PyTorch has in files of these names is here
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
@@ -51,8 +53,10 @@ globals().update(_namespaces["torch"])
 _MODULES = (
     "_C",
     "__config__",
+    "_VF",
     "_custom_ops",
     "_dynamo",
+    "_functorch",
     "_inductor",
     "_ops",
     "_subclasses",

@@ -314,6 +314,24 @@ class TestTorch:
         assert torch.functional.einsum is torch.einsum
         assert torch.optim.adamw.AdamW is torch.optim.AdamW
 
+    @pytest.mark.skipif(importlib.util.find_spec("functorch") is not None, reason="it is installed")
+    def test_functorch(self):
+        import functorch
+        import torch
+
+        assert functorch.vmap is torch.func.vmap
+        net = torch.nn.Linear(2, 3)
+        with pytest.warns(FutureWarning, match=r"use `torch\.func\.functional_call` instead"):
+            function, parameters = functorch.make_functional(net)
+        x = torch.ones(2)
+        assert function(parameters, x).tolist() == net(x).tolist()
+        assert function([2 * p for p in parameters], x).tolist() == (2 * net(x)).tolist()
+        with (
+            pytest.raises(ValueError, match="has buffers"),
+            pytest.warns(FutureWarning, match="deprecated"),
+        ):
+            functorch.make_functional(torch.nn.BatchNorm1d(2))
+
     def test_import_statements_mean_flambeau(self):
         import torch
         import torch.nn as nn

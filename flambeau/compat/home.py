@@ -124,7 +124,7 @@ _MODULES = {
 }
 """Modules of PyTorch's whose contents stand in another module of ours."""
 
-FUNCTORCH = "flambeau.func"
+FUNCTORCH = "flambeau._functorch.apis"
 OTHER_NAMES: dict[str, str] = {}
 
 
