@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-TORCH_API = "2.13.0"
+TORCH_API = "2.14.1"
 """The PyTorch release whose names, defaults, errors and printing flambeau follows."""

@@ -8,14 +8,17 @@ from typing import Any
 from .core.tensor import Tensor
 
 
-def _assert(condition: Any, message: str) -> None:
-    """An ``assert`` that is there under ``python -O`` too; a condition may be a tensor.
+def _assert(condition: Any, message: str) -> Any:
+    """An ``assert`` that is there under ``python -O`` too; a condition may be a tensor, or a traced value.
 
     Raises:
         AssertionError: The condition does not hold.
 
     Source: torch._assert
     """
+    handler = getattr(type(condition), "__torch_function__", None)
+    if handler is not None and not isinstance(condition, Tensor):
+        return handler(_assert, (type(condition),), (condition, message), {})
     if not condition:
         raise AssertionError(message)
 

@@ -8,6 +8,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from .core.stream import Stream, StreamContext
+
+_STREAM = Stream()
+
+
+def current_stream(device: Any = None) -> Stream:
+    """The stream that work goes to: the only one.
+
+    Source: torch.cpu.current_stream
+    """
+    return _STREAM
+
+
+def stream(stream: Stream | None) -> StreamContext:
+    """A block whose work goes to a stream.
+
+    Source: torch.cpu.stream
+    """
+    return StreamContext(stream)
+
 
 def is_available() -> bool:
     """There is always a CPU.

@@ -138,7 +138,7 @@ def test_help_names_every_command(capsys):
 def test_version():
     result = flambeau("--version")
     assert result.returncode == 0
-    assert result.stdout == f"flambeau {_version.__version__} (API of PyTorch 2.13.0)\n"
+    assert result.stdout == f"flambeau {_version.__version__} (API of PyTorch 2.14.1)\n"
 
 
 def test_the_demo_runs_the_example(monkeypatch, tmp_path):

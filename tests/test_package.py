@@ -25,7 +25,7 @@ ORDERED = (
 
 
 def test_version_says_whose_api_and_whose_code():
-    assert flambeau.__version__ == "2.13.0+flambeau." + _version.__version__
+    assert flambeau.__version__ == "2.14.1+flambeau." + _version.__version__
     assert isinstance(flambeau.__version__, str)
     assert version.__version__ == str(flambeau.__version__)
     assert version.flambeau == _version.__version__
@@ -36,8 +36,8 @@ def test_version_says_whose_api_and_whose_code():
     "check",
     [
         lambda v: tuple(int(part) for part in v.split(".")[:2]) >= (2, 0),
-        lambda v: [int(part) for part in v.split("+")[0].split(".")] == [2, 13, 0],
-        lambda v: v >= "2.4" and v > (1, 13) and v < "3" and not v < "2.13.0",
+        lambda v: [int(part) for part in v.split("+")[0].split(".")] == [2, 14, 1],
+        lambda v: v >= "2.4" and v > (1, 13) and v < "3" and not v < "2.14.1",
         lambda v: v.startswith("2."),
         lambda v: int(v[0]) == 2,
         lambda v: hash(v) == hash(str(v)) and {str(v): 1}[v] == 1,

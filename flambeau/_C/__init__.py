@@ -160,7 +160,7 @@ class _OfTorchScript:
 
 
 _SCRIPT = ("Graph", "Value", "Node", "Block", "Function", "ScriptModule", "ScriptFunction", "Type")
-_SCRIPT += ("JITException", "FunctionSchema", "PyTorchFileReader", "PyTorchFileWriter")
+_SCRIPT += ("JITException", "FunctionSchema", "PyTorchFileWriter")
 
 
 def __getattr__(name: str) -> Any:
@@ -177,6 +177,8 @@ def __getattr__(name: str) -> Any:
         return _ask_switch
     elif name == "FunctionSchema":
         return import_module("flambeau._ops.schema").FunctionSchema
+    elif name == "PyTorchFileReader":
+        return import_module("flambeau.serialization.reader").PyTorchFileReader
     elif name in _SCRIPT:
         base = Exception if name == "JITException" else _OfTorchScript
         made = globals()[name] = type(name, (base,), {"__module__": "torch._C"})

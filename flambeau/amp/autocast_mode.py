@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .._caller import warn
@@ -132,10 +133,7 @@ class autocast:
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
-        if not isinstance(device_type, str):
-            raise ValueError(
-                f"Expected `device_type` of type `str`, got: `{type(device_type)}`: pass device.type"
-            )
+        _check_type(device_type)
         if device_type not in _defaults:
             raise RuntimeError(
                 f"User specified an unsupported autocast device_type '{device_type}': expected "
@@ -192,6 +190,13 @@ def _innermost() -> _Mode | None:
     return next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
 
 
+def kept() -> Callable[[], autocast]:
+    """Makes the context that is in force here once more, for what is computed again elsewhere."""
+    inside = _innermost()
+    to = _defaults["cpu"] if inside is None else inside.to
+    return lambda: autocast("cpu", to, enabled=inside is not None)
+
+
 def is_autocast_enabled(device_type: str | None = None) -> bool:
     """Does `autocast` work here on devices of this type (default: "cuda")?
 
@@ -225,9 +230,136 @@ def get_autocast_cpu_dtype() -> dtype:
     return get_autocast_dtype("cpu")
 
 
+def get_autocast_gpu_dtype() -> dtype:
+    """The same for CUDA.
+
+    Source: torch.get_autocast_gpu_dtype
+    """
+    return get_autocast_dtype("cuda")
+
+
 def set_autocast_dtype(device_type: str, dtype: dtype) -> None:
     """The 16-bit type that `autocast` uses where none is given.
 
     Source: torch.set_autocast_dtype
     """
     _defaults[device_type] = dtype
+
+
+def is_autocast_cache_enabled() -> bool:
+    """Are casts of weights kept within `autocast`? They are not.
+
+    Source: torch.is_autocast_cache_enabled
+    """
+    return False
+
+
+def clear_autocast_cache() -> None:
+    """Forget the casts of weights that were kept: none are.
+
+    Source: torch.clear_autocast_cache
+    """
+
+
+# ------------------------------------------------------------------- in functions with a gradient
+
+
+def custom_fwd(
+    fwd: Callable | None = None, *, device_type: str, cast_inputs: dtype | None = None
+) -> Any:
+    """Decorator of the `forward` of an `autograd.Function`: it remembers `autocast` for `custom_bwd`.
+
+    Args:
+        fwd: The function.
+        device_type: "cpu" or "cuda".
+        cast_inputs: Within `autocast`, cast floating-point tensors to this dtype, and run without it.
+
+    Raises:
+        ValueError: `device_type` is no string.
+
+    Source: torch.amp.custom_fwd
+
+    Example:
+        >>> import flambeau as torch
+        >>> class Double(torch.autograd.Function):
+        ...     @staticmethod
+        ...     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+        ...     def forward(ctx, x):
+        ...         return x * 2
+        ...     @staticmethod
+        ...     @torch.amp.custom_bwd(device_type="cpu")
+        ...     def backward(ctx, g):
+        ...         return g * 2
+        >>> with torch.autocast("cpu"):
+        ...     Double.apply(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    _check_type(device_type)
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+
+    @functools.wraps(fwd)
+    def decorated(*args: Any, **kwargs: Any) -> Any:
+        ctx, inside = args[0], is_autocast_enabled(device_type)
+        ctx._dtype = get_autocast_dtype(device_type)
+        ctx._fwd_used_autocast = inside and cast_inputs is None
+        if cast_inputs is None or not inside:
+            return fwd(*args, **kwargs)
+        with autocast(device_type, enabled=False):
+            floats = (_float32, _float16, _bfloat16)
+            given = [_cast(value, cast_inputs, floats) for value in args[1:]]
+            named = {name: _cast(value, cast_inputs, floats) for name, value in kwargs.items()}
+            return fwd(ctx, *given, **named)
+
+    return decorated
+
+
+def custom_bwd(bwd: Callable | None = None, *, device_type: str) -> Any:
+    """Decorator of the `backward`: it runs with `autocast` as `forward` did (see `custom_fwd`).
+
+    Raises:
+        ValueError: `device_type` is no string.
+
+    Source: torch.amp.custom_bwd
+    """
+    _check_type(device_type)
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+
+    @functools.wraps(bwd)
+    def decorated(*args: Any, **kwargs: Any) -> Any:
+        ctx = args[0]
+        if not ctx._fwd_used_autocast:
+            with _outside():
+                return bwd(*args, **kwargs)
+        with autocast(device_type, ctx._dtype):
+            return bwd(*args, **kwargs)
+
+    return decorated
+
+
+@contextmanager
+def _outside() -> Iterator[None]:
+    """As if outside of all `autocast`."""
+    before = state.modes
+    state.modes = tuple(mode for mode in before if not isinstance(mode, _Mode))
+    try:
+        yield
+    finally:
+        state.modes = before
+
+
+def _check_type(device_type: Any) -> None:
+    if not isinstance(device_type, str):
+        raise ValueError(
+            f"Expected `device_type` of type `str`, got: `{type(device_type)}`: pass device.type"
+        )
+
+
+def _enter_autocast(*args: Any) -> autocast:
+    """`autocast` without a block, as generated code uses it; `_exit_autocast` ends it."""
+    return autocast(*args).__enter__()
+
+
+def _exit_autocast(mode: autocast) -> None:
+    mode.__exit__(None, None, None)

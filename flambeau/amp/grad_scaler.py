@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
+from .. import (  # type: ignore[attr-defined]
+    float16,
+    float32,
+    full,
+    int32,
+    ones,
+    zeros,
+    zeros_like,
+)
 from .._caller import warn
 from ..autograd.mode import no_grad
 from ..core.device import backends
 from ..core.tensor import Tensor
+
+
+class OptState(Enum):
+    """What was done with an optimizer's gradients since the last `update`."""
+
+    READY = 0
+    UNSCALED = 1
+    STEPPED = 2
+
+
+def _refresh_per_optimizer_state() -> dict[str, Any]:
+    return {"stage": OptState.READY, "found_inf_per_device": {}}
 
 
 class GradScaler:
@@ -57,87 +81,217 @@ class GradScaler:
             raise AssertionError("The growth factor must be > 1.0.")
         if enabled and not backoff_factor < 1.0:
             raise AssertionError("The backoff factor must be < 1.0.")
-        self._enabled, self._scale, self._growth_tracker = enabled, float(init_scale), 0
+        self._device, self._enabled = device, enabled
+        self._init_scale, self._init_growth_tracker = float(init_scale), 0
+        self._scale: Tensor | None = None  # made when the first loss is scaled
+        self._growth_tracker: Tensor | None = None
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
-        self._found: dict[int, bool] = {}
-        self._stepped: set[int] = set()
+        self._per_optimizer_states: defaultdict[int, dict[str, Any]] = defaultdict(
+            _refresh_per_optimizer_state
+        )
 
     def scale(self, outputs: Any) -> Any:
         """A tensor, or tensors in lists and tuples, times the factor."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
+            if self._scale is None:
+                self._lazy_init_scale_growth_tracker(outputs.device)
             return outputs * self._scale
         if isinstance(outputs, (list, tuple)):
-            return type(outputs)([self.scale(item) for item in outputs])
+            scaled = [self.scale(item) for item in outputs]
+            return type(outputs)(*scaled) if hasattr(outputs, "_fields") else type(outputs)(scaled)
+        if isinstance(outputs, Iterable):
+            return map(self.scale, outputs)
         raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+
+    def _lazy_init_scale_growth_tracker(self, dev: Any) -> None:
+        """Make the tensors of the factor and of the count of good steps, on a loss's device."""
+        self._scale = full((), self._init_scale, dtype=float32, device=dev)
+        self._growth_tracker = full((), self._init_growth_tracker, dtype=int32, device=dev)
+
+    def _check_scale_growth_tracker(self, funcname: str) -> Tensor:
+        if self._scale is None:
+            raise AssertionError(
+                f"Attempted {funcname} but _scale is None.  This may indicate your script did not use "
+                "scaler.scale(loss or outputs) earlier in the iteration."
+            )
+        return self._scale
 
     @no_grad()
     def unscale_(self, optimizer: Any) -> None:
         """Divide the gradients by the factor now, before they are clipped or looked at.
 
         Raises:
+            AssertionError: No loss was scaled.
             RuntimeError: Called twice for a step, or after it.
         """
         if not self._enabled:
             return
-        if id(optimizer) in self._stepped:
-            raise RuntimeError("unscale_() is being called after step().")
-        if id(optimizer) in self._found:
+        scale = self._check_scale_growth_tracker("unscale_")
+        state = self._per_optimizer_states[id(optimizer)]
+        if state["stage"] is OptState.UNSCALED:
             raise RuntimeError(
                 "unscale_() has already been called on this optimizer since the last update()."
             )
-        found = False
+        if state["stage"] is OptState.STEPPED:
+            raise RuntimeError("unscale_() is being called after step().")
+        inverse = scale.double().reciprocal().float()  # type: ignore[attr-defined]
+        found = zeros((), dtype=float32, device=scale.device)
+        state["found_inf_per_device"] = self._unscale_grads_(optimizer, inverse, found, False)
+        state["stage"] = OptState.UNSCALED
+
+    def _unscale_grads_(
+        self, optimizer: Any, inv_scale: Tensor, found_inf: Tensor, allow_fp16: bool
+    ) -> dict[Any, Tensor]:
+        """Multiply the gradients; whether one was not finite is written to `found_inf`.
+
+        Raises:
+            ValueError: A gradient is in half precision, and that is not allowed.
+        """
+        finite = True
         for group in optimizer.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad.mul_(1.0 / self._scale)
-                    found = found or not bool(parameter.grad.isfinite().all())
-        self._found[id(optimizer)] = found
+                grad = parameter.grad
+                if grad is None:
+                    continue
+                if not allow_fp16 and grad.dtype is float16:
+                    raise ValueError("Attempting to unscale FP16 gradients.")
+                grad.mul_(inv_scale)
+                finite = finite and bool(grad.isfinite().all())
+        if not finite:
+            found_inf.fill_(1.0)  # type: ignore[attr-defined]
+        return {found_inf.device: found_inf}
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """``optimizer.step()``, on gradients divided by the factor, if all of them are finite.
 
+        An optimizer whose `_step_supports_amp_scaling` is set divides and looks by itself: its `grad_scale` and
+        `found_inf` are tensors during the step.
+
         Raises:
+            AssertionError: No loss was scaled.
             RuntimeError: A closure is given, or `step` was called since the last `update`.
         """
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
-        if id(optimizer) in self._stepped:
+        scale = self._check_scale_growth_tracker("step")
+        state = self._per_optimizer_states[id(optimizer)]
+        if state["stage"] is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
-        if id(optimizer) not in self._found:
-            self.unscale_(optimizer)
-        self._stepped.add(id(optimizer))
-        return None if self._found[id(optimizer)] else optimizer.step(*args, **kwargs)
+        if getattr(optimizer, "_step_supports_amp_scaling", False):
+            result = self._step_by_itself(optimizer, scale, state, args, kwargs)
+        else:
+            if state["stage"] is OptState.READY:
+                self.unscale_(optimizer)
+            result = self._maybe_opt_step(optimizer, state, *args, **kwargs)
+        state["stage"] = OptState.STEPPED
+        return result
+
+    def _maybe_opt_step(
+        self, optimizer: Any, optimizer_state: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """The step, unless a gradient is not finite."""
+        if any(found.item() for found in optimizer_state["found_inf_per_device"].values()):
+            return None
+        return optimizer.step(*args, **kwargs)
+
+    def _step_by_itself(
+        self, optimizer: Any, scale: Tensor, state: dict[str, Any], args: tuple, kwargs: dict
+    ) -> Any:
+        ready = state["stage"] is OptState.READY
+        if ready:
+            self._check_inf_per_device(optimizer)
+        optimizer.grad_scale = scale if ready else None
+        optimizer.found_inf = next(iter(state["found_inf_per_device"].values()))
+        try:
+            return optimizer.step(*args, **kwargs)
+        finally:
+            del optimizer.grad_scale, optimizer.found_inf
+
+    @no_grad()
+    def _check_inf_per_device(self, optimizer: Any) -> dict[Any, Tensor]:
+        """Look whether the gradients are finite, and leave them as they are."""
+        scale = self._check_scale_growth_tracker("_check_inf_per_device")
+        one = ones((), dtype=float32, device=scale.device)
+        found = self._unscale_grads_(optimizer, one, zeros_like(one), True)
+        self._per_optimizer_states[id(optimizer)]["found_inf_per_device"] = found
+        return found
+
+    def _found_inf_per_device(self, optimizer: Any) -> dict[Any, Tensor]:
+        return self._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
 
     def update(self, new_scale: float | Tensor | None = None) -> None:
         """Let the factor fall or grow, or set it; call it at the end of each iteration.
 
         Raises:
-            AssertionError: No optimizer was stepped, so nothing is known of the gradients.
+            AssertionError: No loss was scaled, or no optimizer was stepped, so nothing is known of the gradients.
         """
         if not self._enabled:
             return
+        scale, tracker = self._check_scale_growth_tracker("update"), self._growth_tracker
         if new_scale is not None:
-            self._scale = float(new_scale)
+            scale.fill_(float(new_scale))  # type: ignore[attr-defined]
         else:
-            if not self._found:
+            found = [
+                value
+                for state in self._per_optimizer_states.values()
+                for value in state["found_inf_per_device"].values()
+            ]
+            if not found:
                 raise AssertionError("No inf checks were recorded prior to update.")
-            if any(self._found.values()):
-                self._scale, self._growth_tracker = self._scale * self._backoff_factor, 0
-            else:
-                self._growth_tracker += 1
-                if self._growth_tracker == self._growth_interval:
-                    self._scale, self._growth_tracker = self._scale * self._growth_factor, 0
-        self._found.clear()
-        self._stepped.clear()
+            self._let_grow(scale, tracker, any(value.item() for value in found))
+        self._per_optimizer_states.clear()
+
+    def _let_grow(self, scale: Any, tracker: Any, failed: bool) -> None:
+        if failed:
+            scale.mul_(self._backoff_factor)
+            tracker.zero_()
+            return
+        tracker.add_(1)
+        if tracker.item() == self._growth_interval:
+            grown = scale * self._growth_factor
+            if bool(grown.isfinite()):
+                scale.copy_(grown)
+            tracker.zero_()
 
     def get_scale(self) -> float:
         """The factor; 1 where the scaler is disabled."""
-        return self._scale if self._enabled else 1.0
+        if not self._enabled:
+            return 1.0
+        return self._init_scale if self._scale is None else self._scale.item()
+
+    def get_growth_factor(self) -> float:
+        """What the factor is multiplied by when it grows."""
+        return self._growth_factor
+
+    def set_growth_factor(self, new_factor: float) -> None:
+        """Set it."""
+        self._growth_factor = new_factor
+
+    def get_backoff_factor(self) -> float:
+        """What the factor is multiplied by when it falls."""
+        return self._backoff_factor
+
+    def set_backoff_factor(self, new_factor: float) -> None:
+        """Set it."""
+        self._backoff_factor = new_factor
+
+    def get_growth_interval(self) -> int:
+        """How many good steps the factor grows after."""
+        return self._growth_interval
+
+    def set_growth_interval(self, new_interval: int) -> None:
+        """Set it."""
+        self._growth_interval = new_interval
+
+    def _get_growth_tracker(self) -> int:
+        """How many good steps there were since the factor changed."""
+        tracker = self._growth_tracker
+        return self._init_growth_tracker if tracker is None else int(tracker.item())
 
     def is_enabled(self) -> bool:
         """Does the scaler do anything?"""
@@ -148,11 +302,11 @@ class GradScaler:
         if not self._enabled:
             return {}
         return {
-            "scale": self._scale,
+            "scale": self.get_scale(),
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": self._growth_tracker,
+            "_growth_tracker": self._get_growth_tracker(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -168,8 +322,10 @@ class GradScaler:
                 "The source state dict is empty, possibly because it was saved from a disabled "
                 "instance of GradScaler."
             )
-        self._scale = float(state_dict["scale"])
+        self._init_scale = float(state_dict["scale"])
+        self._init_growth_tracker = state_dict["_growth_tracker"]
+        if self._scale is not None:
+            self._lazy_init_scale_growth_tracker(self._scale.device)
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
-        self._growth_tracker = state_dict["_growth_tracker"]

@@ -14,7 +14,7 @@ from .._caller import warn
 from ..core.tensor import Tensor
 from .engine import reachable
 from .location import Recorded
-from .mode import mode
+from .mode import arrange, mode
 from .node import Node, RemovableHandle
 
 
@@ -116,15 +116,6 @@ def has_nan(value: Any) -> bool:
     if not isinstance(value, Tensor) or value._kind.dtype.category < 2:
         return False
     return bool(value._kind.xp.isnan(value._array).any())
-
-
-def arrange() -> None:
-    """Tell recording whom it has to call."""
-    watchers = [] if mode.anomaly is None else [mode.anomaly.watch]
-    if mode.packers:
-        pack, unpack = mode.packers[-1]
-        watchers.append(lambda node, results: node.pack(pack, unpack))
-    mode.watchers = tuple(watchers)
 
 
 class set_detect_anomaly:

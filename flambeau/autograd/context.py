@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from ..core.dtype import dtype
 from ..core.tensor import Tensor, wrap
 from .engine import TWICE
 from .report import modified
@@ -22,6 +23,7 @@ class Context:
     """
 
     materialize_grads = True
+    output_grad_dtypes: tuple[Any, ...] | None = None
     _saved: tuple[Any, ...] | None = ()
     _versions: tuple[Any, ...] | None = None
     _cells: tuple[Any, ...] = ()
@@ -29,6 +31,10 @@ class Context:
     _dirty: tuple[Any, ...] = ()
     _node: Any = None
     _unpack: Any = None
+    _forward: tuple[Any, ...] = ()
+    _going_forward = False
+    _kinds: dict[int, tuple] | None = None
+    """Shape and kind of forward's arguments, where tangents may be wanted."""
     _own: dict[int, int]
     """For each saved output, which one it is."""
     _edges: dict[int, Any]
@@ -43,16 +49,17 @@ class Context:
         Raises:
             TypeError: Something else than a tensor or None was given; that goes on ctx itself.
         """
-        for i, tensor in enumerate(tensors):
-            if tensor is not None and not isinstance(tensor, Tensor):
-                raise TypeError(
-                    "save_for_backward can only save variables, but argument "
-                    f"{i} is of type {type(tensor).__name__}: keep it as an attribute of ctx"
-                )
+        check_saved("save_for_backward", tensors)
         self._saved = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Accepted for programs that define ``jvp``; forward-mode differentiation does not run here."""
+        """Keep tensors for jvp, which runs when forward has; it finds them in `saved_tensors`.
+
+        Raises:
+            TypeError: Something else than a tensor or None was given; that goes on ctx itself.
+        """
+        check_saved("save_for_forward", tensors)
+        self._forward = tensors
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -61,6 +68,8 @@ class Context:
         Raises:
             RuntimeError: It was freed by an earlier backward, or modified in place since.
         """
+        if self._going_forward:
+            return self._forward
         saved, versions = self._saved, self._versions
         if saved is None:
             raise RuntimeError(TWICE.format("this Function"))
@@ -127,6 +136,27 @@ class Context:
         """
         self._fixed = _tensors("mark_non_differentiable", tensors)
 
+    def set_output_grad_dtype(self, *dtypes: Any) -> None:
+        """Say in which dtype backward receives the gradient of each output; None: in that which it has.
+
+        Without it they come in the outputs' own dtypes.
+
+        Raises:
+            RuntimeError: It is called twice, or something is no dtype. Later, if there are as many outputs
+                not, or one that has no gradient is given a dtype.
+
+        Source: torch.autograd.function.FunctionCtx.set_output_grad_dtype
+        """
+        if self.output_grad_dtypes is not None:
+            raise RuntimeError("set_output_grad_dtype can only be called once")
+        for item in dtypes:
+            if item is not None and not isinstance(item, dtype):
+                raise RuntimeError(
+                    "set_output_grad_dtype expects each declaration to be a torch.dtype or None, but got "
+                    f"{type(item).__name__}"
+                )
+        self.output_grad_dtypes = dtypes
+
     def set_materialize_grads(self, value: bool) -> None:
         """False: backward gets None, not zeros, for an output that nothing reached."""
         self.materialize_grads = bool(value)
@@ -153,3 +183,13 @@ def alias(x: Tensor) -> Tensor:
     result = wrap(x._array, x._kind)
     result._cell = x._cell
     return result
+
+
+def check_saved(name: str, tensors: tuple) -> None:
+    """Raises TypeError for what only tensors can be."""
+    for i, tensor in enumerate(tensors):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"{name} can only save variables, but argument {i} is of type {type(tensor).__name__}: "
+                "keep it as an attribute of ctx"
+            )

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.tensor import Tensor, wrap
+from .forward import push
 from .gradient import grad
+from .mode import no_grad
 
 
 def by_rows(call: Call, i: int, y: Tensor, create_graph: bool) -> tuple[Tensor, ...]:
@@ -43,29 +45,21 @@ def by_rows(call: Call, i: int, y: Tensor, create_graph: bool) -> tuple[Tensor, 
 
 
 def by_columns(call: Call) -> list[tuple[Tensor, ...]]:
-    """The same for all outputs, by a backward of the backward for each element of the inputs."""
-    probes = tuple(zeros(y).requires_grad_() for y in call.outputs)  # type: ignore[attr-defined]
-    slopes = gradients(call.outputs, call.inputs, probes, True)
+    """The same for all outputs, by carrying a direction forward for each element of the inputs."""
     columns: list[list[Tensor]] = [[] for _ in call.outputs]
-    for x, slope in zip(call.inputs, slopes):
+    for x in call.inputs:
         size, shape = x._array.size, x._array.shape
         eye = x._kind.xp.eye(size, dtype=x._kind.numpy).reshape(-1, *shape)
-        parts: Sequence[Any] = (None,) * len(probes)
-        if slope is not None and slope._node is not None and size:
-            parts = grad(
-                slope,
-                probes,
-                wrap(eye, x._kind),
-                retain_graph=True,
-                allow_unused=True,
-                is_grads_batched=True,
-            )
-        for column, part, y in zip(columns, parts, call.outputs):
-            if part is None:
-                array = y._kind.xp.zeros((*y._array.shape, *shape), y._kind.numpy)
-            else:
-                array = y._kind.xp.moveaxis(part._array, 0, -1).reshape(*y._array.shape, *shape)
-            column.append(wrap(array, y._kind))
+        with no_grad():
+            found = [push(call.outputs, [x], [wrap(row, x._kind)]) for row in eye]
+        for i, (column, y) in enumerate(zip(columns, call.outputs)):
+            array = y._kind.xp.zeros((size, *y._array.shape), y._kind.numpy)
+            for j, parts in enumerate(found):
+                part = parts[i]
+                if part is not None:
+                    array[j] = part._array
+            whole = y._kind.xp.moveaxis(array, 0, -1).reshape(*y._array.shape, *shape)
+            column.append(wrap(whole, y._kind))
     return [tuple(column) for column in columns]
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from ..core.device import CPU
 from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
-from ..core.tensor import Tensor, address, wrap
+from ..core.tensor import HANDLES, Tensor, address, wrap
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
 from .location import count_writes
-from .mode import mode
-from .node import Leaf, Node, Port, next_sequence
+from .mode import mode, recording
+from .node import Leaf, Node, Port, held_kind, next_sequence
 
 next_task = itertools.count().__next__
 
@@ -39,14 +39,14 @@ def run(
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
         (None for one that nothing reached), and no ``.grad`` changes.
     """
-    flow = RECORDED if create else BARE
+    flow = RECORDED if create or mode.levels else BARE
     allowed = None if wanted is None else _on_the_way(roots, wanted)
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
-    mode.recording, mode.task = create, (next_task(), roots, allowed)
+    mode.recording, mode.task = recording(create), (next_task(), roots, allowed)
     token = silence(silent)
     try:
         _loop(flow, roots, grads, retain, allowed, catch)
@@ -202,7 +202,8 @@ class Bare:
         return grad._array
 
     def finish(self, g: Any, node: Any, index: int) -> Tensor:
-        return wrap(_own(g), node.kind if node.outputs == 1 else node.shape[index][1])
+        kind = node.kind if node.outputs == 1 else node.shape[index][1]
+        return wrap(_own(g), held_kind(kind, g))
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -211,7 +212,7 @@ class Bare:
         return gradient.added(old, part)
 
     def cast(self, part: Any, kind: Any) -> Any:
-        if part.dtype == kind.numpy:
+        if kind.numpy is None or part.dtype == kind.numpy:
             return part
         return convertible(part, kind.numpy).astype(kind.numpy)
 
@@ -222,6 +223,8 @@ class Bare:
             old = getattr(tensor, "_grad", None)
             if old is None:
                 tensor._grad = wrap(_own(g), leaf.kind)
+            elif old._array.__class__ in HANDLES and old._node is None:
+                tensor._grad = wrap(old._array + g, leaf.kind)
             elif old._node is None:
                 gradient.add_into(old._array, g)
                 count_writes((old,))
@@ -238,10 +241,13 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
+                seen = self.tensor(
+                    node, index, gs[index]
+                )  # one object for all: hooks leave notes on it
                 for hook in tuple(hooks.values()):
-                    gs[index] = self._changed(
-                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
-                    )
+                    result = hook(seen)
+                    gs[index] = self._changed(hook, result, gs[index])
+                    seen = seen if result is None else result
         for tensor, index in notes.get("retained", {}).values():
             alive, part = tensor(), gs[index]
             if alive is not None and part is not None:
@@ -272,13 +278,13 @@ class Bare:
 
     def cast_to(self, part: Any, kind: Any) -> Any:
         own = kind.dtype if isinstance(part, Tensor) else kind.numpy
-        return part if part.dtype == own else self.cast(part, kind)
+        return part if own is None or part.dtype == own else self.cast(part, kind)
 
     def tensor(self, node: Any, index: int, g: Any) -> Any:
         """What hooks see: a tensor."""
         shape = node.shape
         several = node.outputs > 1 if isinstance(node, Node) else False
-        return wrap(g, shape[index][1] if several else node.kind)
+        return wrap(g, held_kind(shape[index][1] if several else node.kind, g))
 
     def _seen(self, node: Node, gs: Sequence[Any]) -> tuple:
         return tuple(None if g is None else self.tensor(node, i, g) for i, g in enumerate(gs))
@@ -347,6 +353,8 @@ class Recorded(Bare):
         return old + part
 
     def cast(self, part: Any, kind: Any) -> Any:
+        if kind.dtype is None:
+            return part
         if part.dtype.is_complex and not kind.dtype.is_complex:
             part = part.real
         return part.to(kind.dtype)
@@ -354,6 +362,8 @@ class Recorded(Bare):
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
         if tensor is not None:
+            if mode.recording is not True:
+                g = g.detach()
             old = getattr(tensor, "_grad", None)
             tensor._grad = g if old is None else old + g
             for hook in tuple((leaf.notes or {}).get("after", {}).values()):

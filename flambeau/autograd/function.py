@@ -8,12 +8,14 @@ from typing import Any
 from .. import kernels
 from ..core import tensor as handle
 from ..core.dtype import FLOAT
+from ..core.handler import entered, mapped
+from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
 from .context import Context, alias
 from .history import rebase
 from .location import count_writes
 from .mode import mode, no_grad
-from .node import Leaf, Node, next_sequence
+from .node import AnyKind, Leaf, Node, held_kind, next_sequence, own_kind
 from .record import tell_watchers
 
 
@@ -49,8 +51,8 @@ class FunctionNode(Node):
         gs = [g] if self.outputs == 1 else g
         parts = self._call(
             [
-                None if part is None else wrap(part, kind)
-                for part, (_, kind) in zip(gs, self._described())
+                None if part is None else wrap(part, held_kind(kind, part))
+                for part, (_, kind) in zip(gs, self.ports)
             ]
         )
         return [None if part is None else part._array for part in parts]
@@ -58,15 +60,11 @@ class FunctionNode(Node):
     def backward_recorded(self, g: Any) -> list[Any]:
         return self._call([g] if self.outputs == 1 else list(g))
 
-    def _described(self) -> Sequence[tuple[Any, Any]]:
-        """Shape and kind of each output; kind None for what is no tensor."""
-        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape
-
     def _call(self, gs: list[Any]) -> list[Any]:
         if self.context.materialize_grads:
             gs = [
-                wrap(kind.xp.zeros(shape, kind.numpy), kind) if g is None and kind else g
-                for g, (shape, kind) in zip(gs, self._described())
+                _zeros(shape, kind) if g is None and kind else g
+                for g, (shape, kind) in zip(gs, self.ports)
             ]
         result = backward_of(self.function)(self.context, *gs)
         parts = result if isinstance(result, tuple) else (result,)
@@ -112,6 +110,42 @@ class FunctionNode(Node):
                 f"an input of {edge.kind.dtype}: return its real part"
             )
         return part
+
+    def tangents(self, given: Sequence[Any], history: Any) -> Sequence[Any]:
+        function = self.function
+        if function.jvp is Function.jvp:  # type: ignore[attr-defined]
+            from .forward import transposed  # loaded: it asks for the tangents
+
+            return transposed(self, given, self.backward_recorded, getattr(history, "wanted", True))
+        self.context._going_forward = True
+        try:
+            found = function.jvp(self.context, *self._filled(given))  # type: ignore[attr-defined]
+        finally:
+            self.context._going_forward = False
+        parts = found if isinstance(found, tuple) else (found,)
+        if len(parts) != self.outputs:
+            raise RuntimeError(
+                f"Jvp function {self.name()} returned an incorrect number of tangents (expected "
+                f"{self.outputs}, got {len(parts)})"
+            )
+        for part, (shape, _) in zip(parts, self.ports):
+            if part is not None and part._array.shape != shape:
+                raise RuntimeError(
+                    "Trying to set a forward gradient that has a different size than that of the original "
+                    f"Tensor, this is not supported. Tensor is of size {list(shape)} while the given forward "
+                    f"gradient is of size {list(part.shape)}."
+                )
+        return parts
+
+    def _filled(self, given: Sequence[Any]) -> list[Any]:
+        """The tangent of each argument: zeros for a tensor without, unless ctx says None for it."""
+        found = dict(zip(self.places, given))
+        kinds = self.context._kinds or {}
+        if self.context.materialize_grads:
+            for i, (shape, kind) in kinds.items():
+                if found.get(i) is None:
+                    found[i] = wrap(kind.xp.zeros(shape, kind.numpy), kind)
+        return [found.get(i) for i in range(self.count)]
 
     def release(self) -> None:
         if self.context._saved:
@@ -177,15 +211,17 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD. Forward mode (func.jvp, func.jacfwd) is "
-            "computed from it too: a jvp method alone is not enough here."
+            "autograd.Function to use it with backward mode AD."
         )
 
     vjp = backward
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
-        """The forward-mode derivative; definitions are accepted, and nothing calls them yet."""
+        """The tangents of forward's results, given those of its arguments (None: of what is no tensor).
+
+        A Function without one has them from its backward, if that can be differentiated.
+        """
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )
@@ -210,6 +246,8 @@ class Function:
         Raises:
             TypeError: Keyword arguments were given, and forward takes ctx.
         """
+        if entered and (mapping := mapped()) is not None:
+            return mapping.around(cls.apply, args, kwargs)
         apart = cls.setup_context is not Function.setup_context
         if apart:
             args = bind_defaults(cls.forward, args, kwargs)
@@ -233,11 +271,24 @@ class Function:
         several = isinstance(outputs, tuple)
         listed = list(outputs) if several else [outputs]
         if recording and True in needs:
+            if mode.follow is None:
+                context._forward = ()
+            else:
+                context._kinds = kinds_of(args)
             node = new_node(cls, context, args, listed, needs)
         made = wrap_outputs(node, context, args, listed)
         if node is not None:
             tell_watchers(node, made)
         return tuple(made) if several else made[0]
+
+
+def kinds_of(args: tuple) -> dict[int, tuple]:
+    """Shape and kind of the arguments that can have tangents."""
+    return {
+        i: (x._array.shape, x._kind)
+        for i, x in enumerate(args)
+        if isinstance(x, Tensor) and x._kind.dtype.category >= FLOAT
+    }
 
 
 def bind_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:
@@ -309,7 +360,11 @@ def new_node(
     """The node of a call."""
     make = cls.__dict__.get("_node_constructor") or node_constructor(cls)
     places = tuple([i for i, on in enumerate(needs) if on])
-    shapes = [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    kinds = gradient_kinds(context, outputs)
+    shapes = [
+        (x._array.shape, kind) if isinstance(x, Tensor) else ((), None)
+        for x, kind in zip(outputs, kinds)
+    ]
     shape: Any
     if len(shapes) == 1:
         shape, kind = shapes[0]
@@ -320,6 +375,47 @@ def new_node(
         context, cls, len(args), [i for i, x in enumerate(args) if not isinstance(x, Tensor)],
         max(1, len(outputs)), places,
     )  # fmt: skip
+
+
+def _zeros(shape: tuple[int, ...], kind: Any) -> Tensor:
+    """What backward gets for an output that nothing reached."""
+    kind = own_kind(kind)
+    return wrap(kind.xp.zeros(shape, kind.numpy), kind)
+
+
+def gradient_kinds(context: Context, outputs: list[Any]) -> list[Any]:
+    """The kinds in which the gradients of the outputs arrive.
+
+    Raises:
+        RuntimeError: What `set_output_grad_dtype` declared does not fit them.
+    """
+    declared = context.output_grad_dtypes
+    if declared is None:
+        return [getattr(x, "_kind", None) for x in outputs]
+    if len(declared) != len(outputs):
+        raise RuntimeError(
+            "set_output_grad_dtype expected the number of declarations to match the number of outputs: the "
+            f"Function returned {len(outputs)} values but {len(declared)} declarations were provided"
+        )
+    fixed = {id(x) for x in context._fixed}
+    found = []
+    for i, (x, item) in enumerate(zip(outputs, declared)):
+        able = isinstance(x, Tensor) and x._kind.dtype.category >= FLOAT and id(x) not in fixed
+        if item is None:
+            found.append(AnyKind(x._kind) if able else getattr(x, "_kind", None))
+        elif not able:
+            raise RuntimeError(
+                f"set_output_grad_dtype: got a concrete dtype for output {i}, but that output is not a "
+                "differentiable tensor (it is a non-tensor, was marked non-differentiable, or has a "
+                f"non-differentiable dtype). Pass None for output {i} instead."
+            )
+        elif item.category < FLOAT:
+            raise RuntimeError(
+                f"set_output_grad_dtype: gradients are floating or complex, not {item}"
+            )
+        else:
+            found.append(kind_of(item, x._kind.device))
+    return found
 
 
 def node_constructor(function: Any) -> Callable[..., FunctionNode]:

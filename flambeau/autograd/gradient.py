@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .._caller import warn
+from ..core.handler import entered, mapped
 from ..core.tensor import Tensor, wrap
 from . import engine
-from .node import Leaf
+from .node import Leaf, own_kind
 
 
 class GradientEdge(NamedTuple):
@@ -40,7 +41,9 @@ def arriving(outputs: tuple, grads: Any) -> tuple[Any, ...]:
 
 def history(value: Any) -> Any:
     """The node or port of a tensor or edge; None where there is no gradient."""
-    return value.history if isinstance(value, GradientEdge) else value._node
+    if isinstance(value, GradientEdge):
+        return value.history
+    return value._node if value.requires_grad else None
 
 
 def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
@@ -61,7 +64,7 @@ def seed(i: int, edge: Any, grad: Any) -> Tensor:
             f"element {i} of tensors does not require grad and does not have a grad_fn: no input of "
             "it requires grad, or it was computed under no_grad or from a detached tensor"
         )
-    shape, kind = edge.shape, edge.kind
+    shape, kind = edge.shape, own_kind(edge.kind)
     if grad is None:
         if shape and any(n != 1 for n in shape):
             raise RuntimeError(
@@ -203,6 +206,12 @@ def grad(
         >>> torch.autograd.grad(x ** 3, x)
         (tensor(12.),)
     """
+    if entered and (mapping := mapped()) is not None:
+        return mapping.around(
+            grad,
+            (outputs, inputs, grad_outputs, retain_graph, create_graph, only_inputs, allow_unused),
+            {"is_grads_batched": is_grads_batched, "materialize_grads": materialize_grads},
+        )
     if not only_inputs:
         warn(
             "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate "

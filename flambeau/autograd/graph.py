@@ -6,17 +6,17 @@ Source: torch.autograd.graph
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ..core.tensor import Tensor
 from . import engine
-from .anomaly_mode import arrange
 from .gradient import GradientEdge, history
 from .location import count_writes
-from .mode import mode, no_grad
-from .node import Node, RemovableHandle
+from .mode import arrange, mode, no_grad
+from .node import Leaf, Node, RemovableHandle
 
 
 class saved_tensors_hooks:
@@ -162,6 +162,59 @@ def allow_mutation_on_saved_tensors() -> Iterator[_Mutations]:
     """
     with saved_tensors_hooks(lambda tensor: tensor.clone(), lambda tensor: tensor):
         yield _Mutations()
+
+
+@contextmanager
+def node_creation_hook(hook: Callable[[Node], None]) -> Iterator[None]:
+    """Context manager: a function is called with each node that is recorded.
+
+    Where several are in force, the outermost is called first. A leaf's AccumulateGrad is shown with the first
+    node that leads to it.
+
+    Args:
+        hook: Sees the node when it is complete. It may attach hooks and metadata, and must record nothing.
+
+    Raises:
+        RuntimeError: The function recorded an operation.
+
+    Source: torch.autograd.graph.node_creation_hook
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.autograd.graph.node_creation_hook(lambda node: print(node.name())):
+        ...     y = x.exp().sum()
+        AccumulateGrad
+        ExpBackward0
+        SumBackward0
+    """
+    leaves: weakref.WeakSet[Node] = weakref.WeakSet()
+    calling = False
+
+    def call(node: Node) -> None:
+        nonlocal calling
+        calling = True
+        try:
+            hook(node)
+        finally:
+            calling = False
+
+    def watch(node: Node, results: Sequence[Any]) -> None:
+        if calling:
+            raise RuntimeError(
+                "node_creation_hook: the hook recorded an operation; it may only look at its node"
+            )
+        for edge in node.edges:
+            if edge.__class__ is Leaf and edge not in leaves:
+                leaves.add(edge)
+                call(edge)
+        call(node)
+
+    mode.watchers = (*mode.watchers, watch)
+    try:
+        yield
+    finally:
+        mode.watchers = tuple(item for item in mode.watchers if item is not watch)
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:

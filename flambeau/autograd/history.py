@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import BY_NUMPY
-from ..core.memory import may_overlap
+from ..core.memory import extent, may_overlap
 from ..core.tensor import Tensor, address
+from .mode import mode
 from .node import Node, next_sequence
 
 _new = object.__new__
@@ -26,15 +27,21 @@ _new = object.__new__
 
 def rebase(target: Tensor, node: Any, cell: list) -> None:
     """After a recorded write, `target` was made by `node`, and everything that sees its memory knows."""
+    if node is None:  # recorded for tangents, and there are none
+        return
     root = target if target._base is None else target._base
-    before, old = root._node, target._node
+    before, old, follow = root._node, target._node, mode.follow
     root._node = node if root is target else copy_slices(root, target, node)
+    if follow is not None and (root is not target or not node.reverse):
+        follow(root._node, (root,), before)
     if before is not None and before.node.notes is not None:
         keep_retaining(root, before)
     for view in [reference() for reference in cell[1:]]:
         if view is not None and view._base is root and is_differentiable(root, view):
             before = old if view is target else view._node
             view._node = view_of_base(root, view)
+            if follow is not None:
+                follow(view._node, (view,), before)
             if before is not None and before.node.notes is not None:
                 keep_retaining(view, before)
 
@@ -67,6 +74,9 @@ class SliceNode(Node):
         shape, place = self.saved
         return [g._scatter_place(shape, place)]
 
+    def tangents(self, given: Any, history: Any) -> list[Any]:
+        return [given[0]._take_place(self.saved[1])]
+
     def release(self) -> None:
         """Holds no arrays, so nothing needs to go."""
 
@@ -87,8 +97,12 @@ class CopySlices(Node):
 
     def backward(self, g: Any) -> list[Any]:
         _shape, place = self.saved
-        whole, part = place.memory()
-        np.copyto(whole, g)
+        if g.__class__ is not np.ndarray and hasattr(g, "as_strided"):  # no memory
+            whole = type(g)(place.base_shape, place.base_dtype, place.base_strides)
+            part = type(g)(place.shape, place.dtype, place.strides)
+        else:
+            whole, part = place.memory()
+            np.copyto(whole, g)
         inner = part.copy()
         part[...] = 0
         parts = list(self.inner.backward(self._slots(inner)))
@@ -103,6 +117,17 @@ class CopySlices(Node):
         parts = list(self.inner.backward_recorded(self._slots(inner)))
         own = None if self.own is None else parts[self.own]
         return [g._put_place(place, own), *parts]
+
+    def arriving(self, of: Any) -> list[Any]:
+        inner = self.inner if self.slot is None else self.inner.port(self.slot)
+        return [of(self.edges[0]), of(inner)]
+
+    def tangents(self, given: Any, history: Any) -> list[Any]:
+        whole, part = given
+        shape, place = self.saved
+        return [
+            part._scatter_place(shape, place) if whole is None else whole._put_place(place, part)
+        ]
 
     def _slots(self, g: Any) -> Any:
         if self.slot is None:
@@ -134,9 +159,8 @@ class Place:
     )
 
     def __init__(self, base: Any, view: Any):
-        low, high = np.lib.array_utils.byte_bounds(base)
+        low, self.span = extent(base)
         self.low = address(base) - low
-        self.span = high - low
         self.offset = address(view) - low
         self.base_shape, self.base_strides = base.shape, base.strides
         self.base_dtype, self.dtype = base.dtype, view.dtype
@@ -145,6 +169,8 @@ class Place:
 
     def holding(self, g: Any) -> Any:
         """Zeros laid out as the base, with `g` where the view lies; what lies at one place is added up."""
+        if g.__class__ is not np.ndarray and hasattr(g, "as_strided"):  # no memory
+            return type(g)(self.base_shape, self.base_dtype, self.base_strides)
         if not self.overlaps:
             whole, part = self.memory()
             np.copyto(part, g)

@@ -1,4 +1,9 @@
-"""What is recorded: the thread's gradient mode, and the context managers that change it."""
+"""What is recorded: the thread's gradient mode, and the context managers that change it.
+
+Recording serves both kinds of differentiation. Forward mode computes the tangents of a result when its
+node is shown to the watchers, so inside of a level operations are recorded under `no_grad` too, as
+`TANGENTS` only: their nodes are dropped again once the tangents are known (see `forward`).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,19 @@ from typing import Any
 
 from . import inference
 
+TANGENTS = 2
+"""The value of `mode.recording` where operations are recorded for their tangents alone."""
+
 
 class Mode(threading.local):
     """This thread's state. Operations read `recording` when an input requires grad.
 
     Attributes:
-        recording: Are operations recorded?
+        recording: Are operations recorded? False, True or TANGENTS.
+        levels: The levels of forward-mode differentiation whose tangents are computed, outermost first.
+        masked: The levels in force but for `_set_fwd_grad_enabled(False)`; None where nothing masks them.
+        dual: The level of `forward_ad.dual_level`, if one is open.
+        follow: What computes tangents, the first of the watchers; None where no level is open.
         inference: Inside inference_mode?
         watchers: Called with each new node and its results, of which those that are tensors count
             (saved-tensor hooks, anomaly detection); usually empty.
@@ -23,8 +35,12 @@ class Mode(threading.local):
         unpackable: Why saved-tensor hooks are not allowed here; None where they are.
     """
 
-    recording = True
+    recording: bool | int = True
     inference = False
+    levels: tuple[Any, ...] = ()
+    masked: tuple[Any, ...] | None = None
+    dual: Any = None
+    follow: Callable[..., None] | None = None
     watchers: tuple[Callable[[Any, Any], None], ...] = ()
     anomaly: Any = None
     task: tuple[int, Any, Any] | None = None
@@ -33,6 +49,24 @@ class Mode(threading.local):
 
 
 mode = Mode()
+
+
+def recording(value: bool) -> bool | int:
+    """What `mode.recording` is where gradients are wanted, or not."""
+    if mode.inference:
+        return False
+    return value or (TANGENTS if mode.levels else False)
+
+
+def arrange() -> None:
+    """Tell recording whom it has to call."""
+    watchers = [] if mode.follow is None else [mode.follow]
+    if mode.anomaly is not None:
+        watchers.append(mode.anomaly.watch)
+    if mode.packers:
+        pack, unpack = mode.packers[-1]
+        watchers.append(lambda node, results: node.pack(pack, unpack))
+    mode.watchers = tuple(watchers)
 
 
 def is_grad_enabled() -> bool:
@@ -46,7 +80,7 @@ def is_grad_enabled() -> bool:
         ...     torch.is_grad_enabled()
         False
     """
-    return mode.recording
+    return mode.recording is True
 
 
 def is_inference_mode_enabled() -> bool:
@@ -123,11 +157,11 @@ class _Recording(_Switch):
     value = False
 
     def __init__(self) -> None:
-        self.before: list[bool] = []
+        self.before: list[bool | int] = []
 
     def __enter__(self) -> None:
         self.before.append(mode.recording)
-        mode.recording = self.value and not mode.inference
+        mode.recording = recording(self.value)
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()
@@ -193,11 +227,11 @@ class set_grad_enabled(_Recording):
 
     def _apply(self) -> None:
         self.outer = mode.recording
-        mode.recording = self.value and not mode.inference
+        mode.recording = recording(self.value)
 
     def __enter__(self) -> None:
         self.before.append(self.outer)
-        mode.recording = self.value and not mode.inference
+        mode.recording = recording(self.value)
 
     def __call__(self, function: Callable) -> Callable:
         mode.recording = self.outer  # used as a decorator, it changes nothing now

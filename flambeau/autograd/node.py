@@ -20,6 +20,31 @@ next_sequence = itertools.count(1).__next__
 """Inputs are always older than outputs; backward goes from the newest to the oldest."""
 
 
+class AnyKind:
+    """In place of an output's kind: its gradient arrives in the dtype that it has.
+
+    Attributes:
+        own: The output's kind.
+    """
+
+    __slots__ = ("device", "own")
+
+    dtype = numpy = None
+
+    def __init__(self, own: Any) -> None:
+        self.own, self.device = own, own.device
+
+
+def held_kind(kind: Any, array: Any) -> Any:
+    """The kind of a gradient that arrived as an array at an output of this kind."""
+    return kind if kind.numpy is not None else kind_of(BY_NUMPY[array.dtype], kind.device)
+
+
+def own_kind(kind: Any) -> Any:
+    """The kind of an output, whatever is said of its gradient's."""
+    return kind.own if kind.__class__ is AnyKind else kind
+
+
 class Node:
     """A recorded operation.
 
@@ -48,6 +73,8 @@ class Node:
 
     label = "Node"
     outputs = 1
+    reverse = True
+    """Does a gradient go through it? Not through the history of a tensor that has tangents alone."""
     edges: tuple[Any, ...]
     saved: Any
     cells: tuple[Any, ...]
@@ -61,6 +88,19 @@ class Node:
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         """The same on tensors, recorded."""
+        raise NotImplementedError
+
+    def arriving(self, of: Callable[[Any], Any]) -> list[Any]:
+        """What `of` gives for what the tangents depend on: each edge."""
+        return [of(edge) for edge in self.edges]
+
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
+        """The tangents of the outputs; None where it is zero.
+
+        Args:
+            given: What arrives, as tangents or None.
+            history: Called with a tensor of a saved value and the value's edge: gives it its history.
+        """
         raise NotImplementedError
 
     def origin(self, i: int) -> tuple[Any, Any]:
@@ -94,6 +134,11 @@ class Node:
     def shown(self, array: Any) -> Any:
         """A saved array as the tensor that a hook sees."""
         return wrap(array, kind_of(BY_NUMPY[array.dtype], self.kind.device))
+
+    @property
+    def ports(self) -> Sequence[tuple[Any, Any]]:
+        """Shape and kind of each output; kind None for what is no tensor."""
+        return [(self.shape, self.kind)] if self.outputs == 1 else self.shape  # type: ignore[return-value]
 
     def release(self) -> None:
         """Free what only backward needs; what saved nothing can run again."""
@@ -160,6 +205,11 @@ class Node:
         return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+def connect(tensor: Any, history: Any) -> None:
+    """Give a tensor of a saved value the history that the value had."""
+    tensor._node = history
+
+
 class Leaf(Node):
     """Where gradients end: it adds them to its tensor's ``.grad``."""
 
@@ -169,7 +219,7 @@ class Leaf(Node):
         self.edges, self.saved, self.hooks, self.notes = (), (), None, None
         self.cells = self.versions = ()
         self.sequence = next_sequence()
-        self.shape, self.kind = shape, tensor._kind
+        self.shape, self.kind = shape, tensor._kind.strided
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
 
     def name(self) -> str:
@@ -192,6 +242,10 @@ class Port:
     @property
     def sequence(self) -> int:
         return self.node.sequence
+
+    @property
+    def reverse(self) -> bool:
+        return self.node.reverse
 
     @property
     def hooks(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.tensor import UNVERSIONED, Tensor
 from . import engine
 from .gradient import backward as run
-from .gradient import seed
+from .gradient import history, seed
 from .mode import mode
 from .node import Leaf
 
@@ -41,6 +41,9 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     elif type(self._node) is Leaf:
         if not requires_grad:
             self._node = None
+    elif not self._node.reverse:
+        if requires_grad:
+            _leaf_with_tangents(self)
     elif not requires_grad:
         raise RuntimeError(
             "you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -48,6 +51,16 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
             "var_no_grad = var.detach()."
         )
     return self
+
+
+def _leaf_with_tangents(tensor: Tensor) -> None:
+    """Ask for the gradient of a tensor that has tangents."""
+    leaf = Leaf(tensor, tensor._array.shape)
+    for level in mode.levels:
+        tangent = level.of(tensor._node)
+        if tangent is not None:
+            level.keep(leaf, 0, tangent)
+    tensor._node = leaf
 
 
 def _set_requires_grad(self: Tensor, value: bool) -> None:
@@ -89,7 +102,8 @@ def backward(
         run(self, gradient, retain_graph, create_graph, inputs=inputs)
         return
     retain = create_graph if retain_graph is None else retain_graph
-    engine.run((self._node,), (seed(0, self._node, gradient),), retain, create_graph)
+    node = history(self)
+    engine.run((node,), (seed(0, node, gradient),), retain, create_graph)
 
 
 Tensor.backward = backward  # type: ignore[attr-defined]

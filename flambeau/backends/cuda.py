@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from .attention import Allowed, SDPBackend, allow
+
 
 class _Matmul:
     """Permissions to lose precision in products on a GPU; no product on a CPU loses any."""
@@ -28,3 +32,32 @@ def is_built() -> bool:
     Source: torch.backends.cuda.is_built
     """
     return False
+
+
+def _switch(way: SDPBackend, told: str, asked: str) -> tuple[Callable, Callable]:
+    """The function that allows or forbids a way of computing attention, and the one that tells."""
+
+    def enable(enabled: bool) -> None:
+        allow(way, bool(enabled))
+
+    def enabled() -> bool:
+        return way in Allowed.ways
+
+    for made, name, verb in ((enable, told, "Allow or forbid"), (enabled, asked, "Is")):
+        made.__name__ = made.__qualname__ = name
+        rest = f"{way.name} as a way of computing attention"
+        text = f"{verb} {rest}." if made is enable else f"{verb} {rest} allowed?"
+        made.__doc__ = f"{text}\n\n    Source: torch.backends.cuda.{name}\n    "
+    return enable, enabled
+
+
+enable_flash_sdp, flash_sdp_enabled = _switch(
+    SDPBackend.FLASH_ATTENTION, "enable_flash_sdp", "flash_sdp_enabled"
+)
+enable_mem_efficient_sdp, mem_efficient_sdp_enabled = _switch(
+    SDPBackend.EFFICIENT_ATTENTION, "enable_mem_efficient_sdp", "mem_efficient_sdp_enabled"
+)
+enable_math_sdp, math_sdp_enabled = _switch(SDPBackend.MATH, "enable_math_sdp", "math_sdp_enabled")
+enable_cudnn_sdp, cudnn_sdp_enabled = _switch(
+    SDPBackend.CUDNN_ATTENTION, "enable_cudnn_sdp", "cudnn_sdp_enabled"
+)

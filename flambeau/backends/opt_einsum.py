@@ -4,7 +4,8 @@ Unlike PyTorch's, the search needs no package of its own: NumPy's is used.
 
 Attributes:
     enabled: Is the order chosen by cost? If not, operands are multiplied from left to right.
-    strategy: "auto", "greedy" or "optimal"; None where `enabled` is False.
+    strategy: "auto", "greedy", "optimal", or "auto-hq", which tries all orders of a few operands more
+        than "auto" does; None where `enabled` is False.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-STRATEGIES = ("auto", "greedy", "optimal")
+STRATEGIES = ("auto", "auto-hq", "greedy", "optimal")
 
 _enabled = True
 _strategy: str | None = "auto"

@@ -60,6 +60,7 @@ def compile(
     mode: str | None = None,
     options: dict[str, Any] | None = None,
     disable: bool = False,
+    dynamic_shapes: Any = None,
 ) -> Any:
     """A function, or a module, that calls the given one: everything is eager here.
 
@@ -74,7 +75,7 @@ def compile(
     Args:
         model: A function or module. None gives a decorator.
         mode: "default", "reduce-overhead", "max-autotune" or "max-autotune-no-cudagraphs".
-        fullgraph, dynamic, backend, options: Advice; see above.
+        fullgraph, dynamic, backend, options, dynamic_shapes: Advice; see above.
         disable: Give back `model` itself.
 
     Raises:

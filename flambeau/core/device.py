@@ -27,6 +27,7 @@ class Backends(dict[str, Backend]):
 
     def __init__(self) -> None:
         self._loaders: dict[str, Callable[[], Backend | None]] = {}
+        self.followers: dict[str, list[Callable[[], None]]] = {}
 
     def register(self, name: str, load: Callable[[], Backend | None]) -> None:
         """Plug in a type of device, or replace it.
@@ -40,12 +41,21 @@ class Backends(dict[str, Backend]):
         self._loaders[name] = load
         self.pop(name, None)
 
+    def when_loaded(self, name: str, follow: Callable[[], None]) -> None:
+        """Call a function once the backend of a type of device is first loaded; now, if it is."""
+        if name in self:
+            follow()
+        else:
+            self.followers.setdefault(name, []).append(follow)
+
     def find(self, name: str) -> Backend | None:
         """The backend of a type of device, or None where there is none."""
         if name not in self and name in self._loaders:
             backend = self._loaders[name]()
             if backend is not None:
                 self[name] = backend
+                for follow in self.followers.pop(name, ()):
+                    follow()
         return self.get(name)
 
     def accelerator(self) -> Backend | None:
@@ -251,8 +261,9 @@ backends.register(CPU.type, HostBackend)
 
 
 def _meta() -> Backend:
-    from .meta import MetaBackend  # rare, so not loaded with the library
+    from .meta import MetaBackend, kernel  # rare, so not loaded with the library
 
+    kernel.guard()
     return MetaBackend()
 
 

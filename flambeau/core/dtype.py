@@ -28,7 +28,7 @@ class dtype:
         c_name: What C++ calls it: "long int".
         numpy: The NumPy type that holds the elements.
         compute: The NumPy type of arithmetic: float32 for the reduced types, complex64 for
-            complex32, else `numpy`.
+            complex32 and bcomplex32, else `numpy`.
         itemsize: Bytes an element.
         category: `BOOL`, `INTEGER`, `FLOAT` or `COMPLEX`.
         is_floating_point: Whether the category is `FLOAT`.
@@ -42,7 +42,7 @@ class dtype:
         bias: What is added to a floating number's exponent.
         largest: The largest number.
         rtol, atol: How close numbers are to be for `testing.assert_close`.
-        dlpack: The code of its kind of elements in a DLPack capsule, for extension types.
+        dlpack: The code of its kind of elements in a DLPack capsule, for extension types that have one.
         prepare: What float32 numbers become before NumPy converts them, where that alone would give
             other numbers than PyTorch's conversion.
         conversion: The method of Tensor that converts to it: "half"; or nothing. Types that have one
@@ -178,6 +178,8 @@ class dtype:
 
 def _named(name: str) -> dtype:
     """The inverse of pickling."""
+    if name not in DTYPES:
+        return importlib.import_module(f"{__package__}.quantized_dtype").QUANTIZED[name]
     return DTYPES[name]
 
 
@@ -240,17 +242,21 @@ def _limits(
     atol: float = 0.0,
     dlpack: int | None = None,
     prepare: Callable[[Any], Any] | None = None,
+    is_extension: bool | None = None,
     real: dtype | None = None,
 ) -> dict[str, Any]:
     """The facts that only some types have; a complex type has those of its parts.
 
     largest: Where a type spends patterns of bits otherwise than IEEE 754 does.
     dlpack: The code of a type that ml_dtypes adds to NumPy.
+    is_extension: Does ml_dtypes add it? Said of a type that has no such code.
     """
+    if is_extension is None:
+        is_extension = dlpack is not None
     if real is not None:
         names = ("fraction", "bias", "largest", "rtol", "atol")
         shared = {name: getattr(real, name) for name in names}
-        extension = {"dlpack": dlpack, "is_extension": dlpack is not None, "prepare": None}
+        extension = {"dlpack": dlpack, "is_extension": is_extension, "prepare": None}
         return {**shared, **extension, "_real": real}
     if largest is None:
         largest = (2.0 - 2.0**-fraction) * 2.0**bias
@@ -261,7 +267,7 @@ def _limits(
         "rtol": rtol,
         "atol": atol,
         "dlpack": dlpack,
-        "is_extension": dlpack is not None,
+        "is_extension": is_extension,
         "prepare": prepare,
         "_real": None,
     }
@@ -308,6 +314,8 @@ float8_e8m0fnu = _define("float8_e8m0fnu", "f8e8m0fnu", "Float8_e8m0fnu", "c10::
                          bias=127, largest=2.0**127, dlpack=14, prepare=_magnitude)
 complex32 = _define("complex32", "c32", "ComplexHalf", "c10::complex<c10::Half>", COMPLEX, 4, "chalf",
                     real=float16, dlpack=5)
+bcomplex32 = _define("bcomplex32", "bc32", "BComplex32", "c10::complex<c10::BFloat16>", COMPLEX, 4,
+                     real=bfloat16, is_extension=True)
 complex64 = _define("complex64", "c64", "ComplexFloat", "c10::complex<float>", COMPLEX, 8, "cfloat",
                     real=float32)
 complex128 = _define("complex128", "c128", "ComplexDouble", "c10::complex<double>", COMPLEX, 16,
@@ -490,8 +498,8 @@ def get_default_dtype() -> dtype:
 def set_default_dtype(d: dtype, /) -> None:
     """Set the floating type that factories and Python numbers take when none is given.
 
-    Python complex numbers take the complex type of the same precision. The default belongs to the
-    process: all threads see the change.
+    Python complex numbers take the complex type of the same precision; with bfloat16, as with float32,
+    complex64. The default belongs to the process: all threads see the change.
 
     Args:
         d: A floating-point type.
@@ -523,7 +531,8 @@ def set_default_dtype(d: dtype, /) -> None:
             f"couldn't find storage object {d.legacy}Storage: a type of eight bits cannot be the default; "
             f"pass one such as torch.float32, and convert with x.to({d})"
         )
-    state.default, state.default_complex, state.kind = d, d.to_complex(), None
+    state.default, state.kind = d, None
+    state.default_complex = complex64 if d is bfloat16 else d.to_complex()
     for forget in state.dependents:
         forget()
 

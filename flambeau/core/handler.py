@@ -52,6 +52,12 @@ def _is_dispatched(value: Any) -> bool:
     return value.__class__ in DISPATCHED
 
 
+def mapped() -> Any:
+    """The innermost mode, if it is that of a vmap."""
+    mode = state.modes[-1] if state.modes else None
+    return mode if hasattr(mode, "around") else None
+
+
 def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """A ``__torch_function__`` for subclasses whose results are to be plain tensors: no class handles.
 
@@ -122,6 +128,9 @@ PLAIN: set[type] = {
 }
 """Classes that certainly handle nothing."""
 
+INTRINSIC: set[type] = set()
+"""Classes of flambeau's own tensors, which handle functions also where no user's class does."""
+
 
 def handles(cls: type) -> bool:
     """Does the class handle functions?
@@ -140,7 +149,8 @@ def handles(cls: type) -> bool:
 def handlers(values: Iterable[Any]) -> list[Any]:
     """One operand of each class that handles functions: from the left, subclasses before their bases.
 
-    A list or tuple of operands counts as its items.
+    A list or tuple of operands counts as its items. Where classes are not to handle, only those of
+    our own do.
     """
     found: list[Any] = []
     for value in values:
@@ -158,7 +168,7 @@ def handlers(values: Iterable[Any]) -> list[Any]:
 
 def _insert(found: list[Any], operand: Any) -> None:
     cls = type(operand)
-    if not handles(cls):
+    if not handles(cls) or not (state.enabled or cls in INTRINSIC):
         return
     classes = [type(item) for item in found]
     if cls not in classes:
@@ -169,4 +179,4 @@ def _insert(found: list[Any], operand: Any) -> None:
 def is_overridden(operand: object) -> bool:
     """Does the operand's class handle functions?"""
     cls = operand.__class__
-    return cls not in PLAIN and state.enabled and handles(cls)
+    return cls not in PLAIN and (state.enabled or cls in INTRINSIC) and handles(cls)

@@ -73,6 +73,8 @@ trusted: Callable[[tuple[int, ...]], Size] = partial(_new, Size)
 
 
 def _as_int(position: int, item: Any) -> int:
+    if isinstance(item, int) and type(item) is not bool:
+        return item  # of a subclass: a size that a trace keeps open
     try:
         return operator.index(item)
     except (TypeError, ValueError, RuntimeError) as error:

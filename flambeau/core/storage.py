@@ -50,6 +50,10 @@ class UntypedStorage:
             np.empty(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8)
         )
 
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.size()
+
     def size(self) -> int:
         """How many bytes there are."""
         return self._bytes.size
@@ -135,8 +139,21 @@ class UntypedStorage:
         return UntypedStorage()
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Only that of a file is."""
-        return self._is_shared
+        """Can other processes have the memory too? That of a file, and what `share_memory_` has moved."""
+        from .segment import behind
+
+        return self._is_shared or self.nbytes() == 0 or behind(self._bytes) is not None
+
+    def share_memory_(self) -> UntypedStorage:
+        """Move the bytes to where other processes can have them; itself.
+
+        Tensors that look at the storage stay where they are: `Tensor.share_memory_` takes its views along.
+        """
+        from .segment import copied
+
+        if not self.is_shared():
+            self._bytes = self._owner = copied(self._bytes)
+        return self
 
     def is_pinned(self, device: Any = None) -> bool:
         """Is the memory page-locked?"""
@@ -251,6 +268,14 @@ def storage_of(array: np.ndarray) -> UntypedStorage:
     return found
 
 
+def rehouse(before: Any, memory: np.ndarray) -> None:
+    """The bytes of an owner are in shared memory from now on: so is the storage that somebody may hold."""
+    found = _storages.pop(id(before), None)
+    if found is not None:
+        found._bytes = found._owner = memory
+        _storages[id(memory)] = found
+
+
 class TypedStorage:
     """Memory as elements of one dtype.
 
@@ -295,6 +320,10 @@ class TypedStorage:
         return self._untyped.nbytes() // self.dtype.itemsize
 
     __len__ = _size = size
+
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.nbytes()
 
     def nbytes(self) -> int:
         """How many bytes there are."""
@@ -356,8 +385,13 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Is the memory shared between processes? Only that of a file is."""
+        """Can other processes have the memory too?"""
         return self._untyped.is_shared()
+
+    def share_memory_(self) -> TypedStorage:
+        """Move the elements to where other processes can have them; itself."""
+        self._untyped.share_memory_()
+        return self
 
     @classmethod
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
@@ -437,6 +471,13 @@ class _OfType(type):
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
         """Elements of this type in a file: see `UntypedStorage.from_file`."""
         return _of_file(filename, shared, size, cls.dtype)  # type: ignore[attr-defined]
+
+    def from_buffer(cls, buffer: Any) -> TypedStorage:
+        """Elements of this type, copied from what has bytes."""
+        made = _of_bytes(np.frombuffer(buffer, np.uint8).copy())
+        return TypedStorage(wrap_storage=made, dtype=cls.dtype)  # type: ignore[attr-defined]
+
+    _from_buffer = from_buffer
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]

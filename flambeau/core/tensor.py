@@ -318,13 +318,15 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Is its gradient wanted? Operations on it are then recorded."""
-        return self._node is not None
+        return self._node is not None and self._node.reverse
 
     @property
     def grad_fn(self) -> Any:
         """The node that made it; None for what the user made."""
         node = self._node
-        return None if node is None or node.node.name() == "AccumulateGrad" else node.node
+        if node is None or not node.reverse or node.node.name() == "AccumulateGrad":
+            return None
+        return node.node
 
     @property
     def is_leaf(self) -> bool:
@@ -433,9 +435,16 @@ if TYPE_CHECKING:
 kernels.constructs(globals(), "make", Tensor, "_array", "_kind", "_node", "_cell", "_base")
 
 
+HANDLES: dict[type, Callable[[Any], Tensor]] = {}
+"""Classes of what stands for arrays in tensors of another kind, and what makes such tensors."""
+
+
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    if array.__class__ is not np.ndarray:
+    if array.__class__ is not np.ndarray or not kind.has_elements:
+        own = HANDLES.get(array.__class__)
+        if own is not None:
+            return own(array)
         array = kind.xp.asarray(array, kind.numpy)
     return make(array, kind, None, [0], None)
 

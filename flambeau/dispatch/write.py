@@ -71,13 +71,15 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
         )
     if 0 in array.strides and repeats(array.shape, array.strides):
         raise RuntimeError(OVERLAPS)
-    if mode.recording and (target._node is not None or target._base is not None):
+    if mode.recording is True and (target._node is not None or target._base is not None):
         check_history(target, any(isinstance(x, Tensor) and x._node is not None for x in operands))
 
 
 def check_history(target: Tensor, recorded: bool) -> None:
     """Raises RuntimeError for a recorded write into a leaf, or through a view that history lost."""
     node, base = target._node, target._base
+    if mode.recording is not True:
+        return
     if type(node) is Leaf and base is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation: wrap it "
@@ -161,10 +163,7 @@ def write_out(
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {class_name(out)}")
     if mode.recording and (result._node is not None or out._node is not None):
-        raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad."
-        )
+        check_out((result, out), name)
     check_cast(result.dtype, out.dtype)
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
@@ -184,6 +183,21 @@ def write_out(
         store(out, result._array)
     count_writes((out,))
     return out
+
+
+def check_out(tensors: Sequence[Tensor], name: str) -> None:
+    """Raises an error where ``out=`` would lose a gradient or a tangent."""
+    nodes = [x._node for x in tensors if x._node is not None]
+    if mode.recording is True and any(node.reverse for node in nodes):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
+    if any(not node.reverse for node in nodes):
+        raise NotImplementedError(
+            f"Trying to use forward AD with {name}_out that does not support it because it is an out= "
+            "function: assign the result instead"
+        )
 
 
 _RESIZED = (

@@ -35,7 +35,7 @@ def differentiate(
         for arg, part in zip(item.args, rule(pending[item], item, *item.args)):
             if part is None or arg not in depends or is_constant(part, 0):
                 continue
-            part = _fit(part, arg, known)
+            part = fit(part, arg, known)
             pending[arg] = pending[arg] + part if arg in pending else part
     return [pending.get(x, constant(0)) for x in inputs]
 
@@ -46,7 +46,7 @@ def by_expansion(g: Expression, out: Expression, *args: Expression) -> tuple:
     return tuple(differentiate((expansion(*args),), (g,), args))
 
 
-def _fit(part: Expression, arg: Expression, known: set[Expression]) -> Expression:
+def fit(part: Expression, arg: Expression, known: set[Expression]) -> Expression:
     """A gradient in the form of the argument it belongs to: real if that is, one a row if that is."""
     if arg.domain < Domain.COMPLEX and part.domain == Domain.COMPLEX:
         part = real(part)

@@ -47,11 +47,16 @@ def compile_program(
     rows = program.rowwise if rows is None else rows
     whole = _Writer(program, xp, dtype).function(f"{name}_kernel", rows)
     roots, conditions = usual_side(expand(program.roots))
-    if not conditions:
+    if not conditions or not has_elements(xp):
         return whole
     usual = Program(program.inputs, (*roots, *conditions), program.parameters)
     quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
     return _either(quick, whole, len(roots), len(program.inputs))
+
+
+def has_elements(xp: ModuleType) -> bool:
+    """Are there numbers in a module's arrays, which conditions could be asked of?"""
+    return xp.__name__ != "meta"
 
 
 def _either(quick: Callable, whole: Callable, count: int, inputs: int) -> Callable:
@@ -192,7 +197,7 @@ class _Writer:
             return f"{args[0]}.{kind.name}"
         if kind is p.make_complex:
             return f"{self.bind('join', self.join)}({args[0]}, {args[1]})"
-        function = self.bind(kind.name, self.lookup(kind.value))
+        function = self.bind(kind.name, self.lookup(kind.value, kind.reduces))
         if kind.reduces:
             return f"{function}({args[0]}, axes, {self.sum_dtype(item)}, None, True)"
         target = self.reusable(item)
@@ -270,9 +275,9 @@ class _Writer:
         keeps = isinstance(value, (bool, complex)) or self.dtype.kind not in "fc"
         return value if keeps else float(value)  # type: ignore[arg-type]
 
-    def lookup(self, path: str | Callable | None) -> object:
+    def lookup(self, path: str | Callable | None, reduces: bool = False) -> object:
         if callable(path):
-            return path
+            return self.xp.own(path, reduces) if hasattr(self.xp, "own") else path
         if path not in self.found:
             value: object = self.xp
             for part in (path or "").split("."):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .differentiate import differentiate
+from .differentiate import differentiate, fit
 from .expansion import opened, usual_args
 from .expression import (
     LENGTH,
@@ -31,6 +31,7 @@ class Gradient:
     inputs, outputs: positions of the inputs and outputs that it needs saved.
     extras: values of the forward program, one a row, that it needs saved.
     counted: they take the row's length as one more parameter, after the program's own.
+    operands: the wanted inputs.
     again: the same gradient without `extras` (it computes them from the inputs), for
         differentiating once more.
     """
@@ -43,9 +44,30 @@ class Gradient:
         extras: tuple[Expression, ...],
         again: Program,
         counted: bool,
+        operands: tuple[Expression, ...],
     ):
+        self.operands = operands
         self.program, self.inputs, self.outputs = program, inputs, outputs
         self.extras, self.again, self.counted = extras, again, counted
+
+    def transposed(self, arriving: int, there: tuple[bool, ...]) -> Program:
+        """How tangents go forward: the gradient is linear in what arrives, and this is its transpose.
+
+        Its inputs are the tangents of the operands that have one, then what `again` takes saved; its roots
+        are the tangents of the results.
+
+        Args:
+            arriving: How many incoming gradients there are.
+            there: For each of the gradient's operands: has it a tangent?
+        """
+        gs, saved = self.again.inputs[:arriving], self.again.inputs[arriving:]
+        depth = 1 + max(map(_depth, self.again.inputs), default=0)
+        roots = [root for root, on in zip(self.again.roots, there) if on]
+        of = [x for x, on in zip(self.operands, there) if on]
+        tangents = [symbol(f"t{depth}_{i}", _root_domain(x), x.full) for i, x in enumerate(of)]
+        reaching = [fit(t, root, set()) for t, root in zip(tangents, roots)]
+        found = differentiate(roots, reaching, gs)
+        return Program((*tangents, *saved), tuple(found), self.again.parameters)
 
 
 class Program:
@@ -98,10 +120,14 @@ class Program:
             grads = [part for part, on in zip(parts, wanted) if on]
         else:
             grads = differentiate(self.roots, gs, some)
-        return self._choose_saved(grads, [g for g in gs if g is not None], outs)
+        return self._choose_saved(grads, [g for g in gs if g is not None], outs, tuple(some))
 
     def _choose_saved(
-        self, grads: list[Expression], gs: list[Expression], outs: list[Expression]
+        self,
+        grads: list[Expression],
+        gs: list[Expression],
+        outs: list[Expression],
+        operands: tuple[Expression, ...],
     ) -> Gradient:
         """Save what the gradient really uses, and as little of it as possible.
 
@@ -147,6 +173,7 @@ class Program:
             tuple(extras),
             Program((*gs, *saved), tuple(best), parameters),
             counted,
+            operands,
         )
 
     def _used(
@@ -200,10 +227,10 @@ def _walks(x: Expression) -> bool:
 
 
 def _depth(x: Expression) -> int:
-    """How many gradients ago an incoming gradient or an output (g2_0, y2_0) was named; else 0."""
+    """How many derivatives ago an incoming gradient, output or tangent (g2_0, y2_0, t2_0) was named; else 0."""
     name: str = x.value[0]  # type: ignore[index]
     level, _, index = name[1:].partition("_")
-    return int(level) if name[0] in "gy" and level.isdigit() and index.isdigit() else 0
+    return int(level) if name[0] in "gyt" and level.isdigit() and index.isdigit() else 0
 
 
 def _root_domain(root: Expression) -> Domain:

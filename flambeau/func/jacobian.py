@@ -10,8 +10,19 @@ from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
 from ..ops.join.cat import stack
-from .transform import Forward, _picked, _settled, gradients, regrouped, replaced, settle, with_aux
+from .transform import (
+    Linear,
+    _picked,
+    _settled,
+    gradients,
+    jvp,
+    regrouped,
+    replaced,
+    settle,
+    with_aux,
+)
 from .tree import leaves, rebuild
+from .vectorize import drawing
 
 
 def _basis(x: Tensor) -> list[Tensor]:
@@ -95,14 +106,17 @@ def jacfwd(
     chunk_size: int | None = None,
     randomness: str = "error",
 ) -> Callable:
-    """A function that gives the Jacobian of `func`, one forward derivative an input element.
+    """A function that gives the Jacobian of `func`, one derivative forward an input element.
+
+    `func` is called once and recorded, and each direction is carried along the recorded graph (see `linearize`).
 
     Args:
         func: A function of tensors.
         argnums: Which arguments the Jacobian is for.
         has_aux: It returns (value, something else); the result is then (Jacobian, that).
         chunk_size: How many derivatives PyTorch takes at a time; here they follow each other always.
-        randomness: As for `vmap`; `func` is called once, so that its random draws are the same.
+        randomness: As for `vmap`: whether random draws in `func` are an "error", or "different" or the "same" for
+            each derivative.
 
     Source: torch.func.jacfwd
     """
@@ -119,32 +133,42 @@ def jacfwd(
             return func(*given, **kwargs)
 
         picked = tuple(args[p] for p in places)
-        forward = Forward(of_picked, picked, has_aux)
-        columns = _columns(forward)
-        trees = list(picked)
-        parts = [regrouped(row, trees, argnums) for row in columns]
-        jacobian = rebuild(forward.result, parts)
-        return (jacobian, _settled(forward.aux, forward.flat)) if has_aux else jacobian
+        with drawing(randomness):
+            linear = Linear(of_picked, picked, has_aux)
+        afresh = randomness == "different"
+        along = _afresh(of_picked, picked, has_aux) if afresh else linear.along
+        parts = [regrouped(row, list(picked), argnums) for row in _columns(linear, along)]
+        jacobian = rebuild(linear.result, parts)
+        return (jacobian, _settled(linear.aux, linear.flat)) if has_aux else jacobian
 
     return wrapper
 
 
-def _columns(forward: Forward) -> list[list[Tensor]]:
+def _columns(linear: Linear, along: Callable) -> list[list[Tensor]]:
     """For each output its Jacobian for each input."""
     zeros = NAMESPACES["torch"]["zeros_like"]
-    parts: list[list[Tensor]] = [[] for _ in forward.outputs]
-    for i, x in enumerate(forward.flat):
+    parts: list[list[Tensor]] = [[] for _ in linear.outputs]
+    for i, x in enumerate(linear.flat):
         found = []
         for direction in _basis(x):
-            tangents = [direction if j == i else zeros(z) for j, z in enumerate(forward.flat)]
-            found.append(forward.along(tangents))
-        for k, y in enumerate(forward.outputs):
+            tangents = [direction if j == i else zeros(z) for j, z in enumerate(linear.flat)]
+            found.append(along(tangents))
+        for k, y in enumerate(linear.outputs):
             if found:
                 block = stack([row[k] for row in found], -1).reshape(*y.shape, *x.shape)
             else:
                 block = y.new_zeros((*y.shape, *x.shape))
             parts[k].append(block)
     return parts
+
+
+def _afresh(func: Callable, primals: tuple, has_aux: bool) -> Callable:
+    """Derivatives along directions for each of which the function is called again, and draws anew."""
+
+    def along(tangents: list[Tensor]) -> list[Tensor]:
+        return leaves(jvp(func, primals, rebuild(primals, tangents), has_aux=has_aux)[1])
+
+    return along
 
 
 def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:

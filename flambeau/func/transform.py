@@ -1,4 +1,4 @@
-"""Gradients of functions: grad, vjp and jvp, on the recorded graph.
+"""Derivatives of functions: grad and vjp on the recorded graph, jvp by forward mode, linearize by both.
 
 Inside a transform the arguments are aliases, so that the graph from them to the result is known by its
 ends; an argument with a history keeps it, and transforms nest. What a transform gives stays recorded
@@ -12,18 +12,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..autograd import grad as backward
-from ..autograd.mode import enable_grad
+from ..autograd.forward import alias as forward_alias
+from ..autograd.forward import dual, level, push, settled, tangents_of
+from ..autograd.mode import enable_grad, mode, set_grad_enabled
 from ..autograd.node import Leaf
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
-from .tree import leaves, mapped, rebuild
+from .batched import lifted, like, physical, unmapped
+from .tree import leaves, mapped, rebuild, same_structure
 
 
 def alias(x: Tensor) -> Tensor:
-    """The same values under a history of its own, joined to that of `x`."""
+    """The same values under a history of its own, joined to that of `x`; inside of a vmap, one a sample."""
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise RuntimeError("only Tensors of floating point dtype can require gradients")
-    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+    return lifted(_alias, x)
+
+
+def _alias(x: Tensor) -> Tensor:
+    if x.requires_grad:
+        return x.view_as(x)
+    made = x.detach()
+    dual(made, tangents_of(x._node))
+    return made.requires_grad_()
 
 
 def aliased(tree: Any) -> tuple[Any, list[Tensor]]:
@@ -34,11 +46,18 @@ def aliased(tree: Any) -> tuple[Any, list[Tensor]]:
 
 def settle(results: Sequence[Tensor], inner: Sequence[Tensor]) -> list[Tensor]:
     """Drop the history of results that comes from the transform's own aliases alone."""
-    own = {x._node for x in inner if type(x._node) is Leaf}
-    return [x if _outside(x, own) else x.detach() for x in results]
+    own = own_leaves(inner)
+    if mode.levels:
+        return [settled(x, lambda y: outside(y, own)) for x in results]
+    return [x if outside(x, own) else x.detach() for x in results]
 
 
-def _outside(x: Tensor, own: set) -> bool:
+def own_leaves(inner: Sequence[Tensor]) -> set:
+    return {x._node for x in inner if type(x._node) is Leaf}
+
+
+def outside(x: Tensor, own: set) -> bool:
+    """Does a tensor's history reach a leaf that is none of these? So it is if there is no history."""
     if x._node is None:
         return True
     seen, stack = set(), [x._node.node]
@@ -236,43 +255,39 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return (value, back, _settled(aux, flat)) if has_aux else (value, back)
 
 
-class Forward:
-    """Derivatives along directions, by differentiating the backward pass, which is linear in what
-    arrives, with respect to that."""
+def _check_inputs(values: Sequence[Any], what: str = "primals") -> None:
+    """Raises an error where something cannot be moved along a direction."""
+    for value in values:
+        if not isinstance(value, Tensor):
+            raise RuntimeError(
+                f"jvp(f, primals, tangents): Expected {what} to only contain Tensors, got {type(value)}"
+            )
+        if value._kind.dtype.category < FLOAT:
+            raise ValueError(
+                f"Expected {what[:-1]} to be floating point or complex, but got: {value.dtype}"
+            )
+    if not values:
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to contain at least one Tensor."
+        )
 
-    def __init__(self, func: Callable, primals: tuple, has_aux: bool = False):
-        with enable_grad():
-            given, self.flat, _ = replaced(primals, tuple(range(len(primals))))
-            result = func(*given)
-            self.aux = None
-            if has_aux:
-                result, self.aux = with_aux(result, "jvp(f, primals, tangents)")
-            self.result = result
-            self.outputs = _tensors(result, "jvp(f, primals, tangents)")
-            zeros = NAMESPACES["torch"]["zeros_like"]
-            self.dummies = [zeros(y).requires_grad_() for y in self.outputs]
-            self.back = gradients(self.outputs, self.flat, self.dummies)
 
-    def value(self) -> Any:
-        return rebuild(self.result, settle(self.outputs, self.flat))
-
-    def along(self, tangents: Sequence[Tensor]) -> list[Tensor]:
-        for x, t in zip(self.flat, tangents):
-            if x.shape != t.shape:
-                raise RuntimeError(
-                    "Trying to set a forward gradient that has a different size than that of the "
-                    f"original Tensor, this is not supported. Tensor is of size {list(x.shape)} while "
-                    f"the given forward gradient is of size {list(t.shape)}."
-                )
-        with enable_grad():
-            found = gradients(self.back, self.dummies, tangents)
-        return settle(found, [*self.flat, *self.dummies])
+def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> None:
+    _check_inputs(primals)
+    _check_inputs(tangents, "tangents")
+    for x, t in zip(primals, tangents):
+        if x.shape != t.shape:
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the original "
+                f"Tensor, this is not supported. Tensor is of size {list(x.shape)} while the given forward "
+                f"gradient is of size {list(t.shape)}."
+            )
 
 
 def jvp(
     func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False
 ) -> Any:
-    """The value of a function, and its derivative along a direction.
+    """The value of a function, and its derivative along a direction, by forward mode.
 
     Args:
         func: A function of tensors.
@@ -281,6 +296,10 @@ def jvp(
         strict: Raise an error where an output does not depend on the arguments.
         has_aux: It returns (value, something else), which is given third.
 
+    Raises:
+        RuntimeError: The arguments are no tensors, or the directions do not fit them.
+        ValueError: An argument is neither floating nor complex.
+
     Source: torch.func.jvp
 
     Example:
@@ -288,36 +307,100 @@ def jvp(
         >>> torch.func.jvp(torch.exp, (torch.tensor(0.),), (torch.tensor(2.),))
         (tensor(1.), tensor(2.))
     """
-    for what, value in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(value, tuple):
-            raise RuntimeError(
-                f"jvp(f, primals, tangents): Expected {what} to be a tuple. E.g. it should be valid to "
-                "call f(*primals)."
-            )
-    if len(leaves(primals)) != len(leaves(tangents)):
+    if not isinstance(primals, tuple):
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call "
+            "f(*primals)."
+        )
+    flat, directions = leaves(primals), leaves(tangents)
+    if len(flat) != len(directions) or not same_structure(primals, tangents):
         raise RuntimeError(
             "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure."
         )
-    forward = Forward(func, primals, has_aux)
-    if strict and any(not y.requires_grad for y in forward.outputs):
+    _check_tangents(flat, directions)
+    with level() as at, enable_grad():
+        duals = [
+            lifted(lambda x, t: forward_alias(x, at, t), x, t) for x, t in zip(flat, directions)
+        ]
+        result, aux = func(*rebuild(primals, duals)), None
+        if has_aux:
+            result, aux = with_aux(result, "jvp(f, primals, tangents)")
+        outputs = _tensors(result, "jvp(f, primals, tangents)")
+        found = [at.of(y._node) for y in outputs]
+    if strict and any(t is None for t in found):
         raise RuntimeError(
             "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This "
             "is not allowed with strict=True."
         )
-    out = rebuild(forward.result, forward.along(leaves(tangents)))
-    if has_aux:
-        return forward.value(), out, _settled(forward.aux, forward.flat)
-    return forward.value(), out
+    along = [_zeros_like(y) if t is None else like(y, t) for t, y in zip(found, outputs)]
+    value = rebuild(result, outputs), rebuild(result, along)
+    return (*value, aux) if has_aux else value
+
+
+def _zeros_like(y: Tensor) -> Tensor:
+    return NAMESPACES["torch"]["zeros_like"](y)
+
+
+class Linear:
+    """The derivative of a function at a place: called once and recorded, then carried along directions."""
+
+    def __init__(self, func: Callable, primals: tuple, has_aux: bool = False):
+        _check_inputs(leaves(primals))
+        with level(), enable_grad():  # so that Functions keep what their jvp wants
+            given, self.flat, _ = replaced(primals, tuple(range(len(primals))))
+            result = func(*given)
+            self.aux = None
+            if has_aux:
+                result, self.aux = with_aux(result, "jvp(f, primals, tangents)")
+            self.result = result
+            self.outputs = _tensors(result, "jvp(f, primals, tangents)")
+        own = own_leaves(self.flat)
+        self.recorded = any(outside(y, own) for y in self.outputs)
+
+    def value(self) -> Any:
+        return rebuild(self.result, settle(self.outputs, self.flat))
+
+    def along(self, tangents: Sequence[Tensor]) -> list[Tensor]:
+        given = [physical(lifted(lambda t: t, t)) for t in tangents]
+        with unmapped(), set_grad_enabled(self.recorded):
+            found = push(self.outputs, self.flat, given)
+        full = [_zeros_like(y) if t is None else like(y, t) for t, y in zip(found, self.outputs)]
+        return settle(full, self.flat)
 
 
 def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
     """The value of a function, and the function of its derivative along directions.
 
+    `func` is called once and recorded; a direction is carried along the recorded graph.
+
+    Raises:
+        RuntimeError: Of the second: the directions do not fit the arguments.
+
     Source: torch.func.linearize
+
+    Example:
+        >>> import flambeau as torch
+        >>> value, along = torch.func.linearize(torch.exp, torch.tensor(0.))
+        >>> along(torch.tensor(3.))
+        tensor(3.)
     """
-    forward = Forward(func, primals)
+    linear = Linear(func, primals)
+    flat = leaves(primals)
 
     def along(*tangents: Any) -> Any:
-        return rebuild(forward.result, forward.along(leaves(tangents)))
+        if not same_structure(primals, tangents):
+            raise RuntimeError(
+                "Expected the tangents to have the same argspec as the primals: "
+                f"{len(leaves(tangents))} tangents for {len(flat)} primals"
+            )
+        directions = leaves(tangents)
+        for i, (x, t) in enumerate(zip(flat, directions)):
+            for what in ("shape", "device", "dtype"):
+                if getattr(x, what) != getattr(t, what):
+                    raise RuntimeError(
+                        f"tangent:{i} with {what} {getattr(t, what)} in flattened pytree doesn't match the "
+                        f"{what} {getattr(x, what)} of the corresponding primal."
+                    )
+        return rebuild(linear.result, linear.along(directions))
 
-    return forward.value(), along
+    return linear.value(), along

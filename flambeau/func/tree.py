@@ -19,6 +19,17 @@ def rebuild(tree: Any, new: Iterable[Any]) -> Any:
     return tree_structure(tree).unflatten(new)
 
 
+def same_structure(a: Any, b: Any) -> bool:
+    """Are they nested alike?"""
+    if isinstance(a, dict):
+        if type(a) is not type(b) or a.keys() != b.keys():
+            return False
+        return all(same_structure(a[key], b[key]) for key in a)
+    if isinstance(a, (tuple, list)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same_structure, a, b))
+    return not isinstance(b, (tuple, list, dict))
+
+
 def mapped(function: Callable, tree: Any) -> Any:
     """The same nesting with the function of each leaf."""
     return tree_map(function, tree)

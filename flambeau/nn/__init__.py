@@ -87,8 +87,9 @@ globals().update(_pads)
 
 _ELSEWHERE = {
     "adaptive": "AdaptiveLogSoftmaxWithLoss",
-    "attention": "MultiheadAttention",
-    "batch_norm": " ".join(f"{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3)),
+    "multihead_attention": "MultiheadAttention",
+    "batch_norm": "SyncBatchNorm "
+    + " ".join(f"{k}Norm{n}d" for k in ("Batch", "Instance") for n in (1, 2, 3)),
     "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
     "lazy": "LazyLinear "
     + " ".join(
@@ -96,15 +97,18 @@ _ELSEWHERE = {
         for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
         for n in (1, 2, 3)
     ),
+    "container": "Container",
     "linear_cross_entropy": "LinearCrossEntropyLoss LinearCrossEntropyOptions",
+    "parallel": "DataParallel",
     "recurrent": "RNNBase RNN LSTM GRU",
     "recurrent_cell": "RNNCellBase RNNCell LSTMCell GRUCell",
     "transformer": "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder "
     "TransformerDecoderLayer",
 }
+_MODULES = ("_reduction", "attention", "common_types", "grad", "modules", "parallel", "utils")
 __getattr__, __dir__ = _attach(
     __name__,
-    (*_ELSEWHERE, "modules", "utils"),
+    (*_ELSEWHERE, *_MODULES),
     {name: module for module, names in _ELSEWHERE.items() for name in names.split()},
     "torch.nn",
 )

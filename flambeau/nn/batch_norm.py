@@ -11,7 +11,7 @@ from .normalization import _Affine
 from .parameter import is_lazy
 
 
-class _RunningNorm(_Affine):
+class _NormBase(_Affine):
     """A normalisation that keeps a running mean and variance of each channel."""
 
     _version = 2
@@ -20,18 +20,20 @@ class _RunningNorm(_Affine):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
-    def _setup(
+    def __init__(
         self,
         num_features: int,
-        eps: float,
-        momentum: float | None,
-        affine: bool,
-        bias: bool,
-        track: bool,
-        device: Any,
-        dtype: Any,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
+        track = track_running_stats
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track
         self._add("weight", affine, num_features, device, dtype)
@@ -68,22 +70,8 @@ class _RunningNorm(_Affine):
         )
 
 
-class _BatchNorm(_RunningNorm):
+class _BatchNorm(_NormBase):
     """Each channel less its mean over the batch, by its standard deviation."""
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
-        self._setup(num_features, eps, momentum, affine, bias, track_running_stats, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
@@ -118,7 +106,7 @@ class _BatchNorm(_RunningNorm):
         return tensor(0, dtype=int64) if kept is None else kept
 
 
-class _InstanceNorm(_RunningNorm):
+class _InstanceNorm(_NormBase):
     """Each channel of each sample less its mean, by its standard deviation (Ulyanov et al., 2016)."""
 
     def __init__(
@@ -133,7 +121,9 @@ class _InstanceNorm(_RunningNorm):
         *,
         bias: bool = True,
     ) -> None:
-        self._setup(num_features, eps, momentum, affine, bias, track_running_stats, device, dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
@@ -195,6 +185,86 @@ def _layer(kind: str, base: type, n: int) -> Any:
     )
     dims = (2, 3) if batch and n == 1 else (n + 2,) if batch else (n + 1, n + 2)
     return type(name, (base,), {"__module__": "flambeau.nn", "__doc__": doc, "dims": dims})
+
+
+class SyncBatchNorm(_BatchNorm):
+    """BatchNorm whose means are over the batches of all processes of a group; of one process, over its own.
+
+    Args:
+        num_features: The number of channels.
+        eps: Added to the variance.
+        momentum: What share a batch has of the running statistics; None: all batches have the same.
+        affine, bias: Have a weight, and a bias, a channel?
+        track_running_stats: Keep running statistics, and use them in evaluation mode?
+        process_group: Only None: there are no groups of processes yet.
+
+    Shape: (N, C) or (N, C, ...).
+
+    Raises:
+        ValueError: The input has fewer than two dimensions.
+        RuntimeError: A group is given.
+
+    Source: torch.nn.SyncBatchNorm
+
+    Example:
+        >>> import flambeau as torch
+        >>> model = torch.nn.Sequential(torch.nn.BatchNorm2d(3))
+        >>> torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        Sequential(
+          (0): SyncBatchNorm(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+        )
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise RuntimeError(
+                "SyncBatchNorm: there are no process groups: leave out process_group="
+            )
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Any, process_group: Any = None) -> Any:
+        """A module with all its BatchNorm layers replaced by SyncBatchNorm, which take over their tensors.
+
+        Source: torch.nn.SyncBatchNorm.convert_sync_batchnorm
+        """
+        made = module
+        if isinstance(module, _BatchNorm):
+            made = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
+                bias=module.bias is not None,
+            )
+            made.weight, made.bias = module.weight, module.bias
+            made.running_mean, made.running_var = module.running_mean, module.running_var
+            made.num_batches_tracked = module.num_batches_tracked
+            made.training = module.training
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
 
 
 BatchNorm1d, BatchNorm2d, BatchNorm3d = (_layer("BatchNorm", _BatchNorm, n) for n in (1, 2, 3))

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._caller import warn
 from .module import Module
 
 
@@ -290,3 +291,20 @@ def pairs(owner: Module, given: Any) -> Iterable[tuple[str, Any]]:
                 f"{name} update sequence element #{i} has length {len(item)}; 2 is required"  # type: ignore[arg-type]
             )
     return listed
+
+
+class Container(Module):
+    """The container of old programs, whose modules are given by name.
+
+    Source: torch.nn.Container
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warn(
+            "nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that "
+            "instead.",
+            FutureWarning,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)

@@ -14,7 +14,7 @@ from .parameter import Parameter
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-class _Convolution(Module):
+class _ConvNd(Module):
     """What all convolutions share.
 
     Raises:
@@ -24,24 +24,33 @@ class _Convolution(Module):
     dims: int
     transposed = False
     bias: Parameter | None
+    stride: tuple[int, ...]
+    padding: Any
 
-    def _setup(
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        transposed: bool,
+        output_padding: Any,
         groups: int,
         bias: bool,
-        padding_mode: str,
-        device: Any,
-        dtype: Any,
-        **window: Any,
+        padding_mode: PaddingMode,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        for name, value in window.items():
-            setattr(self, name, value if isinstance(value, str) else self._each(value))
-        self.padding_mode = padding_mode
+        self.transposed, self.padding_mode = transposed, padding_mode
+        self.kernel_size, self.stride = self._each(kernel_size), self._each(stride)
+        self.padding = padding if isinstance(padding, str) else self._each(padding)
+        self.dilation, self.output_padding = self._each(dilation), self._each(output_padding)
         self._check()
+        self._reversed_padding_repeated_twice = self._margins()
         shape = (
             (in_channels, out_channels // groups)
             if self.transposed
@@ -55,6 +64,7 @@ class _Convolution(Module):
         self.reset_parameters()
 
     def _each(self, value: Any) -> tuple[int, ...]:
+        """A number for each dimension."""
         return tuple(value) if isinstance(value, (tuple, list)) else (value,) * self.dims
 
     def _check(self) -> None:
@@ -104,7 +114,8 @@ class _Convolution(Module):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input, padding = F.pad(input, self._margins(), self.padding_mode), 0
+            margins = self._reversed_padding_repeated_twice
+            input, padding = F.pad(input, margins, self.padding_mode), 0
         convolve = getattr(F, f"conv{self.dims}d")
         return convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
@@ -125,7 +136,7 @@ class _Convolution(Module):
         return ", ".join(shown)
 
 
-class _Forward(_Convolution):
+class _Forward(_ConvNd):
     def __init__(
         self,
         in_channels: int,
@@ -140,23 +151,24 @@ class _Forward(_Convolution):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self._setup(
+        super().__init__(
             in_channels,
             out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            False,
+            0,
             groups,
             bias,
             padding_mode,
             device,
             dtype,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            output_padding=0,
         )
 
 
-class _Transposed(_Convolution):
+class _ConvTransposeNd(_ConvNd):
     transposed = True
 
     def __init__(
@@ -176,19 +188,20 @@ class _Transposed(_Convolution):
     ) -> None:
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
-        self._setup(
+        super().__init__(
             in_channels,
             out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            True,
+            output_padding,
             groups,
             bias,
             padding_mode,
             device,
             dtype,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            output_padding=output_padding,
         )
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -264,7 +277,7 @@ _DOC = """{what} over {n} dimension{s}.
     """
 
 
-def _layer(name: str, base: type[_Convolution], n: int) -> Any:
+def _layer(name: str, base: type[_ConvNd], n: int) -> Any:
     doc = _DOC.format(
         what="The transpose of a convolution" if base.transposed else "A convolution",
         n=n,
@@ -279,5 +292,5 @@ def _layer(name: str, base: type[_Convolution], n: int) -> Any:
 
 Conv1d, Conv2d, Conv3d = (_layer(f"Conv{n}d", _Forward, n) for n in (1, 2, 3))
 ConvTranspose1d, ConvTranspose2d, ConvTranspose3d = (
-    _layer(f"ConvTranspose{n}d", _Transposed, n) for n in (1, 2, 3)
+    _layer(f"ConvTranspose{n}d", _ConvTransposeNd, n) for n in (1, 2, 3)
 )

@@ -7,7 +7,7 @@ from typing import Any
 from .table import FunctionLayer, layer
 
 
-class _Dropout(FunctionLayer):
+class _DropoutNd(FunctionLayer):
     """Checks its probability, and drops only while training."""
 
     p: float
@@ -22,7 +22,7 @@ class _Dropout(FunctionLayer):
 
 def _dropout(name: str, function: str, doc: str) -> type[FunctionLayer]:
     shown = "p={p}, inplace={inplace}"
-    return layer(name, function, doc, shown, base=_Dropout, p=0.5, inplace=False)
+    return layer(name, function, doc, shown, base=_DropoutNd, p=0.5, inplace=False)
 
 
 Dropout = _dropout("Dropout", "dropout", "While training zeroes elements, scaling the others up.")

@@ -14,6 +14,9 @@ from .module import Module
 class LinearCrossEntropyOptions:
     """How PyTorch may compute the loss in chunks to save memory; the result is the same.
 
+    Raises:
+        ValueError: An unknown acc_policy.
+
     Source: torch.nn.LinearCrossEntropyOptions
     """
 
@@ -22,6 +25,11 @@ class LinearCrossEntropyOptions:
     chunking_method: str | None = "auto"
     acc_policy: str = "auto"
     acc_dtype: Any = None
+
+    def __post_init__(self) -> None:
+        policies = ("auto", "accurate", "compact")
+        if self.acc_policy not in policies:
+            raise ValueError(f"invalid acc_policy: {self.acc_policy!r}; expected one of {policies}")
 
 
 class LinearCrossEntropyLoss(Module):

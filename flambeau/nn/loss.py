@@ -15,17 +15,57 @@ from .table import parameters_of
 
 _BUFFERS = ("weight", "pos_weight")
 _OLD = ("size_average", "reduce")
+_WEIGHTED = (
+    "BCELoss",
+    "NLLLoss",
+    "CrossEntropyLoss",
+    "MultiMarginLoss",
+    "MultiLabelSoftMarginLoss",
+)
 
 
-class Loss(Module):
-    """Base of the losses: one function of nn.functional, and its options kept."""
+class _Loss(Module):
+    """Base of losses: keeps how the elements are reduced.
+
+    Args:
+        size_average, reduce: The old way to say `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
+
+    reduction: str
+
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ) -> None:
+        super().__init__()
+        self.reduction = reduction
+        if size_average is not None or reduce is not None:
+            from ..ops.loss.reduction import legacy
+
+            self.reduction = legacy(size_average, reduce)
+
+
+class _WeightedLoss(_Loss):
+    """Base of losses with a weight for each class."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
+class Loss(_Loss):
+    """Base of the losses here: one function of nn.functional, and its options kept."""
 
     function: str
-    reduction: str
     __signature__: inspect.Signature
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
         try:
             given = self.__signature__.bind(*args, **kwargs)
         except TypeError as error:
@@ -33,11 +73,7 @@ class Loss(Module):
         given.apply_defaults()
         options = dict(given.arguments)
         average, reduce = (options.pop(name, None) for name in _OLD)
-        self.reduction = options.pop("reduction")
-        if average is not None or reduce is not None:
-            from ..ops.loss.reduction import legacy
-
-            self.reduction = legacy(average, reduce)
+        _Loss.__init__(self, average, reduce, options.pop("reduction"))
         for name, value in options.items():
             if name in _BUFFERS:
                 self.register_buffer(name, value)
@@ -75,7 +111,8 @@ def loss(name: str, function: str, without: tuple[str, ...] = (), by_keyword: bo
         "__signature__": inspect.Signature(options),
         "function": function,
     }
-    LAYERS[name] = made = type(name, (Loss,), scope)
+    bases = (Loss, _WeightedLoss) if name in _WEIGHTED else (Loss,)
+    LAYERS[name] = made = type(name, bases, scope)
     return made
 
 

@@ -6,25 +6,66 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..autograd.node import RemovableHandle as RemovableHandle
 from ..core.tensor import Tensor
 from .convert import Convertible
+from .hook import BackwardHook as BackwardHook
 from .hook import (
+    GlobalHooks,
     Hooked,
+    at_registration,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
 )
 from .parameter import Buffer, Parameter
-from .state import Stateful
+from .state import EXTRA, Stateful
+from .state import _IncompatibleKeys as _IncompatibleKeys
 
 __all__ = [
     "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
     "register_module_full_backward_hook",
     "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
 ]
+
+# PyTorch's private names of what hooks and state consist of: packages look at them.
+_EXTRA_STATE_KEY_SUFFIX = EXTRA
+_global_forward_hooks, _global_forward_pre_hooks = GlobalHooks.forward, GlobalHooks.forward_pre
+_global_backward_hooks, _global_backward_pre_hooks = GlobalHooks.backward, GlobalHooks.backward_pre
+_global_forward_hooks_with_kwargs = GlobalHooks.with_kwargs
+_global_forward_hooks_always_called = GlobalHooks.always
+_global_parameter_registration_hooks = GlobalHooks.parameter
+_global_buffer_registration_hooks = GlobalHooks.buffer
+_global_module_registration_hooks = GlobalHooks.module
+
+
+def _has_any_global_hook() -> bool:
+    """Is there a hook on every module's calls?"""
+    return any(
+        (
+            GlobalHooks.forward,
+            GlobalHooks.forward_pre,
+            GlobalHooks.backward,
+            GlobalHooks.backward_pre,
+        )
+    )
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """A text whose lines after the first begin with so many spaces more."""
+    return s_.replace("\n", "\n" + " " * numSpaces)
+
 
 _DICTS = (
     "_parameters",
@@ -44,6 +85,10 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+
+
+_CALLED = frozenset(name for name in _HOOKS if "ward" in name and "dict" not in name)
+"""Those that a call looks at."""
 
 
 class Module(Hooked, Stateful, Convertible):
@@ -95,6 +140,8 @@ class Module(Hooked, Stateful, Convertible):
             self.__dict__.setdefault(name, OrderedDict())
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
         self.__dict__.setdefault("_is_full_backward_hook", None)
+        if any(self.__dict__[name] for name in _CALLED):
+            self._hooked = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it.
@@ -132,6 +179,8 @@ class Module(Hooked, Stateful, Convertible):
             self._buffers[name] = _none_or(value, Tensor, "buffer", name, wanted)
         else:
             object.__setattr__(self, name, value)
+            if name in _CALLED or name == "_call_impl":  # given hooks, or called in another way
+                object.__setattr__(self, "_hooked", True)
 
     def _assign(self, name: str, value: Any) -> None:
         """Register what belongs to a module under the name it was assigned to."""
@@ -149,14 +198,14 @@ class Module(Hooked, Stateful, Convertible):
             )
         if isinstance(value, Module):
             self._forget(name, self._modules)
-            self._modules[name] = value
+            self._modules[name] = at_registration(GlobalHooks.module, self, name, value)
         elif isinstance(value, Parameter):
             self._forget(name, self._parameters)
             self.register_parameter(name, value)
         elif name in self._parameters:
             _none_or(value, (), "parameter", name, "torch.nn.Parameter")
         elif name in self._buffers:
-            self._buffers[name] = value
+            self._buffers[name] = at_registration(GlobalHooks.buffer, self, name, value)
         else:
             self._forget(name, self._buffers)
             self.register_buffer(name, value, getattr(value, "persistent", True))
@@ -206,6 +255,8 @@ class Module(Hooked, Stateful, Convertible):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be "
                 "created explicitly: compute it in forward(), or detach() it first"
             )
+        if param is not None:
+            param = at_registration(GlobalHooks.parameter, self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -223,7 +274,7 @@ class Module(Hooked, Stateful, Convertible):
                 f"cannot assign '{_kind_name(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = at_registration(GlobalHooks.buffer, self, name, tensor)
         kept_out = self._non_persistent_buffers_set
         (kept_out.discard if persistent else kept_out.add)(name)
 
@@ -249,7 +300,7 @@ class Module(Hooked, Stateful, Convertible):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name("module", name, "_modules")
-        self._modules[name] = module
+        self._modules[name] = at_registration(GlobalHooks.module, self, name, module)
 
     # ------------------------------------------------------------------------------- iteration
 
@@ -400,6 +451,23 @@ class Module(Hooked, Stateful, Convertible):
         if not hasattr(module, name):
             raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
         return getattr(module, name)
+
+    def share_memory(self) -> Module:
+        """Move parameters and buffers to memory that processes share (`torch.multiprocessing`); itself.
+
+        Source: torch.nn.Module.share_memory
+        """
+        return self._apply(lambda x: x.share_memory_())
+
+    def _replicate_for_data_parallel(self) -> Module:
+        """A copy that has the same submodules and buffers, and no parameters: a replica's are assigned."""
+        replica = self.__new__(type(self))
+        replica.__dict__ = self.__dict__.copy()
+        replica.__dict__.update(
+            _parameters={}, _buffers=self._buffers.copy(), _modules=self._modules.copy()
+        )
+        replica.__dict__["_is_replica"] = True
+        return replica
 
     # ----------------------------------------------------------------------------------- modes
 

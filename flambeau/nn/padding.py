@@ -30,7 +30,7 @@ class _Pad(Module):
         return f"{self.padding}"
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     mode = "constant"
 
     def __init__(self, padding: Any, value: float) -> None:
@@ -44,7 +44,7 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class _ZeroPad(_ConstantPad):
+class _ZeroPad(_ConstantPadNd):
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
 
@@ -52,12 +52,24 @@ class _ZeroPad(_ConstantPad):
         return f"{self.padding}"
 
 
+class _ReflectionPadNd(_Pad):
+    """Base of the mirror images."""
+
+
+class _ReplicationPadNd(_Pad):
+    """Base of the repeated edges."""
+
+
+class _CircularPadNd(_Pad):
+    """Base of what takes the other end."""
+
+
 _DOCS = {
-    "Constant": (_ConstantPad, "constant", "A value"),
+    "Constant": (_ConstantPadNd, "constant", "A value"),
     "Zero": (_ZeroPad, "constant", "Zeros"),
-    "Reflection": (_Pad, "reflect", "The mirror image, without the edge,"),
-    "Replication": (_Pad, "replicate", "The edge, repeated,"),
-    "Circular": (_Pad, "circular", "The other end"),
+    "Reflection": (_ReflectionPadNd, "reflect", "The mirror image, without the edge,"),
+    "Replication": (_ReplicationPadNd, "replicate", "The edge, repeated,"),
+    "Circular": (_CircularPadNd, "circular", "The other end"),
 }
 
 

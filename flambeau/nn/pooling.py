@@ -20,6 +20,26 @@ class _WithStride(FunctionLayer):
             self.stride = self.kernel_size
 
 
+class _MaxPoolNd(_WithStride):
+    """Base of the maxima of windows."""
+
+
+class _AvgPoolNd(_WithStride):
+    """Base of the means of windows."""
+
+
+class _LPPoolNd(FunctionLayer):
+    """Base of the norms of windows."""
+
+
+class _AdaptiveAvgPoolNd(FunctionLayer):
+    """Base of the means of as many parts as are asked for."""
+
+
+class _AdaptiveMaxPoolNd(FunctionLayer):
+    """Base of the maxima of as many parts as are asked for."""
+
+
 def _max(n: int) -> type[FunctionLayer]:
     return layer(
         f"MaxPool{n}d",
@@ -28,7 +48,7 @@ def _max(n: int) -> type[FunctionLayer]:
         "kernel_size={kernel_size}, stride={stride}, padding={padding}, dilation={dilation}, "
         "ceil_mode={ceil_mode}",
         "kernel_size",
-        _WithStride,
+        _MaxPoolNd,
         stride=None,
         padding=0,
         dilation=1,
@@ -41,7 +61,7 @@ MaxPool1d, MaxPool2d, MaxPool3d = map(_max, (1, 2, 3))
 _WINDOW = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
 
 
-class _Avg1d(_WithStride):
+class _Avg1d(_AvgPoolNd):
     """Shows its numbers as tuples."""
 
     def check(self) -> None:
@@ -59,7 +79,7 @@ def _avg(n: int) -> type[FunctionLayer]:
         f"The mean of each window, over {n} dimensions.",
         _WINDOW,
         "kernel_size",
-        _Avg1d if n == 1 else _WithStride,
+        _Avg1d if n == 1 else _AvgPoolNd,
         stride=None,
         padding=0,
         ceil_mode=False,
@@ -78,6 +98,7 @@ def _lp(n: int) -> type[FunctionLayer]:
         f"The p-norm of each window, over {n} dimensions.",
         "norm_type={norm_type}, kernel_size={kernel_size}, stride={stride}, ceil_mode={ceil_mode}",
         "norm_type kernel_size",
+        _LPPoolNd,
         stride=None,
         ceil_mode=False,
     )
@@ -95,6 +116,7 @@ def _adaptive(n: int, kind: str) -> type[FunctionLayer]:
         f"The {what} of the parts that {n} dimensions are cut into.",
         "output_size={output_size}",
         "output_size",
+        _AdaptiveMaxPoolNd if kind == "Max" else _AdaptiveAvgPoolNd,
         **options,
     )
 
@@ -103,7 +125,7 @@ AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = (_adaptive(n, "Avg") f
 AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = (_adaptive(n, "Max") for n in (1, 2, 3))
 
 
-class _MaxUnpool(Module):
+class _MaxUnpoolNd(Module):
     """The inverse of max pooling, as far as there is one: zeros, and maxima where they were."""
 
     dims: int
@@ -125,7 +147,7 @@ class _MaxUnpool(Module):
         return _WINDOW.format(**self.__dict__)
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Zeros with the maxima of a MaxPool1d where they were.
 
     Source: torch.nn.MaxUnpool1d
@@ -134,7 +156,7 @@ class MaxUnpool1d(_MaxUnpool):
     dims = 1
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Zeros with the maxima of a MaxPool2d where they were.
 
     Source: torch.nn.MaxUnpool2d
@@ -143,7 +165,7 @@ class MaxUnpool2d(_MaxUnpool):
     dims = 2
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Zeros with the maxima of a MaxPool3d where they were.
 
     Source: torch.nn.MaxUnpool3d

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import Tensor, cat, empty, stack, zeros  # type: ignore[attr-defined]
+from .. import Tensor, empty, zeros  # type: ignore[attr-defined]
 from .._caller import warn
-from ..ops.nn.rnn import GATES, recurrence, serves
-from . import functional as F
+from ..ops.nn.recurrent import NETWORKS
+from ..ops.nn.rnn import GATES
 from . import init
 from .module import Module
 from .parameter import Parameter
-from .recurrent_cell import advance
 from .utils.rnn import PackedSequence
 
 
@@ -154,8 +153,7 @@ class RNNBase(Module):
         if self.batch_first:
             x = x.transpose(0, 1)
         states = self._first_states(x, hx, batched)
-        steps = [x.shape[1]] * x.shape[0]
-        output, last = self._run(x, states, steps)
+        output, last = self._run(x, states, None)
         if self.batch_first:
             output = output.transpose(0, 1)
         if not batched:
@@ -171,7 +169,7 @@ class RNNBase(Module):
             given = hx if self.mode == "LSTM" else (hx,)
             order = packed.sorted_indices
             states = [s if order is None else s.index_select(1, order) for s in given]
-        output, last = self._run(data, states, sizes)
+        output, last = self._run(data, states, packed.batch_sizes)
         order = packed.unsorted_indices
         if order is not None:
             last = [state.index_select(1, order) for state in last]
@@ -217,62 +215,17 @@ class RNNBase(Module):
             states.append(state)
         return states
 
-    def _run(self, x: Tensor, states: list[Any], sizes: list[int]) -> tuple[Tensor, list[Any]]:
+    def _run(self, x: Tensor, states: list[Any], sizes: Tensor | None) -> tuple[Tensor, list[Any]]:
         """All layers; x is (time, batch, features), or (sum of sizes, features) if packed."""
-        last: list[list[Any]] = [[] for _ in states]
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(self._directions):
-                at = layer * self._directions + direction
-                first = [state[at] for state in states]
-                names = self._all_weights[at]
-                weights = dict(zip((n.rsplit("_l", 1)[0] for n in names), self.all_weights[at]))
-                output, final = self._pass(x, first, weights, sizes, bool(direction))
-                outputs.append(output)
-                for kept, state in zip(last, final):
-                    kept.append(state)
-            x = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
-            if self.dropout and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, self.training)
-        return x, [stack(kept) for kept in last]
-
-    def _pass(
-        self, x: Tensor, state: list[Any], weights: dict, sizes: list[int], backwards: bool
-    ) -> tuple[Tensor, list[Any]]:
-        """One layer in one direction: its states at all times, and its last ones."""
-        projected = F.linear(x, weights["weight_ih"], weights.get("bias_ih"))
-        packed = x.ndim == 2
-        hidden, bias = weights["weight_hh"], weights.get("bias_hh")
-        if (
-            not packed
-            and "weight_hr" not in weights
-            and serves(projected, hidden, bias, *state)
-            and projected._array.size
-        ):
-            walked = projected.flip(0) if backwards else projected  # type: ignore[attr-defined]
-            cell = state[1] if self.mode == "LSTM" else None
-            output, last, *_ = recurrence(walked, hidden, bias, state[0], cell, self.mode)
-            final = [output[-1]] if cell is None else [output[-1], last[0]]
-            return output.flip(0) if backwards else output, final
-        steps = projected.split(sizes) if packed else projected.unbind(0)
-        count = len(sizes)
-        outputs: list[Any] = [None] * count
-        current = [s[: sizes[-1]] for s in state] if packed and backwards else state
-        finished: list[list[Any]] = []
-        for i in range(count):
-            t = count - 1 - i if backwards else i
-            size = sizes[t]
-            have = current[0].shape[0]
-            if packed and size < have:  # shorter sequences end here
-                finished.append([s[size:] for s in current])
-                current = [s[:size] for s in current]
-            elif packed and size > have:  # going backwards, longer ones begin
-                current = [cat([s, first[have:size]]) for s, first in zip(current, state)]
-            current = advance(self.mode, steps[t], current, weights)
-            outputs[t] = current[0]
-        for ended in reversed(finished):
-            current = [cat([s, e]) for s, e in zip(current, ended)]
-        return (cat(outputs) if packed else stack(outputs)), current
+        weights = [getattr(self, name) for names in self._all_weights for name in names]
+        hx = states if self.mode == "LSTM" else states[0]
+        options = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
+        network = NETWORKS[self.mode]
+        if sizes is None:
+            output, *last = network(x, hx, weights, *options, False)
+        else:
+            output, *last = network(x, sizes, hx, weights, *options)
+        return output, last
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]

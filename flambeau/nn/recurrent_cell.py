@@ -6,26 +6,10 @@ import math
 from typing import Any
 
 from .. import Tensor, empty, zeros  # type: ignore[attr-defined]
-from ..ops.nn import rnn
-from . import functional as F
+from ..ops.nn.recurrent import CELLS
 from . import init
 from .module import Module
 from .parameter import Parameter
-
-
-def advance(mode: str, x: Tensor, state: list[Any], weights: dict[str, Any]) -> list[Any]:
-    """The next state.
-
-    Args:
-        x: The step's input, times weight_ih plus bias_ih.
-        state: [h], or [h, c] of an LSTM.
-        weights: weight_hh, and where there are ones bias_hh and weight_hr.
-    """
-    cell = state[1] if mode == "LSTM" else None
-    h, cell = rnn.advance(mode, x, state[0], cell, weights["weight_hh"], weights.get("bias_hh"))
-    if "weight_hr" in weights:
-        h = F.linear(h, weights["weight_hr"])
-    return [h] if cell is None else [h, cell]
 
 
 class RNNCellBase(Module):
@@ -83,9 +67,9 @@ class RNNCellBase(Module):
         if single:
             input, states = input.unsqueeze(0), [state.unsqueeze(0) for state in states]
         self._check(input, states)
-        x = F.linear(input, self.weight_ih, self.bias_ih)
-        weights = {"weight_hh": self.weight_hh, "bias_hh": self.bias_hh}
-        made = advance(mode, x, states, weights)
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        made = CELLS[mode](input, states if mode == "LSTM" else states[0], *weights)
+        made = list(made) if mode == "LSTM" else [made]
         return [state.squeeze(0) for state in made] if single else made
 
     def _check(self, input: Tensor, states: list[Any]) -> None:

@@ -15,7 +15,7 @@ from .parameter import Parameter, is_lazy
 EXTRA = "_extra_state"
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What `load_state_dict` did not match."""
 
     missing_keys: list[str]
@@ -129,7 +129,7 @@ class Stateful:
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> _IncompatibleKeys:
         """Copy a state into the module.
 
         Args:
@@ -148,7 +148,7 @@ class Stateful:
         state: Any = OrderedDict(state_dict)
         if metadata is not None:
             state._metadata = metadata
-        found = IncompatibleKeys([], [])
+        found = _IncompatibleKeys([], [])
         problems: list[str] = []
         self._load_tree(state, "", metadata, assign, (found, problems))
         if strict:
@@ -173,7 +173,7 @@ class Stateful:
         prefix: str,
         metadata: Any,
         assign: bool,
-        result: tuple[IncompatibleKeys, list[str]],
+        result: tuple[_IncompatibleKeys, list[str]],
     ) -> None:
         """Load this module and those below it."""
         found, problems = result
@@ -255,6 +255,12 @@ class Stateful:
                 f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
                 f"the shape in current model is {value.shape}."
             )
+        if not (assign or lazy or given.is_meta) and value.is_meta:
+            warn(
+                f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+                "current model, which is a no-op. (Did you mean to pass `assign=True` to assign items in "
+                "the state dictionary to their corresponding key in the module?)"
+            )
         try:
             if assign:
                 self._take(name, value, given)
@@ -322,7 +328,7 @@ class BoundHook:
         return self.hook(self.module, *args)
 
 
-def _advice(found: IncompatibleKeys) -> list[str]:
+def _advice(found: _IncompatibleKeys) -> list[str]:
     """What to do about names that do not match: a prefix too many or too few, or misspelt ones."""
     missing, unexpected = found.missing_keys, found.unexpected_keys
     if not missing or not unexpected:

@@ -7,24 +7,54 @@ from copy import deepcopy
 from typing import Any
 
 from .. import Tensor, full, triu  # type: ignore[attr-defined]
+from ..autograd.mode import is_grad_enabled
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention
+from .activation import GELU, ReLU
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .normalization import LayerNorm
 
 Activation = str | Callable[[Tensor], Tensor]
 
 
-def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
+def _get_activation_fn(given: Activation) -> Callable[[Tensor], Tensor]:
     if not isinstance(given, str):
         return given
     if given not in ("relu", "gelu"):
         raise RuntimeError(f"activation should be relu/gelu, not {given}")
     return getattr(F, given)
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """So many copies of a layer."""
+    return ModuleList([deepcopy(module) for _ in range(N)])
+
+
+def _get_seq_len(src: Tensor, batch_first: bool) -> int | None:
+    """The length of the sequences; None for what is nested."""
+    if src.is_nested:
+        return None
+    return src.shape[0] if src.ndim == 2 else src.shape[1 if batch_first else 0]
+
+
+def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+    """-inf above the diagonal: no place sees a later one."""
+    return triu(full((sz, sz), -float("inf"), device=device, dtype=dtype), 1)
+
+
+def _detect_is_causal_mask(
+    mask: Tensor | None, is_causal: bool | None = None, size: int | None = None
+) -> bool:
+    """Is a mask the one that hides later places? What the caller says is believed."""
+    if is_causal is not None or mask is None:
+        return bool(is_causal)
+    n = mask.shape[-2] if size is None else size
+    causal = _generate_square_subsequent_mask(n, mask.device, mask.dtype)
+    return mask.shape == causal.shape and bool((mask == causal).all())
 
 
 class _Layer(Module):
@@ -60,7 +90,7 @@ class _Layer(Module):
             setattr(self, f"norm{i + 1}", norm)
         for i in range(count):
             setattr(self, f"dropout{i + 1}", Dropout(dropout))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def _residual(self, x: Tensor, part: Callable[[Tensor], Tensor], i: int) -> Tensor:
         """x plus a part of it, normalised before or after."""
@@ -227,13 +257,37 @@ class TransformerDecoderLayer(_Layer):
         return self._residual(x, self._feed, 3)
 
 
+def _packs(layer: Any) -> bool:
+    """Has PyTorch a form of this layer for nested tensors? All rows but those of attention are computed apart."""
+    if not isinstance(layer, TransformerEncoderLayer) or layer.norm_first:
+        return False
+    attention = layer.self_attn
+    return (
+        attention.batch_first
+        and attention._qkv_same_embed_dim
+        and attention.in_proj_bias is not None
+        and attention.num_heads % 2 == 0
+        and layer.norm1.eps == layer.norm2.eps
+        and (layer.activation in (F.relu, F.gelu) or isinstance(layer.activation, (ReLU, GELU)))
+    )
+
+
+def _packed(src: Tensor, padded: Any) -> Tensor:
+    """The positions that are no padding, as a jagged nested tensor."""
+    from ..nested.tensor import NestedInt, jagged
+
+    return jagged(src[~padded], NestedInt((~padded).sum(1).tolist()))
+
+
 class TransformerEncoder(Module):
     """Encoder layers on top of each other.
 
     Args:
         encoder_layer: Copied num_layers times.
         norm: After the last.
-        enable_nested_tensor, mask_check: Choose among PyTorch's fast paths; the result is the same.
+        enable_nested_tensor: In evaluation without gradients, where PyTorch does so too, leave padded positions out:
+            the rows of a nested tensor are computed, and padded positions of the result are zero.
+        mask_check: Looks at nothing more here: that way is only taken if all padding is at the end.
 
     Source: torch.nn.TransformerEncoder
     """
@@ -247,9 +301,10 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(encoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        self.use_nested_tensor = enable_nested_tensor and _packs(encoder_layer)
 
     def forward(
         self,
@@ -259,14 +314,36 @@ class TransformerEncoder(Module):
         is_causal: bool | None = None,
     ) -> Tensor:
         causal = bool(is_causal) and mask is not None
+        padded = src_key_padding_mask
+        sizes = src.shape if mask is None and self._leaves_out(src, padded) else None
+        if sizes is not None:
+            src, padded = _packed(src, padded), None
         for layer in self.layers:
-            src = layer(
-                src,
-                src_mask=mask,
-                is_causal=causal,
-                src_key_padding_mask=src_key_padding_mask,
-            )
+            src = layer(src, src_mask=mask, is_causal=causal, src_key_padding_mask=padded)
+        if sizes is not None:
+            src = src.to_padded_tensor(0.0, sizes)  # type: ignore[attr-defined]
         return src if self.norm is None else self.norm(src)
+
+    def _leaves_out(self, src: Tensor, padded: Tensor | None) -> bool:
+        """Is this a call whose padded positions are not computed?"""
+        if (
+            padded is None
+            or not getattr(self, "use_nested_tensor", False)
+            or self.training
+            or src.ndim != 3
+        ):
+            return False
+        if is_grad_enabled() and any(x.requires_grad for x in (src, *self.layers[0].parameters())):
+            return False
+        if (
+            padded._array.dtype != bool
+            or padded.shape != src.shape[:2]
+            or not padded._kind.has_elements
+        ):
+            return False
+        kept = ~padded._array
+        at_end = (kept[:, 1:] <= kept[:, :-1]).all()
+        return bool(kept[:, :1].all() and at_end)
 
 
 class TransformerDecoder(Module):
@@ -286,7 +363,7 @@ class TransformerDecoder(Module):
         norm: Module | None = None,
     ) -> None:
         super().__init__()
-        self.layers = ModuleList(deepcopy(decoder_layer) for _ in range(num_layers))
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
@@ -418,5 +495,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """What lets position i see positions up to i: -inf above the diagonal, 0 elsewhere."""
-        blocked = full((sz, sz), float("-inf"), device=device, dtype=dtype)
-        return triu(blocked, diagonal=1)
+        return _generate_square_subsequent_mask(sz, device, dtype)

@@ -21,6 +21,7 @@ _FOREACH = (
 LAZY = {
     "create.buffer": ("asarray from_file frombuffer", ""),
     "linalg.calculus": ("cumulative_trapezoid diff gradient trapezoid trapz", "diff"),
+    "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),
@@ -42,10 +43,11 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (
-        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
     ),
     "nn.embedding": ("embedding", ""),
@@ -59,6 +61,10 @@ LAZY = {
     "nn.pooling_fractional": ("", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
+    "nn.recurrent": (
+        "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+        "",
+    ),
     "nn.interpolate": ("", ""),
     "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "nn.moments": ("", ""),
@@ -90,6 +96,26 @@ LAZY = {
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
 
+SPARSE = {
+    "sparse.constructor": (
+        "sparse_coo_tensor sparse_compressed_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
+        "sparse_bsc_tensor",
+        "",
+    ),
+    "sparse.convert": (
+        "",
+        "coalesce sparse_mask to_dense to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr "
+        "to_sparse_bsc",
+    ),
+    "sparse.handle": (
+        "",
+        "_coalesced_ _indices _nnz _values ccol_indices col_indices crow_indices indices is_coalesced "
+        "row_indices sparse_resize_ sparse_resize_and_clear_ values",
+    ),
+    "sparse.product": ("dsmm hspmm smm spmm sspaddmm", "hspmm smm sspaddmm"),
+}
+"""The same of the package `sparse`, which lies above."""
+
 NEURAL = (
     "elementwise.activation_function",
     "nn.batch_norm",
@@ -117,7 +143,7 @@ _NOT_AT_IMPORT = {
     *LAZY,
     *(f"linalg.{part}" for part in (
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
-        *("power", "pseudoinverse", "qr", "svd"),
+        *("polar", "power", "pseudoinverse", "qr", "svd"),
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),
@@ -151,6 +177,7 @@ def _families() -> list[str]:
 
 
 lazy.announce(__package__, LAZY)
+lazy.announce(__package__.rpartition(".")[0], SPARSE)
 for _name in _families():
     if _name not in _NOT_AT_IMPORT:
         load(_name)

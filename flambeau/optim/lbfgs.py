@@ -26,6 +26,7 @@ class LBFGS(Optimizer):
         tolerance_change: Stop where neither the loss nor a parameter changes by more.
         history_size: How many earlier steps are remembered.
         line_search_fn: None or "strong_wolfe".
+        maximize: Climb.
 
     Raises:
         ValueError: There are several parameter groups.
@@ -58,6 +59,8 @@ class LBFGS(Optimizer):
         tolerance_change: float = 1e-9,
         history_size: int = 100,
         line_search_fn: str | None = None,
+        *,
+        maximize: bool = False,
     ) -> None:
         checked_lr(lr)
         defaults = {
@@ -68,6 +71,7 @@ class LBFGS(Optimizer):
             "tolerance_change": tolerance_change,
             "history_size": history_size,
             "line_search_fn": line_search_fn,
+            "maximize": maximize,
         }
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
@@ -93,7 +97,7 @@ class LBFGS(Optimizer):
             with enable_grad():
                 loss = closure()
             state["func_evals"] += 1
-            return loss, float(loss)
+            return loss, -float(loss) if group.get("maximize") else float(loss)
 
         first, loss = evaluate()
         g = self._gradient()
@@ -190,13 +194,14 @@ class LBFGS(Optimizer):
         return wrap(array, self.param_groups[0]["params"][0]._kind)
 
     def _gradient(self) -> Any:
-        """All gradients as one vector; complex ones as pairs of real numbers."""
+        """All gradients as one vector, of what is to become small; complex ones as pairs of real numbers."""
         parts = []
         for p in self.param_groups[0]["params"]:
             array = np.zeros_like(p._array) if p.grad is None else p.grad._array
             flat = np.ascontiguousarray(array).reshape(-1)
             parts.append(flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat)
-        return np.concatenate(parts)
+        whole = np.concatenate(parts)
+        return -whole if self.param_groups[0].get("maximize") else whole
 
     def _move(self, t: float, d: Any) -> None:
         """Add t d to the parameters."""

@@ -28,6 +28,7 @@ class EventList(list):
         group_by_input_shapes: bool = False,
         group_by_stack_n: int = 0,
         group_by_overload_name: bool = False,
+        include_python_functions: bool = False,
     ) -> EventList:
         """Events of equal names together.
 

@@ -92,7 +92,6 @@ class Profile:
 
     Args:
         enabled: Record at all?
-        use_cuda: There is no CUDA to look at: a warning.
         record_shapes: Note the shapes of arguments.
         with_flops: Count the arithmetic of sums, products, matrix products and convolutions.
         profile_memory: Note the memory that operations leave.
@@ -118,7 +117,6 @@ class Profile:
         self,
         enabled: bool = True,
         *,
-        use_cuda: bool = False,
         use_device: str | None = None,
         record_shapes: bool = False,
         with_flops: bool = False,
@@ -134,8 +132,6 @@ class Profile:
             with_modules=with_modules, experimental_config=experimental_config,
             use_kineto=use_kineto, use_device=use_device,
         )  # fmt: skip
-        if use_cuda:
-            warnings.warn("CUDA is not available, disabling CUDA profiling", stacklevel=2)
         self.enabled, self.use_cpu, self.acc_events = enabled, use_cpu, acc_events
         self.record_shapes, self.with_flops = record_shapes or with_flops, with_flops
         self.profile_memory, self.with_stack = profile_memory, with_stack
@@ -181,6 +177,7 @@ class Profile:
         group_by_input_shape: bool = False,
         group_by_stack_n: int = 0,
         group_by_overload_name: bool = False,
+        include_python_functions: bool = False,
     ) -> EventList:
         """Events of equal names together; see `EventList.key_averages`."""
         return self.events().key_averages(
@@ -228,7 +225,6 @@ class profile:
         with_modules, experimental_config, execution_trace_observer, custom_trace_id_callback,
             post_processing_timeout_s: Not supported.
         acc_events: Keep the events of former cycles too.
-        use_cuda: Deprecated in PyTorch; as activities.
 
     Raises:
         AssertionError: No known activity was given.
@@ -261,7 +257,6 @@ class profile:
         experimental_config: Any = None,
         execution_trace_observer: Any = None,
         acc_events: bool = False,
-        use_cuda: bool | None = None,
         custom_trace_id_callback: Any = None,
         post_processing_timeout_s: float | None = None,
     ):
@@ -274,7 +269,7 @@ class profile:
         self.activities = {ProfilerActivity.CPU} if activities is None else set(activities)
         if not self.activities or not self.activities <= set(ProfilerActivity):
             raise AssertionError("No valid profiler activities found")
-        if use_cuda or ProfilerActivity.CUDA in self.activities:
+        if ProfilerActivity.CUDA in self.activities:
             warnings.warn("CUDA is not available, disabling CUDA profiling", stacklevel=2)
         self.schedule, self.record_steps = schedule or always, schedule is not None
         self.on_trace_ready = on_trace_ready
@@ -365,6 +360,7 @@ class profile:
         group_by_input_shape: bool = False,
         group_by_stack_n: int = 0,
         group_by_overload_name: bool = False,
+        include_python_functions: bool = False,
     ) -> EventList:
         """Events of equal names together; see `EventList.key_averages`."""
         return self._finished("getting key averages").key_averages(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..nn.modules.file import file_of
+from ..nn.file import file_of
 
 
 @cache
 def layer_classes() -> dict[str, type]:
     """Every layer by its name in files."""
     from .. import nn
-    from ..nn.attention import NonDynamicallyQuantizableLinear  # public nowhere, but a part of one
+    from ..nn.multihead_attention import (
+        NonDynamicallyQuantizableLinear,  # public nowhere, but a part of one
+    )
 
     found = (getattr(nn, name) for name in dir(nn))
     classes = [item for item in found if isinstance(item, type) and issubclass(item, nn.Module)]

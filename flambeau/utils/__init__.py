@@ -1,17 +1,5 @@
-"""Utilities under torch's names: data, checkpoint, dlpack, hooks."""
+"""Utilities under torch's names: data, checkpoint, benchmark, hooks and more, each loaded when asked for."""
 
-from importlib import import_module
-from typing import Any
+from .._lazy import attach as _attach
 
-_MODULES = (
-    *("_contextlib", "_mode_utils", "_python_dispatch", "_pytree", "checkpoint", "data"),
-    *("dlpack", "flop_counter", "hooks", "module_tracker", "swap", "weak"),
-)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name == "swap_tensors":
-        return import_module(f"{__name__}.swap").swap_tensors
-    raise AttributeError(f"module 'torch.utils' has no attribute '{name}'")
+__getattr__, __dir__ = _attach(__name__, None, {"swap_tensors": "swap"}, "torch.utils")

@@ -5,6 +5,7 @@ Source: torch.utils._pytree
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -103,20 +104,20 @@ def is_structseq_instance(obj: Any) -> bool:
     return is_structseq_class(type(obj))
 
 
-def _dict_flatten(d: dict) -> tuple[list[Any], list[Any]]:
-    return list(d.values()), list(d)
-
-
-def _dict_unflatten(values: Iterable[Any], context: list[Any]) -> dict:
-    return dict(zip(context, values))
-
-
-def _list_flatten(d: list) -> tuple[list[Any], None]:
-    return d, None
-
-
-def _list_unflatten(values: Iterable[Any], context: Any) -> list:
-    return list(values)
+# How Python's own containers are taken apart and put together: programs use it for classes like them.
+_tuple_flatten, _tuple_unflatten, _tuple_flatten_with_keys = SUPPORTED_NODES[tuple][1:]
+_list_flatten, _list_unflatten, _list_flatten_with_keys = SUPPORTED_NODES[list][1:]
+_dict_flatten, _dict_unflatten, _dict_flatten_with_keys = SUPPORTED_NODES[dict][1:]
+_namedtuple_flatten, _namedtuple_unflatten, _namedtuple_flatten_with_keys = SUPPORTED_NODES[
+    namedtuple
+][1:]
+_ordereddict_flatten, _ordereddict_unflatten, _ordereddict_flatten_with_keys = SUPPORTED_NODES[
+    OrderedDict
+][1:]
+_defaultdict_flatten, _defaultdict_unflatten, _defaultdict_flatten_with_keys = SUPPORTED_NODES[
+    defaultdict
+][1:]
+_deque_flatten, _deque_unflatten, _deque_flatten_with_keys = SUPPORTED_NODES[deque][1:]
 
 
 __all__ = [
@@ -152,12 +153,8 @@ __all__ = [
     "UnflattenFunc",
     "_broadcast_to_and_flatten",
     "_deregister_pytree_node",
-    "_dict_flatten",
-    "_dict_unflatten",
     "_get_node_type",
     "_is_leaf",
-    "_list_flatten",
-    "_list_unflatten",
     "_private_register_pytree_node",
     "_register_namedtuple",
     "_register_pytree_node",

@@ -5,15 +5,19 @@ Source: torch.utils.checkpoint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
+from .._utils import _get_available_device_type, get_device_module
+from ..amp.autocast_mode import kept
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
+from ..core.pytree.tree import tree_map
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Frame, random_state
 
@@ -59,6 +63,88 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> AbstractContextManager
     return _overriding("debug", enabled)
 
 
+class DefaultDeviceType:
+    """The type of device whose random numbers are looked after where the arguments have none but the CPU's.
+
+    Source: torch.utils.checkpoint.DefaultDeviceType
+    """
+
+    _default_device_type: str | None = None
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Set it."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """The accelerator's, or "cpu", unless it was set."""
+        return DefaultDeviceType._default_device_type or _get_available_device_type() or "cpu"
+
+
+def detach_variable(inputs: Any) -> tuple:
+    """The same tensors without their history, each as one whose gradient is wanted if it was.
+
+    Raises:
+        RuntimeError: They are no tuple.
+
+    Source: torch.utils.checkpoint.detach_variable
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(
+            f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}"
+        )
+    return tuple(
+        x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs
+    )
+
+
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warn if no input requires grad.
+
+    Source: torch.utils.checkpoint.check_backward_validity
+    """
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The accelerators that tensors among the arguments are on, and the states of their random generators.
+
+    Source: torch.utils.checkpoint.get_device_states
+    """
+    found: list[tuple[int, Tensor]] = []
+
+    def look(x: Any) -> Any:
+        if isinstance(x, Tensor) and x.device.type not in ("cpu", "meta"):
+            module = get_device_module(x.device)
+            found.append((x.get_device(), module.get_rng_state(x.device)))
+        return x
+
+    tree_map(look, args)
+    return [index for index, _ in found], [state for _, state in found]
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
+) -> None:
+    """Set the states of accelerators' random generators.
+
+    Args:
+        devices, states: As `get_device_states` gives them.
+        device_type: Of the devices; `DefaultDeviceType`'s if not given.
+
+    Source: torch.utils.checkpoint.set_device_states
+    """
+    kind = device_type or DefaultDeviceType.get_device_type()
+    if kind == "meta":
+        return
+    module = get_device_module(kind)
+    for device, state in zip(devices, states):
+        with module.device(device):
+            module.set_rng_state(state)
+
+
 def _not_said(where: str) -> bool:
     warn(
         f"{where}: the use_reentrant parameter should be passed explicitly; without it, it is True. "
@@ -68,21 +154,23 @@ def _not_said(where: str) -> bool:
 
 
 def checkpoint(
-    function: Callable,
+    function: Callable | None = None,
     *args: Any,
     use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
     context_fn: Callable[[], tuple[AbstractContextManager, AbstractContextManager]] = (
         noop_context_fn
     ),
     determinism_check: str = DEFAULT_DETERMINISM_CHECK,
     debug: bool = False,
     early_stop: bool = True,
+    respect_saved_tensors_hooks: bool | None = None,
     **kwargs: Any,
 ) -> Any:
     """Call a function, and let backward call it again instead of keeping what it saved.
 
     Args:
-        function: Must compute the same when it is called again.
+        function: Must compute the same when it is called again. Without it, a decorator is given back.
         args, kwargs: What it takes; keywords only where use_reentrant is False.
         use_reentrant: True runs backward inside backward: it takes no `inputs=`, needs an argument
             that requires grad, and cannot be differentiated twice. False has no such limits.
@@ -91,7 +179,9 @@ def checkpoint(
             "none" does not.
         debug: Errors list the lines of both runs that saved something.
         early_stop: End the second run when the last saved value is there.
-        preserve_rng_state: Draw the same random numbers again. Default: True.
+        preserve_rng_state: Draw the same random numbers again.
+        respect_saved_tensors_hooks: Shall `saved_tensors_hooks` around see what a context of context_fn keeps?
+            Nothing is kept beside the graph here, so they see all that is saved, whatever is said.
 
     Raises:
         CheckpointError: The second run saved other tensors than the first.
@@ -106,12 +196,31 @@ def checkpoint(
         >>> checkpoint(lambda x: x.exp() * x, x, use_reentrant=False).backward()
         >>> x.grad
         tensor([5.4366])
+        >>> @checkpoint(use_reentrant=False)
+        ... def block(x):
+        ...     return x.exp() * x
+        >>> block(x)
+        tensor([2.7183], grad_fn=<MulBackward0>)
     """
+    if function is None and not args:
+        if kwargs:
+            raise ValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")
+        options = {
+            "use_reentrant": use_reentrant,
+            "preserve_rng_state": preserve_rng_state,
+            "context_fn": context_fn,
+            "determinism_check": determinism_check,
+            "debug": debug,
+            "early_stop": early_stop,
+            "respect_saved_tensors_hooks": respect_saved_tensors_hooks,
+        }
+        return functools.partial(_checkpointed, options=options)
+    if function is None:
+        raise TypeError("checkpoint(None, ...): the first argument is the function to call")
     if use_reentrant is None:
         use_reentrant = _not_said("torch.utils.checkpoint")
-    preserve = kwargs.pop("preserve_rng_state", True)
     if not use_reentrant:
-        frame = Frame(function, kwargs, preserve, context_fn, determinism_check)
+        frame = Frame(function, kwargs, preserve_rng_state, context_fn, determinism_check)
         frame.debug = debug if _override["debug"] is None else _override["debug"]
         frame.early_stop = (
             early_stop if _override["early_stop"] is None else _override["early_stop"]
@@ -125,7 +234,17 @@ def checkpoint(
         raise ValueError(
             "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
         )
-    return CheckpointFunction.apply(function, preserve, *args)
+    return CheckpointFunction.apply(function, preserve_rng_state, *args)
+
+
+def _checkpointed(function: Callable, options: dict[str, Any]) -> Callable:
+    """The function, checkpointed at each call."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return checkpoint(functools.partial(function, **kwargs), *args, **options)
+
+    return call
 
 
 class CheckpointFunction(Function):
@@ -137,6 +256,7 @@ class CheckpointFunction(Function):
             warn("None of the inputs have requires_grad=True. Gradients will be None")
         ctx.run_function = run_function
         ctx.random_state = get_rng_state() if preserve_rng_state else None
+        ctx.autocast = kept()
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         ctx.others = [None if isinstance(x, Tensor) else x for x in args]
         ctx.save_for_backward(*(args[i] for i in ctx.places))
@@ -154,7 +274,7 @@ class CheckpointFunction(Function):
         args = list(ctx.others)
         for i, saved in zip(ctx.places, ctx.saved_tensors):
             args[i] = saved.detach().requires_grad_(saved.requires_grad)
-        with random_state(ctx.random_state), enable_grad():
+        with random_state(ctx.random_state), enable_grad(), ctx.autocast():
             outputs = ctx.run_function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [

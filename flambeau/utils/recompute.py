@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import empty, get_rng_state, set_rng_state  # type: ignore[attr-defined]
+from ..amp.autocast_mode import kept
 from ..autograd.engine import current_task
 from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
@@ -79,6 +80,7 @@ class Frame:
         self.contexts = context_fn()
         self.early_stop, self.debug = True, False
         self.generator_state = get_rng_state() if preserve else None
+        self.autocast = kept()
         self.holders: list[weakref.ref[_Holder]] = []
         self.first: list[dict[str, Any]] = []
         self.again: list[dict[str, Any]] = []
@@ -148,6 +150,7 @@ class Frame:
                 random_state(self.generator_state),
                 saved_tensors_hooks(keep, lambda tensor: tensor),
                 enable_grad(),
+                self.autocast(),
                 self.contexts[1],
             ):
                 self.function(*args, **self.kwargs)

@@ -382,3 +382,59 @@ def test_nothing_is_recorded_without_need() -> None:
     assert not function.apply(torch.ones(1)).requires_grad
     with torch.no_grad():
         assert not function.apply(leaf(1.0)).requires_grad
+
+
+class Declared(torch.autograd.Function):
+    seen: tuple = ()
+
+    @staticmethod
+    def forward(ctx, x, dtypes):
+        assert ctx.output_grad_dtypes is None
+        ctx.set_output_grad_dtype(*dtypes)
+        return x.clone(), x * 2
+
+    @staticmethod
+    def backward(ctx, a, b):
+        Declared.seen = (a.dtype, b.dtype)
+        return a.float() + 2 * b.float(), None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_come_in_the_dtypes_that_forward_declares(create_graph):
+    x = torch.ones(2, requires_grad=True)
+    a, b = Declared.apply(x, (torch.float64, None))
+    (a.sum() + b.sum()).backward(create_graph=create_graph)
+    assert Declared.seen == (torch.float64, torch.float32)
+    assert (x.grad.dtype, x.grad.tolist()) == (torch.float32, [3.0, 3.0])
+    half, _ = Declared.apply(x, (torch.bfloat16, None))
+    half.sum().backward(create_graph=create_graph)
+    assert Declared.seen == (torch.bfloat16, torch.float32)
+
+
+def test_without_a_declaration_a_gradient_keeps_its_dtype():
+    x = torch.ones(2, requires_grad=True)
+    a, b = Declared.apply(x, (None, None))
+    torch.autograd.backward([a, b], [torch.ones(2), torch.ones(2)])
+    assert Declared.seen == (torch.float32, torch.float32)
+    a.grad_fn(torch.ones(2, dtype=torch.float64), torch.ones(2))
+    assert Declared.seen == (torch.float64, torch.float32)
+
+
+def test_declarations_that_do_not_fit():
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="returned 2 values but 1 declarations"):
+        Declared.apply(x, (torch.float64,))
+    with pytest.raises(RuntimeError, match="or None, but got str"):
+        Declared.apply(x, ("float32", None))
+
+    class Index(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, times):
+            for _ in range(times):
+                ctx.set_output_grad_dtype(torch.float32)
+            return x.argmax()
+
+    with pytest.raises(RuntimeError, match="output 0, but that output is not a differentiable"):
+        Index.apply(x, 1)
+    with pytest.raises(RuntimeError, match="only be called once"):
+        Index.apply(x, 2)

@@ -244,3 +244,23 @@ def test_increment_version_makes_saved_values_stale() -> None:
         y.backward()
     graph.increment_version([w, x.detach()])
     assert (w._version, x._version) == (2, 1)
+
+
+def test_every_new_node_is_shown():
+    x = torch.ones(2, requires_grad=True)
+    seen, outer = [], []
+    with torch.autograd.graph.node_creation_hook(lambda node: outer.append(node.name())):
+        y = (x * 2).exp()
+        with torch.autograd.graph.node_creation_hook(seen.append):
+            z = torch.stack([y, y]).sum()
+            _ = y.detach() * 3
+            y.add_(1)
+    _ = x * 2
+    assert [node.name() for node in seen] == ["StackBackward0", "SumBackward0", "AddBackward0"]
+    assert seen[1] is z.grad_fn
+    assert outer == ["AccumulateGrad", "MulBackward0", "ExpBackward0", *(n.name() for n in seen)]
+    with (
+        torch.autograd.graph.node_creation_hook(lambda node: x * 2),
+        pytest.raises(RuntimeError, match="only look at its node"),
+    ):
+        x.exp()

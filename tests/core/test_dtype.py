@@ -38,6 +38,7 @@ FACTS = {
     "float8_e5m2fnuz": (1, True, False, True, "f8e5m2fnuz", "Float8_e5m2fnuzTensor", "float32"),
     "float8_e8m0fnu": (1, True, False, False, "f8e8m0fnu", "Float8_e8m0fnuTensor", "float32"),
     "complex32": (4, False, True, True, "c32", "ComplexHalfTensor", "complex64"),
+    "bcomplex32": (4, False, True, True, "bc32", "BComplex32Tensor", "complex64"),
     "complex64": (8, False, True, True, "c64", "ComplexFloatTensor", "complex64"),
     "complex128": (16, False, True, True, "c128", "ComplexDoubleTensor", "complex128"),
 }
@@ -123,7 +124,7 @@ def test_is_closed() -> None:
     ("item", "real", "complex_"),
     [
         ("float16", "float16", "complex32"),
-        ("bfloat16", "bfloat16", "complex64"),
+        ("bfloat16", "bfloat16", "bcomplex32"),
         ("float32", "float32", "complex64"),
         ("float64", "float64", "complex128"),
         ("complex64", "float32", "complex64"),

@@ -191,3 +191,33 @@ def test_complex32_is_drawn_as_torch_draws(draw: Any) -> None:
     torch.manual_seed(0)
     parts = draw(3, 2, dtype=torch.half) / (2**0.5 if draw is torch.randn else 1)
     np.testing.assert_allclose(torch.view_as_real(found).numpy(), parts.numpy(), rtol=2e-3)
+
+
+# -- bcomplex32 ------------------------------------------------------------------------------------
+
+
+def test_bfloat16_with_complex_numbers_is_bcomplex32() -> None:
+    """Promotion is PyTorch 2.14.1's, which computes nothing of this type; here it is complex64, rounded once."""
+    b = torch.tensor([1.5, 3.0], dtype=torch.bfloat16)
+    found = b * 1j + 2
+    assert found.dtype is torch.bcomplex32
+    assert found.tolist() == [2 + 1.5j, 2 + 3j]
+    assert repr(found[:1]) == "tensor([2.+1.5000j], dtype=torch.bcomplex32)"
+    assert found.real.dtype is torch.bfloat16
+    assert (b + torch.tensor(1j)).dtype is torch.bcomplex32
+    assert (b + torch.tensor([1j])).dtype is torch.complex64
+    assert torch.where(b > 2, b, 1j).tolist() == [1j, 3 + 0j]
+    third = torch.tensor([1 / 3 + 1j / 3]).to(torch.bcomplex32)
+    assert third.tolist() == [0.333984375 + 0.333984375j]
+    assert third.abs().dtype is torch.bfloat16
+    assert torch.bfloat16.to_complex() is torch.bcomplex32
+    assert torch.bcomplex32.to_real() is torch.bfloat16
+
+
+def test_the_default_bfloat16_keeps_complex64() -> None:
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert torch.tensor(1j).dtype is torch.complex64
+        assert (torch.tensor([1]) + 1j).dtype is torch.complex64
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -282,3 +282,16 @@ def test_the_quantile_of_a_tail():
     at = torch.tensor([1e-30, 0.5], dtype=torch.float64)
     assert law.icdf(at).tolist() == pytest.approx([-11.464024988478624, 0.0])
     assert law.icdf(torch.tensor(0.25, dtype=torch.float16)).dtype == torch.float16
+
+
+def test_gamma_numbers_come_from_a_generator_that_is_given() -> None:
+    """PyTorch 2.14.1's numbers."""
+    draw = lambda d, *a, **k: d(*a, generator=torch.Generator().manual_seed(3), **k)  # noqa: E731
+    gamma = torch.distributions.Gamma(torch.ones(2), 1.0)
+    before = torch.get_rng_state()
+    for drawn in (draw(gamma.sample, (2,)), draw(gamma.rsample, (2,))):
+        wanted = torch.tensor([[1.5611, 0.8198], [0.7051, 0.0573]])
+        assert torch.allclose(drawn, wanted, atol=1e-4)
+    chi = draw(torch.distributions.Chi2(torch.ones(2)).sample)
+    assert torch.allclose(chi, torch.tensor([1.4755, 0.4878]), atol=1e-4)
+    assert torch.equal(before, torch.get_rng_state())

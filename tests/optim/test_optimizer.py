@@ -298,3 +298,20 @@ def test_muon_rounds_its_sums_once() -> None:
         torch.tensor([-0.146484375]), -4.699999809265137, torch.tensor([-0.238037109375]), 2.0
     )
     assert found.item() == 0.2119140625
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_climbs(search):
+    """PyTorch 2.14.1's steps."""
+    p = torch.tensor([3.0, -2.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([p], lr=0.5, max_iter=4, line_search_fn=search, maximize=True)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = -((p - torch.tensor([1.0, 2.0])) ** 4).sum() - p.prod() ** 2
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure).item() for _ in range(3)]
+    assert losses == pytest.approx([-308.0, -31.90648691132509, -5.706159748581231], rel=1e-12)
+    assert p.tolist() == pytest.approx([0.12333888225667, 1.25832504511395], rel=1e-12)

@@ -229,3 +229,13 @@ def test_functions_of_functions_see_registered_classes(registered):
     state = State(torch.tensor(2.0), torch.tensor(3.0))
     grads = torch.func.grad(lambda s: s.w * s.w * s.b)(state)
     assert (grads.w.item(), grads.b.item()) == (12.0, 4.0)
+
+
+def test_how_containers_are_taken_apart_has_names():
+    """Programs register classes of their own with these."""
+    keys = [(pytree.MappingKey("a"), 1)]
+    assert pytree._dict_flatten({"a": 1}) == ([1], ["a"])
+    assert pytree._dict_flatten_with_keys({"a": 1}) == (keys, ["a"])
+    assert pytree._dict_unflatten([1], ["a"]) == {"a": 1}
+    assert pytree._list_flatten_with_keys([1]) == ([(pytree.SequenceKey(0), 1)], None)
+    assert pytree._deque_flatten(deque([1], 3)) == ([1], 3)

@@ -240,6 +240,19 @@ class Generator:
         """
         raise RuntimeError("CPU Generator does not use offset: use set_state()")
 
+    def philox_state(self, increment: int) -> Any:
+        """The seed and the place in a Philox stream: of generators on a GPU, which this one is not.
+
+        Raises:
+            NotImplementedError: Always.
+
+        Source: torch.Generator.philox_state
+        """
+        raise NotImplementedError(
+            "philox_state is not supported in this Generator: its numbers are of the Mersenne Twister, whose "
+            "state get_state() gives"
+        )
+
     def graphsafe_get_state(self) -> Generator:
         """Only generators of other devices are captured in graphs.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...autograd.mode import mode
-from ...autograd.node import Node, Port
+from ...autograd.node import Node, Port, connect
 from ...autograd.report import check_versions
 from ...autograd.saved import absent, check_kept, saved_tensor
 from ...core.kind import kind_of
@@ -70,8 +70,25 @@ class FormulaNode(Node):
         parts = again.apply((*gs, *self.saved_tensors()), self.parameters)
         return parts if isinstance(parts, tuple) else (parts,)
 
-    def saved_tensors(self) -> list[Tensor]:
-        """The saved operands and outputs as tensors with their history."""
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> list[Any]:
+        there = [t for t in given if t is not None]
+        if self.kept is not None:  # an operand without dimensions was computed with as one element
+            one = (1,) * len(self.kept)
+            there = [t if t._array.ndim else t.reshape(one) for t in there]
+        forward = along(self, tuple([t is not None for t in given]))
+        found = forward.apply((*there, *self.saved_tensors(history)), self.parameters)
+        parts = found if isinstance(found, tuple) else (found,)
+        shapes = [self.shape] if self.outputs == 1 else [shape for shape, _ in self.shape]
+        return [
+            part.reshape(shape) if part._array.ndim > len(shape) else part
+            for part, shape in zip(parts, shapes)
+        ]
+
+    def saved_tensors(self, history: Callable[[Any, Any], None] = connect) -> list[Tensor]:
+        """The saved operands and outputs as tensors with their history.
+
+        history: Gives a tensor the history of an edge.
+        """
         spec, gradient = self.specialization, self.gradient
         arrays = unpacked(self)
         edges = iter(self.edges)
@@ -79,7 +96,7 @@ class FormulaNode(Node):
         tensors = []
         for i, array in zip(gradient.inputs, arrays):
             tensor = wrap(array, spec.kind_for(array))
-            tensor._node = edge_of[i]
+            history(tensor, edge_of[i])
             tensors.append(tensor)
         for i, array in zip(gradient.outputs, arrays[len(gradient.inputs) :]):
             tensor = wrap(array, spec.kind_for(array))
@@ -87,9 +104,8 @@ class FormulaNode(Node):
             dropped = self.kept is not None and len(shape) < len(self.kept)
             if dropped:
                 tensor = wrap(array.reshape(shape), spec.kind_for(array))
-            tensor._node = self
-            if self.outputs > 1:
-                tensor._node = Port(self, i, tensor._array.shape, tensor._kind)
+            port = Port(self, i, tensor._array.shape, tensor._kind) if self.outputs > 1 else self
+            history(tensor, port)
             if dropped:
                 tensor = tensor.reshape(self.kept)  # type: ignore[attr-defined]
             tensors.append(tensor)
@@ -171,14 +187,33 @@ def derived(node: Any) -> DerivedOperation:
     return cls.derived
 
 
+def along(node: Any, there: tuple[bool, ...]) -> DerivedOperation:
+    """The operation that computes a node's tangents, where the operands that are `there` have some."""
+    cls = type(node)
+    found = cls.forward.get(there)
+    if found is None:
+        program = cls.gradient.transposed(len(cls.specialization.program.roots), there)
+        made = DerivedOperation(cls.specialization, program, "tangent", "Tangent")
+        found = cls.forward[there] = made
+    return found
+
+
 class DerivedOperation:
-    """A gradient program as an operation of its own, so that it can be differentiated again."""
+    """A gradient program as an operation of its own, so that it can be differentiated again.
+
+    Args:
+        origin: The operation's specialisation.
+        program: What is derived from its program.
+        what, label: What that is, in the names of the operation and of its nodes.
+    """
 
     operands = parameters = ()
 
-    def __init__(self, origin: Any, program: Program):
-        self.name = f"{origin.operation.name}_gradient"
-        self.label = f"{origin.operation.label}Backward"
+    def __init__(
+        self, origin: Any, program: Program, what: str = "gradient", label: str = "Backward"
+    ):
+        self.name = f"{origin.operation.name}_{what}"
+        self.label = f"{origin.operation.label}{label}"
         self.origin, self.program, self.rows = origin, program, origin.operation.rows
         self.specializations: dict[Any, Any] = {}
 

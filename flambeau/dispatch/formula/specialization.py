@@ -101,6 +101,8 @@ class Specialization:
         drop: bool = False,
         into: bool = False,
     ) -> Callable | None:
+        if self.common.xp is not np:
+            return None
         return kernels.build(
             program,
             [kind.numpy for kind in self.kinds],
@@ -199,6 +201,7 @@ class Specialization:
                 "differentiable_outputs": self.differentiable_outputs(wanted),
                 "extended": None if extended is None else staticmethod(extended),
                 "derived": None,
+                "forward": {},
                 **saved_attributes((*self.saved_names, *self.operation.parameters)),
             },
         )
@@ -244,6 +247,8 @@ class Specialization:
         inputs = [kind.numpy for kind in self.kinds]
         results = [kind.numpy for kind in self.results]
         interpreter = self.gradient_interpreter(gradient.program)
+        if self.common.xp is not np:
+            return writing(interpreter, len(gradient.program.roots)) if into else interpreter
         native = kernels.build(
             gradient.program,
             [

@@ -23,17 +23,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import zip_longest
 from typing import Any
 
 from ... import kernels
 from ...autograd.history import rebase
 from ...autograd.mode import mode
-from ...autograd.node import Node, Port, next_sequence
+from ...autograd.node import Node, Port, connect, next_sequence
 from ...autograd.record import record
 from ...autograd.report import check_versions
 from ...autograd.saved import absent, check_kept, saved_attributes, saved_tensor
 from ...core import tensor as handle
+from ...core.device import backends
 from ...core.dtype import FLOAT
 from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
@@ -55,12 +57,33 @@ class RuleNode(Node):
 
     def backward(self, g: Any) -> list[Any]:
         self.check()
-        parts = self.operation.run_rule(self, self._incoming(g), self._saved(False))
+        parts = self.operation.run_rule(self, self._incoming(g), self._saved(None))
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
         self.check()
-        return self.operation.run_rule(self, self._incoming(g), self._saved(True))
+        return self.operation.run_rule(self, self._incoming(g), self._saved(connect))
+
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
+        operation, saved = self.operation, self._saved(history)
+        if operation.product_rule is not None:
+            along = dict(zip(operation.operands, given))
+            return [operation.product_rule(self, along, saved)]
+        if operation.tangent_rule is not None:
+            return operation.run_tangent(self, given, saved)
+        asked = (x for name, x in saved.items() if name != "g")  # that is what arrives
+        if operation.linear and all(x._kind.dtype.category < FLOAT for x in asked):
+            found = operation.along(self, given, saved)
+            if found is not None:
+                return [found]
+        from ...autograd.forward import transposed  # loaded: it asks for the tangents
+
+        return transposed(
+            self,
+            given,
+            lambda g: operation.run_rule(self, self._incoming(g), saved),
+            getattr(history, "wanted", True),
+        )
 
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""
@@ -97,19 +120,20 @@ class RuleNode(Node):
             filled.append(part if isinstance(part, Tensor) else wrap(part, kind))
         return filled
 
-    def _saved(self, connected: bool) -> dict[str, Tensor]:
+    def _saved(self, history: Callable[[Any, Any], None] | None) -> dict[str, Tensor]:
+        """What was saved, as tensors by name; `history` gives them the history that an edge says."""
         found = {}
         saved = self.saved
         if self.notes is not None and "unpack" in self.notes:
             saved = tuple(self.notes["unpack"](item)._array for item in saved)
         for (name, edge, kind), array in zip(self.origins, saved):
             tensor = found[name] = wrap(array, kind)
-            if connected:
+            if history is not None:
                 if edge == "y":
                     edge = self
                 elif type(edge) is int:
                     edge = Port(self, edge, array.shape, kind)
-                tensor._node = edge
+                history(tensor, edge)
         return found
 
 
@@ -125,6 +149,8 @@ class Operation:
         outputs: Names of several outputs.
         writes: `compute` gives nothing, but writes into its first operand.
         names: PyTorch's names of the operands, where they are not self, other.
+        linear: Is it linear in its operands? An operation is taken to be where its rule asks for the value of
+            none, so this is said where it is not, as if something is added.
     """
 
     def __init__(
@@ -137,7 +163,9 @@ class Operation:
         outputs: str = "",
         writes: bool = False,
         names: str = "",
+        linear: bool = True,
     ):
+        self.linear = linear and not outputs
         self.compute, self.view = _on_a_copy(compute) if writes else compute, view
         self.write = compute if writes else None
         self.name = compute.__name__.rstrip("_")
@@ -152,12 +180,15 @@ class Operation:
         self.outputs = tuple(outputs.split())
         self.names = tuple(names.split())
         self.rule: Callable | None = None
+        self.tangent_rule: Callable | None = None
+        self.product_rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
         self.asks_shapes: tuple[str, ...] = () if self.variadic else ("",) * len(self.operands)
         self.node_classes: dict[int, type[RuleNode]] = {}
         self.__doc__ = compute.__doc__
         OPERATIONS[self.name] = self
+        _prepare(self)
 
     def gradient(self, rule: Callable) -> Callable:
         """Decorator: the gradient rule."""
@@ -172,11 +203,67 @@ class Operation:
         self.asks_shapes = tuple(n if n in self.asks else "" for n in shapes)
         if self.variadic and not any(self.asks_shapes):
             self.asks_shapes = ()
+        _prepare(self)
         return rule
+
+    def tangent(self, rule: Callable) -> Callable:
+        """Decorator: the rule of tangents, of an operation that is not linear.
+
+        It asks by name for ``t_x``, the tangent of operand x (None: zero), for options, and for operands and
+        outputs that the gradient rule asks for too; it gives the tangent of each output, None for zero. An
+        operation without one takes its gradient rule, transposed.
+        """
+        self.tangent_rule = rule
+        return rule
+
+    def product(self, bare: Operation | None = None, spread: Callable | None = None) -> None:
+        """Say that it is the product of its operands but for `bias`, linear in each: that is its rule of tangents.
+
+        Args:
+            bare: The operation without a bias, if that is another one.
+            spread: What the bias's tangent is added as, given it and the number of dimensions of the result.
+        """
+        made = bare or self
+        factors = [name for name in self.operands if name != "bias"]
+
+        def along(node: RuleNode, given: dict[str, Any], values: dict[str, Any]) -> Any:
+            options = [node.options[name] for name in self.arguments[len(self.operands) :]]
+            parts = []
+            for name in factors:
+                if given.get(name) is not None:
+                    moved = {**values, name: given[name], "bias": None}
+                    parts.append(made(*(moved[n] for n in made.operands), *options))
+            added = given.get("bias")
+            if added is not None:
+                parts.append(added if spread is None else spread(added, len(node.shape)))
+            return functools.reduce(lambda a, b: a + b, parts)
+
+        self.product_rule = along
+
+    def run_tangent(self, node: RuleNode, given: Sequence[Any], saved: dict[str, Any]) -> list:
+        values = {**node.options, **saved}
+        values.update(zip((f"t_{name}" for name in self.operands), given))
+        found = self.tangent_rule(*(values[name] for name in arguments(self.tangent_rule)))  # type: ignore[arg-type,misc]
+        return list(found) if isinstance(found, (tuple, list)) else [found]
+
+    def along(self, node: RuleNode, given: Sequence[Any], saved: dict[str, Any]) -> Tensor | None:
+        """What a linear operation makes of its operands' tangents; None where the shape of one is not known."""
+        operands: list[Any] = []
+        for name, tangent, edge in zip_longest(self.operands, given, node.edges):
+            if tangent is None and edge is not None:
+                tangent = wrap(edge.kind.xp.zeros(edge.shape, edge.kind.numpy), edge.kind)
+            elif tangent is None and name in saved:  # an index
+                tangent = saved[name]
+            elif tangent is None and node.options.get(name, self) is not None:
+                return None
+            operands.append(tangent)
+        options = [node.options[name] for name in self.arguments[len(self.operands) :]]
+        return self(operands, *options) if self.variadic else self(*operands, *options)
 
     def afresh(self, compute: Callable) -> Callable:
         """Decorator: how one that writes makes a new array, where that takes less than a copy and the writing."""
         self.compute = compute
+        _prepare(self)
         return compute
 
     @cached_property
@@ -373,6 +460,21 @@ class Operation:
         return found
 
 
+def _prepare(operation: Operation) -> None:
+    """Let a new operation take arrays without elements, if there may be such already."""
+    if "meta" in backends:
+        from ...core.meta.twin import prepare
+
+        prepare(operation)
+
+
+@partial(backends.when_loaded, "meta")
+def _prepare_all() -> None:
+    for operation in OPERATIONS.values():
+        if isinstance(operation, Operation):
+            _prepare(operation)
+
+
 def _on_a_copy(write: Callable) -> Callable:
     """What is written into an array, written into a copy."""
 
@@ -407,6 +509,7 @@ def operation(
     outputs: str = "",
     writes: bool = False,
     names: str = "",
+    linear: bool = True,
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -419,9 +522,12 @@ def operation(
         outputs: Names of the outputs, where there are several and the rule asks for them.
         writes: The function gives nothing, but writes into its first operand.
         names: PyTorch's names of the operands, as nodes show what they saved, where they are not self, other.
+        linear: Is it linear in its operands, where its rule asks for the value of none?
     """
 
     def make(compute: Callable) -> Operation:
-        return Operation(compute, operands, view, label, differentiable, outputs, writes, names)
+        return Operation(
+            compute, operands, view, label, differentiable, outputs, writes, names, linear
+        )
 
     return make if compute is None else make(compute)

@@ -6,7 +6,7 @@ node of a recorded one saves nothing but shapes: the gradient of a view needs no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,8 @@ from ...autograd.node import Node, next_sequence
 from ...autograd.record import record, tell_watchers
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
+from ...core.dtype import BY_NUMPY
+from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
@@ -44,6 +46,20 @@ class ViewNode(Node):
     def backward_recorded(self, g: Any) -> list[Any]:
         return [self.operation.turn_back(g, self)]
 
+    def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
+        operation, tangent = self.operation, given[0]
+        if not operation.linear:
+            from ...autograd.forward import transposed  # loaded: it asks for the tangents
+
+            return transposed(self, given, self.backward_recorded, getattr(history, "wanted", True))
+        if isinstance(operation, Retyping):
+            return [operation(tangent.contiguous(), *self.options)]
+        try:
+            found = operation(tangent, *self.options)
+        except (RuntimeError, ValueError):  # it lies otherwise than what it is of
+            found = operation(tangent.contiguous(), *self.options)
+        return found if isinstance(found, tuple) else [found]
+
     def saved_value(self, name: str) -> Any:
         own = self.operation.saved_names[name]
         if own == "shape_x":
@@ -58,6 +74,10 @@ class ViewsNode(ViewNode):
     """The same of several views; an output that nothing reached counts as zeros."""
 
     __slots__ = ()
+
+    @property
+    def ports(self) -> Sequence[tuple[Any, Any]]:
+        return self.shape
 
     def backward(self, g: Any) -> list[Any]:
         return [self.backward_recorded(g)[0]._array]
@@ -74,8 +94,8 @@ class ViewsNode(ViewNode):
 class ViewOperation(Operation):
     """An operation of one operand `x` whose rule asks for nothing but g, options and ``shape_x``."""
 
-    def __init__(self, compute: Callable, label: str):
-        super().__init__(compute, "", True, label, None)
+    def __init__(self, compute: Callable, label: str, linear: bool = True):
+        super().__init__(compute, "", True, label, None, linear=linear)
         self.picks: tuple[int | str, ...] = ()
 
     def gradient(self, rule: Callable) -> Callable:
@@ -146,21 +166,44 @@ class ViewOperation(Operation):
         return found  # type: ignore[return-value]
 
 
-def view_operation(label: str) -> Callable[[Callable], ViewOperation]:
+class Retyping(ViewOperation):
+    """One whose results read the memory as another dtype."""
+
+    def __call__(self, x: Tensor, *options: Any) -> Tensor:
+        array, edge = x._array, x._node
+        value = self.compute(array if array.size else with_strides(array), *options)
+        result = handle.wrap_view(value, x)
+        result._kind = kind_of(BY_NUMPY[value.dtype], x._kind.device)
+        if edge is not None and mode.recording:
+            node = self.make_node(
+                (edge,), options, array.shape, (), (), (), next_sequence(), value.shape, result._kind,
+                None, None,
+            )  # fmt: skip
+            record(node, (result,))
+        return result
+
+
+def view_operation(
+    label: str, linear: bool = True, retyping: bool = False
+) -> Callable[[Callable], ViewOperation]:
     """Decorator: make a `ViewOperation` of a function of an array and options.
 
     Args:
         label: The node's name, without Backward0.
+        linear: Can the function view a tangent too, wherever that lies in memory?
+        retyping: Are its results of another dtype?
     """
 
     def make(compute: Callable) -> ViewOperation:
-        return ViewOperation(compute, label)
+        return (Retyping if retyping else ViewOperation)(compute, label, linear)
 
     return make
 
 
 def with_strides(array: Any) -> Any:
     """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
+    if array.__class__ is not np.ndarray:
+        return array
     strides = element_strides(array)
     return np.ndarray(array.shape, array.dtype, None, 0, tuple(n * array.itemsize for n in strides))
 
@@ -169,6 +212,8 @@ def strided_view(
     array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
 ) -> Any:
     """A view by shape, strides and offset (in bytes, from the array's first element)."""
+    if array.__class__ is not np.ndarray and hasattr(array, "as_strided"):
+        return array.as_strided(shape, strides, offset)
     if array.dtype.kind in "VW":  # an extension type, which NumPy's ways to strides do not know
         bits = strided_view(array.view(f"u{array.itemsize}"), shape, strides, offset)
         return bits.view(array.dtype)

@@ -32,8 +32,8 @@ def part_of(x: Any, key: tuple, dtype: Any) -> Whole | Touched:
     Raises:
         IndexError: An index is out of range.
     """
-    plain = all(i.dtype.kind == "i" if i.__class__ is np.ndarray else i == _FULL for i in key)
-    if not plain or _MUCH * named(x, key) >= x.size:
+    plain = all(i == _FULL if i.__class__ is slice else i.dtype.kind == "i" for i in key)
+    if x.__class__ is not np.ndarray or not plain or _MUCH * named(x, key) >= x.size:
         return Whole(x, key, dtype)
     return Touched(x, key, dtype)
 

@@ -129,10 +129,8 @@ def _count(start: Any, end: Any, step: Any, type: dtype) -> int:
     if step == 0:
         raise RuntimeError("step must be nonzero")
     _check_span(start, end, step)
-    if type is int64:
+    if type is int64 and _truncated(step) == step:
         first, last, stride = (_truncated(n) for n in (start, end, step))
-        if stride == 0:
-            raise ValueError(f"step must be nonzero, but as an int64 {step} is 0")
         return max(len(range(first, last, stride)), 0)
     count = math.ceil((float(end) - float(start)) / float(step))
     if count >= 1 << 60:

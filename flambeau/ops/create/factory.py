@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,26 @@ def check_placement(
         check_memory_format(function, memory_format, ndim)
 
 
+def is_sparse(layout: Any) -> bool:
+    """Is it one of the sparse layouts?"""
+    return getattr(layout, "name", "").startswith("sparse_")
+
+
+def sparse_zeros(name: str, layout: Any, shape: tuple[int, ...], kind: Kind, grad: bool) -> Tensor:
+    """A sparse tensor without values.
+
+    Raises:
+        RuntimeError: Something else than zeros was asked for.
+    """
+    if name.removesuffix("_like") not in ("zeros", "empty"):
+        raise RuntimeError(
+            "full(...) is not implemented for sparse layout: call .to_sparse() on the result"
+        )
+    found = import_module(f"{__package__.split('.')[0]}.sparse.constructor")
+    result = found.empty_of(layout, shape, kind.dtype, kind.device)
+    return result.requires_grad_() if grad else result
+
+
 def made(array: Any, kind: Kind, requires_grad: bool = False) -> Tensor:
     """A new tensor on a new array."""
     result = wrap(array, kind)
@@ -122,6 +143,13 @@ def finish(function: str, array: Any, kind: Kind, out: Tensor | None, requires_g
     if out is not None:
         result = write_out(out, result, function, warns=False)
     return requires_grad_(result) if requires_grad else result
+
+
+def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
+    """An array to draw random numbers in: on the host, where all are drawn, or one without elements."""
+    if kind.has_elements:
+        return blocks.fresh(shape, kind.numpy)
+    return kind.xp.empty(shape, kind.numpy)
 
 
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:
@@ -192,6 +220,10 @@ def factory(make: Callable) -> Callable:
         **options: Any,
     ) -> Tensor:
         if layout is not None or pin_memory is not False:
+            if is_sparse(layout):
+                raise RuntimeError(
+                    f"{name}(...) is not implemented for sparse layout: call .to_sparse() on the result"
+                )
             check_placement(name, layout, pin_memory)
         asked = partial(place, name, out, dtype, device)
         try:

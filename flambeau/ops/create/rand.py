@@ -19,8 +19,7 @@ from ...core.random import draws, draws_integer
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
-from ...kernels.array import zeros as blocks
-from .factory import check_placement, factory, finish, place, shape_of, sizes
+from .factory import check_placement, factory, finish, place, scratch, shape_of, sizes
 from .full import plain_kind
 
 
@@ -126,8 +125,10 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         chosen = kind()
-        array = blocks.fresh(sizes(size, name), chosen.numpy)
-        return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
+        array, generator = scratch(chosen, sizes(size, name)), checked_generator(name, generator)
+        if chosen.has_elements:
+            array = _drawn(chosen, draw(array, 0.0, 1.0, generator))
+        return array, chosen
 
     def like(
         input: Tensor,
@@ -174,6 +175,9 @@ def _like(
         )
     check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = place(function, None, dtype or input.dtype, device or input.device)
+    if not kind.has_elements:
+        array = empty_like(input._array, kind.numpy, memory_format, kind.xp)
+        return finish(function, array, kind, None, requires_grad)
     array = empty_like(input._array, kind.numpy, memory_format)
     fill(array)
     return finish(function, _drawn(kind, array), kind, None, requires_grad)
@@ -258,6 +262,8 @@ def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any
     chosen = kind(int64)
     shape = shape_of(size if size is not None else rest[0], "randint")
     generator = checked_generator("randint", generator)
+    if not chosen.has_elements:
+        return chosen.xp.empty(shape, chosen.numpy), chosen
     return _drawn(chosen, draws_integer.randint(low, high, shape, chosen.numpy, generator)), chosen
 
 
@@ -315,5 +321,7 @@ def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     """
     chosen = kind(int64)
     count = integer(n, "randperm", "n", 1)
+    if not chosen.has_elements:
+        return chosen.xp.empty((count,), chosen.numpy), chosen
     array = draws_integer.randperm(count, chosen.numpy, checked_generator("randperm", generator))
     return _drawn(chosen, array), chosen

@@ -17,7 +17,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
-from .factory import finish, into, place, shape_of
+from .factory import finish, into, place, scratch, shape_of
 from .rand import checked_generator
 
 _REQUIRED = object()
@@ -31,7 +31,7 @@ def _sampled(label: str) -> Any:
         return values
 
     drawn.__name__ = f"{label.lower()}_drawn"
-    made = operation(drawn, label=label)
+    made = operation(drawn, label=label, linear=False)
 
     @made.gradient
     def _(g: Tensor) -> Tensor:
@@ -57,18 +57,19 @@ def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> No
         generator = checked_generator(name, generator)
         check_writable(self, (self,))
         if self._node is not None and mode.recording:
-            scratch = np.empty_like(self._array)
-            draw(scratch, *values, generator=generator)
-            made = recorded(self, scratch)
-            store(self, scratch)
+            drawn = scratch_like(self)
+            if self._kind.has_elements:
+                draw(drawn, *values, generator=generator)
+            made = recorded(self, drawn)
+            store(self, drawn)
             finish_write(self, made._node)
             return self
         if self._kind.xp is np:
             draw(self._array, *values, generator=generator)
-        else:
-            scratch = np.empty(self.shape, self._kind.numpy)
-            draw(scratch, *values, generator=generator)
-            store(self, self._kind.xp.asarray(scratch))
+        elif self._kind.has_elements:
+            drawn = scratch_like(self)
+            draw(drawn, *values, generator=generator)
+            store(self, self._kind.xp.asarray(drawn))
         finish_write(self, None)
         return self
 
@@ -87,6 +88,12 @@ def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> No
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
+
+
+def scratch_like(x: Tensor) -> Any:
+    """An array of the shape of a tensor, to draw in."""
+    array = x._array
+    return np.empty_like(array) if x._kind.has_elements else array.copy()
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -166,10 +173,10 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
-    scratch = np.empty_like(self._array)
-    draws_integer.random_(scratch, low, None if high is None else int(high), generator)
-    made = _random(self, scratch) if self._node is not None and mode.recording else None
-    store(self, scratch)
+    drawn = scratch_like(self)
+    draws_integer.random_(drawn, low, None if high is None else int(high), generator)
+    made = _random(self, drawn) if self._node is not None and mode.recording else None
+    store(self, drawn)
     finish_write(self, None if made is None else made._node)
     return self
 
@@ -201,7 +208,7 @@ def bernoulli(
 
     Source: torch.bernoulli
     """
-    values = np.empty(input.shape, input._kind.numpy)
+    values = scratch(input._kind, input._array.shape)
     probability = input._array if p is None else number(p, "bernoulli", "p", 2)
     draws.bernoulli_(values, probability, checked_generator("bernoulli", generator))
     return into(out, _bernoulli(input, values), "bernoulli")
@@ -257,7 +264,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 # ---- normal numbers with given means ---------------------------------------------------------------
 
 
-@operation(operands="mean std", label="Normal")
+@operation(operands="mean std", label="Normal", linear=False)
 def normal_of(mean: Any, std: Any, values: Any) -> Any:
     """Random numbers of these means and deviations; nothing flows back."""
     return values
@@ -310,7 +317,7 @@ def normal(
         )
     if not tensors:
         kind = place("normal", out, dtype, device)
-        values = np.empty(shape_of(size, "normal"), kind.numpy)
+        values = scratch(kind, shape_of(size, "normal"))
         mean, std = number(mean, "normal", "mean", 1), number(std, "normal", "std", 2)
         draws.normal_(values, mean, std, generator)
         return finish("normal", kind.xp.asarray(values), kind, out, requires_grad)
@@ -319,10 +326,10 @@ def normal(
     if isinstance(std, Tensor):
         if std.is_complex():
             raise RuntimeError("normal expects standard deviation to be non-complex")
-        if not bool((std._array >= 0).all()):
+        if std._kind.has_elements and not bool((std._array >= 0).all()):
             raise RuntimeError("normal expects all elements of std >= 0.0")
     scale = 1.0 if isinstance(std, Tensor) else number(std, "normal", "std", 2)
-    values = draws.normal_(np.empty(shape, kind.numpy), 0.0, scale, generator)
+    values = draws.normal_(scratch(kind, shape), 0.0, scale, generator)
     if isinstance(std, Tensor):
         values *= std._array.astype(values.real.dtype)
     values += mean._array.astype(kind.numpy) if isinstance(mean, Tensor) else mean

@@ -56,15 +56,15 @@ def _is_bool(x: Any) -> bool:
 
 
 def check_bool(name: str, x: Any, y: Any) -> None:
-    """Raises RuntimeError for - on bools."""
+    """Raises NotImplementedError for - on bools."""
     first, second = _is_bool(x), _is_bool(y)
     if first and second:
-        raise RuntimeError(
+        raise NotImplementedError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
             "`logical_xor()` operator instead."
         )
     if first or second:
-        raise RuntimeError(
+        raise NotImplementedError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
             "invert a mask, use the `~` or `logical_not()` operator instead."
         )
@@ -134,7 +134,7 @@ def neg(x: Expression) -> Expression:
     Source: torch.neg
     """
     if x.domain == Domain.BOOL:
-        raise RuntimeError(
+        raise NotImplementedError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
             "invert a mask, use the `~` or `logical_not()` operator instead."
         )

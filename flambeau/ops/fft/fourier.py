@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.tensor import Tensor, wrap_dim, wrap_numpy
+from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ..join.cat import cat
@@ -71,7 +71,7 @@ def _(g: Tensor, dims: Any, size: int, scale: int, shape_x: tuple[int, ...]) -> 
     weights[1 : 1 + twice] = 2
     shape = [1] * g.ndim
     shape[dims[-1]] = -1
-    return half * wrap_numpy(weights.reshape(shape).astype(g._kind.numpy))
+    return half * wrap(weights.reshape(shape).astype(half._kind.numpy), half._kind)
 
 
 def resized(x: Tensor, dims: Sequence[int], sizes: Sequence[int]) -> Tensor:

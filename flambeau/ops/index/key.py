@@ -50,7 +50,7 @@ def _of_sequence(item: Any) -> np.ndarray:
         raise TypeError("new(): invalid data type 'str': a tensor is not indexed by names")
     if isinstance(item, (list, tuple, range)):
         item = [index_array(i) if isinstance(i, (Tensor, list, tuple)) else i for i in item]
-    array = np.asarray(item)
+    array = item if is_array(item) else np.asarray(item)
     if array.dtype != bool and array.dtype.kind not in "iuf":
         raise TypeError(f"new(): invalid data type '{array.dtype}' between the brackets")
     return array if array.dtype == bool else array.astype(np.int64)
@@ -90,9 +90,9 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
             basic += [_FULL] * rest
             arrays += [_FULL] * rest
             dim += rest
-        elif item.__class__ is np.ndarray:
+        elif is_array(item):
             width = _uses(item)
-            _check(item, dim, shape)
+            _check(item, dim, shape)  # type: ignore[arg-type]
             found = True
             basic += [_FULL] * width
             arrays.append(item)
@@ -114,7 +114,7 @@ def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
     shapes: list[tuple[int, ...]] = []
     dim, first, last = 0, 0, -1
     for i, item in enumerate(key):
-        if item.__class__ is np.ndarray:
+        if is_array(item):
             if not shapes:
                 first = len(kept)
             elif last != i - 1:
@@ -156,9 +156,14 @@ def _item(item: Any, numbers: bool) -> Any:
     return int(array) if numbers and array.ndim == 0 and array.dtype != bool else array
 
 
+def is_array(item: Any) -> bool:
+    """Is it an array, of NumPy's or with its interface?"""
+    return item.__class__ is np.ndarray or hasattr(item, "__array_function__")
+
+
 def _uses(item: Any) -> int:
     """How many dimensions of the tensor an item is about."""
-    if item.__class__ is np.ndarray:
+    if is_array(item):
         return item.ndim if item.dtype == bool else 1
     return 0 if item is None or item is Ellipsis else 1
 

@@ -293,5 +293,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     x = vector(input)
     size = x._array.shape[at]
     _out_of_bounds("", index, at, -size, size)
-    places = np.unique(index._array % max(size, 1))  # each place counts once in the gradient
+    places = index._array % max(size, 1)
+    if index._kind.has_elements:
+        places = np.unique(places)  # each place counts once in the gradient
     return Write(_index_fill, input, x, filling, (*(_FULL,) * at, places), (False,))

@@ -15,7 +15,7 @@ from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
 
 
-@operation(label="ConstantPadNd")
+@operation(label="ConstantPadNd", linear=False)
 def constant_pad_(x: Any, pads: tuple[tuple[int, int], ...], value: Any) -> Any:
     """`value` around x; negative amounts cut off."""
     kept = x[tuple(slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(x.shape, pads))]

@@ -80,6 +80,8 @@ def at(batch: tuple[int, ...]) -> str:
 def first_failure(info: np.ndarray) -> tuple[str, int] | None:
     """Where the first matrix failed and with which code; None if none did."""
     flat = info.reshape(-1)
+    if not info.any():
+        return None
     failed = np.flatnonzero(flat)
     if not failed.size:
         return None

@@ -242,11 +242,18 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 @public("cholesky", method="cholesky", out=True, tensors="input")
 def old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
-    """The Cholesky factor; `torch.linalg.cholesky` is newer.
+    """Gone since PyTorch 2.14.
+
+    Raises:
+        RuntimeError: Always.
 
     Source: torch.cholesky
     """
-    return cholesky(input, upper=upper)
+    raise RuntimeError(
+        "This function was deprecated since version 1.9 and is now removed. `torch.cholesky` is deprecated "
+        "in favor of `torch.linalg.cholesky`: write torch.linalg.cholesky(A), and for upper=True "
+        "torch.linalg.cholesky(A).mH"
+    )
 
 
 @operation(operands="b factor", label="CholeskySolve")

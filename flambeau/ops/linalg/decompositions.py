@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     lowrank,
     lu,
     norm,
+    polar,
     power,
     pseudoinverse,
     qr,

@@ -142,8 +142,8 @@ def _path(operands: list[tuple[Tensor, list[str]]], output: list[str]) -> Sequen
     return _searched(terms, "".join(output), shapes, opt_einsum.strategy)
 
 
-OPTIMAL = 4
-"""Operands up to which the strategy "auto" tries all orders."""
+OPTIMAL = {"auto": 4, "auto-hq": 6}
+"""Operands up to which a strategy tries all orders, and is greedy beyond."""
 
 
 @lru_cache(512)
@@ -155,8 +155,8 @@ def _searched(
     if len(letters) > len(LETTERS) or not all(map(len, terms)):
         return [tuple(range(len(terms)))]
     short = str.maketrans(dict(zip(letters, LETTERS)))
-    if strategy == "auto":
-        strategy = "optimal" if len(terms) <= OPTIMAL else "greedy"
+    if strategy in OPTIMAL:
+        strategy = "optimal" if len(terms) <= OPTIMAL[strategy] else "greedy"
     stand_ins = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
     equation = f"{','.join(terms)}->{output}".translate(short)
     try:

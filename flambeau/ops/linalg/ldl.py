@@ -180,7 +180,7 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
     return x
 
 
-@operation(operands="ld pivots b", label="LinalgLdlSolve")
+@operation(operands="ld pivots b", label="LinalgLdlSolve", linear=False)
 def ldl_solve_(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
     """x of A x = b from the factors of A."""
     batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])

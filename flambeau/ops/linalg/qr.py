@@ -15,7 +15,6 @@ from .check import floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")
-OldQR = named_result("qr", "Q R")
 Geqrf = named_result("geqrf", "a tau")
 
 
@@ -66,7 +65,7 @@ def _tall(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
     return solve_triangular_(r.conj(), whole.mT, True, False).mT
 
 
-@operation(label="NoGradient")
+@operation(label="NoGradient", linear=False)
 def r_(a: Any) -> Any:
     """R alone."""
     return np.linalg.qr(a, "r")
@@ -112,15 +111,21 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:  # type: ignore[valid-type]
 
 
 @public("qr", method="qr", out=True, tensors="input")
-def old_qr(input: Tensor, some: bool = True) -> OldQR:  # type: ignore[valid-type]
-    """The QR decomposition; `torch.linalg.qr` is newer.
+def old_qr(input: Tensor, some: bool = True) -> Any:
+    """Gone since PyTorch 2.14.
+
+    Raises:
+        RuntimeError: Always.
 
     Source: torch.qr
     """
-    return OldQR(qr(input, "reduced" if some else "complete"))
+    raise RuntimeError(
+        "This function was deprecated since version 1.9 and is now removed. `torch.qr` is deprecated in favor "
+        "of `torch.linalg.qr`: write torch.linalg.qr(A), and for some=False torch.linalg.qr(A, 'complete')"
+    )
 
 
-@operation(label="Geqrf")
+@operation(label="Geqrf", linear=False)
 def geqrf_(a: Any) -> Any:
     """LAPACK's geqrf: R with the reflections below it, and their factors."""
     reflections, tau = np.linalg.qr(a, "raw")

@@ -109,7 +109,7 @@ def _checked(
         )
     if weight is not None:
         check_dtype("weight", weight, input)
-    if not array.size:
+    if not array.size or not target._kind.has_elements:
         return target, dim, False
     if not 0 <= ignore_index < classes:
         kind = target._kind

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
+from ...backends.attention import Allowed, SDPBackend
 from ...core.dtype import DTYPES
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
@@ -43,7 +44,8 @@ def scaled_dot_product_attention(
         enable_gqa: Fewer heads of key and value than of query; each serves several.
 
     Raises:
-        RuntimeError: The arguments do not fit together.
+        RuntimeError: The arguments do not fit together, or no way that is allowed
+            (`torch.nn.attention.sdpa_kernel`) can compute them.
 
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. (2017)
     """
@@ -53,7 +55,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
-    if not dropout_p and _in_one_pass(query, key, value, attn_mask):
+    if _in_one_pass(query, key, value, attn_mask, dropout_p):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
     weights = _weights(scores, attn_mask, is_causal).to(query.dtype)  # a mask may be of float32
@@ -66,7 +68,35 @@ SHORT = 64
 """Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
 
 
-def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+def _in_one_pass(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+) -> bool:
+    """Shall it be one operation? Where the way is free, where that is faster.
+
+    Raises:
+        RuntimeError: No way is allowed, or none that can.
+    """
+    able = not dropout and _fits_one_pass(query, key, value, mask)
+    if Allowed.usual:
+        return able and max(query._array.shape[-2], key._array.shape[-2]) > SHORT
+    flash, math = (SDPBackend.FLASH_ATTENTION in Allowed.ways, SDPBackend.MATH in Allowed.ways)
+    if not (flash or math):
+        raise RuntimeError(
+            "No viable backend for scaled_dot_product_attention was found: on a CPU there are "
+            "SDPBackend.FLASH_ATTENTION and SDPBackend.MATH, and sdpa_kernel allows neither."
+        )
+    if able and flash:
+        before = Allowed.order.index
+        return not math or before(SDPBackend.FLASH_ATTENTION) < before(SDPBackend.MATH)
+    if not math:
+        raise RuntimeError(
+            "No available kernel. Aborting execution: FLASH_ATTENTION takes no dropout, no mask that "
+            "wants a gradient, and nothing that has to be broadcast; allow SDPBackend.MATH too."
+        )
+    return False
+
+
+def _fits_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
     """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
     kind = query._kind
     q, k, v = query._array, key._array, value._array
@@ -76,8 +106,7 @@ def _in_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
         return False
     lead = q.shape[:-2]
     return (
-        max(q.shape[-2], k.shape[-2]) > SHORT
-        and lead == k.shape[:-2] == v.shape[:-2]
+        lead == k.shape[:-2] == v.shape[:-2]
         and q.shape[-1] == k.shape[-1]
         and k.shape[-2] == v.shape[-2]
         and q.size > 0

@@ -10,6 +10,8 @@ from ..._caller import warn
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
+from ..create.factory import scratch
+from ..create.sampling import scratch_like
 
 _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes, negated
 
@@ -34,7 +36,7 @@ def _dropped(
         return input.mul_(0) if inplace else input * 0
     kind = input._kind
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if features else None
-    noise = np.empty_like(input._array) if shape is None else np.empty(shape, kind.numpy)
+    noise = scratch_like(input) if shape is None else scratch(kind, shape)
     draws.bernoulli_(noise, 1 - p)
     if kind.dtype.category < 2:
         raise RuntimeError(

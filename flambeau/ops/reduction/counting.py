@@ -46,6 +46,8 @@ def _sorter(edges: Any, sorter: Tensor) -> Any:
 
 def _ordered(array: Any) -> bool:
     """Is there no nan, which is neither less nor more than a number?"""
+    if array.__class__ is not np.ndarray:
+        return True
     return array.dtype.kind not in "fc" or not np.isnan(array).any()
 
 
@@ -65,14 +67,17 @@ def _bisected(edges: Any, values: Any, side: str) -> Any:
 def _found(edges: Any, values: Any, side: Any, small: bool, device: Any) -> Tensor:
     """The places of values among edges, row by row if these have rows."""
     search = np.searchsorted if _ordered(edges) and _ordered(values) else _bisected
-    if edges.ndim == 1:
+    if not kind_of(int64, device).has_elements:
+        places = kind_of(int64, device).xp.empty(values.shape, np.int64)
+    elif edges.ndim == 1:
         places = search(edges, values, side)
     else:
         places = np.empty(values.shape, np.int64)
         for row in np.ndindex(edges.shape[:-1]):
             places[row] = search(edges[row], values[row], side)
     dtype = int32 if small else int64
-    return wrap(np.asarray(places, dtype.numpy), kind_of(dtype, device))
+    kind = kind_of(dtype, device)
+    return wrap(kind.xp.asarray(places, dtype.numpy), kind)
 
 
 def _two(edges: Tensor, values: Tensor) -> tuple[Any, Any]:
@@ -193,6 +198,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         >>> torch.bincount(torch.tensor([0, 2, 2]))
         tensor([1, 0, 2])
     """
+    input._kind.check_elements("bincount")
     array = input._array.copy()  # others may write to it, which NumPy does not expect
     if array.dtype.kind not in "iu":
         raise NotImplementedError(f'"bincount_cpu" not implemented for {input.dtype.legacy!r}')

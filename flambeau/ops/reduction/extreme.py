@@ -144,19 +144,19 @@ def _extreme(name: str, largest: bool) -> Any:
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
     ) -> Tensor:
         one_dim(name, dim)
-        array = input._array
+        array, asarray = input._array, input._kind.xp.asarray
         if input.dtype.category in (0, 3):
             raise RuntimeError(
                 f"{name}(): does not support {'complex' if input.dtype.is_complex else 'bool'} input"
             )
         not_empty(name, input, dim, IndexError)
         if dim is None:
-            values = np.asarray(kernels.array.argmax.place(array.reshape(-1), 0, largest))
+            values = asarray(kernels.array.argmax.place(array.reshape(-1), 0, largest))
             values = values.reshape((1,) * array.ndim) if keepdim else values
         else:
             axis = wrap_dims(dim, array.ndim)[0]
             places = kernels.array.argmax.place(array, axis, largest) if array.ndim else 0
-            values = np.expand_dims(places, axis) if keepdim and array.ndim else np.asarray(places)
+            values = np.expand_dims(places, axis) if keepdim and array.ndim else asarray(places)
         result = wrap(values.astype(np.int64, copy=False), input._kind.with_dtype(int64))
         return result if out is None else write_out(out, result, name)
 

@@ -74,7 +74,7 @@ def located(input: Tensor, dim: int) -> tuple[Tensor, int]:
 
 def chosen(made: Any, input: Tensor, x: Tensor, at: int, index: Any, keepdim: bool) -> Any:
     """The values at one index a row (a dimension of size 1), with the indices."""
-    places = wrap(np.ascontiguousarray(index, np.int64), kind_of(int64, input.device))
+    places = wrap(input._kind.xp.ascontiguousarray(index, np.int64), kind_of(int64, input.device))
     values = take_along(x, places, at)
     if not keepdim or not input._array.ndim:
         values, places = values.squeeze(at), places.squeeze(at)
@@ -117,7 +117,8 @@ def sort(
     _no_complex("Sort", input)
     x, at = located(input, dim)
     index = wrap(
-        np.asarray(order(x._array, at, bool(descending)), np.int64), kind_of(int64, input.device)
+        input._kind.xp.asarray(order(x._array, at, bool(descending)), np.int64),
+        kind_of(int64, input.device),
     )
     values = _sort(x, index, at)
     if not input._array.ndim:
@@ -260,7 +261,7 @@ def median_(x: Any, ignore: bool) -> Any:
 
 @median_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    mask = (x.isnan() if bool(y.isnan()) else x == y).to(x.dtype)
+    mask = (x.isnan() if bool(y.isnan()._array) else x == y).to(x.dtype)
     return mask * (g / mask.sum())
 
 

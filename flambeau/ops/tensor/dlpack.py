@@ -30,7 +30,9 @@ class DLDeviceType(enum.IntEnum):
 
 UINT = 1
 """DLPack's code of the elements for which those of extension types are mistaken on purpose."""
-_BY_CODE = {(item.dlpack, 8 * item.itemsize): item for item in DTYPES.values() if item.is_extension}
+_BY_CODE = {
+    (item.dlpack, 8 * item.itemsize): item for item in DTYPES.values() if item.dlpack is not None
+}
 
 
 class _ElementType(ctypes.Structure):
@@ -97,6 +99,8 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
             )
         x, copy = x.to(_device(dl_device)), None  # type: ignore[attr-defined]
     array, own = x._array, x._kind.dtype
+    if own.is_extension and own.dlpack is None:
+        raise BufferError(f"{own.legacy} type is not supported by dlpack")
     if copy:
         array = array.copy(order="K")
     if own.is_extension:

@@ -40,7 +40,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
             f"can't convert {kind.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
             "tensor to host memory first."
         )
-    if self._node is not None and mode.recording:
+    if self._node is not None and mode.recording is True and self._node.reverse:
         raise RuntimeError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )

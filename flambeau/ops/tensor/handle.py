@@ -125,6 +125,40 @@ def storage(self: Tensor) -> Any:
 
 
 @method()
+def share_memory_(self: Tensor) -> Tensor:
+    """Move the memory to where other processes can have it (`torch.multiprocessing`), with all views of it; itself.
+
+    Handles without history that were made of it before (`detach()`, a `state_dict`) keep the old memory.
+
+    Raises:
+        OSError: There is no room for it.
+
+    Source: torch.Tensor.share_memory_
+
+    Example:
+        >>> import flambeau as torch
+        >>> x = torch.zeros(3)
+        >>> x.is_shared(), x.share_memory_().is_shared()
+        (False, True)
+    """
+    from ...core.shared import share  # rare, so not loaded with the library
+
+    share(self)
+    return self
+
+
+@method()
+def is_shared(self: Tensor) -> bool:
+    """Can other processes have the memory too? That of a mapped file, and what `share_memory_` has moved.
+
+    Source: torch.Tensor.is_shared
+    """
+    from ...core.shared import is_shared
+
+    return is_shared(self)
+
+
+@method()
 def storage_type(self: Tensor) -> Any:
     """The old class of its storage.
 
@@ -294,35 +328,12 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
 
 
 @method()
-def is_shared(self: Tensor) -> bool:
-    """Is its memory shared between processes? Never, so far.
-
-    Source: torch.Tensor.is_shared
-    """
-    return False
-
-
-@method()
 def is_distributed(self: Tensor) -> bool:
     """Is it spread over processes? Never.
 
     Source: torch.Tensor.is_distributed
     """
     return False
-
-
-@method()
-def is_coalesced(self: Tensor) -> bool:
-    """Only sparse tensors can be asked.
-
-    Raises:
-        RuntimeError: Always.
-
-    Source: torch.Tensor.is_coalesced
-    """
-    raise RuntimeError(
-        "is_coalesced expected sparse coordinate tensor layout but got Strided: tensors here are dense"
-    )
 
 
 @method()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.mode import mode
 from ...core.dtype import state
 from ...core.printing import format_tensor
 from ...core.tensor import Tensor
@@ -19,6 +20,9 @@ def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
         suffixes.append(f"grad_fn=<{name}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
+    tangent = None if mode.dual is None else mode.dual.of(self._node)
+    if tangent is not None:
+        suffixes.append(f"tangent={tangent}")
     text = format_tensor(
         self._array,
         dtype_name=self.dtype.name,

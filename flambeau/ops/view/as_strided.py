@@ -33,7 +33,7 @@ def at_strides(flat: Any, shape: tuple[int, ...], steps: tuple[int, ...], offset
     return strided_view(flat[offset:], shape, tuple(n * flat.itemsize for n in steps))
 
 
-@view_operation("AsStrided")
+@view_operation("AsStrided", linear=False)
 def as_strided_(x: Any, flat: Any, own: tuple, wanted: tuple) -> Any:
     """A view of the memory `flat`; `own` and `wanted` are (shape, strides, offset) in elements."""
     return at_strides(flat, *wanted)

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import BY_NUMPY
-from ...core.kind import kind_of
 from ...core.tensor import Tensor, element_strides
 from ...dispatch.registry import public
 from ...dispatch.rule.view_operation import strided_view, view_operation
 from .slice import select_
 
 
-@view_operation("ViewAsReal")
+@view_operation("ViewAsReal", retyping=True)
 def view_as_real_(x: Any) -> Any:
     """Real and imaginary parts as a last dimension of size 2."""
     part = BY_NUMPY[x.dtype].to_real().numpy
@@ -27,7 +26,7 @@ def _(g: Tensor) -> Tensor:
     return view_as_complex(g.contiguous())
 
 
-@view_operation("ViewAsComplex")
+@view_operation("ViewAsComplex", retyping=True)
 def view_as_complex_(x: Any) -> Any:
     """A last dimension of size 2 as complex numbers."""
     target = BY_NUMPY[x.dtype].to_complex().numpy
@@ -40,13 +39,6 @@ def view_as_complex_(x: Any) -> Any:
 @view_as_complex_.gradient
 def _(g: Tensor) -> Tensor:
     return view_as_real(g)
-
-
-def _retyped(result: Tensor, dtype: Any) -> Tensor:
-    result._kind = kind_of(dtype, result.device)
-    if result._node is not None:
-        result._node.kind = result._kind
-    return result
 
 
 @public()
@@ -65,7 +57,7 @@ def view_as_real(input: Tensor) -> Tensor:
     """
     if not input._kind.dtype.is_complex:
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    return _retyped(view_as_real_(input), input.dtype.to_real())
+    return view_as_real_(input)
 
 
 @public()
@@ -98,7 +90,7 @@ def view_as_complex(input: Tensor) -> Tensor:
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     if input.storage_offset() % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
-    return _retyped(view_as_complex_(input), input.dtype.to_complex())
+    return view_as_complex_(input)
 
 
 def _part(name: str, index: int, label: str) -> None:

@@ -17,8 +17,8 @@ from weakref import WeakSet
 
 import numpy as np
 
-from . import segment
-from .segment import Mapping
+from ...core import segment
+from ...core.segment import Mapping
 
 STEPS = 4
 """Sizes of segments to each doubling: nearly equal blocks find the same one."""

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._failure import Failure
 from .arena import Arena, Returned
 from .channel import Packed, Packer, Sender
-from .failure import Failure
 from .fetch import Fetcher, IterableFetcher
 
 WATCH = 1.0

@@ -175,7 +175,7 @@ def test_complex_factors_reach_the_gradient_conjugated() -> None:
         assert x.grad.item() == np.conj(alpha)
 
 
-@pytest.mark.parametrize("strategy", ["auto", "greedy", "optimal", None])
+@pytest.mark.parametrize("strategy", ["auto", "auto-hq", "greedy", "optimal", None])
 def test_einsum_of_many_operands(strategy: str | None) -> None:
     """Every order gives the same; a size of 1 broadcasts, and dimensions may stand for "..."."""
     rng = np.random.default_rng(0)

@@ -131,3 +131,22 @@ def test_capsules_of_another_version(t):
         torch.from_dlpack(capsule)
     major.value = 1
     assert torch.from_dlpack(capsule).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_memory_to_read_only():
+    x = torch.arange(3.0)
+    wrapped = torch.utils.dlpack.ReadOnlyTensorWrapper(x)
+    array = np.from_dlpack(wrapped)
+    x[0] = 7
+    assert array.tolist() == [7.0, 1.0, 2.0]
+    assert not array.flags.writeable
+    for use in (lambda: wrapped + 1, lambda: wrapped.sum(), lambda: wrapped[0]):
+        with pytest.raises(RuntimeError, match="DLPack and nothing else"):
+            use()
+    with pytest.raises(TypeError, match="wraps a tensor"):
+        torch.utils.dlpack.ReadOnlyTensorWrapper([1])
+
+
+def test_bcomplex32_has_no_code():
+    with pytest.raises(BufferError, match="BComplex32 type is not supported"):
+        torch.zeros(1, dtype=torch.bcomplex32).__dlpack__()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.utils.data import arena, segment
+from flambeau.core import segment
+from flambeau.utils.data import arena
 from flambeau.utils.data.arena import Arena
 from flambeau.utils.data.channel import Packer, Receiver, Sender
 

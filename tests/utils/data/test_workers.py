@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 import flambeau as torch
+from flambeau.core import segment
 from flambeau.utils import data
-from flambeau.utils.data import pool, segment
+from flambeau.utils.data import pool
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and processes of POSIX")
