@@ -118,6 +118,11 @@ def _local_scalar_dense(x: Tensor) -> Any:
     return x.item()
 
 
+@aten("_pin_memory")
+def _pin_memory(x: Tensor, device: Any = None) -> Tensor:
+    return x.pin_memory()
+
+
 @aten("_conj")
 def _conj(x: Tensor) -> Tensor:
     return x.conj()
