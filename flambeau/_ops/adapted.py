@@ -123,6 +123,22 @@ def _pin_memory(x: Tensor, device: Any = None) -> Tensor:
     return x.pin_memory()
 
 
+@aten("_is_all_true")
+def _is_all_true(x: Tensor) -> Tensor:
+    return x.all()
+
+
+@aten("_is_any_true")
+def _is_any_true(x: Tensor) -> Tensor:
+    return x.any()
+
+
+@aten("_assert_async")
+def _assert_async(x: Tensor, message: str = "Expected Tensor with single nonzero value") -> None:
+    if not x.item():
+        raise RuntimeError(message)
+
+
 @aten("_conj")
 def _conj(x: Tensor) -> Tensor:
     return x.conj()
