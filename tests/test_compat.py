@@ -297,6 +297,11 @@ class TestTorch:
         assert metadata.requires("torch") is None
         assert metadata.packages_distributions()["torch"] == ["torch"]
 
+    def test_programs_may_walk_through_optimizers(self):
+        import torch
+
+        assert {"Adagrad", "LBFGS", "lr_scheduler"} < set(vars(torch.optim))
+
     def test_specs_are_found_or_not(self):
         assert importlib.util.find_spec("torch.absent") is None
         assert importlib.util.find_spec("torch.nn").origin == flambeau.nn.__file__
