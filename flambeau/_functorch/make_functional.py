@@ -6,7 +6,7 @@ Source: torch._functorch.make_functional
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._caller import warn
@@ -29,7 +29,7 @@ class FunctionalModule(Module):
     Source: functorch.FunctionalModule
     """
 
-    def __init__(self, stateless_model: Module, param_names: Sequence[str]) -> None:
+    def __init__(self, stateless_model: Module, param_names: Iterable[str]) -> None:
         super().__init__()
         self.stateless_model, self.param_names = stateless_model, tuple(param_names)
 
@@ -46,7 +46,7 @@ class FunctionalModuleWithBuffers(Module):
     """
 
     def __init__(
-        self, stateless_model: Module, param_names: Sequence[str], buffer_names: Sequence[str]
+        self, stateless_model: Module, param_names: Iterable[str], buffer_names: Iterable[str]
     ) -> None:
         super().__init__()
         self.stateless_model = stateless_model
