@@ -10,6 +10,7 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from ._introduction import begin as _introduce
 from ._lazy import attach as _attach
 from ._mixed import explain_imports as _explain_imports
 from .autograd import variable as _variable
@@ -37,8 +38,11 @@ from .ops.create.constructor import LEGACY as _legacy_names
 from .torch_version import __version__
 
 _explain_imports()
+_introduce()
 newaxis = None
-torch = _sys.modules[__name__]  # as PyTorch's package holds itself
+torch = functional = _tensor = _sys.modules[
+    __name__
+]  # what PyTorch has in files of these names is here
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
@@ -51,8 +55,10 @@ _MODULES = (
     "_tensor_str",
     "_utils",
     "__config__",
+    "_VF",
     "_custom_ops",
     "_dynamo",
+    "_functorch",
     "_inductor",
     "_ops",
     "_subclasses",
