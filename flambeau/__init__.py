@@ -55,6 +55,7 @@ _MODULES = (
     "_dynamo",
     "_inductor",
     "_ops",
+    "_subclasses",
     "accelerator",
     "amp",
     "ao",
@@ -80,11 +81,13 @@ _MODULES = (
     "mps",
     "mtia",
     "multiprocessing",
+    "nested",
     "nn",
     "optim",
     "overrides",
     "profiler",
     "quantization",
+    "quasirandom",
     "random",
     "return_types",
     "serialization",
@@ -123,6 +126,15 @@ _NAMES = {
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
+    "PyTorchFileReader": "serialization.reader",
+    **dict.fromkeys(
+        (
+            *("DispatchKey", "DispatchKeySet", "DisableTorchFunction", "FunctionSchema", "Graph"),
+            *("DisableTorchFunctionSubclass", "JITException", "Node", "PyTorchFileWriter"),
+            *("ScriptFunction", "ScriptModule", "Type", "Value"),
+        ),
+        "_C",
+    ),
     **dict.fromkeys(
         (
             *("_check", "_check_with", "_check_is_size", "_check_index", "_check_value"),

@@ -241,7 +241,9 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
-                seen = self.tensor(node, index, gs[index])  # one object for all: hooks leave notes on it
+                seen = self.tensor(
+                    node, index, gs[index]
+                )  # one object for all: hooks leave notes on it
                 for hook in tuple(hooks.values()):
                     result = hook(seen)
                     gs[index] = self._changed(hook, result, gs[index])

@@ -27,7 +27,18 @@ from . import engine
 from .mode import TANGENTS, arrange, mode, recording
 from .node import Leaf, Node, connect, next_sequence
 
-__all__ = ["Dual", "Level", "alias", "follow", "level", "only", "push", "settled", "transposed"]
+__all__ = [
+    "Dual",
+    "Level",
+    "alias",
+    "follow",
+    "level",
+    "only",
+    "push",
+    "settled",
+    "through",
+    "transposed",
+]
 
 
 class Dual(Node):
@@ -251,8 +262,22 @@ def _formed(tangent: Tensor, shape: tuple[int, ...], kind: Any) -> Tensor:
     return tangent if tangent._array.shape == shape else tangent._fit(shape)  # type: ignore[attr-defined]
 
 
+def through(
+    function: Callable[..., Sequence[Tensor | None]],
+    operands: Sequence[Tensor | None],
+    given: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """The tangents of what a function of other operations makes: the rule of an operation that equals it."""
+    with level() as at:
+        moved = [x if t is None else alias(x, at, t) for x, t in zip(operands, given)]  # type: ignore[arg-type]
+        return [None if y is None else at.of(y._node) for y in function(*moved)]
+
+
 def transposed(
-    node: Node, given: Sequence[Tensor | None], backward: Callable[[Any], Sequence[Any]]
+    node: Node,
+    given: Sequence[Tensor | None],
+    backward: Callable[[Any], Sequence[Any]],
+    wanted: bool = True,
 ) -> list[Tensor | None]:
     """The tangents of a node's outputs, by its gradient.
 
@@ -260,6 +285,7 @@ def transposed(
     the Jacobian times the tangents: exactly, and whatever arrives; here, zeros.
 
     backward: What each operand receives, as tensors.
+    wanted: Does a backward go through the operands?
     """
     outer, mode.recording = mode.recording, True
     try:
@@ -278,7 +304,7 @@ def transposed(
         [part._node for part, _ in pairs],
         [tangent for _, tangent in pairs],
         True,
-        outer is True,
+        outer is True and (wanted or any(t is not None and t.requires_grad for t in given)),
         [None if x is None else x._node for x in probes],
     )
 

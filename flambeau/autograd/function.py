@@ -116,7 +116,7 @@ class FunctionNode(Node):
         if function.jvp is Function.jvp:  # type: ignore[attr-defined]
             from .forward import transposed  # loaded: it asks for the tangents
 
-            return transposed(self, given, self.backward_recorded)
+            return transposed(self, given, self.backward_recorded, getattr(history, "wanted", True))
         self.context._going_forward = True
         try:
             found = function.jvp(self.context, *self._filled(given))  # type: ignore[attr-defined]

@@ -86,4 +86,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_ELSEWHERE})
 
 
-__all__ = sorted(("emit_itt", "emit_nvtx", *_ELSEWHERE))
+__all__ = sorted(_ELSEWHERE)

@@ -178,12 +178,9 @@ class dtype:
 
 def _named(name: str) -> dtype:
     """The inverse of pickling."""
-    found = DTYPES.get(name)
-    if found is None:  # a quantised one
-        from .quantized_dtype import QUANTIZED
-
-        found = QUANTIZED[name]
-    return found
+    if name not in DTYPES:
+        return importlib.import_module(f"{__package__}.quantized_dtype").QUANTIZED[name]
+    return DTYPES[name]
 
 
 DTYPES: dict[str, dtype] = {}

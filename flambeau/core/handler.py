@@ -21,15 +21,35 @@ class State(threading.local):
     Attributes:
         enabled: Do classes handle functions?
         modes: The `TorchFunctionMode`s that are entered, the innermost last.
+        dispatch: The `TorchDispatchMode`s that are entered; None while operations run by themselves.
     """
 
     enabled = True
     modes: tuple[Any, ...] = ()
+    dispatch: tuple[Any, ...] | None = ()
 
 
 state = State()
 entered: list[Any] = []
 """The modes that are entered in any thread: empty nearly always, and quick to look at."""
+
+DISPATCHED: set[type] = set()
+"""Classes of tensors with a ``__torch_dispatch__`` of their own that were met."""
+lower: list[Any] = []
+"""What takes a function's call to ``__torch_dispatch__``: filled by `_ops.below` when it loads."""
+
+
+def is_lowered(values: Iterable[Any]) -> bool:
+    """Does a mode or a class with ``__torch_dispatch__`` want to see the operations of a call?"""
+    if state.dispatch is None or not lower:
+        return False
+    return bool(state.dispatch) or (bool(DISPATCHED) and any(map(_is_dispatched, values)))
+
+
+def _is_dispatched(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_dispatched, value))
+    return value.__class__ in DISPATCHED
 
 
 def mapped() -> Any:
@@ -82,6 +102,21 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
 
     def __exit__(self, *exception: object) -> None:
         state.modes = self.modes
+        super().__exit__()
+
+
+class DisableTorchDispatch(DisableTorchFunction):
+    """Inside, operations run by themselves: neither ``__torch_function__`` nor ``__torch_dispatch__`` is asked.
+
+    Source: torch._C._DisableTorchDispatch
+    """
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.dispatch, state.dispatch = state.dispatch, None
+
+    def __exit__(self, *exception: object) -> None:
+        state.dispatch = self.dispatch
         super().__exit__()
 
 

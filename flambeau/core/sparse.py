@@ -95,6 +95,10 @@ class Pattern:
         return found[1]
 
 
+SCALING = frozenset((np.multiply, np.true_divide, np.negative))
+"""What is done with a gradient between operations, of which zeros stay zeros."""
+
+
 class SparseArray:
     """What a sparse tensor has in place of an ndarray; it has those attributes that every array has.
 
@@ -147,8 +151,11 @@ class SparseArray:
     __radd__ = __add__
 
     def __array_ufunc__(self, function: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if function is np.add and method == "__call__":
-            return _operations().added(*args, kwargs.get("out"))
+        if method == "__call__":
+            if function is np.add:
+                return _operations().added(*args, kwargs.get("out"))
+            if function in SCALING:
+                return _operations().scaled(function, *args)
         raise without_meaning(function.__name__, self.layout)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> NoReturn:

@@ -32,19 +32,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import update_wrapper
+from functools import partial, update_wrapper
+from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
 from .._caller import warn
 from .._mixed import refuse
 from ..core.handler import (
+    DISPATCHED,
     INTRINSIC,
     PLAIN,
     DisableTorchFunctionSubclass,
     entered,
     handlers,
     handles,
+    is_lowered,
+    lower,
     state,
 )
 from ..core.size import Size
@@ -65,7 +69,7 @@ def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) ->
     """The same for operands that were found to handle functions."""
     guards.enable(formulas=bool(state.modes) or any(type(x) not in INTRINSIC for x in found))
     function = guards.published(function)
-    types = tuple(type(item) for item in found)
+    types = tuple(type(item) for item in found if type(item) not in INTRINSIC)
     if state.modes:
         result = _ask_mode(function, types, args, kwargs)
         if result is not NotImplemented:
@@ -319,10 +323,14 @@ class Guard:
         if self.modes_only:
             if state.modes:
                 return dispatch, (self.reported, [], args, kwargs), {}
+            if state.dispatch and lower:
+                return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
             return _undisturbed, (self.original, *self.settled(args, kwargs)), {}
         found = handlers((*args, *kwargs.values()))
         if found or state.modes:
             return dispatch, (self.reported, found, args, kwargs), {}
+        if lower and is_lowered((*args, *kwargs.values())):
+            return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
         return self.original, *self.settled(args, kwargs)
 
     def settled(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -632,7 +640,11 @@ guards = Guards(ExchangedGuard if _is_exchangeable() else WrapperGuard)
 
 def on_subclass(cls: type) -> None:
     """Called with each subclass of Tensor that tensors are made of, when the first one is."""
-    if handles(cls):
+    if getattr(cls, "__torch_dispatch__", None) is not Tensor.__torch_dispatch__:  # type: ignore[attr-defined]
+        DISPATCHED.add(cls)
+        import_module("flambeau._ops.below")  # what takes calls to them
+        guards.enable()
+    elif handles(cls):
         guards.enable(formulas=cls not in INTRINSIC)
     else:
         PLAIN.add(cls)
@@ -681,6 +693,19 @@ def _torch_function(
         return result
     return _keep_class(result, cls)
 
+
+def _torch_dispatch(
+    cls: type, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Any = None
+) -> Any:
+    """Run an operation; override it to see or change every operation on tensors of the class.
+
+    Source: torch.Tensor.__torch_dispatch__
+    """
+    return func(*args, **(kwargs or {}))
+
+
+_torch_dispatch.__name__ = _torch_dispatch.__qualname__ = "__torch_dispatch__"
+Tensor.__torch_dispatch__ = staticmethod(partial(_torch_dispatch, Tensor))  # type: ignore[attr-defined]
 
 _torch_function.__name__ = _torch_function.__qualname__ = "__torch_function__"
 Tensor.__torch_function__ = classmethod(_torch_function)  # type: ignore[attr-defined]

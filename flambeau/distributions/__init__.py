@@ -1,6 +1,8 @@
 """Probability distributions: torch.distributions."""
 
-from . import constraints, kl, transforms
+import sys as _sys
+
+from . import constraints, kl, kl_pairs, transforms
 from .bernoulli import Bernoulli, Geometric
 from .binomial import Binomial, Multinomial, NegativeBinomial
 from .categorical import Categorical, OneHotCategorical, OneHotCategoricalStraightThrough
@@ -39,7 +41,9 @@ from .transformed_family import (
 from .transforms import (
     AbsTransform,
     AffineTransform,
+    CatTransform,
     ComposeTransform,
+    CorrCholeskyTransform,
     CumulativeDistributionTransform,
     ExpTransform,
     IndependentTransform,
@@ -50,6 +54,7 @@ from .transforms import (
     SigmoidTransform,
     SoftmaxTransform,
     SoftplusTransform,
+    StackTransform,
     StickBreakingTransform,
     TanhTransform,
     Transform,
@@ -58,5 +63,30 @@ from .transforms import (
 from .uniform import Uniform
 from .von_mises import VonMises
 from .wishart import Wishart
+
+_FILES = {
+    "beta": "dirichlet",
+    "chi2": "gamma",
+    "exp_family": "distribution",
+    "fishersnedecor": "fisher_snedecor",
+    "geometric": "bernoulli",
+    "gumbel": "transformed_family",
+    "half_cauchy": "transformed_family",
+    "half_normal": "transformed_family",
+    "inverse_gamma": "transformed_family",
+    "log_normal": "transformed_family",
+    "logistic_normal": "transformed_family",
+    "multinomial": "binomial",
+    "negative_binomial": "binomial",
+    "one_hot_categorical": "categorical",
+    "pareto": "transformed_family",
+    "relaxed_bernoulli": "relaxed",
+    "relaxed_categorical": "relaxed",
+    "studentT": "student_t",
+    "weibull": "transformed_family",
+}
+"""PyTorch's names of the files that families are in, and ours."""
+for _name, _file in _FILES.items():
+    globals()[_name] = _sys.modules[f"{__name__}.{_name}"] = _sys.modules[f"{__name__}.{_file}"]
 
 __all__ = [name for name, value in globals().items() if name[0].isupper() or callable(value)]

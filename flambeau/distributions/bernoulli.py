@@ -50,7 +50,7 @@ class _Binary(Distribution):
         parts = {
             n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__
         }
-        return self._expanded(shape, **parts)
+        return self._expanded(shape, _instance=_instance, **parts)
 
 
 class Bernoulli(_Binary, ExponentialFamily):
@@ -75,6 +75,15 @@ class Bernoulli(_Binary, ExponentialFamily):
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(self._set(probs, logits), validate_args=validate_args)
+
+    _mean_carrier_measure = 0.0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.logits,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.nn.functional.softplus(x)
 
     @property
     def mean(self) -> Tensor:

@@ -45,7 +45,9 @@ class _Counts(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         shape = Size(batch_shape)
         names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
-        return self._expanded(shape, **{n: self.__dict__[n].expand(shape) for n in names})
+        return self._expanded(
+            shape, _instance=_instance, **{n: self.__dict__[n].expand(shape) for n in names}
+        )
 
 
 def _positive_part(x: Tensor) -> Tensor:
@@ -217,7 +219,10 @@ class Multinomial(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Multinomial:
         shape = Size(batch_shape)
         return self._expanded(
-            shape, total_count=self.total_count, _categorical=self._categorical.expand(shape)
+            shape,
+            _instance=_instance,
+            total_count=self.total_count,
+            _categorical=self._categorical.expand(shape),
         )
 
     def sample(self, sample_shape: Any = ()) -> Tensor:

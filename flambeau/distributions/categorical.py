@@ -94,7 +94,7 @@ class Categorical(Distribution):
         parts = {
             n: self.__dict__[n].expand(whole) for n in ("probs", "logits") if n in self.__dict__
         }
-        return self._expanded(shape, _num_events=self._num_events, **parts)
+        return self._expanded(shape, _instance=_instance, _num_events=self._num_events, **parts)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = Size(sample_shape)
@@ -173,7 +173,9 @@ class OneHotCategorical(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         shape = Size(batch_shape)
-        return self._expanded(shape, _categorical=self._categorical.expand(shape))
+        return self._expanded(
+            shape, _instance=_instance, _categorical=self._categorical.expand(shape)
+        )
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         index = self._categorical.sample(sample_shape)

@@ -48,7 +48,9 @@ class Cauchy(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Cauchy:
         shape = Size(batch_shape)
-        return self._expanded(shape, loc=self.loc.expand(shape), scale=self.scale.expand(shape))
+        return self._expanded(
+            shape, _instance=_instance, loc=self.loc.expand(shape), scale=self.scale.expand(shape)
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         eps = blank(self.loc, self._extended_shape(sample_shape)).cauchy_()

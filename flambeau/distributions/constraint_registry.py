@@ -89,11 +89,33 @@ def _independent(registry: ConstraintRegistry) -> Callable:
 
 for _registry in (biject_to, transform_to):
     _registry.register(constraints.independent, _independent(_registry))
+    _registry.register(constraints.corr_cholesky, lambda _: transforms.CorrCholeskyTransform())
+
+
+def _catenated(registry: ConstraintRegistry) -> Callable:
+    def make(constraint: Any) -> Any:
+        parts = [registry(part) for part in constraint.cseq]
+        return transforms.CatTransform(parts, constraint.dim, constraint.lengths)
+
+    return make
+
+
+def _stacked(registry: ConstraintRegistry) -> Callable:
+    def make(constraint: Any) -> Any:
+        return transforms.StackTransform(
+            [registry(part) for part in constraint.cseq], constraint.dim
+        )
+
+    return make
+
+
+for _registry in (biject_to, transform_to):
+    _registry.register(constraints.cat, _catenated(_registry))
+    _registry.register(constraints.stack, _stacked(_registry))
 biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
 transform_to.register(
     constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform()
 )
-transform_to.register(
-    constraints.positive_definite, lambda constraint: transforms.PositiveDefiniteTransform()
-)
+for _set in (constraints.positive_definite, constraints.positive_semidefinite):
+    transform_to.register(_set, lambda constraint: transforms.PositiveDefiniteTransform())

@@ -36,13 +36,33 @@ def _title(name: str) -> str:
 class _Dependent(Constraint):
     """A set that depends on other parameters; there is no checking it alone."""
 
-    def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+    def __init__(
+        self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+    ) -> None:
+        self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    def __call__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> Any:
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        """Are its points apart from each other?"""
+        return self._said("is_discrete")
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """How many dimensions one value has."""
+        return self._said("event_dim")
+
+    def _said(self, name: str) -> Any:
+        value = getattr(self, f"_{name}")
+        if value is NotImplemented:
+            raise NotImplementedError(f".{name} cannot be determined statically")
+        return value
+
+    def __call__(
+        self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+    ) -> Any:
         return _Dependent(
-            is_discrete=self.is_discrete if is_discrete is None else is_discrete,
-            event_dim=self.event_dim if event_dim is None else event_dim,
+            is_discrete=self._is_discrete if is_discrete is NotImplemented else is_discrete,
+            event_dim=self._event_dim if event_dim is NotImplemented else event_dim,
         )
 
     def check(self, value: Tensor) -> Tensor:
@@ -53,13 +73,17 @@ class dependent_property(property, _Dependent):
     """A property that gives a set; on the class it stands for one that depends on the parameters."""
 
     def __init__(
-        self, fn: Callable | None = None, *, is_discrete: bool = False, event_dim: int = 0
+        self,
+        fn: Callable | None = None,
+        *,
+        is_discrete: Any = NotImplemented,
+        event_dim: Any = NotImplemented,
     ) -> None:
         property.__init__(self, fn)
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+        self._is_discrete, self._event_dim = is_discrete, event_dim
 
     def __call__(self, fn: Callable) -> dependent_property:  # type: ignore[override]
-        return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
+        return type(self)(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
 def is_dependent(constraint: Any) -> bool:
@@ -67,7 +91,7 @@ def is_dependent(constraint: Any) -> bool:
     return isinstance(constraint, _Dependent)
 
 
-class _Independent(Constraint):
+class _IndependentConstraint(Constraint):
     """Values whose last dimensions count as one value."""
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
@@ -128,6 +152,54 @@ class _IntegerGreaterThan(Constraint):
         return f"IntegerGreaterThan(lower_bound={self.lower_bound})"
 
 
+class _IntegerLessThan(Constraint):
+    is_discrete = True
+
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (value <= self.upper_bound)
+
+    def __repr__(self) -> str:
+        return f"IntegerLessThan(upper_bound={self.upper_bound})"
+
+
+class MixtureSameFamilyConstraint(Constraint):
+    """A set of mixtures' values, which the set of the components is asked about.
+
+    Source: torch.distributions.constraints.MixtureSameFamilyConstraint
+    """
+
+    def __init__(self, base_constraint: Constraint) -> None:
+        if not isinstance(base_constraint, Constraint):
+            raise AssertionError(
+                f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
+            )
+        self.base_constraint = base_constraint
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        """Are its points apart from each other?"""
+        return self.base_constraint.is_discrete
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """How many dimensions one value has."""
+        return self.base_constraint.event_dim
+
+    def check(self, value: Tensor) -> Tensor:
+        """Is a value in the set for every component?"""
+        place = -1 - self.event_dim
+        result = self.base_constraint.check(value.unsqueeze(place))
+        if value.ndim < self.event_dim:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.ndim}")
+        return result.all(-1)
+
+    def __repr__(self) -> str:
+        return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
+
+
 class _Real(Constraint):
     def check(self, value: Tensor) -> Tensor:
         return value == value  # all but nan
@@ -139,9 +211,10 @@ class _Bounded(Constraint):
     name = ""
     word = "lower_bound"
 
-    def __init__(self, bound: Any) -> None:
-        self.bound = bound
-        setattr(self, self.word, bound)
+    @property
+    def bound(self) -> Any:
+        """The bound, on whichever side."""
+        return getattr(self, self.word)
 
     def __repr__(self) -> str:
         shown = (
@@ -153,17 +226,26 @@ class _Bounded(Constraint):
 
 
 class _GreaterThan(_Bounded):
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
+
     def check(self, value: Tensor) -> Tensor:
         return value > self.bound
 
 
 class _GreaterThanEq(_Bounded):
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
+
     def check(self, value: Tensor) -> Tensor:
         return value >= self.bound
 
 
 class _LessThan(_Bounded):
     word = "upper_bound"
+
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         return value < self.bound
@@ -291,12 +373,14 @@ class _Stack(_Joined):
 
 
 dependent = _Dependent()
-independent = _Independent
+independent = _IndependentConstraint
 boolean = _Boolean()
 one_hot = _OneHot()
 nonnegative_integer = _IntegerGreaterThan(0)
 positive_integer = _IntegerGreaterThan(1)
 integer_interval = _IntegerInterval
+integer_greater_than = _IntegerGreaterThan
+integer_less_than = _IntegerLessThan
 real = _Real()
 real_vector = independent(real, 1)
 positive = _GreaterThan(0.0)
@@ -318,3 +402,39 @@ positive_semidefinite = _PositiveSemidefinite()
 positive_definite = _PositiveDefinite()
 cat = _Cat
 stack = _Stack
+_DependentProperty = dependent_property
+
+__all__ = [
+    "Constraint",
+    "MixtureSameFamilyConstraint",
+    "boolean",
+    "cat",
+    "corr_cholesky",
+    "dependent",
+    "dependent_property",
+    "greater_than",
+    "greater_than_eq",
+    "half_open_interval",
+    "independent",
+    "integer_interval",
+    "interval",
+    "is_dependent",
+    "less_than",
+    "lower_cholesky",
+    "lower_triangular",
+    "multinomial",
+    "nonnegative",
+    "nonnegative_integer",
+    "one_hot",
+    "positive",
+    "positive_definite",
+    "positive_integer",
+    "positive_semidefinite",
+    "real",
+    "real_vector",
+    "simplex",
+    "square",
+    "stack",
+    "symmetric",
+    "unit_interval",
+]

@@ -51,8 +51,19 @@ class ContinuousBernoulli(_Binary, ExponentialFamily):
         if "probs" in self.__dict__:
             self.probs = clamp_probs(self.probs)
 
+    _mean_carrier_measure = 0.0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.logits,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        far = torch.where(x.abs() > 1e-2, x, torch.ones_like(x))
+        formula = torch.log((torch.special.expm1(far) / far).abs())
+        return torch.where(x.abs() > 1e-2, formula, x / 2 + x.square() / 24 - x.pow(4) / 2880)
+
     def expand(self, batch_shape: Any, _instance: Any = None) -> ContinuousBernoulli:
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new._lims = self._lims
         return new
 
@@ -64,7 +75,7 @@ class ContinuousBernoulli(_Binary, ExponentialFamily):
             outside, formula(torch.where(outside, p, torch.full_like(p, low))), series(p - 0.5)
         )
 
-    def _log_norm(self) -> Tensor:
+    def _cont_bern_log_norm(self) -> Tensor:
         """The logarithm of what makes the density's integral 1: 2 artanh(1 - 2p) / (1 - 2p)."""
 
         def formula(p: Tensor) -> Tensor:
@@ -93,7 +104,7 @@ class ContinuousBernoulli(_Binary, ExponentialFamily):
         logits = self.logits
         loss = torch.nn.functional.binary_cross_entropy_with_logits
         logits, value = torch.broadcast_tensors(logits, self._checked(value))
-        return -loss(logits, value, reduction="none") + self._log_norm()
+        return -loss(logits, value, reduction="none") + self._cont_bern_log_norm()
 
     def cdf(self, value: Tensor) -> Tensor:
         self._checked(value)
@@ -117,4 +128,4 @@ class ContinuousBernoulli(_Binary, ExponentialFamily):
 
     def entropy(self) -> Tensor:
         log_zero, log_one = torch.log1p(-self.probs), self.probs.log()
-        return self.mean * (log_zero - log_one) - self._log_norm() - log_zero
+        return self.mean * (log_zero - log_one) - self._cont_bern_log_norm() - log_zero

@@ -46,11 +46,11 @@ class OfCovariance(Distribution):
     """A family with a covariance.
 
     Attributes:
-        _factor: Its lower Cholesky factor, which may lack dimensions of the batch. The matrix that was given stands
-            under its own name; the others are computed when they are asked for.
+        _unbroadcasted_scale_tril: Its lower Cholesky factor, which may lack dimensions of the batch. The matrix
+            that was given stands under its own name; the others are computed when they are asked for.
     """
 
-    _factor: Tensor
+    _unbroadcasted_scale_tril: Tensor
 
     def _matrix(self, value: Tensor) -> Tensor:
         n = self.event_shape[-1]
@@ -59,17 +59,17 @@ class OfCovariance(Distribution):
     @lazy_property
     def scale_tril(self) -> Tensor:
         """The covariance's lower Cholesky factor."""
-        return self._matrix(self._factor)
+        return self._matrix(self._unbroadcasted_scale_tril)
 
     @lazy_property
     def covariance_matrix(self) -> Tensor:
         """The covariance."""
-        return self._matrix(self._factor @ self._factor.mT)
+        return self._matrix(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
         """The inverse of the covariance."""
-        return self._matrix(torch.cholesky_inverse(self._factor))
+        return self._matrix(torch.cholesky_inverse(self._unbroadcasted_scale_tril))
 
     def _known_matrices(self, batch_shape: Size) -> dict[str, Any]:
         """The matrices that are known, for a larger batch."""
@@ -80,4 +80,4 @@ class OfCovariance(Distribution):
 
     def _log_root_determinant(self) -> Tensor:
         """The logarithm of the root of the covariance's determinant."""
-        return self._factor.diagonal(0, -2, -1).log().sum(-1)
+        return self._unbroadcasted_scale_tril.diagonal(0, -2, -1).log().sum(-1)

@@ -38,6 +38,13 @@ class Dirichlet(ExponentialFamily):
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
     @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.concentration,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.lgamma(x).sum(-1) - torch.lgamma(x.sum(-1))
+
+    @property
     def mean(self) -> Tensor:
         return self.concentration / self.concentration.sum(-1, True)
 
@@ -58,7 +65,9 @@ class Dirichlet(ExponentialFamily):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Dirichlet:
         shape = Size(batch_shape)
         return self._expanded(
-            shape, concentration=self.concentration.expand((*shape, *self.event_shape))
+            shape,
+            _instance=_instance,
+            concentration=self.concentration.expand((*shape, *self.event_shape)),
         )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
@@ -110,6 +119,13 @@ class Beta(ExponentialFamily):
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 
     @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.concentration1, self.concentration0)
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.lgamma(x) + torch.lgamma(y) - torch.lgamma(x + y)
+
+    @property
     def concentration1(self) -> Tensor:
         """The weight of 1."""
         return self._dirichlet.concentration[..., 0]
@@ -134,7 +150,7 @@ class Beta(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Beta:
         shape = Size(batch_shape)
-        return self._expanded(shape, _dirichlet=self._dirichlet.expand(shape))
+        return self._expanded(shape, _instance=_instance, _dirichlet=self._dirichlet.expand(shape))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self._dirichlet.rsample(sample_shape)[..., 0]

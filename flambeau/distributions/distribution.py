@@ -6,10 +6,11 @@ from typing import Any
 
 import flambeau as torch
 
+from .._caller import warn
 from ..core.size import Size
 from ..core.tensor import Tensor
 from . import constraints
-from .utils import every, lazy_property
+from .utils import every, lazy_property, sum_rightmost
 
 
 class Distribution:
@@ -79,9 +80,11 @@ class Distribution:
         """The same distribution for a larger batch."""
         raise NotImplementedError
 
-    def _expanded(self, batch_shape: Any, event_shape: Any = None, **parts: Any) -> Any:
-        """A distribution of this class with these attributes, unchecked."""
-        new = object.__new__(type(self))
+    def _expanded(
+        self, batch_shape: Any, event_shape: Any = None, *, _instance: Any = None, **parts: Any
+    ) -> Any:
+        """A distribution of this class, or the one that a subclass made, with these attributes, unchecked."""
+        new = object.__new__(type(self)) if _instance is None else _instance
         new.__dict__.update(parts)
         Distribution.__init__(
             new, batch_shape, self.event_shape if event_shape is None else event_shape, False
@@ -143,6 +146,29 @@ class Distribution:
         """exp(entropy)."""
         return torch.exp(self.entropy())
 
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """A new object for `expand` of a class to fill: the subclass's, or one of the same class.
+
+        Raises:
+            NotImplementedError: A subclass has an ``__init__`` of its own, and did not give one.
+
+        Source: torch.distributions.Distribution._get_checked_instance
+        """
+        if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(
+                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ method must "
+                "also define a custom .expand() method."
+            )
+        return object.__new__(type(self)) if _instance is None else _instance
+
+    def sample_n(self, n: int) -> Tensor:
+        """n values; deprecated for ``sample((n,))``.
+
+        Source: torch.distributions.Distribution.sample_n
+        """
+        warn("`sample_n(n)` will be deprecated. Use `.sample((n,))` instead.", FutureWarning)
+        return self.sample((n,))
+
     def _extended_shape(self, sample_shape: Any = ()) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
@@ -189,5 +215,34 @@ def _shown(value: Tensor) -> str:
 class ExponentialFamily(Distribution):
     """Distributions of the form exp(<theta, t(x)> - F(theta) + k(x)).
 
-    Source: torch.distributions.ExponentialFamily
+    Subclasses may say what their theta and F are; then `kl_divergence` of two of one class, and `entropy` where the
+    class has none of its own, are computed from F and its derivatives.
+
+    Source: torch.distributions.ExponentialFamily; Nielsen and Nock, Entropies and cross-entropies of exponential
+        families (2010)
     """
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        """theta, in parts."""
+        raise NotImplementedError
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        """F(theta)."""
+        raise NotImplementedError
+
+    @property
+    def _mean_carrier_measure(self) -> float:
+        """The mean of k(x)."""
+        raise NotImplementedError
+
+    def entropy(self) -> Tensor:
+        """The expected negative logarithm of the density."""
+        params = [p.detach().requires_grad_() for p in self._natural_params]
+        with torch.enable_grad():
+            normalizer = self._log_normalizer(*params)
+        slopes = torch.autograd.grad(normalizer.sum(), params, create_graph=True)
+        result: Any = normalizer - self._mean_carrier_measure
+        for p, slope in zip(params, slopes):
+            result = result - sum_rightmost(p * slope, p.ndim - len(self._batch_shape))
+        return result

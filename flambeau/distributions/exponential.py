@@ -32,6 +32,15 @@ class Exponential(ExponentialFamily):
         shape = () if all_numbers(rate) else self.rate.shape
         super().__init__(shape, validate_args=validate_args)
 
+    _mean_carrier_measure = 0.0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (-self.rate,)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return -torch.log(-x)
+
     @property
     def mean(self) -> Tensor:
         return self.rate.reciprocal()
@@ -50,7 +59,7 @@ class Exponential(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Exponential:
         shape = Size(batch_shape)
-        return self._expanded(shape, rate=self.rate.expand(shape))
+        return self._expanded(shape, _instance=_instance, rate=self.rate.expand(shape))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         return blank(self.rate, self._extended_shape(sample_shape)).exponential_() / self.rate

@@ -44,7 +44,9 @@ class FisherSnedecor(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> FisherSnedecor:
         shape = Size(batch_shape)
         names = ("df1", "df2", "_above", "_below")
-        return self._expanded(shape, **{n: getattr(self, n).expand(shape) for n in names})
+        return self._expanded(
+            shape, _instance=_instance, **{n: getattr(self, n).expand(shape) for n in names}
+        )
 
     @property
     def mean(self) -> Tensor:

@@ -33,6 +33,15 @@ class Gamma(ExponentialFamily):
         shape = () if all_numbers(concentration, rate) else self.concentration.shape
         super().__init__(shape, validate_args=validate_args)
 
+    _mean_carrier_measure = 0.0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.concentration - 1, -self.rate)
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.lgamma(x + 1) - (x + 1) * torch.log(-y)
+
     @property
     def mean(self) -> Tensor:
         return self.concentration / self.rate
@@ -48,7 +57,10 @@ class Gamma(ExponentialFamily):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Gamma:
         shape = Size(batch_shape)
         return self._expanded(
-            shape, concentration=self.concentration.expand(shape), rate=self.rate.expand(shape)
+            shape,
+            _instance=_instance,
+            concentration=self.concentration.expand(shape),
+            rate=self.rate.expand(shape),
         )
 
     def sample(self, sample_shape: Any = (), *, generator: Any = None) -> Tensor:

@@ -48,7 +48,9 @@ class GeneralizedPareto(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> GeneralizedPareto:
         shape = Size(batch_shape)
         names = ("loc", "scale", "concentration")
-        return self._expanded(shape, **{n: getattr(self, n).expand(shape) for n in names})
+        return self._expanded(
+            shape, _instance=_instance, **{n: getattr(self, n).expand(shape) for n in names}
+        )
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:  # type: ignore[override]

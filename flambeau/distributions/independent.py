@@ -74,6 +74,7 @@ class Independent(Distribution):
         inner = self.event_shape[: self.reinterpreted_batch_ndims]
         return self._expanded(
             shape,
+            _instance=_instance,
             base_dist=self.base_dist.expand(Size((*shape, *inner))),
             reinterpreted_batch_ndims=self.reinterpreted_batch_ndims,
         )

@@ -19,7 +19,6 @@ from .exponential import Exponential
 from .gamma import Gamma
 from .independent import Independent
 from .laplace import Laplace
-from .multivariate_normal import MultivariateNormal, mahalanobis
 from .normal import Normal
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
@@ -27,7 +26,7 @@ from .transformed_family import Gumbel, HalfNormal, LogNormal, Pareto
 from .uniform import Uniform
 from .utils import EULER, sum_rightmost
 
-RULES: dict[tuple[type, type], Callable] = {}
+_KL_REGISTRY: dict[tuple[type, type], Callable] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable:
@@ -40,18 +39,18 @@ def register_kl(type_p: type, type_q: type) -> Callable:
             raise TypeError(f"Expected a Distribution subclass but got {kind}")
 
     def register(rule: Callable) -> Callable:
-        RULES[type_p, type_q] = rule
+        _KL_REGISTRY[type_p, type_q] = rule
         return rule
 
     return register
 
 
-def _rule(p: type, q: type) -> Callable | None:
+def _dispatch_kl(p: type, q: type) -> Callable | None:
     """The rule of the nearest classes."""
     for a in p.__mro__:
         for b in q.__mro__:
-            if (a, b) in RULES:
-                return RULES[a, b]
+            if (a, b) in _KL_REGISTRY:
+                return _KL_REGISTRY[a, b]
     return None
 
 
@@ -73,7 +72,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         >>> D.kl_divergence(D.Normal(0., 1.), D.Normal(1., 1.))
         tensor(0.5000)
     """
-    rule = _rule(type(p), type(q))
+    rule = _dispatch_kl(type(p), type(q))
     if rule is None:
         raise NotImplementedError(
             f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}: "
@@ -82,9 +81,11 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     return rule(p, q)
 
 
-def _never(like: Tensor) -> Tensor:
+def never(p: Any, q: Any) -> Tensor:
     """The divergence where p is possible and q is not."""
-    return torch.full_like(like, math.inf)
+    like = next((v for v in p.__dict__.values() if isinstance(v, Tensor)), None)
+    like = p.mean if like is None else like
+    return like.new_full(p.batch_shape, math.inf)
 
 
 @register_kl(Bernoulli, Bernoulli)
@@ -210,19 +211,6 @@ def _(p: Dirichlet, q: Dirichlet) -> Tensor:
     return result + ((a - b) * slope).sum(-1)
 
 
-@register_kl(MultivariateNormal, MultivariateNormal)
-def _(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
-    if p.event_shape != q.event_shape:
-        raise ValueError(
-            "KL-divergence between two Multivariate Normals with different event shapes cannot be computed"
-        )
-    n = p.event_shape[0]
-    spreads = [d._factor.diagonal(0, -2, -1).log().sum(-1) for d in (q, p)]
-    inner = torch.linalg.solve_triangular(q._factor, p._factor, upper=False).square().sum((-2, -1))
-    shift = mahalanobis(q._factor, q.loc - p.loc)
-    return spreads[0] - spreads[1] + 0.5 * (inner + shift - n)
-
-
 @register_kl(Normal, Laplace)
 def _(p: Normal, q: Laplace) -> Tensor:
     gap = p.loc - q.loc
@@ -263,17 +251,6 @@ def _(p: Exponential, q: Normal) -> Tensor:
         + 0.5 * (2 * math.pi * q.scale.square()).log()
         + square / (2 * q.scale.square())
     )
-
-
-@register_kl(Normal, Uniform)
-@register_kl(Normal, Exponential)
-@register_kl(Normal, Gamma)
-@register_kl(Laplace, Uniform)
-@register_kl(Laplace, Exponential)
-@register_kl(Exponential, Uniform)
-@register_kl(Poisson, Bernoulli)
-def _(p: Any, q: Any) -> Tensor:
-    return _never(next(v for v in p.__dict__.values() if isinstance(v, Tensor)))
 
 
 @register_kl(Independent, Independent)

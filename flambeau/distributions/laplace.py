@@ -51,7 +51,9 @@ class Laplace(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Laplace:
         shape = Size(batch_shape)
-        return self._expanded(shape, loc=self.loc.expand(shape), scale=self.scale.expand(shape))
+        return self._expanded(
+            shape, _instance=_instance, loc=self.loc.expand(shape), scale=self.scale.expand(shape)
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         eps = torch.finfo(self.loc.dtype).eps

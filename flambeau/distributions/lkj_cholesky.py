@@ -59,6 +59,7 @@ class LKJCholesky(Distribution):
         shape = Size(batch_shape)
         return self._expanded(
             shape,
+            _instance=_instance,
             dim=self.dim,
             concentration=self.concentration.expand(shape),
             _beta=self._beta.expand((*shape, self.dim)),

@@ -76,18 +76,26 @@ class LowRankMultivariateNormal(Distribution):
         self.loc = loc.expand((*batch, n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
         self.cov_diag = cov_diag.expand((*batch, n))
-        self._factor, self._diag = cov_factor, cov_diag
-        self._capacitance = torch.linalg.cholesky(_capacitance(cov_factor, cov_diag))
+        self._unbroadcasted_cov_factor, self._unbroadcasted_cov_diag = cov_factor, cov_diag
+        self._capacitance_tril = torch.linalg.cholesky(_capacitance(cov_factor, cov_diag))
         super().__init__(batch, (n,), validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LowRankMultivariateNormal:
         shape = Size(batch_shape)
         return self._expanded(
             shape,
+            _instance=_instance,
             loc=self.loc.expand((*shape, *self.event_shape)),
             cov_factor=self.cov_factor.expand((*shape, *self.cov_factor.shape[-2:])),
             cov_diag=self.cov_diag.expand((*shape, *self.event_shape)),
-            **{n: self.__dict__[n] for n in ("_factor", "_diag", "_capacitance")},
+            **{
+                n: self.__dict__[n]
+                for n in (
+                    "_unbroadcasted_cov_factor",
+                    "_unbroadcasted_cov_diag",
+                    "_capacitance_tril",
+                )
+            },
         )
 
     @property
@@ -100,9 +108,9 @@ class LowRankMultivariateNormal(Distribution):
 
     @lazy_property
     def variance(self) -> Tensor:  # type: ignore[override]
-        return (self._factor.square().sum(-1) + self._diag).expand(
-            (*self._batch_shape, *self.event_shape)
-        )
+        return (
+            self._unbroadcasted_cov_factor.square().sum(-1) + self._unbroadcasted_cov_diag
+        ).expand((*self._batch_shape, *self.event_shape))
 
     def _matrix(self, value: Tensor) -> Tensor:
         n = self.event_shape[0]
@@ -111,40 +119,53 @@ class LowRankMultivariateNormal(Distribution):
     @lazy_property
     def covariance_matrix(self) -> Tensor:
         """The covariance."""
-        return self._matrix(self._factor @ self._factor.mT + torch.diag_embed(self._diag))
+        return self._matrix(
+            self._unbroadcasted_cov_factor @ self._unbroadcasted_cov_factor.mT
+            + torch.diag_embed(self._unbroadcasted_cov_diag)
+        )
 
     @lazy_property
     def scale_tril(self) -> Tensor:
         """The covariance's lower Cholesky factor."""
-        root = self._diag.sqrt()
-        scaled = self._factor / root[..., None]
+        root = self._unbroadcasted_cov_diag.sqrt()
+        scaled = self._unbroadcasted_cov_factor / root[..., None]
         eye = torch.eye(root.shape[-1], dtype=root.dtype, device=root.device)
         return self._matrix(root[..., None] * torch.linalg.cholesky(scaled @ scaled.mT + eye))
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
         """The inverse of the covariance."""
-        scaled = self._factor.mT / self._diag[..., None, :]
-        part = torch.linalg.solve_triangular(self._capacitance, scaled, upper=False)
-        return self._matrix(torch.diag_embed(self._diag.reciprocal()) - part.mT @ part)
+        scaled = self._unbroadcasted_cov_factor.mT / self._unbroadcasted_cov_diag[..., None, :]
+        part = torch.linalg.solve_triangular(self._capacitance_tril, scaled, upper=False)
+        return self._matrix(
+            torch.diag_embed(self._unbroadcasted_cov_diag.reciprocal()) - part.mT @ part
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         shared = standard_normal((*shape[:-1], self.cov_factor.shape[-1]), self.loc)
         own = standard_normal(shape, self.loc)
-        return self.loc + (self._factor @ shared[..., None]).squeeze(-1) + self._diag.sqrt() * own
+        return (
+            self.loc
+            + (self._unbroadcasted_cov_factor @ shared[..., None]).squeeze(-1)
+            + self._unbroadcasted_cov_diag.sqrt() * own
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         gap = self._checked(value) - self.loc
-        inner = (self._factor.mT / self._diag[..., None, :]) @ gap[..., None]
-        solved = torch.linalg.solve_triangular(self._capacitance, inner, upper=False)
-        distance = (gap.square() / self._diag).sum(-1) - solved.square().sum((-2, -1))
+        inner = (
+            self._unbroadcasted_cov_factor.mT / self._unbroadcasted_cov_diag[..., None, :]
+        ) @ gap[..., None]
+        solved = torch.linalg.solve_triangular(self._capacitance_tril, inner, upper=False)
+        distance = (gap.square() / self._unbroadcasted_cov_diag).sum(-1) - solved.square().sum(
+            (-2, -1)
+        )
         whole = self.event_shape[0] * math.log(2 * math.pi) + self._log_determinant() + distance
         return -0.5 * whole
 
     def _log_determinant(self) -> Tensor:
-        inner = self._capacitance.diagonal(0, -2, -1).log().sum(-1)
-        return 2 * inner + self._diag.log().sum(-1)
+        inner = self._capacitance_tril.diagonal(0, -2, -1).log().sum(-1)
+        return 2 * inner + self._unbroadcasted_cov_diag.log().sum(-1)
 
     def entropy(self) -> Tensor:
         n = self.event_shape[0]

@@ -97,6 +97,7 @@ class MixtureSameFamily(Distribution):
         shape = Size(batch_shape)
         return self._expanded(
             shape,
+            _instance=_instance,
             _component_distribution=self._component_distribution.expand(
                 Size((*shape, self._num_component))
             ),

@@ -10,7 +10,7 @@ import flambeau as torch
 from ..core.size import Size
 from ..core.tensor import Tensor
 from . import constraints
-from .covariance import OfCovariance, factor_of, the_one_given
+from .covariance import OfCovariance, factor_of, from_precision, the_one_given
 from .utils import standard_normal
 
 
@@ -68,7 +68,7 @@ class MultivariateNormal(OfCovariance):
         setattr(self, name, matrix.expand((*batch, *matrix.shape[-2:])))
         self.loc = loc.expand((*batch, loc.shape[-1]))
         super().__init__(batch, self.loc.shape[-1:], validate_args)
-        self._factor = factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
     @property
     def mean(self) -> Tensor:
@@ -80,19 +80,29 @@ class MultivariateNormal(OfCovariance):
 
     @property
     def variance(self) -> Tensor:
-        return self._factor.square().sum(-1).expand((*self._batch_shape, *self.event_shape))
+        return (
+            self._unbroadcasted_scale_tril.square()
+            .sum(-1)
+            .expand((*self._batch_shape, *self.event_shape))
+        )
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> MultivariateNormal:
         shape = Size(batch_shape)
         loc = self.loc.expand((*shape, *self.event_shape))
-        return self._expanded(shape, loc=loc, _factor=self._factor, **self._known_matrices(shape))
+        return self._expanded(
+            shape,
+            _instance=_instance,
+            loc=loc,
+            _unbroadcasted_scale_tril=self._unbroadcasted_scale_tril,
+            **self._known_matrices(shape),
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         eps = standard_normal(self._extended_shape(sample_shape), self.loc)
-        return self.loc + (self._factor @ eps[..., None]).squeeze(-1)
+        return self.loc + (self._unbroadcasted_scale_tril @ eps[..., None]).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        distance = mahalanobis(self._factor, self._checked(value) - self.loc)
+        distance = mahalanobis(self._unbroadcasted_scale_tril, self._checked(value) - self.loc)
         size = self.event_shape[0] * math.log(2 * math.pi)
         return -0.5 * (size + distance) - self._log_root_determinant()
 
@@ -100,3 +110,12 @@ class MultivariateNormal(OfCovariance):
         size = self.event_shape[0] * (1.0 + math.log(2 * math.pi))
         whole = 0.5 * size + self._log_root_determinant()
         return whole.expand(self._batch_shape)
+
+
+# What subclasses elsewhere know under PyTorch's names.
+_batch_mahalanobis, _precision_to_scale_tril = mahalanobis, from_precision
+
+
+def _batch_mv(bmat: Tensor, bvec: Tensor) -> Tensor:
+    """Matrices times vectors."""
+    return (bmat @ bvec[..., None]).squeeze(-1)

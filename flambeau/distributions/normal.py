@@ -39,6 +39,15 @@ class Normal(ExponentialFamily):
         shape = () if all_numbers(loc, scale) else self.loc.shape
         super().__init__(shape, validate_args=validate_args)
 
+    _mean_carrier_measure = 0.0
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (self.loc / self.scale.square(), -0.5 * self.scale.square().reciprocal())
+
+    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        return -0.25 * x.square() / y + 0.5 * torch.log(-math.pi / y)
+
     @property
     def mean(self) -> Tensor:
         return self.loc
@@ -57,7 +66,9 @@ class Normal(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Normal:
         shape = Size(batch_shape)
-        return self._expanded(shape, loc=self.loc.expand(shape), scale=self.scale.expand(shape))
+        return self._expanded(
+            shape, _instance=_instance, loc=self.loc.expand(shape), scale=self.scale.expand(shape)
+        )
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

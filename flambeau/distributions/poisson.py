@@ -32,6 +32,13 @@ class Poisson(ExponentialFamily):
         super().__init__(shape, validate_args=validate_args)
 
     @property
+    def _natural_params(self) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return (torch.log(self.rate),)
+
+    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.exp(x)
+
+    @property
     def mean(self) -> Tensor:
         return self.rate
 
@@ -45,7 +52,7 @@ class Poisson(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Poisson:
         shape = Size(batch_shape)
-        return self._expanded(shape, rate=self.rate.expand(shape))
+        return self._expanded(shape, _instance=_instance, rate=self.rate.expand(shape))
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         with torch.no_grad():

@@ -65,7 +65,7 @@ class LogitRelaxedBernoulli(Distribution):
         parts = {
             n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__
         }
-        return self._expanded(shape, temperature=self.temperature, **parts)
+        return self._expanded(shape, _instance=_instance, temperature=self.temperature, **parts)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
@@ -156,7 +156,10 @@ class ExpRelaxedCategorical(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         shape = Size(batch_shape)
         return self._expanded(
-            shape, temperature=self.temperature, _categorical=self._categorical.expand(shape)
+            shape,
+            _instance=_instance,
+            temperature=self.temperature,
+            _categorical=self._categorical.expand(shape),
         )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:

@@ -61,6 +61,7 @@ class StudentT(Distribution):
         shape = Size(batch_shape)
         return self._expanded(
             shape,
+            _instance=_instance,
             df=self.df.expand(shape),
             loc=self.loc.expand(shape),
             scale=self.scale.expand(shape),

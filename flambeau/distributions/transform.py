@@ -36,9 +36,20 @@ class Transform:
         self._inv: Transform | None = None
 
     @property
+    def event_dim(self) -> int:
+        """How many dimensions one value has, where that is the same before and after.
+
+        Raises:
+            ValueError: It is not.
+        """
+        if self.domain.event_dim == self.codomain.event_dim:
+            return self.domain.event_dim
+        raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+
+    @property
     def inv(self) -> Transform:
         """The inverse function."""
-        return _Inverse(self)
+        return _InverseTransform(self)
 
     def with_cache(self, cache_size: int = 1) -> Any:
         """The same function with this cache size."""
@@ -102,7 +113,7 @@ class Transform:
     __hash__ = object.__hash__
 
 
-class _Inverse(Transform):
+class _InverseTransform(Transform):
     """The inverse of a transform."""
 
     def __init__(self, transform: Transform) -> None:
@@ -145,7 +156,7 @@ class _Inverse(Transform):
         return self._inv.forward_shape(shape)  # type: ignore[union-attr]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Inverse) and self._inv == other._inv
+        return isinstance(other, _InverseTransform) and self._inv == other._inv
 
     __hash__ = object.__hash__
 

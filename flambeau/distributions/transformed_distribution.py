@@ -84,7 +84,7 @@ class TransformedDistribution(Distribution):
             if name not in ("base_dist", "_batch_shape", "_event_shape")
         }
         parts["base_dist"] = self.base_dist.expand(Size(whole[: len(whole) - n]))
-        return self._expanded(shape, **parts)
+        return self._expanded(shape, _instance=_instance, **parts)
 
     def _through(self, x: Tensor) -> Tensor:
         for transform in self.transforms:

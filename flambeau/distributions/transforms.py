@@ -17,7 +17,32 @@ from .transform import (
     Transform,
     identity_transform,
 )
+from .transform import _InverseTransform as _InverseTransform
+from .transform_parts import CatTransform, CorrCholeskyTransform, StackTransform
 from .utils import broadcast_all, sum_rightmost
+
+__all__ = [
+    "AbsTransform",
+    "AffineTransform",
+    "CatTransform",
+    "ComposeTransform",
+    "CorrCholeskyTransform",
+    "CumulativeDistributionTransform",
+    "ExpTransform",
+    "IndependentTransform",
+    "LowerCholeskyTransform",
+    "PositiveDefiniteTransform",
+    "PowerTransform",
+    "ReshapeTransform",
+    "SigmoidTransform",
+    "SoftmaxTransform",
+    "SoftplusTransform",
+    "StackTransform",
+    "StickBreakingTransform",
+    "TanhTransform",
+    "Transform",
+    "identity_transform",
+]
 
 
 class ExpTransform(Transform):

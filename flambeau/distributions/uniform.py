@@ -64,7 +64,9 @@ class Uniform(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Uniform:
         shape = Size(batch_shape)
-        return self._expanded(shape, low=self.low.expand(shape), high=self.high.expand(shape))
+        return self._expanded(
+            shape, _instance=_instance, low=self.low.expand(shape), high=self.high.expand(shape)
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         drawn = uniform(self._extended_shape(sample_shape), self.low)

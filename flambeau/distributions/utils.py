@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import flambeau as torch
@@ -78,6 +79,44 @@ def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     return value.reshape(*value.shape[: value.ndim - dim], -1).sum(-1)
 
 
+def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
+    """Vectors as the lower triangles of matrices, row by row, up to the diagonal `diag`.
+
+    Raises:
+        ValueError: No triangle has so many elements.
+
+    Source: torch.distributions.utils.vec_to_tril_matrix
+    """
+    count = vec.shape[-1]
+    n = (
+        -(1 + 2 * diag) + math.sqrt((1 + 2 * diag) ** 2 + 8 * count + 4 * abs(diag) * (diag + 1))
+    ) / 2
+    if not round(n) - n == 0:
+        raise ValueError(
+            f"The size of last dimension is {count} which cannot be expressed as the lower triangular part "
+            "of a square D x D matrix."
+        )
+    rows, columns = torch.tril_indices(round(n), round(n), diag)
+    matrix = vec.new_zeros((*vec.shape[:-1], round(n), round(n)))
+    matrix[..., rows, columns] = vec
+    return matrix
+
+
+def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
+    """The elements of matrices below and on the diagonal `diag`, row by row.
+
+    Raises:
+        ValueError: There is no such diagonal.
+
+    Source: torch.distributions.utils.tril_matrix_to_vec
+    """
+    n = mat.shape[-1]
+    if not -n <= diag < n:
+        raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
+    rows, columns = torch.tril_indices(n, n, diag)
+    return mat[..., rows, columns]
+
+
 class lazy_property:
     """An attribute computed when first asked for, and kept."""
 
@@ -98,3 +137,11 @@ def one_of_two(probs: Any, logits: Any) -> None:
     """Raises ValueError unless exactly one of the two is given."""
     if (probs is None) == (logits is None):
         raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+
+
+# What subclasses elsewhere know under PyTorch's names.
+euler_constant, _sum_rightmost = EULER, sum_rightmost
+
+
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
+    return standard_normal(shape, torch.empty(0, dtype=dtype, device=device))

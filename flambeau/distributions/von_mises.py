@@ -57,7 +57,10 @@ class VonMises(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> VonMises:
         shape = Size(batch_shape)
         return self._expanded(
-            shape, loc=self.loc.expand(shape), concentration=self.concentration.expand(shape)
+            shape,
+            _instance=_instance,
+            loc=self.loc.expand(shape),
+            concentration=self.concentration.expand(shape),
         )
 
     def log_prob(self, value: Tensor) -> Tensor:

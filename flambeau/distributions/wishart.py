@@ -81,7 +81,7 @@ class Wishart(OfCovariance, ExponentialFamily):
             )
         setattr(self, name, matrix.expand((*batch, n, n)))
         super().__init__(batch, (n, n), validate_args)
-        self._factor = factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
         self._chi2 = self._diagonal()
 
     def _diagonal(self) -> Chi2:
@@ -92,7 +92,11 @@ class Wishart(OfCovariance, ExponentialFamily):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Wishart:
         shape = Size(batch_shape)
         new = self._expanded(
-            shape, df=self.df.expand(shape), _factor=self._factor, **self._known_matrices(shape)
+            shape,
+            _instance=_instance,
+            df=self.df.expand(shape),
+            _unbroadcasted_scale_tril=self._unbroadcasted_scale_tril,
+            **self._known_matrices(shape),
         )
         new._chi2 = new._diagonal()
         return new
@@ -128,14 +132,16 @@ class Wishart(OfCovariance, ExponentialFamily):
         rows, columns = torch.tril_indices(n, n, -1)
         bartlett = torch.diag_embed(drawn.sqrt())
         bartlett = _below(bartlett, below, rows * n + columns)
-        factor = self._factor @ bartlett
+        factor = self._unbroadcasted_scale_tril @ bartlett
         return factor @ factor.mT
 
     def log_prob(self, value: Tensor) -> Tensor:
         n, df = self.event_shape[0], self.df
         self._checked(value)
         spread = self._log_root_determinant()
-        trace = torch.cholesky_solve(value, self._factor).diagonal(0, -2, -1).sum(-1)
+        trace = (
+            torch.cholesky_solve(value, self._unbroadcasted_scale_tril).diagonal(0, -2, -1).sum(-1)
+        )
         return (
             -df * (n * math.log(2) / 2 + spread)
             - _multigammaln(df / 2, n)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from ..core.handler import DisableTorchFunctionSubclass
 from ..core.tensor import Tensor
 from ..dispatch.formula.formula_operation import FormulaOperation
+from ..dispatch.registry import NAMESPACES
 from ..dispatch.torch_function import full_name
 from .tree import leaves
 
@@ -151,10 +152,16 @@ ruled("numpy", "tolist", "__array__", "data_ptr", "__dlpack__", "storage", "unty
         "Cannot access data pointer of Tensor that doesn't have storage: {}() was called on a sample of a vmap"
     )
 )
-ruled("nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "bincount", "histc")(
+ruled("nonzero", "argwhere", "masked_select", "unique", "unique_consecutive")(
     _refusal(
         "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over "
         "aten::{}: use a function whose result has the same shape for all samples, as torch.where."
+    )
+)
+ruled("resize_", "resize_as_", "set_", "data.__set__", "grad.__set__")(
+    _refusal(
+        "vmap: {} on a sample of a vmap would change its memory, which it shares with the other samples: use an "
+        "out-of-place function instead"
     )
 )
 ruled("requires_grad_", "retain_grad", "backward")(
@@ -279,7 +286,7 @@ _POINTWISE = frozenset(
             "elu",
         ),
         *("silu", "mish", "hardsigmoid", "hardswish", "hardtanh", "relu6", "relu", "selu", "celu"),
-        *("tanhshrink", "softshrink", "threshold", "masked_fill", "complex", "polar", "logical_or"),
+        *("tanhshrink", "softshrink", "threshold", "complex", "polar"),
         *(
             "__add__",
             "__radd__",
@@ -332,6 +339,17 @@ def pointwise(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
         return _written(mapping, func, args, kwargs, ndim)
     lined = [lined_up(mapping, x, ndim) for x in args]
     return mapping.wrap(func(*lined, **{k: lined_up(mapping, x, ndim) for k, x in kwargs.items()}))
+
+
+@ruled("masked_fill")
+def filled(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    """A value of each sample's own is chosen where the mask is."""
+    if kwargs or not mapping.has(args[2]):
+        return pointwise(mapping, func, args, kwargs)
+    x, mask, value = args
+    if value.ndim or value.dtype is not x.dtype:
+        return NotImplemented
+    return pointwise(mapping, NAMESPACES["torch"]["where"], (mask, value, x), {})
 
 
 def lined_up(mapping: Any, x: Any, ndim: int) -> Any:
@@ -411,6 +429,8 @@ def along(*names: str, more: int = 0, all_dims: bool = False, others: str = "") 
             if name not in given:
                 return NotImplemented
             dim = given[name]
+            if isinstance(dim, bool):  # another argument, in this place
+                return NotImplemented
             if dim is None or dim == ():
                 if not all_dims:
                     return NotImplemented
@@ -456,6 +476,35 @@ ruled("unsqueeze")(along("dim", more=1))
 ruled("gather", "take_along_dim")(along("dim", others="index indices"))
 ruled("movedim", "moveaxis")(along("source", "destination"))
 ruled("transpose", "swapaxes", "swapdims")(along("dim0", "dim1"))
+ruled("index_select", "narrow_copy", "select_copy", "linalg.cross", "linalg.vecdot")(along("dim"))
+ruled("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft", "fft.hfft", "fft.ihfft")(along("dim"))
+ruled("diag_embed")(along("dim1", "dim2", more=1))
 ruled(
-    "tril", "triu", "mT.__get__", "linalg.inv", "linalg.det", "linalg.cholesky", "linalg.eigvalsh"
-)(along())
+    *(
+        "tril",
+        "triu",
+        "inverse",
+        "det",
+        "slogdet",
+        "logdet",
+        "pinverse",
+        "matrix_exp",
+        "matrix_power",
+    ),
+    *(
+        "linalg.inv",
+        "linalg.det",
+        "linalg.slogdet",
+        "linalg.cholesky",
+        "linalg.eigvalsh",
+        "linalg.eigh",
+    ),
+    *("linalg.svd", "linalg.svdvals", "linalg.qr", "linalg.pinv", "linalg.eig", "linalg.eigvals"),
+    *(
+        "linalg.lu_factor",
+        "linalg.matrix_exp",
+        "linalg.matrix_power",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+    ),
+)(along())  # the last dimensions are theirs, whatever stands before

@@ -159,6 +159,35 @@ for _n in (1, 2, 3):
     ruled(*(f"{_name}{_n}d" for _name in _names))(folded(_n))
 
 
+@ruled("group_norm", "instance_norm")
+def of_images(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    """Norms of each image: those of all samples are one batch."""
+    x, rest = args[0], args[1:]
+    averages = func.__name__ == "instance_norm" and any(x is not None for x in rest[:2])
+    if not mapping.has(x) or x.ndim < 3 or averages or mapping.any((rest, kwargs)):
+        return NotImplemented
+    if kwargs.keys() & {"running_mean", "running_var"}:
+        return NotImplemented
+    value = x.physical
+    found = func(value.flatten(0, 1), *rest, **kwargs)
+    return mapping.wrap(found.unflatten(0, value.shape[:2]))
+
+
+@ruled("scaled_dot_product_attention")
+def attention(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    """Queries, keys and values of all samples; a mask is the same for all."""
+    bound = bound_of(func, args, kwargs)
+    if bound is None:
+        return NotImplemented
+    given = bound.arguments
+    names = ("query", "key", "value")
+    same = len({given[name].ndim for name in names}) == 1 and given["query"].ndim > 1
+    if not same or given["dropout_p"] or mapping.has(given["attn_mask"]):
+        return NotImplemented
+    given.update({name: mapping.spread(given[name]) for name in names})
+    return mapping.wrap(func(*bound.args, **bound.kwargs))
+
+
 @ruled("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy_with_logits")
 def elementwise_loss(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """A loss of single elements, and its mean or sum over each sample."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
-from .rule import along, bound_of, from_the_end, ruled
+from .rule import along, bound_of, from_the_end, of, ruled
 
 
 def _sizes(args: tuple) -> tuple:
@@ -82,6 +82,25 @@ def turned(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     getter = getattr(func, "__self__", None)
     conjugates = func.__name__ == "adjoint" or getter is Tensor.mH or getter is Tensor.H  # type: ignore[attr-defined]
     return mapping.wrap(turned.conj() if conjugates and turned.is_complex() else turned)
+
+
+@ruled("view_as_complex", "view_as_real")
+def paired(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    """Pairs lie side by side; where a batch was moved in between, they are copied."""
+    value = args[0].physical
+    apart = func.__name__ == "view_as_complex" and value.ndim > 1 and value.stride(-1) != 1
+    return mapping.wrap(func(value.contiguous() if apart else value))
+
+
+@ruled("t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_")
+def reshaped_in_place(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
+    """The sample becomes the view that the function without underscore gives."""
+    x, form = args[0], getattr(Tensor, func.__name__.removesuffix("_"))
+    view = of(form)(mapping, form, args, kwargs)  # type: ignore[misc]
+    if view is NotImplemented:
+        return NotImplemented
+    x.physical, x._array = view.physical, view._array
+    return x
 
 
 ruled("select", "narrow")(along("dim"))

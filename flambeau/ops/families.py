@@ -43,6 +43,7 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (
@@ -58,6 +59,7 @@ LAZY = {
     "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.recurrent": (
         "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",

@@ -10,6 +10,7 @@ from typing import Any
 from ..core import layout
 from ..core.device import device
 from ..core.dtype import dtype
+from ..core.quantized_dtype import qscheme
 from ..core.size import Size
 from .constructor import FACTORY_NAMES, PATHS, WITH_ATTRIBUTES
 from .pickler import WRITERS, Pickler, check_keys, refusal, writes
@@ -93,7 +94,7 @@ def _size(pickler: Pickler, obj: Size) -> None:
     pickler.call("torch Size", tuple(obj))
 
 
-@writes(dtype, layout.memory_format)
+@writes(dtype, layout.memory_format, qscheme)
 def _named(pickler: Pickler, obj: Any) -> None:
     pickler.name(f"torch {obj.name}")
 

@@ -10,7 +10,7 @@ from ..core import layout
 from ..core.device import CPU, device
 from ..core.dtype import CONVERSIONS, DTYPES, bool_, complex32, dtype
 from ..core.kind import kind_of
-from ..core.meta import MetaArray
+from ..core.quantized_dtype import INTEGERS, QUANTIZED, SCHEMES, qscheme
 from ..core.size import Size
 from ..core.storage import TypedStorage, UntypedStorage, storage_of
 from ..core.tensor import Tensor, wrap
@@ -26,10 +26,12 @@ CLASSES = {
 }
 """dtypes with a storage class of their own in the format, which came to an end before complex32 did."""
 STORAGES = {name: DTYPES[item] for item, name in CLASSES.items()}
+STORAGES |= {f"{item.legacy}Storage": item for item in QUANTIZED.values()}
 UNTYPED = "torch.storage UntypedStorage"
 
 VALUES: dict[str, Any] = {f"torch {name}": item for name, item in DTYPES.items()}
 VALUES |= {f"torch {name}": item for name, item in layout.NAMES.items()}
+VALUES |= {f"torch {name}": item for name, item in (QUANTIZED | SCHEMES).items()}
 """Names that stand for objects."""
 
 _TENSOR_CLASSES = {"torch Tensor": None, "torch.nn.parameter Parameter": "parameter"}
@@ -217,7 +219,7 @@ def tensor_without_elements(
     check_place(0, size, stride)
     meta = kind_of(kind, device("meta"))
     steps = [step * kind.itemsize for step in stride]
-    result = wrap(MetaArray(size, kind.numpy, steps), meta)
+    result = wrap(meta.xp.ndarray(size, kind.numpy, steps), meta)
     return result.requires_grad_() if requires_grad is True else result
 
 
@@ -248,6 +250,33 @@ def sparse_tensor(machine: Any, kind: Any, data: Any) -> Tensor:
         )
     except (RuntimeError, IndexError, ValueError) as error:
         raise SerializationError(f"a sparse tensor of the file cannot be made: {error}") from None
+
+
+@constructs("_rebuild_qtensor", modules=("torch._utils",))
+def quantized_tensor(
+    machine: Any, storage: Any, offset: Any, size: Any, stride: Any, params: Any, requires_grad: Any = False,
+    hooks: Any = None,
+) -> Tensor:  # fmt: skip
+    """A tensor of integers with their scale and zero point, or those of the channels."""
+    kind = getattr(storage, "dtype", None)
+    if kind not in QUANTIZED.values() or type(params) is not tuple or not params:
+        raise wrong("a quantised tensor", (storage, params))
+    scheme, *facts = params
+    each = isinstance(scheme, qscheme) and "channel" in scheme.name
+    known = (Tensor, Tensor, int) if each else (float, int)
+    if not isinstance(scheme, qscheme) or tuple(map(type, facts)) != known:
+        raise wrong("a quantised tensor", params)
+    integers, name = INTEGERS[kind], str(kind).removeprefix("torch.")
+    array = machine.storages.view(storage, integers, (offset, size, stride), ())
+    scale, zero, axis = facts if each else (*facts, None)
+    if each and not (
+        0 <= axis < len(size) and tuple(scale.shape) == tuple(zero.shape) == (size[axis],)
+    ):
+        raise wrong("a quantised tensor", params)
+    low, step = (x._array if each else x for x in (zero, scale))
+    from ..quantized import rebuilt
+
+    return rebuilt(wrap(array, kind_of(integers, CPU)), step, low, axis, name)
 
 
 def _changes(metadata: Any) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
 
     if not issubclass(cls, Tensor):
         return None
+    if hasattr(cls, "q_scale"):
+        return _quantized
     if issubclass(cls, UninitializedTensorMixin):
         return refuse(cls, f"a {cls.__name__}, which has no shape yet (call the module once)")
     if issubclass(cls, Parameter):
@@ -81,6 +83,25 @@ def _of_type(pickler: Pickler, obj: Tensor) -> Iterator[Any]:
     pickler.out += b"("
     _rebuilt(pickler, obj, obj.requires_grad, name_in_files(cls))
     yield dict(obj.__dict__)
+    pickler.out += b"tR"
+    pickler.remember(obj)
+
+
+def _quantized(pickler: Pickler, obj: Any) -> Iterator[Any]:
+    """Its integers, and what they stand for."""
+    kind, *_, axis = obj._quantized
+    storage, (held, offset, shape, strides) = parts_of(obj.int_repr())
+    pickler.name("torch._utils _rebuild_qtensor")
+    pickler.out += b"("
+    pickler.storage(storage._bytes, f"{kind.legacy}Storage", held.itemsize, "cpu")
+    for part in (offset, tuple(shape), tuple(strides)):
+        pickler.plain(part)
+    if axis is None:
+        yield obj.qscheme(), obj.q_scale(), obj.q_zero_point()
+    else:
+        yield obj.qscheme(), obj.q_per_channel_scales(), obj.q_per_channel_zero_points(), axis
+    pickler.plain(False)
+    pickler.call("collections OrderedDict")
     pickler.out += b"tR"
     pickler.remember(obj)
 

@@ -49,7 +49,8 @@ def mm(input: Tensor, mat2: Tensor, reduce: str | None = None, *, out: Any = Non
     """The product of a sparse matrix with a sparse or dense one, or of a dense with a sparse one.
 
     Args:
-        reduce: "sum", "mean", "amax" or "amin" of the terms of a row, for layout sparse_csr.
+        reduce: "sum", "mean", "amax" (or "max") or "amin" (or "min") of the terms of a row, for
+            layout sparse_csr.
 
     Raises:
         RuntimeError: The sizes or dtypes do not fit, or no matrix is sparse.

@@ -115,7 +115,9 @@ def to_sparse(
     """
     if isinstance(sparseDims, Layout):
         sparseDims, layout = None, sparseDims
-    if layout is strided or (layout is not None and layout not in TITLES):
+    if layout is strided:
+        return to_dense(self)
+    if layout is not None and layout not in TITLES:
         raise RuntimeError(
             f"to_sparse: conversion to {layout} is not supported: layout must be one of torch.sparse_coo, "
             "sparse_csr, sparse_csc, sparse_bsr, sparse_bsc"

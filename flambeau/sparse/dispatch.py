@@ -61,10 +61,9 @@ def _load() -> None:
 
 @cache
 def _name(function: Callable) -> str:
-    """What the table calls a function."""
+    """What the table calls a function; the setter of an attribute is "name="."""
     name = full_name(function).removeprefix("torch.").removeprefix("Tensor.")
-    for getter in (".__get__", ".__set__"):
-        name = name.removesuffix(getter)
+    name = name.removesuffix(".__get__").replace(".__set__", "=")
     return name.removeprefix("special.").removeprefix("nn.functional.")
 
 
@@ -83,7 +82,7 @@ def call(function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
     Raises:
         NotImplementedError: It means nothing for them.
     """
-    if not all(issubclass(cls, SparseTensor) for cls in types):
+    if types:
         return NotImplemented  # a user's class comes first
     _load()
     name = _name(function)
@@ -92,7 +91,7 @@ def call(function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         args, kwargs = guard.settled(args, kwargs)
     found = TABLE.get(name)
     if found is None:
-        if name in EVERY_LAYOUT:
+        if name.removesuffix("=") in EVERY_LAYOUT:
             return plain(*args, **kwargs)
         if name.endswith("_") and name[:-1] in IN_PLACE:
             return write(args[0], TABLE[name[:-1]](*args, **kwargs), name)

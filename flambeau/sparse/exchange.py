@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ _LAYOUTS = {"coo": COO, "csr": CSR, "csc": CSC, "bsr": BSR}
 
 def _scipy() -> Any:
     try:
-        import scipy.sparse
-        import scipy.sparse.linalg
+        sparse = import_module("scipy.sparse")
+        import_module("scipy.sparse.linalg")
     except ImportError as error:
         raise ImportError("this needs SciPy, which is not installed: pip install scipy") from error
-    return scipy.sparse
+    return sparse
 
 
 def from_scipy(array: Any) -> Tensor:

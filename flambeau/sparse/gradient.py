@@ -12,7 +12,14 @@ from ..autograd.mode import no_grad
 from ..core.dtype import convertible
 from ..core.kind import kind_of
 from ..core.layout import layout as Layout
-from ..core.sparse import COO, Pattern, SparseArray, SparseTensor, sparse_tensor
+from ..core.sparse import (
+    COO,
+    Pattern,
+    SparseArray,
+    SparseTensor,
+    sparse_tensor,
+    without_meaning,
+)
 from ..core.tensor import Tensor, wrap, wrap_numpy
 from . import graph, index, place
 
@@ -110,3 +117,18 @@ def _variable(x: Any) -> Any:
 
 def _value(x: Any) -> Any:
     return graph.values_of(x) if isinstance(x, SparseTensor) else x
+
+
+def scaled(function: Any, *operands: Any) -> SparseArray:
+    """A gradient times, or over, a dense array that broadcasts to it; or its negative."""
+    like = next(x for x in operands if isinstance(x, SparseArray))
+    arrays = []
+    for x in operands:
+        if isinstance(x, SparseArray):
+            arrays.append(x.values._array)
+        else:
+            every = np.broadcast_to(np.asarray(x), like.shape)
+            arrays.append(graph.gathered(wrap_numpy(every), like)._array)
+    if len(operands) == 2 and operands[1] is like and function is np.true_divide:
+        raise without_meaning("division by it", like.layout)
+    return like.like(wrap(function(*arrays), like.values._kind))

@@ -55,7 +55,12 @@ class ValuesBackward0(SparseNode):
     __slots__ = ()
 
     def turn_back(self, g: Tensor) -> Tensor:
-        return placed(self.like, g)
+        """Equal coordinates add up, also those of a gradient: so it has each once."""
+        pattern = self.like.pattern
+        if pattern.coalesced:
+            return placed(self.like, g)
+        keys = index.coalescing(self.like)
+        return placed(self.like, taken(g, keys.first), index.coalesced_pattern(self.like))
 
 
 class PlacedBackward0(SparseNode):
@@ -100,7 +105,8 @@ def placed(
 def values_at(g: Tensor, like: SparseArray) -> Tensor:
     """What a tensor of any layout has at the places of a sparse one: (values, *dense dimensions)."""
     if isinstance(g, SparseTensor):
-        if g._array.pattern is like.pattern and g._array.layout is like.layout:
+        same = g._array.pattern is like.pattern and g._array.layout is like.layout
+        if same and like.pattern.coalesced:
             return values_of(g)
         return looked_up(g, like)
     return gathered(g, like)

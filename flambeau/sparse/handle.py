@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.node import Leaf
 from ..core.dtype import CONVERSIONS, state
 from ..core.dtype import dtype as Dtype
 from ..core.layout import strided
@@ -144,6 +145,25 @@ def detach(input: SparseTensor) -> Tensor:
 
 
 meaning("data", "alias")(detach)
+
+
+@meaning("data=")
+def set_data(self: Tensor, value: Any) -> None:
+    """``x.data = y``: another tensor's values, of any layout and dtype."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
+    if not (isinstance(self, SparseTensor) and isinstance(value, SparseTensor)):
+        raise RuntimeError(
+            "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have incompatible "
+            "tensor type: one is sparse and one is dense; call .to_sparse() or .to_dense()"
+        )
+    if self._node is not None and not value.dtype.is_floating_point and not value.dtype.is_complex:
+        raise RuntimeError(
+            "data set to a tensor that requires gradients must be floating point or complex dtype"
+        )
+    self._array, self._kind = value._array, value._kind
+    if isinstance(self._node, Leaf):
+        self._node.kind, self._node.shape = value._kind.strided, value._array.shape
 
 
 @meaning()

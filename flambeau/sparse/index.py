@@ -55,7 +55,15 @@ def block_size(x: SparseArray) -> tuple[int, int] | None:
 
 
 def _flat(x: SparseArray, sizes: tuple[int, ...]) -> Any:
-    return ravel(coordinates(x), sizes)
+    found = coordinates(x)
+    for dim, (index, size) in enumerate(zip(found, sizes)):
+        if index.size and not 0 <= int(index.min()) <= int(index.max()) < size:
+            wrong = index[(index < 0) | (index >= size)][0]
+            raise IndexError(
+                f"a sparse tensor has the index {int(wrong)} in dimension {dim}, whose size is {size}: "
+                "check_invariants=True finds such indices when the tensor is made"
+            )
+    return ravel(found, sizes)
 
 
 def ravel(coordinates: Any, sizes: tuple[int, ...]) -> Any:
@@ -88,6 +96,7 @@ def coordinates(x: SparseArray) -> Any:
     count = plain.shape[-1]
     major = np.empty((flat_pointers.shape[0], count), np.int64)
     for own, row in zip(flat_pointers, major):
+        check_pointers(own, count)
         row[:] = expanded(own)
     minor = plain.reshape(len(major), count).astype(np.int64)
     batches = np.repeat(np.arange(len(major)), count).reshape(major.shape)
@@ -102,6 +111,15 @@ def coordinates(x: SparseArray) -> Any:
         batches = np.broadcast_to(batches[..., None, None], shape)
     front = unravel(batches.ravel(), batch)
     return np.concatenate([front, row.reshape(1, -1), column.reshape(1, -1)])
+
+
+def check_pointers(pointers: Any, count: int) -> None:
+    """Raises IndexError where pointers do not rise from 0 to the number of values."""
+    if pointers[0] != 0 or pointers[-1] != count or (pointers[1:] < pointers[:-1]).any():
+        raise IndexError(
+            "the compressed indices of a sparse tensor are no pointers to its values: they must rise "
+            f"from 0 to {count}; check_invariants=True finds such indices when the tensor is made"
+        )
 
 
 def expanded(pointers: Any) -> Any:
@@ -180,11 +198,7 @@ def _by_rows(x: SparseArray, transposed: bool) -> Rows:
     if x.layout not in (COO, *BLOCKS) and (x.layout in ROWS) != transposed:
         pointers, columns = x.pattern.arrays
         pointers = pointers.astype(np.int64)
-        if pointers[0] != 0 or pointers[-1] != columns.size or (np.diff(pointers) < 0).any():
-            raise RuntimeError(
-                "the compressed indices of a sparse tensor are no pointers to its values: they must rise "
-                f"from 0 to {columns.size}"
-            )
+        check_pointers(pointers, columns.size)
         return Rows(pointers, private(columns, x.shape[-2 if transposed else -1]), None)
     rows, columns = coordinates(x)[-2:]
     count, others = x.shape[-2:]
@@ -211,6 +225,21 @@ def pairs(x: SparseArray) -> tuple[Any, Any]:
 def at_first(coordinates: Any, keys: Groups) -> Any:
     """The coordinates of the first of each group."""
     return coordinates if keys.first is None else np.take(coordinates, keys.first, 1)
+
+
+def coalescing(x: SparseArray) -> Groups:
+    """The coordinates of values that are not coalesced, in order."""
+    where = places(x)
+    return x.pattern.derived(("groups", where.sizes), lambda: groups(where.flat))
+
+
+def coalesced_pattern(x: SparseArray) -> Pattern:
+    """Each of these coordinates once, in order."""
+    keys = coalescing(x)
+    return x.pattern.derived(
+        ("coalesced", places(x).sizes),
+        lambda: pattern_of(at_first(x.pattern.arrays[0], keys), True),
+    )
 
 
 def matching(keys: Any, sought: Any) -> tuple[Any, Any]:

@@ -11,15 +11,11 @@ def coalesced(x: SparseTensor) -> SparseTensor:
     array = x._array
     if array.pattern.coalesced:
         return x
-    where = index.places(array)
-    keys = array.pattern.derived(("groups", where.sizes), lambda: index.groups(where.flat))
+    keys = index.coalescing(array)
     values = graph.taken(graph.values_of(x), keys.order)
     if keys.group is not None:
         values = graph.summed(values, keys.group, len(keys.met))
-    pattern = array.pattern.derived(
-        ("coalesced", where.sizes),
-        lambda: index.pattern_of(index.at_first(array.pattern.arrays[0], keys), True),
-    )
+    pattern = index.coalesced_pattern(array)
     if keys.order is None and keys.group is None:
         values = values.clone()
     return graph.placed(array, values, pattern)

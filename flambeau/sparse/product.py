@@ -306,6 +306,7 @@ def sampled_addmm(
 
 def reduced(x: Tensor, y: Tensor, reduce: str) -> Tensor:
     """The product, where the terms of a row are not added but averaged, or their extreme is taken."""
+    reduce = {"max": "amax", "min": "amin"}.get(reduce, reduce)
     if reduce not in ("sum", "mean", "amax", "amin"):
         raise ValueError(f"sparse.mm(): reduce must be sum, mean, amax or amin, not {reduce!r}")
     if not isinstance(x, SparseTensor) or x.layout is not CSR:

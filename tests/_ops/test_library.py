@@ -255,6 +255,7 @@ class TestAten:
             "b|a",
             "0000000",
             "99999",
+            "33331",
         )  # how sets of names and floats are written
         assert [x for x in differ if not any(reason in x for reason in reasons)] == []
 

@@ -23,7 +23,7 @@ class Color(enum.Enum):
     RED = 1
 
 
-class Mode(str, enum.Enum):
+class Mode(str, enum.Enum):  # noqa: UP042
     FAST = "fast"
 
 

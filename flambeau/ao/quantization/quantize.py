@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from importlib import import_module
 from typing import Any
 
 from ... import nn
 from ...core.dtype import dtype as DType
 from ...core.dtype import float16
 from ...core.quantized_dtype import qint8
+from ...nn import Module
 from .qconfig import QConfig, default_dynamic_qconfig, float16_dynamic_qconfig
 
 
@@ -17,18 +19,17 @@ def get_default_dynamic_quant_module_mappings() -> dict[type, type]:
 
     Source: torch.ao.quantization.get_default_dynamic_quant_module_mappings
     """
-    from ..nn.quantized import dynamic
-
+    dynamic = import_module("...ao.nn.quantized.dynamic", __package__)  # which imports this package
     return {nn.Linear: dynamic.Linear, nn.LSTM: dynamic.LSTM, nn.GRU: dynamic.GRU}
 
 
 def quantize_dynamic(
-    model: nn.Module,
+    model: Module,
     qconfig_spec: Any = None,
     dtype: DType = qint8,
     mapping: dict[type, type] | None = None,
     inplace: bool = False,
-) -> nn.Module:
+) -> Module:
     """A model whose linear and recurrent layers have weights of bytes; inputs are quantised as they come.
 
     Args:
@@ -77,7 +78,7 @@ def quantize_dynamic(
 
 
 def _exchange(
-    module: nn.Module, path: str, spec: dict, known: dict[type, type], above: QConfig | None
+    module: Module, path: str, spec: dict, known: dict[type, type], above: QConfig | None
 ) -> None:
     """Exchange the layers within a module; a name counts for all that lies below it."""
     for name, child in list(module.named_children()):

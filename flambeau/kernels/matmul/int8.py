@@ -25,9 +25,8 @@ class Packed:
     """
 
     def __init__(self, weight: Any, steps: Any):
-        n, k = weight.shape
         self.weight = np.ascontiguousarray(weight)
-        self.steps = np.ascontiguousarray(np.broadcast_to(steps, (n,)), np.float32)
+        self.steps = np.ascontiguousarray(np.broadcast_to(steps, weight.shape[:1]), np.float32)
         self.sums = weight.sum(1, dtype=np.int32)
         self._panels: Any = None
 

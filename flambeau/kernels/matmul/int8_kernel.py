@@ -120,20 +120,20 @@ def multiplying(tile: Tile) -> Callable[..., int]:
 def _tile(code: Body, tile: Tile, i: Value, bottom: Value, j: Value) -> None:
     """One tile; rows after the last are the last one's again, and columns after the last are not stored."""
     lanes, type, n = code.lanes, code.vector("i32"), code.n
-    rows = [smaller(i + r, bottom - 1) for r in range(tile.rows)]
-    starts = [code.at(code.p["a"], "i32", row * n.fours) for row in rows]
+    heights = [smaller(i + r, bottom - 1) for r in range(tile.rows)]
+    starts = [code.at(code.p["a"], "i32", row * n.fours) for row in heights]
     last = quotient(n.n - 1, lanes)
     places = [smaller(quotient(j, lanes) + v, last) for v in range(tile.vectors)]
     panels = [code.at(code.p["w"], "i32", place * lanes * n.fours) for place in places]
     zero = code.constant(0, type)
-    totals = [[code.slot(type, zero) for _ in panels] for _ in rows]
+    totals = [[code.slot(type, zero) for _ in panels] for _ in heights]
     with code.loop(code.zero, n.fours) as k:
         columns = [code.load(code.at(panel, "i32", k * lanes), type) for panel in panels]
-        for start, row in zip(starts, totals):
+        for start, line in zip(starts, totals):
             four = code.splat(code.load(code.at(start, "i32", k), "i32"))
-            for column, total in zip(columns, row):
+            for column, total in zip(columns, line):
                 code.store(multiply_add(code, code.load(total, type), four, column), total)
-    for row, line in zip(rows, totals):
+    for row, line in zip(heights, totals):
         scale = code.splat(code.get(code.p["scales"], "float", row))
         offset = code.splat(code.get(code.p["zeros"], "i32", row))
         for v, total in enumerate(line):

@@ -24,9 +24,9 @@ M = TypeVar("M", bound=Module)
 
 def _validate_pruning_amount_init(amount: Any) -> None:
     """Raises TypeError or ValueError unless it is a share in [0, 1] or a number of elements."""
-    if not isinstance(amount, numbers.Real):
+    kind, whole = type(amount), isinstance(amount, numbers.Integral)
+    if not issubclass(kind, numbers.Real):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-    whole = isinstance(amount, numbers.Integral)
     if amount < 0 or (not whole and amount > 1):
         raise ValueError(
             f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
@@ -38,9 +38,9 @@ def _compute_nparams_toprune(amount: Any, tensor_size: int) -> int:
     return int(amount) if isinstance(amount, numbers.Integral) else round(amount * tensor_size)
 
 
-def _validate_pruning_amount(amount: Any, tensor_size: int) -> None:
+def _validate_pruning_amount(amount: int, tensor_size: int) -> None:
     """Raises ValueError if more are asked for than there are."""
-    if isinstance(amount, numbers.Integral) and amount > tensor_size:
+    if amount > tensor_size:
         raise ValueError(
             f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}"
         )
@@ -215,7 +215,7 @@ class PruningContainer(BasePruningMethod):
     """
 
     def __init__(self, *args: BasePruningMethod) -> None:
-        self._pruning_methods: tuple[BasePruningMethod, ...] = ()
+        self._pruning_methods: tuple[Any, ...] = ()
         if len(args) == 1:
             self._tensor_name = args[0]._tensor_name
         for method in args:
@@ -235,7 +235,7 @@ class PruningContainer(BasePruningMethod):
                 f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to "
                 f"PruningContainer {self}. Found '{method._tensor_name}'"
             )
-        self._pruning_methods += (method,)  # type: ignore[assignment]
+        self._pruning_methods += (method,)
 
     def __len__(self) -> int:
         return len(self._pruning_methods)

@@ -9,7 +9,6 @@ import numpy as np
 from ... import kernels
 from ..._caller import warn
 from ...core.number import number_for
-from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_dim, wrap_numpy
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
@@ -32,6 +31,8 @@ def _sparse_gather(x: Any, index: Any, dim: int) -> Any:
 
 @_sparse_gather.gradient
 def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
+    from ...core.sparse import of_coordinates  # with the first sparse gradient
+
     places = [np.broadcast_to(at, index.shape).reshape(-1) for at in along(index._array, dim)]
     places[dim] = np.where(places[dim] < 0, places[dim] + shape_x[dim], places[dim])
     return of_coordinates(np.stack(places), g.reshape(-1), shape_x), None

@@ -107,6 +107,14 @@ def _(
     )
 
 
+def _channels(bias: Tensor, ndim: int) -> Tensor:
+    """A bias along the channels of a result."""
+    return bias.reshape((-1, *(1,) * (ndim - 2)))  # type: ignore[attr-defined]
+
+
+convolution_.product(spread=_channels)
+
+
 @operation(operands="y w bias", label="Convolution")
 def transposed_(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """From the output's side (N, O, places) back to the input's (N, C, sizes)."""
@@ -132,6 +140,9 @@ def _(
     )
 
 
+transposed_.product(spread=_channels)
+
+
 @operation(operands="y x", label="ConvolutionWeight")
 def weight_(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of outputs (N, O, places) with the windows of x, in the weight's shape."""
@@ -154,6 +165,9 @@ def _(
         convolution_(conjugate(x), g, None, window, groups) if needs[0] else None,
         transposed_(conjugate(y), g, None, window, groups, shape_x[2:]) if needs[1] else None,
     )
+
+
+weight_.product()
 
 
 def _convolve(

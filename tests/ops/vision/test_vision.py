@@ -133,3 +133,24 @@ def test_the_library_is_taken_over_and_others_are_refused(tmp_path):
         torch.ops.load_library(tmp_path / "other.so")
     with pytest.raises(NotImplementedError, match="torchvision::qnms"):
         VISION.qnms(torch.ones(1, 4), torch.ones(1), 0.5)
+
+
+WHICH = torch.zeros(0)
+BACKWARD = {
+    "roi_align-True-2": lambda g: VISION._roi_align_backward(g, ROIS, 0.9, 3, 2, 2, 8, 6, 7, 2, True),
+    "ps_roi_align-2": lambda g: VISION._ps_roi_align_backward(g, ROIS, WHICH, 0.9, 2, 2, 2, 2, 8, 6, 7),
+    "ps_roi_pool": lambda g: VISION._ps_roi_pool_backward(g, ROIS, WHICH, 0.9, 2, 2, 2, 8, 6, 7),
+    "roi_pool": lambda g: VISION._roi_pool_backward(
+        g, ROIS, VISION.roi_pool(IMAGE, ROIS, 0.9, 3, 2)[1], 0.9, 3, 2, 2, 8, 6, 7
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BACKWARD)
+def test_gradients_have_names(name):
+    """torchvision's Python code registers gradients that call these."""
+    expected = RECORDED[name]
+    grad = BACKWARD[name](wave(0.11, *expected["shape"], function=torch.cos))
+    total, first = expected["grads"][0]
+    assert grad.abs().sum().item() == pytest.approx(total, rel=1e-9, abs=1e-9)
+    assert grad.flatten()[:8].tolist() == pytest.approx(first, rel=1e-9, abs=1e-9)

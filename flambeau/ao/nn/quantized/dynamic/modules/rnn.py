@@ -38,7 +38,7 @@ class RNNBase(Module):
         self._parts = []
         for layer in range(self.num_layers):
             for suffix in ("", "_reverse") if self.bidirectional else ("",):
-                named = {
+                named: Any = {
                     f"{kind}_{place}": getattr(mod, f"{kind}_{place}_l{layer}{suffix}", None)
                     for kind in ("weight", "bias")
                     for place in ("ih", "hh")
@@ -58,9 +58,7 @@ class RNNBase(Module):
         qconfig = getattr(mod, "qconfig", None)
         return cls(mod, qconfig, qint8 if qconfig is None else qconfig.weight().dtype)
 
-    def _walked(
-        self, input: Tensor, given: tuple[Tensor, ...] | None
-    ) -> tuple[Tensor, list[Tensor]]:
+    def _walked(self, input: Tensor, given: tuple[Tensor, ...] | None) -> tuple[Any, Any]:
         """The outputs of the last layer, and the last states, one tensor for each kind of state."""
         x = input.detach()  # type: ignore[attr-defined]
         if x.ndim not in (2, 3):
