@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -77,11 +78,6 @@ class ScriptModule(Module):
         raise NotImplementedError(
             "TorchScript's source cannot be compiled here: write a Python method"
         )
-
-    def __getstate__(self) -> Any:
-        if type(self).__getstate__ is not ScriptModule.__getstate__:
-            return super().__getstate__()
-        return self.__dict__
 
 
 _OWN = frozenset(("_original", "_graph_module", "_original_name"))
@@ -189,8 +185,6 @@ class RecursiveScriptModule(ScriptModule):
         return made
 
     def __getstate__(self) -> Any:
-        import pickle
-
         raise pickle.PickleError(
             "ScriptModules cannot be saved using torch.save: use module.save(file), or torch.jit.save, "
             "or save module.state_dict()"
