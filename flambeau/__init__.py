@@ -124,6 +124,7 @@ _NAMES = {
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
+    "cond": "fx.control",
     "Stream": "core.stream",
     "Event": "core.stream",
     "OutOfMemoryError": "core.error",
