@@ -25,7 +25,7 @@ IN_PLACE: set[str] = set()
 COMPOSED = frozenset(("svd_lowrank",))
 """Functions that ask for nothing but products with the operand."""
 
-_FAMILIES = ("convert", "elementwise", "handle", "product", "reduction", "shape")
+_FAMILIES = ("convert", "copying", "elementwise", "handle", "product", "reduction", "shape")
 
 
 def meaning(*names: str, inplace: bool = False) -> Callable:
