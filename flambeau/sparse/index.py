@@ -17,6 +17,7 @@ from ..core.sparse import (
     batch_dims,
     sparse_dims,
 )
+from ..core.tensor import wrap_numpy
 from ..kernels.sparse.product import private
 
 
@@ -253,12 +254,11 @@ def matching(keys: Any, sought: Any) -> tuple[Any, Any]:
 
 
 def sized(sizes: tuple[int, ...]) -> int:
+    """How many elements there are of these sizes."""
     return math.prod(sizes)
 
 
 def pattern_of(coordinates: Any, coalesced: bool) -> Pattern:
     """A pattern of coordinates."""
-    from ..core.tensor import wrap_numpy
-
     made = np.ascontiguousarray(coordinates, np.int64)
     return Pattern((wrap_numpy(made),), coalesced or made.shape[1] < 2)
