@@ -26,7 +26,6 @@ REFUSED = {
 
 REFUSED_BACK = {
     "masked_scatter": "its gradient selects by the mask",
-    "lu": "its gradient asks for the order of the rows",
 }
 
 

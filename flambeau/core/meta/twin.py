@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import kernels
 from .array import MetaArray
-from .kernel import MAKES
+from .kernel import KERNELS, MAKES
 
 _PACKAGE = __name__.partition(".")[0]
 _TWINNED = tuple(
@@ -54,8 +54,9 @@ def exchanged(value: Any) -> Any:
     if isinstance(value, kernels.Native):
         return twin(value.plain)
     place = f"{getattr(value, '__module__', None)}.{getattr(value, '__name__', None)}"
-    if place in MAKES:
-        return MAKES[place]
+    known = MAKES.get(place) or KERNELS.get(place.removeprefix(f"{_PACKAGE}."))
+    if known is not None:
+        return known
     inner = getattr(value, "__wrapped__", None)
     if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
         made = twin(inner)  # functools.cache: another answer, not to be kept with the others
