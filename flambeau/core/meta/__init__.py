@@ -75,6 +75,8 @@ _MANY = 4096
 class Definitions(Shapes):
     """What definitions see as NumPy: arrays that they make of lists, for their own use, have elements."""
 
+    ndarray: Any = np.ndarray  # which no array without elements is
+
     def asarray(self, array: Any, dtype: Any = None, order: str | None = None) -> Any:
         known = isinstance(array, MetaArray)
         return super().asarray(array, dtype, order) if known else np.asarray(array, dtype)
