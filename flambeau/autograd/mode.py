@@ -266,7 +266,7 @@ class inference_mode(_Switch):
 
     def __init__(self, mode: bool = True) -> None:
         self.mode = mode
-        self.before: list[tuple[bool, bool]] = []
+        self.before: list[tuple[bool | int, bool]] = []
 
     def __enter__(self) -> None:
         self.before.append((mode.recording, mode.inference))

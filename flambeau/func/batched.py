@@ -138,7 +138,7 @@ class Mapping:
 
     def __init__(self, size: int, randomness: str):
         self.size, self.randomness = size, randomness
-        self.start = default_generator.raw_state() if randomness == "same" else None
+        self.after: Any = None
 
     def __enter__(self) -> Mapping:
         guards.enable()
@@ -260,7 +260,7 @@ class Mapping:
 
     def samples(self, flat: Sequence[Any], tree: Any) -> Iterator[Any]:
         """The arguments of each sample."""
-        self.after: Any = None
+        self.after = None
         for i in range(self.size):
             yield rebuild(tree, [x.physical.select(0, i) if self.has(x) else x for x in flat])
         if self.after is not None:  # all drew the same numbers; who draws next draws others

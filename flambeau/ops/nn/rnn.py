@@ -197,8 +197,9 @@ def _(
 ) -> list[Tensor | None]:
     from ...autograd.forward import through  # loaded: it asks for the tangents
 
-    def steps(*operands: Tensor | None) -> tuple:
-        return unrolled(*operands, mode)
+    def steps(*operands: Any) -> tuple:
+        x, w, b, h, c = operands
+        return unrolled(x, w, b, h, c, mode)
 
     return [*through(steps, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c)), None, None, None]
 
