@@ -161,7 +161,10 @@ class _Recording(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(mode.recording)
-        mode.recording = recording(self.value)
+        if mode.levels:
+            mode.recording = recording(self.value)
+        else:
+            mode.recording = self.value and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()

@@ -90,6 +90,28 @@ def physical(x: Tensor) -> Tensor:
     return x
 
 
+def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
+    """The batch that a sample of a vmap stands for, to look at while searching an error: not to compute with.
+
+    Args:
+        tensor: A sample, or any tensor, which is given as it is.
+        recurse: Unwrap the samples of all mappings, and not the innermost's alone?
+
+    Source: torch.func.debug_unwrap
+
+    Example:
+        >>> import flambeau as torch
+        >>> def look(x):
+        ...     print(tuple(x.shape), tuple(torch.func.debug_unwrap(x).shape))
+        ...     return x
+        >>> _ = torch.vmap(look)(torch.ones(3, 2))
+        (2,) (3, 2)
+    """
+    if not isinstance(tensor, Batched):
+        return tensor
+    return physical(tensor) if recurse else tensor.physical
+
+
 def batched(value: Tensor, mapping: Mapping) -> Tensor:
     """The sample that a value with the batch as dimension 0 stands for."""
     array, kind = value._array, value._kind
