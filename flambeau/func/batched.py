@@ -51,10 +51,19 @@ class Batched(Tensor):
     Attributes:
         physical: The batch, along dimension 0: a tensor, or a sample of another mapping.
         mapping: The mapping that it is of.
+        sample: A plain tensor of one sample, which knows what all have in common.
     """
 
     physical: Tensor
     mapping: Mapping
+    sample: Tensor
+
+    @property
+    def _array(self) -> Any:  # type: ignore[override]
+        raise AttributeError(  # which formulas take for an operand that handles functions
+            "vmap: a function without a guard was called with a sample of a vmap, whose values it cannot read: "
+            "please use public functions of torch inside of vmap"
+        )
 
     @property
     def _node(self) -> Any:  # type: ignore[override]
@@ -114,12 +123,12 @@ def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
 
 def batched(value: Tensor, mapping: Mapping) -> Tensor:
     """The sample that a value with the batch as dimension 0 stands for."""
-    array, kind = value._array, value._kind
+    array, kind = (value.sample if isinstance(value, Batched) else value)._array, value._kind
     sample = array[0] if len(array) else kind.xp.zeros(array.shape[1:], kind.numpy)
     if sample.__class__ is not np.ndarray:  # NumPy gives numbers for single elements
         sample = array[:1].reshape(())
     made = become(wrap(sample, kind), Batched)
-    made.physical, made.mapping = value, mapping
+    made.physical, made.mapping, made.sample = value, mapping, wrap(sample, kind)
     return made
 
 

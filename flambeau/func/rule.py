@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
 
-from ..core.handler import DisableTorchFunctionSubclass
 from ..core.tensor import Tensor
 from ..dispatch.formula.formula_operation import FormulaOperation
 from ..dispatch.registry import NAMESPACES
@@ -162,8 +161,7 @@ ruled("requires_grad_ retain_grad backward")(
 )
 def metadata(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What all samples have in common."""
-    with DisableTorchFunctionSubclass():
-        return func(*args, **kwargs)
+    return func(args[0].sample, *args[1:], **kwargs)
 
 
 @ruled("requires_grad.__get__ is_leaf.__get__ grad_fn.__get__ _version.__get__")

@@ -220,3 +220,37 @@ def test_gradients_of_each_sample_and_ensembles_run_once() -> None:
     assert torch.allclose(outputs, torch.stack([m(x) for m, x in zip(models, X)]), atol=1e-6)
     with pytest.raises(RuntimeError, match="Batch norm got a batched tensor"):
         vmap(nn.BatchNorm1d(2))(torch.randn(3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LSTM(2, 3),
+        nn.GRUCell(2, 3),
+        nn.TransformerEncoderLayer(2, 1, 4, dropout=0.0),
+        nn.RNN(2, 1),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_of_samples(layer: nn.Module) -> None:
+    single = isinstance(layer, nn.GRUCell)
+    x = torch.linspace(-1, 1, 12).reshape(3, 2, 2) if single else _sequences()
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        y = layer(x)
+        return y[0] if isinstance(y, tuple) else y
+
+    assert torch.allclose(vmap(run)(x), torch.stack([run(one) for one in x]), atol=1e-5)
+    slope = grad(lambda x: run(x).square().sum())
+    assert torch.allclose(vmap(slope)(x), torch.stack([slope(one) for one in x]), atol=1e-5)
+
+
+def _sequences() -> torch.Tensor:
+    return torch.linspace(-1, 1, 24).reshape(3, 4, 1, 2)
+
+
+def test_what_has_no_guard_cannot_read_a_sample() -> None:
+    from flambeau.ops.linalg.matmul import mm_
+
+    with pytest.raises(AttributeError, match="a function without a guard"):
+        vmap(lambda x: mm_(x, x))(torch.ones(2, 3, 3))

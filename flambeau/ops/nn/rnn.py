@@ -19,6 +19,7 @@ from ... import kernels
 from ...autograd.gradient import grad
 from ...core.device import CPU
 from ...core.dtype import BY_NUMPY
+from ...core.handler import mapped
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.pointwise import pointwise
@@ -292,6 +293,7 @@ def serves(*values: Any) -> bool:
     return (
         kind.dtype.name in ("float32", "float64")
         and kind.xp is np
+        and mapped() is None
         and all(value is None or value._kind is kind for value in values)
     )
 
