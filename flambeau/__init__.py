@@ -80,6 +80,7 @@ _MODULES = (
     "mtia",
     "multiprocessing",
     "nn",
+    "onnx",
     "optim",
     "overrides",
     "profiler",
