@@ -139,7 +139,12 @@ class Builder:
     # -- nodes -------------------------------------------------------------------------------------
 
     def emit(
-        self, operator: str, *inputs: Any, kind: dtype | None = None, outputs: int = 1, **attributes: Any
+        self,
+        operator: str,
+        *inputs: Any,
+        kind: dtype | None = None,
+        outputs: int = 1,
+        **attributes: Any,
     ) -> Any:
         """A node; gives its output, or outputs.
 

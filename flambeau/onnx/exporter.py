@@ -98,14 +98,24 @@ def export(
             f"opset_version={opset}: the package onnx that is installed ends at {onnx.defs.onnx_opset_version()}"
         )
     args = args if isinstance(args, tuple) else (args,)
-    if args and isinstance(args[-1], dict) and kwargs is None and not isinstance(model, ExportedProgram):
+    if (
+        args
+        and isinstance(args[-1], dict)
+        and kwargs is None
+        and not isinstance(model, ExportedProgram)
+    ):
         args, kwargs = args[:-1], args[-1]
     with exporting():
-        program = _program(model, args, kwargs or {}, dynamic_shapes, dynamic_axes, input_names, training)
+        program = _program(
+            model, args, kwargs or {}, dynamic_shapes, dynamic_axes, input_names, training
+        )
         axes = _axis_names(dynamic_axes)
         translation = Translation(program, Builder(opset), custom_translation_table or {}, axes)
         proto = translation.model(
-            list(input_names or ()), list(output_names or ()), export_params, keep_initializers_as_inputs
+            list(input_names or ()),
+            list(output_names or ()),
+            export_params,
+            keep_initializers_as_inputs,
         )
     made = ONNXProgram(proto, program)
     if verbose:
@@ -168,13 +178,15 @@ def _shapes(
     arguments = list(bound.arguments)
     names = list(input_names or arguments)
     dims: dict[str, Any] = {}
-    found: dict[str, Any] = {name: None for name in arguments}
+    found: dict[str, Any] = dict.fromkeys(arguments)
     for place, argument in enumerate(arguments):
         name = names[place] if place < len(names) else argument
         axes = dynamic_axes.get(name)
         if not axes or not isinstance(bound.arguments[argument], Tensor):
             continue
-        pairs = axes.items() if isinstance(axes, Mapping) else [(d, f"{name}_dim_{d}") for d in axes]
+        pairs = (
+            axes.items() if isinstance(axes, Mapping) else [(d, f"{name}_dim_{d}") for d in axes]
+        )
         found[argument] = {d: dims.setdefault(str(label), Dim(str(label))) for d, label in pairs}
     return found
 
@@ -182,6 +194,8 @@ def _shapes(
 def _axis_names(dynamic_axes: Mapping[str, Any] | None) -> dict[str, dict[int, str]]:
     found = {}
     for name, axes in (dynamic_axes or {}).items():
-        pairs = axes.items() if isinstance(axes, Mapping) else [(d, f"{name}_dim_{d}") for d in axes]
+        pairs = (
+            axes.items() if isinstance(axes, Mapping) else [(d, f"{name}_dim_{d}") for d in axes]
+        )
         found[name] = {d: str(label) for d, label in pairs}
     return found

@@ -136,7 +136,9 @@ class Translation:
         if name == "getattr":
             name, args = args[1], args[:1]
         if node.op == "get_attr":
-            self.values[node] = self.b.constant(getattr(self.program.graph_module, str(node.target)))
+            self.values[node] = self.b.constant(
+                getattr(self.program.graph_module, str(node.target))
+            )
             return
         b = self.b
         b.out, b.called, b.prefix = (example, other), name, node.name
@@ -164,11 +166,15 @@ class Translation:
         write = TRANSLATIONS.get(name) or TRANSLATIONS.get(plain)
         if write is None:
             raise Unsupported("ONNX's operators have no such operation, or nobody wrote it yet")
-        kwargs = {k: v for k, v in kwargs.items() if k not in ("device", "layout", "memory_format", "out")}
+        kwargs = {
+            k: v for k, v in kwargs.items() if k not in ("device", "layout", "memory_format", "out")
+        }
         made = write(self.b, *args, **kwargs)
-        if name.endswith("_") and not name.endswith("__") or kwargs.get("inplace"):
+        if (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace"):
             if isinstance(node.args[0], Node):
-                self.values[node.args[0]] = made  # who reads the tensor from now on reads what was written
+                self.values[node.args[0]] = (
+                    made  # who reads the tensor from now on reads what was written
+                )
         return made
 
     def _note(self, node: Node, made: Any, example: Any, other: Any) -> None:
@@ -200,7 +206,14 @@ class Translation:
         elif name == "getitem":
             found = args[0][args[1]]
         else:
-            operators_ = {"add": "Add", "sub": "Sub", "mul": "Mul", "floordiv": "Div", "mod": "Mod", "neg": "Neg"}
+            operators_ = {
+                "add": "Add",
+                "sub": "Sub",
+                "mul": "Mul",
+                "floordiv": "Div",
+                "mod": "Mod",
+                "neg": "Neg",
+            }
             operator = operators_.get(name)
             if operator is None:
                 self.missing.setdefault(name, "of sizes that stay open")
@@ -266,8 +279,10 @@ def _mapped(x: Any, values: dict[Node, Any]) -> Any:
     if isinstance(x, slice):
         return slice(*(_mapped(part, values) for part in (x.start, x.stop, x.step)))
     if isinstance(x, (tuple, list)):
-        return type(x)(_mapped(item, values) for item in x) if type(x) in (tuple, list) else tuple(
-            _mapped(item, values) for item in x
+        return (
+            type(x)(_mapped(item, values) for item in x)
+            if type(x) in (tuple, list)
+            else tuple(_mapped(item, values) for item in x)
         )
     if isinstance(x, dict):
         return {key: _mapped(item, values) for key, item in x.items()}
@@ -309,5 +324,3 @@ def _with_other_sizes(program: ExportedProgram) -> dict[Node, Any]:
     with no_grad():
         recording.run(*given)
     return recording.seen
-
-

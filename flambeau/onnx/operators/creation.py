@@ -21,7 +21,9 @@ def _of(value: Any) -> tuple[Any, Any, Any]:
 
     def like(b: Builder, input: Any, **options: Any) -> Value:
         kind = b.out[0].dtype
-        return b.emit("Expand", b.constant(value, kind), b.emit("Shape", input, kind=INT64), kind=kind)
+        return b.emit(
+            "Expand", b.constant(value, kind), b.emit("Shape", input, kind=INT64), kind=kind
+        )
 
     def new(b: Builder, input: Any, *size: Any, **options: Any) -> Value:
         return filled(b, listed(size or (options["size"],)), value)
@@ -47,7 +49,9 @@ def new_full(b: Builder, input: Any, size: Any, fill_value: Any, **options: Any)
 @translates("full_like", "fill")
 def full_like(b: Builder, input: Any, fill_value: Any, **options: Any) -> Value:
     kind = b.out[0].dtype
-    return b.emit("Expand", b.tensor(fill_value, kind), b.emit("Shape", input, kind=INT64), kind=kind)
+    return b.emit(
+        "Expand", b.tensor(fill_value, kind), b.emit("Shape", input, kind=INT64), kind=kind
+    )
 
 
 @translates("zero")

@@ -200,7 +200,9 @@ def clamp(b: Builder, input: Any, min: Any = None, max: Any = None) -> Value:
 
 
 @translates("hardtanh")
-def hardtanh(b: Builder, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Value:
+def hardtanh(
+    b: Builder, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Value:
     return clamp(b, input, min_val, max_val)
 
 
@@ -322,7 +324,9 @@ def logsigmoid(b: Builder, input: Any) -> Value:
 
 
 @translates("leaky_relu")
-def leaky_relu(b: Builder, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Value:
+def leaky_relu(
+    b: Builder, input: Any, negative_slope: float = 0.01, inplace: bool = False
+) -> Value:
     return b.emit("LeakyRelu", input, alpha=float(negative_slope))
 
 
@@ -355,7 +359,9 @@ def prelu(b: Builder, input: Any, weight: Any) -> Value:
 
 
 @translates("threshold")
-def threshold(b: Builder, input: Any, threshold: float, value: float, inplace: bool = False) -> Value:
+def threshold(
+    b: Builder, input: Any, threshold: float, value: float, inplace: bool = False
+) -> Value:
     above = b.emit("Greater", input, _number(b, input, threshold), kind=BOOL)
     return b.emit("Where", above, input, _number(b, input, value), kind=input.type)
 
@@ -367,7 +373,9 @@ def glu(b: Builder, input: Any, dim: int = -1) -> Value:
 
 
 @translates("softmax")
-def softmax(b: Builder, input: Any, dim: int = -1, _stacklevel: int = 3, dtype: Any = None) -> Value:
+def softmax(
+    b: Builder, input: Any, dim: int = -1, _stacklevel: int = 3, dtype: Any = None
+) -> Value:
     return b.emit("Softmax", b.tensor(input, b.out[0].dtype), axis=dim)
 
 
@@ -378,19 +386,44 @@ def log_softmax(
     return b.emit("LogSoftmax", b.tensor(input, b.out[0].dtype), axis=dim)
 
 
-@translates("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout")
-def dropout(b: Builder, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Value:
+@translates(
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "feature_dropout",
+)
+def dropout(
+    b: Builder, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Value:
     if training and p:
         raise Unsupported("dropout in training draws random numbers: export the module in eval()")
     return b.emit("Identity", input)
 
 
-@translates("to", "type", "type_as", "float", "double", "half", "bfloat16", "long", "int", "short", "bool", "byte")
+@translates(
+    "to",
+    "type",
+    "type_as",
+    "float",
+    "double",
+    "half",
+    "bfloat16",
+    "long",
+    "int",
+    "short",
+    "bool",
+    "byte",
+)
 def to(b: Builder, input: Any, *args: Any, **options: Any) -> Value:
     kind = b.out[0].dtype
     return b.emit("Identity", input) if input.type is kind else b.cast(input, kind)
 
 
-@translates("clone", "contiguous", "detach", "cpu", "alias", "requires_grad_", "positive", "lift_fresh_copy")
+@translates(
+    "clone", "contiguous", "detach", "cpu", "alias", "requires_grad_", "positive", "lift_fresh_copy"
+)
 def identity(b: Builder, input: Any, *args: Any, **options: Any) -> Value:
     return b.emit("Identity", input)

@@ -16,9 +16,7 @@ def sliced(b: Builder, x: Value, cuts: list[tuple[int, Any, Any, int]]) -> Value
     if not cuts:
         return x
     dims, starts, ends, steps = zip(*cuts)
-    made = b.emit(
-        "Slice", x, b.ints(starts), b.ints(ends), b.ints(dims), b.ints(steps)
-    )
+    made = b.emit("Slice", x, b.ints(starts), b.ints(ends), b.ints(dims), b.ints(steps))
     return made
 
 
@@ -36,7 +34,9 @@ def select(b: Builder, input: Any, dim: int, index: Any) -> Value:
 
 
 def _is_index(item: Any) -> bool:
-    return isinstance(item, Tensor) or (isinstance(item, Value) and not isinstance(item.example, int))
+    return isinstance(item, Tensor) or (
+        isinstance(item, Value) and not isinstance(item.example, int)
+    )
 
 
 @translates("getitem", "__getitem__")
@@ -44,7 +44,9 @@ def getitem(b: Builder, input: Any, key: Any) -> Any:
     if isinstance(input, (tuple, list)):
         return input[key]
     items = list(key) if isinstance(key, (tuple, list)) else [key]
-    taken = sum(item.rank if _is_mask(item) else item is not None and item is not Ellipsis for item in items)
+    taken = sum(
+        item.rank if _is_mask(item) else item is not None and item is not Ellipsis for item in items
+    )
     if Ellipsis not in [x for x in items if not isinstance(x, (Value, Tensor))]:
         items.append(Ellipsis)
     at = next(i for i, x in enumerate(items) if x is Ellipsis)
@@ -102,8 +104,12 @@ def _gathered(b: Builder, x: Value, rank: int, indices: dict[int, Value]) -> Val
     for d in dims:
         total = b.emit("Add", total, b.emit("Mul", b.cast(indices[d], INT64), zero))
     ends = b.ints([-1])
-    parts = [b.emit("Unsqueeze", b.emit("Add", b.cast(indices[d], INT64), total), ends) for d in dims]
-    found = b.emit("GatherND", permuted(b, x, order), b.emit("Concat", *parts, axis=-1), kind=x.type)
+    parts = [
+        b.emit("Unsqueeze", b.emit("Add", b.cast(indices[d], INT64), total), ends) for d in dims
+    ]
+    found = b.emit(
+        "GatherND", permuted(b, x, order), b.emit("Concat", *parts, axis=-1), kind=x.type
+    )
     if dims[0] == 0:
         return found
     front, size = dims[0], deepest + rank - len(dims)
@@ -129,7 +135,16 @@ def index_select(b: Builder, input: Any, dim: int, index: Any) -> Value:
 
 
 @translates("scatter")
-def scatter(b: Builder, input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Value:
+def scatter(
+    b: Builder,
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
+) -> Value:
     if reduce is not None:
         raise Unsupported("scatter with reduce: use scatter_add or scatter_reduce")
     updates = src if value is None else value
@@ -162,11 +177,21 @@ def nonzero(b: Builder, input: Any, as_tuple: bool = False) -> Value:
 def one_hot(b: Builder, tensor: Any, num_classes: int = -1) -> Value:
     if num_classes < 0:
         raise Unsupported("one_hot without num_classes: their number would depend on the indices")
-    return b.emit("OneHot", tensor, b.constant([num_classes]), b.constant([0, 1]), kind=INT64, axis=-1)
+    return b.emit(
+        "OneHot", tensor, b.constant([num_classes]), b.constant([0, 1]), kind=INT64, axis=-1
+    )
 
 
 @translates("embedding")
-def embedding(b: Builder, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, *rest: Any, **options: Any) -> Value:
+def embedding(
+    b: Builder,
+    input: Any,
+    weight: Any,
+    padding_idx: Any = None,
+    max_norm: Any = None,
+    *rest: Any,
+    **options: Any,
+) -> Value:
     if max_norm is not None:
         raise Unsupported("embedding with max_norm writes to its table")
     return b.emit("Gather", weight, b.tensor(input), axis=0)

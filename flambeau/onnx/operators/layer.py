@@ -190,14 +190,19 @@ def instance_norm(
     eps: float = 1e-5,
 ) -> Value:
     channels = input.shape[1]
-    scale, shift = _vector(b, weight, 1, channels, input.type), _vector(b, bias, 0, channels, input.type)
+    scale, shift = (
+        _vector(b, weight, 1, channels, input.type),
+        _vector(b, bias, 0, channels, input.type),
+    )
     if not use_input_stats:
         return batch_norm(b, input, running_mean, running_var, scale, shift, False, momentum, eps)
     return b.emit("InstanceNormalization", input, scale, shift, epsilon=float(eps))
 
 
 @translates("group_norm")
-def group_norm(b: Builder, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Value:
+def group_norm(
+    b: Builder, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Value:
     channels = input.shape[1]
     batch = b.size(input, 0)
     grouped = reshaped(b, input, [batch, num_groups, -1])
@@ -213,7 +218,12 @@ def group_norm(b: Builder, input: Any, num_groups: int, weight: Any = None, bias
 
 @translates("layer_norm")
 def layer_norm(
-    b: Builder, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    b: Builder,
+    input: Any,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
 ) -> Value:
     sizes = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
     if weight is None:
@@ -222,7 +232,9 @@ def layer_norm(
 
 
 @translates("rms_norm")
-def rms_norm(b: Builder, input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Value:
+def rms_norm(
+    b: Builder, input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+) -> Value:
     sizes = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
     eps = 2.0**-input.type.fraction if eps is None else eps
     axes = b.ints(list(range(-len(sizes), 0)))
@@ -251,13 +263,22 @@ def interpolate(
     if mode == "nearest":
         options |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     elif mode == "nearest-exact":
-        options |= {"coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+        options |= {
+            "coordinate_transformation_mode": "half_pixel",
+            "nearest_mode": "round_prefer_ceil",
+        }
     else:
-        options["coordinate_transformation_mode"] = "align_corners" if align_corners else "half_pixel"
+        options["coordinate_transformation_mode"] = (
+            "align_corners" if align_corners else "half_pixel"
+        )
         if mode == "bicubic":
             options["cubic_coeff_a"] = -0.75
     if scale_factor is not None and not recompute_scale_factor:
-        factors = [float(x) for x in scale_factor] if isinstance(scale_factor, (tuple, list)) else [float(scale_factor)] * n
+        factors = (
+            [float(x) for x in scale_factor]
+            if isinstance(scale_factor, (tuple, list))
+            else [float(scale_factor)] * n
+        )
         from ...core.dtype import float32
 
         return b.emit("Resize", input, None, b.constant([1.0, 1.0, *factors], float32), **options)
@@ -269,9 +290,19 @@ def interpolate(
 
 
 @translates("grid_sample")
-def grid_sample(b: Builder, input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None) -> Value:
+def grid_sample(
+    b: Builder,
+    input: Any,
+    grid: Any,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: Any = None,
+) -> Value:
     if b.opset >= 20:
         mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
     return b.emit(
-        *("GridSample", input, grid), mode=mode, padding_mode=padding_mode, align_corners=int(bool(align_corners))
+        *("GridSample", input, grid),
+        mode=mode,
+        padding_mode=padding_mode,
+        align_corners=int(bool(align_corners)),
     )

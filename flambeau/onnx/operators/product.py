@@ -27,7 +27,9 @@ def _scaled(b: Builder, x: Value, factor: float) -> Value:
 
 
 @translates("addmm", "baddbmm", "addmv")
-def addmm(b: Builder, input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Value:
+def addmm(
+    b: Builder, input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
+) -> Value:
     return b.emit("Add", _scaled(b, input, beta), _scaled(b, b.emit("MatMul", mat1, mat2), alpha))
 
 
@@ -38,7 +40,11 @@ def outer(b: Builder, input: Any, vec2: Any) -> Value:
 
 @translates("einsum")
 def einsum(b: Builder, equation: str, *operands: Any) -> Value:
-    tensors = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    tensors = (
+        list(operands[0])
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple))
+        else operands
+    )
     if not isinstance(equation, str):
         raise Unsupported("einsum without an equation in letters")
     return b.emit("Einsum", *tensors, equation=equation.replace(" ", ""))
@@ -63,7 +69,9 @@ def attention(
     enable_gqa: bool = False,
 ) -> Value:
     if dropout_p:
-        raise Unsupported("attention with dropout draws random numbers: export the module in eval()")
+        raise Unsupported(
+            "attention with dropout draws random numbers: export the module in eval()"
+        )
     if enable_gqa and query.shape[-3] != key.shape[-3]:
         key, value = (_spread(b, x, query.shape[-3] // x.shape[-3]) for x in (key, value))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale

@@ -36,7 +36,9 @@ def _layers(
 ) -> list[Value]:
     """The output of the last layer and the last states of all."""
     if dropout and train and num_layers > 1:
-        raise Unsupported("dropout between recurrent layers in training: export the module in eval()")
+        raise Unsupported(
+            "dropout between recurrent layers in training: export the module in eval()"
+        )
     ways = 2 if bidirectional else 1
     each = len(params) // (num_layers * ways)
     if each not in (2, 4) or (each == 2) is has_biases:
@@ -53,7 +55,11 @@ def _layers(
         bias = None
         if has_biases:
             rows = [
-                b.emit("Concat", *(_reordered(b, own[way * each + k], operator) for k in (2, 3)), axis=1)
+                b.emit(
+                    "Concat",
+                    *(_reordered(b, own[way * each + k], operator) for k in (2, 3)),
+                    axis=1,
+                )
                 for way in range(ways)
             ]
             bias = rows[0] if ways == 1 else b.emit("Concat", *rows, axis=0)
@@ -68,7 +74,9 @@ def _layers(
             direction="bidirectional" if bidirectional else "forward",
             **options,
         )
-        steps = permuted(b, found[0], [0, 2, 1, 3])  # (length, ways, batch, size): the ways side by side
+        steps = permuted(
+            b, found[0], [0, 2, 1, 3]
+        )  # (length, ways, batch, size): the ways side by side
         x = b.emit("Reshape", steps, b.ints([0, 0, ways * hidden]))  # 0: as it is
         for last, state in zip(lasts, found[1:]):
             last.append(state)

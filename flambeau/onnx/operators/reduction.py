@@ -21,7 +21,9 @@ def reduced(b: Builder, operator: str, x: Value, dim: Any, keepdim: bool) -> Val
 
 
 def _simple(operator: str) -> Any:
-    def write(b: Builder, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    def write(
+        b: Builder, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    ) -> Value:
         return reduced(b, operator, b.tensor(input, b.out[0].dtype), dim, keepdim)
 
     return write
@@ -92,7 +94,15 @@ def _moments(b: Builder, x: Value, dim: Any, correction: float, keepdim: bool) -
 
 
 @translates("var")
-def var(b: Builder, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Value:
+def var(
+    b: Builder,
+    input: Any,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+) -> Value:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     correction = correction if correction is not None else 1 if unbiased is None else int(unbiased)
@@ -105,7 +115,9 @@ def std(b: Builder, input: Any, *args: Any, **options: Any) -> Value:
 
 
 @translates("norm", "vector_norm", "linalg_vector_norm")
-def norm(b: Builder, input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **options: Any) -> Value:
+def norm(
+    b: Builder, input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **options: Any
+) -> Value:
     p = options.get("ord", p)
     if p in (2, 2.0, "fro", None):
         return reduced(b, "ReduceL2", input, dim, keepdim)
@@ -130,7 +142,9 @@ def cumsum(b: Builder, input: Any, dim: int, *, dtype: Any = None) -> Value:
 
 
 @translates("topk")
-def topk(b: Builder, input: Any, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> list[Value]:
+def topk(
+    b: Builder, input: Any, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> list[Value]:
     return _top(b, input, b.ints([k]), dim, largest, sorted)
 
 
@@ -143,17 +157,21 @@ def _top(b: Builder, x: Value, k: Value, dim: int, largest: bool, ordered: bool)
 
 
 @translates("sort")
-def sort(b: Builder, input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> list[Value]:
+def sort(
+    b: Builder, input: Any, dim: int = -1, descending: bool = False, stable: bool = False
+) -> list[Value]:
     return _top(b, input, b.ints([b.size(input, dim)]), dim, descending, True)
 
 
 @translates("argsort")
-def argsort(b: Builder, input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Value:
+def argsort(
+    b: Builder, input: Any, dim: int = -1, descending: bool = False, stable: bool = False
+) -> Value:
     return sort(b, input, dim, descending)[1]
 
 
 @translates("count_nonzero")
 def count_nonzero(b: Builder, input: Any, dim: Any = None) -> Value:
-    return reduced(b, "ReduceSum", b.emit("Cast", b.tensor(input, BOOL), kind=INT64, to=7), dim, False)
-
-
+    return reduced(
+        b, "ReduceSum", b.emit("Cast", b.tensor(input, BOOL), kind=INT64, to=7), dim, False
+    )

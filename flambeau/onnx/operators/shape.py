@@ -84,7 +84,9 @@ def turned(b: Builder, input: Any) -> Value:
 def movedim(b: Builder, input: Any, source: Any, destination: Any) -> Value:
     n = input.rank
     sources = [d % n for d in (source if isinstance(source, (tuple, list)) else [source])]
-    targets = [d % n for d in (destination if isinstance(destination, (tuple, list)) else [destination])]
+    targets = [
+        d % n for d in (destination if isinstance(destination, (tuple, list)) else [destination])
+    ]
     rest = [d for d in range(n) if d not in sources]
     for place, d in sorted(zip(targets, sources)):
         rest.insert(place, d)
@@ -108,7 +110,9 @@ def unsqueeze(b: Builder, input: Any, dim: int) -> Value:
 
 @translates("expand", "broadcast_to")
 def expand(b: Builder, input: Any, *sizes: Any, **options: Any) -> Value:
-    wanted = [1 if isinstance(n, int) and n == -1 else n for n in listed(sizes or tuple(options.values()))]
+    wanted = [
+        1 if isinstance(n, int) and n == -1 else n for n in listed(sizes or tuple(options.values()))
+    ]
     return b.emit("Expand", input, b.ints(wanted))
 
 
@@ -152,7 +156,9 @@ def cat(b: Builder, tensors: Any, dim: int = 0) -> Value:
 def stack(b: Builder, tensors: Any, dim: int = 0) -> Value:
     kind = b.out[0].dtype
     place = b.ints([dim])
-    return b.emit("Concat", *(b.emit("Unsqueeze", b.tensor(x, kind), place) for x in tensors), axis=dim)
+    return b.emit(
+        "Concat", *(b.emit("Unsqueeze", b.tensor(x, kind), place) for x in tensors), axis=dim
+    )
 
 
 def _split(b: Builder, input: Value, sizes: list[int], dim: int) -> list[Value]:
@@ -210,7 +216,9 @@ def triu(b: Builder, input: Any, diagonal: int = 0) -> Value:
 
 
 @translates("pad")
-def pad(b: Builder, input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Value:
+def pad(
+    b: Builder, input: Any, pad: Any, mode: str = "constant", value: float | None = None
+) -> Value:
     pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
     axes = list(range(input.rank - len(pairs), input.rank))
     kinds = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
