@@ -47,6 +47,30 @@ def evaluated(
     return make
 
 
+def sparse(code: str, density: float, width: int, dtype: str = "float32") -> Callable[[Any], Step]:
+    """A workload that evaluates an expression of T and of matrices of 10,000 by 10,000: `coo` and `csr`, sparse, and
+    `mixed`, its values in no order; and of a dense y (10,000 by `width`).
+    """
+
+    def make(T: Any) -> Step:
+        random, n = np.random.default_rng(0), 10_000
+        places = np.unique(random.integers(0, n * n, int(n * n * density)))
+        values = random.standard_normal(places.size).astype(dtype)
+        order = random.permutation(places.size)
+        coo, mixed = (
+            T.sparse_coo_tensor(
+                T.from_numpy(np.stack([where // n, where % n])), T.from_numpy(what), (n, n)
+            )
+            for where, what in ((places, values), (places[order], values[order]))
+        )
+        coo = coo.coalesce()
+        y = T.from_numpy(array(n, width).astype(dtype))
+        scope = {"T": T, "coo": coo, "csr": coo.to_sparse_csr(), "mixed": mixed, "y": y}
+        return eval(f"lambda: {code}", scope)
+
+    return make
+
+
 INDEX = np.random.default_rng(0).integers(0, 1024, (1024, 256))
 SMALL, SQUARE = (8, 8), (1024, 1024)
 
@@ -125,6 +149,24 @@ for _name, _shapes, _code in (
     ("max_pool 2 x 2", ((16, 64, 32, 32),), "F.max_pool2d(x, 2)"),
 ):
     WORKLOADS[f"convolution: {_name}"] = evaluated(_code, *_shapes, backward=True)
+
+
+for _layout in ("csr", "coo"):
+    for _density in (0.01, 0.001):
+        for _width in (1, 16, 64, 256):
+            for _dtype in ("float32", "float64"):
+                _name = f"sparse: {_layout} @ dense, {_density:.1%}, {_width} wide, {_dtype}"
+                WORKLOADS[_name] = sparse(f"{_layout} @ y", _density, _width, _dtype)
+for _name, _code in (
+    ("sampled_addmm, 64", "T.sparse.sampled_addmm(csr, y, y.t())"),
+    ("coalesce", "mixed.coalesce()"),
+    ("softmax", "T.sparse.softmax(coo, 1)"),
+    ("sum over rows", "T.sparse.sum(coo, 0)"),
+    ("to_dense", "coo.to_dense()"),
+    ("coo + coo", "coo + coo"),
+    ("csr @ csr", "csr @ csr"),
+):
+    WORKLOADS[f"sparse: {_name}"] = sparse(_code, 0.001, 64)
 
 
 def train_step(T: Any) -> Step:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ._failure import Failure
-from .core.accelerator import (
-    _get_available_device_type,
-)
+from .core.accelerator import _get_all_device_indices as _get_all_device_indices
+from .core.accelerator import _get_available_device_type as _get_available_device_type
+from .core.accelerator import _get_device_index as _get_device_index
 from .core.device import device as Device
 from .core.dtype import dtype as DType
 from .core.tensor import Tensor

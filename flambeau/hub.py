@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 import zipfile
@@ -23,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlparse
 
 from tqdm import tqdm
 
@@ -309,7 +309,7 @@ def load_state_dict_from_url(
     """
     folder = os.path.join(get_dir(), "checkpoints") if model_dir is None else model_dir
     os.makedirs(folder, exist_ok=True)
-    name = file_name or os.path.basename(urllib.parse.urlparse(url).path)
+    name = file_name or os.path.basename(urlparse(url).path)
     kept = os.path.join(folder, name)
     if not os.path.exists(kept):
         sys.stdout.write(f'Downloading: "{url}" to {kept}\n')

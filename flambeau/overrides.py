@@ -6,7 +6,8 @@ dispatch/torch_function.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from types import FunctionType
 from typing import Any
@@ -193,6 +194,73 @@ def get_ignored_functions() -> set[Callable]:
     return {f for f in everything if f not in handled}
 
 
+def get_testing_overrides() -> dict[Callable, Callable]:
+    """For every function that classes can handle one of the same arguments that gives -1.
+
+    A class that uses these handles everything, which tests of such classes look at.
+
+    Source: torch.overrides.get_testing_overrides
+    """
+    return {
+        function: _stub(function)
+        for found in get_overridable_functions().values()
+        for function in found
+    }
+
+
+def _stub(function: Callable) -> Callable:
+    @wraps(function)
+    def minus_one(*args: Any, **kwargs: Any) -> int:
+        return -1
+
+    return minus_one
+
+
+def _get_current_function_mode() -> Any:
+    """The innermost mode that is in force, or None."""
+    return _handler.state.modes[-1] if _handler.state.modes else None
+
+
+def _get_current_function_mode_stack() -> list[Any]:
+    """The modes that are in force, the innermost last."""
+    return list(_handler.state.modes)
+
+
+def _push_mode(mode: TorchFunctionMode) -> None:
+    """Put a mode in force."""
+    mode.__enter__()
+
+
+def _pop_mode() -> Any:
+    """Take the innermost mode out of force; gives it."""
+    mode = _handler.state.modes[-1]
+    mode.__exit__()
+    return mode
+
+
+@contextmanager
+def _pop_mode_temporarily() -> Iterator[Any]:
+    """The innermost mode, which is not in force inside."""
+    mode = _pop_mode()
+    try:
+        yield mode
+    finally:
+        _push_mode(mode)
+
+
+@contextmanager
+def enable_reentrant_dispatch() -> Iterator[None]:
+    """Inside a ``__torch_dispatch__``: let functions ask classes and modes again.
+
+    Source: torch.overrides.enable_reentrant_dispatch
+    """
+    before, _handler.state.enabled = _handler.state.enabled, True
+    try:
+        yield
+    finally:
+        _handler.state.enabled = before
+
+
 class TorchFunctionMode:
     """A context in which every call of a public function goes to ``__torch_function__``.
 
@@ -246,8 +314,10 @@ __all__ = [
     "BaseTorchFunctionMode",
     "DisableTorchFunctionSubclass",
     "TorchFunctionMode",
+    "enable_reentrant_dispatch",
     "get_ignored_functions",
     "get_overridable_functions",
+    "get_testing_overrides",
     "handle_torch_function",
     "has_torch_function",
     "is_tensor_like",

@@ -56,6 +56,21 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return False
 
 
+def is_current_stream_capturing() -> bool:
+    """Is a graph being recorded? Never without a device.
+
+    Source: torch.xpu.is_current_stream_capturing
+    """
+    return False
+
+
+def set_rng_state(new_state: Any, device: Any = "xpu") -> None:
+    """Set a generator's state, when XPU begins; it never does.
+
+    Source: torch.xpu.set_rng_state
+    """
+
+
 def empty_cache() -> None:
     """Give memory that waits to be reused back: there is none.
 

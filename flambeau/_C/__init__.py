@@ -16,6 +16,7 @@ from .._ops.key import DispatchKey, DispatchKeySet, _ExcludeDispatchKeyGuard
 from ..core import handler as _handler
 from ..core.device import device as _device
 from ..core.device import get_default_device as _get_default_device_object
+from ..core.handler import DisableTorchDispatch as _DisableTorchDispatch
 from ..core.handler import DisableTorchFunction, DisableTorchFunctionSubclass
 from ..core.handler import disabled as _disabled_torch_function_impl
 from ..core.layout import layout
@@ -159,7 +160,7 @@ class _OfTorchScript:
 
 
 _SCRIPT = ("Graph", "Value", "Node", "Block", "Function", "ScriptModule", "ScriptFunction", "Type")
-_SCRIPT += ("JITException", "FunctionSchema", "PyTorchFileReader", "PyTorchFileWriter")
+_SCRIPT += ("JITException", "FunctionSchema", "PyTorchFileWriter")
 
 
 def __getattr__(name: str) -> Any:
@@ -176,6 +177,8 @@ def __getattr__(name: str) -> Any:
         return _ask_switch
     elif name == "FunctionSchema":
         return import_module("flambeau._ops.schema").FunctionSchema
+    elif name == "PyTorchFileReader":
+        return import_module("flambeau.serialization.reader").PyTorchFileReader
     elif name in _SCRIPT:
         base = Exception if name == "JITException" else _OfTorchScript
         made = globals()[name] = type(name, (base,), {"__module__": "torch._C"})
@@ -193,6 +196,7 @@ __all__ = [
     "Generator",
     "Size",
     "TensorBase",
+    "_DisableTorchDispatch",
     "_ExcludeDispatchKeyGuard",
     "_LinAlgError",
     "_disabled_torch_function_impl",

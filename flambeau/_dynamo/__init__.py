@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._lazy import attach as _attach
 from ..compiler import (
     allow_in_graph,
     assume_constant_result,
@@ -25,6 +26,7 @@ from ..nn.optimized import OptimizedModule
 from . import exc, utils
 from .config import CONFIG as config
 
+__getattr__, __dir__ = _attach(__name__)
 patch_dynamo_config = config.patch
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..core.handler import state
+from ..core.handler import DISPATCHED, state
+from . import below
 from .definition import DEFINITIONS, Definition
 from .schema import FunctionSchema
 
@@ -93,6 +94,8 @@ class OpOverload(OperatorBase):
         return self._name
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if (state.dispatch or DISPATCHED) and below.is_seen(args, kwargs):
+            return below.call(self, args, kwargs)
         return self._definition.call(self, args, kwargs)
 
     def redispatch(self, keyset: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -331,4 +334,4 @@ ops = _Ops()
 
 
 def _len_torch_dispatch_stack() -> int:
-    return len(getattr(state, "dispatch_modes", ()))
+    return len(state.dispatch or ())

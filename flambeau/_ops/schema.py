@@ -88,6 +88,14 @@ def _accepts(base: str, suffix: str, value: Any) -> bool:
     return kind is None or isinstance(value, kind)
 
 
+NUMBERS_AS_TENSORS = frozenset(
+    f"aten::{name}{written}"
+    for name in ("add", "sub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod")
+    for written in ("", "_")
+)
+"""Operations that take numbers where their schemas say Tensor."""
+
+
 class Alias(NamedTuple):
     """Which memory an argument shares with others.
 
@@ -266,7 +274,10 @@ class FunctionSchema:
                         f"{self.name}() is missing value for argument '{argument.name}'. "
                         f"Declaration: {self}"
                     )
-            elif not argument.type.accepts(given[argument.name]):
+            elif not argument.type.accepts(given[argument.name]) and not (
+                self.name in NUMBERS_AS_TENSORS
+                and isinstance(given[argument.name], (int, float, complex))
+            ):
                 value = given[argument.name]
                 raise RuntimeError(
                     f"{self.name}() Expected a value of type '{argument.type}' for argument "

@@ -62,14 +62,17 @@ def definitions(name: str) -> dict[str, Definition]:
 def _function(name: str, schema: FunctionSchema) -> Callable:
     if name == "_cuda_version":
         return lambda schema, given: -1  # what builds for the CPU say
-    if name in _FILES:
-        module = import_module(f"flambeau.ops.vision.{_FILES[name]}")
-        return call(getattr(module, name))
+    forward = name.removeprefix("_").removesuffix("_backward")
+    if forward in _FILES:
+        module = import_module(
+            f"flambeau.ops.vision.{_FILES[name] if name == forward else 'backward'}"
+        )
+        return call(getattr(module, forward))
 
     def absent(*args: Any) -> Any:
         raise NotImplementedError(
-            f"torchvision::{name}: flambeau has this package's operations for floating-point tensors and in the forward "
-            "direction; gradients are taken with backward()"
+            f"torchvision::{name}: of this package's operations flambeau has those of upright boxes, for floating-point "
+            "tensors"
         )
 
     return absent

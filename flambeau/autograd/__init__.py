@@ -13,6 +13,8 @@ __getattr__, __dir__ = _attach(
     __name__,
     ("anomaly_mode", "forward_ad", "functional", "grad_mode", "gradcheck", "graph", "profiler"),
     {
+        "_disable_profiler": "profiler",
+        "_profiler_enabled": "profiler",
         "GradcheckError": "gradcheck",
         "detect_anomaly": "anomaly_mode",
         "gradgradcheck": "gradcheck",

@@ -16,7 +16,7 @@ import numpy as np
 from ..core.device import CPU
 from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
-from ..core.tensor import Tensor, address, wrap
+from ..core.tensor import HANDLES, Tensor, address, wrap
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
@@ -223,6 +223,8 @@ class Bare:
             old = getattr(tensor, "_grad", None)
             if old is None:
                 tensor._grad = wrap(_own(g), leaf.kind)
+            elif old._array.__class__ in HANDLES and old._node is None:
+                tensor._grad = wrap(old._array + g, leaf.kind)
             elif old._node is None:
                 gradient.add_into(old._array, g)
                 count_writes((old,))
@@ -239,10 +241,13 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
+                seen = self.tensor(
+                    node, index, gs[index]
+                )  # one object for all: hooks leave notes on it
                 for hook in tuple(hooks.values()):
-                    gs[index] = self._changed(
-                        hook, hook(self.tensor(node, index, gs[index])), gs[index]
-                    )
+                    result = hook(seen)
+                    gs[index] = self._changed(hook, result, gs[index])
+                    seen = seen if result is None else result
         for tensor, index in notes.get("retained", {}).values():
             alive, part = tensor(), gs[index]
             if alive is not None and part is not None:

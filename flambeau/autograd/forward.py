@@ -21,12 +21,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor, make, wrap
 from . import engine
 from .mode import TANGENTS, arrange, mode, recording
 from .node import Leaf, Node, connect, next_sequence
 
-__all__ = ["Dual", "Level", "alias", "follow", "level", "only", "push", "settled", "transposed"]
+__all__ = [
+    "Dual",
+    "Level",
+    "alias",
+    "follow",
+    "level",
+    "only",
+    "push",
+    "settled",
+    "through",
+    "transposed",
+]
 
 
 class Dual(Node):
@@ -134,6 +146,7 @@ def only(levels: tuple[Level, ...]) -> Iterator[None]:
 
 def dual(tensor: Tensor, tangents: dict[Level, Tensor]) -> None:
     """Make tangents all the history that a tensor has; None if there are none."""
+    tensor = getattr(tensor, "physical", tensor)  # of a sample of a vmap, the batch
     tensor._node = made = Dual(tensor) if tangents else None
     for at, tangent in tangents.items():
         at.keep(made, 0, tangent)
@@ -193,13 +206,15 @@ def follow(node: Node, results: Sequence[Any], before: Any = None) -> None:
     levels = mode.levels
     for i, at in enumerate(levels):
         given = node.arriving(at.of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         with only(levels[:i]):
             found = node.tangents(given, _Connected(node, wanted))
-            for index, (tangent, port) in enumerate(zip(found, node.ports)):
+            for index, (tangent, (shape, kind)) in enumerate(zip(found, node.ports)):
                 if tangent is not None:
-                    at.keep(node, index, _formed(tangent, *port))
+                    at.keep(node, index, _formed(tangent, shape, kind))
+                elif kind is not None and kind.dtype.category >= FLOAT:
+                    at.keep(node, index, wrap(kind.xp.zeros(shape, kind.numpy), kind))
     if not wanted:
         for result in results:
             own = result._node if isinstance(result, Tensor) else None
@@ -247,8 +262,22 @@ def _formed(tangent: Tensor, shape: tuple[int, ...], kind: Any) -> Tensor:
     return tangent if tangent._array.shape == shape else tangent._fit(shape)  # type: ignore[attr-defined]
 
 
+def through(
+    function: Callable[..., Sequence[Tensor | None]],
+    operands: Sequence[Tensor | None],
+    given: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """The tangents of what a function of other operations makes: the rule of an operation that equals it."""
+    with level() as at:
+        moved = [x if t is None else alias(x, at, t) for x, t in zip(operands, given)]  # type: ignore[arg-type]
+        return [None if y is None else at.of(y._node) for y in function(*moved)]
+
+
 def transposed(
-    node: Node, given: Sequence[Tensor | None], backward: Callable[[Any], Sequence[Any]]
+    node: Node,
+    given: Sequence[Tensor | None],
+    backward: Callable[[Any], Sequence[Any]],
+    wanted: bool = True,
 ) -> list[Tensor | None]:
     """The tangents of a node's outputs, by its gradient.
 
@@ -256,6 +285,7 @@ def transposed(
     the Jacobian times the tangents: exactly, and whatever arrives; here, zeros.
 
     backward: What each operand receives, as tensors.
+    wanted: Does a backward go through the operands?
     """
     outer, mode.recording = mode.recording, True
     try:
@@ -274,14 +304,14 @@ def transposed(
         [part._node for part, _ in pairs],
         [tangent for _, tangent in pairs],
         True,
-        outer is True,
+        outer is True and (wanted or any(t is not None and t.requires_grad for t in given)),
         [None if x is None else x._node for x in probes],
     )
 
 
 def _probe(shape: tuple[int, ...], kind: Any) -> Tensor | None:
     """Zeros that require grad, where an output can have a gradient."""
-    if kind is None or kind.dtype.category < 2:
+    if kind is None or kind.dtype.category < FLOAT:
         return None
     made = wrap(kind.xp.zeros(shape, kind.numpy), kind)
     made._node = Leaf(made, shape)
@@ -300,7 +330,7 @@ def push(
     history = connect if mode.recording is True or mode.levels else _forgotten
     for node in _reached([y._node for y in outputs if y._node is not None], known):
         given = node.arriving(of)
-        if given.count(None) == len(given):
+        if all(tangent is None for tangent in given):
             continue
         for index, (tangent, port) in enumerate(zip(node.tangents(given, history), node.ports)):
             if tangent is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from .. import kernels
 from ..core import tensor as handle
 from ..core.dtype import FLOAT
+from ..core.handler import entered, mapped
 from ..core.kind import kind_of
 from ..core.tensor import Tensor, wrap
 from .context import Context, alias
@@ -115,7 +116,7 @@ class FunctionNode(Node):
         if function.jvp is Function.jvp:  # type: ignore[attr-defined]
             from .forward import transposed  # loaded: it asks for the tangents
 
-            return transposed(self, given, self.backward_recorded)
+            return transposed(self, given, self.backward_recorded, getattr(history, "wanted", True))
         self.context._going_forward = True
         try:
             found = function.jvp(self.context, *self._filled(given))  # type: ignore[attr-defined]
@@ -245,6 +246,8 @@ class Function:
         Raises:
             TypeError: Keyword arguments were given, and forward takes ctx.
         """
+        if entered and (mapping := mapped()) is not None:
+            return mapping.around(cls.apply, args, kwargs)
         apart = cls.setup_context is not Function.setup_context
         if apart:
             args = bind_defaults(cls.forward, args, kwargs)

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from ..core.layout import strided
 from ..core.tensor import Tensor
 from .difference import Check, GradcheckError, check_inputs, differentiable, random_like
+from .forward_difference import ForwardCheck
 from .gradient import grad
 from .gradient import sequence as as_tuple
 
@@ -45,12 +47,14 @@ def gradcheck(
         check_undefined_grad: Nothing, or zeros, come out where nothing arrives?
         check_grad_dtypes: Have gradients the dtypes of their inputs?
         check_batched_grad: Does ``is_grads_batched=True`` give the same?
-        check_batched_forward_grad, check_forward_ad: Forward mode is not available: they raise.
+        masked: Sparse inputs vary where they have values, whatever is said: their gradients are sparse.
+        check_forward_ad: Compare the derivatives of forward mode, too.
+        check_batched_forward_grad: Does `func.vmap` over directions give the same?
         check_backward_ad, fast_mode: Check at all; along one random direction an input, not all.
 
     Raises:
         GradcheckError: A check failed.
-        ValueError, NotImplementedError: No input requires grad; forward mode was asked for.
+        ValueError: No input requires grad.
 
     Source: torch.autograd.gradcheck
 
@@ -60,17 +64,23 @@ def gradcheck(
         >>> torch.autograd.gradcheck(torch.log, x)
         True
     """
-    if check_forward_ad or check_batched_forward_grad:
-        raise NotImplementedError(
-            "gradcheck(): forward-mode differentiation is not available; leave out check_forward_ad and "
-            "check_batched_forward_grad, and the backward mode is checked"
+    if not check_forward_ad and check_batched_forward_grad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
         )
     given = as_tuple(inputs)
+    if any(isinstance(x, Tensor) and x.layout is not strided for x in given):
+        from ..core.sparse import on_values  # most programs have no sparse tensors
+
+        func, given = on_values(func, given)
     try:
         check_inputs(given)
         if check_backward_ad:
             check = Check(func, given, eps, atol, rtol, nondet_tol)
             check.run(fast_mode, check_grad_dtypes, check_undefined_grad, check_batched_grad)
+        if check_forward_ad:
+            forward = ForwardCheck(func, given, eps, atol, rtol, nondet_tol)
+            forward.forward(fast_mode, check_batched_forward_grad)
     except GradcheckError:
         if raise_exception:
             raise
@@ -103,10 +113,10 @@ def gradgradcheck(
         func, inputs, and what is not named here: As for `gradcheck`.
         grad_outputs: What arrives at the outputs; drawn at random if left out.
         gen_non_contig_grad_outputs: Draw it with strides?
-        check_fwd_over_rev, check_rev_over_rev: The first raises; the second checks at all.
+        check_fwd_over_rev, check_rev_over_rev: Differentiate the gradient forward; backward.
 
     Raises:
-        GradcheckError, NotImplementedError: As for `gradcheck`.
+        GradcheckError, ValueError: As for `gradcheck`.
 
     Source: torch.autograd.gradgradcheck
 

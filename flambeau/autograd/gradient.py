@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .._caller import warn
+from ..core.handler import entered, mapped
 from ..core.tensor import Tensor, wrap
 from . import engine
 from .node import Leaf, own_kind
@@ -205,6 +206,12 @@ def grad(
         >>> torch.autograd.grad(x ** 3, x)
         (tensor(12.),)
     """
+    if entered and (mapping := mapped()) is not None:
+        return mapping.around(
+            grad,
+            (outputs, inputs, grad_outputs, retain_graph, create_graph, only_inputs, allow_unused),
+            {"is_grads_batched": is_grads_batched, "materialize_grads": materialize_grads},
+        )
     if not only_inputs:
         warn(
             "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate "

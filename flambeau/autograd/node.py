@@ -219,7 +219,7 @@ class Leaf(Node):
         self.edges, self.saved, self.hooks, self.notes = (), (), None, None
         self.cells = self.versions = ()
         self.sequence = next_sequence()
-        self.shape, self.kind = shape, tensor._kind
+        self.shape, self.kind = shape, tensor._kind.strided
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
 
     def name(self) -> str:

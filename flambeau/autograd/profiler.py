@@ -5,6 +5,7 @@ The profiler stands above everything that it watches, this folder too, so its na
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,58 @@ _ELSEWHERE = {
     "profile": ("session", "Profile"),
     "record_function": ("session", "record_function"),
 }
+
+
+class emit_nvtx:
+    """A block whose operations NVIDIA's profiler shows.
+
+    Raises:
+        AssertionError: On entering; there is no CUDA device.
+
+    Source: torch.autograd.profiler.emit_nvtx
+    """
+
+    def __init__(self, enabled: bool = True, record_shapes: bool = False) -> None:
+        self.enabled, self.entered, self.record_shapes = enabled, False, record_shapes
+
+    def __enter__(self) -> emit_nvtx | None:
+        if self.enabled:
+            raise AssertionError("Torch not compiled with CUDA enabled")
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to end."""
+
+
+class emit_itt(emit_nvtx):
+    """A block whose operations Intel's profiler shows.
+
+    Raises:
+        RuntimeError: On entering; flambeau does not speak to it.
+
+    Source: torch.autograd.profiler.emit_itt
+    """
+
+    def __enter__(self) -> emit_itt | None:
+        if self.enabled:
+            raise RuntimeError("ITT functions not installed. Are you sure you have a ITT build?")
+        return None
+
+
+def _recorders() -> list[Any]:
+    recorder = sys.modules.get(f"{__name__.partition('.')[0]}.profiler.recorder")
+    return [] if recorder is None else recorder.active
+
+
+def _profiler_enabled() -> bool:
+    """Does a profiler record?"""
+    return bool(_recorders())
+
+
+def _disable_profiler() -> None:
+    """Let all profilers stop recording."""
+    for recorder in tuple(_recorders()):
+        recorder.stop()
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,9 @@ from .._lazy import attach as _attach
 
 __getattr__, __dir__ = _attach(
     __name__,
-    ("attention", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"),
+    (
+        *("attention", "cpu", "cuda", "cudnn", "cusparselt", "mkl", "mkldnn", "mps", "nnpack"),
+        *("openmp", "opt_einsum", "quantized", "xnnpack"),
+    ),
     title="torch.backends",
 )

@@ -46,7 +46,9 @@ _HOMES = {
     "core.pytree.spec": {"utils._pytree": "LeafSpec TreeSpec"},
     "core.pytree.written": {"utils._pytree": "EnumEncoder"},
     "core.random.generator": {"_C": "Generator"},
+    "core.error": {"": "AcceleratorError OutOfMemoryError"},
     "core.size": {"": "Size"},
+    "core.stream": {"": "Event Stream", "cpu": "StreamContext"},
     "distributions.bernoulli": {"distributions.geometric": "Geometric"},
     "distributions.binomial": {
         "distributions.multinomial": "Multinomial",
@@ -89,7 +91,9 @@ _HOMES = {
     "profiler.schedule": {"profiler.profiler": "ProfilerAction"},
     "profiler.session": {"profiler.profiler": "profile"},
     "serialization.safe_globals": {"serialization": "safe_globals"},
-    "utils.data.loader": {"utils.data.dataloader": "DataLoader"},
+    "utils.data.epoch": {
+        "utils.data.dataloader": "_BaseDataLoaderIter _MultiProcessingDataLoaderIter _SingleProcessDataLoaderIter"
+    },
     "utils.recompute": {"utils.checkpoint": "CheckpointError"},
 }
 """For a module of ours PyTorch's modules of its classes, where they are not in the one of the same name."""
@@ -256,6 +260,6 @@ class Names(MetaPathFinder, Loader):
         base = getattr(module, "Module", None)
         if base is None or not issubclass(cls, base):
             return None
-        from ..nn.modules.file import file_of
+        from ..nn.file import file_of
 
         return file_of(cls)

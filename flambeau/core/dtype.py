@@ -178,6 +178,8 @@ class dtype:
 
 def _named(name: str) -> dtype:
     """The inverse of pickling."""
+    if name not in DTYPES:
+        return importlib.import_module(f"{__package__}.quantized_dtype").QUANTIZED[name]
     return DTYPES[name]
 
 

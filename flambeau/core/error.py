@@ -9,13 +9,9 @@ class OutOfMemoryError(RuntimeError):
     Source: torch.OutOfMemoryError
     """
 
-    __module__ = "torch"
-
 
 class AcceleratorError(RuntimeError):
     """An accelerator has reported an error.
 
     Source: torch.AcceleratorError
     """
-
-    __module__ = "torch"

@@ -21,15 +21,41 @@ class State(threading.local):
     Attributes:
         enabled: Do classes handle functions?
         modes: The `TorchFunctionMode`s that are entered, the innermost last.
+        dispatch: The `TorchDispatchMode`s that are entered; None while operations run by themselves.
     """
 
     enabled = True
     modes: tuple[Any, ...] = ()
+    dispatch: tuple[Any, ...] | None = ()
 
 
 state = State()
 entered: list[Any] = []
 """The modes that are entered in any thread: empty nearly always, and quick to look at."""
+
+DISPATCHED: set[type] = set()
+"""Classes of tensors with a ``__torch_dispatch__`` of their own that were met."""
+lower: list[Any] = []
+"""What takes a function's call to ``__torch_dispatch__``: filled by `_ops.below` when it loads."""
+
+
+def is_lowered(values: Iterable[Any]) -> bool:
+    """Does a mode or a class with ``__torch_dispatch__`` want to see the operations of a call?"""
+    if state.dispatch is None or not lower:
+        return False
+    return bool(state.dispatch) or (bool(DISPATCHED) and any(map(_is_dispatched, values)))
+
+
+def _is_dispatched(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_dispatched, value))
+    return value.__class__ in DISPATCHED
+
+
+def mapped() -> Any:
+    """The innermost mode, if it is that of a vmap."""
+    mode = state.modes[-1] if state.modes else None
+    return mode if hasattr(mode, "around") else None
 
 
 def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -79,6 +105,21 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
         super().__exit__()
 
 
+class DisableTorchDispatch(DisableTorchFunction):
+    """Inside, operations run by themselves: neither ``__torch_function__`` nor ``__torch_dispatch__`` is asked.
+
+    Source: torch._C._DisableTorchDispatch
+    """
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.dispatch, state.dispatch = state.dispatch, None
+
+    def __exit__(self, *exception: object) -> None:
+        state.dispatch = self.dispatch
+        super().__exit__()
+
+
 # --------------------------------------------------------------------------- finding the handler
 
 PLAIN: set[type] = {
@@ -86,6 +127,9 @@ PLAIN: set[type] = {
     np.ndarray,
 }
 """Classes that certainly handle nothing."""
+
+INTRINSIC: set[type] = set()
+"""Classes of flambeau's own tensors, which handle functions also where no user's class does."""
 
 
 def handles(cls: type) -> bool:
@@ -105,7 +149,8 @@ def handles(cls: type) -> bool:
 def handlers(values: Iterable[Any]) -> list[Any]:
     """One operand of each class that handles functions: from the left, subclasses before their bases.
 
-    A list or tuple of operands counts as its items.
+    A list or tuple of operands counts as its items. Where classes are not to handle, only those of
+    our own do.
     """
     found: list[Any] = []
     for value in values:
@@ -123,7 +168,7 @@ def handlers(values: Iterable[Any]) -> list[Any]:
 
 def _insert(found: list[Any], operand: Any) -> None:
     cls = type(operand)
-    if not handles(cls):
+    if not handles(cls) or not (state.enabled or cls in INTRINSIC):
         return
     classes = [type(item) for item in found]
     if cls not in classes:
@@ -134,4 +179,4 @@ def _insert(found: list[Any], operand: Any) -> None:
 def is_overridden(operand: object) -> bool:
     """Does the operand's class handle functions?"""
     cls = operand.__class__
-    return cls not in PLAIN and state.enabled and handles(cls)
+    return cls not in PLAIN and (state.enabled or cls in INTRINSIC) and handles(cls)

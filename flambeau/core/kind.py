@@ -31,6 +31,8 @@ class Kind:
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
         numbers: The classes of Python numbers that combine with it without changing the dtype.
+        strided: The kind of dense tensors of this dtype and device: itself, but for sparse tensors,
+            whose kinds (`sparse.SparseKind`) are others so that no fast path takes them for dense ones.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Kind:
         "has_elements",
         "numbers",
         "numpy",
+        "strided",
         "xp",
     )
 
@@ -57,6 +60,7 @@ class Kind:
         self.numbers = frozenset(
             () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)
         )
+        self.strided: Kind = self
         self._one: Any = None
         self._scalars: dict[float, Any] = {}
 
@@ -77,6 +81,14 @@ class Kind:
                     self._scalars.clear()
                 self._scalars[value] = found
         return found
+
+    def check_elements(self, function: str) -> None:
+        """Raises NotImplementedError on the device meta, for a function whose result depends on elements."""
+        if not self.has_elements:
+            raise NotImplementedError(
+                f"aten::{function}: attempted to run this operator with Meta tensors, but its result "
+                "depends on elements, and they have none"
+            )
 
     def one(self) -> Any:
         """A new 0-d array of 1."""

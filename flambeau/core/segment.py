@@ -114,7 +114,8 @@ class SharedMemory:
 
     def __init__(self, handle: int, size: int, name: str | None = None) -> None:
         self._mapping = Mapping(handle, size)
-        self.handle, self.name = (handle, None) if name is None else (None, name)
+        self.handle: int | None = handle if name is None else None
+        self.name: str | None = name
         self.__array_interface__ = {
             "version": 3,
             "shape": (size,),

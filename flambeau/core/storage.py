@@ -50,6 +50,10 @@ class UntypedStorage:
             np.empty(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8)
         )
 
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.size()
+
     def size(self) -> int:
         """How many bytes there are."""
         return self._bytes.size
@@ -317,6 +321,10 @@ class TypedStorage:
 
     __len__ = _size = size
 
+    def __sizeof__(self) -> int:
+        """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
+        return object.__sizeof__(self) + self.nbytes()
+
     def nbytes(self) -> int:
         """How many bytes there are."""
         return self._untyped.nbytes()
@@ -463,6 +471,13 @@ class _OfType(type):
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
         """Elements of this type in a file: see `UntypedStorage.from_file`."""
         return _of_file(filename, shared, size, cls.dtype)  # type: ignore[attr-defined]
+
+    def from_buffer(cls, buffer: Any) -> TypedStorage:
+        """Elements of this type, copied from what has bytes."""
+        made = _of_bytes(np.frombuffer(buffer, np.uint8).copy())
+        return TypedStorage(wrap_storage=made, dtype=cls.dtype)  # type: ignore[attr-defined]
+
+    _from_buffer = from_buffer
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]

@@ -435,9 +435,16 @@ if TYPE_CHECKING:
 kernels.constructs(globals(), "make", Tensor, "_array", "_kind", "_node", "_cell", "_base")
 
 
+HANDLES: dict[type, Callable[[Any], Tensor]] = {}
+"""Classes of what stands for arrays in tensors of another kind, and what makes such tensors."""
+
+
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    if array.__class__ is not np.ndarray:
+    if array.__class__ is not np.ndarray or not kind.has_elements:
+        own = HANDLES.get(array.__class__)
+        if own is not None:
+            return own(array)
         array = kind.xp.asarray(array, kind.numpy)
     return make(array, kind, None, [0], None)
 

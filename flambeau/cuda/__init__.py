@@ -169,8 +169,8 @@ class device:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
-        return False
+    ) -> None:
+        """Nothing to restore."""
 
 
 class device_of(device):

@@ -32,13 +32,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import update_wrapper
+from functools import partial, update_wrapper
+from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
 from .._caller import warn
 from .._mixed import refuse
-from ..core.handler import PLAIN, DisableTorchFunctionSubclass, entered, handlers, handles, state
+from ..core.handler import (
+    DISPATCHED,
+    INTRINSIC,
+    PLAIN,
+    DisableTorchFunctionSubclass,
+    entered,
+    handlers,
+    handles,
+    is_lowered,
+    lower,
+    state,
+)
 from ..core.size import Size
 from ..core.tensor import Tensor, class_hooks
 from .names import ABSENT, Signature, takes_aliases
@@ -50,14 +62,14 @@ def override(function: Callable, operands: Iterable[Any], args: tuple, kwargs: d
     Raises:
         TypeError: Every one answered NotImplemented.
     """
-    return dispatch(function, handlers(operands) if state.enabled else [], args, kwargs)
+    return dispatch(function, handlers(operands), args, kwargs)
 
 
 def dispatch(function: Callable, found: list[Any], args: tuple, kwargs: dict) -> Any:
     """The same for operands that were found to handle functions."""
-    guards.enable()
+    guards.enable(formulas=bool(state.modes) or any(type(x) not in INTRINSIC for x in found))
     function = guards.published(function)
-    types = tuple(type(item) for item in found)
+    types = tuple(type(item) for item in found if type(item) not in INTRINSIC)
     if state.modes:
         result = _ask_mode(function, types, args, kwargs)
         if result is not NotImplemented:
@@ -120,6 +132,38 @@ _UNGUARDED_METHODS = frozenset(
 )
 """Methods that no class handles: they concern the object, or are made of methods that it handles."""
 
+EVERY_LAYOUT = frozenset(
+    (
+        *("dtype", "device", "shape", "ndim", "dim", "ndimension", "size", "numel", "nelement"),
+        *("element_size", "itemsize", "is_floating_point", "is_complex", "is_signed", "names"),
+        *("requires_grad", "grad_fn", "is_leaf", "grad", "output_nr", "_version", "_is_view"),
+        *("requires_grad_", "register_hook", "retain_grad", "retains_grad", "backward", "name"),
+        *("register_post_accumulate_grad_hook", "get_device", "is_inference", "is_pinned"),
+        *("is_quantized", "is_mkldnn", "is_nested", "is_cpu", "is_cuda", "is_meta", "is_mps"),
+        *("is_xpu", "is_xla", "is_mtia", "is_maia", "is_ipu", "is_vulkan", "is_same_size"),
+        *("volatile", "is_shared", "is_neg", "is_conj", "item", "__len__", "__bool__", "is_tensor"),
+        *(
+            "_base",
+            "__reversed__",
+            "__float__",
+            "__int__",
+            "__complex__",
+            "__index__",
+            "is_nonzero",
+        ),
+        *(
+            "is_distributed",
+            "_backward_hooks",
+            "_grad",
+            "is_grad_enabled",
+            "result_type",
+            "__hash__",
+        ),
+        *("can_cast", "promote_types", "as_subclass", "_make_subclass"),
+    )
+)
+"""What is the same for tensors of every layout: it asks for nothing of their memory."""
+
 _FACTORIES = frozenset(
     (
         *(
@@ -153,6 +197,7 @@ _FACTORIES = frozenset(
             "blackman_window",
         ),
         *("hamming_window", "hann_window", "kaiser_window"),
+        *(f"sparse_{name}_tensor" for name in ("coo", "csr", "csc", "bsr", "bsc", "compressed")),
     )
 )
 """Functions without operands, which modes see and classes do not.
@@ -247,6 +292,11 @@ def _mentioning(code: CodeType, name: str, **objects: Any) -> CodeType:
     return code.replace(co_consts=tuple(constants), co_name=name, co_qualname=name)
 
 
+def _is_formula(function: Any) -> bool:
+    """Is it written for a formula? Those look at the kinds of their operands, and so at their layout."""
+    return hasattr(function, "operation")
+
+
 class Guard:
     """One public function, who is asked before it runs, and by which names its arguments go.
 
@@ -273,10 +323,14 @@ class Guard:
         if self.modes_only:
             if state.modes:
                 return dispatch, (self.reported, [], args, kwargs), {}
+            if state.dispatch and lower:
+                return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
             return _undisturbed, (self.original, *self.settled(args, kwargs)), {}
-        found = handlers((*args, *kwargs.values())) if state.enabled else []
+        found = handlers((*args, *kwargs.values()))
         if found or state.modes:
             return dispatch, (self.reported, found, args, kwargs), {}
+        if lower and is_lowered((*args, *kwargs.values())):
+            return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
         return self.original, *self.settled(args, kwargs)
 
     def settled(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -372,7 +426,7 @@ class ExchangedGuard(Guard):
 
     def chosen_at_first(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
         self.remaining -= 1
-        if self.remaining < 1 and not guards.enabled:
+        if self.remaining < 1 and not guards.asking:
             self.restore()
         return self.chosen(args, kwargs)
 
@@ -426,7 +480,8 @@ class Guards:
     Attributes:
         kind: How functions are guarded.
         namespaces: The registry's public functions.
-        enabled: Do the functions ask at every call?
+        asking: Do functions that are no formulas ask at every call?
+        enabled: Do all?
         table: The guard of each function that has or had one, by the id of the function, and of what
             is published for it.
     """
@@ -434,15 +489,15 @@ class Guards:
     def __init__(self, kind: type[Guard]) -> None:
         self.kind = kind
         self.namespaces: dict[str, dict[str, Any]] = {}
-        self.enabled = False
+        self.asking = self.enabled = False
         self.table: dict[int, Guard] = {}
         self._names: dict[Any, str] = {}
 
-    def enable(self) -> None:
-        """From now on all functions ask."""
-        if self.enabled:
+    def enable(self, formulas: bool = True) -> None:
+        """From now on all functions ask; without `formulas`, those whose fast paths do not look at kinds."""
+        if self.enabled or (self.asking and not formulas):
             return
-        self.enabled = True
+        self.asking, self.enabled = True, formulas
         for name, item in list(Tensor.__dict__.items()):
             self.register_method(name, item)
         for space, functions in self.namespaces.items():
@@ -461,7 +516,7 @@ class Guards:
         self._names = {}
         if name in _UNSEEN:
             return function
-        if self.enabled or self.kind is WrapperGuard or not hasattr(function, "operation"):
+        if self.enabled or self.kind is WrapperGuard or not _is_formula(function):
             signature = None
             if isinstance(function, FunctionType):
                 signature = Signature(function, takes_aliases(space, name), usual)
@@ -505,7 +560,7 @@ class Guards:
     def register_method(self, name: str, item: Any) -> None:
         """Guard a method or property of Tensor, if guards are on."""
         private = name.startswith("_") and not name.endswith("__")
-        if not self.enabled or private or name in _UNGUARDED_METHODS:
+        if private or name in _UNGUARDED_METHODS or not (self.enabled or self._asks(name, item)):
             return
         if isinstance(item, property):
             self._guard_property(name, item)
@@ -519,6 +574,10 @@ class Guards:
             published = self._guard(item, reported)
             if published is not item:
                 setattr(Tensor, name, published)
+
+    def _asks(self, name: str, item: Any) -> bool:
+        """Does a method ask although not all do?"""
+        return self.asking and name not in EVERY_LAYOUT and not _is_formula(item)
 
     def _guard_property(self, name: str, item: property) -> None:
         fget, fset = self._guard(item.fget, item.__get__), self._guard(item.fset, item.__set__)
@@ -544,7 +603,7 @@ class Guards:
         if guard is None:
             guard = self.kind(function, reported, modes_only, signature)  # type: ignore[call-arg,arg-type]
             self.table[id(function)] = self.table[id(guard.published)] = guard
-        if self.enabled:
+        if self.enabled or self.asking:
             guard.ask_always()
         elif not modes_only:
             guard.ask_at_first()
@@ -581,8 +640,12 @@ guards = Guards(ExchangedGuard if _is_exchangeable() else WrapperGuard)
 
 def on_subclass(cls: type) -> None:
     """Called with each subclass of Tensor that tensors are made of, when the first one is."""
-    if handles(cls):
+    if getattr(cls, "__torch_dispatch__", None) is not Tensor.__torch_dispatch__:  # type: ignore[attr-defined]
+        DISPATCHED.add(cls)
+        import_module("flambeau._ops.below")  # what takes calls to them
         guards.enable()
+    elif handles(cls):
+        guards.enable(formulas=cls not in INTRINSIC)
     else:
         PLAIN.add(cls)
 
@@ -630,6 +693,19 @@ def _torch_function(
         return result
     return _keep_class(result, cls)
 
+
+def _torch_dispatch(
+    cls: type, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Any = None
+) -> Any:
+    """Run an operation; override it to see or change every operation on tensors of the class.
+
+    Source: torch.Tensor.__torch_dispatch__
+    """
+    return func(*args, **(kwargs or {}))
+
+
+_torch_dispatch.__name__ = _torch_dispatch.__qualname__ = "__torch_dispatch__"
+Tensor.__torch_dispatch__ = staticmethod(partial(_torch_dispatch, Tensor))  # type: ignore[attr-defined]
 
 _torch_function.__name__ = _torch_function.__qualname__ = "__torch_function__"
 Tensor.__torch_function__ = classmethod(_torch_function)  # type: ignore[attr-defined]

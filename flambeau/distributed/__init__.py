@@ -159,6 +159,26 @@ class ReduceOp(enum.Enum):
     BXOR = 7
     PREMUL_SUM = 8
 
+    @property
+    def RedOpType(self) -> type[ReduceOp]:
+        """The class of these values."""
+        return ReduceOp
+
+
+class Backend(str):
+    """The name of what carries messages, in small letters; none of them is there.
+
+    Source: torch.distributed.Backend
+    """
+
+    UNDEFINED, GLOO, NCCL, UCC, MPI, XCCL = "undefined", "gloo", "nccl", "ucc", "mpi", "xccl"
+    backend_list = ("undefined", "gloo", "nccl", "xccl", "ucc", "mpi")
+
+    def __new__(cls, name: str) -> Backend:
+        if not isinstance(name, str):
+            raise ValueError("Backend constructor parameter must be string-ish")
+        return str.__new__(cls, name.lower())
+
 
 class DistError(RuntimeError):
     """What goes wrong among processes."""
@@ -181,6 +201,10 @@ class _OfGroups:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(f"{type(self).__name__}: {NO_GROUPS}")
+
+
+class P2POp(_OfGroups):
+    """A message that `batch_isend_irecv` sends or waits for."""
 
 
 class ProcessGroup(_OfGroups):
@@ -227,7 +251,7 @@ default_pg_timeout = timedelta(minutes=30)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("device_mesh", "rpc"):
+    if name in ("device_mesh", "rpc", "tensor"):
         return import_module(f"{__name__}.{name}")
     if name in ("DeviceMesh", "init_device_mesh"):
         return getattr(import_module(f"{__name__}.device_mesh"), name)

@@ -143,10 +143,10 @@ def load(
     kept["values"] = [_value(v, {}) for v in kept["values"]]
     checks = Checks(**{**kept, "sizes": [OpenSize(**size) for size in kept["sizes"]]})
     ranges = {Symbol(k): ValueRanges(*v) for k, v in data["ranges"].items()}
-    return ExportedProgram(
-        *(unpacked_module(data["module"]), ExportGraphSignature(inputs, outputs), state),
-        *(data["constants"], ranges, CallSpec(_spec(data["in"]), _spec(data["out"])), checks),
-    )
+    signature = ExportGraphSignature(inputs, outputs)
+    call_spec = CallSpec(_spec(data["in"]), _spec(data["out"]))
+    module, constants = unpacked_module(data["module"]), data["constants"]
+    return ExportedProgram(module, signature, state, constants, ranges, call_spec, checks)
 
 
 def _is_pytorchs(f: Any) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from ..core.tensor import Tensor
+from ..nn.utils.stateless import _reparametrize_module
 from ..ops.join.cat import stack
 
 
@@ -25,71 +25,6 @@ def _merged(dicts: Any) -> dict[str, Tensor]:
             f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
         )
     return {name: value for part in dicts for name, value in part.items()}
-
-
-def _places(module: Any) -> dict[str, tuple[dict, str]]:
-    """Where each parameter and buffer is kept, by its full name; tied ones under each of theirs."""
-    found = {}
-    for prefix, part in module.named_modules(remove_duplicate=False):
-        for store in (part._parameters, part._buffers):
-            for key in store:
-                found[f"{prefix}.{key}" if prefix else key] = store, key
-    return found
-
-
-def _check(module: Any, places: dict, given: dict, strict: bool) -> None:
-    if not strict:
-        return
-    unexpected = sorted(name for name in given if name not in places)
-    missing = sorted(
-        name
-        for name in places
-        if name not in given and places[name][0][places[name][1]] is not None
-    )
-    if unexpected or missing:
-        lines = [f"Error(s) in reparametrizing for {type(module).__name__}:"]
-        if unexpected:
-            lines.append("Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ".")
-        if missing:
-            lines.append("Missing key(s): " + ", ".join(map(repr, missing)) + ".")
-        raise RuntimeError("\n\t".join(lines))
-
-
-def _tied(places: dict, given: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The given values under all names that share a parameter."""
-    by_tensor: dict[int, list[str]] = {}
-    for name, (store, key) in places.items():
-        if store[key] is not None:
-            by_tensor.setdefault(id(store[key]), []).append(name)
-    whole = dict(given)
-    for names in by_tensor.values():
-        values = [given[name] for name in names if name in given]
-        if not values:
-            continue
-        if any(value is not values[0] for value in values):
-            raise ValueError(
-                f"functional_call got multiple values for keys {sorted(names)}, which are tied. Consider "
-                "using tie_weights=False"
-            )
-        whole.update(dict.fromkeys(names, values[0]))
-    return whole
-
-
-@contextmanager
-def _with(module: Any, given: dict[str, Tensor], tie: bool, strict: bool) -> Iterator[None]:
-    places = _places(module)
-    _check(module, places, given, strict)
-    values = _tied(places, given) if tie else given
-    kept = [(*places[name], places[name][0][places[name][1]]) for name in values if name in places]
-    try:
-        for name, value in values.items():
-            if name in places:
-                store, key = places[name]
-                store[key] = value
-        yield
-    finally:
-        for store, key, value in kept:
-            store[key] = value
 
 
 def functional_call(
@@ -125,7 +60,7 @@ def functional_call(
     """
     given = _merged(parameter_and_buffer_dicts)
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _with(module, given, tie_weights, strict):
+    with _reparametrize_module(module, given, tie_weights, strict):
         return module(*positional, **(kwargs or {}))
 
 

@@ -22,7 +22,7 @@ from .transform import (
     with_aux,
 )
 from .tree import leaves, rebuild
-from .vectorize import Randomness
+from .vectorize import drawing
 
 
 def _basis(x: Tensor) -> list[Tensor]:
@@ -133,9 +133,8 @@ def jacfwd(
             return func(*given, **kwargs)
 
         picked = tuple(args[p] for p in places)
-        random = Randomness(randomness)
-        linear = Linear(of_picked, picked, has_aux)
-        random.after()
+        with drawing(randomness):
+            linear = Linear(of_picked, picked, has_aux)
         afresh = randomness == "different"
         along = _afresh(of_picked, picked, has_aux) if afresh else linear.along
         parts = [regrouped(row, list(picked), argnums) for row in _columns(linear, along)]

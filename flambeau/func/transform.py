@@ -19,13 +19,18 @@ from ..autograd.node import Leaf
 from ..core.dtype import FLOAT
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
+from .batched import lifted, like, physical, unmapped
 from .tree import leaves, mapped, rebuild, same_structure
 
 
 def alias(x: Tensor) -> Tensor:
-    """The same values under a history of its own, joined to that of `x`."""
+    """The same values under a history of its own, joined to that of `x`; inside of a vmap, one a sample."""
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise RuntimeError("only Tensors of floating point dtype can require gradients")
+    return lifted(_alias, x)
+
+
+def _alias(x: Tensor) -> Tensor:
     if x.requires_grad:
         return x.view_as(x)
     made = x.detach()
@@ -314,7 +319,9 @@ def jvp(
         )
     _check_tangents(flat, directions)
     with level() as at, enable_grad():
-        duals = [forward_alias(x, at, t) for x, t in zip(flat, directions)]
+        duals = [
+            lifted(lambda x, t: forward_alias(x, at, t), x, t) for x, t in zip(flat, directions)
+        ]
         result, aux = func(*rebuild(primals, duals)), None
         if has_aux:
             result, aux = with_aux(result, "jvp(f, primals, tangents)")
@@ -325,7 +332,7 @@ def jvp(
             "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This "
             "is not allowed with strict=True."
         )
-    along = [_zeros_like(y) if t is None else t for t, y in zip(found, outputs)]
+    along = [_zeros_like(y) if t is None else like(y, t) for t, y in zip(found, outputs)]
     value = rebuild(result, outputs), rebuild(result, along)
     return (*value, aux) if has_aux else value
 
@@ -354,9 +361,10 @@ class Linear:
         return rebuild(self.result, settle(self.outputs, self.flat))
 
     def along(self, tangents: Sequence[Tensor]) -> list[Tensor]:
-        with set_grad_enabled(self.recorded):
-            found = push(self.outputs, self.flat, tangents)
-        full = [_zeros_like(y) if t is None else t for t, y in zip(found, self.outputs)]
+        given = [physical(lifted(lambda t: t, t)) for t in tangents]
+        with unmapped(), set_grad_enabled(self.recorded):
+            found = push(self.outputs, self.flat, given)
+        full = [_zeros_like(y) if t is None else like(y, t) for t, y in zip(found, self.outputs)]
         return settle(full, self.flat)
 
 

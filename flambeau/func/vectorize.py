@@ -1,21 +1,21 @@
 """vmap: a function of single samples, mapped over a batch.
 
-The function runs once for each sample, on that sample's slices, and the results are stacked. Values,
-gradients and nesting are as in PyTorch; the time is that of a loop.
+The function is called once, with tensors that stand for one sample each (see `batched`).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..core.dtype import FLOAT
 from ..core.random.generator import default_generator
 from ..core.tensor import Tensor
-from ..ops.join.cat import stack
+from ..ops.join.cat import cat
+from .batched import RANDOM_ERROR, Mapping, batched
 from .tree import leaves, rebuild, spread
 
 
@@ -75,42 +75,38 @@ def _dim(head: str, x: Any, dim: Any) -> int | None:
     return dim % x.ndim
 
 
-class Randomness:
-    """What random draws do in the runs of a mapped function."""
+def check_randomness(kind: str) -> None:
+    """Raises RuntimeError for another word than "error", "different" and "same"."""
+    if kind not in ("error", "different", "same"):
+        raise RuntimeError(
+            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {kind}"
+        )
 
-    def __init__(self, kind: str) -> None:
-        if kind not in ("error", "different", "same"):
-            raise RuntimeError(
-                f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {kind}"
-            )
-        self.kind = kind
-        self.start: Any = None if kind == "different" else default_generator.raw_state()
 
-    def before(self) -> None:
-        if self.kind == "same":
-            default_generator.restore(self.start)
-
-    def after(self) -> None:
-        if self.kind == "error" and not np.array_equal(default_generator.raw_state(), self.start):
-            raise RuntimeError(
-                "vmap: called random operation while in randomness error mode. Please either use the "
-                "'same' or 'different' randomness flags on vmap or perform the randomness operation out "
-                "of vmap"
-            )
+@contextmanager
+def drawing(kind: str) -> Iterator[None]:
+    """Raises RuntimeError if random numbers are drawn in the block, where `kind` says that this is an error."""
+    check_randomness(kind)
+    before = default_generator.raw_state()
+    yield
+    if kind == "error" and not np.array_equal(before, default_generator.raw_state()):
+        default_generator.restore(before)
+        raise RuntimeError(RANDOM_ERROR)
 
 
 def _outputs(name: str, result: Any, out_dims: Any) -> list[Any]:
-    """The dimension in which each output is stacked."""
+    """The dimension of the batch in each output."""
+    both = isinstance(out_dims, tuple) and isinstance(result, tuple)
     dims = spread(
-        list(out_dims) if isinstance(out_dims, tuple) else out_dims,
-        list(result) if isinstance(result, tuple) else result,
+        list(out_dims) if both else out_dims,
+        list(result) if both else result,
         lambda: ValueError(
-            f"vmap({name}, ..., out_dims={out_dims}): out_dims is not compatible with the structure of "
-            "`outputs`"
+            f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure "
+            "of `outputs`"
         ),
     )
     for x, dim in zip(leaves(result), dims):
-        if dim is not None and not isinstance(x, Tensor):
+        if not isinstance(x, Tensor) and (dim is not None or x is None):
             raise ValueError(
                 f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you mean "
                 "to set out_dims= to None for output?"
@@ -118,19 +114,22 @@ def _outputs(name: str, result: Any, out_dims: Any) -> list[Any]:
     return dims
 
 
-def _joined(name: str, parts: list[Any], dim: int | None) -> Any:
+def _result(name: str, mapping: Mapping, x: Any, dim: int | None) -> Any:
+    """An output of the mapped function: the batch of what was a sample."""
+    if not isinstance(x, Tensor):
+        return x
     if dim is None:
-        first = parts[0]
-        if isinstance(first, Tensor) and not all(_same(first, x) for x in parts[1:]):
+        if mapping.has(x):
             raise ValueError(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
             )
-        return first
-    return stack(parts, dim)
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a is b or np.array_equal(a._array, b._array, equal_nan=a.dtype.category >= FLOAT)
+        return x
+    if not -x.ndim - 1 <= dim <= x.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-x.ndim - 1}, {x.ndim}], but got {dim})"
+        )
+    whole = mapping.spread(x)
+    return whole.movedim(0, dim) if dim else whole  # type: ignore[attr-defined]
 
 
 def vmap(
@@ -149,10 +148,12 @@ def vmap(
         out_dims: The dimension in each result.
         randomness: Whether random draws in `func` are an "error", or "different" or the "same" for
             each sample.
-        chunk_size: How many samples PyTorch takes at a time; here they follow each other always.
+        chunk_size: How many samples are taken at a time, where all would take too much memory.
 
     Raises:
         ValueError: in_dims or out_dims do not fit, or the sizes differ.
+        RuntimeError: `func` asks for the value of a sample, writes a sample into a tensor that is the same for
+            all, or draws random numbers where that is an error.
 
     Source: torch.vmap
 
@@ -163,46 +164,56 @@ def vmap(
     """
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
+    check_randomness(randomness)
     name = getattr(func, "__name__", repr(func))
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         flat, dims, size = _sizes(name, in_dims, args)
-        random = Randomness(randomness)
-        if size == 0:
-            return _of_nothing(func, name, args, flat, dims, kwargs, out_dims)
-        results = []
-        for i in range(size):
-            random.before()
-            sample = [x if dim is None else x.select(dim, i) for x, dim in zip(flat, dims)]
-            results.append(func(*rebuild(args, sample), **kwargs))
-            random.after()
-        places = _outputs(name, results[0], out_dims)
-        columns = zip(*(leaves(result) for result in results))
-        joined = [_joined(name, list(parts), dim) for parts, dim in zip(columns, places)]
-        return rebuild(results[0], joined)
+        call = _Call(functools.partial(func, **kwargs), name, args, out_dims, randomness)
+        step = size if chunk_size is None else chunk_size
+        if step >= size:
+            return call.run(flat, dims, size)
+        parts = []
+        for start in range(0, size, step):
+            count = min(step, size - start)
+            part = [x if d is None else x.narrow(d, start, count) for x, d in zip(flat, dims)]
+            parts.append(call.run(part, dims, count))
+        return call.joined(parts)
 
     return wrapper
 
 
-def _of_nothing(
-    func: Callable,
-    name: str,
-    args: tuple,
-    flat: list,
-    dims: list,
-    kwargs: dict,
-    out_dims: Any,
-) -> Any:
-    """An empty batch: the shapes come from a sample of zeros."""
-    sample = [
-        x if dim is None else x.new_zeros([n for j, n in enumerate(x.shape) if j != dim])
-        for x, dim in zip(flat, dims)
-    ]
-    result = func(*rebuild(args, sample), **kwargs)
-    places = _outputs(name, result, out_dims)
-    empty = [
-        x if dim is None else x.unsqueeze(dim).narrow(dim, 0, 0)
-        for x, dim in zip(leaves(result), places)
-    ]
-    return rebuild(result, empty)
+class _Call:
+    """One call of a mapped function, which may run in chunks."""
+
+    def __init__(self, func: Callable, name: str, tree: Any, out_dims: Any, randomness: str):
+        self.func, self.name, self.tree = func, name, tree
+        self.out_dims, self.randomness = out_dims, randomness
+        self.start = default_generator.raw_state() if randomness == "same" else None
+        self.dims: list[Any] = []
+
+    def run(self, flat: list[Any], dims: list[Any], size: int) -> Any:
+        """The results for samples along these dimensions."""
+        if self.start is not None:
+            default_generator.restore(self.start)
+        mapping = Mapping(size, self.randomness)
+        values = [
+            x if dim is None else batched(x.movedim(dim, 0) if dim else x, mapping)
+            for x, dim in zip(flat, dims)
+        ]
+        with mapping:
+            result = self.func(*rebuild(self.tree, values))
+        self.dims = _outputs(self.name, result, self.out_dims)
+        return rebuild(
+            result,
+            [_result(self.name, mapping, x, d) for x, d in zip(leaves(result), self.dims)],
+        )
+
+    def joined(self, parts: list[Any]) -> Any:
+        """The results of chunks, one after the other."""
+        columns = zip(*map(leaves, parts))
+        return rebuild(
+            parts[0],
+            [xs[0] if dim is None else cat(list(xs), dim) for xs, dim in zip(columns, self.dims)],
+        )

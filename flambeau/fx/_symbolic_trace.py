@@ -16,6 +16,7 @@ from ..nn import Module, Parameter, Sequential
 from .concrete_argument import PH, PHBase, PHWithMeta, placeholder_of, trees_taken_apart
 from .graph import Graph
 from .graph_module import GraphModule
+from .naming import PACKAGE
 from .node import Argument
 from .proxy import ParameterProxy, Proxy, Scope, ScopeContextManager, TracerBase
 from .wrapping import (
@@ -58,14 +59,14 @@ class ProxyableClassMeta(type):
         super().__init__(name, bases, attrs)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        made = cls.__new__(cls)
+        made = cls.__new__(cls)  # type: ignore[call-overload]
         if not is_fx_tracing():
-            made.__init__(*args, **kwargs)  # type: ignore[misc]
+            made.__init__(*args, **kwargs)
             return made
         proxy = find_proxy(args, kwargs)
         if proxy is not None:
             return proxy.tracer.create_proxy("call_function", cls, args, kwargs)
-        made.__init__(*args, **kwargs)  # type: ignore[misc]
+        made.__init__(*args, **kwargs)
         return made
 
 
@@ -333,7 +334,8 @@ class Tracer(TracerBase):
 
 def _annotations(function: Any) -> dict[str, Any]:
     """A function's annotations; none of this package's own, whose names mean nothing in the program."""
-    if (getattr(function, "__module__", None) or "").partition(".")[0] == _NN.partition(".")[0]:
+    home = getattr(function, "__globals__", {}).get("__name__") or ""
+    if home.partition(".")[0] == PACKAGE:
         return {}
     return getattr(function, "__annotations__", {})
 

@@ -446,7 +446,7 @@ class Graph:
             ImportError: The package is not there.
         """
         try:
-            from tabulate import tabulate
+            from tabulate import tabulate  # type: ignore[import-untyped,unused-ignore]
         except ImportError:
             print("`print_tabular` needs the package tabulate: pip install tabulate")
             raise

@@ -146,9 +146,9 @@ class GraphModule(Module):
         if isinstance(root, Module):
             if hasattr(root, "training"):
                 self.training = root.training
-            self._take(root, graph)
+            self._copy_named(root, graph)
         elif isinstance(root, dict):
-            self._place(root, graph)
+            self._assign_named(root, graph)
         else:
             raise RuntimeError(f"Unsupported type {root} passed for root!")
         if graph._tracer_cls is not None and "<locals>" not in graph._tracer_cls.__qualname__:
@@ -159,12 +159,12 @@ class GraphModule(Module):
             self.__dict__[name] = []
         self.graph = graph
 
-    def _take(self, root: Module, graph: Graph) -> None:
+    def _copy_named(self, root: Module, graph: Graph) -> None:
         for node in graph.nodes:
             if node.op in ("get_attr", "call_module"):
                 _copy_attr(root, self, str(node.target))
 
-    def _place(self, root: dict[str, Any], graph: Graph) -> None:
+    def _assign_named(self, root: dict[str, Any], graph: Graph) -> None:
         wanted = [n for n in graph.nodes if n.op in ("get_attr", "call_module")]
         for node in wanted:
             if node.target not in root:

@@ -12,6 +12,7 @@ from .graph import Graph
 from .graph_module import GraphModule
 from .node import Node, Target, map_arg
 from .proxy import Proxy
+from .traceback import set_current_meta
 
 __all__ = ["Interpreter", "Transformer"]
 
@@ -82,7 +83,8 @@ class Interpreter:
             if node in self.env:
                 continue
             try:
-                self.env[node] = self.run_node(node)
+                with set_current_meta(node):
+                    self.env[node] = self.run_node(node)
             except Exception as error:
                 if self.extra_traceback:
                     _explain(error, node)

@@ -29,7 +29,7 @@ def torch_path(name: str) -> str:
 
 def found(path: str) -> Any:
     """What a dotted name of torch means here; None if nothing."""
-    obj = sys.modules[PACKAGE]
+    obj: Any = sys.modules[PACKAGE]
     for part in path.split(".")[1:]:
         obj = getattr(obj, part, None)
         if obj is None:
@@ -124,7 +124,7 @@ def type_repr(obj: Any) -> str:
 
     Source: torch.fx.node._type_repr
     """
-    if isinstance(obj, type) and not isinstance(obj, types.GenericAlias):
+    if isinstance(obj, type) and not hasattr(obj, "__origin__"):
         if obj.__module__ == "builtins":
             return obj.__qualname__
         if is_ours(obj) and found(f"torch.{obj.__name__}") is obj:

@@ -378,7 +378,7 @@ class Node:
 
 
 def _known_tensor(node: Node) -> str:
-    value = node.meta.get("val", node.meta.get("tensor_meta"))
+    value: Any = node.meta.get("val", node.meta.get("tensor_meta"))
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{list(value.shape)} "
     return ""

@@ -7,15 +7,16 @@ import enum
 import inspect
 import operator
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from traceback import StackSummary
 from types import FrameType
 from typing import Any
 
 from .._caller import OURS
 from ..core.tensor import Tensor
 from ..dispatch.torch_function import guards
+from . import traceback
 from .argument import base_types, map_aggregate
 from .call_form import as_recorded
 from .codegen import magic_methods, reflectable_magic_methods
@@ -98,6 +99,8 @@ class TracerBase:
         stack = getattr(self, "module_stack", None)
         if stack:
             node.meta["nn_module_stack"] = dict(stack)
+        if traceback.current_meta:
+            node.meta = {**traceback.current_meta, **node.meta}
         if self.record_stack_traces and not node.stack_trace:
             node.stack_trace = "".join(_program_lines()) or None
         return node
@@ -263,7 +266,7 @@ class Proxy:
         count = _unpacked(sys._getframe(1))
         if count is None:
             return self.tracer.iter(self)
-        return iter([self[i] for i in range(count)])
+        return iter([self[i] for i in range(count)])  # type: ignore[index]
 
     def __bool__(self) -> bool:
         if self.tracer.trace_asserts and _is_assert(sys._getframe(1)):
@@ -461,7 +464,7 @@ def _program_lines() -> list[str]:
         if not frame.f_code.co_filename.startswith(OURS):
             frames.append(frame)
         frame = frame.f_back
-    summary = traceback.StackSummary.extract((f, f.f_lineno) for f in reversed(frames))
+    summary = StackSummary.extract((f, f.f_lineno) for f in reversed(frames))
     return summary.format()
 
 

@@ -378,7 +378,8 @@ def freeze(
             "to script your 'nn.Module'."
         )
     deprecated("freeze", "use `torch.compile` instead")
-    frozen = copy.deepcopy(mod).eval()
+    frozen = copy.deepcopy(mod)
+    frozen.eval()
     for parameter in frozen.parameters():
         parameter.requires_grad_(False)
     return frozen

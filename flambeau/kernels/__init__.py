@@ -29,6 +29,7 @@ _wing, __dir__ = attach(
         "matmul",
         "nn",
         "runtime",
+        "sparse",
     ),
 )
 

@@ -25,7 +25,7 @@ class _ConvNd(Module):
     transposed = False
     bias: Parameter | None
     stride: tuple[int, ...]
-    padding: str | tuple[int, ...]
+    padding: Any
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class GlobalHooks:
     forward: OrderedDict = _Table()
     backward_pre: OrderedDict = _Table()
     backward: OrderedDict = _Table()
+    old_backward: OrderedDict = _Table()
     parameter: OrderedDict = OrderedDict()
     buffer: OrderedDict = OrderedDict()
     module: OrderedDict = OrderedDict()
@@ -186,8 +187,9 @@ class Hooked:
                 output = output if result is None else result
         if full_hooks is not None:
             output = full_hooks.setup_output_hook(output)
-        if not full and self._backward_hooks:
-            watch_last_operation(self, tuple(self._backward_hooks.values()), args, output)
+        old = (*GlobalHooks.old_backward.values(), *(() if full else self._backward_hooks.values()))
+        if old:
+            watch_last_operation(self, old, args, output)
         return output
 
     def _before_forward(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -388,13 +390,36 @@ def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(module, grad_input, grad_output)`` for every module."""
+    """Call ``hook(module, grad_input, grad_output)`` for every module.
+
+    Raises:
+        RuntimeError: There are hooks of the old kind on every module.
+    """
+    if GlobalHooks.old_backward:
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only "
+            "one of them."
+        )
     return registered(hook, GlobalHooks.backward)
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` for every module."""
     return registered(hook, GlobalHooks.backward_pre)
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """The old kind, for every module: ``hook(module, grad_input, grad_output)`` of forward's last operation.
+
+    Raises:
+        RuntimeError: There are hooks of the full kind on every module.
+    """
+    if GlobalHooks.backward:
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only "
+            "one of them."
+        )
+    return registered(hook, GlobalHooks.old_backward)
 
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:

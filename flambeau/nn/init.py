@@ -10,6 +10,25 @@ from ..autograd.mode import no_grad
 from ..core.tensor import Tensor
 
 
+def _no_grad_uniform_(tensor: Any, a: float, b: float, generator: Any = None) -> Tensor:
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def _no_grad_normal_(tensor: Any, mean: float, std: float, generator: Any = None) -> Tensor:
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def _no_grad_fill_(tensor: Any, val: float) -> Tensor:
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def _no_grad_zero_(tensor: Any) -> Tensor:
+    return _no_grad_fill_(tensor, 0.0)
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """How much a nonlinearity shrinks the spread of its input.
 
@@ -77,8 +96,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
 
     Source: torch.nn.init.uniform_
     """
-    with no_grad():
-        return tensor.uniform_(a, b, generator=generator)  # type: ignore[attr-defined]
+    return _no_grad_uniform_(tensor, a, b, generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
@@ -86,8 +104,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
 
     Source: torch.nn.init.normal_
     """
-    with no_grad():
-        return tensor.normal_(mean, std, generator=generator)  # type: ignore[attr-defined]
+    return _no_grad_normal_(tensor, mean, std, generator)
 
 
 def trunc_normal_(

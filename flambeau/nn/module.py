@@ -6,12 +6,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..autograd.node import RemovableHandle as RemovableHandle
 from ..core.tensor import Tensor
 from .convert import Convertible
+from .hook import BackwardHook as BackwardHook
 from .hook import (
     GlobalHooks,
     Hooked,
     at_registration,
+    register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -22,9 +25,11 @@ from .hook import (
 )
 from .parameter import Buffer, Parameter
 from .state import EXTRA, Stateful
+from .state import _IncompatibleKeys as _IncompatibleKeys
 
 __all__ = [
     "Module",
+    "register_module_backward_hook",
     "register_module_buffer_registration_hook",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",

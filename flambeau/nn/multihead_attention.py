@@ -117,7 +117,7 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Attend; the arguments are those of nn.functional.multi_head_attention_forward."""
-        swap = self.batch_first and query.ndim == 3
+        swap = self.batch_first and query.ndim == 3 and not query.is_nested
         if swap:
             same_kv, same = key is value, query is key and key is value
             query_ = query.transpose(0, 1)

@@ -255,6 +255,12 @@ class Stateful:
                 f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "
                 f"the shape in current model is {value.shape}."
             )
+        if not (assign or lazy or given.is_meta) and value.is_meta:
+            warn(
+                f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+                "current model, which is a no-op. (Did you mean to pass `assign=True` to assign items in "
+                "the state dictionary to their corresponding key in the module?)"
+            )
         try:
             if assign:
                 self._take(name, value, given)

@@ -7,8 +7,10 @@ from copy import deepcopy
 from typing import Any
 
 from .. import Tensor, full, triu  # type: ignore[attr-defined]
+from ..autograd.mode import is_grad_enabled
 from . import functional as F
 from . import init
+from .activation import GELU, ReLU
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -255,13 +257,37 @@ class TransformerDecoderLayer(_Layer):
         return self._residual(x, self._feed, 3)
 
 
+def _packs(layer: Any) -> bool:
+    """Has PyTorch a form of this layer for nested tensors? All rows but those of attention are computed apart."""
+    if not isinstance(layer, TransformerEncoderLayer) or layer.norm_first:
+        return False
+    attention = layer.self_attn
+    return (
+        attention.batch_first
+        and attention._qkv_same_embed_dim
+        and attention.in_proj_bias is not None
+        and attention.num_heads % 2 == 0
+        and layer.norm1.eps == layer.norm2.eps
+        and (layer.activation in (F.relu, F.gelu) or isinstance(layer.activation, (ReLU, GELU)))
+    )
+
+
+def _packed(src: Tensor, padded: Any) -> Tensor:
+    """The positions that are no padding, as a jagged nested tensor."""
+    from ..nested.tensor import NestedInt, jagged
+
+    return jagged(src[~padded], NestedInt((~padded).sum(1).tolist()))
+
+
 class TransformerEncoder(Module):
     """Encoder layers on top of each other.
 
     Args:
         encoder_layer: Copied num_layers times.
         norm: After the last.
-        enable_nested_tensor, mask_check: Choose among PyTorch's fast paths; the result is the same.
+        enable_nested_tensor: In evaluation without gradients, where PyTorch does so too, leave padded positions out:
+            the rows of a nested tensor are computed, and padded positions of the result are zero.
+        mask_check: Looks at nothing more here: that way is only taken if all padding is at the end.
 
     Source: torch.nn.TransformerEncoder
     """
@@ -278,6 +304,7 @@ class TransformerEncoder(Module):
         self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        self.use_nested_tensor = enable_nested_tensor and _packs(encoder_layer)
 
     def forward(
         self,
@@ -287,14 +314,36 @@ class TransformerEncoder(Module):
         is_causal: bool | None = None,
     ) -> Tensor:
         causal = bool(is_causal) and mask is not None
+        padded = src_key_padding_mask
+        sizes = src.shape if mask is None and self._leaves_out(src, padded) else None
+        if sizes is not None:
+            src, padded = _packed(src, padded), None
         for layer in self.layers:
-            src = layer(
-                src,
-                src_mask=mask,
-                is_causal=causal,
-                src_key_padding_mask=src_key_padding_mask,
-            )
+            src = layer(src, src_mask=mask, is_causal=causal, src_key_padding_mask=padded)
+        if sizes is not None:
+            src = src.to_padded_tensor(0.0, sizes)  # type: ignore[attr-defined]
         return src if self.norm is None else self.norm(src)
+
+    def _leaves_out(self, src: Tensor, padded: Tensor | None) -> bool:
+        """Is this a call whose padded positions are not computed?"""
+        if (
+            padded is None
+            or not getattr(self, "use_nested_tensor", False)
+            or self.training
+            or src.ndim != 3
+        ):
+            return False
+        if is_grad_enabled() and any(x.requires_grad for x in (src, *self.layers[0].parameters())):
+            return False
+        if (
+            padded._array.dtype != bool
+            or padded.shape != src.shape[:2]
+            or not padded._kind.has_elements
+        ):
+            return False
+        kept = ~padded._array
+        at_end = (kept[:, 1:] <= kept[:, :-1]).all()
+        return bool(kept[:, :1].all() and at_end)
 
 
 class TransformerDecoder(Module):

@@ -43,10 +43,11 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (
-        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
         "",
     ),
     "nn.embedding": ("embedding", ""),
@@ -58,6 +59,7 @@ LAZY = {
     "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.recurrent": (
         "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
@@ -93,6 +95,26 @@ LAZY = {
     ),
 }
 """For each family its functions in the torch namespace, and its Tensor methods."""
+
+SPARSE = {
+    "sparse.constructor": (
+        "sparse_coo_tensor sparse_compressed_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
+        "sparse_bsc_tensor",
+        "",
+    ),
+    "sparse.convert": (
+        "",
+        "coalesce sparse_mask to_dense to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr "
+        "to_sparse_bsc",
+    ),
+    "sparse.handle": (
+        "",
+        "_coalesced_ _indices _nnz _values ccol_indices col_indices crow_indices indices is_coalesced "
+        "row_indices sparse_resize_ sparse_resize_and_clear_ values",
+    ),
+    "sparse.product": ("dsmm hspmm smm spmm sspaddmm", "hspmm smm sspaddmm"),
+}
+"""The same of the package `sparse`, which lies above."""
 
 NEURAL = (
     "elementwise.activation_function",
@@ -154,6 +176,7 @@ def _families() -> list[str]:
 
 
 lazy.announce(__package__, LAZY)
+lazy.announce(__package__.rpartition(".")[0], SPARSE)
 for _name in _families():
     if _name not in _NOT_AT_IMPORT:
         load(_name)

@@ -22,5 +22,16 @@ _ELSEWHERE = {
     "SparseAdam": "sparse_adam",
 }
 __getattr__, __dir__ = _attach(
-    __name__, ("lr_scheduler", "optimizer", "swa_utils", *_ELSEWHERE.values()), _ELSEWHERE
+    __name__,
+    (
+        "_adafactor",
+        "_muon",
+        "adamw",
+        "helper",
+        "lr_scheduler",
+        "optimizer",
+        "swa_utils",
+        *_ELSEWHERE.values(),
+    ),
+    _ELSEWHERE,
 )

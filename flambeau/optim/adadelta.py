@@ -29,6 +29,8 @@ class Adadelta(Optimizer):
     Source: torch.optim.Adadelta
     """
 
+    _lists = ("square_avg", "acc_delta", "step")
+
     def __init__(
         self,
         params: Any,

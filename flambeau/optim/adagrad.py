@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
+from .rows import step_rows
 from .state import number, scalar, zeros_like
 
 
@@ -27,6 +28,8 @@ class Adagrad(Optimizer):
 
     Source: torch.optim.Adagrad
     """
+
+    _lists = ("sum", "step")
 
     def __init__(
         self,
@@ -80,6 +83,15 @@ class Adagrad(Optimizer):
             for p in group["params"]:
                 for value in self.state[p].values():
                     value.share_memory_()
+
+    def sparse_gradient(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor | None:
+        """Only the rows that the gradient has step."""
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients: use 0")
+        if group["differentiable"]:
+            return grad.to_dense()
+        step_rows(self, p, grad, group)
+        return None
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr = number(group["lr"], group["differentiable"])

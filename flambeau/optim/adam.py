@@ -40,6 +40,8 @@ class Adam(Optimizer):
         tensor([0.9000])
     """
 
+    _lists = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step")
+
     def __init__(
         self,
         params: Any,

@@ -29,6 +29,8 @@ class Adamax(Optimizer):
     Source: torch.optim.Adamax
     """
 
+    _lists = ("exp_avg", "exp_inf", "step")
+
     def __init__(
         self,
         params: Any,

@@ -29,6 +29,8 @@ class ASGD(Optimizer):
     Source: torch.optim.ASGD
     """
 
+    _lists = ("mu", "ax", "eta", "step")
+
     def __init__(
         self,
         params: Any,

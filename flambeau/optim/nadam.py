@@ -31,6 +31,8 @@ class NAdam(Optimizer):
     Source: torch.optim.NAdam
     """
 
+    _lists = ("exp_avg", "exp_avg_sq", "mu_product", "step")
+
     def __init__(
         self,
         params: Any,

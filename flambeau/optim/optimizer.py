@@ -10,13 +10,41 @@ from typing import Any
 from .._caller import warn
 from ..autograd.mode import enable_grad, mode
 from ..autograd.node import RemovableHandle, registered
+from ..core.sparse import SparseTensor
 from ..core.tensor import Tensor, class_name
 from ..formula.quiet import restore, silence, silent
 from . import fused
+from .helper import (  # noqa: F401  # PyTorch has them here, and other packages' optimisers use them
+    ParamsT,
+    _capturable_doc,
+    _default_to_fused_or_foreach,
+    _device_dtype_check_for_fused,
+    _differentiable_doc,
+    _disable_dynamo_if_unsupported,
+    _dispatch_sqrt,
+    _foreach_doc,
+    _fused_doc,
+    _get_capturable_supported_devices,
+    _get_foreach_kernels_supported_devices,
+    _get_fused_kernels_supported_devices,
+    _get_scalar_dtype,
+    _get_value,
+    _group_tensors_by_device_and_dtype,
+    _maximize_doc,
+    _params_doc,
+    _params_t,
+    _RequiredParameter,
+    _stack_if_compiling,
+    _to_scalar,
+    _use_grad_for_differentiable,
+    _view_as_real,
+    required,
+)
 from .state import Stateful, number, start_step
 
 _pre_hooks: OrderedDict = OrderedDict()
 _post_hooks: OrderedDict = OrderedDict()
+_global_optimizer_pre_hooks, _global_optimizer_post_hooks = _pre_hooks, _post_hooks
 
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
@@ -35,7 +63,7 @@ def _watched(step: Callable) -> Callable:
     @functools.wraps(step)
     def wrapped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
-        if not (self._has_step_hooks or _pre_hooks or _post_hooks):
+        if not self._has_hooks():
             return step(self, *args, **kwargs)
         args = (self, *args)
         for hook in (*_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
@@ -75,8 +103,9 @@ class Optimizer(Stateful):
     Source: torch.optim.Optimizer
     """
 
-    _has_step_hooks = False
     _opt_called = False
+    _lists: tuple[str, ...] = ()
+    """The state that `_init_group` lists, in PyTorch's order."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -111,13 +140,64 @@ class Optimizer(Stateful):
 
     # ------------------------------------------------------------------------------- the step
 
+    profile_hook_step = staticmethod(_watched)
+
+    def _patch_step_function(self) -> None:
+        """Let hooks run around a `step` that was put into the class after it was made."""
+        if not getattr(type(self).step, "hooked", False):
+            type(self).step = _watched(type(self).step)
+
+    def _has_hooks(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _pre_hooks
+            or _post_hooks
+        )
+
+    def _cuda_graph_capture_health_check(self) -> None:
+        """Nothing to check: no graph is recorded without a device that could."""
+
+    def _init_group(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], *lists: list[Any]
+    ) -> bool:
+        """Append a group's parameters that have gradients, their gradients and state to lists, made where
+        there is none: what a `step` of your own over an algorithm of this package begins with.
+
+        Args:
+            lists: For each kind of state in PyTorch's order; a kind that the group does not keep gets nothing.
+
+        Returns:
+            Is a parameter complex?
+        """
+        names = self.slots(group)
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            params.append(p)
+            grads.append(p.grad)
+            state = self.state[p]
+            if not state and (names or "step" in self._lists):
+                self.start(p, state, group)
+            for name, target in zip(self._lists, lists):
+                if name in state:
+                    target.append(state[name])
+        return any(p.is_complex() for p in params)
+
+    @staticmethod
+    def _group_tensors_by_device_and_dtype(
+        tensorlistlist: Sequence[Sequence[Any]], with_indices: bool = False
+    ) -> dict:
+        """Lists of tensors by device and dtype, as implementations of several at once want them."""
+        return _group_tensors_by_device_and_dtype(tensorlistlist, with_indices)
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change the parameters by their gradients.
 
         Args:
             closure: Computes the loss (and the gradients) again; its result is given back.
         """
-        if self._has_step_hooks or _pre_hooks or _post_hooks:
+        if self._has_hooks():
             args = () if closure is None else (closure,)
             return _watched(type(self)._step)(self, *args)
         return self._step(closure)
@@ -161,6 +241,10 @@ class Optimizer(Stateful):
                 grad = p.grad
             if grad is None:
                 continue
+            if grad.__class__ is SparseTensor:
+                grad = self.sparse_gradient(p, grad, group)
+                if grad is None:
+                    continue
             clock, state = prepare(p, group, names)
             key = p._kind, clock
             if key != last:
@@ -178,6 +262,17 @@ class Optimizer(Stateful):
             add((p, grad, state))
         for batch in batches.values():
             batch.run(self._writer)
+
+    def sparse_gradient(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor | None:
+        """What to do about a sparse gradient: a dense one to step by, or None where the step is done.
+
+        Raises:
+            RuntimeError: The algorithm has no step for sparse gradients.
+        """
+        raise RuntimeError(
+            f"{type(self).__name__} does not support sparse gradients, please consider "
+            f"{'SparseAdam' if 'Adam' in type(self).__name__ else 'SGD, Adagrad or SparseAdam'} instead"
+        )
 
     @property
     def _writer(self) -> str:

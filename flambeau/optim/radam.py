@@ -30,6 +30,8 @@ class RAdam(Optimizer):
     Source: torch.optim.RAdam
     """
 
+    _lists = ("exp_avg", "exp_avg_sq", "step")
+
     def __init__(
         self,
         params: Any,

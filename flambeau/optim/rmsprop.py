@@ -31,6 +31,8 @@ class RMSprop(Optimizer):
     Source: torch.optim.RMSprop
     """
 
+    _lists = ("square_avg", "momentum_buffer", "grad_avg", "step")
+
     def __init__(
         self,
         params: Any,

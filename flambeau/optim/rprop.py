@@ -28,6 +28,8 @@ class Rprop(Optimizer):
     Source: torch.optim.Rprop
     """
 
+    _lists = ("prev", "step_size", "step")
+
     def __init__(
         self,
         params: Any,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
+from .rows import step_rows
 from .state import number, zeros_like
 
 
@@ -36,6 +37,8 @@ class SGD(Optimizer):
         >>> p.data
         tensor([0.8000])
     """
+
+    _lists = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -84,6 +87,17 @@ class SGD(Optimizer):
             return False, [kept]
         kept = state["momentum_buffer"] = zeros_like(p)
         return True, [kept]
+
+    def sparse_gradient(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor | None:
+        """Without momentum only the rows that the gradient has step; with it the others go on."""
+        if group["weight_decay"]:
+            raise RuntimeError(
+                "add(sparse, dense) is not supported: weight_decay makes a sparse gradient dense; use 0"
+            )
+        if group["momentum"] or group["differentiable"]:
+            return grad.to_dense()
+        step_rows(self, p, grad, group)
+        return None
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
         lr, momentum = number(group["lr"], group["differentiable"]), group["momentum"]

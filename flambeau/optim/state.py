@@ -34,8 +34,8 @@ class Stateful:
     defaults: dict[str, Any]
     state: defaultdict[Any, dict[str, Any]]
     param_groups: list[dict[str, Any]]
-    _optimizer_step_pre_hooks: OrderedDict
-    _optimizer_step_post_hooks: OrderedDict
+    _optimizer_step_pre_hooks: OrderedDict = OrderedDict()  # of those that never called __init__
+    _optimizer_step_post_hooks: OrderedDict = OrderedDict()
     _optimizer_state_dict_pre_hooks: OrderedDict
     _optimizer_state_dict_post_hooks: OrderedDict
     _optimizer_load_state_dict_pre_hooks: OrderedDict
@@ -47,12 +47,12 @@ class Stateful:
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step; it may give new arguments."""
-        self._has_step_hooks = True
+        self._make_hooks()
         return registered(hook, self._optimizer_step_pre_hooks)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
-        self._has_step_hooks = True
+        self._make_hooks()
         return registered(hook, self._optimizer_step_post_hooks)
 
     def register_state_dict_pre_hook(
@@ -135,12 +135,42 @@ class Stateful:
         for number_, values in state_dict["state"].items():
             if number_ in by_number:
                 p = by_number[number_]
-                self.state[p] = _fitted(values, p)
+                self.state[p] = self._fitted(values, p, number_, saved)
             else:
                 self.state[number_] = values
         self.param_groups = [_merged(old, new) for old, new in zip(self.param_groups, saved)]
         for hook in tuple(self._optimizer_load_state_dict_post_hooks.values()):
             hook(self)
+
+    def _fitted(self, value: Any, p: Tensor, number: Any, groups: list, key: Any = None) -> Any:
+        """A loaded state value for its parameter."""
+        if isinstance(value, Tensor):
+            placed = self._process_value_according_to_param_policy(p, value, number, groups, key)
+            return placed.detach().clone()  # type: ignore[attr-defined]
+        if isinstance(value, dict):
+            return {k: self._fitted(v, p, number, groups, k) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._fitted(v, p, number, groups) for v in value)
+        return deepcopy(value)
+
+    @staticmethod
+    def _process_value_according_to_param_policy(
+        param: Tensor,
+        value: Any,
+        param_id: int,
+        param_groups: list[dict[Any, Any]],
+        key: Any = None,
+    ) -> Tensor:
+        """A loaded tensor in its parameter's dtype and place; step counts stay as they are.
+
+        Args:
+            param_id, param_groups: The parameter's number, and the loaded groups.
+            key: The name of the state.
+        """
+        if key == "step":
+            return value
+        dtype = param.dtype if param.is_floating_point() else value.dtype
+        return value.to(param.device, dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -160,20 +190,6 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if "param_names" in old and "param_names" not in new:
         merged["param_names"] = old["param_names"]
     return merged
-
-
-def _fitted(value: Any, p: Tensor, key: Any = None) -> Any:
-    """A loaded state value in its parameter's dtype and place; step counts stay as they are."""
-    if isinstance(value, Tensor):
-        if key == "step":
-            return value.detach().clone()  # type: ignore[attr-defined]
-        wanted = p.dtype if p.is_floating_point() else value.dtype
-        return value.detach().clone().to(p.device, wanted)  # type: ignore[attr-defined]
-    if isinstance(value, dict):
-        return {k: _fitted(v, p, k) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_fitted(v, p) for v in value)
-    return deepcopy(value)
 
 
 def scalar(value: float) -> Tensor:

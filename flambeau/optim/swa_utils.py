@@ -54,6 +54,42 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[list, list, Any], No
     return ema_update
 
 
+def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
+    """A function for `AveragedModel`: the mean of all models so far.
+
+    Source: torch.optim.swa_utils.get_swa_avg_fn
+
+    Example:
+        >>> import flambeau as torch
+        >>> mean = torch.optim.swa_utils.get_swa_avg_fn()
+        >>> mean(torch.tensor(2.0), torch.tensor(5.0), 2)
+        tensor(3.)
+    """
+
+    @no_grad()
+    def swa_update(averaged_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
+        return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
+
+    return swa_update
+
+
+def get_swa_multi_avg_fn() -> Callable[[list, list, Any], None]:
+    """The same for all weights at once, in place.
+
+    Source: torch.optim.swa_utils.get_swa_multi_avg_fn
+    """
+
+    @no_grad()
+    def swa_update(averaged: list[Tensor], current: list[Tensor], num_averaged: Any) -> None:
+        for average, new in zip(averaged, current, strict=True):
+            if average.dtype.is_floating_point or average.dtype.is_complex:
+                average.lerp_(new, 1 / (float(num_averaged) + 1))  # type: ignore[attr-defined]
+            else:
+                average.copy_(new)  # type: ignore[attr-defined]
+
+    return swa_update
+
+
 def _check_decay(decay: float) -> None:
     if not 0.0 <= decay <= 1.0:
         raise ValueError(

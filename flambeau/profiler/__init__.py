@@ -5,6 +5,9 @@ Nothing here is loaded, and nothing is noted, until a profiler starts. Source: t
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from .event import DeviceType
 from .schedule import (
     ProfilerAction,
@@ -34,3 +37,9 @@ def kineto_available() -> bool:
     Source: torch.profiler.kineto_available
     """
     return False
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("itt", "profiler"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'torch.profiler' has no attribute '{name}'")

@@ -152,7 +152,7 @@ def _special(frame: Any) -> Namer | None:
         return _optimizer if optim and isinstance(_self(frame), optim.Optimizer) else None
     if code.co_name == "__next__":
         data = sys.modules.get("flambeau.utils.data.epoch")
-        return _loader if data and isinstance(_self(frame), data.Epoch) else None
+        return _loader if data and isinstance(_self(frame), data._BaseDataLoaderIter) else None
     return None
 
 
@@ -171,8 +171,7 @@ def _optimizer(frame: Any) -> tuple[str, int]:
 
 def _loader(frame: Any) -> tuple[str, int]:
     """The next batch of a loader's iterator."""
-    workers = "_MultiProcessing" if _self(frame).loader.num_workers else "_SingleProcess"
-    return f"enumerate(DataLoader)#{workers}DataLoaderIter.__next__", ANNOTATION
+    return f"enumerate(DataLoader)#{type(_self(frame)).__name__}.__next__", ANNOTATION
 
 
 names = Names()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +17,20 @@ from . import (  # they tell the pickler of their classes
     python_encoder,
     tensor_encoder,
 )
+from . import option as _option
 from . import replacement as _replacement
 from .error import SerializationError
+from .option import (
+    LoadEndianness,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+)
 from .pickler import Pickler
+from .registry import default_restore_location, location_tag, register_package
 from .safe_globals import (
     Allowed,
     add_safe_globals,
@@ -69,9 +81,9 @@ def save(
     Kept as they are: lists, tuples, dicts (also OrderedDict, Counter, defaultdict), sets, frozensets,
     deques; None, bool, int, float, complex, str, bytes, bytearray, range, slice; NumPy's arrays,
     scalars and dtypes, but no objects; pathlib's paths, Namespaces; tensors, Parameters and their
-    attributes, storages, Size, dtypes, devices, layouts, memory formats; whole modules. Of a module the
-    file holds its class's name and its attributes: `load` says when it makes one of them again.
-    Objects of other classes are saved where `serialization.add_safe_globals` names their class.
+    attributes, storages, Size, dtypes, devices, layouts, memory formats. Of modules, optimizers and
+    objects of other classes the file holds the class's name and what pickle takes of them: `load` says
+    which it makes again.
 
     Args:
         obj: For example ``model.state_dict()``.
@@ -81,7 +93,7 @@ def save(
         pickle_protocol: Only 2, which is what readers of .pt files accept.
 
     Raises:
-        TypeError: The object holds something else; nothing is written.
+        TypeError: The object holds what has no name or no form in files; nothing is written.
         RuntimeError: Two tensors look at the same memory as different dtypes.
         ValueError: An option has another value; or the object contains itself, is nested more than
             1,000 levels deep, or is larger than `load` would read.
@@ -132,11 +144,13 @@ def load(
         map_location: Where the tensors go: a device, a dict of devices by the file's names, or a function
             of a storage and the file's name. By default where they were.
         pickle_module: Only None: no module is asked to unpickle.
-        weights_only: False also makes the layers of flambeau.nn, and modules of them, from their saved
-            attributes. Classes of your own are made, by either value, if `add_safe_globals` names
-            them; the error says which are missing.
+        weights_only: False also makes layers, optimizers, and objects of your own modules and classes, as
+            far as that runs none of their code: they get their saved attributes, and no method is called.
+            Other classes are made, by either value, if `add_safe_globals` names them; the error says
+            which are missing.
         mmap: Leave the tensors' bytes in the file until they are looked at; what is written to them
-            stays in memory. Their checksums are not looked at then.
+            stays in memory (unless `set_default_mmap_options` says otherwise). Their checksums are not
+            looked at then.
         pickle_load_args: Only encoding, of what Python 2 wrote: "utf-8", "ascii", "latin1" or "bytes".
 
     Raises:
@@ -152,10 +166,14 @@ def load(
             "Can not safely load weights when explicit pickle_module is specified: leave it out"
         )
     encoding = _encoding(pickle_load_args)
+    if mmap is None:
+        mmap = _option.load.mmap and isinstance(f, (str, os.PathLike))
     if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")
-    with _opened(f) as file:
+    shared = bool(mmap) and _option.load.mmap_flags == _option.MAP_SHARED
+    with _opened(f, "r+b" if shared else "rb") as file:
         records, data, at = _source(file, bool(mmap), encoding)
+        records.is_shared = shared
         storages = Storages(records, map_location, bool(mmap), Allowance(records.total()).spend)
         return Unpickler(data, at, storages, Allowed(weights_only is False), encoding).load()
 
@@ -194,9 +212,9 @@ def _encoding(given: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _opened(f: Any) -> Iterator[Any]:
+def _opened(f: Any, mode: str = "rb") -> Iterator[Any]:
     if isinstance(f, (str, os.PathLike)):
-        with open(f, "rb") as file:
+        with open(f, mode) as file:
             yield file
     else:
         yield f
@@ -218,12 +236,19 @@ def _source(file: Any, mmap: bool, encoding: str) -> tuple[Any, Any, int]:
         raise SerializationError(_not_an_archive(start))
     records = _archive.Archive(file)
     data = records.read("data.pkl", MAX_STREAM)
-    order = records.read("byteorder", 64) if "byteorder" in records.entries else b"little"
+    order = records.read("byteorder", 64) if "byteorder" in records.entries else _assumed_order()
     if order != b"little":
         raise SerializationError(
             f"the file's byte order is {order!r}; only little-endian files are read"
         )
     return records, data, 0
+
+
+def _assumed_order() -> bytes:
+    """The byte order of a file that does not say its own."""
+    if _option.load.endianness is LoadEndianness.BIG:
+        return b"big"
+    return sys.byteorder.encode() if _option.load.endianness is LoadEndianness.NATIVE else b"little"
 
 
 def _not_an_archive(start: bytes) -> str:
@@ -240,12 +265,22 @@ def _not_an_archive(start: bytes) -> str:
 __all__ = [
     "MAP_LOCATION",
     "FileLike",
+    "LoadEndianness",
     "SerializationError",
     "add_safe_globals",
     "clear_safe_globals",
+    "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
+    "get_default_mmap_options",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
+    "location_tag",
+    "register_package",
     "safe_globals",
     "save",
+    "set_crc32_options",
+    "set_default_load_endianness",
+    "set_default_mmap_options",
 ]

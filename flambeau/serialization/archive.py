@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.array import crc32, zeros
+from . import option
 from .error import SerializationError
 from .message import shown
 from .zip_directory import DEFLATED, LOCAL, STORED, Entry, directory, local_header, read_directory
@@ -21,7 +22,6 @@ FREE_INFLATED, MAX_RATIO = 16 << 20, 100
 can make 1,032 of one."""
 MAX_INFLATED = 4 << 30
 """Bytes of all compressed records together."""
-ALIGNMENT = 64
 _ALIGNED = 16  # what code for arrays may rely on
 _LONGEST_DESCRIPTOR = 24
 _PART = 1 << 20
@@ -36,7 +36,7 @@ def write(file: Any, top: str, records: Iterable[tuple[str, bytes | memoryview]]
         size = len(payload)
         entry = Entry(f"{top}/{name}".encode(), STORED, crc32.crc32(payload), size, size, at)
         entries.append(entry)
-        header = local_header(entry, ALIGNMENT)
+        header = local_header(entry, option.save.storage_alignment)
         held += (header, payload)
         at += len(header) + size
         waiting += len(header) + size
@@ -62,6 +62,9 @@ class Archive:
             names outside the one folder, duplicates, too many, bytes that belong to no entry,
             records that are compressed by more than they can be.
     """
+
+    is_shared = False
+    """Does what is written to mapped records go to the file?"""
 
     def __init__(self, file: Any):
         self.file = file
@@ -165,7 +168,8 @@ class Archive:
         if not size or start % _ALIGNED:
             return self.array(name)
         if self._mapping is None:
-            self._mapping = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
+            access = mmap.ACCESS_WRITE if self.is_shared else mmap.ACCESS_COPY
+            self._mapping = mmap.mmap(self.file.fileno(), 0, access=access)
         if start + size > len(self._mapping):
             raise SerializationError(f"the record {shown(name)} is cut short")
         return np.frombuffer(self._mapping, np.uint8, size, start)

@@ -20,6 +20,7 @@ import numpy as np
 from ..core.device import device
 from ..core.dtype import dtype
 from ..core.size import Size
+from ..core.tensor import Tensor
 from .error import SerializationError
 from .internal import Draft, Name
 from .message import shown
@@ -34,7 +35,7 @@ LEAVES = frozenset((int, float, str, bool, type(None), bytes, complex, dtype, de
 """Classes whose objects have no parts."""
 
 _NUMBERS = (int, float, complex, np.number, np.bool_)
-_SIMPLE = (str, bytes, type(None), dtype, device, *_NUMBERS)
+_SIMPLE = (str, bytes, type(None), dtype, device, Tensor, *_NUMBERS)
 _SMALL = 1 << 60  # the hash of an int below it is the int itself
 
 CLOSED, OPEN, RAW = range(3)
@@ -183,8 +184,8 @@ class Keys:
     def _check_one(self, target: Any, key: Any) -> None:
         if not is_key(key):
             raise SerializationError(
-                f"{shown(key)} is a key of a dict or in a set: only numbers, strings, and tuples of "
-                "them are"
+                f"{shown(key)} is a key of a dict or in a set: only numbers, strings, tensors, and "
+                "tuples of them are"
             )
         if isinstance(key, tuple):
             self.spend(sum(8 + _width(part) for part in key))

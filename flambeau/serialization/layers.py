@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..nn.modules.file import file_of
+from ..nn.file import file_of
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.device import CPU, device, resolve
 from .error import SerializationError
+from .registry import registered
 
 Place = tuple[np.ndarray, device]  # a storage's bytes on the host, and where they are to go
 
@@ -24,7 +25,7 @@ def placer(map_location: Any) -> Callable[[np.ndarray, str], Place]:
         TypeError: It is nothing of these.
     """
     if map_location is None:
-        return lambda held, location: (held, _as_saved(location))
+        return _placed
     if isinstance(map_location, dict):
         return lambda held, location: (held, _as_saved(map_location.get(location, location)))
     if callable(map_location):
@@ -48,12 +49,36 @@ def _asked(function: Callable[[Any, str], Any], held: np.ndarray, location: str)
         return held, _as_saved(location)
     if isinstance(answer, (str, device)):
         return held, resolve(answer)
+    return _bytes_of(answer, held), CPU
+
+
+def _placed(held: np.ndarray, location: Any) -> Place:
+    """Where the file says; packages may know places that we do not."""
+    if location not in ("cpu", "meta") and isinstance(location, str):
+        from ..core.storage import UntypedStorage
+
+        storage = UntypedStorage()
+        storage._bytes = held
+        found = registered(storage, location)
+        if found is not None:
+            return _bytes_of(found, held), CPU
+    return held, _as_saved(location)
+
+
+def _bytes_of(answer: Any, held: np.ndarray) -> np.ndarray:
+    """The bytes of a storage that a function has given for another.
+
+    Raises:
+        SerializationError: It is none, or of another size.
+    """
+    from ..core.storage import UntypedStorage
+
     untyped = answer.untyped() if hasattr(answer, "untyped") else answer
     if not isinstance(untyped, UntypedStorage) or untyped._bytes.nbytes != held.nbytes:
         raise SerializationError(
             f"map_location answered {type(answer).__name__}; it has to give the storage, a device or None"
         )
-    return untyped._bytes, CPU
+    return untyped._bytes
 
 
 def _as_saved(location: Any) -> device:

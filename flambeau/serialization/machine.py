@@ -224,19 +224,22 @@ class Machine:
 
     def set_items(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
-        if type(target) not in _DICTS or len(pairs) % 2:
+        kind = type(target)
+        if not (kind in _DICTS or isinstance(target, dict)) or len(pairs) % 2:
             raise SerializationError("data.pkl sets items of something that is no dict")
         self.extents.grow(target, pairs)
         self.keys.check(target, pairs[::2])
+        # What a class of the program's has made of this is not asked.
+        put = (OrderedDict if isinstance(target, OrderedDict) else dict).__setitem__
         for key, value in zip(pairs[::2], pairs[1::2]):
-            target[key] = value
+            put(target, key, value)
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        if type(target) not in _LISTS:
+        if not isinstance(target, _LISTS):
             raise SerializationError("data.pkl appends to something that is no list")
         self.extents.grow(target, items)
-        target.extend(items)
+        (list if isinstance(target, list) else deque).extend(target, items)  # type: ignore[arg-type]
 
     def refuse(self) -> None:
         code = self.data[self.at - 1 : self.at]

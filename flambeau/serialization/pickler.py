@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copyreg
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..core.memory import address
-from .extent import check
+from .extent import check, is_key
 from .layers import state_in_files
+from .plain import is_ours, resolves
 from .safe_globals import Allowed, name_in_files
 
 Parts = Iterator[Any] | None
@@ -178,6 +179,16 @@ class Pickler:
         self.out += b"tQ"
 
 
+def check_keys(keys: Iterable[Any]) -> None:
+    """Raises TypeError unless all can be keys of dicts and members of sets."""
+    for key in keys:
+        if not is_key(key):
+            raise TypeError(
+                f"cannot save a dict or set with a key of type {type(key).__qualname__}: keys are "
+                "numbers, strings, tensors, and tuples of them"
+            )
+
+
 def _contains_itself(item: Any) -> ValueError:
     return ValueError(
         f"cannot save a {type(item).__name__} that contains itself: load() would refuse it"
@@ -209,36 +220,55 @@ def _of_family(cls: type) -> Callable[[Pickler, Any], Parts]:
 
 
 def _object(pickler: Pickler, obj: Any) -> Parts:
-    """A module, or an object of a class that the user has added; or a class or function itself."""
-    from ..nn.module import Module
+    """A module, or an object of any class that pickle can write; or a class or function itself.
 
+    `load` reads them back as far as it may (see `safe_globals.Allowed`).
+    """
     cls = type(obj)
     if isinstance(obj, type) or cls.__name__ in ("function", "builtin_function_or_method"):
-        name = name_in_files(obj)
-        if pickler.allowed.find(name) is not obj:
-            raise refusal(cls, f"{obj!r}")
-        pickler.name(name)
+        _reference(pickler, obj)
         return None
-    if not isinstance(obj, Module) and not pickler.allowed.covers(cls):
+    if is_ours(cls.__module__) and pickler.allowed.find(name_in_files(cls)) is not cls:
         raise refusal(cls)
     return _reduced(pickler, obj)
 
 
+def _reference(pickler: Pickler, item: Any) -> None:
+    """A class or function, by its name.
+
+    Raises:
+        TypeError: It is not found under that.
+    """
+    name = name_in_files(item)
+    if pickler.allowed.find(name) is not item and not resolves(item):
+        raise refusal(type(item), f"{item!r}, which is not found as {name.replace(' ', '.')}")
+    pickler.name(name)
+
+
 def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
     """An object as it asks pickle to write it."""
-    function, args, *more = obj.__reduce_ex__(2)
+    reduced = obj.__reduce_ex__(2)
+    if isinstance(reduced, str):
+        raise refusal(type(obj), f"{obj!r}, which is known by a name alone")
+    function, args, *more = reduced
     state, items, pairs = (*more, None, None, None)[:3]
-    if items is not None or pairs is not None:
-        raise refusal(type(obj), f"a {type(obj).__qualname__} with items of its own")
     is_bare = function is copyreg.__newobj__
     if is_bare:
         function, *args = args
-    elif not pickler.allowed.covers(function):
-        raise refusal(type(obj), f"a {type(obj).__qualname__}, which is made by {function!r}")
-    pickler.name(name_in_files(function))
+    _reference(pickler, function)
     yield tuple(args)
     pickler.out += b"\x81" if is_bare else b"R"
     pickler.remember(obj)
+    if items is not None:
+        pickler.out += b"("
+        yield from items
+        pickler.out += b"e"
+    if pairs is not None:
+        listed = [part for pair in pairs for part in pair]
+        check_keys(listed[::2])
+        pickler.out += b"("
+        yield from listed
+        pickler.out += b"u"
     if state is not None:
         yield state_in_files(obj, state)
         pickler.out += b"b"
@@ -248,8 +278,8 @@ def refusal(cls: type, what: str = "") -> TypeError:
     what = what or f"an object of type {cls.__module__}.{cls.__qualname__}"
     return TypeError(
         f"cannot save {what}: checkpoints hold tensors, numbers, strings and containers of them, NumPy "
-        "arrays, and modules. Save model.state_dict() or another such form of it; or name its class by "
-        "torch.serialization.add_safe_globals([...]), for save() and for load()"
+        "arrays, modules, and objects of classes that are found by their names. Save model.state_dict() or another "
+        "such form of it"
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from ..core import layout
 from ..core.device import device
 from ..core.dtype import dtype
+from ..core.quantized_dtype import qscheme
 from ..core.size import Size
 from .constructor import FACTORY_NAMES, PATHS, WITH_ATTRIBUTES
-from .extent import is_key
-from .pickler import WRITERS, Pickler, refusal, writes
+from .pickler import WRITERS, Pickler, check_keys, refusal, writes
 
 # ------------------------------------------------------------------------------- without parts
 
@@ -94,7 +94,7 @@ def _size(pickler: Pickler, obj: Size) -> None:
     pickler.call("torch Size", tuple(obj))
 
 
-@writes(dtype, layout.memory_format)
+@writes(dtype, layout.memory_format, qscheme)
 def _named(pickler: Pickler, obj: Any) -> None:
     pickler.name(f"torch {obj.name}")
 
@@ -154,7 +154,7 @@ def _deque(pickler: Pickler, obj: deque) -> Iterator[Any]:
 
 @writes(set, frozenset)
 def _set(pickler: Pickler, obj: Any) -> Iterator[Any]:
-    _check_keys(obj)
+    check_keys(obj)
     pickler.name(f"__builtin__ {type(obj).__name__}")
     pickler.out += b"(]"
     if obj:
@@ -170,7 +170,7 @@ def _dict(pickler: Pickler, obj: dict) -> Iterator[Any]:
 
 
 def _pairs(pickler: Pickler, obj: dict) -> Iterator[Any]:
-    _check_keys(obj)
+    check_keys(obj)
     pickler.remember(obj)
     if obj:
         yield from _items(pickler, (part for pair in obj.items() for part in pair), b"u")
@@ -216,12 +216,3 @@ def _attributes(pickler: Pickler, obj: Any) -> Iterator[Any]:
     pickler.remember(obj)
     yield dict(vars(obj))
     pickler.out += b"b"
-
-
-def _check_keys(keys: Iterable[Any]) -> None:
-    for key in keys:
-        if not is_key(key):
-            raise TypeError(
-                f"cannot save a dict or set with a key of type {type(key).__qualname__}: keys are "
-                "numbers, strings, and tuples of them"
-            )

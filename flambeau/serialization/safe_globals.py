@@ -4,9 +4,11 @@ layers of flambeau.nn."""
 from __future__ import annotations
 
 import _compat_pickle
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+from . import plain
 from .layers import functions, layer_classes, names_of_objects
 
 _BLOCKED = frozenset(("nt", "os", "posix", "subprocess", "sys"))
@@ -97,7 +99,8 @@ class safe_globals:
 
 
 class Allowed:
-    """What one reader may name: what the user has added, and perhaps the layers of flambeau.nn."""
+    """What one reader may name: what the user has added, and (`layers`) perhaps the layers of flambeau.nn,
+    optimizers, and classes of the program that are made without running their code (see plain.py)."""
 
     def __init__(self, layers: bool = False):
         self.layers = layers
@@ -113,7 +116,15 @@ class Allowed:
         found = self.by_name.get(f"{module}.{name}")
         if found is None and self.layers:
             found = layer_classes().get(text) or functions().get(text)
+            if found is None:
+                candidate = plain.found_by_name(module, name)
+                if plain.is_plain(candidate) or candidate is functools.partial:
+                    found = candidate
         return found
+
+    def knows(self, names: list[str]) -> bool:
+        """Are all of these dotted names known?"""
+        return all(self.find(" ".join(name.rsplit(".", 1))) is not None for name in names)
 
     def covers(self, item: Any) -> bool:
         """Has the user added it? Then it may be called."""
@@ -123,13 +134,24 @@ class Allowed:
         """May bare objects of it be made, to which the file gives their state? A layer is never made
         by its constructor, which would take memory for whatever sizes the file says."""
         return isinstance(item, type) and (
-            self.covers(item) or (self.layers and item in layer_classes().values())
+            self.covers(item)
+            or (self.layers and (item in layer_classes().values() or plain.is_plain(item)))
         )
 
+    def made(self, cls: type, args: tuple) -> Any:
+        """A bare object of such a class."""
+        if self.covers(cls):
+            return cls.__new__(cls, *args)
+        return plain.made(cls, args)
+
     def set_state(self, target: Any, state: Any) -> None:
-        """What pickle does for the state of an object of such a class."""
+        """What pickle does for the state of an object of such a class: plain ones have no `__setstate__` but that
+        of modules, optimizers and partials."""
         if hasattr(type(target), "__setstate__"):
             target.__setstate__(state)
+            return
+        if not self.covers(type(target)):
+            plain.set_attributes(target, state)
             return
         attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
         if attributes:
@@ -146,9 +168,15 @@ class Allowed:
                 "These are layers of torch.nn: weights_only=False reads whole modules that are made "
                 "of them, and still runs no code of the file's."
             )
+        if not self.layers and Allowed(True).knows(strange):
+            return (
+                "weights_only=False reads optimizers and classes of this program that have nothing but attributes; it "
+                "still runs no code, the file's or theirs. Or name them: "
+                "torch.serialization.add_safe_globals([...])."
+            )
         if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
             return (
-                "These are parts of PyTorch that flambeau does not have (sparse, quantized or nested "
+                "These are parts of PyTorch that flambeau does not have (quantized or nested "
                 "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
                 "and state_dict()s."
             )
@@ -171,7 +199,7 @@ def name_in_files(item: Any) -> str:
     known = names_of_objects().get(id(item))
     if known is not None:
         return known
-    module, name = item.__module__, item.__qualname__
+    module, name = plain.home(item) or item.__module__, item.__qualname__
     if module.partition(".")[0] == "flambeau":
         module = "torch" + module.removeprefix("flambeau")
     if (module, name) in _compat_pickle.REVERSE_NAME_MAPPING:

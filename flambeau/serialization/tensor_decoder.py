@@ -10,7 +10,7 @@ from ..core import layout
 from ..core.device import CPU, device
 from ..core.dtype import CONVERSIONS, DTYPES, bool_, complex32, dtype
 from ..core.kind import kind_of
-from ..core.meta import MetaArray
+from ..core.quantized_dtype import INTEGERS, QUANTIZED, SCHEMES, qscheme
 from ..core.size import Size
 from ..core.storage import TypedStorage, UntypedStorage, storage_of
 from ..core.tensor import Tensor, wrap
@@ -26,10 +26,12 @@ CLASSES = {
 }
 """dtypes with a storage class of their own in the format, which came to an end before complex32 did."""
 STORAGES = {name: DTYPES[item] for item, name in CLASSES.items()}
+STORAGES |= {f"{item.legacy}Storage": item for item in QUANTIZED.values()}
 UNTYPED = "torch.storage UntypedStorage"
 
 VALUES: dict[str, Any] = {f"torch {name}": item for name, item in DTYPES.items()}
 VALUES |= {f"torch {name}": item for name, item in layout.NAMES.items()}
+VALUES |= {f"torch {name}": item for name, item in (QUANTIZED | SCHEMES).items()}
 """Names that stand for objects."""
 
 _TENSOR_CLASSES = {"torch Tensor": None, "torch.nn.parameter Parameter": "parameter"}
@@ -217,8 +219,64 @@ def tensor_without_elements(
     check_place(0, size, stride)
     meta = kind_of(kind, device("meta"))
     steps = [step * kind.itemsize for step in stride]
-    result = wrap(MetaArray(size, kind.numpy, steps), meta)
+    result = wrap(meta.xp.ndarray(size, kind.numpy, steps), meta)
     return result.requires_grad_() if requires_grad is True else result
+
+
+@constructs("_rebuild_sparse_tensor", modules=("torch._utils",))
+def sparse_tensor(machine: Any, kind: Any, data: Any) -> Tensor:
+    """A sparse tensor, after looking at all its indices: files may say anything."""
+    from ..sparse import constructor
+
+    count = 3 if kind is layout.NAMES["sparse_coo"] else 4
+    is_sparse = isinstance(kind, layout.layout) and kind.name.startswith("sparse_")
+    if not is_sparse or type(data) is not tuple or len(data) not in (count, 4):
+        raise wrong("a sparse tensor", (kind, data))
+    *parts, size = data[:count]
+    coalesced = data[3] if count == 3 and len(data) == 4 else None
+    if any(type(part) is not Tensor for part in parts) or type(size) is not Size:
+        raise wrong("a sparse tensor", data)
+    for index in parts[:-1]:
+        if index.dtype.name not in ("int64", "int32"):
+            raise wrong("indices of a sparse tensor", index)
+        machine.spend(8 * index.numel())
+    try:
+        if count == 3:
+            return constructor.sparse_coo_tensor(
+                *parts, size, check_invariants=True, is_coalesced=coalesced is True
+            )
+        return constructor.sparse_compressed_tensor(
+            *parts, size, layout=kind, check_invariants=True
+        )
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise SerializationError(f"a sparse tensor of the file cannot be made: {error}") from None
+
+
+@constructs("_rebuild_qtensor", modules=("torch._utils",))
+def quantized_tensor(
+    machine: Any, storage: Any, offset: Any, size: Any, stride: Any, params: Any, requires_grad: Any = False,
+    hooks: Any = None,
+) -> Tensor:  # fmt: skip
+    """A tensor of integers with their scale and zero point, or those of the channels."""
+    kind = getattr(storage, "dtype", None)
+    if kind not in QUANTIZED.values() or type(params) is not tuple or not params:
+        raise wrong("a quantised tensor", (storage, params))
+    scheme, *facts = params
+    each = isinstance(scheme, qscheme) and "channel" in scheme.name
+    known = (Tensor, Tensor, int) if each else (float, int)
+    if not isinstance(scheme, qscheme) or tuple(map(type, facts)) != known:
+        raise wrong("a quantised tensor", params)
+    integers, name = INTEGERS[kind], str(kind).removeprefix("torch.")
+    array = machine.storages.view(storage, integers, (offset, size, stride), ())
+    scale, zero, axis = facts if each else (*facts, None)
+    if each and not (
+        0 <= axis < len(size) and tuple(scale.shape) == tuple(zero.shape) == (size[axis],)
+    ):
+        raise wrong("a quantised tensor", params)
+    low, step = (x._array if each else x for x in (zero, scale))
+    from ..quantized import rebuilt
+
+    return rebuilt(wrap(array, kind_of(integers, CPU)), step, low, axis, name)
 
 
 def _changes(metadata: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..autograd.hook import warn_if_has_hooks
+from ..core.sparse import COO, SparseTensor
 from ..core.storage import TypedStorage, UntypedStorage
 from ..core.tensor import Tensor
 from ..ops.tensor.copying import parts_of
@@ -36,10 +37,14 @@ def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
 
     if not issubclass(cls, Tensor):
         return None
+    if hasattr(cls, "q_scale"):
+        return _quantized
     if issubclass(cls, UninitializedTensorMixin):
         return refuse(cls, f"a {cls.__name__}, which has no shape yet (call the module once)")
     if issubclass(cls, Parameter):
         return _parameter
+    if cls is SparseTensor:
+        return _sparse
     return _tensor if cls is Tensor else _of_type
 
 
@@ -53,6 +58,24 @@ def _tensor(pickler: Pickler, obj: Tensor) -> Parts:
     return None
 
 
+def _sparse(pickler: Pickler, obj: SparseTensor) -> Parts:
+    """A layout, and the tensors that are stored in it; like PyTorch's, files do not keep requires_grad."""
+    warn_if_has_hooks(obj)
+    array = obj._array
+    pickler.name("torch._utils _rebuild_sparse_tensor")
+    pickler.call("torch.serialization _get_layout", f"{array.layout}")
+    pickler.out += b"("
+    for part in (*array.pattern.indices, array.values):
+        _rebuilt(pickler, part, False)
+        pickler.out += b"R"
+    pickler.call("torch Size", tuple(obj.shape))
+    if array.layout is COO:
+        pickler.plain(array.pattern.coalesced)
+    pickler.out += b"t\x86R"
+    pickler.remember(obj)
+    return None
+
+
 def _of_type(pickler: Pickler, obj: Tensor) -> Iterator[Any]:
     """A tensor with attributes, or of a subclass."""
     cls = type(obj)
@@ -60,6 +83,25 @@ def _of_type(pickler: Pickler, obj: Tensor) -> Iterator[Any]:
     pickler.out += b"("
     _rebuilt(pickler, obj, obj.requires_grad, name_in_files(cls))
     yield dict(obj.__dict__)
+    pickler.out += b"tR"
+    pickler.remember(obj)
+
+
+def _quantized(pickler: Pickler, obj: Any) -> Iterator[Any]:
+    """Its integers, and what they stand for."""
+    kind, *_, axis = obj._quantized
+    storage, (held, offset, shape, strides) = parts_of(obj.int_repr())
+    pickler.name("torch._utils _rebuild_qtensor")
+    pickler.out += b"("
+    pickler.storage(storage._bytes, f"{kind.legacy}Storage", held.itemsize, "cpu")
+    for part in (offset, tuple(shape), tuple(strides)):
+        pickler.plain(part)
+    if axis is None:
+        yield obj.qscheme(), obj.q_scale(), obj.q_zero_point()
+    else:
+        yield obj.qscheme(), obj.q_per_channel_scales(), obj.q_per_channel_zero_points(), axis
+    pickler.plain(False)
+    pickler.call("collections OrderedDict")
     pickler.out += b"tR"
     pickler.remember(obj)
 

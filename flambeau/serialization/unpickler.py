@@ -3,13 +3,14 @@ file cannot run code."""
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from typing import Any
 
-from . import numpy_decoder, tensor_decoder
+from . import numpy_decoder, plain, tensor_decoder
 from .constructor import CALLS, FACTORIES, NEWS, WITH_ATTRIBUTES
 from .error import SerializationError
-from .extent import OPEN
+from .extent import CLOSED, OPEN
 from .internal import Name
 from .machine import Machine, names_in
 from .message import listed, shown
@@ -69,12 +70,12 @@ class Unpickler(Machine):
     def call(self, function: Any, args: tuple) -> Any:
         if isinstance(function, Name) and function.text in CALLS:
             return CALLS[function.text](self, *args)
-        if not self.allowed.covers(function):
-            raise SerializationError(
-                "data.pkl calls something that is not a constructor of checkpoints"
-            )
-        made = function(*args)
-        self.enter(made, args)
+        if self.allowed.covers(function):
+            made = function(*args)
+            self.enter(made, args)
+        else:
+            made = plain.called(function, args)
+            self.enter(made, args, OPEN if isinstance(made, (dict, functools.partial)) else CLOSED)
         return made
 
     def new(self, cls: Any, args: tuple) -> Any:
@@ -82,7 +83,7 @@ class Unpickler(Machine):
             return self.opened(NEWS[cls.text]())
         if not self.allowed.makes(cls):
             raise SerializationError("data.pkl makes an object of a class that is not allowed")
-        made = cls.__new__(cls, *args)
+        made = self.allowed.made(cls, args)
         self.enter(made, args, OPEN)
         return made
 
@@ -91,7 +92,7 @@ class Unpickler(Machine):
         is_attributes = kind in WITH_ATTRIBUTES or (
             kind is OrderedDict and type(state) is dict and state.keys() <= {"_metadata"}
         )
-        if not is_attributes and not self.allowed.makes(kind):
+        if not is_attributes and not self.allowed.makes(kind) and kind is not functools.partial:
             raise SerializationError(
                 "data.pkl sets attributes of something other than a state_dict"
             )

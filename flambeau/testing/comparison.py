@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.dtype import BY_NUMPY, PYTHON, dtype, int64
 from ..core.promotion import promote_types
+from ..core.sparse import COO, INDEX_NAMES, SparseTensor
 from ..core.tensor import Tensor
 
 
@@ -174,10 +175,41 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options: Options) -> None
         raise _differs("stride()", actual.stride(), expected.stride())
     dtypes = actual.dtype, expected.dtype
     a, b = actual.detach().cpu(), expected.detach().cpu()
+    if isinstance(a, SparseTensor) or isinstance(b, SparseTensor):
+        _compare_sparse(a, b, options)
+        return
     if a.dtype is not b.dtype:
         common = promote_types(a.dtype, b.dtype)
         a, b = a.to(common), b.to(common)
     _compare_values(a._array, b._array, _tolerances(dtypes, options), options.equal_nan)
+
+
+def _compare_sparse(a: Tensor, b: Tensor, options: Options) -> None:
+    """The indices exactly, the values as closely as is asked; of two layouts, all elements."""
+    if not (isinstance(a, SparseTensor) and isinstance(b, SparseTensor) and a.layout is b.layout):
+        _compare_tensors(a.to_dense(), b.to_dense(), options)
+        return
+    if a.layout is COO:
+        a, b = a.coalesce(), b.coalesce()
+    title = " ".join(a.layout.name.split("_")[:1]).capitalize() + f" {a.layout.name[7:].upper()}"
+    if a._nnz() != b._nnz():
+        raise Mismatch(
+            f"The number of specified values in {title.lower()[:7]}{title[7:]} tensors does not match: "
+            f"{a._nnz()} != {b._nnz()}"
+        )
+    exact = options._replace(rtol=0.0, atol=0.0)
+    names = INDEX_NAMES[a.layout]
+    parts = zip((*names, "values"), _parts(a), _parts(b))
+    for name, x, y in parts:
+        try:
+            _compare_tensors(x, y, options if name == "values" else exact)
+        except Mismatch as difference:
+            text = difference.text.replace("Tensor-likes", f"{title} {name}", 1)
+            raise Mismatch(text, difference.path) from None
+
+
+def _parts(x: Tensor) -> tuple[Tensor, ...]:
+    return (*x._array.pattern.indices, x._array.values)
 
 
 def _compare_arrays(actual: np.ndarray, expected: np.ndarray, options: Options) -> None:

@@ -2,4 +2,4 @@
 
 from .._lazy import attach as _attach
 
-__getattr__, __dir__ = _attach(__name__, None, title="torch.utils")
+__getattr__, __dir__ = _attach(__name__, None, {"swap_tensors": "swap"}, "torch.utils")

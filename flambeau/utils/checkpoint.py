@@ -6,16 +6,18 @@ Source: torch.utils.checkpoint
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
+from .._utils import _get_available_device_type, get_device_module
 from ..amp.autocast_mode import kept
 from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
+from ..core.pytree.tree import tree_map
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Frame, random_state
 
@@ -59,6 +61,88 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> AbstractContextManager
     Source: torch.utils.checkpoint.set_checkpoint_debug_enabled
     """
     return _overriding("debug", enabled)
+
+
+class DefaultDeviceType:
+    """The type of device whose random numbers are looked after where the arguments have none but the CPU's.
+
+    Source: torch.utils.checkpoint.DefaultDeviceType
+    """
+
+    _default_device_type: str | None = None
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Set it."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """The accelerator's, or "cpu", unless it was set."""
+        return DefaultDeviceType._default_device_type or _get_available_device_type() or "cpu"
+
+
+def detach_variable(inputs: Any) -> tuple:
+    """The same tensors without their history, each as one whose gradient is wanted if it was.
+
+    Raises:
+        RuntimeError: They are no tuple.
+
+    Source: torch.utils.checkpoint.detach_variable
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(
+            f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}"
+        )
+    return tuple(
+        x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs
+    )
+
+
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warn if no input requires grad.
+
+    Source: torch.utils.checkpoint.check_backward_validity
+    """
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The accelerators that tensors among the arguments are on, and the states of their random generators.
+
+    Source: torch.utils.checkpoint.get_device_states
+    """
+    found: list[tuple[int, Tensor]] = []
+
+    def look(x: Any) -> Any:
+        if isinstance(x, Tensor) and x.device.type not in ("cpu", "meta"):
+            module = get_device_module(x.device)
+            found.append((x.get_device(), module.get_rng_state(x.device)))
+        return x
+
+    tree_map(look, args)
+    return [index for index, _ in found], [state for _, state in found]
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
+) -> None:
+    """Set the states of accelerators' random generators.
+
+    Args:
+        devices, states: As `get_device_states` gives them.
+        device_type: Of the devices; `DefaultDeviceType`'s if not given.
+
+    Source: torch.utils.checkpoint.set_device_states
+    """
+    kind = device_type or DefaultDeviceType.get_device_type()
+    if kind == "meta":
+        return
+    module = get_device_module(kind)
+    for device, state in zip(devices, states):
+        with module.device(device):
+            module.set_rng_state(state)
 
 
 def _not_said(where: str) -> bool:

@@ -199,3 +199,20 @@ def test_hooks_of_the_node_that_accumulates() -> None:
     assert log[1] == ((), [6.0, 6.0], [12.0, 12.0])
     assert torch.autograd.grad((x * 2).sum(), x)[0].tolist() == [2.0, 2.0]
     assert len(log) == 2
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_of_a_tensor_see_one_object(create_graph: bool) -> None:
+    """Libraries that explain predictions leave notes on a gradient for the next hook."""
+    seen = []
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    y.register_hook(seen.append)
+    y.register_hook(lambda g: seen.append(g) or g * 3)
+    y.register_hook(seen.append)
+    y.register_hook(lambda g: setattr(g, "note", "left") or seen.append(g))
+    y.sum().backward(create_graph=create_graph)
+    assert seen[0] is seen[1]
+    assert seen[2] is seen[3]
+    assert seen[2].note == "left"
+    assert x.grad.tolist() == [6.0, 6.0]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -209,3 +210,8 @@ def test_a_slice_is_a_storage_of_its_own() -> None:
     assert storage[5:5].nbytes() == storage[4:2].nbytes() == 0
     with pytest.raises(RuntimeError, match="step of 2"):
         storage[::2]
+
+
+def test_getsizeof_counts_the_memory():
+    few, many = (torch.ones(n).untyped_storage() for n in (0, 100))
+    assert sys.getsizeof(many) - sys.getsizeof(few) == 400

@@ -424,6 +424,8 @@ IGNORED = {  # of the functions that are here, those in PyTorch 2.13's get_ignor
         "linspace",
     ),
     *("logspace", "manual_seed", "ones", "rand", "randint", "randn", "randperm", "range", "seed"),
+    *("sparse_coo_tensor", "sparse_compressed_tensor", "sparse_csr_tensor", "sparse_csc_tensor"),
+    *("sparse_bsr_tensor", "sparse_bsc_tensor"),
     *("scalar_tensor", "set_rng_state", "tensor", "tril_indices", "triu_indices", "zeros"),
 }
 NOT_LISTED = {"from_dlpack"}  # in neither of PyTorch's lists: it asks by __dlpack__

@@ -69,3 +69,13 @@ def test_update_bn():
 def test_decays_are_checked():
     with pytest.raises(ValueError, match="Invalid decay value 2"):
         swa_utils.get_ema_avg_fn(2)
+
+
+def test_the_mean_of_models_one_by_one_and_all_at_once() -> None:
+    one, all_ = torch.optim.swa_utils.get_swa_avg_fn(), torch.optim.swa_utils.get_swa_multi_avg_fn()
+    average, others = torch.tensor([1.0]), [torch.tensor([1.0]), torch.tensor([3])]
+    for count, new in enumerate((2.0, 6.0), 1):
+        average = one(average, torch.tensor([new]), count)
+        all_(others, [torch.tensor([new]), torch.tensor([int(new)])], count)
+    assert average.item() == 3.0
+    assert [x.item() for x in others] == [3.0, 6]

@@ -126,7 +126,7 @@ def test_objects_of_numpy_are_refused() -> None:
 
 def test_what_has_no_form_in_files_is_refused() -> None:
     row = namedtuple("row", "a b")
-    for value in (object(), print, round_trip, row(1, 2), torch.finfo(), slice(0.5), type):
+    for value in (lambda: 1, row(1, 2), torch.finfo(), slice(0.5)):
         with pytest.raises(TypeError, match="cannot save"):
             torch.save({"x": [value]}, io.BytesIO())
     with pytest.raises(TypeError, match="no shape yet"):

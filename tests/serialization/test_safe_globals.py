@@ -79,10 +79,10 @@ def test_a_recorded_module() -> None:
 
 
 def test_classes_of_users_are_named_and_can_be_added() -> None:
-    for weights_only in (True, False):
-        with pytest.raises(SerializationError, match=rf"{__name__}\.Net") as caught:
-            torch.load(saved(Net()), weights_only=weights_only)
-        assert "add_safe_globals" in str(caught.value)
+    with pytest.raises(SerializationError, match=rf"{__name__}\.Net") as caught:
+        torch.load(saved(Net()))
+    assert "weights_only=False" in str(caught.value)
+    assert "add_safe_globals" in str(caught.value)
     module = Net()
     x = torch.ones(1, 2)
     with serialization.safe_globals([Net]):
@@ -110,8 +110,9 @@ def test_names_may_be_given() -> None:
 def test_objects_of_added_classes() -> None:
     plain, point = Plain(), Point(1, 2)
     plain.parts = [Fraction(1, 3)]
-    with pytest.raises(TypeError, match="add_safe_globals"):
-        torch.save(plain, io.BytesIO())
+    for weights_only in (True, False):
+        with pytest.raises(SerializationError, match=r"fractions\.Fraction.*add_safe_globals"):
+            torch.load(saved(plain), weights_only=weights_only)
     with serialization.safe_globals([Plain, Point, Fraction]):
         found, other = torch.load(saved([plain, point]))
         assert found.parts == [Fraction(1, 3)]
@@ -157,18 +158,13 @@ def test_a_layer_is_never_made_by_its_constructor() -> None:
             archive.writestr(
                 "a/data.pkl", b"\x80\x02ctorch.nn.modules.linear\nLinear\n" + call + b"."
             )
-        if call.endswith(b"R"):
-            with pytest.raises(SerializationError, match="constructor"):
-                torch.load(buffer, weights_only=False)
-        else:
-            bare = torch.load(buffer, weights_only=False)
-            assert bare.__dict__ == {}
-            torch.save(bare, io.BytesIO())
+        with pytest.raises(SerializationError, match=r"constructor|cannot be made of"):
+            torch.load(buffer, weights_only=False)
 
 
 def test_what_to_do_depends_on_what_is_missing() -> None:
     for text, advice in (
-        ("torch._utils\n_rebuild_sparse_tensor", "does not have"),
+        ("torch._utils\n_rebuild_qtensor", "does not have"),
         ("torch.nn.modules.linear\nLinear", "weights_only=False"),
         ("project\nNet", "add_safe_globals"),
     ):

@@ -312,6 +312,34 @@ def test_sequences_take_modules_and_no_unknown_options() -> None:
         checkpoint_sequential(net, 2, x, use_reentrant=False, foo=1)
 
 
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
+    seen = []
+
+    def function(x):
+        y = x @ x
+        seen.append(y.dtype)
+        return y.exp()
+
+    x = torch.ones(2, 2, requires_grad=True)
+    with torch.autocast("cpu"):
+        inside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
+    inside.backward()
+    outside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
+    with torch.autocast("cpu", torch.float16):
+        outside.backward()
+    assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
+
+
+def test_states_of_other_devices():
+    module = torch.utils.checkpoint
+    assert module.get_device_states(torch.ones(2), {"a": [torch.ones(1), 3]}) == ([], [])
+    module.set_device_states([], [])
+    assert module.DefaultDeviceType.get_device_type() == "cuda"
+    with pytest.raises(RuntimeError):
+        module.set_device_states([0], [torch.get_rng_state()], device_type="absent")
+
+
 def test_checkpoint_decorates():
     calls = []
 
@@ -330,20 +358,15 @@ def test_checkpoint_decorates():
         checkpoint(scale=1)
 
 
-@pytest.mark.parametrize("use_reentrant", [False, True])
-def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
-    seen = []
-
-    def function(x):
-        y = x @ x
-        seen.append(y.dtype)
-        return y.exp()
-
-    x = torch.ones(2, 2, requires_grad=True)
-    with torch.autocast("cpu"):
-        inside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
-    inside.backward()
-    outside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
-    with torch.autocast("cpu", torch.float16):
-        outside.backward()
-    assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
+def test_states_of_devices_under_their_old_names() -> None:
+    names = torch.utils.checkpoint
+    assert names.get_device_states((torch.ones(1), {"a": [3]})) == ([], [])
+    assert names.set_device_states([], []) is None
+    assert names.DefaultDeviceType.get_device_type() == "cpu"
+    y = torch.ones(2, requires_grad=True) * 2
+    (found, other) = names.detach_variable((y, 3))
+    assert (found.is_leaf, found.requires_grad, other) == (True, True, 3)
+    with pytest.raises(RuntimeError, match="Only tuple of tensors"):
+        names.detach_variable([y])
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+        names.check_backward_validity([torch.ones(1)])

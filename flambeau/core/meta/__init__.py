@@ -68,6 +68,10 @@ def _sizes(shape: Any) -> tuple[int, ...]:
 MetaArray.xp = Shapes()
 
 
+_MANY = 4096
+"""Elements up to which a definition's own arrays are made; a place in a larger one is as good as any."""
+
+
 class Definitions(Shapes):
     """What definitions see as NumPy: arrays that they make of lists, for their own use, have elements."""
 
@@ -77,6 +81,14 @@ class Definitions(Shapes):
 
     def array(self, array: Any, dtype: Any = None, copy: bool = True) -> Any:
         return self.asarray(array, dtype).copy()
+
+    def arange(self, *bounds: Any, dtype: Any = None) -> Any:
+        if all(isinstance(n, int) for n in bounds) and len(range(*bounds)) > _MANY:
+            return MetaArray((len(range(*bounds)),), np.int64 if dtype is None else dtype)
+        return np.arange(*bounds, dtype=dtype)
+
+    def tri(self, n: int, m: int | None = None, k: int = 0, dtype: Any = float) -> Any:
+        return self.eye(n, m, k, dtype)
 
     def ascontiguousarray(self, array: Any, dtype: Any = None) -> Any:
         if isinstance(array, MetaArray):

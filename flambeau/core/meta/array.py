@@ -147,10 +147,10 @@ class MetaArray:
     def __getitem__(self, key: Any) -> MetaArray:
         if not _is_basic(key):
             return MetaArray(FUNCTIONS["indexed shape"](self, key), self.dtype)
-        ghost = self._ghost[key]
-        if not isinstance(ghost, np.ndarray):  # a single element, which NumPy has read
-            ghost = self._ghost[(*key, ...) if isinstance(key, tuple) else (key, ...)]
-        return self._view(ghost)
+        items = key if isinstance(key, tuple) else (key,)
+        if not any(item is Ellipsis for item in items):
+            items = (*items, ...)  # or NumPy would read a single element
+        return self._view(self._ghost[items])
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
@@ -175,7 +175,9 @@ class MetaArray:
         """Nothing: there is nothing to sort."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        _check_fits(value, self[key].shape)
+        items = key if isinstance(key, tuple) else (key,)
+        if not any(isinstance(item, MetaArray) and item.dtype.kind == "b" for item in items):
+            _check_fits(value, self[key].shape)
 
     # ---- NumPy's functions on it
 

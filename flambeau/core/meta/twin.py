@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -57,7 +58,9 @@ def exchanged(value: Any) -> Any:
         return MAKES[place]
     inner = getattr(value, "__wrapped__", None)
     if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
-        value = inner  # functools.cache: another answer, not to be kept with the others
+        made = twin(inner)  # functools.cache: another answer, not to be kept with the others
+        made.__wrapped__ = made  # type: ignore[attr-defined]
+        return made
     if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(_TWINNED):
         return twin(value)
     return value
@@ -71,7 +74,9 @@ def twin(function: Callable) -> Callable:
         return exchanged(function)
     made = _twins.get(function)
     if made is None:
-        scope: dict[str, Any] = {"__builtins__": __builtins__, "__name__": function.__module__}
+        outer = function.__globals__
+        scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
+        scope["__spec__"] = outer.get("__spec__")
         closure = function.__closure__
         cells = None if closure is None else tuple(_cell(cell) for cell in closure)
         made = FunctionType(
@@ -79,7 +84,6 @@ def twin(function: Callable) -> Callable:
         )
         made.__kwdefaults__ = function.__kwdefaults__
         _twins[function] = made
-        outer = function.__globals__
         for name in _names(function.__code__):
             if name in outer:
                 scope[name] = exchanged(outer[name])
@@ -90,18 +94,14 @@ def twin(function: Callable) -> Callable:
 
 def _cell(cell: Any) -> Any:
     made = type(cell)()
-    try:
+    with suppress(ValueError):  # an empty one
         made.cell_contents = cell.cell_contents
-    except ValueError:  # empty
-        pass
     return made
 
 
 def _fill(cell: Any) -> None:
-    try:
+    with suppress(ValueError):
         cell.cell_contents = exchanged(cell.cell_contents)
-    except ValueError:
-        pass
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -66,15 +66,24 @@ class RuleNode(Node):
 
     def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
         operation, saved = self.operation, self._saved(history)
+        if operation.product_rule is not None:
+            along = dict(zip(operation.operands, given))
+            return [operation.product_rule(self, along, saved)]
         if operation.tangent_rule is not None:
             return operation.run_tangent(self, given, saved)
-        if operation.linear and all(x._kind.dtype.category < FLOAT for x in saved.values()):
+        asked = (x for name, x in saved.items() if name != "g")  # that is what arrives
+        if operation.linear and all(x._kind.dtype.category < FLOAT for x in asked):
             found = operation.along(self, given, saved)
             if found is not None:
                 return [found]
         from ...autograd.forward import transposed  # loaded: it asks for the tangents
 
-        return transposed(self, given, lambda g: operation.run_rule(self, self._incoming(g), saved))
+        return transposed(
+            self,
+            given,
+            lambda g: operation.run_rule(self, self._incoming(g), saved),
+            getattr(history, "wanted", True),
+        )
 
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""
@@ -172,6 +181,7 @@ class Operation:
         self.names = tuple(names.split())
         self.rule: Callable | None = None
         self.tangent_rule: Callable | None = None
+        self.product_rule: Callable | None = None
         self.asks: tuple[str, ...] = ()
         self.keeps: tuple[tuple[str, int | None, int | None], ...] = ()
         self.asks_shapes: tuple[str, ...] = () if self.variadic else ("",) * len(self.operands)
@@ -205,6 +215,30 @@ class Operation:
         """
         self.tangent_rule = rule
         return rule
+
+    def product(self, bare: Operation | None = None, spread: Callable | None = None) -> None:
+        """Say that it is the product of its operands but for `bias`, linear in each: that is its rule of tangents.
+
+        Args:
+            bare: The operation without a bias, if that is another one.
+            spread: What the bias's tangent is added as, given it and the number of dimensions of the result.
+        """
+        made = bare or self
+        factors = [name for name in self.operands if name != "bias"]
+
+        def along(node: RuleNode, given: dict[str, Any], values: dict[str, Any]) -> Any:
+            options = [node.options[name] for name in self.arguments[len(self.operands) :]]
+            parts = []
+            for name in factors:
+                if given.get(name) is not None:
+                    moved = {**values, name: given[name], "bias": None}
+                    parts.append(made(*(moved[n] for n in made.operands), *options))
+            added = given.get("bias")
+            if added is not None:
+                parts.append(added if spread is None else spread(added, len(node.shape)))
+            return functools.reduce(lambda a, b: a + b, parts)
+
+        self.product_rule = along
 
     def run_tangent(self, node: RuleNode, given: Sequence[Any], saved: dict[str, Any]) -> list:
         values = {**node.options, **saved}

@@ -51,7 +51,7 @@ class ViewNode(Node):
         if not operation.linear:
             from ...autograd.forward import transposed  # loaded: it asks for the tangents
 
-            return transposed(self, given, self.backward_recorded)
+            return transposed(self, given, self.backward_recorded, getattr(history, "wanted", True))
         if isinstance(operation, Retyping):
             return [operation(tangent.contiguous(), *self.options)]
         try:

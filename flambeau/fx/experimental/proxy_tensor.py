@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ...autograd.node import next_sequence
 from ...core.size import Size
 from ...core.tensor import Tensor
 from ...dispatch.torch_function import guards
@@ -84,6 +85,7 @@ class PythonKeyTracer(TracerBase):
         self.depends: set[Node] = set()
         self.sized: set[Node] = set()
         self.counts = {"param": 0, "tensor": 0}
+        self.began = next_sequence()
 
     def note(self, value: Any, node: Node) -> None:
         """From now on a tensor is the value of a node."""
@@ -109,6 +111,11 @@ class PythonKeyTracer(TracerBase):
     def _constant(self, a: Tensor) -> Node:
         path = self.paths.get(id(a))
         if path is None:
+            if a.grad_fn is not None and a.grad_fn.sequence > self.began:
+                raise RuntimeError(
+                    "the function computes something of tensors in a way that tracing does not see, by "
+                    f"{a.grad_fn.name()}: wrap it in a function of torch.library.custom_op"
+                )
             kind = "param" if isinstance(a, Parameter) else "tensor"
             path = f"_{kind}_constant{self.counts[kind]}"
             self.counts[kind] += 1

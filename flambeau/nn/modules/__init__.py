@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ... import nn as _nn
-from .file import file_of
+from ..file import file_of
 
 _FILES = {
     "activation": "activation",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,26 @@ def check_placement(
     check_options(function, layout, pin_memory)
     if memory_format is not None:
         check_memory_format(function, memory_format, ndim)
+
+
+def is_sparse(layout: Any) -> bool:
+    """Is it one of the sparse layouts?"""
+    return getattr(layout, "name", "").startswith("sparse_")
+
+
+def sparse_zeros(name: str, layout: Any, shape: tuple[int, ...], kind: Kind, grad: bool) -> Tensor:
+    """A sparse tensor without values.
+
+    Raises:
+        RuntimeError: Something else than zeros was asked for.
+    """
+    if name.removesuffix("_like") not in ("zeros", "empty"):
+        raise RuntimeError(
+            "full(...) is not implemented for sparse layout: call .to_sparse() on the result"
+        )
+    found = import_module(f"{__package__.split('.')[0]}.sparse.constructor")
+    result = found.empty_of(layout, shape, kind.dtype, kind.device)
+    return result.requires_grad_() if grad else result
 
 
 def made(array: Any, kind: Kind, requires_grad: bool = False) -> Tensor:
@@ -199,6 +220,10 @@ def factory(make: Callable) -> Callable:
         **options: Any,
     ) -> Tensor:
         if layout is not None or pin_memory is not False:
+            if is_sparse(layout):
+                raise RuntimeError(
+                    f"{name}(...) is not implemented for sparse layout: call .to_sparse() on the result"
+                )
             check_placement(name, layout, pin_memory)
         asked = partial(place, name, out, dtype, device)
         try:

@@ -125,8 +125,10 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         chosen = kind()
-        array = scratch(chosen, sizes(size, name))
-        return _drawn(chosen, draw(array, 0.0, 1.0, checked_generator(name, generator))), chosen
+        array, generator = scratch(chosen, sizes(size, name)), checked_generator(name, generator)
+        if chosen.has_elements:
+            array = _drawn(chosen, draw(array, 0.0, 1.0, generator))
+        return array, chosen
 
     def like(
         input: Tensor,
@@ -173,6 +175,9 @@ def _like(
         )
     check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = place(function, None, dtype or input.dtype, device or input.device)
+    if not kind.has_elements:
+        array = empty_like(input._array, kind.numpy, memory_format, kind.xp)
+        return finish(function, array, kind, None, requires_grad)
     array = empty_like(input._array, kind.numpy, memory_format)
     fill(array)
     return finish(function, _drawn(kind, array), kind, None, requires_grad)

@@ -58,14 +58,15 @@ def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> No
         check_writable(self, (self,))
         if self._node is not None and mode.recording:
             drawn = scratch_like(self)
-            draw(drawn, *values, generator=generator)
+            if self._kind.has_elements:
+                draw(drawn, *values, generator=generator)
             made = recorded(self, drawn)
             store(self, drawn)
             finish_write(self, made._node)
             return self
-        if self._kind.xp is np or not self._kind.has_elements:
+        if self._kind.xp is np:
             draw(self._array, *values, generator=generator)
-        else:
+        elif self._kind.has_elements:
             drawn = scratch_like(self)
             draw(drawn, *values, generator=generator)
             store(self, self._kind.xp.asarray(drawn))

@@ -213,7 +213,7 @@ def allclose(
 
     Source: torch.allclose
     """
-    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 @public(method=True)
@@ -229,6 +229,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
         raise TypeError(
             f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
         )
+    input._kind.check_elements("equal")
     return input._array.shape == other._array.shape and bool((input._array == other._array).all())
 
 

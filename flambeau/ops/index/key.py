@@ -50,7 +50,7 @@ def _of_sequence(item: Any) -> np.ndarray:
         raise TypeError("new(): invalid data type 'str': a tensor is not indexed by names")
     if isinstance(item, (list, tuple, range)):
         item = [index_array(i) if isinstance(i, (Tensor, list, tuple)) else i for i in item]
-    array = np.asarray(item)
+    array = item if is_array(item) else np.asarray(item)
     if array.dtype != bool and array.dtype.kind not in "iuf":
         raise TypeError(f"new(): invalid data type '{array.dtype}' between the brackets")
     return array if array.dtype == bool else array.astype(np.int64)
@@ -92,7 +92,7 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
             dim += rest
         elif is_array(item):
             width = _uses(item)
-            _check(item, dim, shape)
+            _check(item, dim, shape)  # type: ignore[arg-type]
             found = True
             basic += [_FULL] * width
             arrays.append(item)

@@ -212,6 +212,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
         tensor([[1],
                 [2]])
     """
+    input._kind.check_elements("nonzero")
     array, kind = input._array, kind_of(int64, input.device)
     if as_tuple:
         if out is not None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ..._caller import warn
 from ...core.number import number_for
-from ...core.tensor import Tensor, wrap, wrap_dim
+from ...core.tensor import Tensor, wrap, wrap_dim, wrap_numpy
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
 from .advanced import along, gathered, index_advanced, put_advanced, sibling, write_few
@@ -20,6 +22,20 @@ from .take import vector
 _FULL = slice(None)
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
 _scatter, _scatter_add = sibling(put_advanced, "Scatter"), sibling(put_advanced, "ScatterAdd")
+
+
+@operation(operands="x index", label="Gather")
+def _sparse_gather(x: Any, index: Any, dim: int) -> Any:
+    return kernels.gather.indexed.take(x, along(index, dim))
+
+
+@_sparse_gather.gradient
+def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
+    from ...core.sparse import of_coordinates  # with the first sparse gradient
+
+    places = [np.broadcast_to(at, index.shape).reshape(-1) for at in along(index._array, dim)]
+    places[dim] = np.where(places[dim] < 0, places[dim] + shape_x[dim], places[dim])
+    return of_coordinates(np.stack(places), g.reshape(-1), shape_x), None
 
 
 @public(method=True)
@@ -37,7 +53,7 @@ def gather(
         input: The tensor.
         dim: The dimension along which indices count.
         index: int64 or int32, no larger than `input` in the other dimensions.
-        sparse_grad: Only False; gradients are dense here.
+        sparse_grad: Make the gradient a sparse tensor, of the elements that were picked.
         out: Where to write the result.
 
     Raises:
@@ -51,8 +67,6 @@ def gather(
         tensor([[1, 1],
                 [4, 3]])
     """
-    if sparse_grad:
-        raise NotImplementedError("gather(): sparse_grad=True: gradients are dense here, use False")
     x, array, at = located("gather", input, dim, index)
     own = x._array.shape
     if any(n > m for i, (n, m) in enumerate(zip(array.shape, own)) if i != at):
@@ -61,7 +75,11 @@ def gather(
             f"{list(array.shape)} to be no larger than self {list(own)} apart from dimension {at}"
         )
     try:
-        result = gathered(x, along(array, at), _gather)
+        result = (
+            _sparse_gather(x, wrap_numpy(array), at)
+            if sparse_grad
+            else gathered(x, along(array, at), _gather)
+        )
     except IndexError:
         check_range(array, at, own[at])  # says it in PyTorch's words
         raise

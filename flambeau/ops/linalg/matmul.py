@@ -62,6 +62,9 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
+mm_.product()
+
+
 @operation(operands="x y", label="Mv", names="self vec")
 def mv_(x: Any, y: Any) -> Any:
     """A matrix (n, k) times a vector (k)."""
@@ -76,6 +79,9 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
     )
 
 
+mv_.product()
+
+
 @operation(operands="x y", label="Dot", names="self tensor")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
@@ -85,6 +91,9 @@ def dot_(x: Any, y: Any) -> Any:
 @dot_.gradient
 def _(g: Tensor, x: Tensor, y: Tensor) -> tuple:
     return g * y.conj(), g * x.conj()
+
+
+dot_.product()
 
 
 @operation(operands="x y", label="Bmm", names="self mat2")
@@ -99,6 +108,9 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
         bmm_(g, conjugate(y).mT) if needs[0] else None,
         bmm_(conjugate(x).mT, g) if needs[1] else None,
     )
+
+
+bmm_.product()
 
 
 def _rows(x: Any) -> Any:
@@ -157,10 +169,12 @@ def linear_rows(x: Any, w: Any) -> Any:
     return _linear_rows(x, w)
 
 
-for _biased in (affine, affine_rows):
-    _biased.gradient(_affine_back)
 for _plain in (linear_, linear_rows):
     _plain.gradient(_linear_back)
+    _plain.product()
+for _biased, _plain in ((affine, linear_), (affine_rows, linear_rows)):
+    _biased.gradient(_affine_back)
+    _biased.product(_plain)
 
 
 def _check(name: str, x: Any, y: Any) -> None:

@@ -78,6 +78,15 @@ def _(g: Tensor, a: Tensor) -> Tensor:
     return matrix_exp_(cat([above, below], -2))[..., :n, n:]
 
 
+@matrix_exp_.tangent
+def _(t_a: Tensor, a: Tensor) -> Tensor:
+    from ..join.cat import cat
+
+    n = a.shape[-1]
+    block = cat([cat([a, t_a], -1), cat([a * 0, a], -1)], -2)
+    return matrix_exp_(block)[..., :n, n:]
+
+
 @public("linalg.matrix_exp", "matrix_exp", method=True, out=True, tensors="A")
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential of square matrices: the sum of A^k / k!.

@@ -107,6 +107,14 @@ def _(
     )
 
 
+def _channels(bias: Tensor, ndim: int) -> Tensor:
+    """A bias along the channels of a result."""
+    return bias.reshape((-1, *(1,) * (ndim - 2)))  # type: ignore[attr-defined]
+
+
+convolution_.product(spread=_channels)
+
+
 @operation(operands="y w bias", label="Convolution")
 def transposed_(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """From the output's side (N, O, places) back to the input's (N, C, sizes)."""
@@ -132,6 +140,9 @@ def _(
     )
 
 
+transposed_.product(spread=_channels)
+
+
 @operation(operands="y x", label="ConvolutionWeight")
 def weight_(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of outputs (N, O, places) with the windows of x, in the weight's shape."""
@@ -154,6 +165,9 @@ def _(
         convolution_(conjugate(x), g, None, window, groups) if needs[0] else None,
         transposed_(conjugate(y), g, None, window, groups, shape_x[2:]) if needs[1] else None,
     )
+
+
+weight_.product()
 
 
 def _convolve(
@@ -481,3 +495,31 @@ def fold(
     if input.ndim == 2:
         return fold_(input.unsqueeze(0), window, sizes).squeeze(0)
     return fold_(input, window, sizes)
+
+
+@public("conv_tbc", "nn.functional.conv_tbc")
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """A convolution over sequences that lie (time, batch, channels).
+
+    Args:
+        weight: (window, input channels, output channels).
+        bias: (output channels,).
+        pad: Zeros at either end.
+
+    Shape: (T, N, C_in) gives (T + 2 pad - window + 1, N, C_out).
+
+    Raises:
+        RuntimeError: An operand has other dimensions, or channels differ.
+
+    Source: torch.conv_tbc
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nn.functional.conv_tbc(torch.ones(3, 1, 2), torch.ones(2, 2, 1), torch.zeros(1)).flatten()
+        tensor([4., 4.])
+    """
+    for name, x, n in (("input", input, 3), ("weight", weight, 3), ("bias", bias, 1)):
+        if x.ndim != n:
+            raise RuntimeError(f"conv_tbc: {name} must have {n} dimensions, but got {x.ndim}")
+    result = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return result.permute(2, 0, 1)

@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.location import count_writes
-from ...autograd.mode import mode as mode_
 from ...autograd.mode import no_grad
+from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_numpy
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -29,6 +29,28 @@ def _(
     g: Tensor, index: Tensor, padding: int | None, by_count: bool, shape_w: tuple[int, ...]
 ) -> tuple:
     return put_rows(g, index, padding, by_count, shape_w), None
+
+
+@operation(operands="w index", label="Embedding")
+def sparse_rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
+    """`rows`, whose gradient is sparse: it has the rows that were picked."""
+    return kernels.gather.indexed.take(w, Unsigned((index,)))
+
+
+@sparse_rows.gradient
+def _(
+    g: Tensor, index: Tensor, padding: int | None, by_count: bool, shape_w: tuple[int, ...]
+) -> tuple:
+    if by_count:
+        raise RuntimeError(
+            "embedding_backward: scale_grad_by_freq not supported with sparse gradients: use "
+            "sparse=False"
+        )
+    at, values = index._array.reshape(-1), g.reshape(-1, shape_w[1])
+    if padding is not None:
+        kept = np.flatnonzero(at != padding)
+        at, values = at[kept], rows(values, wrap_numpy(kept), None, False)
+    return of_coordinates(at[None], values, shape_w), None
 
 
 @operation(operands="g index", label="EmbeddingDenseBackward")
@@ -110,14 +132,6 @@ def renormalize(weight: Tensor, index: Any, max_norm: float, norm_type: float) -
             count_writes((weight,))
 
 
-def _dense(sparse: bool, weight: Tensor) -> None:
-    if sparse and weight._node is not None and mode_.recording:
-        raise NotImplementedError(
-            "sparse=True asks for sparse gradients, which flambeau has not: leave it out, the dense "
-            "gradient has the same values"
-        )
-
-
 @public("nn.functional.embedding")
 def embedding(
     input: Tensor,
@@ -136,12 +150,11 @@ def embedding(
         padding_idx: A row that gets no gradient.
         max_norm, norm_type: Rows that are longer are first shrunk, in place.
         scale_grad_by_freq: Divide a row's gradient by how often it was picked.
-        sparse: Refused where a gradient is recorded; flambeau's are dense.
+        sparse: Make the gradient a sparse tensor, of the rows that were picked.
 
     Raises:
         IndexError: An index is out of range.
         RuntimeError: The indices are no integers.
-        NotImplementedError: sparse.
 
     Source: torch.nn.functional.embedding
 
@@ -152,7 +165,6 @@ def embedding(
         tensor([[3., 4.],
                 [1., 2.]])
     """
-    _dense(sparse, weight)
     if weight.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D, not of shape {list(weight.shape)}")
     _check(input, weight)
@@ -161,7 +173,7 @@ def embedding(
         _check_range(input, weight)
         renormalize(weight, input._array, max_norm, norm_type)
     try:
-        return rows(weight, input, padding, scale_grad_by_freq)
+        return (sparse_rows if sparse else rows)(weight, input, padding, scale_grad_by_freq)
     except IndexError as error:
         raise (_wrong(input, weight) or error) from None
 
@@ -220,11 +232,12 @@ def embedding_bag(
     """
     if weight.dtype.name in ("int64", "int32") and input.is_floating_point():
         input, weight = weight, input  # the old order of arguments
-    _dense(sparse, weight)
     input, starts, per_sample_weights = _bags(
         input, offsets, per_sample_weights, include_last_offset
     )
     _check_bags(mode, weight, per_sample_weights)
+    if sparse and mode == "max":
+        raise ValueError("max mode does not support sparse weights: use sparse=False")
     _check(input, weight)
     _check_range(input, weight)
     if max_norm is not None:
@@ -234,7 +247,9 @@ def embedding_bag(
     owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     kept = np.arange(len(index)) if padding is None else np.flatnonzero(index != padding)
     index, owner = index[kept], owner[kept]
-    picked = rows(weight, wrap_numpy(index.astype(np.int64)), None, scale_grad_by_freq)
+    picked = (sparse_rows if sparse else rows)(
+        weight, wrap_numpy(index.astype(np.int64)), None, scale_grad_by_freq
+    )
     if per_sample_weights is not None:
         picked = picked * taken(per_sample_weights, kept, 0).unsqueeze(1)
     return _reduced(picked, owner, len(starts) - 1, mode)

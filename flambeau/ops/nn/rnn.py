@@ -181,6 +181,28 @@ def _(
     return [wrap(v, x._kind) if on and v is not None else None for v, on in zip(parts, needs)]
 
 
+@recurrence.tangent
+def _(
+    t_x: Tensor | None,
+    t_w: Tensor | None,
+    t_b: Tensor | None,
+    t_h: Tensor | None,
+    t_c: Tensor | None,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    h: Tensor,
+    c: Tensor | None,
+    mode: str,
+) -> list[Tensor | None]:
+    from ...autograd.forward import through  # loaded: it asks for the tangents
+
+    def steps(*operands: Tensor | None) -> tuple:
+        return unrolled(*operands, mode)
+
+    return [*through(steps, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c)), None, None, None]
+
+
 def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
     """The slopes of the state's gates and of the input's (None: the same), of h and of c."""
     cell = _cell(mode, gates.dtype)

@@ -198,6 +198,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         >>> torch.bincount(torch.tensor([0, 2, 2]))
         tensor([1, 0, 2])
     """
+    input._kind.check_elements("bincount")
     array = input._array.copy()  # others may write to it, which NumPy does not expect
     if array.dtype.kind not in "iu":
         raise NotImplementedError(f'"bincount_cpu" not implemented for {input.dtype.legacy!r}')

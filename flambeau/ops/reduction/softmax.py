@@ -102,9 +102,18 @@ softmax = _row_function("softmax", softmax_, "exp(input) / sum(exp(input)) along
 log_softmax = _row_function("log_softmax", log_softmax_, "log(softmax(input)), without overflow.")
 
 
-def safe_softmax(x: Tensor) -> Tensor:
-    """`safe_softmax_` of the last dimension."""
-    return safe_softmax_.over(x, -1) if x._array.size else x
+@public("_safe_softmax")
+def safe_softmax(input: Tensor, dim: int = -1, dtype: Any = None) -> Tensor:
+    """softmax(input), and zeros for a row of nothing but -inf: one that a mask left nothing of.
+
+    Args:
+        dim: Along which dimension.
+        dtype: Convert to this dtype first.
+
+    Source: torch._safe_softmax
+    """
+    x: Any = input if dtype is None else input.to(dtype)  # type: ignore[attr-defined]
+    return safe_softmax_.over(x, wrap_dim(dim, x.ndim)) if x._array.size else x  # type: ignore[no-any-return]
 
 
 @public("nn.functional.softmin")

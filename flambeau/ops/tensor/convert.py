@@ -276,13 +276,13 @@ def cuda(
     return converted(self, None, place, non_blocking, memory_format=memory_format)
 
 
-@method()
-def detach(self: Tensor) -> Tensor:
+@public(method=True)
+def detach(input: Tensor) -> Tensor:
     """The same memory without history.
 
     Source: torch.Tensor.detach
     """
-    result = handle.make(self._array, self._kind, None, self._cell, self)
+    result = handle.make(input._array, input._kind, None, input._cell, input)
     result._base = None  # writes to it are no part of this tensor's history
     return result
 

@@ -337,20 +337,6 @@ def is_distributed(self: Tensor) -> bool:
 
 
 @method()
-def is_coalesced(self: Tensor) -> bool:
-    """Only sparse tensors can be asked.
-
-    Raises:
-        RuntimeError: Always.
-
-    Source: torch.Tensor.is_coalesced
-    """
-    raise RuntimeError(
-        "is_coalesced expected sparse coordinate tensor layout but got Strided: tensors here are dense"
-    )
-
-
-@method()
 def sparse_dim(self: Tensor) -> int:
     """0: no dimension is sparse.
 

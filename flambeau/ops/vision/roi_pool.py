@@ -30,14 +30,19 @@ def largest(x, rois, pooled):
 
 @largest.gradient
 def _(g_y, rois, argmax, shape_x):
-    n, c, h, w = shape_x
+    return spread_largest(g_y, rois, argmax, tuple(shape_x)), None
+
+
+def spread_largest(g: Tensor, rois: Tensor, argmax: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """What cells receive, at the pixels that were largest."""
+    n, c, h, w = shape
     number = rois[:, 0].long()[:, None, None, None]
     channel = argmax.new_zeros(c).long().add(1).cumsum(0).sub(1)[None, :, None, None]
     seen = argmax >= 0
     place = (number * c + channel) * (h * w) + argmax.clamp(min=0)
-    values = g_y.masked_fill(~seen, 0).flatten()
-    flat = zeros(n * c * h * w, dtype=g_y.dtype).index_add(0, place.flatten(), values)
-    return flat.view(n, c, h, w), None
+    values = g.masked_fill(~seen, 0).flatten()
+    flat = zeros(n * c * h * w, dtype=g.dtype).index_add(0, place.flatten(), values)
+    return flat.view(n, c, h, w)
 
 
 def roi_pool(

@@ -2,52 +2,76 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from ..._failure import Failure
 from .channel import Parcel
-from .fetch import Fetcher
+from .fetch import Fetcher, IterableFetcher, _DatasetKind
 from .pool import Pool
 
 
-class Epoch(Iterator[Any]):
+class _BaseDataLoaderIter(Iterator[Any]):
     """One pass. After an exception it may be asked for the next batch.
 
     Args:
-        loader: Whose.
-        indices: What the batches are made of, in order.
+        loader: Whose. Other packages' loaders have these iterators too: all that is looked at has PyTorch's names.
     """
 
-    def __init__(self, loader: Any, indices: Iterator[Any]) -> None:
-        self.loader, self.indices = loader, indices
+    def __init__(self, loader: Any) -> None:
+        self.loader, self.indices = loader, iter(loader._index_sampler)
+        self.seed = _base_seed(loader.generator)
 
     def __len__(self) -> int:
-        return len(self.loader._indices())
+        return len(self.loader._index_sampler)
 
 
-class HereEpoch(Epoch):
+def _base_seed(generator: Any) -> int:
+    """What the workers' random numbers begin with; drawn without workers too, so that those after it are the same."""
+    from ... import empty, int64  # type: ignore[attr-defined]
+
+    return int(empty((), dtype=int64).random_(generator=generator).item())
+
+
+def maker(loader: Any) -> Callable[[], Fetcher]:
+    """What makes a loader's fetcher; it can be sent to a worker."""
+    options = {
+        "dataset": loader.dataset,
+        "batched": loader._auto_collation,
+        "collate": loader.collate_fn,
+    }
+    if loader._dataset_kind == _DatasetKind.Iterable:
+        return functools.partial(IterableFetcher, drop_last=loader.drop_last, **options)
+    return functools.partial(Fetcher, **options)
+
+
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     """A pass whose batches this process makes."""
 
-    def __init__(self, loader: Any, indices: Iterator[Any]) -> None:
-        super().__init__(loader, indices)
-        self.fetcher: Fetcher = loader._make_fetcher()()
+    def __init__(self, loader: Any) -> None:
+        super().__init__(loader)
+        self.fetcher: Fetcher = maker(loader)()
 
     def __next__(self) -> Any:
         index = next(self.indices)
         try:
             return self.fetcher.fetch(index)
         except StopIteration as error:
-            if self.loader._iterable:
+            if self.loader._dataset_kind == _DatasetKind.Iterable:
                 raise
             raise RuntimeError("the dataset raised StopIteration for an index") from error
 
 
-class WorkersEpoch(Epoch):
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """A pass whose batches workers make, some ahead.
+
+    Args:
+        loader: Whose.
+        pool: Its workers, if they are there already.
 
     Attributes:
         waiting: The numbers of the batches that workers have been told to make.
@@ -58,8 +82,12 @@ class WorkersEpoch(Epoch):
 
     _numbers = itertools.count()
 
-    def __init__(self, loader: Any, indices: Iterator[Any], pool: Pool) -> None:
-        super().__init__(loader, indices)
+    def __init__(self, loader: Any, pool: Pool | None = None) -> None:
+        if pool is None:
+            super().__init__(loader)
+            pool = Pool(loader, maker(loader), self.seed)
+        else:
+            self.loader, self.indices = loader, iter(loader._index_sampler)
         self.pool, self.epoch = pool, next(self._numbers)
         self.waiting: set[int] = set()
         self.ready: dict[int, Parcel] = {}
@@ -130,6 +158,17 @@ class WorkersEpoch(Epoch):
     def close(self) -> None:
         """End this pass."""
         self.pool.leave(self.epoch)
+
+    @classmethod
+    def over(cls, loader: Any, pool: Pool) -> _MultiProcessingDataLoaderIter:
+        """A pass that has ended, of workers that wait for the next one."""
+        made: _MultiProcessingDataLoaderIter = object.__new__(cls)
+        made.loader, made.pool = loader, pool
+        return made
+
+    def _shutdown_workers(self) -> None:
+        """End the workers, persistent ones too."""
+        self.pool.close()
 
     def __del__(self) -> None:
         if hasattr(self, "epoch"):

@@ -6,6 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 
+class _DatasetKind:
+    """How samples are had: by index, or in turn."""
+
+    Map, Iterable = 0, 1
+
+    @staticmethod
+    def create_fetcher(
+        kind: int, dataset: Any, auto_collation: bool, collate_fn: Callable, drop_last: bool
+    ) -> Fetcher:
+        """What makes batches of a dataset."""
+        if kind == _DatasetKind.Map:
+            return Fetcher(dataset, auto_collation, collate_fn)
+        return IterableFetcher(dataset, auto_collation, collate_fn, drop_last)
+
+
 class Fetcher:
     """Makes a batch of indices.
 

@@ -103,7 +103,7 @@ class Pool:
     be under way at once.
     """
 
-    def __init__(self, loader: Any, seed: int) -> None:
+    def __init__(self, loader: Any, make: Any, seed: int) -> None:
         self.ahead = loader.num_workers * loader.prefetch_factor
         self.timeout, self.persistent = loader.timeout, loader.persistent_workers
         self.epochs: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -111,7 +111,7 @@ class Pool:
         self.owner, self.closed = os.getpid(), False
         self.hands: list[Hand] = []
         context = loader.multiprocessing_context or multiprocessing.get_context()
-        make, start, count = loader._make_fetcher(), loader.worker_init_fn, loader.num_workers
+        start, count = loader.worker_init_fn, loader.num_workers
         try:
             with _interrupts_later(context):
                 for number in range(count):

@@ -27,6 +27,8 @@ UNREACHED = {
     "standard_gamma": "its gradient is that of a drawn number: tests/distributions compare it with samples",
     "standard_gamma_slope": "its rule says that it has no derivative",
     "normal_of": "as PyTorch's, its gradient is zero though the numbers move: see test_sampling.py",
+    "_sparse_gather": "its gradient is sparse: see tests/sparse/test_leaf.py",
+    "sparse_rows": "its gradient is sparse: see tests/sparse/test_leaf.py",
     "_moved": "it takes two devices, and there is one",
     "r": "its rule says that mode='r' has no derivative",
     "geqrf": "its rule says that it has no derivative",

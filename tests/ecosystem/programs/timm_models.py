@@ -78,7 +78,7 @@ traced = timm.models.create_model(
 show("traced", traced.eval()(images))
 show("intermediates", model.eval().forward_intermediates(images, indices=1)[1], TRAINING)
 torch.manual_seed(0)
-np.random.seed(0)
+np.random.seed(0)  # noqa: NPY002 (what Mixup draws from)
 mix = Mixup(0.2, 1.0, label_smoothing=0.1, num_classes=5)
 mixed, targets = mix(images.clone(), labels)
 show("soft", SoftTargetCrossEntropy()(model(mixed), targets), TRAINING)

@@ -26,6 +26,6 @@ columns = ("input_size", "output_size", "num_params", "kernel_size", "mult_adds"
 table = summary(Net(), input_size=(2, 3, 8, 8), col_names=columns, depth=4, verbose=0)
 show("table", str(table))
 show("parameters", [table.total_params, table.trainable_params, table.total_mult_adds])
-show("bytes", [table.total_input, table.total_output_bytes, table.total_param_bytes])
+show("bytes", [table.total_output_bytes, table.total_param_bytes])
 layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
 show("layer", str(summary(layer, input_data=[torch.ones(1, 5, 16)], verbose=0)))

@@ -14,6 +14,9 @@ labels = torch.tensor([1, 3])
 
 resnet = models.resnet18(num_classes=5)
 show("resnet", resnet(images), TRAINING)
+extractor = create_feature_extractor(resnet.eval(), {"layer2": "middle", "flatten": "end"})
+show("features", extractor(images), TRAINING)
+show("nodes", get_graph_node_names(resnet.train())[1])
 loss = lambda: torch.nn.functional.cross_entropy(resnet(images), labels)
 show("resnet trained", train(resnet.parameters(), loss, 2), TRAINING)
 for name in ("mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "squeezenet1_1"):
@@ -24,10 +27,6 @@ vit = models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=5)
 show("vit", vit.eval()(images[:, :, :32, :32]))
 segmenter = models.segmentation.lraspp_mobilenet_v3_large(num_classes=3, weights_backbone=None)
 show("segmented", segmenter.eval()(images)["out"])
-
-extractor = create_feature_extractor(resnet.eval(), {"layer2": "middle", "flatten": "end"})
-show("features", extractor(images), TRAINING)
-show("nodes", get_graph_node_names(resnet)[1])
 
 boxes = torch.rand(40, 2) * 30
 boxes = torch.cat([boxes, boxes + 3 + torch.rand(40, 2) * 20], 1)

@@ -135,7 +135,8 @@ class SubgraphMatcher:
         match.returning_nodes = [match.nodes_map[p] for p in self.pattern_returning_nodes]
 
     def _apart(self, matches: list[InternalMatch]) -> list[InternalMatch]:
-        kept, taken = [], set()
+        kept: list[InternalMatch] = []
+        taken: set[Node] = set()
         for match in matches:
             inner = {
                 n
@@ -247,17 +248,9 @@ def _settled(pattern: Node, node: Node) -> tuple[Any, Any]:
     if pattern.op == "call_function" and (pattern.kwargs or node.kwargs):
         from ...operator_schemas import normalize_function
 
-        mine = normalize_function(
-            pattern.target,
-            pattern.args,
-            pattern.kwargs,
-            normalize_to_only_use_kwargs=True,  # type: ignore[arg-type]
-        )
-        other = normalize_function(
-            node.target,
-            node.args,
-            node.kwargs,
-            normalize_to_only_use_kwargs=True,  # type: ignore[arg-type]
+        mine, other = (
+            normalize_function(n.target, n.args, n.kwargs, normalize_to_only_use_kwargs=True)  # type: ignore[arg-type]
+            for n in (pattern, node)
         )
         if mine is not None and other is not None:
             return mine.kwargs, other.kwargs

@@ -11,7 +11,7 @@ from typing import Any
 
 import flambeau as torch
 
-from .core.tensor import Tensor
+from ..core.tensor import Tensor
 
 
 def _where(input: Tensor, mask: Tensor | None) -> Tensor | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,10 +9,15 @@ from typing import Any
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .epoch import HereEpoch, WorkersEpoch
-from .fetch import Fetcher, IterableFetcher
+from .epoch import (
+    _BaseDataLoaderIter,
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
+from .fetch import _DatasetKind
 from .pool import Pool
-from .sampler import BatchSampler, RandomSampler, SequentialSampler
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from .worker import get_worker_info
 
 
 class DataLoader:
@@ -81,8 +85,9 @@ class DataLoader:
         self.timeout, self.worker_init_fn, self.in_order = timeout, worker_init_fn, in_order
         self.multiprocessing_context = _context(multiprocessing_context, num_workers)
         self.persistent_workers, self.generator = persistent_workers, generator
-        self._iterable = isinstance(dataset, IterableDataset)
-        if self._iterable:
+        iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if iterable else _DatasetKind.Map
+        if iterable:
             _check_iterable(shuffle, sampler, batch_sampler)
         _check_batches(batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
@@ -96,12 +101,12 @@ class DataLoader:
         if collate_fn is None:
             collate_fn = default_collate if batch_sampler is not None else default_convert
         self.collate_fn = collate_fn
-        self._pool: Pool | None = None
+        self._pool: Pool | None = None  # the persistent workers
         self._ready = True
 
     def _sampler(self, shuffle: bool) -> Any:
-        if self._iterable:
-            return _Endless()
+        if self._dataset_kind == _DatasetKind.Iterable:
+            return _InfiniteConstantSampler()
         if shuffle:
             return RandomSampler(self.dataset, generator=self.generator)
         return SequentialSampler(self.dataset)
@@ -123,8 +128,8 @@ class DataLoader:
         super().__setattr__(name, value)
 
     def __len__(self) -> int:
-        if not self._iterable:
-            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        if self._dataset_kind == _DatasetKind.Map:
+            return len(self._index_sampler)
         count = len(self.dataset)
         if self.batch_size is None:
             return count
@@ -133,38 +138,43 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
             _warn_pinned()
-        indices = iter(self._indices())
         if self._pool is not None and self._pool.is_usable():
-            return WorkersEpoch(self, indices, self._pool)
-        seed = self._base_seed()
-        if self.num_workers == 0:
-            return HereEpoch(self, indices)
-        pool = Pool(self, seed)
+            return _MultiProcessingDataLoaderIter(self, self._pool)
+        found = self._get_iterator()
         if self.persistent_workers:
-            self._pool = pool
-        return WorkersEpoch(self, indices, pool)
+            self._pool = found.pool
+        return found
 
-    def _base_seed(self) -> int:
-        from ... import empty, int64  # type: ignore[attr-defined]
+    def _get_iterator(self) -> Any:
+        if self.num_workers == 0:
+            return _SingleProcessDataLoaderIter(self)
+        return _MultiProcessingDataLoaderIter(self)
 
-        return int(empty((), dtype=int64).random_(generator=self.generator).item())
+    @property
+    def _iterator(self) -> Any:
+        """What has the persistent workers, if there are any; None lets them go."""
+        pool = self._pool
+        return None if pool is None else _MultiProcessingDataLoaderIter.over(self, pool)
 
-    def _make_fetcher(self) -> Callable[[], Fetcher]:
-        """What makes a fetcher; it can be sent to a worker."""
-        options: dict[str, Any] = {
-            "dataset": self.dataset,
-            "batched": self.batch_sampler is not None,
-            "collate": self.collate_fn,
-        }
-        if self._iterable:
-            return functools.partial(IterableFetcher, drop_last=self.drop_last, **options)
-        return functools.partial(Fetcher, **options)
+    @_iterator.setter
+    def _iterator(self, value: None) -> None:
+        self._pool = None
 
-    def _indices(self) -> Any:
+    @property
+    def _auto_collation(self) -> bool:
+        """Are samples joined into batches?"""
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        """What the batches are made of, in order."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
+    def check_worker_number_rationality(self) -> None:
+        """Nothing to check: any number of workers works, and more than processors only wait for each other."""
 
-class _Endless:
+
+class _InfiniteConstantSampler(Sampler[None]):
     """The "indices" of an iterable dataset: as many as are asked for."""
 
     def __iter__(self) -> Iterator[None]:
@@ -249,3 +259,13 @@ def _warn_pinned() -> None:
             "won't be used.",
             stacklevel=3,
         )
+
+
+__all__ = [
+    "DataLoader",
+    "_BaseDataLoaderIter",
+    "_DatasetKind",
+    "default_collate",
+    "default_convert",
+    "get_worker_info",
+]

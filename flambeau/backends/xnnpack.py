@@ -1,0 +1,7 @@
+"""XNNPACK: not used.
+
+Attributes:
+    enabled: False.
+"""
+
+enabled = False

@@ -1,0 +1,5 @@
+"""Products with sparse matrices."""
+
+from ..._lazy import attach
+
+__getattr__, __dir__ = attach(__name__)

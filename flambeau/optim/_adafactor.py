@@ -1,0 +1,5 @@
+"""torch.optim._adafactor: PyTorch's file of Adafactor."""
+
+from .adafactor import Adafactor
+
+__all__ = ["Adafactor"]
