@@ -15,6 +15,37 @@ from . import operators  # noqa: F401  # fills the table
 from .builder import INT64, TRANSLATIONS, Builder, Unsupported, Value, number_of, onnx
 from .errors import UnsupportedOperatorError
 
+VIEWS = frozenset(
+    (
+        *(
+            "getitem",
+            "view",
+            "reshape",
+            "flatten",
+            "unflatten",
+            "permute",
+            "transpose",
+            "squeeze",
+            "unsqueeze",
+        ),
+        *(
+            "expand",
+            "expand_as",
+            "view_as",
+            "select",
+            "narrow",
+            "chunk",
+            "split",
+            "unbind",
+            "t",
+            "detach",
+            "getattr",
+        ),
+        *("swapaxes", "movedim", "contiguous", "diagonal", "split_with_sizes", "tensor_split"),
+    )
+)
+"""Functions whose results may be views of their first argument."""
+_OPERATORS = ("and_", "or_", "not_", "__and__", "__or__", "__xor__")
 _METHODS_OF = {"__getitem__": "getitem"}
 
 
@@ -169,13 +200,35 @@ class Translation:
         kwargs = {
             k: v for k, v in kwargs.items() if k not in ("device", "layout", "memory_format", "out")
         }
+        writes = name == "setitem" or kwargs.get("inplace")
+        writes = writes or (name.endswith("_") and name not in _OPERATORS)
+        target = node.args[0] if node.args else None
+        if not writes or not isinstance(target, Node):
+            return write(self.b, *args, **kwargs)
+        self._check_alone(node, target)
         made = write(self.b, *args, **kwargs)
-        if (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace"):
-            if isinstance(node.args[0], Node):
-                self.values[node.args[0]] = (
-                    made  # who reads the tensor from now on reads what was written
-                )
+        example, other = target.meta.get("val"), self.others.get(target)
+        self.values[target] = self._known(
+            made, example, other
+        )  # who reads it from now on reads this
         return made
+
+    def _check_alone(self, node: Node, target: Node) -> None:
+        """Raises Unsupported where a write is to be seen through other views of the memory."""
+        nodes = list(self.program.graph.nodes)
+        later = set(nodes[nodes.index(node) + 1 :])
+        waiting, seen = [target], {target}
+        while waiting:
+            near = waiting.pop()
+            found = [n for n in near.users if _name(n) in VIEWS]
+            if _name(near) in VIEWS and near.args and isinstance(near.args[0], Node):
+                found.append(near.args[0])
+            for item in found:
+                if item not in seen and item not in later:
+                    seen.add(item)
+                    waiting.append(item)
+        if any(user in later for item in seen - {target} for user in item.users):
+            raise Unsupported(f"{node} writes to memory that another view of it shows later")
 
     def _note(self, node: Node, made: Any, example: Any, other: Any) -> None:
         """Keep what a node gives, with its examples."""

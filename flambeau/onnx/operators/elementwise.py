@@ -379,6 +379,14 @@ def softmax(
     return b.emit("Softmax", b.tensor(input, b.out[0].dtype), axis=dim)
 
 
+@translates("safe_softmax", "_safe_softmax")
+def safe_softmax(b: Builder, input: Any, dim: int = -1, dtype: Any = None) -> Value:
+    """`softmax`, and zeros for a row of nothing but -inf."""
+    weights = softmax(b, input, dim)
+    hidden = b.emit("IsNaN", weights, kind=BOOL)
+    return b.emit("Where", hidden, _number(b, weights, 0), weights, kind=weights.type)
+
+
 @translates("log_softmax")
 def log_softmax(
     b: Builder, input: Any, dim: int = -1, _stacklevel: int = 3, dtype: Any = None

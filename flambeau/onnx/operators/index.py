@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...core.tensor import Tensor
 from ..builder import BOOL, INT64, Builder, Unsupported, Value, translates
 from .shape import permuted, reshaped
@@ -78,6 +80,30 @@ def getitem(b: Builder, input: Any, key: Any) -> Any:
     if not indices:
         return b.emit("Identity", x) if x is input else x
     return _gathered(b, x, rank, indices)
+
+
+@translates("setitem", "__setitem__")
+def setitem(b: Builder, input: Any, key: Any, value: Any) -> Value:
+    """What a tensor holds after an assignment."""
+    if _is_mask(key) and not (isinstance(value, Value) and value.rank):
+        missing = input.rank - key.rank
+        mask = (
+            b.emit("Unsqueeze", key, b.ints([-1 - i for i in range(missing)])) if missing else key
+        )
+        return b.emit("Where", mask, b.tensor(value, input.type), input, kind=input.type)
+    items = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(x, Value) or _is_index(x) for x in items) or None in input.shape:
+        raise Unsupported("an assignment at indices, or in a tensor whose size stays open")
+    sizes: Any = input.shape
+    places = np.arange(int(np.prod(sizes))).reshape(sizes)[key]
+    shape = b.ints(list(places.shape))
+    updates = b.emit("Expand", b.tensor(value, input.type), shape, kind=input.type)
+    flat = b.emit(
+        *("ScatterElements", reshaped(b, input, [-1]), b.constant(places.reshape(-1))),
+        reshaped(b, updates, [-1]),
+        axis=0,
+    )
+    return reshaped(b, flat, list(sizes))
 
 
 def _is_mask(item: Any) -> bool:

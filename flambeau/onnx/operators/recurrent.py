@@ -44,7 +44,7 @@ def _layers(
     if each not in (2, 4) or (each == 2) is has_biases:
         raise Unsupported("recurrent layers with projections")
     x = permuted(b, input, [1, 0, 2]) if batch_first else input
-    hidden = params[1].shape[1]
+    hidden: Any = params[1].shape[1]
     lasts: list[list[Value]] = [[] for _ in states]
     for layer in range(num_layers):
         own = params[layer * ways * each : (layer + 1) * ways * each]
