@@ -11,35 +11,41 @@ from ..core.dtype import DTYPES, dtype
 from ..core.tensor import Tensor
 from .errors import OnnxExporterError
 
+onnx: Any
 try:
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
-except ImportError as error:  # pragma: no cover
-    raise OnnxExporterError(
-        "torch.onnx.export writes models with the package onnx, which is not installed: "
-        "pip install 'flambeau[onnx]'"
-    ) from error
+except ImportError:  # said by `require`, when a model is to be written
+    onnx = None
 
 KINDS = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "float16": TensorProto.FLOAT16,
-    "bfloat16": TensorProto.BFLOAT16,
-    "int8": TensorProto.INT8,
-    "int16": TensorProto.INT16,
-    "int32": TensorProto.INT32,
-    "int64": TensorProto.INT64,
-    "uint8": TensorProto.UINT8,
-    "uint16": TensorProto.UINT16,
-    "uint32": TensorProto.UINT32,
-    "uint64": TensorProto.UINT64,
-    "bool": TensorProto.BOOL,
-    "complex64": TensorProto.COMPLEX64,
-    "complex128": TensorProto.COMPLEX128,
+    "float32": 1,
+    "float64": 11,
+    "float16": 10,
+    "bfloat16": 16,
+    "int8": 3,
+    "int16": 5,
+    "int32": 6,
+    "int64": 7,
+    "uint8": 2,
+    "uint16": 4,
+    "uint32": 12,
+    "uint64": 13,
+    "bool": 9,
+    "complex64": 14,
+    "complex128": 15,
 }
 """ONNX's numbers of the types of elements, by their names."""
 
 INT64, BOOL = DTYPES["int64"], DTYPES["bool"]
+
+
+def require() -> None:
+    """Raises OnnxExporterError where the package onnx is not installed."""
+    if onnx is None:
+        raise OnnxExporterError(
+            "torch.onnx.export writes models with the package onnx, which is not installed: "
+            "pip install 'flambeau[onnx]'"
+        )
 
 
 class Unsupported(Exception):
@@ -157,7 +163,7 @@ class Builder:
         while given and not given[-1]:
             given.pop()
         attributes = {k: v for k, v in attributes.items() if v is not None}
-        self.nodes.append(helper.make_node(operator, given, names, **attributes))
+        self.nodes.append(onnx.helper.make_node(operator, given, names, **attributes))
         kind = inputs[0].type if kind is None else kind
         made = [Value(name, kind) for name in names]
         return made[0] if outputs == 1 else made
@@ -201,8 +207,8 @@ def number_of(kind: dtype) -> int:
 def _proto(array: np.ndarray, kind: dtype, name: str) -> Any:
     if kind.is_extension:
         raw = np.ascontiguousarray(array).tobytes()
-        return helper.make_tensor(name, number_of(kind), array.shape, raw, raw=True)
-    return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        return onnx.helper.make_tensor(name, number_of(kind), array.shape, raw, raw=True)
+    return onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
 
 
 TRANSLATIONS: dict[str, Callable] = {}

@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..export import Dim, ExportedProgram
 from ..export import export as exported
 from ..nn import Module
-from .builder import Builder, onnx
+from .builder import Builder, onnx, require
 from .errors import OnnxExporterError
 from .program import ONNXProgram
 from .state import exporting
@@ -78,6 +78,7 @@ def export(
 
     Source: torch.onnx.export; ONNX's operators: https://onnx.ai/onnx/operators
     """
+    require()
     _refuse(
         report=report,
         profile=profile,

@@ -48,9 +48,21 @@ def unregister_custom_op_symbolic(symbolic_name: str, opset_version: int) -> Non
     REGISTERED.pop((symbolic_name, opset_version), None)
 
 
+_FUNCTIONS = frozenset(
+    (
+        *("add", "cast", "cat", "concat", "div", "expand", "gather", "index_select", "mul", "nonzero", "relu"),
+        *("reshape", "select", "sigmoid", "slice", "squeeze", "stack", "sub", "unsqueeze", "view", "where"),
+        *("_cast_Long", "_get_const", "_get_tensor_dim_size", "_get_tensor_rank", "_get_tensor_sizes"),
+        *("_is_none", "_maybe_get_const", "_maybe_get_scalar", "_parse_arg", "_slice_helper", "_unimplemented"),
+        *("_unsqueeze_helper", "cast_pytorch_to_onnx", "check_training_mode", "scalar_type_to_onnx"),
+    )
+)
+"""What packages call in functions of theirs for the older exporter."""
+
+
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module 'torch.onnx.symbolic_helper' has no attribute {name!r}")
 
     def absent(*args: Any, **kwargs: Any) -> Any:
         raise OnnxExporterError(

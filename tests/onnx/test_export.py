@@ -81,7 +81,8 @@ FUNCTIONS = {
         x.sum(), x.sum(1), x.mean((0, 2), keepdim=True), x.amax(1), x.amin(-1), x.max(), x.max(1), x.argmax(),
         x.min(2, keepdim=True), x.argmin(1), x.prod(1), x.var(1), x.std(), x.var((0, 1), unbiased=False), x.norm(),
         torch.linalg.vector_norm(x, 1, 1), x.logsumexp(1), x.cumsum(1), torch.topk(x, 2, 1), x.sort(1)[0],
-        x.argsort(2, descending=True), (x > 0).any(1), (x > 0).all(), (x > 0).sum(1), F.normalize(x, dim=1)), (W,)),
+        x.argsort(2, descending=True), (x > 0).any(1), (x > 0).all(), (x > 0).sum(1), F.normalize(x, dim=1),
+        torch.diff(x, dim=1, prepend=x[:, :1])), (W,)),
     "shape": lambda: (lambda x: (
         x.reshape(-1, 3), x.view(6, 6), x.flatten(), x.flatten(1), x.permute(2, 0, 1), x.transpose(0, 1), x[:, None],
         x.unsqueeze(0).squeeze(0), x.mT, x[None].expand(4, 2, 3, 6), x.repeat(2, 1, 1), torch.cat([x, x], 1),
@@ -242,9 +243,10 @@ def test_modules_can_ask_whether_they_are_exported():
     seen = []
 
     def function(x):
-        seen.append(torch.onnx.is_in_onnx_export())
+        seen.append((torch.onnx.is_in_onnx_export(), torch.compiler.is_exporting()))
         return x + 1
 
     torch.onnx.export(Calls(function), (V,))
-    assert seen == [True]
+    assert seen == [(True, True)]
+    assert not torch.compiler.is_exporting()
     assert not torch.onnx.is_in_onnx_export()

@@ -141,6 +141,19 @@ def cumsum(b: Builder, input: Any, dim: int, *, dtype: Any = None) -> Value:
     return b.emit("CumSum", b.tensor(input, b.out[0].dtype), b.constant(dim))
 
 
+@translates("diff")
+def diff(
+    b: Builder, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
+) -> Value:
+    dim %= input.rank
+    parts = [x for x in (prepend, input, append) if x is not None]
+    x = parts[0] if len(parts) == 1 else b.emit("Concat", *parts, axis=dim)
+    for _ in range(n):
+        later = b.emit("Slice", x, b.ints([1]), b.ints([2**62]), b.ints([dim]))
+        x = b.emit("Sub", later, b.emit("Slice", x, b.ints([0]), b.ints([-1]), b.ints([dim])))
+    return x
+
+
 @translates("topk")
 def topk(
     b: Builder, input: Any, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True

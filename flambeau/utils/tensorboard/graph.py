@@ -8,17 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from tensorboard.compat.proto.attr_value_pb2 import AttrValue
-from tensorboard.compat.proto.graph_pb2 import GraphDef
-from tensorboard.compat.proto.node_def_pb2 import NodeDef
-from tensorboard.compat.proto.versions_pb2 import VersionDef
-
 from ...core.tensor import Tensor
 from .summary import shape_of
 
 
 def graph_of(model: Any, inputs: Any) -> Any:
     """The graph of what a module does with such inputs."""
+    from tensorboard.compat.proto.attr_value_pb2 import AttrValue
+    from tensorboard.compat.proto.graph_pb2 import GraphDef
+    from tensorboard.compat.proto.node_def_pb2 import NodeDef
+    from tensorboard.compat.proto.versions_pb2 import VersionDef
+
     export = import_module(
         "flambeau.export"
     ).export  # a room above this one, as programs would load it

@@ -16,14 +16,20 @@ try:
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
     from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
     from tensorboard.summary.writer.record_writer import RecordWriter
-except ImportError as error:  # pragma: no cover
-    raise ImportError(
-        "torch.utils.tensorboard writes with the package tensorboard, which is not installed: "
-        "pip install 'flambeau[tensorboard]'"
-    ) from error
+except ImportError:  # said by `require`, when something is to be written
+    Summary = None
 
 __all__ = ["RecordWriter"]
 DT_FLOAT, DT_DOUBLE, DT_STRING = 1, 2, 7
+
+
+def require() -> None:
+    """Raises ImportError where the package tensorboard is not installed."""
+    if Summary is None:
+        raise ImportError(
+            "torch.utils.tensorboard writes with the package tensorboard, which is not installed: "
+            "pip install 'flambeau[tensorboard]'"
+        )
 
 
 def array_of(x: Any) -> np.ndarray:

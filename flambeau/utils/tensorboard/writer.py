@@ -16,11 +16,8 @@ from . import media, summary
 try:
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
-except ImportError as error:  # pragma: no cover
-    raise ImportError(
-        "torch.utils.tensorboard writes with the package tensorboard, which is not installed: "
-        "pip install 'flambeau[tensorboard]'"
-    ) from error
+except ImportError:  # said by `summary.require`
+    Event = None
 
 
 class FileWriter:
@@ -38,6 +35,7 @@ class FileWriter:
     def __init__(
         self, log_dir: Any, max_queue: int = 10, flush_secs: float = 120, filename_suffix: str = ""
     ) -> None:
+        summary.require()
         self.event_writer = EventFileWriter(str(log_dir), max_queue, flush_secs, filename_suffix)
 
     def get_logdir(self) -> str:
