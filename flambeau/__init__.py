@@ -90,6 +90,7 @@ _MODULES = (
     "multiprocessing",
     "nested",
     "nn",
+    "onnx",
     "optim",
     "overrides",
     "profiler",

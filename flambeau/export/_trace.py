@@ -7,6 +7,7 @@ from typing import Any
 
 from .._caller import warn
 from .._dynamo.exc import UserError
+from ..compiler import exporting
 from ..core.tensor import Tensor
 from ..fx.experimental.proxy_tensor import PythonKeyTracer, finish, run_noting, unsaved_buffers
 from ..fx.experimental.symbolic_shapes import (
@@ -241,7 +242,8 @@ class _Tracing:
         held = [(b, b.detach().clone()) for b in self.mod.buffers()]
         state = get_rng_state()
         try:
-            return run_noting(tracer, self.run, args, kwargs, self.on_value)
+            with exporting():
+                return run_noting(tracer, self.run, args, kwargs, self.on_value)
         finally:
             set_rng_state(state)
             for buffer, value in held:
