@@ -53,6 +53,7 @@ _MODULES = (
     "__config__",
     "_custom_ops",
     "_dynamo",
+    "_higher_order_ops",
     "_inductor",
     "_ops",
     "_subclasses",
@@ -125,6 +126,8 @@ _NAMES = {
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
+    "cond": "_higher_order_ops",
+    "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
     **dict.fromkeys(
         (
