@@ -59,6 +59,7 @@ _MODULES = (
     "_custom_ops",
     "_dynamo",
     "_functorch",
+    "_higher_order_ops",
     "_inductor",
     "_ops",
     "_subclasses",
@@ -134,6 +135,8 @@ _NAMES = {
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
+    "cond": "_higher_order_ops",
+    "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
     **dict.fromkeys(
         (
