@@ -144,7 +144,9 @@ def _is_any_true(x: Tensor) -> Tensor:
 def _assert_tensor_metadata(x: Tensor, **expected: Any) -> None:
     for name, value in expected.items():
         found = x.stride() if name == "stride" else getattr(x, "shape" if name == "size" else name)
-        if value is not None and (tuple(found) != tuple(value) if name in ("size", "stride") else found != value):
+        if value is not None and (
+            tuple(found) != tuple(value) if name in ("size", "stride") else found != value
+        ):
             raise RuntimeError(f"Tensor {name} mismatch! Expected: {value}, got: {found}")
 
 
