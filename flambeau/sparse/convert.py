@@ -219,7 +219,7 @@ def _to_compressed(
 
 
 def _same(blocksize: Any, array: SparseArray) -> bool:
-    return blocksize is None or tuple(blocksize) == index.block_size(array)
+    return blocksize is None or _pair(blocksize, "bsr") == index.block_size(array)
 
 
 def _block(layout: Layout, blocksize: Any, sizes: Any, title: str) -> tuple[int, int] | None:
@@ -235,13 +235,34 @@ def _block(layout: Layout, blocksize: Any, sizes: Any, title: str) -> tuple[int,
             f"to_sparse: conversion from {title} to {TITLES[layout]} without blocksize argument given is "
             "not supported"
         )
-    height, width = blocksize
+    height, width = _pair(blocksize, name)
     if height < 1 or width < 1 or sizes[0] % height or sizes[1] % width:
         raise RuntimeError(
             f"to_sparse_{name}: tensor sparse size ({sizes[0]},{sizes[1]}) must be divisible by given "
             f"blocksize ({height},{width})"
         )
     return height, width
+
+
+def _pair(blocksize: Any, name: str) -> tuple[int, int]:
+    """The height and width of a block; one number is both.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(blocksize, int):
+        return blocksize, blocksize
+    if isinstance(blocksize, (tuple, list)) and all(isinstance(n, int) for n in blocksize):
+        if len(blocksize) == 2:
+            return blocksize[0], blocksize[1]
+        raise RuntimeError(
+            f"to_sparse_{name}: blocksize needs to have 2 elements, but got {len(blocksize)}: a height and "
+            "a width"
+        )
+    raise TypeError(
+        f"to_sparse_{name}(): argument 'blocksize' must be a tuple of 2 ints, not "
+        f"{type(blocksize).__name__}"
+    )
 
 
 def _compressed(
