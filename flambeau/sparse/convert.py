@@ -99,7 +99,9 @@ def coalesce(self: Tensor) -> Tensor:
 
 
 def expect(x: Tensor, name: str, *layouts: Layout) -> None:
-    """Raises RuntimeError for a tensor of another layout."""
+    """Raises RuntimeError for a tensor of another layout, TypeError for what is no tensor."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}(): argument must be Tensor, not {type(x).__name__}")
     if x.layout in layouts:
         return
     wanted = {
@@ -174,7 +176,7 @@ def _to_coordinates(x: Tensor, count: int | None) -> Tensor:
             f"sparse_dim must be in (0, {x.ndim}] for a tensor of {x.ndim} dimensions, got {count}"
         )
     array = x._array
-    met = (array != 0).reshape((*array.shape[:count], -1)).any(-1)
+    met = (array != 0).any(tuple(range(count, array.ndim)))
     coordinates = np.stack(np.nonzero(met)) if count else np.zeros((0, int(met)), np.int64)
     pattern = index.pattern_of(coordinates, True)
     like = _shaped(SparseArray(COO, array.shape, pattern, _tail(x, count)))
@@ -275,7 +277,7 @@ def _compressed(
     """The pattern of a tensor's blocks (of 1 by 1 where there are none), and its values there."""
     sizes, tail = tuple(x.shape[:dims]), tuple(x.shape[dims:])
     if source is None:
-        met = (x._array != 0).reshape((*sizes, -1)).any(-1)
+        met = (x._array != 0).any(tuple(range(dims, x.ndim)))
         coordinates = np.stack(np.nonzero(met))
     else:
         coordinates = index.coordinates(source._array)
