@@ -50,11 +50,52 @@ def unregister_custom_op_symbolic(symbolic_name: str, opset_version: int) -> Non
 
 _FUNCTIONS = frozenset(
     (
-        *("add", "cast", "cat", "concat", "div", "expand", "gather", "index_select", "mul", "nonzero", "relu"),
-        *("reshape", "select", "sigmoid", "slice", "squeeze", "stack", "sub", "unsqueeze", "view", "where"),
-        *("_cast_Long", "_get_const", "_get_tensor_dim_size", "_get_tensor_rank", "_get_tensor_sizes"),
-        *("_is_none", "_maybe_get_const", "_maybe_get_scalar", "_parse_arg", "_slice_helper", "_unimplemented"),
-        *("_unsqueeze_helper", "cast_pytorch_to_onnx", "check_training_mode", "scalar_type_to_onnx"),
+        *(
+            "add",
+            "cast",
+            "cat",
+            "concat",
+            "div",
+            "expand",
+            "gather",
+            "index_select",
+            "mul",
+            "nonzero",
+            "relu",
+        ),
+        *(
+            "reshape",
+            "select",
+            "sigmoid",
+            "slice",
+            "squeeze",
+            "stack",
+            "sub",
+            "unsqueeze",
+            "view",
+            "where",
+        ),
+        *(
+            "_cast_Long",
+            "_get_const",
+            "_get_tensor_dim_size",
+            "_get_tensor_rank",
+            "_get_tensor_sizes",
+        ),
+        *(
+            "_is_none",
+            "_maybe_get_const",
+            "_maybe_get_scalar",
+            "_parse_arg",
+            "_slice_helper",
+            "_unimplemented",
+        ),
+        *(
+            "_unsqueeze_helper",
+            "cast_pytorch_to_onnx",
+            "check_training_mode",
+            "scalar_type_to_onnx",
+        ),
     )
 )
 """What packages call in functions of theirs for the older exporter."""
