@@ -28,6 +28,8 @@ INTERPRETED = {
 """Primitives without a native form of their own, and why."""
 
 TABLES = {
+    "onnx/operators/elementwise.py": "operations by their public names, each with ONNX's",
+    "onnx/operators/reduction.py": "operations by their public names, each with ONNX's",
     "ops/elementwise/comparison.py": "operations by their public names, each with its primitive",
     "ops/index/combine.py": "what `reduce` may be called",
     "ops/index/scatter_reduce.py": "what `reduce` may be called",
