@@ -10,6 +10,7 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import Any
 
+from ._introduction import begin as _introduce
 from ._lazy import attach as _attach
 from ._mixed import explain_imports as _explain_imports
 from .autograd import variable as _variable
@@ -37,8 +38,11 @@ from .ops.create.constructor import LEGACY as _legacy_names
 from .torch_version import __version__
 
 _explain_imports()
+_introduce()
 newaxis = None
-torch = _sys.modules[__name__]  # as PyTorch's package holds itself
+torch = functional = _tensor = _sys.modules[
+    __name__
+]  # what PyTorch has in files of these names is here
 dtype = _dtype.dtype
 globals().update(_dtype.DTYPES)
 globals().update(_dtype.ALIASES)
@@ -51,8 +55,10 @@ _MODULES = (
     "_tensor_str",
     "_utils",
     "__config__",
+    "_VF",
     "_custom_ops",
     "_dynamo",
+    "_functorch",
     "_higher_order_ops",
     "_inductor",
     "_ops",
@@ -71,6 +77,7 @@ _MODULES = (
     "export",
     "fft",
     "func",
+    "functional",
     "futures",
     "hub",
     "fx",
@@ -84,6 +91,7 @@ _MODULES = (
     "multiprocessing",
     "nested",
     "nn",
+    "onnx",
     "optim",
     "overrides",
     "profiler",
@@ -118,6 +126,7 @@ _NAMES = {
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
+    "cond": "fx.control",
     "Stream": "core.stream",
     "Event": "core.stream",
     "OutOfMemoryError": "core.error",
@@ -174,7 +183,10 @@ _NAMES = {
     **dict.fromkeys(
         (
             *("qint8", "quint8", "qint32", "qscheme", "per_tensor_affine", "per_tensor_symmetric"),
-            *("per_channel_affine", "per_channel_symmetric"),
+            *("per_channel_affine", "per_channel_symmetric", "quint4x2", "quint2x4"),
+            *("bits1x8", "bits2x4", "bits4x2", "bits8", "float4_e2m1fn_x2"),
+            *("int1", "int2", "int3", "int4", "int5", "int6", "int7"),
+            *("uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7"),
         ),
         "core.quantized_dtype",
     ),

@@ -297,6 +297,11 @@ class TestTorch:
         assert metadata.requires("torch") is None
         assert metadata.packages_distributions()["torch"] == ["torch"]
 
+    def test_programs_may_walk_through_optimizers(self):
+        import torch
+
+        assert {"Adagrad", "LBFGS", "lr_scheduler"} < set(vars(torch.optim))
+
     def test_specs_are_found_or_not(self):
         assert importlib.util.find_spec("torch.absent") is None
         assert importlib.util.find_spec("torch.nn").origin == flambeau.nn.__file__
@@ -313,6 +318,24 @@ class TestTorch:
         assert torch._tensor.Tensor is torch.Tensor
         assert torch.functional.einsum is torch.einsum
         assert torch.optim.adamw.AdamW is torch.optim.AdamW
+
+    @pytest.mark.skipif(importlib.util.find_spec("functorch") is not None, reason="it is installed")
+    def test_functorch(self):
+        import functorch
+        import torch
+
+        assert functorch.vmap is torch.func.vmap
+        net = torch.nn.Linear(2, 3)
+        with pytest.warns(FutureWarning, match=r"use `torch\.func\.functional_call` instead"):
+            function, parameters = functorch.make_functional(net)
+        x = torch.ones(2)
+        assert function(parameters, x).tolist() == net(x).tolist()
+        assert function([2 * p for p in parameters], x).tolist() == (2 * net(x)).tolist()
+        with (
+            pytest.raises(ValueError, match="has buffers"),
+            pytest.warns(FutureWarning, match="deprecated"),
+        ):
+            functorch.make_functional(torch.nn.BatchNorm1d(2))
 
     def test_import_statements_mean_flambeau(self):
         import torch

@@ -1,7 +1,10 @@
 """flambeau and PyTorch in one program: one clear sentence instead of what happens otherwise."""
 
 import importlib.util
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +75,41 @@ def test_whose_a_class_is():
     assert not _mixed.is_pytorchs(flambeau.Tensor)
     assert not _mixed.is_pytorchs(flambeau.sum)
     assert not _mixed.is_pytorchs(3)
+
+
+BACKENDS = """\
+import sys
+
+class AbstractBackend:
+    pass
+
+class TorchBackend(AbstractBackend):
+    framework_name = "torch"
+
+    def __init__(self):
+        import torch
+        self.torch = torch
+
+def known(tensor):
+    for cls in TorchBackend.__subclasses__():
+        if cls.framework_name in sys.modules and isinstance(tensor, cls().torch.Tensor):
+            return cls.framework_name
+"""
+PROGRAM = "{first}; {second}; from einops._backends import known; print(known(flambeau.ones(1)))"
+IMPORTS = ("import flambeau", "import einops._backends")
+
+
+@pytest.mark.parametrize("order", [IMPORTS, IMPORTS[::-1]], ids=["first", "second"])
+def test_einops_is_told_of_flambeau(order, tmp_path):
+    """Stands for einops, which looks for frameworks in the same way."""
+    (tmp_path / "einops").mkdir()
+    (tmp_path / "einops" / "__init__.py").write_text("")
+    (tmp_path / "einops" / "_backends.py").write_text(BACKENDS)
+    path = os.pathsep.join((str(tmp_path), str(Path(__file__).parent.parent)))
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(first=order[0], second=order[1])],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert (found.stdout, found.stderr) == ("flambeau\n", "")

@@ -78,15 +78,6 @@ def test_types() -> None:
     assert torch.types.Tensor is torch.Tensor
 
 
-def test_extensions_in_c_are_refused() -> None:
-    from flambeau.utils import cpp_extension
-
-    with pytest.raises(RuntimeError, match="flambeau is written in Python"):
-        cpp_extension.load(name="x", sources=["x.cpp"])
-    with pytest.raises(RuntimeError, match="CUDAExtension"):
-        cpp_extension.CUDAExtension("x", ["x.cu"])
-
-
 def test_profilers_of_others_are_not_there() -> None:
     profiler = torch.autograd.profiler
     with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
@@ -99,16 +90,3 @@ def test_profilers_of_others_are_not_there() -> None:
         assert torch.autograd._profiler_enabled()
     step = torch.profiler.profiler._default_schedule_fn(3)
     assert step is torch.profiler.ProfilerAction.RECORD
-
-
-def test_strategies_of_opt_einsum() -> None:
-    flags, xs = torch.backends.opt_einsum, [torch.ones(2, 2)] * 3
-    try:
-        for name in ("auto-hq", "dp", "random-greedy"):
-            flags.strategy = name
-            assert torch.einsum("ij,jk,kl->il", *xs).tolist() == [[4.0, 4.0]] * 2
-        flags.strategy = "none"
-        with pytest.raises(KeyError, match="Path optimizer 'none' not found"):
-            torch.einsum("ij,jk,kl->il", *xs)
-    finally:
-        flags.strategy = "auto"

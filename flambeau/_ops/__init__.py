@@ -94,6 +94,8 @@ class OpOverload(OperatorBase):
         return self._name
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if state.modes:
+            return below.asked(self, args, kwargs)
         if (state.dispatch or DISPATCHED) and below.is_seen(args, kwargs):
             return below.call(self, args, kwargs)
         return self._definition.call(self, args, kwargs)

@@ -113,6 +113,54 @@ def _copy(x: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     return src.to(x).expand_as(x).clone()
 
 
+@aten("_pin_memory")
+def _pin_memory(x: Tensor, device: Any = None) -> Tensor:
+    return x.pin_memory(device)
+
+
+@aten("_assert_async")
+def _assert_async(x: Tensor, assert_msg: str = "Expected Tensor with single nonzero value") -> None:
+    if not bool(x):
+        raise RuntimeError(assert_msg)
+
+
+@aten("_assert_scalar")
+def _assert_scalar(value: Any, assert_msg: str) -> None:
+    if not value:
+        raise RuntimeError(assert_msg)
+
+
+@aten("_is_all_true")
+def _is_all_true(x: Tensor) -> Tensor:
+    return x.all()
+
+
+@aten("_is_any_true")
+def _is_any_true(x: Tensor) -> Tensor:
+    return x.any()
+
+
+@aten("_assert_tensor_metadata")
+def _assert_tensor_metadata(x: Tensor, **expected: Any) -> None:
+    for name, value in expected.items():
+        found = x.stride() if name == "stride" else getattr(x, "shape" if name == "size" else name)
+        if value is not None and (
+            tuple(found) != tuple(value) if name in ("size", "stride") else found != value
+        ):
+            raise RuntimeError(f"Tensor {name} mismatch! Expected: {value}, got: {found}")
+
+
+@aten("sym_constrain_range", "sym_constrain_range_for_size")
+def _sym_constrain_range(size: Any, *, min: int | None = None, max: int | None = None) -> None:
+    if (min is not None and size < min) or (max is not None and size > max):
+        raise RuntimeError(f"Invalid value range for {size}: it is not between {min} and {max}")
+
+
+@aten("_sparse_addmm")
+def _sparse_addmm(x: Tensor, mat1: Tensor, mat2: Tensor, **factors: Any) -> Tensor:
+    return _torch().sparse.addmm(x, mat1, mat2, **factors)
+
+
 @aten("_local_scalar_dense")
 def _local_scalar_dense(x: Tensor) -> Any:
     return x.item()

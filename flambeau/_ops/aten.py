@@ -35,9 +35,8 @@ def definitions(name: str) -> dict[str, Definition]:
     found = {}
     for text in schemas().get(name, ()):
         schema = parse_schema(f"aten::{text}")
-        function = _function(name, schema)
-        if function is not None:
-            found[schema.overload_name] = Definition(schema, function)
+        function = _function(name, schema) or _absent(schema)
+        found[schema.overload_name] = Definition(schema, function)
     return found
 
 
@@ -45,6 +44,15 @@ def _function(name: str, schema: FunctionSchema) -> Callable | None:
     """What runs: a function of a schema and the arguments that were given, by name."""
     found = ADAPTED.get(f"{name}.{schema.overload_name}") or ADAPTED.get(name) or _public(name)
     return None if found is None else call(found)
+
+
+def _absent(schema: FunctionSchema) -> Callable:
+    """An operation that packages name, in tables of what they handle, and that is not here."""
+
+    def refuse(*given: Any) -> Any:
+        raise NotImplementedError(f"{schema.name}: flambeau has no such operation")
+
+    return refuse
 
 
 def call(function: Callable) -> Callable:

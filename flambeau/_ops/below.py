@@ -16,6 +16,9 @@ from typing import Any
 from ..autograd.mode import mode, no_grad
 from ..core import handler
 from ..core.handler import DISPATCHED, state
+from ..core.pytree.tree import tree_map
+from ..func.batched import current
+from ..func.rule_layer import VmapInfo
 from .definition import tensors_of
 from .derivative import recorded, recorded_write
 
@@ -29,6 +32,26 @@ def is_seen(args: tuple, kwargs: dict[str, Any]) -> bool:
     if state.dispatch:
         return True
     return bool(DISPATCHED) and any(type(x) in DISPATCHED for x in tensors_of([args, kwargs]))
+
+
+def asked(overload: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Give an operation to the innermost `TorchFunctionMode`, or to the vmap that is in force."""
+    if overload._definition.autocast:
+        args, kwargs = overload._definition.cast(args, kwargs)
+    mapping = current()
+    rule = overload._definition.vmap
+    if mapping is not None and rule is not None and mapping.any((args, kwargs)):
+        in_dims = tree_map(lambda x: 0 if mapping.has(x) else None, args)
+        info = VmapInfo(mapping.size, mapping.randomness)
+        with mapping.aside():
+            values = tree_map(mapping.value, (args, kwargs))
+            return mapping.by_dims(*rule(info, in_dims, *values[0], **values[1]))
+    before = state.modes
+    state.modes = before[:-1]
+    try:
+        return before[-1].__torch_function__(overload, (), args, kwargs)
+    finally:
+        state.modes = before
 
 
 def call(overload: Any, args: tuple, kwargs: dict[str, Any]) -> Any:

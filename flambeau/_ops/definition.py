@@ -99,8 +99,6 @@ class Definition:
         found = list(tensors_of(list(given.values())))
         kernel = self.kernel(found)
         args, kwargs = self.schema.filled(given)
-        if self.autocast:
-            args, kwargs = self._cast(args, kwargs)
         implicit = kernel is self.kernels.get("CompositeImplicitAutograd")
         if implicit or not (mode.recording and any(x.requires_grad for x in found)):
             return self._checked(kernel, args, kwargs)
@@ -161,7 +159,8 @@ class Definition:
             f"but for {sorted(self.kernels) or 'nothing'}. Give it a kernel: torch.library.{what}('{self.schema.name}', ...)"
         )
 
-    def _cast(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    def cast(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """The arguments as autocast, which is one of the modes that are asked, wants them."""
         from ..amp.autocast_mode import is_autocast_enabled
 
         for kind, dtype in self.autocast.items():

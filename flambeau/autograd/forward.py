@@ -147,7 +147,10 @@ def only(levels: tuple[Level, ...]) -> Iterator[None]:
 def dual(tensor: Tensor, tangents: dict[Level, Tensor]) -> None:
     """Make tangents all the history that a tensor has; None if there are none."""
     tensor = getattr(tensor, "physical", tensor)  # of a sample of a vmap, the batch
-    tensor._node = made = Dual(tensor) if tangents else None
+    if not tangents:
+        tensor._node = None
+        return
+    tensor._node = made = Dual(tensor)
     for at, tangent in tangents.items():
         at.keep(made, 0, tangent)
         at.hold(tensor)

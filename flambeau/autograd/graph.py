@@ -231,7 +231,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
         >>> torch.autograd.graph.get_gradient_edge(x.exp()).output_nr
         0
     """
-    if tensor._node is None:
+    if not tensor.requires_grad:
         raise RuntimeError(
             "It is not possible to get the gradient edge for a Tensor that does not require gradients"
         )

@@ -26,7 +26,7 @@ def register_hook(self: Tensor, hook: Callable) -> RemovableHandle:
         >>> x.grad
         tensor([20.])
     """
-    if self._node is None:
+    if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     hooks = self._node.node.note("tensor_hooks", {}).setdefault(self._node.index, {})
     return registered(hook, hooks)
@@ -40,7 +40,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable) -> Removabl
 
     Source: torch.Tensor.register_post_accumulate_grad_hook
     """
-    if self._node is None:
+    if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if type(self._node) is not Leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
@@ -55,7 +55,7 @@ def retain_grad(self: Tensor) -> None:
 
     Source: torch.Tensor.retain_grad
     """
-    if self._node is None:
+    if not self.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if type(self._node) is not Leaf:
         self._node.node.note("retained", {})[id(self)] = (weakref.ref(self), self._node.index)

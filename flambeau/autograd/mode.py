@@ -161,7 +161,10 @@ class _Recording(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(mode.recording)
-        mode.recording = recording(self.value)
+        if mode.levels:
+            mode.recording = recording(self.value)
+        else:
+            mode.recording = self.value and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()
@@ -266,7 +269,7 @@ class inference_mode(_Switch):
 
     def __init__(self, mode: bool = True) -> None:
         self.mode = mode
-        self.before: list[tuple[bool, bool]] = []
+        self.before: list[tuple[bool | int, bool]] = []
 
     def __enter__(self) -> None:
         self.before.append((mode.recording, mode.inference))

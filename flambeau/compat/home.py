@@ -18,6 +18,7 @@ ROOMS = frozenset(
     (
         *(
             "_caller",
+            "_introduction",
             "_lazy",
             "_mixed",
             "_script",
@@ -127,7 +128,10 @@ _MODULES = {
 }
 """Modules of PyTorch's whose contents stand in another module of ours."""
 
-FUNCTORCH = "flambeau.func"
+_WALKED = frozenset(("optim",))
+"""Packages whose ``__dict__`` programs walk through: they must hold all that loads late with us."""
+
+FUNCTORCH = "flambeau._functorch.apis"
 OTHER_NAMES: dict[str, str] = {}
 
 
@@ -212,6 +216,9 @@ class Names(MetaPathFinder, Loader):
                 home = self.home(item)
                 if home is not None:
                     self._write(item, "__module__", home)
+        if name.removeprefix(f"{self.package}.") in _WALKED:
+            for part in dir(module):
+                getattr(module, part)
         if name.startswith(f"{self.package}.ops."):
             self._place_operations()
 

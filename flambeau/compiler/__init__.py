@@ -7,8 +7,10 @@ What would hand out a graph or compiled code raises an error.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -123,12 +125,29 @@ def _calling(function: Callable) -> Callable:
 # ------------------------------------------------------------------------------------- is there a graph?
 
 
+class _State(threading.local):
+    exporting = False
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def exporting() -> Iterator[None]:
+    """A block in which a module runs so that `torch.export` sees what it does."""
+    before, _state.exporting = _state.exporting, True
+    try:
+        yield
+    finally:
+        _state.exporting = before
+
+
 def is_compiling() -> bool:
-    """Is a graph being made? Never here.
+    """Is a graph being made? Only by `torch.export`.
 
     Source: torch.compiler.is_compiling
     """
-    return False
+    return _state.exporting
 
 
 def is_dynamo_compiling() -> bool:
@@ -140,11 +159,11 @@ def is_dynamo_compiling() -> bool:
 
 
 def is_exporting() -> bool:
-    """Is a graph being made for export? Never here: `torch.export` runs the program with proxies.
+    """Does a module run for `torch.export`?
 
     Source: torch.compiler.is_exporting
     """
-    return False
+    return _state.exporting
 
 
 # ------------------------------------------------------------------- marks: the function as it was given

@@ -110,5 +110,10 @@ def kind_of(dtype: dtype, device: device) -> Kind:
     """The one kind of this dtype and device."""
     found = _kinds.get((dtype, device))
     if found is None:
+        if dtype.numpy is None:
+            raise NotImplementedError(
+                f"there are no tensors of {dtype} but quantised ones: torch.quantize_per_tensor makes those of "
+                "torch.qint8, torch.quint8 and torch.qint32"
+            )
         found = _kinds.setdefault((dtype, device), Kind(dtype, device))
     return found

@@ -24,17 +24,28 @@ def _define(name: str, legacy: str, holder: str) -> dtype:
         "abbreviation": name,
         "legacy": legacy,
         "conversion": "",
+        "numpy": None,  # no plain tensor is of it
     }.items():
         object.__setattr__(made, slot, value)
-    return QUANTIZED.setdefault(name, made)
+    return made
 
 
 qint8 = _define("qint8", "QInt8", "int8")
 quint8 = _define("quint8", "QUInt8", "uint8")
 qint32 = _define("qint32", "QInt32", "int32")
+QUANTIZED.update((item.name, item) for item in (qint8, quint8, qint32))
 
 INTEGERS: dict[Any, dtype] = {item: DTYPES[item.name[1:]] for item in QUANTIZED.values()}
 """The type of the integers that hold a quantised type."""
+
+PACKED: dict[str, dtype] = {
+    name: _define(name, "", "uint8")
+    for name in (
+        *("quint4x2", "quint2x4", "bits1x8", "bits2x4", "bits4x2", "bits8", "float4_e2m1fn_x2"),
+        *(f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)),
+    )
+}
+"""Types of less than a byte, which programs name in their tables; no tensor is of one."""
 
 
 class qscheme:
@@ -73,3 +84,4 @@ per_tensor_affine, per_tensor_symmetric = (
 )
 per_channel_affine = _scheme("per_channel_affine")
 per_channel_symmetric = _scheme("per_channel_symmetric")
+globals().update(PACKED)

@@ -79,7 +79,7 @@ class Mapping:
         self.address, self.size = address, size
 
     def __del__(self) -> None:
-        if self.size:
+        if self.size and _libc is not None:  # the interpreter may be ending
             _libc().munmap(self.address, self.size)
 
 

@@ -69,6 +69,11 @@ def sent(storage: UntypedStorage) -> int | str | None:
     return name
 
 
+def under_way() -> bool:
+    """Is there a name that nobody has taken yet?"""
+    return any(map(os.path.exists, _sent))
+
+
 def _remove_unreceived(process: int) -> None:
     for name in _sent:
         remove(name, process)

@@ -99,6 +99,10 @@ SCALING = frozenset((np.multiply, np.true_divide, np.negative))
 """What is done with a gradient between operations, of which zeros stay zeros."""
 
 
+TELLING = frozenset((np.isnan, np.isinf, np.isfinite))
+"""What is asked of a gradient's values where something went wrong."""
+
+
 class SparseArray:
     """What a sparse tensor has in place of an ndarray; it has those attributes that every array has.
 
@@ -154,6 +158,8 @@ class SparseArray:
         if method == "__call__":
             if function is np.add:
                 return _operations().added(*args, kwargs.get("out"))
+            if function in TELLING:
+                return function(self.values._array)
             if function in SCALING:
                 return _operations().scaled(function, *args)
         raise without_meaning(function.__name__, self.layout)

@@ -114,7 +114,8 @@ class Write(NamedTuple):
         return write_out(out, self.made(), name, (self.input, self.values))
 
     def _recorded(self) -> bool:
-        return mode.recording and (self.target._node is not None or self.values._node is not None)
+        nodes = self.target._node, self.values._node
+        return bool(mode.recording) and nodes != (None, None)
 
     def _kept_key(self) -> Any:
         return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()

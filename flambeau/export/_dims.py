@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..core.tensor import Tensor
-from ..fx.experimental.symbolic_shapes import ConstraintViolationError  # noqa: F401
 from ..utils import _pytree as pytree
 
 __all__ = ["AdditionalInputs", "Constraint", "Dim", "ShapesCollection", "dims"]

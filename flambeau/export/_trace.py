@@ -7,6 +7,7 @@ from typing import Any
 
 from .._caller import warn
 from .._dynamo.exc import UserError
+from ..compiler import exporting
 from ..core.tensor import Tensor
 from ..fx.experimental.proxy_tensor import PythonKeyTracer, finish, run_noting, unsaved_buffers
 from ..fx.experimental.symbolic_shapes import (
@@ -241,7 +242,8 @@ class _Tracing:
         held = [(b, b.detach().clone()) for b in self.mod.buffers()]
         state = get_rng_state()
         try:
-            return run_noting(tracer, self.run, args, kwargs, self.on_value)
+            with exporting():
+                return run_noting(tracer, self.run, args, kwargs, self.on_value)
         finally:
             set_rng_state(state)
             for buffer, value in held:
@@ -254,7 +256,7 @@ class _Tracing:
         return Checks(self.names, shapes, values, sizes, list(self.kwargs), list(self.combined))
 
     def _module(self, tracer: PythonKeyTracer) -> GraphModule:
-        made = GraphModule({}, tracer.graph)
+        made = GraphModule(tracer.root, tracer.graph)
         made.training = self.mod.training
         return made
 
@@ -296,8 +298,8 @@ def _lift_constants(
     constants: dict[str, Any] = {}
     first = next((n for n in tracer.graph.nodes if user and n.name == user[0].name), None)
     for node in list(tracer.graph.nodes):
-        if node.op != "get_attr":
-            continue
+        if node.op != "get_attr" or isinstance(getattr(tracer.root, str(node.target)), Module):
+            continue  # the latter is a branch of torch.cond
         target = f"lifted_tensor_{len(constants)}"
         place = first or next(n for n in tracer.graph.nodes if n.op != "placeholder")
         with tracer.graph.inserting_before(place):

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from ..core.tensor import Tensor
 from ..fx.graph import Graph
-from ..fx.graph_module import GraphModule, _assign_attr
+from ..fx.graph_module import GraphModule, _assign_attr, _copy_attr
 from ..fx.node import Node, map_arg
 from ..fx.tree_codegen import _PyTreeCodeGen, _PyTreeInfo
 from ..nn import Module
@@ -127,6 +127,8 @@ def module_of(program: Any, check_guards: bool) -> GraphModule:
         root._guards_fn = GuardsFn(program._checks, program.range_constraints)
         graph.call_module("_guards_fn", tuple(values[n] for n in given))
     for node in program.graph.nodes:
+        if node.op == "get_attr":  # a branch of torch.cond
+            _copy_attr(program.graph_module, root, str(node.target))
         if node.op == "output":
             graph.output(map_arg(node.args[0], lambda n: values[n]))
         elif node.op != "placeholder":

@@ -118,7 +118,7 @@ def check_open(
             leaves[size.leaf] = _resized(leaves[size.leaf], size.dim, new)
     held = _held(tracing, lifted, constants)
     runner = _Shapes(module)
-    said = ", ".join(_called(tracing, size) for size in sizes)
+    said = ", ".join(dict.fromkeys(_called(tracing, size) for size in sizes))
     training = [m for m in tracing.mod.modules() if m.training]
     try:
         expected = None if training else _expected(tracing, leaves)

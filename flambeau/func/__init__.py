@@ -1,11 +1,17 @@
 """Functions of functions: torch.func."""
 
-from .call import functional_call, stack_module_state
+from .batched import debug_unwrap
+from .call import (
+    functional_call,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+)
 from .jacobian import hessian, jacfwd, jacrev
 from .transform import grad, grad_and_value, jvp, linearize, vjp
 from .vectorize import vmap
 
 __all__ = [
+    "debug_unwrap",
     "functional_call",
     "grad",
     "grad_and_value",
@@ -14,6 +20,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",

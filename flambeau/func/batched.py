@@ -51,10 +51,19 @@ class Batched(Tensor):
     Attributes:
         physical: The batch, along dimension 0: a tensor, or a sample of another mapping.
         mapping: The mapping that it is of.
+        sample: A plain tensor of one sample, which knows what all have in common.
     """
 
     physical: Tensor
     mapping: Mapping
+    sample: Tensor
+
+    @property
+    def _array(self) -> Any:  # type: ignore[override]
+        raise AttributeError(  # which formulas take for an operand that handles functions
+            "vmap: a function without a guard was called with a sample of a vmap, whose values it cannot read: "
+            "please use public functions of torch inside of vmap"
+        )
 
     @property
     def _node(self) -> Any:  # type: ignore[override]
@@ -90,14 +99,36 @@ def physical(x: Tensor) -> Tensor:
     return x
 
 
+def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
+    """The batch that a sample of a vmap stands for, to look at while searching an error: not to compute with.
+
+    Args:
+        tensor: A sample, or any tensor, which is given as it is.
+        recurse: Unwrap the samples of all mappings, and not the innermost's alone?
+
+    Source: torch.func.debug_unwrap
+
+    Example:
+        >>> import flambeau as torch
+        >>> def look(x):
+        ...     print(tuple(x.shape), tuple(torch.func.debug_unwrap(x).shape))
+        ...     return x
+        >>> _ = torch.vmap(look)(torch.ones(3, 2))
+        (2,) (3, 2)
+    """
+    if not isinstance(tensor, Batched):
+        return tensor
+    return physical(tensor) if recurse else tensor.physical
+
+
 def batched(value: Tensor, mapping: Mapping) -> Tensor:
     """The sample that a value with the batch as dimension 0 stands for."""
-    array, kind = value._array, value._kind
+    array, kind = (value.sample if isinstance(value, Batched) else value)._array, value._kind
     sample = array[0] if len(array) else kind.xp.zeros(array.shape[1:], kind.numpy)
     if sample.__class__ is not np.ndarray:  # NumPy gives numbers for single elements
         sample = array[:1].reshape(())
     made = become(wrap(sample, kind), Batched)
-    made.physical, made.mapping = value, mapping
+    made.physical, made.mapping, made.sample = value, mapping, wrap(sample, kind)
     return made
 
 
@@ -138,7 +169,7 @@ class Mapping:
 
     def __init__(self, size: int, randomness: str):
         self.size, self.randomness = size, randomness
-        self.start = default_generator.raw_state() if randomness == "same" else None
+        self.after: Any = None
 
     def __enter__(self) -> Mapping:
         guards.enable()
@@ -260,7 +291,7 @@ class Mapping:
 
     def samples(self, flat: Sequence[Any], tree: Any) -> Iterator[Any]:
         """The arguments of each sample."""
-        self.after: Any = None
+        self.after = None
         for i in range(self.size):
             yield rebuild(tree, [x.physical.select(0, i) if self.has(x) else x for x in flat])
         if self.after is not None:  # all drew the same numbers; who draws next draws others

@@ -91,3 +91,24 @@ def _stacked(states: list[dict[str, Tensor]], parameters: bool) -> dict[str, Ten
         whole = stack([x.detach() for x in column])
         stacked[name] = whole.requires_grad_(column[0].requires_grad) if parameters else whole
     return stacked
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Make batch norms use the statistics of each batch, in place: `vmap` cannot update averages that all share.
+
+    Args:
+        root: A module; its own batch norms and all below it change.
+
+    Source: torch.func.replace_all_batch_norm_modules_
+
+    Example:
+        >>> import flambeau as torch
+        >>> model = torch.func.replace_all_batch_norm_modules_(torch.nn.BatchNorm1d(2))
+        >>> torch.vmap(model)(torch.ones(3, 4, 2)).shape
+        torch.Size([3, 4, 2])
+    """
+    for module in root.modules():
+        if any(cls.__name__ == "_BatchNorm" for cls in type(module).__mro__):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

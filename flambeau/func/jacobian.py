@@ -55,7 +55,7 @@ def jacrev(
         tensor([[2., 0.],
                 [0., 4.]])
     """
-    _check_chunk("jacrev", chunk_size)
+    _check_chunk(chunk_size)
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -74,9 +74,9 @@ def jacrev(
     return wrapper
 
 
-def _check_chunk(name: str, chunk_size: int | None) -> None:
+def _check_chunk(chunk_size: int | None) -> None:
     if chunk_size is not None and chunk_size <= 0:
-        raise ValueError(f"{name}: `chunk_size` should be greater than 0.")
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
 
 def _outputs(result: Any, name: str) -> list[Tensor]:
@@ -103,7 +103,6 @@ def jacfwd(
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
     *,
-    chunk_size: int | None = None,
     randomness: str = "error",
 ) -> Callable:
     """A function that gives the Jacobian of `func`, one derivative forward an input element.
@@ -114,13 +113,11 @@ def jacfwd(
         func: A function of tensors.
         argnums: Which arguments the Jacobian is for.
         has_aux: It returns (value, something else); the result is then (Jacobian, that).
-        chunk_size: How many derivatives PyTorch takes at a time; here they follow each other always.
         randomness: As for `vmap`: whether random draws in `func` are an "error", or "different" or the "same" for
             each derivative.
 
     Source: torch.func.jacfwd
     """
-    _check_chunk("jacfwd", chunk_size)
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
 
-from ..core.handler import DisableTorchFunctionSubclass
 from ..core.tensor import Tensor
 from ..dispatch.formula.formula_operation import FormulaOperation
 from ..dispatch.registry import NAMESPACES
@@ -28,25 +27,20 @@ RULES: dict[str, Rule] = {}
 AROUND: dict[str, Rule] = {}
 """The same for functions that have no guard."""
 
-RANDOM = frozenset(
-    (
-        *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like"),
-        *("normal", "bernoulli", "multinomial", "poisson", "binomial", "_standard_gamma", "rrelu"),
-        *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"),
-        *("feature_alpha_dropout", "gumbel_softmax", "scaled_dot_product_attention"),
-        *("fractional_max_pool2d", "fractional_max_pool3d", "svd_lowrank", "pca_lowrank"),
-        *(
-            "bernoulli_",
-            "cauchy_",
-            "exponential_",
-            "geometric_",
-            "log_normal_",
-            "normal_",
-            "random_",
-        ),
-        *("uniform_", "dropout_", "alpha_dropout_", "feature_dropout_", "rrelu_"),
-        *("feature_alpha_dropout_", "multi_head_attention_forward"),
-    )
+
+def words(text: str) -> frozenset[str]:
+    """Names that spaces part."""
+    return frozenset(text.split())
+
+
+RANDOM = words(
+    "rand randn randint randperm rand_like randn_like randint_like normal bernoulli "
+    "multinomial poisson binomial _standard_gamma rrelu dropout dropout1d dropout2d dropout3d "
+    "alpha_dropout feature_dropout feature_alpha_dropout gumbel_softmax "
+    "scaled_dot_product_attention fractional_max_pool2d fractional_max_pool3d svd_lowrank "
+    "pca_lowrank bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ "
+    "uniform_ dropout_ alpha_dropout_ feature_dropout_ rrelu_ feature_alpha_dropout_ "
+    "multi_head_attention_forward"
 )
 """Functions that may draw random numbers."""
 
@@ -84,30 +78,15 @@ def writes(func: Callable) -> bool:
 
 _WRITING = frozenset(
     f"__i{name}__"
-    for name in (
-        *(
-            "add",
-            "sub",
-            "mul",
-            "truediv",
-            "floordiv",
-            "mod",
-            "pow",
-            "and",
-            "or",
-            "xor",
-            "lshift",
-            "rshift",
-        ),
-    )
+    for name in words("add sub mul truediv floordiv mod pow and or xor lshift rshift")
 )
 
 
 def ruled(*names: str) -> Callable[[Rule], Rule]:
-    """Decorator: make it the rule of these functions."""
+    """Decorator: make it the rule of the functions of these names, which spaces part."""
 
     def register(made: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, made))
+        RULES.update(dict.fromkeys(" ".join(names).split(), made))
         return made
 
     return register
@@ -133,38 +112,36 @@ def _refusal(message: str) -> Rule:
     return refuse
 
 
-ruled(
-    "item", "__int__", "__float__", "__complex__", "__index__", "__contains__", "tensor", "arange"
-)(
+ruled("item __int__ __float__ __complex__ __index__ __contains__ tensor arange")(
     _refusal(
         "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a "
         "Tensor, please try to rewrite what you're doing with other operations."
     )
 )
-ruled("__bool__", "is_nonzero", "allclose", "equal")(
+ruled("__bool__ is_nonzero allclose equal")(
     _refusal(
         "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support "
         "that yet: each sample may take another branch, so choose with torch.where instead."
     )
 )
-ruled("numpy", "tolist", "__array__", "data_ptr", "__dlpack__", "storage", "untyped_storage")(
+ruled("numpy tolist __array__ data_ptr __dlpack__ storage untyped_storage")(
     _refusal(
         "Cannot access data pointer of Tensor that doesn't have storage: {}() was called on a sample of a vmap"
     )
 )
-ruled("nonzero", "argwhere", "masked_select", "unique", "unique_consecutive")(
+ruled("nonzero argwhere masked_select unique unique_consecutive")(
     _refusal(
         "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over "
         "aten::{}: use a function whose result has the same shape for all samples, as torch.where."
     )
 )
-ruled("resize_", "resize_as_", "set_", "data.__set__", "grad.__set__")(
+ruled("resize_ resize_as_ set_ data.__set__ grad.__set__")(
     _refusal(
         "vmap: {} on a sample of a vmap would change its memory, which it shares with the other samples: use an "
         "out-of-place function instead"
     )
 )
-ruled("requires_grad_", "retain_grad", "backward")(
+ruled("requires_grad_ retain_grad backward")(
     _refusal(
         "You are attempting to call Tensor.{}() (or perhaps using torch.autograd.functional.* APIs) inside of a "
         "function being transformed by a functorch transform. This is unsupported, please attempt to use the "
@@ -178,33 +155,16 @@ ruled("requires_grad_", "retain_grad", "backward")(
 
 
 @ruled(
-    *("shape.__get__", "ndim.__get__", "dtype.__get__", "device.__get__", "layout.__get__", "dim"),
-    *(
-        "ndimension",
-        "size",
-        "numel",
-        "nelement",
-        "__len__",
-        "is_floating_point",
-        "is_complex",
-        "element_size",
-    ),
-    *(
-        "itemsize.__get__",
-        "is_signed",
-        "get_device",
-        "is_inference",
-        "is_sparse.__get__",
-        "__hash__",
-    ),
+    "shape.__get__ ndim.__get__ dtype.__get__ device.__get__ layout.__get__ dim "
+    "ndimension size numel nelement __len__ is_floating_point is_complex element_size "
+    "itemsize.__get__ is_signed get_device is_inference is_sparse.__get__ __hash__"
 )
 def metadata(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What all samples have in common."""
-    with DisableTorchFunctionSubclass():
-        return func(*args, **kwargs)
+    return func(args[0].sample, *args[1:], **kwargs)
 
 
-@ruled("requires_grad.__get__", "is_leaf.__get__", "grad_fn.__get__", "_version.__get__")
+@ruled("requires_grad.__get__ is_leaf.__get__ grad_fn.__get__ _version.__get__")
 def of_whole(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What is the batch's own."""
     return func(mapping.value(args[0]))
@@ -217,32 +177,9 @@ def shown(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> str:
 
 
 @ruled(
-    *(
-        "clone",
-        "detach",
-        "to",
-        "float",
-        "double",
-        "half",
-        "bfloat16",
-        "int",
-        "long",
-        "bool",
-        "short",
-        "byte",
-    ),
-    *(
-        "char",
-        "cfloat",
-        "cdouble",
-        "conj",
-        "resolve_conj",
-        "resolve_neg",
-        "real",
-        "imag",
-        "zeros_like",
-    ),
-    *("ones_like", "empty_like", "full_like", "real.__get__", "imag.__get__", "cpu"),
+    "clone detach to float double half bfloat16 int long bool short byte char cfloat "
+    "cdouble conj resolve_conj resolve_neg real imag zeros_like ones_like empty_like "
+    "full_like real.__get__ imag.__get__ cpu"
 )
 def direct(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What does the same to every element."""
@@ -251,75 +188,17 @@ def direct(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     return mapping.wrap(func(args[0].physical, *args[1:], **kwargs))
 
 
-_POINTWISE = frozenset(
-    (
-        *(
-            "add",
-            "sub",
-            "subtract",
-            "rsub",
-            "positive",
-            "div",
-            "divide",
-            "true_divide",
-            "floor_divide",
-        ),
-        *(
-            "remainder",
-            "fmod",
-            "pow",
-            "float_power",
-            "clamp",
-            "clip",
-            "clamp_min",
-            "clamp_max",
-            "where",
-        ),
-        *(
-            "heaviside",
-            "nan_to_num",
-            "isclose",
-            "isreal",
-            "isposinf",
-            "isneginf",
-            "leaky_relu",
-            "elu",
-        ),
-        *("silu", "mish", "hardsigmoid", "hardswish", "hardtanh", "relu6", "relu", "selu", "celu"),
-        *("tanhshrink", "softshrink", "threshold", "complex", "polar"),
-        *(
-            "__add__",
-            "__radd__",
-            "__sub__",
-            "__rsub__",
-            "__mul__",
-            "__rmul__",
-            "__truediv__",
-            "__rtruediv__",
-        ),
-        *(
-            "__floordiv__",
-            "__rfloordiv__",
-            "__mod__",
-            "__rmod__",
-            "__pow__",
-            "__rpow__",
-            "__rdiv__",
-        ),
-        *(
-            "__eq__",
-            "__ne__",
-            "__lt__",
-            "__le__",
-            "__gt__",
-            "__ge__",
-            "__and__",
-            "__rand__",
-            "__or__",
-        ),
-        *("__ror__", "__xor__", "__rxor__", "__neg__", "__abs__", "__pos__", "__invert__"),
-        *_WRITING,
+_POINTWISE = (
+    words(
+        "add sub subtract rsub positive div divide true_divide floor_divide remainder fmod pow "
+        "float_power clamp clip clamp_min clamp_max where heaviside nan_to_num isclose isreal "
+        "isposinf isneginf leaky_relu elu silu mish hardsigmoid hardswish hardtanh relu6 relu "
+        "selu celu tanhshrink softshrink threshold complex polar __add__ __radd__ __sub__ "
+        "__rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __floordiv__ __rfloordiv__ __mod__ "
+        "__rmod__ __pow__ __rpow__ __rdiv__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ "
+        "__rand__ __or__ __ror__ __xor__ __rxor__ __neg__ __abs__ __pos__ __invert__"
     )
+    | _WRITING
 )
 """Functions of single elements that are more than one formula."""
 
@@ -443,68 +322,23 @@ def along(*names: str, more: int = 0, all_dims: bool = False, others: str = "") 
 
 
 ruled(
-    *(
-        "sum",
-        "mean",
-        "nansum",
-        "nanmean",
-        "amax",
-        "amin",
-        "logsumexp",
-        "var",
-        "std",
-        "var_mean",
-        "std_mean",
-    ),
-    *("any", "all", "linalg.vector_norm"),
+    "sum mean nansum nanmean amax amin logsumexp var std var_mean std_mean any all "
+    "linalg.vector_norm"
 )(along("dim", all_dims=True))
 ruled(
-    *(
-        "softmax",
-        "log_softmax",
-        "softmin",
-        "cumsum",
-        "cumprod",
-        "logcumsumexp",
-        "cummax",
-        "cummin",
-        "prod",
-    ),
-    *("argmax", "argmin", "topk", "kthvalue", "argsort", "normalize", "glu", "unbind", "flip"),
+    "softmax log_softmax softmin cumsum cumprod logcumsumexp cummax cummin prod argmax "
+    "argmin topk kthvalue argsort normalize glu unbind flip"
 )(along("dim"))
 ruled("unsqueeze")(along("dim", more=1))
-ruled("gather", "take_along_dim")(along("dim", others="index indices"))
-ruled("movedim", "moveaxis")(along("source", "destination"))
-ruled("transpose", "swapaxes", "swapdims")(along("dim0", "dim1"))
-ruled("index_select", "narrow_copy", "select_copy", "linalg.cross", "linalg.vecdot")(along("dim"))
-ruled("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft", "fft.hfft", "fft.ihfft")(along("dim"))
+ruled("gather take_along_dim")(along("dim", others="index indices"))
+ruled("movedim moveaxis")(along("source", "destination"))
+ruled("transpose swapaxes swapdims")(along("dim0", "dim1"))
+ruled("index_select narrow_copy select_copy linalg.cross linalg.vecdot")(along("dim"))
+ruled("fft.fft fft.ifft fft.rfft fft.irfft fft.hfft fft.ihfft")(along("dim"))
 ruled("diag_embed")(along("dim1", "dim2", more=1))
 ruled(
-    *(
-        "tril",
-        "triu",
-        "inverse",
-        "det",
-        "slogdet",
-        "logdet",
-        "pinverse",
-        "matrix_exp",
-        "matrix_power",
-    ),
-    *(
-        "linalg.inv",
-        "linalg.det",
-        "linalg.slogdet",
-        "linalg.cholesky",
-        "linalg.eigvalsh",
-        "linalg.eigh",
-    ),
-    *("linalg.svd", "linalg.svdvals", "linalg.qr", "linalg.pinv", "linalg.eig", "linalg.eigvals"),
-    *(
-        "linalg.lu_factor",
-        "linalg.matrix_exp",
-        "linalg.matrix_power",
-        "pixel_shuffle",
-        "pixel_unshuffle",
-    ),
+    "tril triu inverse det slogdet logdet pinverse matrix_exp matrix_power linalg.inv "
+    "linalg.det linalg.slogdet linalg.cholesky linalg.eigvalsh linalg.eigh linalg.svd "
+    "linalg.svdvals linalg.qr linalg.pinv linalg.eig linalg.eigvals linalg.lu_factor "
+    "linalg.matrix_exp linalg.matrix_power pixel_shuffle pixel_unshuffle"
 )(along())  # the last dimensions are theirs, whatever stands before

@@ -99,7 +99,7 @@ def reshaped_in_place(mapping: Any, func: Callable, args: tuple, kwargs: dict) -
     view = of(form)(mapping, form, args, kwargs)  # type: ignore[misc]
     if view is NotImplemented:
         return NotImplemented
-    x.physical, x._array = view.physical, view._array
+    x.physical, x.sample = view.physical, view.sample
     return x
 
 

@@ -96,15 +96,21 @@ def drawing(kind: str) -> Iterator[None]:
 
 def _outputs(name: str, result: Any, out_dims: Any) -> list[Any]:
     """The dimension of the batch in each output."""
-    both = isinstance(out_dims, tuple) and isinstance(result, tuple)
-    dims = spread(
-        list(out_dims) if both else out_dims,
-        list(result) if both else result,
-        lambda: ValueError(
+
+    def misfit() -> ValueError:
+        return ValueError(
             f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure "
             "of `outputs`"
-        ),
-    )
+        )
+
+    sequences = (tuple, list)
+    if (
+        isinstance(out_dims, sequences)
+        and isinstance(result, sequences)
+        and isinstance(out_dims, tuple) != isinstance(result, tuple)
+    ):
+        raise misfit()
+    dims = spread(out_dims, result, misfit)
     for x, dim in zip(leaves(result), dims):
         if not isinstance(x, Tensor) and (dim is not None or x is None):
             raise ValueError(

@@ -8,11 +8,12 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..core.tensor import Tensor
 from ..nn import Module, Parameter, Sequential
+from ._compatibility import compatibility
 from .concrete_argument import PH, PHBase, PHWithMeta, placeholder_of, trees_taken_apart
 from .graph import Graph
 from .graph_module import GraphModule
@@ -20,22 +21,36 @@ from .naming import PACKAGE
 from .node import Argument
 from .proxy import ParameterProxy, Proxy, Scope, ScopeContextManager, TracerBase
 from .wrapping import (
-    Patches,
+    _autowrap_check,
+    _patch_wrapped_functions,
+    _Patcher,
     _wrapped_fns_to_patch,
     _wrapped_methods_to_patch,
     all_positional,
     find_proxy,
-    patches,
     wrap,
 )
 
 __all__ = ["PH", "PHBase", "PHWithMeta", "ProxyableClassMeta", "Tracer", "is_fx_tracing"]
-__all__ += ["_wrapped_fns_to_patch", "_wrapped_methods_to_patch"]
+__all__ += [
+    "ScriptObject",
+    "_Patcher",
+    "_autowrap_check",
+    "_orig_module_call",
+    "_orig_module_getattr",
+]
+__all__ += ["_patch_wrapped_functions", "_wrapped_fns_to_patch", "_wrapped_methods_to_patch"]
+__all__ += ["FunctionType", "compatibility"]
 __all__ += ["is_fx_symbolic_tracing", "symbolic_trace", "wrap"]
 
 _NN = Module.__module__.rpartition(".")[0]
+_orig_module_call, _orig_module_getattr = Module.__call__, Module.__getattr__
 _tracing: list[Tracer] = []
 """The tracers at work, the innermost last."""
+
+
+class ScriptObject:
+    """An object of a class in C++ that TorchScript knows; nothing here is one."""
 
 
 def is_fx_tracing() -> bool:
@@ -353,26 +368,26 @@ def _collect_tensors(module: Module, prefix: str, found: dict[Any, str]) -> None
 
 
 @contextmanager
-def _patched(tracer: Tracer, function: Callable) -> Iterator[Patches]:
+def _patched(tracer: Tracer, function: Callable) -> Iterator[_Patcher]:
     """Let modules and wrapped functions tell the tracer of their calls."""
-    call, look = Module.__call__, Module.__getattr__
+    call, look = Module.__call__, Module.__getattr__  # perhaps of a trace that this one is within
     cache: dict[str, Any] = {}
 
     def called(module: Any, *args: Any, **kwargs: Any) -> Any:
         forward = getattr(module, "forward", module)
-        made.autowrap(getattr(forward, "__globals__", {}), tracer._autowrap_function_ids)
+        scope = getattr(forward, "__globals__", {})
+        _autowrap_check(made, scope, tracer._autowrap_function_ids)
         return tracer.call_module(module, functools.partial(call, module), args, kwargs)
 
     def looked(module: Any, name: str) -> Any:
         return tracer.getattr(name, look(module, name), cache)
 
-    with patches() as made:
-        made.method(Module, "__getattr__", looked)
-        made.method(Module, "__call__", called)
-        made.wrapped()
-        made.autowrap(getattr(function, "__globals__", {}), tracer._autowrap_function_ids)
-        for module in tracer._autowrap_search:
-            made.autowrap(vars(module), tracer._autowrap_function_ids)
+    with _Patcher() as made:
+        made.patch_method(Module, "__getattr__", looked)
+        made.patch_method(Module, "__call__", called)
+        _patch_wrapped_functions(made)
+        for scope in (getattr(function, "__globals__", {}), *map(vars, tracer._autowrap_search)):
+            _autowrap_check(made, scope, tracer._autowrap_function_ids)
         yield made
 
 

@@ -26,7 +26,8 @@ def first_call_function_nn_module_stack(graph: Graph) -> Any:
 
 def get_node_context(node: Any, num_nodes: int = 2) -> str:
     """The lines of a node and of those before it."""
-    lines, now = [], node
+    lines: list[str] = []
+    now = node
     for _ in range(num_nodes + 1):
         if now.op == "root":
             break

@@ -16,7 +16,17 @@ from .codegen import (
     magic_methods,
     reflectable_magic_methods,
 )
-from .naming import Namespace, snake_case, target_text
+from .graph_part import (
+    Inserting,
+    Reference,
+    check_path,
+    check_used,
+    importable,
+    is_there,
+    packed,
+    warn_absent,
+)
+from .naming import Namespace, snake_case
 from .naming import Namespace as _Namespace
 from .node import Argument, Node, Target, map_arg
 from .tree_codegen import _PyTreeCodeGen, _PyTreeInfo
@@ -187,8 +197,8 @@ class Graph:
     def get_attr(self, qualified_name: str, type_expr: Any = None) -> Node:
         """Add a look at an attribute of the module, by its path."""
         owner = self.owning_module
-        if owner is not None and not _is_there(owner, qualified_name):
-            _warn_absent(qualified_name, "get_attr", "an attribute")
+        if owner is not None and not is_there(owner, qualified_name):
+            warn_absent(qualified_name, "get_attr", "an attribute")
         return self.create_node("get_attr", qualified_name, type_expr=type_expr)
 
     def call_module(
@@ -200,8 +210,8 @@ class Graph:
     ) -> Node:
         """Add the call of a submodule, by its path."""
         owner = self.owning_module
-        if owner is not None and not _is_there(owner, module_name):
-            _warn_absent(module_name, "call_module", "a submodule")
+        if owner is not None and not is_there(owner, module_name):
+            warn_absent(module_name, "call_module", "a submodule")
         return self.create_node("call_module", module_name, args, kwargs, type_expr=type_expr)
 
     def call_method(
@@ -289,19 +299,19 @@ class Graph:
         self._len -= 1
         to_erase._update_args_kwargs((), {})
 
-    def inserting_before(self, n: Node | None = None) -> _Inserting:
+    def inserting_before(self, n: Node | None = None) -> Inserting:
         """From now on, or within ``with``, new nodes stand before `n`; before all if it is None."""
         if n is None:
             return self.inserting_after(self._root)
         self._check_mine(n)
-        return _Inserting(self, n.prepend)
+        return Inserting(self, n.prepend)
 
-    def inserting_after(self, n: Node | None = None) -> _Inserting:
+    def inserting_after(self, n: Node | None = None) -> Inserting:
         """From now on, or within ``with``, new nodes stand after `n`; after all if it is None."""
         if n is None:
             return self.inserting_before(self._root)
         self._check_mine(n)
-        return _Inserting(self, n.append)
+        return Inserting(self, n.append)
 
     def _check_mine(self, n: Node) -> None:
         if n.graph is not self:
@@ -349,13 +359,13 @@ class Graph:
             if node.graph is not self:
                 raise RuntimeError(f"Node '{node}' does not belong to this Graph!")
             for used in node.all_input_nodes:
-                _check_used(used, node, self, seen)
+                check_used(used, node, self, seen)
             if node.name in names:
                 raise RuntimeError(f"Node redefined name {node.name}!")
             seen.add(node)
             names.add(node.name)
             if self.owning_module is not None and node.op in ("get_attr", "call_module"):
-                _check_path(self.owning_module, node)
+                check_path(self.owning_module, node)
 
     # ------------------------------------------------------------------------------ writing, printing
 
@@ -472,9 +482,9 @@ class Graph:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            "nodes": [_packed(node) for node in self.nodes],
+            "nodes": [packed(node) for node in self.nodes],
             "codegen": self._codegen,
-            "tracer_cls": _importable(self._tracer_cls),
+            "tracer_cls": importable(self._tracer_cls),
             "tracer_extras": self._tracer_extras,
             "co_fields": self._co_fields,
         }
@@ -485,7 +495,7 @@ class Graph:
         found: dict[str, Node] = {}
 
         def node_of(x: Any) -> Any:
-            return found[x.name] if isinstance(x, _Reference) else x
+            return found[x.name] if isinstance(x, Reference) else x
 
         for op, name, target, args, kwargs, kind, meta in state["nodes"]:
             node = self.create_node(
@@ -494,87 +504,3 @@ class Graph:
             )
             node.meta = meta
             found[name] = node
-
-
-class _Reference:
-    """A node of the same graph in a pickle."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-
-def _packed(node: Node) -> tuple[Any, ...]:
-    def named(n: Node) -> _Reference:
-        return _Reference(n.name)
-
-    args, kwargs = map_arg(node.args, named), map_arg(node.kwargs, named)
-    return node.op, node.name, node.target, args, kwargs, node.type, _kept_meta(node.meta)
-
-
-def _kept_meta(meta: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in meta.items() if key != "val"}
-
-
-def _importable(cls: Any) -> Any:
-    return None if cls is None or "<locals>" in cls.__qualname__ else cls
-
-
-class _Inserting:
-    """Where nodes are inserted for now; leaving the ``with`` ends it."""
-
-    def __init__(self, graph: Graph, insert: Callable[[Node], None]):
-        self.graph, self.before = graph, graph._insert
-        graph._insert = insert
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exception: object) -> None:
-        self.graph._insert = self.before
-
-
-def _check_used(used: Node, node: Node, graph: Graph, seen: set[Node]) -> None:
-    if used.graph is not graph:
-        raise RuntimeError(
-            f"Argument '{used}' of Node '{node}' does not belong to this Graph, but was used as an "
-            "argument! If you are copying nodes from another graph, make sure to use "
-            "``arg_transform`` on node_copy() to remap values"
-        )
-    if used not in seen:
-        raise RuntimeError(
-            f"Argument '{used}' of Node '{node}' was used before it has been defined! "
-            f"Please check that Nodes in the graph are topologically ordered\n{graph}"
-        )
-
-
-def _check_path(owner: Any, node: Node) -> None:
-    place = owner
-    parts = str(node.target).split(".")
-    for i, part in enumerate(parts):
-        if not hasattr(place, part):
-            path = ".".join(parts[:i])
-            raise RuntimeError(
-                f"Node {node} target {node.target} references nonexistent attribute {part} of {path}"
-            )
-        place = getattr(place, part)
-    if node.op == "call_module" and not hasattr(place, "forward"):
-        raise RuntimeError(
-            f"Node {node} target {node.target} {target_text(type(place))} does not reference an nn.Module"
-        )
-
-
-def _is_there(owner: Any, path: str) -> bool:
-    for part in path.split("."):
-        if not hasattr(owner, part):
-            return False
-        owner = getattr(owner, part)
-    return True
-
-
-def _warn_absent(path: str, call: str, what: str) -> None:
-    from .._caller import warn
-
-    warn(
-        f"Attempted to insert a {call} Node for {path!r}, which the graph's owning GraphModule "
-        f"does not have: add {what} of that name (GraphModule.add_submodule) before it is used"
-    )

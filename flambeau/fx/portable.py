@@ -76,7 +76,7 @@ def _function(name: str) -> Callable:
     return function  # type: ignore[no-any-return]
 
 
-_CHECKS = frozenset(("torch._assert",))
+_CHECKS = frozenset(("torch._assert", "torch.cond"))
 
 
 # ------------------------------------------------------------------------------------------ values

@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -85,60 +84,84 @@ def _noted_method(cls: type, name: str) -> Callable:
     return wrapped
 
 
-class Patches:
-    """Changes of dicts and classes that are undone at the end, the last one first."""
+class _Patcher:
+    """Changes of dicts and classes, which are undone at the end of ``with``, the last one first.
+
+    Source: torch.fx._symbolic_trace._Patcher
+    """
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
-        self._seen: set[int] = set()
+        self.visited: set[int] = set()
+        self._patched: set[tuple[int, str]] = set()
 
-    def item(self, scope: dict[str, Any], name: str, value: Any) -> None:
-        """Let a name of a scope mean another value."""
-        if name in scope:
-            self._undo.append(functools.partial(scope.__setitem__, name, scope[name]))
+    def patch(
+        self, frame_dict: dict[str, Any], name: str, new_fn: Callable, deduplicate: bool = True
+    ) -> None:
+        """Let a name of a scope mean another function; `deduplicate`: only the first time."""
+        if self._is_done(frame_dict, name, deduplicate):
+            return
+        if name in frame_dict:
+            self._undo.append(functools.partial(frame_dict.__setitem__, name, frame_dict[name]))
         else:
-            self._undo.append(functools.partial(scope.pop, name, None))
-        scope[name] = value
+            self._undo.append(functools.partial(frame_dict.pop, name, None))
+        frame_dict[name] = new_fn
 
-    def method(self, cls: type, name: str, value: Any) -> None:
-        """Let a class have another method."""
+    def patch_method(
+        self, cls: type, name: str, new_fn: Callable, deduplicate: bool = True
+    ) -> None:
+        """Let a class have another method; `deduplicate`: only the first time."""
+        if self._is_done(cls, name, deduplicate):
+            return
         if name in vars(cls):
             self._undo.append(functools.partial(setattr, cls, name, vars(cls)[name]))
         else:
             self._undo.append(functools.partial(delattr, cls, name))
-        setattr(cls, name, value)
+        setattr(cls, name, new_fn)
 
-    def autowrap(self, scope: dict[str, Any], functions: set[int]) -> None:
-        """Note calls of these functions (by their ids) under the names that a scope has for them."""
-        if id(scope) in self._seen or not functions:
-            return
-        self._seen.add(id(scope))
-        for name, value in list(scope.items()):
-            if not name.startswith("_") and callable(value) and id(value) in functions:
-                self.item(scope, name, _noted(value))
+    def _is_done(self, place: Any, name: str, deduplicate: bool) -> bool:
+        key = id(place), name
+        done = deduplicate and key in self._patched
+        self._patched.add(key)
+        return done
 
-    def wrapped(self) -> None:
-        """Note calls of all functions that programs said `wrap` of."""
-        for (_, name), scope in list(_wrapped_fns_to_patch.items()):
-            function = scope.get(name, getattr(builtins, name, None))
-            if function is not None:
-                self.item(scope, name, _noted(function))
-        for cls, name in _wrapped_methods_to_patch:
-            self.method(cls, name, _noted_method(cls, name))
+    def visit_once(self, thing: Any) -> bool:
+        """Is it met for the first time?"""
+        new = id(thing) not in self.visited
+        self.visited.add(id(thing))
+        return new
 
-    def undo(self) -> None:
+    def revert_all_patches(self) -> None:
+        """Undo all."""
         while self._undo:
             self._undo.pop()()
+        self._patched.clear()
+
+    def __enter__(self) -> _Patcher:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.revert_all_patches()
+        self.visited.clear()
 
 
-@contextmanager
-def patches() -> Iterator[Patches]:
-    """Changes that end with the ``with``."""
-    made = Patches()
-    try:
-        yield made
-    finally:
-        made.undo()
+def _autowrap_check(patcher: _Patcher, frame_dict: dict[str, Any], function_ids: set[int]) -> None:
+    """Note calls of these functions (by their ids) under the names that a scope has for them."""
+    if not function_ids or not patcher.visit_once(frame_dict):
+        return
+    for name, value in list(frame_dict.items()):
+        if not name.startswith("_") and callable(value) and id(value) in function_ids:
+            patcher.patch(frame_dict, name, _noted(value))
+
+
+def _patch_wrapped_functions(patcher: _Patcher) -> None:
+    """Note calls of all functions that programs said `wrap` of."""
+    for (_, name), scope in list(_wrapped_fns_to_patch.items()):
+        function = scope.get(name, getattr(builtins, name, None))
+        if function is not None:
+            patcher.patch(scope, name, _noted(function))
+    for cls, name in _wrapped_methods_to_patch:
+        patcher.patch_method(cls, name, _noted_method(cls, name))
 
 
 def all_positional(function: Callable) -> Callable:

@@ -27,7 +27,7 @@ _NAMES = {
         (
             *("CompilationUnit", "Error", "RecursiveScriptClass", "RecursiveScriptModule"),
             *("ScriptFunction", "ScriptModule", "ScriptWarning", "_script_if_tracing"),
-            *("export_opnames", "freeze", "optimize_for_inference", "run_frozen_optimizations"),
+            "export_opnames",
             *("script", "script_if_tracing", "script_method"),
         ),
         "_script",
@@ -40,6 +40,7 @@ _NAMES = {
         "_trace",
     ),
     **dict.fromkeys(("Future", "_fork", "_wait", "fork", "wait"), "_async"),
+    **dict.fromkeys(("freeze", "optimize_for_inference", "run_frozen_optimizations"), "_freeze"),
     **dict.fromkeys(("load", "save"), "_serialization"),
 }
 __all__ = ["Final", "is_scripting", "is_tracing", *sorted(n for n in _NAMES if n[0] != "_")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..nn import Module
 from ._file import write, written
 from ._state import deprecated
 
-__all__ = ["RecursiveScriptModule", "ScriptFunction", "ScriptModule", "freeze", "script"]
+__all__ = ["RecursiveScriptModule", "ScriptFunction", "ScriptModule", "script"]
 
 
 class ScriptModule(Module):
@@ -77,11 +78,6 @@ class ScriptModule(Module):
         raise NotImplementedError(
             "TorchScript's source cannot be compiled here: write a Python method"
         )
-
-    def __getstate__(self) -> Any:
-        if type(self).__getstate__ is not ScriptModule.__getstate__:
-            return super().__getstate__()
-        return self.__dict__
 
 
 _OWN = frozenset(("_original", "_graph_module", "_original_name"))
@@ -189,8 +185,6 @@ class RecursiveScriptModule(ScriptModule):
         return made
 
     def __getstate__(self) -> Any:
-        import pickle
-
         raise pickle.PickleError(
             "ScriptModules cannot be saved using torch.save: use module.save(file), or torch.jit.save, "
             "or save module.state_dict()"
@@ -353,63 +347,6 @@ def script_if_tracing(fn: Callable) -> Callable:
 
 
 _script_if_tracing = script_if_tracing
-
-
-def freeze(
-    mod: Any,
-    preserved_attrs: list[str] | None = None,
-    optimize_numerics: bool = True,
-    preserve_parameters: bool = False,
-) -> ScriptModule:
-    """A copy of a scripted module in the mode for evaluation, whose parameters are no longer trained.
-
-    Args:
-        mod: The module.
-        preserved_attrs, optimize_numerics, preserve_parameters: All attributes stay, and no numbers change.
-
-    Raises:
-        RuntimeError: No ScriptModule.
-
-    Source: torch.jit.freeze
-    """
-    if not isinstance(mod, ScriptModule):
-        raise RuntimeError(
-            "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace "
-            "to script your 'nn.Module'."
-        )
-    deprecated("freeze", "use `torch.compile` instead")
-    frozen = copy.deepcopy(mod)
-    frozen.eval()
-    for parameter in frozen.parameters():
-        parameter.requires_grad_(False)
-    return frozen
-
-
-def optimize_for_inference(
-    mod: ScriptModule, other_methods: list[str] | None = None
-) -> ScriptModule:
-    """`freeze`, unless the module is in the mode for evaluation and frozen already.
-
-    Raises:
-        RuntimeError: No ScriptModule.
-
-    Source: torch.jit.optimize_for_inference
-    """
-    if not isinstance(mod, ScriptModule):
-        raise RuntimeError(
-            "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or "
-            "torch.jit.trace to script your 'nn.Module'."
-        )
-    return freeze(mod)
-
-
-def run_frozen_optimizations(
-    mod: ScriptModule, optimize_numerics: bool = True, preserved_methods: list[str] | None = None
-) -> None:
-    """Nothing: frozen modules run as they are.
-
-    Source: torch.jit.run_frozen_optimizations
-    """
 
 
 def export_opnames(m: ScriptModule) -> list[str]:

@@ -229,13 +229,19 @@ def trace(
         >>> traced(torch.tensor([-1.0, 1.0, 2.0]))
         tensor([1., 2., 3.])
     """
-    if isinstance(func, (ScriptModule, ScriptFunction)):
-        return func
     deprecated("trace")
     kwargs = example_kwarg_inputs or {}
     args = () if example_kwarg_inputs is not None else _tuple(example_inputs)
-    if isinstance(func, Module):
-        made: Any = TopLevelTracedModule(func)
+    if isinstance(func, (ScriptModule, ScriptFunction)):
+        warn(
+            f"The input to trace is already a {type(func).__name__}: it stays as it is, and gets the graph of "
+            "this run"
+        )
+        made: Any = func
+        function = func.forward if isinstance(func, Module) else func._function
+        owner = func if isinstance(func, Module) else None
+    elif isinstance(func, Module):
+        made = TopLevelTracedModule(func)
         function, owner = func.forward, func
     else:
         function, owner = func, getattr(func, "__self__", None)

@@ -9,7 +9,7 @@ Source: torch.nested
 
 from __future__ import annotations
 
-from . import function as _function  # what functions are for such tensors
+from . import attention as _attention  # what functions are for such tensors
 from .construct import (
     as_nested_tensor,
     masked_select,
@@ -20,7 +20,7 @@ from .construct import (
 )
 from .tensor import NestedInt, NestedTensor
 
-del _function
+del _attention
 __all__ = [
     "NestedInt",
     "NestedTensor",

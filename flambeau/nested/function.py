@@ -17,9 +17,7 @@ from ..dispatch.formula.formula_operation import FormulaOperation
 from ..dispatch.registry import OPERATIONS
 from ..ops.create.data import tensor
 from ..ops.join.cat import cat, stack
-from ..ops.linalg.matmul import linear
-from ..ops.nn.attention import scaled_dot_product_attention
-from .tensor import FINDERS, HANDLERS, NestedTensor, jagged, strided
+from .tensor import FINDERS, HANDLERS, NestedTensor, strided
 
 _MORE = frozenset((
     *("dropout", "alpha_dropout", "feature_dropout", "gelu", "silu", "relu6", "hardtanh", "hardswish", "hardsigmoid"),
@@ -37,7 +35,7 @@ _OPERATORS = frozenset(
 ) | {"__neg__", "__abs__", "__invert__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
 
 
-def _is(*names: str) -> Callable:
+def is_for(*names: str) -> Callable:
     def register(handler: Callable) -> Callable:
         HANDLERS.update(dict.fromkeys(names, handler))
         return handler
@@ -161,18 +159,18 @@ def _inner(x: NestedTensor, dim: int) -> int:
     return at - 1
 
 
-@_is("linear")
+@is_for("linear")
 def _linear(
     func: Callable, input: NestedTensor, weight: Tensor, bias: Tensor | None = None
 ) -> NestedTensor:
     return input._map(lambda rows: func(rows, weight, bias))
 
 
-@_is("matmul", "__matmul__", "mm", "bmm")
+@is_for("matmul", "__matmul__", "mm", "bmm")
 def _matmul(func: Callable, input: Any, other: Any) -> NestedTensor:
     if isinstance(input, NestedTensor) and isinstance(other, NestedTensor):
         pairs = zip(input.unbind(), other.unbind(), strict=True)
-        return _like(input, [a @ b for a, b in pairs])  # type: ignore[operator]
+        return like_parts_of(input, [a @ b for a, b in pairs])  # type: ignore[operator]
     if not isinstance(input, NestedTensor) or other.ndim != 2:
         raise RuntimeError(
             "matmul(): a nested tensor is multiplied by a matrix, or by another nested tensor"
@@ -180,7 +178,7 @@ def _matmul(func: Callable, input: Any, other: Any) -> NestedTensor:
     return input._map(lambda rows: rows @ other)
 
 
-@_is("layer_norm")
+@is_for("layer_norm")
 def _layer_norm(
     func: Callable,
     input: NestedTensor,
@@ -197,14 +195,14 @@ def _layer_norm(
     return input._map(lambda rows: func(rows, shape, weight, bias, eps))
 
 
-@_is("rms_norm")
+@is_for("rms_norm")
 def _rms_norm(
     func: Callable, input: NestedTensor, normalized_shape: Any, weight: Any = None, eps: Any = None
 ) -> NestedTensor:
     return input._map(lambda rows: func(rows, normalized_shape, weight, eps))
 
 
-@_is("softmax", "log_softmax")
+@is_for("softmax", "log_softmax")
 def _softmax(
     func: Callable, input: NestedTensor, dim: int, *args: Any, **options: Any
 ) -> NestedTensor:
@@ -213,10 +211,10 @@ def _softmax(
         return input._of(func(input._packed, at - 1, *args, **options))
     if at == 0:
         raise RuntimeError("softmax(): not over the batch of a nested tensor")
-    return _like(input, [func(part, at - 1, *args, **options) for part in input.unbind()])
+    return like_parts_of(input, [func(part, at - 1, *args, **options) for part in input.unbind()])
 
 
-@_is("sum", "mean", "amax", "amin", "prod", "any", "all", "logsumexp", "var", "std", "norm")
+@is_for("sum", "mean", "amax", "amin", "prod", "any", "all", "logsumexp", "var", "std", "norm")
 def _reduce(
     func: Callable, input: NestedTensor, dim: Any = None, *args: Any, **options: Any
 ) -> Any:
@@ -234,10 +232,14 @@ def _reduce(
     if input._parts is None and at > input._ragged:
         return input._of(func(input._packed, at - 1, *args, **options))
     parts = [func(part, at - 1, *args, **options) for part in input.unbind()]
-    return stack(parts) if input._parts is None and at == input._ragged else _like(input, parts)
+    return (
+        stack(parts)
+        if input._parts is None and at == input._ragged
+        else like_parts_of(input, parts)
+    )
 
 
-def _like(x: NestedTensor, parts: Sequence[Tensor]) -> NestedTensor:
+def like_parts_of(x: NestedTensor, parts: Sequence[Tensor]) -> NestedTensor:
     """Parts of the same ragged sizes as those of x, in its layout."""
     if x._parts is not None:
         return strided(parts)
@@ -245,7 +247,7 @@ def _like(x: NestedTensor, parts: Sequence[Tensor]) -> NestedTensor:
     return x._of(cat([part.movedim(front, 0) if front else part for part in parts]))  # type: ignore[attr-defined]
 
 
-@_is("embedding")
+@is_for("embedding")
 def _embedding(
     func: Callable, input: NestedTensor, weight: Tensor, *args: Any, **options: Any
 ) -> NestedTensor:
@@ -255,7 +257,7 @@ def _embedding(
 # ------------------------------------------------------------------------------------- shapes
 
 
-@_is("transpose", "swapaxes", "swapdims")
+@is_for("transpose", "swapaxes", "swapdims")
 def _transpose(func: Callable, input: NestedTensor, dim0: int, dim1: int) -> NestedTensor:
     a, b = sorted(wrap_dim(dim, input.ndim) for dim in (dim0, dim1))
     if a == 0:
@@ -272,13 +274,13 @@ def _transpose(func: Callable, input: NestedTensor, dim0: int, dim1: int) -> Nes
     return input._of(input._packed, a + b - input._ragged)
 
 
-@_is("unflatten")
+@is_for("unflatten")
 def _unflatten(func: Callable, input: NestedTensor, dim: int, sizes: Sequence[int]) -> NestedTensor:
     at = _inner(input, dim)
     return input._map(lambda rows: rows.unflatten(at, sizes))  # type: ignore[attr-defined]
 
 
-@_is("flatten")
+@is_for("flatten")
 def _flatten(
     func: Callable, input: NestedTensor, start_dim: int = 0, end_dim: int = -1
 ) -> NestedTensor:
@@ -286,7 +288,7 @@ def _flatten(
     return input._map(lambda rows: rows.flatten(a, b))  # type: ignore[attr-defined]
 
 
-@_is("view", "reshape")
+@is_for("view", "reshape")
 def _view(func: Callable, input: NestedTensor, *shape: Any) -> NestedTensor:
     sizes = (
         list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else list(shape)
@@ -304,7 +306,7 @@ def _view(func: Callable, input: NestedTensor, *shape: Any) -> NestedTensor:
     return input._of(input._packed.reshape(-1, *sizes[2:]))  # type: ignore[attr-defined]
 
 
-@_is("unsqueeze")
+@is_for("unsqueeze")
 def _unsqueeze(func: Callable, input: NestedTensor, dim: int) -> NestedTensor:
     at = dim % (input.ndim + 1)
     if at <= input._ragged:
@@ -314,13 +316,13 @@ def _unsqueeze(func: Callable, input: NestedTensor, dim: int) -> NestedTensor:
     return input._map(lambda rows: rows.unsqueeze(at - 1))  # type: ignore[attr-defined]
 
 
-@_is("squeeze")
+@is_for("squeeze")
 def _squeeze(func: Callable, input: NestedTensor, dim: int) -> NestedTensor:
     at = _inner(input, dim)
     return input._map(lambda rows: rows.squeeze(at))  # type: ignore[attr-defined]
 
 
-@_is("chunk", "split", "tensor_split")
+@is_for("chunk", "split", "tensor_split")
 def _chunk(
     func: Callable, input: NestedTensor, sizes: Any, dim: int = 0
 ) -> tuple[NestedTensor, ...]:
@@ -331,7 +333,7 @@ def _chunk(
     return tuple(strided(piece) for piece in pieces)
 
 
-@_is("cat", "concat", "concatenate")
+@is_for("cat", "concat", "concatenate")
 def _cat(func: Any, tensors: Sequence[Any], dim: int = 0) -> Any:
     if not any(isinstance(x, NestedTensor) for x in tensors):
         return cat(list(tensors), dim)
@@ -350,7 +352,7 @@ def _cat(func: Any, tensors: Sequence[Any], dim: int = 0) -> Any:
     return strided([cat(list(each), at - 1) for each in parts])
 
 
-@_is("__getitem__", "select")
+@is_for("__getitem__", "select")
 def _getitem(func: Callable, input: NestedTensor, key: Any, *rest: Any) -> Any:
     if func.__name__ == "select":
         if key != 0:
@@ -365,18 +367,18 @@ def _getitem(func: Callable, input: NestedTensor, key: Any, *rest: Any) -> Any:
     )
 
 
-@_is("to_padded_tensor", "unbind", "values", "offsets", "size", "dim", "numel", "is_contiguous", "__len__", "__iter__",
+@is_for("to_padded_tensor", "unbind", "values", "offsets", "size", "dim", "numel", "is_contiguous", "__len__", "__iter__",
      "__repr__", "requires_grad_", "backward")  # fmt: skip
 def _own(func: Callable, input: NestedTensor, *args: Any, **options: Any) -> Any:
     return getattr(NestedTensor, func.__name__)(input, *args, **options)
 
 
-@_is("clone", "contiguous")
+@is_for("clone", "contiguous")
 def _clone(func: Any, input: NestedTensor, **options: Any) -> NestedTensor:
     return input._map(lambda rows: rows.clone())  # type: ignore[attr-defined]
 
 
-@_is("equal")
+@is_for("equal")
 def _equal(func: Callable, input: Any, other: Any) -> bool:
     if not (isinstance(input, NestedTensor) and isinstance(other, NestedTensor)) or len(
         input
@@ -385,69 +387,4 @@ def _equal(func: Callable, input: Any, other: Any) -> bool:
     return all(func(a, b) for a, b in zip(input.unbind(), other.unbind()))
 
 
-# ---------------------------------------------------------------------------------- attention
-
-
-@_is("scaled_dot_product_attention")
-def _attention(
-    func: Callable, query: NestedTensor, key: NestedTensor, value: NestedTensor, attn_mask: Any = None,
-    dropout_p: float = 0.0, is_causal: bool = False, scale: Any = None, enable_gqa: bool = False,
-) -> NestedTensor:  # fmt: skip
-    """Each part attends to its own keys; shapes (batch, heads, ragged, features)."""
-    if attn_mask is not None:
-        raise RuntimeError(
-            "Masks are not yet supported with nested tensors: the parts say what there is"
-        )
-    if not all(isinstance(x, NestedTensor) for x in (query, key, value)):
-        raise RuntimeError(
-            "scaled_dot_product_attention(): query, key and value should be all nested or none"
-        )
-    options = {
-        "dropout_p": dropout_p,
-        "is_causal": is_causal,
-        "scale": scale,
-        "enable_gqa": enable_gqa,
-    }
-    parts = zip(query.unbind(), key.unbind(), value.unbind(), strict=True)
-    return _like(
-        query, [func(*[x.unsqueeze(0) for x in each], **options).squeeze(0) for each in parts]
-    )  # type: ignore[attr-defined]
-
-
-@_is("multi_head_attention_forward")
-def _multi_head(
-    func: Callable, query: Any, key: Any, value: Any, embed_dim: int, num_heads: int, in_proj_weight: Any,
-    in_proj_bias: Any, bias_k: Any, bias_v: Any, add_zero_attn: bool, dropout_p: float, out_proj_weight: Any,
-    out_proj_bias: Any, training: bool = True, key_padding_mask: Any = None, need_weights: bool = True,
-    attn_mask: Any = None, is_causal: bool = False, **options: Any,
-) -> tuple[NestedTensor, None]:  # fmt: skip
-    """Attention with projections, each part for itself."""
-    if not all(isinstance(x, NestedTensor) for x in (query, key, value)):
-        raise RuntimeError(
-            "multi_head_attention_forward(): query, key and value should be all nested or none"
-        )
-    if (
-        key_padding_mask is not None
-        or attn_mask is not None
-        or bias_k is not None
-        or add_zero_attn
-        or need_weights
-    ):
-        raise AssertionError(
-            "MultiheadAttention does not support NestedTensor with masks, bias_k, add_zero_attn or need_weights=True"
-        )
-    if options.get("use_separate_proj_weight"):
-        weights = [options[f"{name}_proj_weight"] for name in "qkv"]
-    else:
-        weights = in_proj_weight.chunk(3)
-    biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-    heads = [
-        linear(x, w, b).unflatten(-1, (num_heads, -1)).transpose(1, 2)
-        for x, w, b in zip((query, key, value), weights, biases)
-    ]
-    dropout = dropout_p if training else 0.0
-    seen = scaled_dot_product_attention(*heads, dropout_p=dropout, is_causal=is_causal)
-    return linear(seen.transpose(1, 2).flatten(-2), out_proj_weight, out_proj_bias), None
-
-
-__all__ = ["jagged", "pointwise_of"]
+__all__ = ["pointwise_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ..dispatch import lazy
@@ -19,7 +20,20 @@ def __getattr__(name: str) -> Any:
         return NAMESPACES["torch"][name]
     if name in SHARED and name in lazy.FUNCTIONS:
         return lazy.function(name)
+    if name in _HELPERS:
+        return getattr(import_module(f"{__package__}.{_HELPERS[name]}"), name)
     raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
 
 
+_HELPERS = {
+    **dict.fromkeys(
+        (
+            *("_canonical_mask", "_get_softmax_dim", "_in_projection", "_in_projection_packed"),
+            *("_mha_shape_check", "_none_or_dtype", "_verify_batch_size"),
+        ),
+        "projection",
+    ),
+    **dict.fromkeys(("_pair", "_single", "_triple", "_list_with_default"), "modules.utils"),
+}
+"""PyTorch's private helpers, by where we have them."""
 SHARED = frozenset(("tanh", "sigmoid", "pdist", "cosine_similarity", "bilinear", "selu_", "relu_"))

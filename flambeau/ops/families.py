@@ -148,6 +148,7 @@ _NOT_AT_IMPORT = {
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),
     "index.combine",
+    *("vision.deform_conv", "vision.region", "vision.roi_align", "vision.roi_pool", "vision.suppression"),
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
 

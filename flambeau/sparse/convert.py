@@ -31,6 +31,23 @@ from .dispatch import is_sparse, own
 
 @own()
 def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
+    """A dense tensor of all elements; a dense one is given as it is.
+
+    Args:
+        dtype: Of a dense tensor; sparse ones are converted by ``to``.
+        masked_grad: Has the gradient the places of this tensor only? It does, unless False is given.
+
+    Raises:
+        RuntimeError: A dtype for a sparse tensor.
+
+
+    Source: torch.Tensor.to_dense
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.sparse_coo_tensor([[1]], [5.0], (3,)).to_dense()
+        tensor([0., 5., 0.])
+    """
     if not isinstance(self, SparseTensor):
         return self if dtype is None else self.to(dtype)
     if dtype is not None:
@@ -63,6 +80,19 @@ def _shaped(like: SparseArray) -> SparseArray:
 
 @own()
 def coalesce(self: Tensor) -> Tensor:
+    """Coordinates sorted and each there once: the values of equal ones are added.
+
+    Raises:
+        RuntimeError: The tensor is not of layout sparse_coo.
+
+
+    Source: torch.Tensor.coalesce
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.sparse_coo_tensor([[1, 1]], [5.0, 2.0], (3,)).coalesce().values()
+        tensor([7.])
+    """
     expect(self, "coalesce", COO)
     result = place.coalesced(self)  # type: ignore[arg-type]
     return result if result is self else graph.named(result, "Coalesce")
@@ -272,26 +302,102 @@ def _pointers(met: Any, batch: tuple[int, ...], counts: tuple[int, int]) -> tupl
 
 @own()
 def to_sparse_coo(self: Tensor) -> Tensor:
+    """The same tensor in the layout sparse_coo.
+
+
+    Source: torch.Tensor.to_sparse_coo
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.eye(2).to_sparse_csr().to_sparse_coo().layout
+        torch.sparse_coo
+    """
     return _to_coordinates(self, None)
 
 
 @own()
 def to_sparse_csr(self: Tensor, dense_dim: int | None = None) -> Tensor:
+    """The same tensor with compressed rows.
+
+    Args:
+        dense_dim: How many of the last dimensions are dense; none, if not given.
+
+    Raises:
+        RuntimeError: There are fewer than two other dimensions, or a batch has another number of values.
+
+
+    Source: torch.Tensor.to_sparse_csr
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.eye(2).to_sparse_csr().crow_indices()
+        tensor([0, 1, 2])
+    """
     return _to_compressed(self, CSR, None, dense_dim)
 
 
 @own()
 def to_sparse_csc(self: Tensor, dense_dim: int | None = None) -> Tensor:
+    """The same tensor with compressed columns.
+
+    Args:
+        dense_dim: How many of the last dimensions are dense; none, if not given.
+
+    Raises:
+        RuntimeError: There are fewer than two other dimensions, or a batch has another number of values.
+
+
+    Source: torch.Tensor.to_sparse_csc
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.eye(2).to_sparse_csc().ccol_indices()
+        tensor([0, 1, 2])
+    """
     return _to_compressed(self, CSC, None, dense_dim)
 
 
 @own()
 def to_sparse_bsr(self: Tensor, blocksize: Any, dense_dim: int | None = None) -> Tensor:
+    """The same tensor with compressed rows of blocks.
+
+    Args:
+        blocksize: The height and width of a block; they divide the sizes.
+        dense_dim: How many of the last dimensions are dense; none, if not given.
+
+    Raises:
+        RuntimeError: The blocks do not fit.
+
+
+    Source: torch.Tensor.to_sparse_bsr
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.eye(4).to_sparse_bsr((2, 2)).values().shape
+        torch.Size([2, 2, 2])
+    """
     return _to_compressed(self, BSR, blocksize, dense_dim)
 
 
 @own()
 def to_sparse_bsc(self: Tensor, blocksize: Any, dense_dim: int | None = None) -> Tensor:
+    """The same tensor with compressed columns of blocks.
+
+    Args:
+        blocksize: The height and width of a block; they divide the sizes.
+        dense_dim: How many of the last dimensions are dense; none, if not given.
+
+    Raises:
+        RuntimeError: The blocks do not fit.
+
+
+    Source: torch.Tensor.to_sparse_bsc
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.eye(4).to_sparse_bsc((2, 2)).values().shape
+        torch.Size([2, 2, 2])
+    """
     return _to_compressed(self, BSC, blocksize, dense_dim)
 
 
@@ -306,6 +412,11 @@ def sparse_mask(self: Tensor, mask: Tensor) -> Tensor:
         RuntimeError: The mask is dense, or of another size.
 
     Source: torch.Tensor.sparse_mask
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(2, 2).sparse_mask(torch.eye(2).to_sparse()).values()
+        tensor([1., 1.])
     """
     if not isinstance(mask, SparseTensor):
         raise RuntimeError(

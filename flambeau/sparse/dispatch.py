@@ -7,9 +7,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from ..autograd.mode import mode
 from ..core.sparse import COO, TITLES, SparseTensor
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap_numpy
 from ..dispatch.registry import method, public
 from ..dispatch.torch_function import EVERY_LAYOUT, full_name, guards
 from ..dispatch.write import check_history, write_out
@@ -20,7 +22,10 @@ TABLE: dict[str, Callable] = {}
 IN_PLACE: set[str] = set()
 """Names whose form with "_" writes the result into the first operand."""
 
-_FAMILIES = ("convert", "elementwise", "handle", "product", "reduction", "shape")
+COMPOSED = frozenset(("svd_lowrank",))
+"""Functions that ask for nothing but products with the operand."""
+
+_FAMILIES = ("convert", "copying", "elementwise", "handle", "product", "reduction", "shape")
 
 
 def meaning(*names: str, inplace: bool = False) -> Callable:
@@ -91,12 +96,13 @@ def call(function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         args, kwargs = guard.settled(args, kwargs)
     found = TABLE.get(name)
     if found is None:
-        if name.removesuffix("=") in EVERY_LAYOUT:
+        if name.removesuffix("=") in EVERY_LAYOUT or name in COMPOSED:
             return plain(*args, **kwargs)
         if name.endswith("_") and name[:-1] in IN_PLACE:
             return write(args[0], TABLE[name[:-1]](*args, **kwargs), name)
         raise refusal(name, args, kwargs)
     found, _ = _original(found)  # it may be public too, and would ask again
+    args = tuple([wrap_numpy(x) if isinstance(x, np.ndarray) else x for x in args])
     out = kwargs.pop("out", None)
     result = found(*args, **kwargs)
     return result if out is None else give(out, result, name)
@@ -138,11 +144,14 @@ def write(target: Tensor, result: Tensor, name: str) -> Tensor:
             f"{name}(): output with shape {list(target.shape)} doesn't match the shape of the result "
             f"{list(result.shape)}"
         )
-    if mode.recording:
+    recorded = mode.recording
+    if recorded:
         check_history(target, result._node is not None)
     if result.dtype is not target.dtype:
         result = result.to(target.dtype)
-    target._array, target._node = result._array, result._node
+    target._array = result._array
+    if recorded:
+        target._node = result._node
     target._cell[0] += 1
     return target
 

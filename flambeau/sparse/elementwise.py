@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.promotion import promote_types
 from ..core.sparse import COO, SparseArray, SparseTensor
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap_numpy
+from ..dispatch.registry import NAMESPACES
 from ..formula.dimensions import broadcast_shapes
+from ..ops.join.cat import cat
 from . import graph, index, place
 from .convert import same_layout
 from .dispatch import is_sparse, meaning, write
@@ -42,17 +45,9 @@ def _unary(name: str, linear: bool) -> None:
 
 
 def _dense(name: str) -> Any:
-    from .. import ops
-    from ..dispatch.registry import NAMESPACES
-
-    if name in NAMESPACES["torch"]:
-        return NAMESPACES["torch"][name]
-    found = getattr(Tensor, name, None) or NAMESPACES["nn.functional"].get(name)
-    if isinstance(found, property):
-        return found.fget
-    assert ops is not None
-    assert found is not None
-    return found
+    """The function or attribute of this name, of dense tensors."""
+    found = NAMESPACES["torch"].get(name) or getattr(Tensor, name)
+    return found.fget if isinstance(found, property) else found
 
 
 for _name in _KEEPING:
@@ -65,10 +60,8 @@ for _name in _UNARY:
 def dropout(
     input: SparseTensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    from ..ops.nn.dropout import dropout as dense
-
     array, values = _values(input)
-    made = graph.placed(array, dense(values, p, training))
+    made = graph.placed(array, NAMESPACES["nn.functional"]["dropout"](values, p, training))
     return write(input, made, "dropout_") if inplace else made
 
 
@@ -209,13 +202,9 @@ def _added(y: Tensor, x: SparseTensor, alpha: Any) -> Tensor:
     where = index.places(x._array)
     values = _scaled(graph.rows_of(x._array, graph.values_of(x)), alpha)
     if values.dtype is not y.dtype:
-        from ..core.promotion import promote_types
-
         common = promote_types(values.dtype, y.dtype)
         values, y = values.to(common), y.to(common)
     rows = y.reshape((index.sized(where.sizes), *where.tail))
-    from ..core.tensor import wrap_numpy
-
     return rows.index_add(0, wrap_numpy(where.flat), values).reshape(y.shape)
 
 
@@ -243,9 +232,6 @@ def _sum(x: SparseTensor, y: SparseTensor, alpha: Any) -> SparseTensor:
 
 
 def _joined(x: SparseTensor, y: SparseTensor, alpha: Any) -> tuple[Any, Tensor]:
-    from ..core.promotion import promote_types
-    from ..ops.join.cat import cat
-
     both = np.concatenate([x._array.pattern.arrays[0], y._array.pattern.arrays[0]], 1)
     left, right = graph.values_of(x), _scaled(graph.values_of(y), alpha)
     common = promote_types(left.dtype, right.dtype)

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.function import Function
 from ..core.sparse import BSR, COO, CSC, CSR, Pattern, SparseArray, SparseTensor
 from ..core.tensor import Tensor, wrap_numpy
 from . import graph, index
+from .multiply import sampled
+from .product import matrix_of
 
 _LAYOUTS = {"coo": COO, "csr": CSR, "csc": CSC, "bsr": BSR}
 
@@ -19,7 +22,9 @@ def _scipy() -> Any:
         sparse = import_module("scipy.sparse")
         import_module("scipy.sparse.linalg")
     except ImportError as error:
-        raise ImportError("this needs SciPy, which is not installed: pip install scipy") from error
+        raise ImportError(
+            "this needs SciPy, which is not installed: pip install 'flambeau[sparse]'"
+        ) from error
     return sparse
 
 
@@ -123,10 +128,7 @@ def spsolve(input: Tensor, other: Tensor, *, left: bool = True) -> Tensor:
 
 
 def _solved(x: SparseTensor, b: Tensor) -> Tensor:
-    from ..autograd.function import Function
-    from .product import _like
-
-    like, values = _like(x)
+    like, values = matrix_of(x)
 
     class Solve(Function):
         """The solution, whose gradient solves with the transpose."""
@@ -141,8 +143,6 @@ def _solved(x: SparseTensor, b: Tensor) -> Tensor:
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            from .multiply import sampled
-
             values, made = ctx.saved_tensors
             back = Solve.apply(values, g, not ctx.transposed)
             left, right = (back, made) if back.ndim == 2 else (back.unsqueeze(1), made.unsqueeze(1))

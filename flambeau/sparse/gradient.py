@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd.mode import no_grad
-from ..core.dtype import convertible
+from ..core.dtype import BY_NUMPY, convertible
 from ..core.kind import kind_of
 from ..core.layout import layout as Layout
 from ..core.sparse import (
@@ -26,8 +26,6 @@ from . import graph, index, place
 
 def converted(x: SparseArray, dtype: Any) -> SparseArray:
     """Another array dtype."""
-    from ..core.dtype import BY_NUMPY
-
     values = convertible(x.values._array, dtype).astype(dtype)
     return x.like(wrap(values, kind_of(BY_NUMPY[np.dtype(dtype)], x.values.device)))
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..autograd.mode import mode
 from ..autograd.node import Node, next_sequence
 from ..autograd.record import record
+from ..core.device import CPU
 from ..core.dtype import FLOAT, int64
 from ..core.layout import layout
 from ..core.sparse import Pattern, SparseArray, SparseTensor, sparse_tensor
@@ -89,6 +90,11 @@ def placed(
     layout_: layout | None = None,
 ) -> SparseTensor:
     """A sparse tensor of values with their history; what is not given is as in `like`."""
+    if values._kind.device is not CPU:
+        raise NotImplementedError(
+            f"sparse tensors are on the CPU, and these values are on {values._kind.device}: call .cpu() on "
+            "them first"
+        )
     bare = make(values._array, values._kind, None, values._cell, None)
     array = SparseArray(
         layout_ or like.layout,

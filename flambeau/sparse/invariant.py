@@ -11,6 +11,7 @@ import numpy as np
 from ..core.layout import layout as Layout
 from ..core.sparse import BLOCKS, COO, ROWS, SparseArray, batch_dims
 from ..core.tensor import Tensor
+from . import index
 
 
 class check_sparse_tensor_invariants:
@@ -100,8 +101,6 @@ def _check_coordinates(x: SparseArray) -> None:
                 f"size is inconsistent with indices: for dim {dim}, size is {size} but found index {int(high)}"
             )
     if x.pattern.coalesced and array.shape[1] > 1:
-        from . import index
-
         flat = index.ravel(array, x.shape[: array.shape[0]])
         if not (flat[1:] > flat[:-1]).all():
             raise RuntimeError(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core.sparse import SparseArray
+from ..core.sparse import COO, SparseArray, batch_dims, sparse_dims
 from ..core.tensor import Tensor
 from ..dispatch.rule.rule_operation import operation
 from . import index
@@ -55,8 +55,6 @@ def _(g: Tensor, x: Tensor, y: Tensor, like: SparseArray, transposed: bool, need
 
 def matrix(x: SparseArray) -> SparseArray:
     """The matrix of a batch of matrices that has them along its diagonal; its values are the same."""
-    from ..core.sparse import COO, batch_dims, sparse_dims
-
     dims = batch_dims(x) + sparse_dims(x)
     if dims == 2 and x.layout is COO:
         return x

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.sparse import BLOCKS, COO, CSR, SparseArray, SparseTensor
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap, wrap_numpy
 from ..dispatch.registry import public
+from ..ops.join.cat import cat
 from . import graph, index, place
 from .convert import expect
-from .dispatch import is_sparse, meaning, own
+from .dispatch import give, is_sparse, meaning, own
 from .multiply import matrix, sampled, spmm
 from .shape import spans
 
@@ -35,7 +36,7 @@ def _check(x: Tensor, y: Tensor, ndim: int = 2, name: str = "mm") -> None:
             )
 
 
-def _like(x: SparseTensor) -> tuple[SparseArray, Tensor]:
+def matrix_of(x: SparseTensor) -> tuple[SparseArray, Tensor]:
     """The places of a matrix's values (of the elements of its blocks), and those."""
     array, values = x._array, graph.values_of(x)
     if array.layout in BLOCKS:
@@ -49,9 +50,9 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     if isinstance(input, SparseTensor) and isinstance(mat2, SparseTensor):
         return graph.named(_sparse_product(input, mat2), "SparseSparseMatmul")
     if isinstance(input, SparseTensor):
-        like, values = _like(input)
+        like, values = matrix_of(input)
         return spmm(values, mat2, like, False)
-    like, values = _like(mat2)  # type: ignore[arg-type]
+    like, values = matrix_of(mat2)  # type: ignore[arg-type]
     return graph.named(spmm(values, input.t(), like, True).t(), "Mm")
 
 
@@ -64,7 +65,7 @@ def _sparse_product(x: SparseTensor, y: SparseTensor) -> SparseTensor:
     at = met if second.order is None else second.order[met]
     coordinates = np.stack([rows[which], second.columns[met]])
     left = graph.taken(graph.values_of(place.as_coordinates(x)), which)
-    values = left * graph.taken(_like(y)[1], at)
+    values = left * graph.taken(matrix_of(y)[1], at)
     pattern = index.pattern_of(coordinates, False)
     shape = x.shape[0], y.shape[1]
     made = place.coalesced(graph.placed(first, values, pattern, tuple(shape), layout_=COO))
@@ -244,8 +245,6 @@ def sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha:
     first: Any = input if beta == 1 else input * beta
     second = _of_rows(mat1, mat2, alpha)
     both = np.concatenate([x._array.pattern.arrays[0] for x in (first, second)], 1)
-    from ..ops.join.cat import cat
-
     values = cat([graph.values_of(first), graph.values_of(second)])
     return graph.placed(first._array, values, index.pattern_of(both, False))
 
@@ -299,8 +298,6 @@ def sampled_addmm(
     made = graph.named(graph.placed(input._array, values), "SparseSampledAddmm")
     if out is None:
         return made
-    from .dispatch import give
-
     return give(out, made, "sampled_addmm")
 
 
@@ -327,15 +324,11 @@ def reduced(x: Tensor, y: Tensor, reduce: str) -> Tensor:
 
 
 def _column(array: Any, like: Tensor) -> Tensor:
-    from ..core.tensor import wrap
-
     return wrap(array[:, None].astype(like._kind.numpy), like._kind)
 
 
 def _extreme(terms: Tensor, rows: index.Rows, counts: Any, largest: bool) -> Tensor:
     """Of each row's terms the largest, or smallest, the first of equal ones; 0 for a row that has none."""
-    from ..core.tensor import wrap_numpy
-
     array = terms._array
     filled = np.flatnonzero(counts)
     shape = (len(counts), array.shape[1])

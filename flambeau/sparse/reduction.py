@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,7 +139,7 @@ def _pools(x: SparseTensor, dim: int) -> tuple[Any, Any, Any]:
     """The order of values by all coordinates but one, where a pool begins, and the pool of each."""
     coordinates, sparse = x._array.pattern.arrays[0], x.sparse_dim()
     others = [d for d in range(sparse) if d != dim]
-    keys = index.ravel(coordinates[others], builtins.tuple(x.shape[d] for d in others))
+    keys = index.ravel(coordinates[others], tuple(x.shape[d] for d in others))
     found = index.groups(keys)
     group = np.arange(len(keys)) if found.group is None else found.group
     begins = np.flatnonzero(np.diff(group, prepend=-1))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.sparse import BSC, BSR, COO, CSC, CSR, SparseTensor, batch_dims
-from ..core.tensor import Tensor, wrap_dim
+from ..core.sparse import BSC, BSR, COO, CSC, CSR, Pattern, SparseTensor, batch_dims
+from ..core.tensor import Tensor, wrap_dim, wrap_numpy
 from ..ops.join.cat import cat as dense_cat
 from . import graph, index, place
 from .dispatch import is_sparse, meaning
@@ -100,15 +100,12 @@ def permute(input: SparseTensor, dims: Any, *more: int) -> Tensor:
             )
         return transpose(input, batch, batch + 1)
     sparse = input.sparse_dim()
-    if builtins_any(d >= sparse for d in order[:sparse]):
+    if any(d >= sparse for d in order[:sparse]):
         raise RuntimeError(
             "permute(sparse_coo): transpositions between sparse and dense dimensions are not allowed.Only "
             "transpositions within sparse and dense dimensions are supported."
         )
     return graph.named(_permuted(input, order), "Permute")
-
-
-builtins_any = any
 
 
 # ------------------------------------------------------------------------------------------ parts
@@ -148,8 +145,6 @@ def _selected(x: SparseTensor, dim: int, at: int, ordered: bool) -> Tensor:
 
 
 def _of_batch(x: SparseTensor, dim: int, at: int) -> Tensor:
-    from ..core.sparse import Pattern
-
     array = x._array
     parts = tuple([part.select(dim, at) for part in array.pattern.indices])
     shape = array.shape[:dim] + array.shape[dim + 1 :]
@@ -216,8 +211,6 @@ def _at(x: SparseTensor, dim: int, wanted: Any) -> Tensor:
     shape = (*array.shape[:dim], len(wanted), *array.shape[dim + 1 :])
     values = graph.values_of(x)
     if dim >= sparse:
-        from ..core.tensor import wrap_numpy
-
         return graph.placed(
             array, values.index_select(dim - sparse + 1, wrap_numpy(wanted)), shape=shape
         )
@@ -312,7 +305,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
                 f"but that at position {i} has {x.sparse_dim()} and {x.dense_dim()}, and the first {sparse} "
                 f"and {first.dense_dim()}"
             )
-        if builtins_any(n != m for d, (n, m) in enumerate(zip(x.shape, first.shape)) if d != dim):
+        if any(n != m for d, (n, m) in enumerate(zip(x.shape, first.shape)) if d != dim):
             raise RuntimeError(
                 f"Sizes of tensors must match except in dimension {dim}. Expected {list(first.shape)} and got "
                 f"{list(x.shape)} for tensor number {i} in the list"

@@ -66,6 +66,31 @@ class TestCustomOp:
         x = torch.arange(6.0).view(2, 3)
         assert torch.vmap(scale)(x).tolist() == (x * 2).tolist()
 
+    def test_a_batch_by_its_rule(self, lib):
+        lib.define("shifted(Tensor x, Tensor y) -> Tensor")
+        lib.impl("shifted", lambda x, y: x + y.numpy().sum(), "CPU")
+
+        def rule(info, in_dims, x, y):
+            assert (info.batch_size, in_dims) == (2, (0, None))
+            return x + 100, 0
+
+        x, y = torch.arange(6.0).view(2, 3), torch.ones(2)
+        run = torch.vmap(torch.ops.testlib.shifted, in_dims=(0, None))
+        assert run(x, y).tolist() == (x + 2).tolist()
+        library.register_vmap("testlib::shifted", rule)
+        assert run(x, y).tolist() == (x + 100).tolist()
+
+    def test_modes_see_it(self):
+        class Names(torch.overrides.TorchFunctionMode):
+            def __torch_function__(self, func, types, args=(), kwargs=None):
+                seen.append(str(func))
+                return func(*args, **(kwargs or {}))
+
+        seen = []
+        with Names():
+            scale(torch.ones(1))
+        assert "testing_ops.scale.default" in seen
+
     def test_opcheck(self):
         x = torch.ones(2, requires_grad=True)
         assert set(library.opcheck(scale, (x,)).values()) == {"SUCCESS"}

@@ -17,6 +17,8 @@ ROOT = Path(flambeau.__file__).parent
 DECLARATION = "core/dtype.py"
 BY_MEANING = {
     "amp/autocast_mode.py": "the types that autocast computes in are its own rule",
+    "amp/grad_scaler.py": "gradients in the type whose range is too small are not unscaled",
+    "cuda/amp/autocast_mode.py": "the type that autocast computes in on such a device",
     "optim/muon.py": "the paper's iteration runs in bfloat16",
 }
 """Files that mean one certain type, which a new one does not change."""

@@ -200,3 +200,13 @@ def test_views_and_writes() -> None:
     z.sum().backward()
     assert w.grad.is_meta
     assert w.grad.shape == (3,)
+
+
+def test_device_contexts() -> None:
+    from flambeau.utils._device import DeviceContext, set_device
+
+    with DeviceContext("meta") as context:
+        assert torch.zeros(2).is_meta
+        assert context.device == torch.device("meta")
+    assert set_device("meta")(lambda: torch.zeros(2).is_meta)()
+    assert not torch.zeros(2).is_meta

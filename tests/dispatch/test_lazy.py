@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -40,13 +41,30 @@ def test_the_names_listed_are_those_registered(family: str) -> None:
     assert brought[1] - needed_methods == methods
 
 
+def test_the_names_of_sparse_tensors() -> None:
+    for module, (functions, methods) in families.SPARSE.items():
+        import_module(f"flambeau.{module}")
+        assert {*functions.split()} <= NAMESPACES["torch"].keys()
+        for name in methods.split():
+            assert not isinstance(vars(torch.Tensor)[name], lazy.LazyMethod)
+
+
 def test_nothing_is_loaded_before() -> None:
     program = "import sys, flambeau\nprint(*[n for n in sys.modules if 'flambeau' in n])"
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     for family in families.LAZY:
         assert f"flambeau.ops.{family}" not in loaded
-    for part in ("linalg", "fft", "func", "testing", "signal", "distributions"):
+    for part in (
+        "sparse",
+        "core.sparse",
+        "linalg",
+        "fft",
+        "func",
+        "testing",
+        "signal",
+        "distributions",
+    ):
         assert f"flambeau.{part}" not in loaded
 
 

@@ -113,7 +113,7 @@ def test_divergences_can_be_added() -> None:
     assert D.kl_divergence(Mine(0.0, 1.0), D.Poisson(1.0)) == "mine"
     assert D.kl_divergence(Mine(0.0, 1.0), D.Normal(0.0, 1.0)).item() == 0.0
     with pytest.raises(TypeError, match="Expected a Distribution subclass"):
-        D.register_kl(int, D.Normal)
+        D.register_kl(3, D.Normal)
 
 
 def test_draws_have_no_history_and_rsample_has() -> None:

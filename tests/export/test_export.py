@@ -294,3 +294,40 @@ def test_collections_of_shapes():
     linear = export.export(nn.Linear(4, 2), (torch.rand(3, 4),), dynamic_shapes=None)
     assert linear.range_constraints == {}
     assert more.dynamic_shapes(Sized(), (x, z))["x"] == {0: Dim.DYNAMIC, 1: None, 2: None}
+
+
+class Branching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, x, y):
+        z = torch.cond(x.sum() > 0, lambda x: self.up(x) + y, lambda x: self.down(x).relu(), (x,))
+        return z * 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_both_branches_of_cond_stay_in_the_graph(again, tmp_path):
+    module = Branching()
+    x, y = torch.rand(4, 3), torch.rand(2)
+    program = export.export(module, (x, y), dynamic_shapes={"x": {0: Dim("n")}, "y": None})
+    if again:
+        export.save(program, tmp_path / "cond.pt2")
+        program = export.load(tmp_path / "cond.pt2")
+    made = program.module()
+    for other in (torch.rand(5, 3), -torch.rand(2, 3)):
+        assert torch.equal(made(other, y), module(other, y))
+    targets = [n.target for n in program.graph.nodes if n.op in ("get_attr", "call_function")]
+    assert targets[2:5] == ["true_graph_0", "false_graph_0", torch.cond]
+    made(x, y).sum().backward()
+    assert made.up.weight.grad is not None
+    assert list(program.constants) == []
+
+
+def test_cond_without_a_trace_is_a_choice():
+    x = torch.ones(2)
+    assert torch.cond(False, torch.sin, torch.neg, (x,)).tolist() == [-1.0, -1.0]
+    with pytest.raises(RuntimeError, match="single-element"):
+        torch.cond(x, torch.sin, torch.cos, (x,))
+    with pytest.raises(RuntimeError, match="callable"):
+        torch.cond(True, 1, torch.cos, (x,))

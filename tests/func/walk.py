@@ -144,6 +144,23 @@ def directions(arrays: list[np.ndarray]) -> list[torch.Tensor]:
 
 
 @contextmanager
+def sample_by_sample() -> Iterator[list[str]]:
+    """The functions that vmap runs on each sample in the block."""
+    names: list[str] = []
+    usual = Mapping.one_by_one
+
+    def noted(self: Mapping, func: Callable, *rest: Any) -> Any:
+        names.append(func.__name__)
+        return usual(self, func, *rest)
+
+    Mapping.one_by_one = noted  # type: ignore[method-assign]
+    try:
+        yield names
+    finally:
+        Mapping.one_by_one = usual  # type: ignore[method-assign]
+
+
+@contextmanager
 def ways() -> Iterator[dict[str, str]]:
     """For the operations that are recorded in the block: does vmap run them on whole batches?"""
     found: dict[str, str] = {}

@@ -286,3 +286,35 @@ fx.wrap("math_sqrt")
 @fx.wrap
 def counted(x, y):
     return len(x) + y
+
+
+def test_packages_build_traces_of_their_own_from_the_parts():
+    from flambeau.fx import _symbolic_trace as parts
+
+    class Tracer(fx.Tracer):
+        @parts.compatibility(is_backward_compatible=True)
+        def trace(self, root, concrete_args=None):
+            self.root, self.graph = root, fx.Graph(tracer_cls=type(self))
+            self.tensor_attrs = {}
+            function, args = self.create_args_for_root(type(root).forward, True, concrete_args)
+
+            def called(mod, *args, **kwargs):
+                def forward(*args, **kwargs):
+                    return parts._orig_module_call(mod, *args, **kwargs)
+
+                return self.call_module(mod, forward, args, kwargs)
+
+            with parts._Patcher() as patcher:
+                patcher.patch_method(nn.Module, "__call__", called, deduplicate=False)
+                parts._patch_wrapped_functions(patcher)
+                parts._autowrap_check(patcher, function.__globals__, self._autowrap_function_ids)
+                result = function(*args)
+            self.create_node("output", "output", (self.create_arg(result),), {})
+            return self.graph
+
+    layers = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    traced = fx.GraphModule(layers, Tracer().trace(layers))
+    x = torch.rand(3, 2)
+    assert torch.equal(traced(x), layers(x))
+    assert [n.op for n in traced.graph.nodes][1:3] == ["call_module", "call_module"]
+    assert "__call__" not in vars(nn.Module)

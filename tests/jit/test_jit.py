@@ -295,3 +295,29 @@ def test_several_methods_are_traced():
     assert torch.equal(traced.halved(torch.ones(2)), torch.ones(2) / 2)
     with pytest.raises(AttributeError, match="dictionary of"):
         jit.trace_module(Small(), [1])
+
+
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.cell = jit.trace(nn.Linear(4, 4), torch.rand(3, 4))
+
+    def forward(self, xs):
+        h = torch.zeros(3, 4)
+        for i in range(xs.size(0)):
+            h = torch.tanh(self.cell(xs[i]) + h)
+        return h
+
+
+def test_a_scripted_module_gets_a_graph_by_a_trace(tmp_path):
+    scripted, xs = jit.script(Loop()), torch.rand(2, 3, 4)
+    with pytest.raises(RuntimeError, match="cannot be saved"):
+        scripted.save(tmp_path / "loop.pt")
+    with pytest.warns(UserWarning, match="already a RecursiveScriptModule"):
+        assert jit.trace(scripted, xs) is scripted
+    scripted.save(tmp_path / "loop.pt")
+    loaded = jit.load(tmp_path / "loop.pt")
+    assert torch.equal(loaded(xs), scripted(xs))
+    assert sorted(loaded.state_dict()) == ["cell.bias", "cell.weight"]

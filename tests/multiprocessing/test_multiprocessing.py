@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import time
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,22 @@ def test_queues_share_memory(strategy: str) -> None:
         assert named() == []
 
 
+def _send(outbox: Any) -> None:
+    outbox.put([torch.full((3,), 7.0), torch.zeros(0)])
+
+
+def test_who_has_sent_stays_until_it_was_received(strategy: str) -> None:
+    outbox = fork.Queue()
+    worker = fork.Process(target=_send, args=(outbox,))
+    worker.start()
+    time.sleep(0.2)  # the worker has nothing else to do
+    full, empty = outbox.get(timeout=20)
+    worker.join(timeout=20)
+    assert worker.exitcode == 0
+    assert full.tolist() == [7.0] * 3
+    assert empty.shape == (0,)
+
+
 def test_a_history_cannot_leave_its_process() -> None:
     x = torch.ones(2, requires_grad=True) * 2
     with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
@@ -154,3 +171,15 @@ def test_the_first_failure_is_raised() -> None:
         mp.start_processes(_fail, ("kill",), nprocs=2, start_method="fork")
     copy = pickle.loads(pickle.dumps(killed.value))
     assert (copy.exit_code, copy.signal_name, copy.error_index) == (-9, "SIGKILL", 1)
+
+
+def test_weak_references_to_memory() -> None:
+    x = torch.arange(4.0)
+    first, second = (mp.reductions.StorageWeakRef(t.untyped_storage()) for t in (x, x[1:]))
+    other = mp.reductions.StorageWeakRef(torch.ones(1).untyped_storage())
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != other
+    assert not first.expired()
+    del x
+    assert first.expired()

@@ -183,3 +183,40 @@ def test_comparisons() -> None:
     with pytest.raises(AssertionError, match="layout"):
         torch.testing.assert_close(sparse(), sparse().to_sparse_csr())
     torch.testing.assert_close(sparse(), sparse().to_sparse_csr(), check_layout=False)
+
+
+def test_arrays_beside_operators() -> None:
+    array = torch.arange(4.0).reshape(2, 2).numpy()
+    for product in (sparse() * array, array * sparse()):
+        assert product.to_dense().tolist() == [[0.0, 1.5], [5.0, 0.0]]
+    assert (sparse() @ array).tolist() == [[3.0, 4.5], [0.0, 2.5]]
+
+
+def test_leaves_keep_their_history_where_nothing_is_recorded() -> None:
+    x = sparse().requires_grad_()
+    with torch.no_grad():
+        x.mul_(2)
+    assert x.is_leaf
+    assert x.requires_grad
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        torch.sparse.sum(x * x).backward()
+    assert x.grad.values().tolist() == [6.0, 10.0]
+
+
+def test_functions_of_users_give_and_take_sparse_tensors() -> None:
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
+            assert g.layout is torch.sparse_coo
+            return g * 2
+
+    x = sparse().requires_grad_()
+    y = Twice.apply(x)
+    y.retain_grad()
+    torch.sparse.sum(y).backward()
+    assert y.grad.values().tolist() == [1.0, 1.0]
+    assert x.grad.values().tolist() == [2.0, 2.0]

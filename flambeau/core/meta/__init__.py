@@ -1,8 +1,8 @@
 """The device "meta": tensors that have a shape, strides and a dtype, but no elements.
 
 Operations run on it by their one definition. What they are given instead of an array is a `MetaArray`,
-which answers NumPy's functions with what the result would be like (`function.py`, `ufunc.py`); kernels of
-machine code have their results' shapes in `kernel.py`. What depends on elements refuses.
+which answers NumPy's functions with what the result would be like (`function.py`, `shape.py`, `linalg.py`,
+`ufunc.py`); kernels of machine code have their results' shapes in `kernel.py`. What depends on elements refuses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import HostBackend
-from . import function, kernel, twin
+from . import kernel, linalg, shape, twin
 from .array import MetaArray, without_elements
 from .function import elementwise
 
@@ -55,7 +55,7 @@ class Shapes:
 
     @property
     def lib(self) -> Any:
-        return SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=function.as_strided))
+        return SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=shape.as_strided))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -74,6 +74,8 @@ _MANY = 4096
 
 class Definitions(Shapes):
     """What definitions see as NumPy: arrays that they make of lists, for their own use, have elements."""
+
+    ndarray: Any = np.ndarray  # which no array without elements is
 
     def asarray(self, array: Any, dtype: Any = None, order: str | None = None) -> Any:
         known = isinstance(array, MetaArray)
@@ -118,4 +120,4 @@ class MetaBackend(HostBackend):
         )
 
 
-__all__ = ["MetaArray", "MetaBackend", "Shapes", "kernel", "without_elements"]
+__all__ = ["MetaArray", "MetaBackend", "Shapes", "kernel", "linalg", "shape", "without_elements"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -182,14 +183,11 @@ class MetaArray:
     # ---- NumPy's functions on it
 
     def __getattr__(self, name: str) -> Any:
-        function = (
-            FUNCTIONS.get(name) if not name.startswith("_") and hasattr(_PLACE, name) else None
-        )
-        if function is None:
-            if name.startswith("__"):
-                raise AttributeError(name)
+        if name.startswith("_") or not hasattr(_PLACE, name):
+            raise AttributeError(name)
+        if name not in FUNCTIONS:
             raise without_elements(name)
-        return lambda *args, **kwargs: function(self, *args, **kwargs)
+        return partial(FUNCTIONS[name], self)
 
     def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
         known = FUNCTIONS.get(function.__name__)

@@ -176,9 +176,13 @@ def _multinomial(probs: Any, samples: int, replacement: bool = False, generator:
 
 
 def _has_meta(given: Any) -> bool:
-    return any(
-        x.__class__ is MetaArray or (isinstance(x, (list, tuple)) and _has_meta(x)) for x in given
-    )
+    for x in given:
+        cls = x.__class__
+        if cls is np.ndarray or cls is int:
+            continue
+        if cls is MetaArray or (isinstance(x, (list, tuple)) and _has_meta(x)):
+            return True
+    return False
 
 
 def guard() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import kernels
 from .array import MetaArray
-from .kernel import MAKES
+from .kernel import KERNELS, MAKES
 
 _PACKAGE = __name__.partition(".")[0]
 _TWINNED = tuple(
@@ -54,8 +54,9 @@ def exchanged(value: Any) -> Any:
     if isinstance(value, kernels.Native):
         return twin(value.plain)
     place = f"{getattr(value, '__module__', None)}.{getattr(value, '__name__', None)}"
-    if place in MAKES:
-        return MAKES[place]
+    known = MAKES.get(place) or KERNELS.get(place.removeprefix(f"{_PACKAGE}."))
+    if known is not None:
+        return known
     inner = getattr(value, "__wrapped__", None)
     if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
         made = twin(inner)  # functools.cache: another answer, not to be kept with the others
@@ -133,7 +134,15 @@ def either(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def chosen(*given: Any) -> Any:
-        if not has_meta(given):
+        first = given[0]
+        if first.__class__ is list and first:
+            first = first[0]
+        # What goes with an array that has elements has them too, or is refused where it is looked at.
+        if (
+            first.__class__ is np.ndarray
+            or getattr(first, "_array", None).__class__ is np.ndarray
+            or not has_meta(given)
+        ):
             return function(*given)
         if not made:
             made.append(twin(function))

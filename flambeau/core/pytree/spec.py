@@ -32,6 +32,8 @@ class TreeSpec:
     """
 
     __slots__ = ("_children", "_context", "num_children", "num_leaves", "num_nodes", "type")
+    num_nodes: int
+    num_leaves: int
 
     def __init__(self, type: Any, context: Any, children_specs: Iterable[TreeSpec]) -> None:
         self.type, self._context = type, context

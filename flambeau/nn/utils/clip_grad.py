@@ -125,3 +125,7 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     bound = float(clip_value)
     for g in _gradients(parameters):
         g.clamp_(min=-bound, max=bound)
+
+
+_get_total_norm, _clip_grads_with_norm_ = get_total_norm, clip_grads_with_norm_
+"""PyTorch's names of before these were public."""

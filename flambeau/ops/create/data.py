@@ -145,6 +145,9 @@ def _whole(value: Any, found: dtype) -> int:
 
 def _of_anything(data: Any, dtype: dtype | None) -> tuple[Any, dtype]:
     """`array_of` for what holds NumPy numbers, tensors, arrays, or sequences other than lists."""
+    if hasattr(data, "_array") and not data._kind.has_elements:
+        found = dtype or data._kind.dtype
+        return data._array.astype(found.numpy), found
     if isinstance(data, np.generic):
         data = np.asarray(data)
         found = dtype or numpy_dtype(data.dtype)

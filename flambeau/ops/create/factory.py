@@ -152,6 +152,12 @@ def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
     return kind.xp.empty(shape, kind.numpy)
 
 
+def scratch_like(x: Tensor) -> Any:
+    """An array of the shape of a tensor, to draw in."""
+    array = x._array
+    return np.empty_like(array) if x._kind.has_elements else array.copy()
+
+
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:
     """An array with one value everywhere; None leaves it as the memory was.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
-from .data import from_numpy
 
 
 @public("nn.functional.one_hot")
@@ -23,4 +22,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     count = int(array.max()) + 1 if num_classes == -1 else num_classes
     if array.size and array.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return from_numpy((array[..., None] == np.arange(count)).astype(np.int64))
+    if num_classes == -1:
+        tensor._kind.check_elements("one_hot")
+    return wrap((array[..., None] == np.arange(count)).astype(np.int64), tensor._kind)

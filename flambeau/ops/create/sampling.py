@@ -17,7 +17,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
-from .factory import finish, into, place, scratch, shape_of
+from .factory import finish, into, place, scratch, scratch_like, shape_of
 from .rand import checked_generator
 
 _REQUIRED = object()
@@ -88,12 +88,6 @@ def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> No
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
-
-
-def scratch_like(x: Tensor) -> Any:
-    """An array of the shape of a tensor, to draw in."""
-    array = x._array
-    return np.empty_like(array) if x._kind.has_elements else array.copy()
 
 
 def _argument(function: str, name: str, value: Any) -> Any:

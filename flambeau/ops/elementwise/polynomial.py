@@ -49,8 +49,11 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
         else number_array(x, kind.xp, compute)
         for x in operands
     ]
-    with quiet():
-        value = np.asarray(function(*broadcast_arrays(*arrays))).astype(kind.numpy)
+    if not kind.has_elements:
+        value = kind.xp.empty(np.broadcast_shapes(*[x.shape for x in arrays]), kind.numpy)
+    else:
+        with quiet():
+            value = np.asarray(function(*broadcast_arrays(*arrays))).astype(kind.numpy)
     made = wrap(value, kind)
     return made if out is None else write_out(out, made, name)
 

@@ -71,7 +71,7 @@ def _has_history(self: Tensor) -> bool:
     """Would the write be recorded, or have to be refused?"""
     if self._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
-    return mode.recording and (self._node is not None or self._base is not None)
+    return bool(mode.recording) and (self._node is not None or self._base is not None)
 
 
 def _written(self: Tensor, value: Any) -> Tensor:

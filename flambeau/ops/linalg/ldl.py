@@ -119,6 +119,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     """
     square("torch.linalg.ldl_factor_ex", A)
     implemented("ldl_factor_kernel_cpu", A)
+    A._kind.check_elements("linalg_ldl_factor_ex")
     ld, pivots, info = ldl_(A, hermitian and A.dtype.is_complex)
     if check_errors:
         _zero("torch.linalg.ldl_factor_ex", info)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.result import named_result
-from ...core.tensor import Tensor, wrap_numpy
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import first_failure, flat, identity, implemented, matrices, same_dtype, square
@@ -93,6 +93,8 @@ def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def order(pivots: np.ndarray, m: int) -> np.ndarray:
     """The order in which swapping leaves the rows: row i of the swapped matrix was row order[i]."""
+    if pivots.__class__ is not np.ndarray:  # one order is as good as another for shapes
+        return np.broadcast_to(np.arange(m), (*pivots.shape[:-1], m))
     swaps = flat(pivots, 1)
     rows = np.tile(np.arange(m), (swaps.shape[0], 1))
     every = np.arange(swaps.shape[0])
@@ -109,7 +111,7 @@ def permutation(pivots: Tensor, m: int, like: Tensor) -> Tensor:
     rows = order(pivots._array, m)
     matrix = np.zeros((*rows.shape, m), like._kind.numpy)
     np.put_along_axis(matrix, rows[..., None, :], 1, -2)
-    return wrap_numpy(matrix)
+    return wrap(matrix, like._kind)
 
 
 @operation(outputs="lu pivots info", label="LinalgLuFactorEx")

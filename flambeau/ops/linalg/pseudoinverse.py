@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import int64
 from ...core.result import named_result
-from ...core.tensor import Tensor, wrap_numpy
+from ...core.tensor import Tensor, wrap, wrap_numpy
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import LinAlgError, implemented, matrices, same_dtype, square
@@ -169,6 +170,9 @@ def matrix_rank(
         values = eigh_(with_no_history, "L")[0]._array
     else:
         values = svdvals_(with_no_history)._array
+    if not A._kind.has_elements:
+        ranks = A._kind.with_dtype(int64)
+        return wrap(ranks.xp.empty(values.shape[:-1], np.int64), ranks)
     size = np.abs(values)
     if tol is not None:
         atol, rtol = tol, 0.0
@@ -290,6 +294,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     m, n = A.shape[-2:]
     rtol = max(m, n) * float(np.finfo(A._array.dtype).eps) if rcond is None else float(rcond)
     right = B.unsqueeze(-1) if vector else B
+    A._kind.check_elements("linalg_lstsq")
     full = driver == "gels"
     x = lstsq_(A, right, 0.0 if full else rtol)
     empty = A.new_empty(0)

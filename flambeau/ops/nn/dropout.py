@@ -10,8 +10,7 @@ from ..._caller import warn
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
-from ..create.factory import scratch
-from ..create.sampling import scratch_like
+from ..create.factory import scratch, scratch_like
 
 _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes, negated
 

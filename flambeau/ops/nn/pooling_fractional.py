@@ -85,6 +85,7 @@ def _fractional(n: int) -> None:
         _random_samples: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         check_dims(name, input, n)
+        input._kind.check_elements(name)
         kernel = numbers("kernel_size", kernel_size, n, name)
         sizes = _sizes(name, input, output_size, output_ratio, n)
         batched = input.ndim == n + 2

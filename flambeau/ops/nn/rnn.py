@@ -19,6 +19,7 @@ from ... import kernels
 from ...autograd.gradient import grad
 from ...core.device import CPU
 from ...core.dtype import BY_NUMPY
+from ...core.handler import mapped
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.pointwise import pointwise
@@ -197,8 +198,9 @@ def _(
 ) -> list[Tensor | None]:
     from ...autograd.forward import through  # loaded: it asks for the tangents
 
-    def steps(*operands: Tensor | None) -> tuple:
-        return unrolled(*operands, mode)
+    def steps(*operands: Any) -> tuple:
+        x, w, b, h, c = operands
+        return unrolled(x, w, b, h, c, mode)
 
     return [*through(steps, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c)), None, None, None]
 
@@ -291,6 +293,7 @@ def serves(*values: Any) -> bool:
     return (
         kind.dtype.name in ("float32", "float64")
         and kind.xp is np
+        and mapped() is None
         and all(value is None or value._kind is kind for value in values)
     )
 

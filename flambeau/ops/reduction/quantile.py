@@ -53,7 +53,7 @@ def _checked(input: Tensor, q: Any, interpolation: str) -> Tensor:
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q}")
-        return tensor(float(q), dtype=input.dtype)
+        return tensor(float(q), dtype=input.dtype, device=input.device)
     if q._array.ndim > 1:
         raise RuntimeError("quantile() q must be a scalar or 1D tensor")
     if q.dtype is not input.dtype:

@@ -65,6 +65,7 @@ def unique(
         >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
         (tensor([1, 3]), tensor([1, 2]))
     """
+    input._kind.check_elements("_unique2")
     wants = (return_inverse, return_counts)
     if input.dtype.is_complex:
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
@@ -181,6 +182,10 @@ def isin(
     if len(tensors) == 2 and tensors[0].dtype is not tensors[1].dtype:
         common = promote_types(tensors[0].dtype, tensors[1].dtype)
         arrays = [sortable(x.to(common)._array) for x in tensors]
-    found = np.isin(arrays[0], arrays[1], assume_unique=False, invert=invert)
-    result = wrap(np.asarray(found), kind_of(bool_, tensors[0].device))
+    kind = kind_of(bool_, tensors[0].device)
+    if kind.has_elements:
+        found = np.asarray(np.isin(*arrays, assume_unique=False, invert=invert))
+    else:
+        found = kind.xp.empty(np.shape(arrays[0]), bool)
+    result = wrap(found, kind)
     return result if out is None else write_out(out, result, "isin")

@@ -23,6 +23,10 @@ from ...dispatch.rule.rule_operation import Operation, operation
 @operation(label="ToCopy")
 def to_copy(x: Any, target: Any, format: Any = None) -> Any:
     """The values in another dtype."""
+    if target is None:
+        raise NotImplementedError(
+            "to(): quantised elements need a scale: use torch.quantize_per_tensor(x, scale, zero_point, dtype)"
+        )
     x = convertible(x, target)
     if format is None and x.size <= _FEW and x.flags.forc:
         return x.astype(target)

@@ -1,0 +1,4 @@
+"""The first home of `torch.func`: functorch's names.
+
+Source: torch._functorch
+"""
