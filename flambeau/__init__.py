@@ -135,7 +135,6 @@ _NAMES = {
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
-    "cond": "_higher_order_ops",
     "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
     **dict.fromkeys(

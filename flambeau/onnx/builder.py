@@ -11,11 +11,10 @@ from ..core.dtype import DTYPES, dtype
 from ..core.tensor import Tensor
 from .errors import OnnxExporterError
 
-onnx: Any
 try:
     import onnx
 except ImportError:  # said by `require`, when a model is to be written
-    onnx = None
+    onnx = None  # type: ignore[assignment]
 
 KINDS = {
     "float32": 1,
