@@ -303,6 +303,15 @@ def get_device(input: Tensor) -> int:
     return -1 if index is None else index
 
 
+@method()
+def const_data_ptr(self: Tensor) -> int:
+    """The address of its first element, for who only reads there.
+
+    Source: torch.Tensor.const_data_ptr
+    """
+    return self.data_ptr()
+
+
 @public("is_conj", "is_neg", method="is_conj is_neg")
 def is_conj(input: Tensor) -> bool:
     """Does it wait to be conjugated or negated when it is read? Never: `conj` and `imag` compute at once.
