@@ -59,7 +59,7 @@ def test_removed_functions_say_where_to_go(name):
 
 
 def test_reinforce_says_where_to_go():
-    with pytest.raises(RuntimeError, match="Use torch.distributions instead"):
+    with pytest.raises(RuntimeError, match=r"Use torch\.distributions instead"):
         torch.ones(2).reinforce(1)
 
 
