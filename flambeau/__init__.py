@@ -132,6 +132,7 @@ _NAMES = {
     "OutOfMemoryError": "core.error",
     "AcceleratorError": "core.error",
     "get_device_module": "_utils",
+    "GradScaler": "amp",
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",

@@ -121,3 +121,32 @@ def test_windows_by_the_name_of_their_file():
     import flambeau.signal.windows.windows as windows
 
     assert windows.hann is torch.signal.windows.hann
+
+
+def test_mixed_precision_by_the_name_of_the_cpu():
+    with pytest.warns(
+        FutureWarning, match=r"torch\.cpu\.amp\.autocast\(args\.\.\.\)` is deprecated"
+    ):
+        context = torch.cpu.amp.autocast()
+    with context:
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+    with pytest.warns(FutureWarning, match=r"torch\.cpu\.amp\.GradScaler"):
+        scaler = torch.cpu.amp.GradScaler(init_scale=4.0)
+    assert scaler.scale(torch.tensor(2.0)).item() == 8.0
+    assert torch.GradScaler is torch.amp.GradScaler
+
+
+def test_set_module():
+    class Local:
+        pass
+
+    torch.utils.set_module(Local, "elsewhere")
+    assert Local.__module__ == "elsewhere"
+    with pytest.raises(TypeError, match="should be a string"):
+        torch.utils.set_module(Local, 3)
+
+
+def test_dynamic_shapes_by_the_name_of_its_file():
+    from flambeau.export import dynamic_shapes
+
+    assert dynamic_shapes.Dim is torch.export.Dim

@@ -25,6 +25,10 @@ LAZY = {
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),
+    "elementwise.fake_quantize": (
+        "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+        "",
+    ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
         + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
