@@ -132,6 +132,7 @@ _NAMES = {
     "OutOfMemoryError": "core.error",
     "AcceleratorError": "core.error",
     "get_device_module": "_utils",
+    "GradScaler": "amp",
     "Future": "futures",
     "_assert": "checking",
     "typename": "checking",
@@ -171,11 +172,21 @@ _NAMES = {
     ),
     **dict.fromkeys(
         (
+            *("set_autocast_enabled", "set_autocast_cpu_enabled", "set_autocast_cpu_dtype"),
+            *("set_autocast_gpu_dtype", "autocast_increment_nesting"),
+            "autocast_decrement_nesting",
+        ),
+        "amp.autocast_state",
+    ),
+    **dict.fromkeys(("has_lapack", "has_mkl", "has_openmp", "has_spectral"), "backends.features"),
+    **dict.fromkeys(
+        (
             *("are_deterministic_algorithms_enabled", "use_deterministic_algorithms"),
             *("get_deterministic_debug_mode", "set_deterministic_debug_mode"),
             *("get_float32_matmul_precision", "set_float32_matmul_precision"),
             *("get_num_interop_threads", "set_num_interop_threads"),
-            "is_deterministic_algorithms_warn_only_enabled",
+            *("is_deterministic_algorithms_warn_only_enabled", "set_flush_denormal"),
+            *("set_warn_always", "is_warn_always_enabled"),
         ),
         "setting",
     ),
@@ -192,6 +203,7 @@ _NAMES = {
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), "quantized"),
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
+    "set_anomaly_enabled": "autograd.anomaly_mode",
 }
 
 

@@ -25,6 +25,10 @@ LAZY = {
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
     "create.gamma": ("_standard_gamma", ""),
+    "elementwise.fake_quantize": (
+        "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+        "",
+    ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
         + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
@@ -43,6 +47,7 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.removed": ("eig lstsq matrix_rank solve symeig", "eig lstsq reinforce solve symeig"),
     "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
@@ -56,7 +61,7 @@ LAZY = {
     "loss.linear_cross_entropy": ("", ""),
     "join.as_strided_scatter": ("as_strided_scatter", "as_strided_scatter"),
     "join.padding": ("", ""),
-    "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
+    "nn.pooling": ("avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
@@ -75,9 +80,20 @@ LAZY = {
     "nn.batch_norm": ("batch_norm group_norm instance_norm", ""),
     "loss.cross_entropy": ("", ""),
     "reduction.counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "reduction.hash": ("hash_tensor", "hash_tensor"),
     "reduction.histogram": ("histc histogram histogramdd", "histc histogram"),
     "loss.elementwise": ("", ""),
     "loss.margin": ("", ""),
+    "loss.numbered": (
+        "binary_cross_entropy_with_logits cosine_embedding_loss hinge_embedding_loss kl_div "
+        "margin_ranking_loss poisson_nll_loss triplet_margin_loss",
+        "",
+    ),
+    "nn.native": (
+        "_embedding_bag constant_pad_nd convolution embedding_bag embedding_renorm_ grid_sampler grid_sampler_2d "
+        "grid_sampler_3d native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim",
+        "",
+    ),
     "elementwise.polynomial": ("", ""),
     "reduction.quantile": ("nanquantile quantile", "nanquantile quantile"),
     "create.sampling": (

@@ -7,7 +7,17 @@ from ...dispatch.registry import NAMESPACES
 from .. import families  # noqa: F401  # all methods are there
 
 _METHODS_ONLY = frozenset(
-    ["bitwise_not_", "digamma_", "erfinv_", "lgamma_", "logical_not_", "positive_", "sgn_", "sign_"]
+    [
+        "absolute_",
+        "bitwise_not_",
+        "digamma_",
+        "erfinv_",
+        "lgamma_",
+        "logical_not_",
+        "positive_",
+        "sgn_",
+        "sign_",
+    ]
 )
 """Of one operand, and in PyTorch a method only."""
 
