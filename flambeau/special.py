@@ -3,7 +3,7 @@
 from .dispatch.registry import NAMESPACES
 from .ops import families
 
-for _family in ("elementwise.polynomial", "elementwise.special"):
+for _family in ("elementwise.polynomial", "elementwise.special", "reduction.softmax"):
     families.load(_family)
 globals().update(NAMESPACES["special"])
 __all__ = sorted(NAMESPACES["special"])

@@ -7,7 +7,7 @@ node is shown to the watchers, so inside of a level operations are recorded unde
 
 from __future__ import annotations
 
-import threading
+from _thread import _local as local  # `threading` loads late
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +17,7 @@ TANGENTS = 2
 """The value of `mode.recording` where operations are recorded for their tangents alone."""
 
 
-class Mode(threading.local):
+class Mode(local):
     """This thread's state. Operations read `recording` when an input requires grad.
 
     Attributes:

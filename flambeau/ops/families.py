@@ -94,6 +94,21 @@ LAZY = {
         "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
         "index_reduce_ scatter_reduce scatter_reduce_",
     ),
+    "create.arange": ("arange linspace logspace range", ""),
+    "elementwise.activation": (
+        "celu hardshrink relu selu",
+        "celu_ hardshrink relu relu_ selu_",
+    ),
+    "index.fill": ("fill fill_ zero_", "copy_ fill_ zero_"),
+    "linalg.addmm": (
+        "addbmm addmm addmv addr baddbmm",
+        "addbmm addbmm_ addmm addmm_ addmv addmv_ addr addr_ baddbmm baddbmm_",
+    ),
+    "reduction.extreme": ("amax amin aminmax argmax argmin", "amax amin aminmax argmax argmin"),
+    "reduction.softmax": (
+        "_safe_softmax layer_norm log_softmax rms_norm softmax",
+        "log_softmax softmax",
+    ),
     "index.mask": (
         "_unsafe_masked_index _unsafe_masked_index_put_accumulate argwhere masked_fill masked_scatter "
         "masked_select nonzero nonzero_static",
@@ -179,6 +194,7 @@ NEURAL = (
     "elementwise.activation_function",
     "nn.batch_norm",
     "create.one_hot",
+    "reduction.softmax",
     "nn.dropout",
     "loss.cross_entropy",
     "loss.elementwise",
