@@ -27,7 +27,6 @@ from .core import dtype as _dtype
 from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
-from .core.printing import get_printoptions, printoptions, set_printoptions
 from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
@@ -127,6 +126,9 @@ _NAMES = {
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
     "cond": "fx.control",
+    "get_printoptions": "core.printing",
+    "printoptions": "core.printing",
+    "set_printoptions": "core.printing",
     "Stream": "core.stream",
     "Event": "core.stream",
     "OutOfMemoryError": "core.error",
@@ -222,6 +224,8 @@ def __getattr__(name: str) -> Any:
     if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
         return value
+    if name == "__all__":
+        return [n for n in __dir__() if n[0] != "_" and n not in _MODULES]
     return _load(name)
 
 

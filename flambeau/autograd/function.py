@@ -24,6 +24,7 @@ class FunctionNode(Node):
 
     __slots__ = ("context", "count", "function", "gone", "outputs", "places")
 
+    custom = True
     context: Context
     function: type
     places: tuple[int, ...]

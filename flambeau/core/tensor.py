@@ -318,7 +318,8 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Is its gradient wanted? Operations on it are then recorded."""
-        return self._node is not None and self._node.reverse
+        node = self._node
+        return node is not None and node.reverse
 
     @property
     def grad_fn(self) -> Any:
