@@ -172,7 +172,9 @@ class GraphModule(Module):
                     f"Node {node} referenced target {node.target} but that target was not "
                     "provided in ``root``!"
                 )
-        for target in sorted({str(n.target) for n in wanted}, key=lambda t: t.count(".")):
+        for target in sorted(
+            dict.fromkeys(str(n.target) for n in wanted), key=lambda t: t.count(".")
+        ):
             _assign_attr(root[target], self, target)
 
     # ---------------------------------------------------------------------------- graph and code
@@ -332,6 +334,12 @@ class GraphModule(Module):
         state.pop("_graph")
         base = type(self).__mro__[1]
         return reduce_graph_module, (state, self.graph, type(self).__name__, base)
+
+    def _reduce_in_files(self) -> Any:
+        """What `torch.save` writes: plain data, so that reading it runs no code of the file."""
+        from .portable import packed_module, unpacked_module
+
+        return unpacked_module, (packed_module(self),)
 
     def to_folder(self, folder: str | os.PathLike, module_name: str = "FxModule") -> None:
         """Write the module as a Python package: its text, its state, and modules that have no short text.
