@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -337,9 +338,8 @@ class GraphModule(Module):
 
     def _reduce_in_files(self) -> Any:
         """What `torch.save` writes: plain data, so that reading it runs no code of the file."""
-        from .portable import packed_module, unpacked_module
-
-        return unpacked_module, (packed_module(self),)
+        portable = import_module(f"{__package__}.portable")  # it makes graph modules: it stands above
+        return portable.unpacked_module, (portable.packed_module(self),)
 
     def to_folder(self, folder: str | os.PathLike, module_name: str = "FxModule") -> None:
         """Write the module as a Python package: its text, its state, and modules that have no short text.
