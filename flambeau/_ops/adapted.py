@@ -15,6 +15,7 @@ from ..autograd import grad as _grad
 from ..autograd.mode import enable_grad
 from ..core.dtype import dtype as _Dtype
 from ..core.tensor import Tensor
+from ..ops.nn.interpolate import resized
 
 ADAPTED: dict[str, Callable] = {}
 """By name, or by name and overload: "slice.Tensor"."""
@@ -520,20 +521,31 @@ def _max_pool2d_backward(
     return flat.scatter_add(-1, idx.flatten(-2), g.flatten(-2)).view(x.shape)
 
 
-def _upsample(name: str, mode: str) -> None:
+UPSAMPLING = {
+    **{("nearest", n): f"upsample_nearest{n}d" for n in (1, 2, 3)},
+    **{("nearest-exact", n): f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)},
+    ("linear", 1): "upsample_linear1d",
+    ("bilinear", 2): "upsample_bilinear2d",
+    ("bicubic", 2): "upsample_bicubic2d",
+    ("trilinear", 3): "upsample_trilinear3d",
+}
+"""The operation of a mode of `interpolate` in so many dimensions."""
+
+
+def _upsample(name: str, mode: str, antialias: bool = False) -> None:
     @aten(name)
-    def upsample(x: Tensor, size: Any, *options: Any) -> Tensor:
-        corners = {} if mode == "nearest" else {"align_corners": options[0] if options else False}
-        return F.interpolate(x, size=tuple(size), mode=mode, **corners)
+    def upsample(x: Tensor, size: Sequence[int], *options: Any) -> Tensor:
+        corners, scales = (
+            (False, options) if mode.startswith("nearest") else (options[0], options[1:])
+        )
+        given = [*scales, *[None] * len(size)][: len(size)]
+        return resized(x, size, given, mode, corners, antialias)
 
 
-_upsample("upsample_nearest1d", "nearest")
-_upsample("upsample_nearest2d", "nearest")
-_upsample("upsample_nearest3d", "nearest")
-_upsample("upsample_linear1d", "linear")
-_upsample("upsample_bilinear2d", "bilinear")
-_upsample("upsample_bicubic2d", "bicubic")
-_upsample("upsample_trilinear3d", "trilinear")
+for (_mode, _count), _name in UPSAMPLING.items():
+    _upsample(_name, _mode)
+_upsample("_upsample_bilinear2d_aa", "bilinear", True)
+_upsample("_upsample_bicubic2d_aa", "bicubic", True)
 
 
 @aten("grid_sampler_2d", "grid_sampler_3d", "grid_sampler")
