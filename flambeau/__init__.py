@@ -140,7 +140,6 @@ _NAMES = {
     "_assert_async": "checking",
     "_assert_scalar": "checking",
     "typename": "checking",
-    "cond": "_higher_order_ops",
     "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
     **dict.fromkeys(

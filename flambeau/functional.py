@@ -1,3 +1,4 @@
+# ruff: noqa: F822 (the names load when they are asked for)
 """PyTorch's module of the functions of tensors that it writes in Python; here they are functions as all others.
 
 Source: torch.functional

@@ -73,6 +73,8 @@ class Side:
     def array(self, tensor: Any) -> np.ndarray:
         """The elements of a tensor, copied."""
         tensor = tensor.detach().resolve_conj().resolve_neg()
+        if tensor.layout is not self.module.strided:
+            tensor = tensor.to_dense()
         if self.native:
             return np.array(tensor._array)
         if tensor.dtype == self.module.bfloat16:

@@ -211,7 +211,8 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD."
+            "autograd.Function to use it with backward mode AD. Forward mode takes the tangents from a jvp "
+            "method or, without one, from backward."
         )
 
     vjp = backward

@@ -172,7 +172,7 @@ class SparseArray:
             raise AttributeError(name)
         raise without_meaning(name, self.layout)
 
-    def _refuse(self, *operands: Any) -> NoReturn:
+    def _refuse(self, *operands: Any, **options: Any) -> NoReturn:
         raise without_meaning("it", self.layout)
 
     __getitem__ = __setitem__ = __iter__ = __bool__ = __array__ = _refuse

@@ -160,7 +160,6 @@ _NOT_AT_IMPORT = {
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),
     "index.combine",
-    *("vision.deform_conv", "vision.region", "vision.roi_align", "vision.roi_pool", "vision.suppression"),
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
 
@@ -180,6 +179,7 @@ def _families() -> list[str]:
     """Every module of every wing. (pathlib and pkgutil would take milliseconds to load.)"""
     folder = os.path.dirname(__file__)
     wings = [name for name in sorted(os.listdir(folder)) if "." not in name and name[0] != "_"]
+    wings.remove("vision")  # `torch.ops.torchvision` loads it
     return [
         f"{wing}.{name.removesuffix('.py')}"
         for wing in wings

@@ -99,7 +99,9 @@ def coalesce(self: Tensor) -> Tensor:
 
 
 def expect(x: Tensor, name: str, *layouts: Layout) -> None:
-    """Raises RuntimeError for a tensor of another layout."""
+    """Raises RuntimeError for a tensor of another layout, TypeError for what is no tensor."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}(): argument must be Tensor, not {type(x).__name__}")
     if x.layout in layouts:
         return
     wanted = {
@@ -174,7 +176,7 @@ def _to_coordinates(x: Tensor, count: int | None) -> Tensor:
             f"sparse_dim must be in (0, {x.ndim}] for a tensor of {x.ndim} dimensions, got {count}"
         )
     array = x._array
-    met = (array != 0).reshape((*array.shape[:count], -1)).any(-1)
+    met = (array != 0).any(tuple(range(count, array.ndim)))
     coordinates = np.stack(np.nonzero(met)) if count else np.zeros((0, int(met)), np.int64)
     pattern = index.pattern_of(coordinates, True)
     like = _shaped(SparseArray(COO, array.shape, pattern, _tail(x, count)))
@@ -219,7 +221,7 @@ def _to_compressed(
 
 
 def _same(blocksize: Any, array: SparseArray) -> bool:
-    return blocksize is None or tuple(blocksize) == index.block_size(array)
+    return blocksize is None or _pair(blocksize, "bsr") == index.block_size(array)
 
 
 def _block(layout: Layout, blocksize: Any, sizes: Any, title: str) -> tuple[int, int] | None:
@@ -235,13 +237,34 @@ def _block(layout: Layout, blocksize: Any, sizes: Any, title: str) -> tuple[int,
             f"to_sparse: conversion from {title} to {TITLES[layout]} without blocksize argument given is "
             "not supported"
         )
-    height, width = blocksize
+    height, width = _pair(blocksize, name)
     if height < 1 or width < 1 or sizes[0] % height or sizes[1] % width:
         raise RuntimeError(
             f"to_sparse_{name}: tensor sparse size ({sizes[0]},{sizes[1]}) must be divisible by given "
             f"blocksize ({height},{width})"
         )
     return height, width
+
+
+def _pair(blocksize: Any, name: str) -> tuple[int, int]:
+    """The height and width of a block; one number is both.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(blocksize, int):
+        return blocksize, blocksize
+    if isinstance(blocksize, (tuple, list)) and all(isinstance(n, int) for n in blocksize):
+        if len(blocksize) == 2:
+            return blocksize[0], blocksize[1]
+        raise RuntimeError(
+            f"to_sparse_{name}: blocksize needs to have 2 elements, but got {len(blocksize)}: a height and "
+            "a width"
+        )
+    raise TypeError(
+        f"to_sparse_{name}(): argument 'blocksize' must be a tuple of 2 ints, not "
+        f"{type(blocksize).__name__}"
+    )
 
 
 def _compressed(
@@ -254,7 +277,7 @@ def _compressed(
     """The pattern of a tensor's blocks (of 1 by 1 where there are none), and its values there."""
     sizes, tail = tuple(x.shape[:dims]), tuple(x.shape[dims:])
     if source is None:
-        met = (x._array != 0).reshape((*sizes, -1)).any(-1)
+        met = (x._array != 0).any(tuple(range(dims, x.ndim)))
         coordinates = np.stack(np.nonzero(met))
     else:
         coordinates = index.coordinates(source._array)

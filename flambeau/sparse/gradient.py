@@ -45,7 +45,9 @@ def _added_to_dense(y: Any, x: SparseArray, into: bool) -> Any:
     where = index.places(x)
     result = y if into else np.array(y)
     rows = result.reshape((index.sized(where.sizes), *where.tail))
-    kernels.gather.indexed.add_at(rows, (where.flat,), x.values._array.reshape((-1, *where.tail)))
+    kernels.gather.indexed.add_at(
+        rows, (where.flat,), x.values._array.reshape((len(where.flat), *where.tail))
+    )
     if into and not np.shares_memory(rows, result):
         result[...] = rows.reshape(result.shape)
     return result

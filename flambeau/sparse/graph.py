@@ -158,7 +158,8 @@ def spread(values: Tensor, at: Any, count: int) -> Tensor:
 
 def rows_of(x: SparseArray, values: Tensor) -> Tensor:
     """Values as one row for each place."""
-    return values.reshape((-1, *index.places(x).tail))
+    where = index.places(x)
+    return values.reshape((len(where.flat), *where.tail))
 
 
 def gathered(g: Tensor, like: SparseArray) -> Tensor:

@@ -18,6 +18,9 @@ from .shape import spans
 
 
 def _check(x: Tensor, y: Tensor, ndim: int = 2, name: str = "mm") -> None:
+    for item in (x, y):
+        if not isinstance(item, Tensor):
+            raise TypeError(f"{name}(): argument must be Tensor, not {type(item).__name__}")
     if x.ndim != ndim or y.ndim != ndim:
         raise RuntimeError(f"{name}(): expected {ndim}D tensors, but got {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2] or x.shape[:-2] != y.shape[:-2]:
@@ -289,9 +292,10 @@ def sampled_addmm(
             f"sampled_addmm: shapes {list(mat1.shape)} and {list(mat2.shape)} cannot be multiplied to "
             f"{list(input.shape)}"
         )
-    inner = mat1.shape[-1]
-    right = mat2.transpose(-2, -1).reshape(-1, inner)
-    dots = sampled(mat1.reshape(-1, inner), right, matrix(input._array), False)
+    inner, number = mat1.shape[-1], index.sized(tuple(mat1.shape[:-2]))
+    right = mat2.transpose(-2, -1).reshape(number * mat2.shape[-1], inner)
+    left = mat1.reshape(number * mat1.shape[-2], inner)
+    dots = sampled(left, right, matrix(input._array), False)
     values = dots.reshape(input._array.values.shape) * alpha
     if beta != 0:
         values = values + graph.values_of(input) * beta

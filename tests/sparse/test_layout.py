@@ -167,3 +167,18 @@ def test_names() -> None:
     assert old.to_dense().tolist() == [0.0, 2.0]
     with pytest.raises(TypeError, match=r"expected values of torch\.float64"):
         torch.sparse.DoubleTensor(torch.tensor([[1]]), torch.tensor([2.0]), (2,))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3), (2, 3, 0), (0, 0)])
+def test_tensors_without_elements(shape: tuple) -> None:
+    x = torch.zeros(shape)
+    made = [x.to_sparse(count) for count in range(1, len(shape) + 1)]
+    if len(shape) == 2:
+        made += [x.to_sparse_csr(), x.to_sparse_csc()]
+    for y in made:
+        assert y._nnz() == 0
+        for z in (y, y + y, y * y, y.clone(), torch.zeros_like(y)):
+            assert z.to_dense().shape == x.shape
+        assert "nnz=0" in repr(y)
+        if len(shape) == 2 and not y.dense_dim():
+            assert (y @ torch.ones(shape[1], 4)).tolist() == [[0.0] * 4] * shape[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...core.dtype import FLOAT, dtype
+from ...core.dtype import CONVERSIONS, FLOAT, dtype
 from ...core.tensor import Tensor
 from ...ops.tensor.convert import result_type
 from ..builder import BOOL, Builder, Unsupported, Value, translates
@@ -411,20 +411,7 @@ def dropout(
     return b.emit("Identity", input)
 
 
-@translates(
-    "to",
-    "type",
-    "type_as",
-    "float",
-    "double",
-    "half",
-    "bfloat16",
-    "long",
-    "int",
-    "short",
-    "bool",
-    "byte",
-)
+@translates("to", "type", "type_as", *CONVERSIONS)
 def to(b: Builder, input: Any, *args: Any, **options: Any) -> Value:
     kind = b.out[0].dtype
     return b.emit("Identity", input) if input.type is kind else b.cast(input, kind)

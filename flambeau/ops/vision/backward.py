@@ -94,7 +94,7 @@ def deform_conv2d(
     mask: Tensor,
     bias: Tensor,
     *options: Any,
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor | None, ...]:
     """Source: torch.ops.torchvision._deform_conv2d_backward"""
     operands = [x.detach().requires_grad_() for x in (input, weight, offset, mask, bias)]
     with enable_grad():
