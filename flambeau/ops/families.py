@@ -28,6 +28,8 @@ LAZY = {
     "create.gamma": ("_standard_gamma", ""),
     "elementwise.fake_quantize": (
         "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+    "create.gamma": (
+        "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
         "",
     ),
     "elementwise.foreach": (
@@ -65,6 +67,7 @@ LAZY = {
     "nn.pooling": ("avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.shape_tensor": ("_reshape_from_tensor _shape_as_tensor", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.recurrent": (
@@ -104,6 +107,14 @@ LAZY = {
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
     "reduction.logcumsumexp": ("logcumsumexp", "logcumsumexp"),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "index.compressed": (
+        "_convert_indices_from_coo_to_csr _convert_indices_from_csr_to_coo",
+        "",
+    ),
+    "reduction.softmax_gradient": (
+        "_log_softmax _log_softmax_backward_data _softmax _softmax_backward_data",
+        "",
+    ),
     "reduction.segment": ("_segment_reduce segment_reduce", ""),
     "index.scatter_reduce": (
         "index_add index_copy index_fill index_reduce scatter_reduce",
