@@ -25,9 +25,10 @@ LAZY = {
     "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
-    "create.gamma": ("_standard_gamma", ""),
     "elementwise.fake_quantize": (
         "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+        "",
+    ),
     "create.gamma": (
         "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
         "",
