@@ -12,6 +12,7 @@ import pytest
 import flambeau as torch
 from flambeau.dispatch.registry import NAMESPACES
 from flambeau.dispatch.torch_function import EVERY_LAYOUT
+from flambeau.ops import families
 from flambeau.sparse.dispatch import IN_PLACE, TABLE, _load
 
 
@@ -20,6 +21,8 @@ def sparse() -> torch.Tensor:
 
 
 _load()
+for family in families.LAZY:
+    families.load(family)
 KNOWN = {name.rpartition(".")[2] for name in TABLE} | EVERY_LAYOUT
 REFUSED = [
     (space, name)
