@@ -7,6 +7,7 @@ from .call import (
     stack_module_state,
 )
 from .jacobian import hessian, jacfwd, jacrev
+from .pattern import rearrange
 from .transform import grad, grad_and_value, jvp, linearize, vjp
 from .vectorize import vmap
 
@@ -20,6 +21,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
