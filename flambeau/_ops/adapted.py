@@ -15,6 +15,7 @@ from ..autograd import grad as _grad
 from ..autograd.mode import enable_grad
 from ..core.dtype import dtype as _Dtype
 from ..core.tensor import Tensor
+from ..ops.nn.interpolate import resized
 
 ADAPTED: dict[str, Callable] = {}
 """By name, or by name and overload: "slice.Tensor"."""
@@ -171,11 +172,6 @@ def _conj(x: Tensor) -> Tensor:
     return x.conj()
 
 
-@aten("constant_pad_nd")
-def _constant_pad_nd(x: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
-    return F.pad(x, list(pad), "constant", value)
-
-
 @aten("sym_size.int", "sym_size")
 def _sym_size(x: Tensor, dim: int | None = None) -> Any:
     return x.size(dim)
@@ -215,32 +211,10 @@ for _name in ("zeros", "ones", "full", "rand", "randn", "arange", "scalar_tensor
 # ------------------------------------------------------------------------------------------- layers
 
 
-def _pair(value: Sequence[int], n: int) -> list[int]:
-    return list(value) * n if len(value) == 1 else list(value)
-
-
-@aten("convolution", "_convolution")
-def convolution(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-    *flags: bool,
-) -> Tensor:
-    """A convolution of any number of dimensions, or its transpose."""
-    n = weight.ndim - 2
-    stride, padding, dilation = _pair(stride, n), _pair(padding, n), _pair(dilation, n)
-    if not transposed:
-        conv = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
-        return conv(input, weight, bias, stride, padding, dilation, groups)
-    conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n - 1]
-    output_padding = _pair(output_padding, n)
-    return conv(input, weight, bias, stride, padding, output_padding, groups, dilation)
+@aten("_convolution")
+def _convolution(input: Tensor, *args: Any) -> Tensor:
+    """A convolution; what comes after the number of groups are permissions to use cuDNN."""
+    return _torch().convolution(input, *args[:8])
 
 
 @aten("convolution_backward")
@@ -260,7 +234,7 @@ def convolution_backward(
     """What a convolution's input, weight and bias receive."""
 
     def run(x: Tensor, w: Tensor) -> Tensor:
-        return convolution(
+        return _torch().convolution(
             x, w, None, stride, padding, dilation, transposed, output_padding, groups
         )
 
@@ -303,73 +277,16 @@ def _adaptive_avg_pool3d(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.adaptive_avg_pool3d(x, tuple(size))
 
 
-@aten("native_layer_norm")
-def native_layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer norm, the means, and one over the deviations."""
-    axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
-    result = F.layer_norm(input, list(normalized_shape), weight, bias, eps)
-    mean = input.mean(axes, keepdim=True)
-    rstd = (input.var(axes, correction=0, keepdim=True) + eps).rsqrt()
-    return result, mean, rstd
-
-
-@aten("native_group_norm")
-def native_group_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    N: int,
-    C: int,
-    HxW: int,
-    group: int,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A group norm, the means, and one over the deviations."""
-    rows = input.reshape(N, group, -1)
-    rstd = (rows.var(-1, correction=0) + eps).rsqrt()
-    return F.group_norm(input, group, weight, bias, eps), rows.mean(-1), rstd
-
-
-@aten("native_batch_norm", "_native_batch_norm_legit")
-def native_batch_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch norm, the means and one over the deviations; without numbers of the batch two empty tensors."""
-    result = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    if not training:
-        return result, input.new_empty(0), input.new_empty(0)
-    axes = tuple(i for i in range(input.ndim) if i != 1)
-    return result, input.mean(axes), (input.var(axes, correction=0) + eps).rsqrt()
+@aten("_native_batch_norm_legit")
+def _native_batch_norm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return _torch().native_batch_norm(*args)
 
 
 @aten("_native_batch_norm_legit_no_training")
 def _batch_norm_no_training(
     input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
-
-
-@aten("native_dropout")
-def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
-    """What is left, and the mask."""
-    if train is False or p == 0:
-        return input.clone(), _torch().ones_like(input, dtype=_torch().bool)
-    mask = _torch().empty_like(input).bernoulli_(1 - p)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    return input * mask * scale, mask.bool()
+    return _native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
 
 
 @aten("_softmax")
@@ -604,20 +521,31 @@ def _max_pool2d_backward(
     return flat.scatter_add(-1, idx.flatten(-2), g.flatten(-2)).view(x.shape)
 
 
-def _upsample(name: str, mode: str) -> None:
+UPSAMPLING = {
+    **{("nearest", n): f"upsample_nearest{n}d" for n in (1, 2, 3)},
+    **{("nearest-exact", n): f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)},
+    ("linear", 1): "upsample_linear1d",
+    ("bilinear", 2): "upsample_bilinear2d",
+    ("bicubic", 2): "upsample_bicubic2d",
+    ("trilinear", 3): "upsample_trilinear3d",
+}
+"""The operation of a mode of `interpolate` in so many dimensions."""
+
+
+def _upsample(name: str, mode: str, antialias: bool = False) -> None:
     @aten(name)
-    def upsample(x: Tensor, size: Any, *options: Any) -> Tensor:
-        corners = {} if mode == "nearest" else {"align_corners": options[0] if options else False}
-        return F.interpolate(x, size=tuple(size), mode=mode, **corners)
+    def upsample(x: Tensor, size: Sequence[int], *options: Any) -> Tensor:
+        corners, scales = (
+            (False, options) if mode.startswith("nearest") else (options[0], options[1:])
+        )
+        given = [*scales, *[None] * len(size)][: len(size)]
+        return resized(x, size, given, mode, corners, antialias)
 
 
-_upsample("upsample_nearest1d", "nearest")
-_upsample("upsample_nearest2d", "nearest")
-_upsample("upsample_nearest3d", "nearest")
-_upsample("upsample_linear1d", "linear")
-_upsample("upsample_bilinear2d", "bilinear")
-_upsample("upsample_bicubic2d", "bicubic")
-_upsample("upsample_trilinear3d", "trilinear")
+for (_mode, _count), _name in UPSAMPLING.items():
+    _upsample(_name, _mode)
+_upsample("_upsample_bilinear2d_aa", "bilinear", True)
+_upsample("_upsample_bicubic2d_aa", "bicubic", True)
 
 
 @aten("grid_sampler_2d", "grid_sampler_3d", "grid_sampler")

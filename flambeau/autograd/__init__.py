@@ -22,6 +22,7 @@ __getattr__, __dir__ = _attach(
         "detect_anomaly": "anomaly_mode",
         "gradgradcheck": "gradcheck",
         "set_detect_anomaly": "anomaly_mode",
+        "set_multithreading_enabled": "grad_mode",
     },
 )
 

@@ -459,4 +459,12 @@ class _Refuse(Function):
         )
 
 
+class InplaceFunction(Function):
+    """`Function`, under a name from when functions that write needed one of their own: see `ctx.mark_dirty`.
+
+    Source: torch.autograd.function.InplaceFunction
+    """
+
+
 FunctionCtx = Context
+FunctionMeta = type(Function)

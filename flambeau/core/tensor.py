@@ -215,6 +215,11 @@ class Tensor:
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
+    @property
+    def _cdata(self) -> int:
+        """A number that no other tensor has while this one lives."""
+        return id(self)
+
     def _is_view(self) -> bool:
         return self._base is not None
 

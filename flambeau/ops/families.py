@@ -25,7 +25,14 @@ LAZY = {
     "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
-    "create.gamma": ("_standard_gamma", ""),
+    "elementwise.fake_quantize": (
+        "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+        "",
+    ),
+    "create.gamma": (
+        "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
+        "",
+    ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
         + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
@@ -44,6 +51,7 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.removed": ("eig lstsq matrix_rank solve symeig", "eig lstsq reinforce solve symeig"),
     "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
@@ -57,9 +65,10 @@ LAZY = {
     "loss.linear_cross_entropy": ("", ""),
     "join.as_strided_scatter": ("as_strided_scatter", "as_strided_scatter"),
     "join.padding": ("", ""),
-    "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
+    "nn.pooling": ("avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.shape_tensor": ("_reshape_from_tensor _shape_as_tensor", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.recurrent": (
@@ -76,9 +85,20 @@ LAZY = {
     "nn.batch_norm": ("batch_norm group_norm instance_norm", ""),
     "loss.cross_entropy": ("", ""),
     "reduction.counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "reduction.hash": ("hash_tensor", "hash_tensor"),
     "reduction.histogram": ("histc histogram histogramdd", "histc histogram"),
     "loss.elementwise": ("", ""),
     "loss.margin": ("", ""),
+    "loss.numbered": (
+        "binary_cross_entropy_with_logits cosine_embedding_loss hinge_embedding_loss kl_div "
+        "margin_ranking_loss poisson_nll_loss triplet_margin_loss",
+        "",
+    ),
+    "nn.native": (
+        "_embedding_bag constant_pad_nd convolution embedding_bag embedding_renorm_ grid_sampler grid_sampler_2d "
+        "grid_sampler_3d native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim",
+        "",
+    ),
     "elementwise.polynomial": ("", ""),
     "reduction.quantile": ("nanquantile quantile", "nanquantile quantile"),
     "create.sampling": (
@@ -88,6 +108,14 @@ LAZY = {
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
     "reduction.logcumsumexp": ("logcumsumexp", "logcumsumexp"),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "index.compressed": (
+        "_convert_indices_from_coo_to_csr _convert_indices_from_csr_to_coo",
+        "",
+    ),
+    "reduction.softmax_gradient": (
+        "_log_softmax _log_softmax_backward_data _softmax _softmax_backward_data",
+        "",
+    ),
     "reduction.segment": ("_segment_reduce segment_reduce", ""),
     "index.scatter_reduce": (
         "index_add index_copy index_fill index_reduce scatter_reduce",

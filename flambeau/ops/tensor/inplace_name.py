@@ -8,7 +8,17 @@ from .. import families  # all others are there
 
 families.load("elementwise.special")
 _METHODS_ONLY = frozenset(
-    ["bitwise_not_", "digamma_", "erfinv_", "lgamma_", "logical_not_", "positive_", "sgn_", "sign_"]
+    [
+        "absolute_",
+        "bitwise_not_",
+        "digamma_",
+        "erfinv_",
+        "lgamma_",
+        "logical_not_",
+        "positive_",
+        "sgn_",
+        "sign_",
+    ]
 )
 """Of one operand, and in PyTorch a method only."""
 

@@ -44,6 +44,6 @@ def _gradient_name(self: Tensor) -> str:
 
 @method()
 def __format__(self: Tensor, spec: str) -> str:
-    if self.ndim == 0:
+    if self.ndim == 0 and not self.is_meta:
         return self.item().__format__(spec)
     return object.__format__(self, spec) if spec else repr(self)
