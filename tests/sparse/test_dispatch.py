@@ -21,9 +21,9 @@ def sparse() -> torch.Tensor:
 
 
 _load()
-for family in families.LAZY:
-    families.load(family)
+families.load_all()
 KNOWN = {name.rpartition(".")[2] for name in TABLE} | EVERY_LAYOUT
+KNOWN.add("svd_lowrank")  # made of products alone, which have a meaning
 REFUSED = [
     (space, name)
     for space in ("torch", "nn.functional", "special", "linalg", "fft")
