@@ -12,6 +12,7 @@ class _State:
     deterministic = 0  # an index into _MODES
     precision = "highest"
     interop_threads = 1
+    warn_always = False
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -126,3 +127,38 @@ def get_num_interop_threads() -> int:
     Source: torch.get_num_interop_threads
     """
     return _State.interop_threads
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Ask for warnings each time, where PyTorch gives some of them once.
+
+    Here each is given each time at any setting, and Python's filters say which are shown.
+
+    Source: torch.set_warn_always
+    """
+    _State.warn_always = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """Was that asked for?
+
+    Source: torch.is_warn_always_enabled
+    """
+    return _State.warn_always
+
+
+def set_flush_denormal(mode: bool, /) -> bool:
+    """Ask for numbers below the smallest normal one to become 0.
+
+    Returns: Is it as asked? They are kept, so only False can be honoured.
+
+    Source: torch.set_flush_denormal
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.set_flush_denormal(True)
+        False
+        >>> (torch.tensor([1e-40]) * 1).item() > 0
+        True
+    """
+    return not mode

@@ -174,11 +174,6 @@ def _conj(x: Tensor) -> Tensor:
     return x.conj()
 
 
-@aten("constant_pad_nd")
-def _constant_pad_nd(x: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
-    return F.pad(x, list(pad), "constant", value)
-
-
 @aten("sym_size.int", "sym_size")
 def _sym_size(x: Tensor, dim: int | None = None) -> Any:
     return x.size(dim)
@@ -218,32 +213,10 @@ for _name in ("zeros", "ones", "full", "rand", "randn", "arange", "scalar_tensor
 # ------------------------------------------------------------------------------------------- layers
 
 
-def _pair(value: Sequence[int], n: int) -> list[int]:
-    return list(value) * n if len(value) == 1 else list(value)
-
-
-@aten("convolution", "_convolution")
-def convolution(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-    *flags: bool,
-) -> Tensor:
-    """A convolution of any number of dimensions, or its transpose."""
-    n = weight.ndim - 2
-    stride, padding, dilation = _pair(stride, n), _pair(padding, n), _pair(dilation, n)
-    if not transposed:
-        conv = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
-        return conv(input, weight, bias, stride, padding, dilation, groups)
-    conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n - 1]
-    output_padding = _pair(output_padding, n)
-    return conv(input, weight, bias, stride, padding, output_padding, groups, dilation)
+@aten("_convolution")
+def _convolution(input: Tensor, *args: Any) -> Tensor:
+    """A convolution; what comes after the number of groups are permissions to use cuDNN."""
+    return _torch().convolution(input, *args[:8])
 
 
 @aten("convolution_backward")
@@ -263,7 +236,7 @@ def convolution_backward(
     """What a convolution's input, weight and bias receive."""
 
     def run(x: Tensor, w: Tensor) -> Tensor:
-        return convolution(
+        return _torch().convolution(
             x, w, None, stride, padding, dilation, transposed, output_padding, groups
         )
 
@@ -306,73 +279,16 @@ def _adaptive_avg_pool3d(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.adaptive_avg_pool3d(x, tuple(size))
 
 
-@aten("native_layer_norm")
-def native_layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer norm, the means, and one over the deviations."""
-    axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
-    result = F.layer_norm(input, list(normalized_shape), weight, bias, eps)
-    mean = input.mean(axes, keepdim=True)
-    rstd = (input.var(axes, correction=0, keepdim=True) + eps).rsqrt()
-    return result, mean, rstd
-
-
-@aten("native_group_norm")
-def native_group_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    N: int,
-    C: int,
-    HxW: int,
-    group: int,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A group norm, the means, and one over the deviations."""
-    rows = input.reshape(N, group, -1)
-    rstd = (rows.var(-1, correction=0) + eps).rsqrt()
-    return F.group_norm(input, group, weight, bias, eps), rows.mean(-1), rstd
-
-
-@aten("native_batch_norm", "_native_batch_norm_legit")
-def native_batch_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch norm, the means and one over the deviations; without numbers of the batch two empty tensors."""
-    result = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    if not training:
-        return result, input.new_empty(0), input.new_empty(0)
-    axes = tuple(i for i in range(input.ndim) if i != 1)
-    return result, input.mean(axes), (input.var(axes, correction=0) + eps).rsqrt()
+@aten("_native_batch_norm_legit")
+def _native_batch_norm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return _torch().native_batch_norm(*args)
 
 
 @aten("_native_batch_norm_legit_no_training")
 def _batch_norm_no_training(
     input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
-
-
-@aten("native_dropout")
-def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
-    """What is left, and the mask."""
-    if train is False or p == 0:
-        return input.clone(), _torch().ones_like(input, dtype=_torch().bool)
-    mask = _torch().empty_like(input).bernoulli_(1 - p)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    return input * mask * scale, mask.bool()
+    return _native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
 
 
 @aten("_softmax")

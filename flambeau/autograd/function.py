@@ -24,6 +24,7 @@ class FunctionNode(Node):
 
     __slots__ = ("context", "count", "function", "gone", "outputs", "places")
 
+    custom = True
     context: Context
     function: type
     places: tuple[int, ...]
@@ -211,7 +212,8 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD."
+            "autograd.Function to use it with backward mode AD. Forward mode takes the tangents from a jvp "
+            "method or, without one, from backward."
         )
 
     vjp = backward
@@ -460,4 +462,12 @@ class _Refuse(Function):
         )
 
 
+class InplaceFunction(Function):
+    """`Function`, under a name from when functions that write needed one of their own: see `ctx.mark_dirty`.
+
+    Source: torch.autograd.function.InplaceFunction
+    """
+
+
 FunctionCtx = Context
+FunctionMeta = type(Function)

@@ -31,7 +31,7 @@ forbids it, functions are published inside of a wrapper, at the price above.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
 from importlib import import_module
 from types import CodeType, FunctionType
@@ -498,7 +498,7 @@ class Guards:
 
     def __init__(self, kind: type[Guard]) -> None:
         self.kind = kind
-        self.namespaces: dict[str, dict[str, Any]] = {}
+        self.namespaces: Mapping[str, dict[str, Any]] = {}
         self.asking = self.enabled = False
         self.table: dict[int, Guard] = {}
         self._names: dict[Any, str] = {}

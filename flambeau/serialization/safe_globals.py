@@ -190,9 +190,8 @@ class Allowed:
             )
         if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
             return (
-                "These are parts of PyTorch that flambeau does not have (quantized or nested "
-                "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
-                "and state_dict()s."
+                "These are parts of PyTorch that flambeau does not have: load the file with PyTorch, and save "
+                "plain tensors and state_dict()s."
             )
         return (
             "If you trust these classes with what the file holds, name them: "

@@ -164,7 +164,7 @@ def test_a_layer_is_never_made_by_its_constructor() -> None:
 
 def test_what_to_do_depends_on_what_is_missing() -> None:
     for text, advice in (
-        ("torch._utils\n_rebuild_nested_tensor", "does not have"),
+        ("torch._utils\n_rebuild_mkldnn_tensor", "does not have"),
         ("torch.nn.modules.linear\nLinear", "weights_only=False"),
         ("project\nNet", "add_safe_globals"),
     ):
