@@ -284,6 +284,19 @@ def _native_batch_norm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _torch().native_batch_norm(*args)
 
 
+@aten("_batch_norm_with_update")
+def _batch_norm_with_update(
+    input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    found = _native_batch_norm(input, weight, bias, mean, var, True, momentum, eps)
+    return *found, _torch().empty(0, dtype=_torch().uint8)
+
+
+@aten("native_dropout_backward")
+def _native_dropout_backward(g: Tensor, mask: Tensor, scale: float) -> Tensor:
+    return g * mask * scale
+
+
 @aten("_native_batch_norm_legit_no_training")
 def _batch_norm_no_training(
     input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
@@ -536,10 +549,14 @@ UPSAMPLING = {
 
 def _upsample(name: str, mode: str, antialias: bool = False) -> None:
     @aten(name)
-    def upsample(x: Tensor, size: Sequence[int], *options: Any) -> Tensor:
+    def upsample(x: Tensor, size: Sequence[int] | None, *options: Any) -> Tensor:
         corners, scales = (
             (False, options) if mode.startswith("nearest") else (options[0], options[1:])
         )
+        if scales and isinstance(scales[0], list | tuple):  # the overload .vec
+            scales = tuple(scales[0])
+        if size is None:
+            size = [int(n * factor) for n, factor in zip(x.shape[2:], scales)]
         given = [*scales, *[None] * len(size)][: len(size)]
         return resized(x, size, given, mode, corners, antialias)
 

@@ -68,6 +68,7 @@ LAZY = {
     "nn.pooling": ("avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "join.chunk_cat": ("_chunk_cat", ""),
     "tensor.shape_tensor": ("_reshape_from_tensor _shape_as_tensor", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
@@ -95,7 +96,8 @@ LAZY = {
         "",
     ),
     "nn.native": (
-        "_embedding_bag constant_pad_nd convolution embedding_bag embedding_renorm_ grid_sampler grid_sampler_2d "
+        "_embedding_bag _native_batch_norm_legit constant_pad_nd convolution embedding_bag embedding_renorm_ "
+        "grid_sampler grid_sampler_2d "
         "grid_sampler_3d native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim",
         "",
     ),

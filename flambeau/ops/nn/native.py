@@ -94,6 +94,17 @@ def native_batch_norm(
     return result, *_statistics(input.detach(), axes, eps)  # type: ignore[attr-defined]
 
 
+@public()
+def _native_batch_norm_legit(input: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """`native_batch_norm` that has running statistics, or, without them among the arguments, has none.
+
+    Source: torch._native_batch_norm_legit
+    """
+    if len(args) == 5:  # weight, bias, training, momentum, eps
+        args = (*args[:2], None, None, *args[2:])
+    return native_batch_norm(input, *args)
+
+
 def _statistics(
     x: Any, axes: tuple[int, ...], eps: float, keepdim: bool = False
 ) -> tuple[Tensor, Tensor]:
