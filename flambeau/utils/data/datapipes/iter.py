@@ -243,7 +243,8 @@ class ShufflerIterDataPipe(IterDataPipe):
         if not self._enabled:
             yield from self.datapipe
             return
-        draw, buffer = random.Random(self._drawn()), []
+        draw = random.Random(self._drawn())
+        buffer: list[Any] = []
         for sample in self.datapipe:
             if len(buffer) < self.buffer_size:
                 buffer.append(sample)
