@@ -27,7 +27,6 @@ from .core import dtype as _dtype
 from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
-from .core.printing import get_printoptions, printoptions, set_printoptions
 from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
@@ -59,8 +58,10 @@ _MODULES = (
     "_custom_ops",
     "_dynamo",
     "_functorch",
+    "_guards",
     "_higher_order_ops",
     "_inductor",
+    "_jit_internal",
     "_ops",
     "_subclasses",
     "accelerator",
@@ -121,12 +122,16 @@ _NAMES = {
     "set_num_threads": "kernels",
     "from_dlpack": "ops.tensor.dlpack",
     "to_dlpack": "ops.tensor.dlpack",
+    "StorageBase": "core.storage",
     "UntypedStorage": "core.storage",
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
     "cond": "fx.control",
+    "get_printoptions": "core.printing",
+    "printoptions": "core.printing",
+    "set_printoptions": "core.printing",
     "Stream": "core.stream",
     "Event": "core.stream",
     "OutOfMemoryError": "core.error",
@@ -135,6 +140,8 @@ _NAMES = {
     "GradScaler": "amp",
     "Future": "futures",
     "_assert": "checking",
+    "_assert_async": "checking",
+    "_assert_scalar": "checking",
     "typename": "checking",
     "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
@@ -222,6 +229,8 @@ def __getattr__(name: str) -> Any:
     if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
         return value
+    if name == "__all__":
+        return [n for n in __dir__() if n[0] != "_" and n not in _MODULES]
     return _load(name)
 
 

@@ -35,12 +35,12 @@ ROOMS = frozenset(
 
 _HOMES = {
     "autograd.context": {"autograd.function": "FunctionCtx"},
-    "autograd.gradient": {"autograd.graph": "GradientEdge"},
+    "autograd.gradient": {"autograd.graph": "GradientEdge", "autograd": "grad"},
     "autograd.mode": {
         "autograd.grad_mode": "enable_grad inference_mode no_grad set_grad_enabled",
     },
     "autograd.node": {"utils.hooks": "RemovableHandle", "autograd.graph": "Node"},
-    "core.device": {"": "device"},
+    "core.device": {"": "device get_default_device set_default_device"},
     "core.dtype": {"": "dtype finfo iinfo"},
     "core.pytree.key": {"utils._pytree": "GetAttrKey MappingKey SequenceKey"},
     "core.pytree.node": {"utils._pytree": "ConstantNode NodeDef"},
@@ -80,6 +80,21 @@ _HOMES = {
         "distributions.pareto": "Pareto",
         "distributions.weibull": "Weibull",
     },
+    **{
+        f"func.{part}": {"func": names}
+        for part, names in (
+            ("batched", "debug_unwrap"),
+            ("call", "functional_call replace_all_batch_norm_modules_ stack_module_state"),
+            ("functional", "functionalize"),
+            ("jacobian", "hessian jacfwd jacrev"),
+            ("transform", "grad grad_and_value jvp linearize vjp"),
+            ("vectorize", "vmap"),
+        )
+    },
+    "export._trace": {"export": "export"},
+    "nested.construct": {
+        "nested": "as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to_padded_tensor"
+    },
     "nn.hook": {"utils.hooks": "BackwardHook"},
     "ops.linalg.check": {"linalg": "LinAlgError"},
     "optim.adam": {"optim.adamw": "AdamW"},
@@ -91,7 +106,9 @@ _HOMES = {
     "profiler.event_list": {"autograd.profiler_util": "EventList"},
     "profiler.schedule": {"profiler.profiler": "ProfilerAction"},
     "profiler.session": {"profiler.profiler": "profile"},
-    "serialization.safe_globals": {"serialization": "safe_globals"},
+    "serialization.safe_globals": {
+        "serialization": "add_safe_globals clear_safe_globals get_safe_globals safe_globals"
+    },
     "utils.data.epoch": {
         "utils.data.dataloader": "_BaseDataLoaderIter _MultiProcessingDataLoaderIter _SingleProcessDataLoaderIter"
     },

@@ -6,6 +6,7 @@ from .call import (
     replace_all_batch_norm_modules_,
     stack_module_state,
 )
+from .functional import functionalize
 from .jacobian import hessian, jacfwd, jacrev
 from .pattern import rearrange
 from .transform import grad, grad_and_value, jvp, linearize, vjp
@@ -14,6 +15,7 @@ from .vectorize import vmap
 __all__ = [
     "debug_unwrap",
     "functional_call",
+    "functionalize",
     "grad",
     "grad_and_value",
     "hessian",

@@ -183,9 +183,10 @@ class Mapping:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """The mappings outside of this one alone are in force."""
+        """What is entered outside of this mapping alone is in force."""
         before = handlers.modes
-        handlers.modes = before[:-1]
+        if self in before:  # not while it answers a call, nor when it is left
+            handlers.modes = before[: before.index(self)]
         try:
             yield
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..autograd.mode import enable_grad
@@ -25,11 +25,13 @@ from .tree import leaves, rebuild
 from .vectorize import drawing
 
 
-def _basis(x: Tensor) -> list[Tensor]:
-    """For each element of `x` a tensor of its shape that is one there."""
-    n = x.numel()
-    eye = NAMESPACES["torch"]["eye"](n, dtype=x.dtype, device=x.device)
-    return [eye[i].reshape(x.shape) for i in range(n)]
+def _basis(x: Tensor) -> Iterator[Tensor]:
+    """For each element of `x` a tensor of its shape that is one there; they are made one by one."""
+    zeros = NAMESPACES["torch"]["zeros"]
+    for i in range(x.numel()):
+        flat = zeros(x.numel(), dtype=x.dtype, device=x.device)
+        flat[i] = 1
+        yield flat.reshape(x.shape)
 
 
 def jacrev(
@@ -45,7 +47,11 @@ def jacrev(
         func: A function of tensors.
         argnums: Which arguments the Jacobian is for.
         has_aux: It returns (value, something else); the result is then (Jacobian, that).
-        chunk_size: How many passes PyTorch makes at a time; here they follow each other always.
+        chunk_size: A bound on the passes that are made at a time, and so on memory; here each is made when the one
+            before it is done, which is within every bound.
+
+    Raises:
+        ValueError: `chunk_size` is not positive.
 
     Source: torch.func.jacrev
 

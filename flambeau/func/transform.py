@@ -75,16 +75,20 @@ def outside(x: Tensor, own: set) -> bool:
 def gradients(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor]
 ) -> list[Tensor]:
-    """Recorded gradients; zeros where an output does not depend on an input."""
+    """Gradients, recorded where more than the inputs can be differentiated; zeros where an output does not depend
+    on an input. The graph is kept."""
     pairs = [(y, v) for y, v in zip(outputs, cotangents) if y.requires_grad]
     zeros = NAMESPACES["torch"]["zeros_like"]
     if not pairs:
         return [zeros(x) for x in inputs]
+    own = own_leaves(inputs)
+    recorded = bool(mode.levels) or any(v.requires_grad or outside(y, own) for y, v in pairs)
     found = backward(
         [y for y, _ in pairs],
         list(inputs),
         [v for _, v in pairs],
-        create_graph=True,
+        retain_graph=True,
+        create_graph=recorded,
         allow_unused=True,
     )
     return [zeros(x) if g is None else g for g, x in zip(found, inputs)]

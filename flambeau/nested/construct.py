@@ -146,11 +146,13 @@ def nested_tensor_from_jagged(
         return jagged(values, NestedInt(lengths.tolist()))  # type: ignore[union-attr]
     places = offsets.tolist()
     sizes = [b - a for a, b in pairwise(places)]
-    if places[0] != 0 or min(sizes, default=0) < 0:
+    if places[:1] != [0] or min(sizes, default=0) < 0:
         raise RuntimeError(f"offsets begin at 0 and do not fall, got {places}")
     if lengths is None:
         return jagged(values, NestedInt(sizes))
     found = lengths.tolist()
+    if len(found) != len(sizes) or any(not 0 <= n <= most for n, most in zip(found, sizes)):
+        raise RuntimeError(f"lengths {found} do not fit between the offsets {places}")
     rows = [values[a : a + n] for a, n in zip(places, found)]  # type: ignore[index]
     return jagged(cat(rows), NestedInt(found))
 

@@ -282,6 +282,8 @@ def jagged(packed: Tensor, rows: NestedInt, ragged: int = 1) -> NestedTensor:
     Raises:
         RuntimeError: There are not so many rows.
     """
+    if min(rows.lengths, default=0) < 0:
+        raise RuntimeError(f"a part cannot have {min(rows.lengths)} rows")
     if packed.ndim == 0 or packed.shape[0] != sum(rows.lengths):
         raise RuntimeError(
             f"the parts have {sum(rows.lengths)} rows in all, but the values are of sizes {list(packed.shape)}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.memory import address
 from .extent import check, is_key
-from .layers import state_in_files
+from .layers import VARIABLE_FUNCTIONS, functions, state_in_files, torch_function
 from .plain import is_ours, resolves
 from .safe_globals import Allowed, name_in_files
 
@@ -228,9 +228,11 @@ def _object(pickler: Pickler, obj: Any) -> Parts:
     if isinstance(obj, type) or cls.__name__ in ("function", "builtin_function_or_method"):
         _reference(pickler, obj)
         return None
+    if hasattr(cls, "_reduce_in_files"):
+        return _reduced(pickler, obj, obj._reduce_in_files())
     if is_ours(cls.__module__) and pickler.allowed.find(name_in_files(cls)) is not cls:
         raise refusal(cls)
-    return _reduced(pickler, obj)
+    return _reduced(pickler, obj, obj.__reduce_ex__(2))
 
 
 def _reference(pickler: Pickler, item: Any) -> None:
@@ -240,14 +242,23 @@ def _reference(pickler: Pickler, item: Any) -> None:
         TypeError: It is not found under that.
     """
     name = name_in_files(item)
+    own = item.__name__
+    if (
+        name not in functions() and torch_function(own) is item
+    ):  # PyTorch's files ask a class for it
+        pickler.name("__builtin__ getattr")
+        pickler.out += b"("
+        pickler.name(VARIABLE_FUNCTIONS)
+        pickler.text(own)
+        pickler.out += b"tR"
+        return
     if pickler.allowed.find(name) is not item and not resolves(item):
         raise refusal(type(item), f"{item!r}, which is not found as {name.replace(' ', '.')}")
     pickler.name(name)
 
 
-def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
+def _reduced(pickler: Pickler, obj: Any, reduced: Any) -> Iterator[Any]:
     """An object as it asks pickle to write it."""
-    reduced = obj.__reduce_ex__(2)
     if isinstance(reduced, str):
         raise refusal(type(obj), f"{obj!r}, which is known by a name alone")
     function, args, *more = reduced

@@ -29,6 +29,9 @@ _OPTIMIZERS = {
 }
 """PyTorch's files of optimizers, where they are not the name in small letters."""
 
+_CONSTRAINTS = "torch.distributions.constraints"
+"""Where what stores of constrained parameters (Pyro's) hold beside these is: sets of numbers, by their bounds."""
+
 
 def home(cls: Any) -> str | None:
     """PyTorch's module of an optimizer of ours; None for what is none."""
@@ -45,18 +48,42 @@ def is_ours(module: str) -> bool:
 
 
 def found_by_name(module: str, name: str) -> Any:
-    """What a loaded module has under a dotted name, or None; optimizers of ours by PyTorch's name."""
+    """What a loaded module has under a dotted name, or None; optimizers and constraints of ours by PyTorch's name."""
+    if module == _CONSTRAINTS:
+        from ..distributions import constraints
+
+        found = vars(constraints).get(name)
+        return (
+            found if isinstance(found, type) and issubclass(found, constraints.Constraint) else None
+        )
     if module.startswith("torch.optim."):
         from .. import optim
 
         found = getattr(optim, name, None)
         return found if home(found) == module else None
     if is_ours(module):
-        return None
+        return _part_of_ours(module.partition(".")[2], name)
     found = sys.modules.get(module)
     for part in name.split("."):
         found = vars(found).get(part) if hasattr(found, "__dict__") else None
     return found
+
+
+_PACKAGES = ("distributions", "utils.data", "nn.utils")
+"""Parts of ours with classes of nothing but attributes: distributions, datasets, hooks that compute weights."""
+
+
+def _part_of_ours(module: str, name: str) -> Any:
+    """A class of one of these packages, wherever in it PyTorch has it."""
+    for package in _PACKAGES:
+        if f"{module}.".startswith(f"{package}."):
+            root = __package__.partition(".")[0]
+            for home in (f"{root}.{module}", f"{root}.{package}"):
+                found = vars(sys.modules[home]).get(name) if home in sys.modules else None
+                own = found.__mro__ if isinstance(found, type) else ()
+                if own and all(_is_bare(kind) for kind in own if is_ours(kind.__module__)):
+                    return found
+    return None
 
 
 def is_plain(cls: Any) -> bool:

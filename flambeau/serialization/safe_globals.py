@@ -6,6 +6,7 @@ from __future__ import annotations
 import _compat_pickle
 import functools
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from . import plain
@@ -13,6 +14,9 @@ from .layers import functions, layer_classes, names_of_objects
 
 _BLOCKED = frozenset(("nt", "os", "posix", "subprocess", "sys"))
 """Modules that no list opens."""
+
+_BUILDERS = frozenset(("torch.fx.portable unpacked_module",))
+"""Functions of flambeau, by their names in files, that make modules of plain data and run nothing of it."""
 
 _added: list[Any] = []
 
@@ -40,10 +44,10 @@ def add_safe_globals(safe_globals: Sequence[Any]) -> None:
 
     Example:
         >>> import flambeau as torch
-        >>> from fractions import Fraction
-        >>> torch.serialization.add_safe_globals([Fraction])
+        >>> from uuid import UUID
+        >>> torch.serialization.add_safe_globals([UUID])
         >>> torch.serialization.get_safe_globals()
-        [<class 'fractions.Fraction'>]
+        [<class 'uuid.UUID'>]
         >>> torch.serialization.clear_safe_globals()
     """
     for item in safe_globals:
@@ -77,13 +81,13 @@ class safe_globals:
 
     Example:
         >>> import io, flambeau as torch
-        >>> from fractions import Fraction
+        >>> from uuid import UUID
         >>> buffer = io.BytesIO()
-        >>> with torch.serialization.safe_globals([Fraction]):
-        ...     torch.save(Fraction(1, 3), buffer)
+        >>> with torch.serialization.safe_globals([UUID]):
+        ...     torch.save(UUID(int=5), buffer)
         ...     _ = buffer.seek(0)
         ...     torch.load(buffer)
-        Fraction(1, 3)
+        UUID('00000000-0000-0000-0000-000000000005')
     """
 
     def __init__(self, safe_globals: Sequence[Any]):
@@ -115,11 +119,21 @@ class Allowed:
             return None
         found = self.by_name.get(f"{module}.{name}")
         if found is None and self.layers:
-            found = layer_classes().get(text) or functions().get(text)
+            found = layer_classes().get(text) or functions().get(text) or self._builder(text)
             if found is None:
                 candidate = plain.found_by_name(module, name)
                 if plain.is_plain(candidate) or candidate is functools.partial:
                     found = candidate
+        return found
+
+    def _builder(self, text: str) -> Any:
+        """One of ours that makes modules, which may be called."""
+        if text not in _BUILDERS:
+            return None
+        module, name = text.split(" ")
+        package = __package__.partition(".")[0]
+        found = getattr(import_module(package + module.removeprefix("torch")), name)
+        self.ids.add(id(found))
         return found
 
     def knows(self, names: list[str]) -> bool:
@@ -127,7 +141,7 @@ class Allowed:
         return all(self.find(" ".join(name.rsplit(".", 1))) is not None for name in names)
 
     def covers(self, item: Any) -> bool:
-        """Has the user added it? Then it may be called."""
+        """Has the user added it, or was it found among ours? Then it may be called."""
         return id(item) in self.ids
 
     def makes(self, item: Any) -> bool:
@@ -176,9 +190,8 @@ class Allowed:
             )
         if all(name.startswith("torch.") for name in strange) and not layers.intersection(strange):
             return (
-                "These are parts of PyTorch that flambeau does not have (quantized or nested "
-                "tensors, optimizers as a whole): load the file with PyTorch, and save dense tensors "
-                "and state_dict()s."
+                "These are parts of PyTorch that flambeau does not have: load the file with PyTorch, and save "
+                "plain tensors and state_dict()s."
             )
         return (
             "If you trust these classes with what the file holds, name them: "

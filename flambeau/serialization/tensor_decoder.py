@@ -19,6 +19,7 @@ from .error import SerializationError
 from .internal import Name
 from .location import placer
 from .message import shown
+from .nested import NJT, NJT_CLASS
 from .numpy_decoder import check_bools
 
 CLASSES = {
@@ -48,7 +49,7 @@ def is_class(text: str) -> bool:
     """Does it name a class of storages, or one of tensors?"""
     module, _, name = text.partition(" ")
     is_storage = module in ("torch", "torch.cuda") and name in STORAGES
-    return is_storage or text == UNTYPED or text in _TENSOR_CLASSES
+    return is_storage or text in (UNTYPED, NJT_CLASS) or text in _TENSOR_CLASSES
 
 
 class Storages:
@@ -313,6 +314,8 @@ def parameter_with_state(
 def with_state(machine: Any, function: Any, cls: Any, args: Any, state: Any) -> Any:
     """A tensor with attributes, or of a subclass that the user allows."""
     text = function.text if isinstance(function, Name) else ""
+    if text == NJT and isinstance(cls, Name) and cls.text == NJT_CLASS and type(args) is tuple:
+        return machine.call(function, args)  # a nested tensor's attributes are its parts
     if text not in _OF_TENSORS or type(args) is not tuple:
         raise wrong("a tensor", text or function)
     made = machine.call(function, args)

@@ -10,6 +10,7 @@ from ..core.sparse import COO, SparseTensor
 from ..core.storage import TypedStorage, UntypedStorage
 from ..core.tensor import Tensor
 from ..ops.tensor.copying import parts_of
+from . import nested
 from .pickler import FAMILIES, Parts, Pickler, refuse, writes
 from .safe_globals import name_in_files
 from .tensor_decoder import CLASSES
@@ -45,7 +46,11 @@ def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
         return _parameter
     if cls is SparseTensor:
         return _sparse
-    return _tensor if cls is Tensor else _of_type
+    if cls is Tensor:
+        return _tensor
+    from ..nested.tensor import NestedTensor
+
+    return nested.write if cls is NestedTensor else _of_type
 
 
 def _tensor(pickler: Pickler, obj: Tensor) -> Parts:

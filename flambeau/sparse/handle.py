@@ -166,8 +166,15 @@ def storage_offset(self: SparseTensor) -> int:
     return 0
 
 
-@meaning("data_ptr", "untyped_storage", "storage", "_typed_storage", "tolist")
+@meaning("untyped_storage", "storage", "_typed_storage")
 def _storage(self: SparseTensor, *args: Any) -> Any:
+    raise NotImplementedError(
+        "Cannot access storage of a sparse tensor, which has indices and values: ask those, or .to_dense()"
+    )
+
+
+@meaning("data_ptr", "tolist")
+def _memory(self: SparseTensor, *args: Any) -> Any:
     raise RuntimeError(
         "Cannot access data pointer of Tensor that doesn't have storage: a sparse tensor has indices and "
         "values; ask those, or .to_dense()"

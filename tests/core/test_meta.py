@@ -210,3 +210,9 @@ def test_device_contexts() -> None:
         assert context.device == torch.device("meta")
     assert set_device("meta")(lambda: torch.zeros(2).is_meta)()
     assert not torch.zeros(2).is_meta
+
+
+def test_numbers_without_elements_are_shown():
+    """As PyTorch 2.14.1 shows them; a number of the CPU is formatted as a number."""
+    assert f"{torch.ones((), device='meta')}" == "tensor(..., device='meta', size=())"
+    assert f"{torch.tensor(2.5):.1f}" == "2.5"

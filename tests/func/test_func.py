@@ -198,3 +198,40 @@ def test_refused(name: str) -> None:
     call, error, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_functionalize_keeps_what_a_function_writes():
+    """Results and writes as PyTorch 2.14.1 gives them."""
+
+    def add_one(x):
+        x.view(-1).add_(1)
+        return x.sum()
+
+    x = torch.zeros(2, 2)
+    for remove in ("mutations", "mutations_and_views"):
+        assert torch.func.functionalize(add_one, remove=remove)(x).item() == x.sum().item()
+    assert x.tolist() == [[2, 2], [2, 2]]
+    wrong = torch.func.functionalize(add_one, remove="views")
+    with pytest.raises(RuntimeError, match="invalid argument for 'remove=views'"):
+        wrong(x)
+
+
+def test_jacobians_in_chunks_are_the_same():
+    x = torch.tensor([1.0, 2.0])
+    for size in (1, 2, 5, None):
+        found = torch.func.jacrev(lambda x: x**2, chunk_size=size)(x)
+        assert found.tolist() == [[2, 0], [0, 4]]
+        assert not found.requires_grad
+    with pytest.raises(ValueError, match="greater than 0"):
+        torch.func.jacrev(torch.sin, chunk_size=0)
+
+
+def test_gradients_of_functions_of_weights_stay_recorded():
+    w, x = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0)
+    slope = torch.func.grad(lambda x: w * x**2)(x)
+    slope.backward()
+    assert (slope.item(), w.grad.item()) == (12, 4)
+    _, back = torch.func.vjp(torch.sin, x)
+    v = torch.tensor(1.0, requires_grad=True)
+    (back(v)[0] * 5).backward()
+    assert torch.allclose(v.grad, 5 * torch.cos(x))

@@ -254,3 +254,19 @@ def test_what_has_no_guard_cannot_read_a_sample() -> None:
 
     with pytest.raises(AttributeError, match="a function without a guard"):
         vmap(lambda x: mm_(x, x))(torch.ones(2, 3, 3))
+
+
+def test_results_that_depend_on_outer_mappings_alone_are_spread():
+    """Also where another mode is entered outside of all mappings."""
+
+    class Watching(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            return func(*args, **(kwargs or {}))
+
+    def outer(x):
+        return torch.vmap(lambda y: x * 2)(torch.zeros(3))
+
+    with Watching():
+        found = torch.vmap(outer)(torch.tensor([1.0, 2.0]))
+    assert found.tolist() == [[2.0] * 3, [4.0] * 3]
+    assert torch.vmap(outer)(torch.tensor([1.0, 2.0])).tolist() == found.tolist()

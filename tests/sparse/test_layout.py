@@ -182,3 +182,12 @@ def test_tensors_without_elements(shape: tuple) -> None:
         assert "nnz=0" in repr(y)
         if len(shape) == 2 and not y.dense_dim():
             assert (y @ torch.ones(shape[1], 4)).tolist() == [[0.0] * 4] * shape[0]
+
+
+def test_memory_and_random_layouts_are_refused_as_not_implemented():
+    x = torch.eye(2).to_sparse()
+    for call in (x.storage, x.untyped_storage, lambda: torch.randn(2, layout=torch.sparse_coo)):
+        with pytest.raises(NotImplementedError):
+            call()
+    with pytest.raises(RuntimeError, match="data pointer"):
+        x.data_ptr()

@@ -228,7 +228,7 @@ def factory(make: Callable) -> Callable:
     ) -> Tensor:
         if layout is not None or pin_memory is not False:
             if is_sparse(layout):
-                raise RuntimeError(
+                raise NotImplementedError(
                     f"{name}(...) is not implemented for sparse layout: call .to_sparse() on the result"
                 )
             check_placement(name, layout, pin_memory)

@@ -79,10 +79,10 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
         if not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         shape = sizes(size, name)
-        if is_sparse(layout):
-            kind = place(name, out, dtype, device)
-            return sparse_zeros(name, layout, shape, kind, requires_grad)
         if layout is not None or pin_memory is not False or memory_format is not None:
+            if is_sparse(layout):
+                kind = place(name, out, dtype, device)
+                return sparse_zeros(name, layout, shape, kind, requires_grad)
             check_placement(name, layout, pin_memory, memory_format, len(shape))
         kind = place(name, out, dtype, device)
         if memory_format is None:
@@ -209,10 +209,10 @@ def like(
 ) -> Tensor:
     """A tensor in the shape of another, with its dtype, device and strides if nothing else is said."""
     _check_like(function, input)
-    if is_sparse(layout):
-        kind = place(function, None, dtype or input.dtype, device or input.device)
-        return sparse_zeros(function, layout, input._array.shape, kind, requires_grad)
     if layout is not None or pin_memory is not False or memory_format is not None:
+        if is_sparse(layout):
+            kind = place(function, None, dtype or input.dtype, device or input.device)
+            return sparse_zeros(function, layout, input._array.shape, kind, requires_grad)
         check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = input._kind
     if dtype is not None or device is not None:

@@ -37,8 +37,12 @@ def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
 
 
 @method()
-def repeat(self: Tensor, *repeats: Any) -> Tensor:
+def repeat(self: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     """Copies side by side along every dimension.
+
+    Args:
+        sizes: How many along each, one by one or as a sequence.
+        repeats: The same by name.
 
     Raises:
         RuntimeError: There are fewer counts than dimensions, or one is negative.
@@ -51,7 +55,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
         tensor([[1, 2, 1, 2],
                 [1, 2, 1, 2]])
     """
-    counts, own = sizes_of(repeats), self._array.shape
+    counts, own = sizes_of(sizes if repeats is None else (repeats,)), self._array.shape
     if len(counts) < len(own):
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES
-from .. import families  # noqa: F401  # all methods are there
+from .. import families  # all others are there
 
+families.load("elementwise.special")
 _METHODS_ONLY = frozenset(
     [
         "absolute_",

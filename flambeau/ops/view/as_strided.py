@@ -165,18 +165,22 @@ def is_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> bo
 
 
 @method()
-def resize_(self: Tensor, *sizes: Any) -> Tensor:
+def resize_(self: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Another shape, in place: of the same memory if it is large enough, else of more.
 
     What is new is 0, or as `empty` leaves it where programs are to be deterministic. Other views of the
     memory stay as they are; more memory than there was is not shared with them.
+
+    Args:
+        sizes: The sizes, one by one or as a sequence.
+        size: The same by name.
 
     Raises:
         RuntimeError: It requires grad, or a size is negative.
 
     Source: torch.Tensor.resize_
     """
-    shape = sizes_of(sizes)
+    shape = sizes_of(sizes if size is None else (size,))
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
     if min(shape, default=0) < 0:

@@ -71,15 +71,13 @@ class RandomSampler(Sampler[int]):
         if generator is None:
             generator = Generator()
             generator.manual_seed(int(empty((), dtype=_int64()).random_().item()))
+        # a given generator is as far on afterwards as PyTorch's: what remains is drawn even where it is nothing
         if self.replacement:
-            for start in range(0, self.num_samples, 32):
-                count = min(32, self.num_samples - start)
-                yield from randint(0, n, (32,), dtype=_int64(), generator=generator).tolist()[
-                    :count
-                ]
+            for count in (*[32] * (self.num_samples // 32), self.num_samples % 32):
+                yield from randint(0, n, (count,), dtype=_int64(), generator=generator).tolist()
             return
-        for start in range(0, self.num_samples, n or 1):
-            yield from randperm(n, generator=generator).tolist()[: self.num_samples - start]
+        for count in (*[n] * (self.num_samples // n), self.num_samples % n):
+            yield from randperm(n, generator=generator).tolist()[:count]
 
     def __len__(self) -> int:
         return self.num_samples

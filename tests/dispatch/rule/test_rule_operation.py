@@ -25,6 +25,8 @@ UNREACHED = {
     "attention": "it is recorded with kernels only: test_attention_gradient.py checks both ways",
     "ctc": "its gradient is PyTorch's, right behind a softmax only: test_window compares it",
     "standard_gamma": "its gradient is that of a drawn number: tests/distributions compare it with samples",
+    "dirichlet": "its gradient is that of a drawn number: tests/distributions compare it with samples",
+    "dirichlet_slope": "its rule says that it has no derivative",
     "standard_gamma_slope": "its rule says that it has no derivative",
     "normal_of": "as PyTorch's, its gradient is zero though the numbers move: see test_sampling.py",
     "_sparse_gather": "its gradient is sparse: see tests/sparse/test_leaf.py",

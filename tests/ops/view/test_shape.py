@@ -219,3 +219,10 @@ def test_parts_of_half_types_stay_so(dtype: Any) -> None:
         x = torch.ones(3, 3, dtype=dtype, requires_grad=True)
         (grad,) = torch.autograd.grad(part(x).sum(), x)
         assert grad.dtype is dtype
+
+
+def test_sizes_by_name():
+    x = torch.arange(2)
+    assert x.repeat(repeats=(2, 1)).tolist() == [[0, 1], [0, 1]]
+    assert x.view(size=(2, 1)).expand(size=(2, 2)).tolist() == [[0, 0], [1, 1]]
+    assert x.clone().resize_(size=(1,)).tolist() == [0]

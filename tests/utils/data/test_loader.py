@@ -254,3 +254,17 @@ def test_pinning_without_a_device_is_warned_of() -> None:
 def test_wrong_arguments(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def test_epochs_of_one_generator_are_pytorchs():
+    """A given generator goes on from epoch to epoch; the orders are PyTorch 2.14.1's."""
+    loader = data.DataLoader(
+        range(5), shuffle=True, generator=torch.Generator().manual_seed(0), batch_size=5
+    )
+    orders = [batch.tolist() for _ in range(3) for batch in loader]
+    assert orders == [[3, 1, 0, 4, 2], [1, 4, 3, 2, 0], [1, 3, 4, 2, 0]]
+    generator = torch.Generator().manual_seed(0)
+    sampler = data.RandomSampler(range(5), generator=generator)
+    assert [list(sampler), list(sampler)] == [[4, 0, 1, 3, 2], [2, 4, 1, 3, 0]]
+    longer = data.RandomSampler(range(5), num_samples=12, generator=generator)
+    assert list(longer) == [1, 0, 4, 2, 3, 1, 4, 0, 3, 2, 4, 2]
