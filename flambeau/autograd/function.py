@@ -49,13 +49,13 @@ class FunctionNode(Node):
         )
 
     def backward(self, g: Any) -> list[Any]:
-        gs = [g] if self.outputs == 1 else g
-        parts = self._call(
-            [
-                None if part is None else wrap(part, held_kind(kind, part))
-                for part, (_, kind) in zip(gs, self.ports)
-            ]
-        )
+        gs = []
+        for part, (_, kind) in zip([g] if self.outputs == 1 else g, self.ports):
+            if part is not None:
+                kind = kind if kind.numpy is not None else held_kind(kind, part)
+                part = wrap(part, kind)
+            gs.append(part)
+        parts = self._call(gs)
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
@@ -362,11 +362,11 @@ def new_node(
     """The node of a call."""
     make = cls.__dict__.get("_node_constructor") or node_constructor(cls)
     places = tuple([i for i, on in enumerate(needs) if on])
-    kinds = gradient_kinds(context, outputs)
-    shapes = [
-        (x._array.shape, kind) if isinstance(x, Tensor) else ((), None)
-        for x, kind in zip(outputs, kinds)
-    ]
+    shapes = [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    declared = context.output_grad_dtypes
+    if declared is not None:
+        kinds = gradient_kinds(context, outputs, declared)
+        shapes = [(shape, kind) for (shape, _), kind in zip(shapes, kinds)]
     shape: Any
     if len(shapes) == 1:
         shape, kind = shapes[0]
@@ -385,15 +385,12 @@ def _zeros(shape: tuple[int, ...], kind: Any) -> Tensor:
     return wrap(kind.xp.zeros(shape, kind.numpy), kind)
 
 
-def gradient_kinds(context: Context, outputs: list[Any]) -> list[Any]:
+def gradient_kinds(context: Context, outputs: list[Any], declared: tuple) -> list[Any]:
     """The kinds in which the gradients of the outputs arrive.
 
     Raises:
         RuntimeError: What `set_output_grad_dtype` declared does not fit them.
     """
-    declared = context.output_grad_dtypes
-    if declared is None:
-        return [getattr(x, "_kind", None) for x in outputs]
     if len(declared) != len(outputs):
         raise RuntimeError(
             "set_output_grad_dtype expected the number of declarations to match the number of outputs: the "

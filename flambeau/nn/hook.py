@@ -439,6 +439,8 @@ def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
 
 def at_registration(hooks: OrderedDict, module: Any, name: str, value: Any) -> Any:
     """What a module is given: the value, or what the hooks put in its place."""
+    if not hooks:
+        return value
     for hook in tuple(hooks.values()):
         result = hook(module, name, value)
         value = value if result is None else result
