@@ -28,7 +28,7 @@ class OptimizedModule(Module):
         (['_orig_mod.weight', '_orig_mod.bias'], 2)
     """
 
-    _run: Callable | None
+    _run: Callable | None = None
 
     def __init__(self, mod: Module, run: Callable | None = None) -> None:
         super().__init__()
@@ -62,6 +62,10 @@ class OptimizedModule(Module):
 
     def __delattr__(self, name: str) -> None:
         delattr(self._orig_mod, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and files hold the module: what a backend made has the parameters of this one."""
+        return {key: value for key, value in self.__dict__.items() if key != "_run"}
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self._orig_mod)})

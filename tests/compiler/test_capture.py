@@ -1,5 +1,8 @@
 """Backends of the program's own: what they get, and that what they give runs."""
 
+import copy
+import pickle
+
 import pytest
 
 import flambeau as torch
@@ -82,3 +85,24 @@ def test_a_function_without_one_graph_runs_as_it_is():
     assert backend.inputs == []
     with pytest.raises(Unsupported, match="no one graph"):
         torch.compile(absolute, backend=backend, fullgraph=True)(torch.ones(1))
+
+
+def test_modules_compiled_in_place_check_what_they_are_told():
+    layer = nn.Linear(2, 1)
+    layer.compile(mode="default")
+    layer.compile(disable=True)
+    assert layer(torch.ones(1, 2)).shape == (1, 1)
+    with pytest.raises(InvalidBackend):
+        layer.compile(backend="absent")
+    with pytest.raises(NotImplementedError, match=r"torch\.compile\(model"):
+        layer.compile(backend=Noting())
+
+
+def test_copies_run_with_their_own_parameters():
+    model = torch.compile(nn.Linear(2, 1), backend=Noting())
+    x = torch.ones(1, 2)
+    model(x)
+    other = copy.deepcopy(model)
+    other.load_state_dict({"_orig_mod.weight": torch.zeros(1, 2), "_orig_mod.bias": torch.ones(1)})
+    assert other(x).tolist() == [[1.0]]
+    assert pickle.loads(pickle.dumps(other))(x).tolist() == [[1.0]]
