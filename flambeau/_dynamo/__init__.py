@@ -30,12 +30,14 @@ __getattr__, __dir__ = _attach(__name__)
 patch_dynamo_config = config.patch
 
 
-def optimize(backend: Any = "inductor", **options: Any) -> Callable[[Callable], Any]:
+def optimize(
+    backend: Any = "inductor", *, nopython: bool = False, **options: Any
+) -> Callable[[Callable], Any]:
     """A decorator: `torch.compile` in its old spelling.
 
     Source: torch._dynamo.optimize
     """
-    return lambda model: compile(model, backend=backend)
+    return lambda model: compile(model, backend=backend, fullgraph=nopython)
 
 
 def optimize_assert(backend: Any, **options: Any) -> Callable[[Callable], Any]:
@@ -43,7 +45,7 @@ def optimize_assert(backend: Any, **options: Any) -> Callable[[Callable], Any]:
 
     Source: torch._dynamo.optimize_assert
     """
-    return optimize(backend)
+    return optimize(backend, nopython=True)
 
 
 def run(fn: Callable | None = None) -> Any:

@@ -184,7 +184,7 @@ def node_creation_hook(hook: Callable[[Node], None]) -> Iterator[None]:
         >>> x = torch.ones(2, requires_grad=True)
         >>> with torch.autograd.graph.node_creation_hook(lambda node: print(node.name())):
         ...     y = x.exp().sum()
-        AccumulateGrad
+        torch::autograd::AccumulateGrad
         ExpBackward0
         SumBackward0
     """

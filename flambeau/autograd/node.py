@@ -199,7 +199,7 @@ class Node:
         return registered(hook, self.note("before", {}))
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hex(id(self))}>"
+        return f"<{self.name().rpartition(':')[2]} object at {hex(id(self))}>"
 
     def __call__(self, *gs: Any) -> Any:
         """Run this node's gradient on tensors."""
@@ -210,6 +210,10 @@ class Node:
 def connect(tensor: Any, history: Any) -> None:
     """Give a tensor of a saved value the history that the value had."""
     tensor._node = history
+
+
+LEAF = "torch::autograd::AccumulateGrad"
+"""What the end of a graph is called."""
 
 
 class Leaf(Node):
@@ -225,12 +229,15 @@ class Leaf(Node):
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return LEAF
 
     @property
     def variable(self) -> Any:
         """The tensor, or None when nobody holds it any more."""
         return self.tensor()
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # what programs that draw graphs show
 
 
 class Port:

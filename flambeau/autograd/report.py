@@ -8,6 +8,7 @@ from ..core.dtype import BY_NUMPY, legacy_name
 from ..core.tensor import UNVERSIONED
 from .inference import SAVED
 from .location import last_write
+from .node import LEAF
 
 
 def check_versions(node: Any) -> None:
@@ -30,7 +31,7 @@ def modified(node: Any, array: Any, edge: Any, cell: list, version: int) -> str:
     if cell[0] is UNVERSIONED:
         return f"{SAVED} {node.name()} saved one of shape {list(array.shape)}."
     made = ""
-    if edge is not None and edge.node.name() != "AccumulateGrad":
+    if edge is not None and edge.node.name() != LEAF:
         made = f", which is output {edge.index} of {edge.node.name()},"
     recorded = (node.notes or {}).get("recorded")
     saved = (

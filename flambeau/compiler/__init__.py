@@ -1,7 +1,7 @@
 """torch.compile and torch.compiler: everything runs eagerly, through kernels compiled as they are met.
 
-No graph is made of a function, so what tells PyTorch's compiler how to make one (`disable`,
-`allow_in_graph`, `set_stance`, guards, ...) is taken, checked as far as it can be wrong, and changes nothing.
+No graph is made of a function, but for backends of the program's own. So what tells PyTorch's compiler how to make one
+(`disable`, `allow_in_graph`, `set_stance`, guards, ...) is taken, checked as far as it can be wrong, and changes nothing.
 What would hand out a graph or compiled code raises an error.
 """
 
@@ -11,10 +11,11 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-from .backend import BACKENDS
+from .backend import BACKENDS, lookup_backend
 from .config import CONFIG as config
 
 __all__ = [
@@ -50,7 +51,15 @@ __all__ = [
     "wrap_numpy",
 ]
 
-_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+_MODES = ("default", "lite", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+_THEIRS = frozenset(
+    (
+        *("inductor", "eager", "eager_debug", "eager_noexcept", "pre_dispatch_eager", "aot_eager"),
+        *("aot_eager_decomp_partition", "aot_eager_default_partitioner", "aot_ts", "ts"),
+        *("cudagraphs", "openxla", "openxla_eval", "tvm", "onnxrt"),
+    )
+)
+"""PyTorch's own backends: flambeau's kernels stand for all."""
 
 
 def compile(
@@ -67,8 +76,8 @@ def compile(
     """A function, or a module, that calls the given one: everything is eager here.
 
     Each operation's kernel is compiled when the operation first meets a dtype, and nothing is joined
-    beyond that, so there is nothing left that a graph of the whole function would be used for. All
-    other arguments are advice on how to make that graph; a program that gives them runs unchanged.
+    beyond that, so there is nothing left that a graph of the whole function would be used for. A backend
+    of the program's own gets such a graph, for each kind of arguments (`export._capture`).
 
     What is given back is what PyTorch gives: of a module an `OptimizedModule`, whose parameters are called
     ``_orig_mod.weight`` and so on, so that checkpoints of compiled modules fit; of a function one with
@@ -76,12 +85,17 @@ def compile(
 
     Args:
         model: A function or module. None gives a decorator.
-        mode: "default", "reduce-overhead", "max-autotune" or "max-autotune-no-cudagraphs".
-        fullgraph, dynamic, backend, options, dynamic_shapes: Advice; see above.
+        mode: One of PyTorch's, which say how hard to try: there is nothing to try here.
+        backend: A function ``backend(graph_module, example_inputs)`` that gives what runs instead, or the name of
+            one that `register_backend` was given. PyTorch's own names stand for flambeau's kernels.
+        fullgraph: Refuse functions that have no one graph? Only backends of the program's own ask for one.
+        options: Go to such a backend by this name.
+        dynamic, dynamic_shapes: Advice on PyTorch's graphs; graphs here have the sizes of their run.
         disable: Give back `model` itself.
 
     Raises:
         RuntimeError: An unknown `mode`, or `mode` and `options` both.
+        InvalidBackend: A name that nobody registered.
         AssertionError: `model` cannot be called.
 
     Source: torch.compile
@@ -100,8 +114,14 @@ def compile(
         )
     if mode is not None and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
+    if backend == "inductor":
+        backend = _backend[0]
+    if not callable(backend) and backend not in _THEIRS:
+        backend = lookup_backend(backend)
     if model is None:
-        return lambda function: compile(function, disable=disable)
+        return lambda function: compile(
+            function, fullgraph=fullgraph, backend=backend, options=options, disable=disable
+        )
     if not callable(model):
         raise AssertionError(  # PyTorch's type of error
             f"A callable function is expected, but {type(model)} is provided."
@@ -110,13 +130,20 @@ def compile(
         return model
     from ..nn.optimized import Module, OptimizedModule  # loads with the first call
 
-    return OptimizedModule(model) if isinstance(model, Module) else _calling(model)
+    if callable(backend):
+        capture = import_module(f"{__package__.partition('.')[0]}.export._capture")  # stands above
+        run = capture.captured(model, backend, fullgraph, options)
+    else:
+        run = None
+    if isinstance(model, Module):
+        return OptimizedModule(model, run)
+    return _calling(model, run or model)
 
 
-def _calling(function: Callable) -> Callable:
+def _calling(function: Callable, run: Callable) -> Callable:
     @functools.wraps(function)
     def compiled(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
+        return run(*args, **kwargs)
 
     compiled._torchdynamo_orig_callable = function  # type: ignore[attr-defined]
     return compiled
@@ -348,7 +375,7 @@ _backend: list[Any] = ["inductor"]
 
 
 def set_default_backend(backend: str | Callable | None) -> None:
-    """The backend that `compile` is meant to use where none is given; None for "inductor".
+    """The backend that `compile` uses where none is given; None for "inductor".
 
     Source: torch.compiler.set_default_backend
     """

@@ -330,7 +330,7 @@ class Tensor:
     def grad_fn(self) -> Any:
         """The node that made it; None for what the user made."""
         node = self._node
-        if node is None or not node.reverse or node.node.name() == "AccumulateGrad":
+        if node is None or not node.reverse or type(node.node).__name__ == "AccumulateGrad":
             return None
         return node.node
 

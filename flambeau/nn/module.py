@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from typing import Any
 
 from ..autograd.node import RemovableHandle as RemovableHandle
@@ -157,10 +158,19 @@ class Module(Hooked, Stateful, Convertible):
         """Compile forward: nothing to do here, where kernels are compiled as they are met (see `torch.compile`).
 
         Args:
-            args, kwargs: Advice for a compiler.
+            args, kwargs: As of `torch.compile`, which checks them.
+
+        Raises:
+            NotImplementedError: A backend of the program's own, whose graph a module around this one holds.
 
         Source: torch.nn.Module.compile
         """
+        compiler = import_module(f"{__package__.partition('.')[0]}.compiler")  # stands above
+        made = compiler.compile(self, *args, **kwargs)
+        if getattr(made, "_run", None) is not None:
+            raise NotImplementedError(
+                "Module.compile takes no backend of your own: use model = torch.compile(model, backend=...)"
+            )
 
     # ------------------------------------------------------------------------------ attributes
 

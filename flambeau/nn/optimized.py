@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .module import Module
@@ -27,8 +28,11 @@ class OptimizedModule(Module):
         (['_orig_mod.weight', '_orig_mod.bias'], 2)
     """
 
-    def __init__(self, mod: Module) -> None:
+    _run: Callable | None = None
+
+    def __init__(self, mod: Module, run: Callable | None = None) -> None:
         super().__init__()
+        self.__dict__["_run"] = run
         del self.__dict__["training"]  # the inner one's counts
         self._orig_mod = mod
 
@@ -43,7 +47,7 @@ class OptimizedModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module within gives."""
-        return self._orig_mod(*args, **kwargs)
+        return (self._run or self._orig_mod)(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_orig_mod":
@@ -58,6 +62,10 @@ class OptimizedModule(Module):
 
     def __delattr__(self, name: str) -> None:
         delattr(self._orig_mod, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and files hold the module: what a backend made has the parameters of this one."""
+        return {key: value for key, value in self.__dict__.items() if key != "_run"}
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self._orig_mod)})

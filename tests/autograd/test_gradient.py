@@ -245,7 +245,9 @@ def test_the_graph_can_be_walked() -> None:
     assert (y.grad_fn.name(), add.name(), index) == ("SumBackward0", "AddBackward0", 0)
     accumulate = add.next_functions[0][0]
     assert add.next_functions == ((accumulate, 0), (accumulate, 0))
-    assert accumulate.name() == "AccumulateGrad"
+    assert accumulate.name() == "torch::autograd::AccumulateGrad"
+    assert type(accumulate).__name__ == "AccumulateGrad"
+    assert repr(accumulate).startswith("<AccumulateGrad object at")
     assert accumulate.variable is x
     assert isinstance(add, torch.autograd.graph.Node)
     add.metadata["note"] = 1

@@ -258,7 +258,12 @@ def test_every_new_node_is_shown():
     _ = x * 2
     assert [node.name() for node in seen] == ["StackBackward0", "SumBackward0", "AddBackward0"]
     assert seen[1] is z.grad_fn
-    assert outer == ["AccumulateGrad", "MulBackward0", "ExpBackward0", *(n.name() for n in seen)]
+    assert outer == [
+        "torch::autograd::AccumulateGrad",
+        "MulBackward0",
+        "ExpBackward0",
+        *(n.name() for n in seen),
+    ]
     with (
         torch.autograd.graph.node_creation_hook(lambda node: x * 2),
         pytest.raises(RuntimeError, match="only look at its node"),
