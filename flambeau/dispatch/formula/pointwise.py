@@ -84,6 +84,9 @@ def pointwise(
         operation.function = function
         if inplace:
             method_of(operation.name + "_")(_inplace(operation))
+            for other in method.split() if isinstance(method, str) else ():
+                if other != operation.name and not other.startswith("_"):
+                    setattr(Tensor, f"{other}_", getattr(Tensor, f"{operation.name}_"))
         return function
 
     return make if formula is None else make(formula)

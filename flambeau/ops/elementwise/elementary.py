@@ -45,7 +45,7 @@ def _of_one_argument(
         >>> torch.{name}(torch.tensor([{at}]))
         tensor([{value}])
     """
-    made = pointwise(
+    return pointwise(
         formula,
         kind=FLOATING,
         also=f"{alias} {also}",
@@ -53,15 +53,6 @@ def _of_one_argument(
         inplace=True,
         label=label,
     )
-    if alias:
-        _alias_inplace(name, alias)
-    return made
-
-
-def _alias_inplace(name: str, alias: str) -> None:
-    from ...core.tensor import Tensor
-
-    setattr(Tensor, f"{alias}_", getattr(Tensor, f"{name}_"))
 
 
 exp = _of_one_argument(p.exp, "e to the power of input", 1.0, "2.7183")
@@ -106,9 +97,6 @@ def atan2(x: Expression, y: Expression) -> Expression:
         tensor([2.3562])
     """
     return p.atan2(x, y)
-
-
-_alias_inplace("atan2", "arctan2")
 
 
 @pointwise(inplace=False, numbers="", unsupported="bool int")

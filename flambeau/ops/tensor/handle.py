@@ -11,7 +11,7 @@ from ...core.dtype import dtype as DType
 from ...core.dtype import legacy_name, parse_legacy_name
 from ...core.memory import at, owner
 from ...core.tensor import Tensor, become, class_name, register, wrap
-from ...dispatch.registry import method
+from ...dispatch.registry import method, public
 from ..view.shape import alias_
 from .copying import parts_of
 
@@ -255,20 +255,20 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     )
 
 
-@method()
-def is_same_size(self: Tensor, other: Tensor) -> bool:
+@public(method=True)
+def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Is it of the same shape?
 
     Raises:
         TypeError: It is no tensor.
 
-    Source: torch.Tensor.is_same_size
+    Source: torch.is_same_size
     """
     if not isinstance(other, Tensor):
         raise TypeError(
             f"is_same_size(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}"
         )
-    return self._array.shape == other._array.shape
+    return input._array.shape == other._array.shape
 
 
 # -------------------------------------------------------------------------------- what it is not
@@ -293,13 +293,13 @@ for _name in ("sparse", "sparse_csr", "quantized", "mkldnn", "nested"):
     _attribute(f"is_{_name}", lambda self: False, "False: every tensor here is dense.")
 
 
-@method()
-def get_device(self: Tensor) -> int:
+@public(method=True)
+def get_device(input: Tensor) -> int:
     """The number of its device; -1 for the CPU.
 
-    Source: torch.Tensor.get_device
+    Source: torch.get_device
     """
-    index = self._kind.device.index
+    index = input._kind.device.index
     return -1 if index is None else index
 
 
