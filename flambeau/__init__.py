@@ -27,7 +27,6 @@ from .core import dtype as _dtype
 from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype
-from .core.printing import get_printoptions, printoptions, set_printoptions
 from .core.promotion import can_cast, promote_types
 from .core.size import Size
 from .core.tensor import Tensor
@@ -59,8 +58,10 @@ _MODULES = (
     "_custom_ops",
     "_dynamo",
     "_functorch",
+    "_guards",
     "_higher_order_ops",
     "_inductor",
+    "_jit_internal",
     "_ops",
     "_subclasses",
     "accelerator",
@@ -121,19 +122,26 @@ _NAMES = {
     "set_num_threads": "kernels",
     "from_dlpack": "ops.tensor.dlpack",
     "to_dlpack": "ops.tensor.dlpack",
+    "StorageBase": "core.storage",
     "UntypedStorage": "core.storage",
     "TypedStorage": "core.storage",
     "is_storage": "core.storage",
     **dict.fromkeys(_legacy_names, "legacy"),
     "compile": "compiler",
     "cond": "fx.control",
+    "get_printoptions": "core.printing",
+    "printoptions": "core.printing",
+    "set_printoptions": "core.printing",
     "Stream": "core.stream",
     "Event": "core.stream",
     "OutOfMemoryError": "core.error",
     "AcceleratorError": "core.error",
     "get_device_module": "_utils",
+    "GradScaler": "amp",
     "Future": "futures",
     "_assert": "checking",
+    "_assert_async": "checking",
+    "_assert_scalar": "checking",
     "typename": "checking",
     "while_loop": "_higher_order_ops",
     "PyTorchFileReader": "serialization.reader",
@@ -171,11 +179,21 @@ _NAMES = {
     ),
     **dict.fromkeys(
         (
+            *("set_autocast_enabled", "set_autocast_cpu_enabled", "set_autocast_cpu_dtype"),
+            *("set_autocast_gpu_dtype", "autocast_increment_nesting"),
+            "autocast_decrement_nesting",
+        ),
+        "amp.autocast_state",
+    ),
+    **dict.fromkeys(("has_lapack", "has_mkl", "has_openmp", "has_spectral"), "backends.features"),
+    **dict.fromkeys(
+        (
             *("are_deterministic_algorithms_enabled", "use_deterministic_algorithms"),
             *("get_deterministic_debug_mode", "set_deterministic_debug_mode"),
             *("get_float32_matmul_precision", "set_float32_matmul_precision"),
             *("get_num_interop_threads", "set_num_interop_threads"),
-            "is_deterministic_algorithms_warn_only_enabled",
+            *("is_deterministic_algorithms_warn_only_enabled", "set_flush_denormal"),
+            *("set_warn_always", "is_warn_always_enabled"),
         ),
         "setting",
     ),
@@ -192,6 +210,7 @@ _NAMES = {
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), "quantized"),
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
+    "set_anomaly_enabled": "autograd.anomaly_mode",
 }
 
 
@@ -210,6 +229,8 @@ def __getattr__(name: str) -> Any:
     if name[-1:] == "_" != name[:1] and name in _inplace_names():
         value = globals()[name] = getattr(Tensor, name)
         return value
+    if name == "__all__":
+        return [n for n in __dir__() if n[0] != "_" and n not in _MODULES]
     return _load(name)
 
 

@@ -23,6 +23,42 @@ def _assert(condition: Any, message: str) -> Any:
         raise AssertionError(message)
 
 
+def _assert_async(input: Tensor, assert_msg: str = "") -> None:
+    """Checks that a tensor of one element is not zero.
+
+    Raises:
+        RuntimeError: It is, or has another number of elements.
+        TypeError: It is no tensor.
+
+    Source: torch._assert_async
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch._assert_async(torch.tensor([1.0, 2.0]).isfinite().all(), "no finite numbers")
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"_assert_async(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    if input.numel() != 1:  # type: ignore[attr-defined]
+        amount = "no values" if not input.numel() else "more than one value"  # type: ignore[attr-defined]
+        raise RuntimeError(f"Boolean value of Tensor with {amount} is ambiguous")
+    if not input:
+        raise RuntimeError(assert_msg or "Expected Tensor with single nonzero value, but got zero")
+
+
+def _assert_scalar(condition: Any, assert_msg: str) -> None:
+    """Checks that a number is not zero.
+
+    Raises:
+        RuntimeError: It is.
+
+    Source: torch._assert_scalar
+    """
+    if not condition:
+        raise RuntimeError(assert_msg)
+
+
 def _check_with(
     error_type: type[Exception],
     cond: bool | Tensor,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .core.unset import unset
+
 _MODES = ("default", "warn", "error")
 _PRECISIONS = ("highest", "high", "medium")
 
@@ -12,13 +14,15 @@ class _State:
     deterministic = 0  # an index into _MODES
     precision = "highest"
     interop_threads = 1
+    warn_always = False
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Demand that a program run twice gives the same bits.
 
     Every algorithm here does so at any setting, on any number of threads: nothing is ever refused or
-    warned of, and nothing becomes slower.
+    warned of, and nothing becomes slower, but for `empty` and its like: they fill their memory, with NaN or the
+    largest integer, unless `utils.deterministic.fill_uninitialized_memory` is False.
 
     Args:
         mode: Is it demanded?
@@ -34,6 +38,7 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
         >>> torch.use_deterministic_algorithms(False)
     """
     _State.deterministic = (1 if warn_only else 2) if mode else 0
+    unset.demand(_State.deterministic > 0)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -70,6 +75,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
             f"invalid value of debug_mode, expected one of {expected}, but got {mode}"
         )
     _State.deterministic = _MODES.index(mode) if isinstance(mode, str) else int(mode)
+    unset.demand(_State.deterministic > 0)
 
 
 def get_deterministic_debug_mode() -> int:
@@ -126,3 +132,38 @@ def get_num_interop_threads() -> int:
     Source: torch.get_num_interop_threads
     """
     return _State.interop_threads
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Ask for warnings each time, where PyTorch gives some of them once.
+
+    Here each is given each time at any setting, and Python's filters say which are shown.
+
+    Source: torch.set_warn_always
+    """
+    _State.warn_always = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """Was that asked for?
+
+    Source: torch.is_warn_always_enabled
+    """
+    return _State.warn_always
+
+
+def set_flush_denormal(mode: bool, /) -> bool:
+    """Ask for numbers below the smallest normal one to become 0.
+
+    Returns: Is it as asked? They are kept, so only False can be honoured.
+
+    Source: torch.set_flush_denormal
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.set_flush_denormal(True)
+        False
+        >>> (torch.tensor([1e-40]) * 1).item() > 0
+        True
+    """
+    return not mode

@@ -3,7 +3,8 @@
 from .dispatch.registry import NAMESPACES
 from .ops import families
 
-families.load("elementwise.polynomial")
+for _family in ("elementwise.polynomial", "elementwise.special", "reduction.softmax"):
+    families.load(_family)
 globals().update(NAMESPACES["special"])
 __all__ = sorted(NAMESPACES["special"])
 

@@ -14,10 +14,6 @@ class OnlyForward(torch.autograd.Function):
     def forward(ctx, x):
         return x * x
 
-    @staticmethod
-    def jvp(ctx, g):
-        return 2 * g
-
 
 def load(keys):
     layer = nn.Linear(2, 3)
@@ -121,7 +117,7 @@ MISTAKES = {
     "Function without backward": (
         lambda: torch.func.jvp(OnlyForward.apply, (torch.ones(2),), (torch.ones(2),)),
         NotImplementedError,
-        "Forward mode (func.jvp, func.jacfwd) is computed from it too",
+        "Forward mode takes the tangents from a jvp method or, without one, from backward",
     ),
     "ragged batch": (
         lambda: torch.utils.data.default_collate([torch.ones(2), torch.ones(2), torch.ones(3)]),

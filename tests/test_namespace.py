@@ -101,3 +101,10 @@ def test_checks_of_programs():
         torch._assert(torch.tensor(False), "no luck")
     assert torch.typename(torch.ones(1, dtype=torch.int64)) == "torch.LongTensor"
     assert torch.typename(3) == "int"
+
+
+def test_a_star_import_brings_what_loads_late() -> None:
+    names: dict[str, object] = {}
+    exec("from flambeau import *", names)
+    assert {"randn", "svd", "float32", "add", "is_tensor", "save", "tensor"} <= names.keys()
+    assert not {"nn", "optim", "distributed"} & names.keys()  # PyTorch's submodules neither

@@ -23,6 +23,7 @@ from ..core.layout import layout
 from ..core.random.generator import Generator
 from ..core.size import Size
 from ..core.tensor import Tensor as TensorBase
+from ..func.batched import Mapping as _Mapping
 from ..ops.linalg.check import LinAlgError as _LinAlgError
 
 _TensorBase = TensorBase
@@ -83,8 +84,9 @@ def _is_alias_of(x: TensorBase, y: TensorBase) -> bool:
 
 
 def _are_functorch_transforms_active() -> bool:
-    """Are tensors wrapped for a transform? Not here: transforms of `func` work on the recorded graph."""
-    return False
+    """Does a tensor stand for a sample, or record for a transform? Only `vmap` has such here: the others of `func`
+    work on the recorded graph."""
+    return any(isinstance(mode, _Mapping) for mode in _handler.state.modes)
 
 
 def _cuda_isInBadFork() -> bool:

@@ -1,4 +1,4 @@
-"""torch._C._functorch: whether tensors are wrapped for a transform. They never are: see `func`.
+"""torch._C._functorch: whether tensors are wrapped for a transform. Only vmap's are, as samples: see `func`.
 
 Source: torch._C._functorch
 """
@@ -7,47 +7,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..func.level import (
+    _add_batch_dim,
+    _remove_batch_dim,
+    _vmap_decrement_nesting,
+    _vmap_increment_nesting,
+    get_unwrapped,
+    is_batchedtensor,
+    maybe_get_bdim,
+    maybe_get_level,
+)
 
-def is_batchedtensor(tensor: Any) -> bool:
-    """Is it a batch that looks like a sample? Not here."""
-    return False
+__all__ = [
+    "_add_batch_dim",
+    "_remove_batch_dim",
+    "_vmap_decrement_nesting",
+    "_vmap_increment_nesting",
+    "get_unwrapped",
+    "is_batchedtensor",
+    "is_functionaltensor",
+    "is_functorch_wrapped_tensor",
+    "is_gradtrackingtensor",
+    "is_legacy_batchedtensor",
+    "maybe_get_bdim",
+    "maybe_get_level",
+]
 
-
-is_legacy_batchedtensor = is_gradtrackingtensor = is_functionaltensor = is_batchedtensor
 is_functorch_wrapped_tensor = is_batchedtensor
 
 
-def maybe_get_bdim(tensor: Any) -> int:
-    """The batch dimension of a wrapped tensor: -1, as none is."""
-    return -1
+def is_gradtrackingtensor(tensor: Any) -> bool:
+    """Is it wrapped for a gradient? None is: `func.grad` works on the recorded graph."""
+    return False
 
 
-def maybe_get_level(tensor: Any) -> int:
-    """The level of the transform that wrapped a tensor: -1, as none did."""
-    return -1
-
-
-def get_unwrapped(tensor: Any) -> Any:
-    """The tensor inside.
-
-    Raises:
-        RuntimeError: It is not wrapped.
-    """
-    raise RuntimeError("No wrappers present!")
-
-
-def _absent(name: str) -> Any:
-    def raising(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(
-            f"torch._C._functorch.{name}: flambeau's vmap does not wrap tensors; use torch.func.vmap"
-        )
-
-    raising.__name__ = name
-    return raising
-
-
-_add_batch_dim = _absent("_add_batch_dim")
-_remove_batch_dim = _absent("_remove_batch_dim")
-_vmap_increment_nesting = _absent("_vmap_increment_nesting")
-_vmap_decrement_nesting = _absent("_vmap_decrement_nesting")
-_unwrap_batched = _absent("_unwrap_batched")
+is_functionaltensor = is_legacy_batchedtensor = is_gradtrackingtensor

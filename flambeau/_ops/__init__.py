@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from ..core.handler import DISPATCHED, state
+from ..core.tensor import Tensor
+from ..dispatch.torch_function import dispatch
 from . import below
 from .definition import DEFINITIONS, Definition
 from .schema import FunctionSchema
@@ -94,8 +96,9 @@ class OpOverload(OperatorBase):
         return self._name
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if state.modes:
-            return below.asked(self, args, kwargs)
+        found = below.handling(args, kwargs)
+        if found or state.modes:
+            return below.asked(self, found, args, kwargs)
         if (state.dispatch or DISPATCHED) and below.is_seen(args, kwargs):
             return below.call(self, args, kwargs)
         return self._definition.call(self, args, kwargs)
@@ -192,6 +195,9 @@ class OpOverloadPacket(OperatorBase):
         return [*object.__dir__(self), *self.overloads()]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        unbound = [x for x in below.handling(args, kwargs) if not isinstance(x, Tensor)]
+        if unbound:  # no schema tells of them, so none is chosen
+            return dispatch(self, unbound, args, kwargs)
         names = self.overloads()
         if len(names) == 1:
             return getattr(self, names[0])(*args, **kwargs)

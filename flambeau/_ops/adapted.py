@@ -15,6 +15,9 @@ from ..autograd import grad as _grad
 from ..autograd.mode import enable_grad
 from ..core.dtype import dtype as _Dtype
 from ..core.tensor import Tensor
+from ..dispatch.registry import NAMESPACES
+from ..ops.fft.stft import stft as _stft
+from ..ops.nn.interpolate import resized
 
 ADAPTED: dict[str, Callable] = {}
 """By name, or by name and overload: "slice.Tensor"."""
@@ -171,11 +174,6 @@ def _conj(x: Tensor) -> Tensor:
     return x.conj()
 
 
-@aten("constant_pad_nd")
-def _constant_pad_nd(x: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
-    return F.pad(x, list(pad), "constant", value)
-
-
 @aten("sym_size.int", "sym_size")
 def _sym_size(x: Tensor, dim: int | None = None) -> Any:
     return x.size(dim)
@@ -215,32 +213,10 @@ for _name in ("zeros", "ones", "full", "rand", "randn", "arange", "scalar_tensor
 # ------------------------------------------------------------------------------------------- layers
 
 
-def _pair(value: Sequence[int], n: int) -> list[int]:
-    return list(value) * n if len(value) == 1 else list(value)
-
-
-@aten("convolution", "_convolution")
-def convolution(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-    *flags: bool,
-) -> Tensor:
-    """A convolution of any number of dimensions, or its transpose."""
-    n = weight.ndim - 2
-    stride, padding, dilation = _pair(stride, n), _pair(padding, n), _pair(dilation, n)
-    if not transposed:
-        conv = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
-        return conv(input, weight, bias, stride, padding, dilation, groups)
-    conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[n - 1]
-    output_padding = _pair(output_padding, n)
-    return conv(input, weight, bias, stride, padding, output_padding, groups, dilation)
+@aten("_convolution")
+def _convolution(input: Tensor, *args: Any) -> Tensor:
+    """A convolution; what comes after the number of groups are permissions to use cuDNN."""
+    return _torch().convolution(input, *args[:8])
 
 
 @aten("convolution_backward")
@@ -260,7 +236,7 @@ def convolution_backward(
     """What a convolution's input, weight and bias receive."""
 
     def run(x: Tensor, w: Tensor) -> Tensor:
-        return convolution(
+        return _torch().convolution(
             x, w, None, stride, padding, dilation, transposed, output_padding, groups
         )
 
@@ -303,73 +279,16 @@ def _adaptive_avg_pool3d(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.adaptive_avg_pool3d(x, tuple(size))
 
 
-@aten("native_layer_norm")
-def native_layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer norm, the means, and one over the deviations."""
-    axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
-    result = F.layer_norm(input, list(normalized_shape), weight, bias, eps)
-    mean = input.mean(axes, keepdim=True)
-    rstd = (input.var(axes, correction=0, keepdim=True) + eps).rsqrt()
-    return result, mean, rstd
-
-
-@aten("native_group_norm")
-def native_group_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    N: int,
-    C: int,
-    HxW: int,
-    group: int,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A group norm, the means, and one over the deviations."""
-    rows = input.reshape(N, group, -1)
-    rstd = (rows.var(-1, correction=0) + eps).rsqrt()
-    return F.group_norm(input, group, weight, bias, eps), rows.mean(-1), rstd
-
-
-@aten("native_batch_norm", "_native_batch_norm_legit")
-def native_batch_norm(
-    input: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch norm, the means and one over the deviations; without numbers of the batch two empty tensors."""
-    result = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    if not training:
-        return result, input.new_empty(0), input.new_empty(0)
-    axes = tuple(i for i in range(input.ndim) if i != 1)
-    return result, input.mean(axes), (input.var(axes, correction=0) + eps).rsqrt()
+@aten("_native_batch_norm_legit")
+def _native_batch_norm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return _torch().native_batch_norm(*args)
 
 
 @aten("_native_batch_norm_legit_no_training")
 def _batch_norm_no_training(
     input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, momentum: float, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
-
-
-@aten("native_dropout")
-def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
-    """What is left, and the mask."""
-    if train is False or p == 0:
-        return input.clone(), _torch().ones_like(input, dtype=_torch().bool)
-    mask = _torch().empty_like(input).bernoulli_(1 - p)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    return input * mask * scale, mask.bool()
+    return _native_batch_norm(input, weight, bias, mean, var, False, momentum, eps)
 
 
 @aten("_softmax")
@@ -393,7 +312,7 @@ def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     return F.gelu(x, approximate=approximate)
 
 
-_REDUCTIONS = ("none", "mean", "sum")
+REDUCTIONS = ("none", "mean", "sum")
 
 
 def _loss(name: str, *extra: str) -> None:
@@ -404,7 +323,7 @@ def _loss(name: str, *extra: str) -> None:
         if name == "binary_cross_entropy":
             options["weight"] = given.pop(0) if given else None
         if given:
-            options["reduction"] = _REDUCTIONS[given.pop(0)]
+            options["reduction"] = REDUCTIONS[given.pop(0)]
         options.update(zip(extra, given))
         return getattr(F, name)(x, target, **options)
 
@@ -420,7 +339,7 @@ def nll_loss_forward(
     x: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int
 ) -> tuple[Tensor, Tensor]:
     """The loss, and the weight of all samples together."""
-    loss = F.nll_loss(x, target, weight, None, ignore_index, None, _REDUCTIONS[reduction])
+    loss = F.nll_loss(x, target, weight, None, ignore_index, None, REDUCTIONS[reduction])
     kept = target != ignore_index
     weights = x.new_ones(x.shape[1]) if weight is None else weight
     return loss, weights[target.masked_fill(~kept, 0)].masked_fill(~kept, 0).sum()
@@ -517,7 +436,7 @@ def _embedding_backward(
 
 @aten("mse_loss_backward")
 def _mse_loss_backward(g: Tensor, x: Tensor, target: Tensor, reduction: int) -> Tensor:
-    return vjp(lambda t: F.mse_loss(t, target, reduction=_REDUCTIONS[reduction]), [x], g)[0]
+    return vjp(lambda t: F.mse_loss(t, target, reduction=REDUCTIONS[reduction]), [x], g)[0]
 
 
 @aten("nll_loss_backward", "nll_loss2d_backward")
@@ -604,20 +523,132 @@ def _max_pool2d_backward(
     return flat.scatter_add(-1, idx.flatten(-2), g.flatten(-2)).view(x.shape)
 
 
-def _upsample(name: str, mode: str) -> None:
+UPSAMPLING = {
+    **{("nearest", n): f"upsample_nearest{n}d" for n in (1, 2, 3)},
+    **{("nearest-exact", n): f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)},
+    ("linear", 1): "upsample_linear1d",
+    ("bilinear", 2): "upsample_bilinear2d",
+    ("bicubic", 2): "upsample_bicubic2d",
+    ("trilinear", 3): "upsample_trilinear3d",
+}
+"""The operation of a mode of `interpolate` in so many dimensions."""
+
+
+def _upsample(name: str, mode: str, antialias: bool = False) -> None:
     @aten(name)
-    def upsample(x: Tensor, size: Any, *options: Any) -> Tensor:
-        corners = {} if mode == "nearest" else {"align_corners": options[0] if options else False}
-        return F.interpolate(x, size=tuple(size), mode=mode, **corners)
+    def upsample(x: Tensor, size: Sequence[int], *options: Any) -> Tensor:
+        corners, scales = (
+            (False, options) if mode.startswith("nearest") else (options[0], options[1:])
+        )
+        given = [*scales, *[None] * len(size)][: len(size)]
+        return resized(x, size, given, mode, corners, antialias)
 
 
-_upsample("upsample_nearest1d", "nearest")
-_upsample("upsample_nearest2d", "nearest")
-_upsample("upsample_nearest3d", "nearest")
-_upsample("upsample_linear1d", "linear")
-_upsample("upsample_bilinear2d", "bilinear")
-_upsample("upsample_bicubic2d", "bicubic")
-_upsample("upsample_trilinear3d", "trilinear")
+for (_mode, _count), _name in UPSAMPLING.items():
+    _upsample(_name, _mode)
+_upsample("_upsample_bilinear2d_aa", "bilinear", True)
+_upsample("_upsample_bicubic2d_aa", "bicubic", True)
+
+
+@aten()
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    return Tensor.unfold(x, dimension, size, step)  # type: ignore[attr-defined,no-any-return]
+
+
+@aten()
+def im2col(x: Tensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
+    return F.unfold(x, kernel, dilation, padding, stride)
+
+
+@aten()
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    how = ("sum", "mean", "max")[mode]
+    options = per_sample_weights, include_last_offset, padding_idx
+    result = F.embedding_bag(
+        *(indices, weight, offsets, None, 2.0, scale_grad_by_freq, how, sparse, *options)
+    )
+    none = indices.new_zeros(0)
+    return result, none, none, none  # the others are notes for PyTorch's own backward
+
+
+@aten()
+def elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Tensor:
+    if scale == input_scale == 1:
+        return F.elu(x, alpha)
+    return scale * F.elu(x * input_scale, alpha).where(x < 0, x)
+
+
+@aten()
+def rrelu(
+    x: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> Tensor:
+    _no_generator("rrelu", generator)
+    return F.rrelu(x, lower, upper, training)
+
+
+@aten("max_unpool2d", "max_unpool3d")
+def max_unpool(x: Tensor, indices: Tensor, output_size: Sequence[int], *_: Any) -> Tensor:
+    flat = x.new_zeros(*x.shape[: x.ndim - len(output_size)], math.prod(output_size))
+    start = x.ndim - len(output_size)
+    filled = flat.scatter(-1, indices.flatten(start), x.flatten(start))
+    return filled.unflatten(-1, list(output_size))
+
+
+@aten()
+def tensordot(x: Tensor, other: Tensor, dims_self: Any, dims_other: Any) -> Tensor:
+    return NAMESPACES["torch"]["tensordot"](x, other, (list(dims_self), list(dims_other)))  # type: ignore[no-any-return]
+
+
+def _no_generator(name: str, generator: Any) -> None:
+    if generator is not None:
+        raise NotImplementedError(f"aten::{name} takes no generator here: set torch.manual_seed")
+
+
+@aten("stft.")
+def stft_of_frames(
+    x: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    *options: Any,
+) -> Tensor:
+    return stft(x, n_fft, hop_length, win_length, window, False, "reflect", *options)
+
+
+@aten("stft.center")
+def stft(
+    x: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    pad_mode: str = "reflect",
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+    align_to_window: bool | None = None,
+) -> Tensor:
+    return _stft(
+        *(x, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided),
+        return_complex=return_complex,
+        align_to_window=align_to_window,
+    )
 
 
 @aten("grid_sampler_2d", "grid_sampler_3d", "grid_sampler")

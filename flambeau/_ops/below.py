@@ -17,6 +17,7 @@ from ..autograd.mode import mode, no_grad
 from ..core import handler
 from ..core.handler import DISPATCHED, state
 from ..core.pytree.tree import tree_map
+from ..dispatch.torch_function import dispatch, guards
 from ..func.batched import current
 from ..func.rule_layer import VmapInfo
 from .definition import tensors_of
@@ -34,8 +35,13 @@ def is_seen(args: tuple, kwargs: dict[str, Any]) -> bool:
     return bool(DISPATCHED) and any(type(x) in DISPATCHED for x in tensors_of([args, kwargs]))
 
 
-def asked(overload: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Give an operation to the innermost `TorchFunctionMode`, or to the vmap that is in force."""
+def handling(args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+    """The operands that handle functions themselves, as of `handler.handlers`."""
+    return handler.handlers((*args, *kwargs.values())) if guards.enabled else []
+
+
+def asked(overload: Any, found: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Give an operation to the innermost `TorchFunctionMode`, to an operand, or to the vmap that is in force."""
     if overload._definition.autocast:
         args, kwargs = overload._definition.cast(args, kwargs)
     mapping = current()
@@ -46,12 +52,7 @@ def asked(overload: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         with mapping.aside():
             values = tree_map(mapping.value, (args, kwargs))
             return mapping.by_dims(*rule(info, in_dims, *values[0], **values[1]))
-    before = state.modes
-    state.modes = before[:-1]
-    try:
-        return before[-1].__torch_function__(overload, (), args, kwargs)
-    finally:
-        state.modes = before
+    return dispatch(overload, found, args, kwargs)
 
 
 def call(overload: Any, args: tuple, kwargs: dict[str, Any]) -> Any:

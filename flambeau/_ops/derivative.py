@@ -22,20 +22,34 @@ RULES: dict[str, Callable] = {}
 """For an operation ``rule(aten, g, args, kwargs, result, needs)``: a gradient for each of the arguments."""
 
 
-def rule(*names: str) -> Callable[[Callable], Callable]:
-    """Put a rule into the table."""
+_OF_RESULT: set[str] = set()
+"""Operations whose rules ask for the result, which is saved for them."""
+
+
+def rule(*names: str, of_result: bool = False) -> Callable[[Callable], Callable]:
+    """Put a rule into the table.
+
+    of_result: It asks for the result, a list of tensors, which is empty for others.
+    """
 
     def put(function: Callable) -> Callable:
         for name in names:
             RULES[name] = function
+            if of_result:
+                _OF_RESULT.add(name)
         return function
 
     return put
 
 
+_SAVED = object()
+"""Stands among an operation's values for a tensor that is saved."""
+
+
 def recorded(overload: Any, args: tuple, kwargs: dict, handled: Callable, bare: Callable) -> Any:
     """What the handler makes of an operation, recorded with its gradient."""
     flat, spec = tree_flatten((args, kwargs))
+    count, of_result = len(flat), str(overload) in _OF_RESULT
 
     class Dispatched(Function):
         @staticmethod
@@ -43,29 +57,25 @@ def recorded(overload: Any, args: tuple, kwargs: dict, handled: Callable, bare: 
             given, named = spec.unflatten(leaves)
             ctx.random = default_generator.raw_state()
             result = handled(overload, given, named)
+            values = [*leaves, *(tree_flatten(result)[0] if of_result else ())]
             with bare():
-                ctx.result = [
-                    x.detach() if isinstance(x, Tensor) else x for x in tree_flatten(result)[0]
-                ]
-                ctx.leaves = [x.detach() if isinstance(x, Tensor) else x for x in leaves]
-            ctx.versions = [x._version for x in leaves if isinstance(x, Tensor)]
+                ctx.save_for_backward(*(x for x in values if isinstance(x, Tensor)))
+            ctx.values = [_SAVED if isinstance(x, Tensor) else x for x in values]
             return tuple(result) if isinstance(result, list) else result
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
-            versions = [x._version for x in ctx.leaves if isinstance(x, Tensor)]
-            if versions != ctx.versions:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                    f"an operand of {overload}"
-                )
-            given, named = spec.unflatten(ctx.leaves)
+            with bare():
+                saved = iter(ctx.saved_tensors)
+            values = [next(saved) if x is _SAVED else x for x in ctx.values]
+            leaves, made = values[:count], values[count:]
+            given, named = spec.unflatten(leaves)
             found = RULES.get(str(overload))
             if found is None:
                 with bare(), _drawing(ctx.random):
-                    return tuple(_taken(overload, spec, ctx.leaves, ctx.needs_input_grad, grads))
+                    return tuple(_taken(overload, spec, leaves, ctx.needs_input_grad, grads))
             needs = _by_argument(spec, ctx.needs_input_grad)
-            parts = list(found(_aten(), grads[0], given, named, ctx.result, needs))
+            parts = list(found(_aten(), grads[0], given, named, made, needs))
             parts += [None] * (len(given) - len(parts))
             return _spread(given, named, parts)
 
@@ -224,7 +234,7 @@ def _(aten, g, args, kwargs, result, needs):
     return aten.convolution_backward.default(g, x, w, sizes, *options, list(needs[:3]))
 
 
-@rule("aten._scaled_dot_product_flash_attention_for_cpu.default")
+@rule("aten._scaled_dot_product_flash_attention_for_cpu.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     q, k, v, *rest = args
     dropout, causal = (*rest, *(0.0, False)[len(rest) :])
@@ -264,22 +274,22 @@ def _(aten, g, args, kwargs, result, needs):
     return (aten.neg.default(g),)
 
 
-@rule("aten.relu.default")
+@rule("aten.relu.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten.threshold_backward.default(g, result[0], 0),)
 
 
-@rule("aten.sigmoid.default")
+@rule("aten.sigmoid.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten.sigmoid_backward.default(g, result[0]),)
 
 
-@rule("aten.tanh.default")
+@rule("aten.tanh.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten.tanh_backward.default(g, result[0]),)
 
 
-@rule("aten.exp.default")
+@rule("aten.exp.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten.mul.Tensor(g, result[0]),)
 
@@ -294,12 +304,12 @@ def _(aten, g, args, kwargs, result, needs):
     return (aten.silu_backward.default(g, args[0]),)
 
 
-@rule("aten._softmax.default")
+@rule("aten._softmax.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten._softmax_backward_data.default(g, result[0], args[1], args[0].dtype),)
 
 
-@rule("aten._log_softmax.default")
+@rule("aten._log_softmax.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten._log_softmax_backward_data.default(g, result[0], args[1], args[0].dtype),)
 
@@ -319,7 +329,7 @@ def _(aten, g, args, kwargs, result, needs):
     )
 
 
-@rule("aten.nll_loss_forward.default")
+@rule("aten.nll_loss_forward.default", of_result=True)
 def _(aten, g, args, kwargs, result, needs):
     return (aten.nll_loss_backward.default(g, *args, result[1]),)
 

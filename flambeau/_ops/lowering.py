@@ -13,10 +13,12 @@ from typing import Any
 from ..core.handler import DisableTorchDispatch
 from ..core.tensor import Tensor
 from ..dispatch.torch_function import full_name
+from ..ops.nn.interpolate import check_mode, targets
+from .adapted import UPSAMPLING
 from .definition import DEFINITIONS
 
 COMPOSED: dict[str, Callable] = {}
-"""By the function's name, without its place: "linear", "matmul"."""
+"""By the function's name, without its place: "linear", "matmul"; or with it, where another has the same name."""
 
 _PREFIXES = {"torch.linalg.": "linalg_", "torch.special.": "special_", "torch.fft.": "fft_"}
 _OPERATORS = {
@@ -88,7 +90,7 @@ def lowered(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     name = _OPERATORS.get(name, name)
     if kwargs.get("out", 0) is None:
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
-    apart = COMPOSED.get(name)
+    apart = COMPOSED.get(full) or COMPOSED.get(name)
     if apart is not None:
         return apart(*args, **kwargs)
     for prefix, short in _PREFIXES.items():
@@ -406,14 +408,54 @@ def cross_entropy(
 
 @composed()
 def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, *args: Any, **named: Any
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Any:
-    if any(args) or any(value for key, value in named.items() if key != "norm_type"):
+    if max_norm is not None or scale_grad_by_freq or sparse:
         return NotImplemented
-    if weight.dtype.is_floating_point is False and input.dtype.is_floating_point:
-        weight, input = input, weight
-    extra = () if padding_idx is None else (padding_idx,)
+    extra = () if padding_idx is None else (padding_idx % len(weight),)
     return _aten().embedding.default(weight, input, *extra)
+
+
+@composed()
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Any:
+    name = UPSAMPLING.get((mode, input.ndim - 2))
+    if name is None or not input.is_floating_point():
+        return NotImplemented
+    sizes, scales = targets(input, size, scale_factor, recompute_scale_factor)
+    check_mode(input, mode, align_corners, antialias)
+    corners = () if mode.startswith("nearest") else (bool(align_corners),)
+    given = () if None in scales else tuple(scales)
+    operation = getattr(_aten(), f"_{name}_aa" if antialias else name).default
+    return operation(input, sizes, *corners, *given)
+
+
+@composed("torch.nn.functional.unfold")
+def im2col(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Any:
+    pairs = [
+        [n, n] if isinstance(n, int) else list(n) for n in (kernel_size, dilation, padding, stride)
+    ]
+    return _aten().im2col.default(input, *pairs)
+
+
+@composed()
+def stft(input: Tensor, *args: Any, **named: Any) -> Any:
+    return _aten().stft.center(input, *args, **named)
 
 
 @composed()

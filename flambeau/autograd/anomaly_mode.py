@@ -198,3 +198,11 @@ def is_anomaly_check_nan_enabled() -> bool:
     Source: torch.is_anomaly_check_nan_enabled
     """
     return mode.anomaly is not None and mode.anomaly.check_nan
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Turn anomaly detection on or off: `set_detect_anomaly` as a function.
+
+    Source: torch.set_anomaly_enabled
+    """
+    _switch(Anomaly(check_nan) if enabled else None)

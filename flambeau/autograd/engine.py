@@ -39,14 +39,16 @@ def run(
     wanted: None to add into every leaf's ``.grad``; else the nodes whose gradients are returned
         (None for one that nothing reached), and no ``.grad`` changes.
     """
-    flow = RECORDED if create or mode.levels else BARE
+    recorded = create or mode.levels
+    flow = RECORDED if recorded else BARE
     allowed = None if wanted is None else _on_the_way(roots, wanted)
     catch: dict[tuple[Node, int], Any] | None = None
     if wanted is not None:
         catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
-    mode.recording, mode.task = recording(create), (next_task(), roots, allowed)
+    mode.recording = recording(create) if recorded else False
+    mode.task = (next_task(), roots, allowed)
     token = silence(silent)
     try:
         _loop(flow, roots, grads, retain, allowed, catch)
@@ -203,7 +205,7 @@ class Bare:
 
     def finish(self, g: Any, node: Any, index: int) -> Tensor:
         kind = node.kind if node.outputs == 1 else node.shape[index][1]
-        return wrap(_own(g), held_kind(kind, g))
+        return wrap(_own(g), kind if kind.numpy is not None else held_kind(kind, g))
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -241,9 +243,8 @@ class Bare:
         gs = g if node.outputs > 1 else [g]
         for index, hooks in notes.get("tensor_hooks", {}).items():
             if gs[index] is not None:
-                seen = self.tensor(
-                    node, index, gs[index]
-                )  # one object for all: hooks leave notes on it
+                # one object for all: hooks leave notes on it
+                seen = self.tensor(node, index, gs[index])
                 for hook in tuple(hooks.values()):
                     result = hook(seen)
                     gs[index] = self._changed(hook, result, gs[index])

@@ -197,3 +197,9 @@ class _set_fwd_grad_enabled(_Switch):
 
     def clone(self) -> _Switch:
         return _set_fwd_grad_enabled(self.value)
+
+
+def __getattr__(name: str) -> int:
+    if name == "_current_level":  # as PyTorch counts: -1 where none is open
+        return -1 if mode.dual is None else 0
+    raise AttributeError(f"module 'torch.autograd.forward_ad' has no attribute '{name}'")

@@ -24,6 +24,7 @@ class FunctionNode(Node):
 
     __slots__ = ("context", "count", "function", "gone", "outputs", "places")
 
+    custom = True
     context: Context
     function: type
     places: tuple[int, ...]
@@ -48,13 +49,13 @@ class FunctionNode(Node):
         )
 
     def backward(self, g: Any) -> list[Any]:
-        gs = [g] if self.outputs == 1 else g
-        parts = self._call(
-            [
-                None if part is None else wrap(part, held_kind(kind, part))
-                for part, (_, kind) in zip(gs, self.ports)
-            ]
-        )
+        gs = []
+        for part, (_, kind) in zip([g] if self.outputs == 1 else g, self.ports):
+            if part is not None:
+                kind = kind if kind.numpy is not None else held_kind(kind, part)
+                part = wrap(part, kind)
+            gs.append(part)
+        parts = self._call(gs)
         return [None if part is None else part._array for part in parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
@@ -211,7 +212,8 @@ class Function:
         """A gradient for each argument of forward (None for those that have none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function to use it with backward mode AD."
+            "autograd.Function to use it with backward mode AD. Forward mode takes the tangents from a jvp "
+            "method or, without one, from backward."
         )
 
     vjp = backward
@@ -360,11 +362,11 @@ def new_node(
     """The node of a call."""
     make = cls.__dict__.get("_node_constructor") or node_constructor(cls)
     places = tuple([i for i, on in enumerate(needs) if on])
-    kinds = gradient_kinds(context, outputs)
-    shapes = [
-        (x._array.shape, kind) if isinstance(x, Tensor) else ((), None)
-        for x, kind in zip(outputs, kinds)
-    ]
+    shapes = [(x._array.shape, x._kind) if isinstance(x, Tensor) else ((), None) for x in outputs]
+    declared = context.output_grad_dtypes
+    if declared is not None:
+        kinds = gradient_kinds(context, outputs, declared)
+        shapes = [(shape, kind) for (shape, _), kind in zip(shapes, kinds)]
     shape: Any
     if len(shapes) == 1:
         shape, kind = shapes[0]
@@ -383,15 +385,12 @@ def _zeros(shape: tuple[int, ...], kind: Any) -> Tensor:
     return wrap(kind.xp.zeros(shape, kind.numpy), kind)
 
 
-def gradient_kinds(context: Context, outputs: list[Any]) -> list[Any]:
+def gradient_kinds(context: Context, outputs: list[Any], declared: tuple) -> list[Any]:
     """The kinds in which the gradients of the outputs arrive.
 
     Raises:
         RuntimeError: What `set_output_grad_dtype` declared does not fit them.
     """
-    declared = context.output_grad_dtypes
-    if declared is None:
-        return [getattr(x, "_kind", None) for x in outputs]
     if len(declared) != len(outputs):
         raise RuntimeError(
             "set_output_grad_dtype expected the number of declarations to match the number of outputs: the "
@@ -460,4 +459,12 @@ class _Refuse(Function):
         )
 
 
+class InplaceFunction(Function):
+    """`Function`, under a name from when functions that write needed one of their own: see `ctx.mark_dirty`.
+
+    Source: torch.autograd.function.InplaceFunction
+    """
+
+
 FunctionCtx = Context
+FunctionMeta = type(Function)

@@ -41,9 +41,8 @@ def arriving(outputs: tuple, grads: Any) -> tuple[Any, ...]:
 
 def history(value: Any) -> Any:
     """The node or port of a tensor or edge; None where there is no gradient."""
-    if isinstance(value, GradientEdge):
-        return value.history
-    return value._node if value.requires_grad else None
+    node = value.history if isinstance(value, GradientEdge) else value._node
+    return None if node is None or not node.reverse else node
 
 
 def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
@@ -59,12 +58,14 @@ def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
 
 def seed(i: int, edge: Any, grad: Any) -> Tensor:
     """The gradient that arrives at output `i`, whose history is `edge`."""
-    if edge is None:
+    if edge is None or not edge.reverse:
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn: no input of "
             "it requires grad, or it was computed under no_grad or from a detached tensor"
         )
-    shape, kind = edge.shape, own_kind(edge.kind)
+    shape, kind = edge.shape, edge.kind
+    if kind.numpy is None:
+        kind = own_kind(kind)
     if grad is None:
         if shape and any(n != 1 for n in shape):
             raise RuntimeError(

@@ -7,7 +7,7 @@ differs from itself, so that a node which saved the tensor finds it stale.
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock  # `threading` loads late
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +15,7 @@ from .. import kernels
 from ..core import tensor as handle
 from ..core.tensor import UNVERSIONED, Tensor
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _inside: list[Callable[..., Tensor]] = []
 """The ordinary constructor, once for each block that is open."""
 

@@ -7,7 +7,7 @@ node is shown to the watchers, so inside of a level operations are recorded unde
 
 from __future__ import annotations
 
-import threading
+from _thread import _local as local  # `threading` loads late
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +17,7 @@ TANGENTS = 2
 """The value of `mode.recording` where operations are recorded for their tangents alone."""
 
 
-class Mode(threading.local):
+class Mode(local):
     """This thread's state. Operations read `recording` when an input requires grad.
 
     Attributes:
@@ -155,19 +155,18 @@ class _Recording(_Switch):
     """Sets `mode.recording` and puts back what was."""
 
     value = False
-
-    def __init__(self) -> None:
-        self.before: list[bool | int] = []
+    before: Any = None
+    """What was in force when it was entered, and what this was then: it may be entered again inside itself."""
 
     def __enter__(self) -> None:
-        self.before.append(mode.recording)
+        self.before = mode.recording, self.before
         if mode.levels:
             mode.recording = recording(self.value)
         else:
             mode.recording = self.value and not mode.inference
 
     def __exit__(self, *exception: object) -> None:
-        mode.recording = self.before.pop()
+        mode.recording, self.before = self.before
 
 
 class no_grad(_Recording):
@@ -185,10 +184,7 @@ class no_grad(_Recording):
 
     def __new__(cls, function: Callable | None = None) -> Any:
         made = super().__new__(cls)
-        if function is None:
-            return made
-        made.__init__()
-        return made(function)
+        return made if function is None else made(function)
 
 
 class enable_grad(no_grad):
@@ -224,7 +220,6 @@ class set_grad_enabled(_Recording):
     """
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
         self.value = bool(mode)
         self._apply()
 
@@ -233,7 +228,7 @@ class set_grad_enabled(_Recording):
         mode.recording = recording(self.value)
 
     def __enter__(self) -> None:
-        self.before.append(self.outer)
+        self.before = self.outer, self.before
         mode.recording = recording(self.value)
 
     def __call__(self, function: Callable) -> Callable:

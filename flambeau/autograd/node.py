@@ -75,6 +75,8 @@ class Node:
     outputs = 1
     reverse = True
     """Does a gradient go through it? Not through the history of a tensor that has tangents alone."""
+    custom = False
+    """Is its backward a program's own (see `Function`)?"""
     edges: tuple[Any, ...]
     saved: Any
     cells: tuple[Any, ...]

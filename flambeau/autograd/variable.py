@@ -7,7 +7,7 @@ from typing import Any
 from ..core.tensor import UNVERSIONED, Tensor
 from . import engine
 from .gradient import backward as run
-from .gradient import history, seed
+from .gradient import seed
 from .mode import mode
 from .node import Leaf
 
@@ -102,7 +102,7 @@ def backward(
         run(self, gradient, retain_graph, create_graph, inputs=inputs)
         return
     retain = create_graph if retain_graph is None else retain_graph
-    node = history(self)
+    node = self._node
     engine.run((node,), (seed(0, node, gradient),), retain, create_graph)
 
 

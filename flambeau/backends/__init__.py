@@ -12,3 +12,6 @@ __getattr__, __dir__ = _attach(
     ),
     title="torch.backends",
 )
+
+fp32_precision = "none"
+"""How exactly matrix products of float32 are made: "none" says that no library chooses otherwise."""

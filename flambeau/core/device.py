@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-import threading
+from _thread import _local as local  # `threading` loads late
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -270,7 +270,7 @@ def _meta() -> Backend:
 backends.register("meta", _meta)
 
 
-class _Defaults(threading.local):
+class _Defaults(local):
     """Each thread's device for factories. Fast code reads `defaults.current`."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import _local as local  # `threading` loads late
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +15,7 @@ from .size import Size
 from .tensor import Tensor
 
 
-class State(threading.local):
+class State(local):
     """What this thread's calls are handed to.
 
     Attributes:

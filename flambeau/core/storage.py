@@ -19,7 +19,14 @@ _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueD
 """Storages that somebody holds, by their memory's owner: equal memory gives one object."""
 
 
-class UntypedStorage:
+class StorageBase:
+    """What classes of memory as bytes derive from.
+
+    Source: torch.StorageBase
+    """
+
+
+class UntypedStorage(StorageBase):
     """Memory as bytes. Tensors that share memory give the same object.
 
     Args:

@@ -215,6 +215,11 @@ class Tensor:
             raise RuntimeError("Inference tensors do not track version counter.")
         return self._cell[0]
 
+    @property
+    def _cdata(self) -> int:
+        """A number that no other tensor has while this one lives."""
+        return id(self)
+
     def _is_view(self) -> bool:
         return self._base is not None
 
@@ -318,7 +323,8 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Is its gradient wanted? Operations on it are then recorded."""
-        return self._node is not None and self._node.reverse
+        node = self._node
+        return node is not None and node.reverse
 
     @property
     def grad_fn(self) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
-FUNCTIONS: dict[str, str] = {}
+FUNCTIONS = NAMESPACES["torch"].late
 METHODS: dict[str, str] = {}
 """For a function of the torch namespace, or a Tensor method, the module that brings it."""
 
@@ -33,10 +33,15 @@ class LazyMethod:
 
 
 def announce(package: str, families: Mapping[str, tuple[str, str]]) -> None:
-    """Let the names of families be found: for each module its functions and its Tensor methods."""
+    """Let the names of families be found: for each module its functions and its Tensor methods.
+
+    Functions stand in the torch namespace, or as "linalg.vector_norm" in another.
+    """
     for family, (functions, methods) in families.items():
         module = f"{package}.{family}"
-        FUNCTIONS.update(dict.fromkeys(functions.split(), module))
+        for place in functions.split():
+            space, _, name = place.rpartition(".")
+            NAMESPACES[space or "torch"].late[name] = module
         for name in methods.split():
             METHODS[name] = module
             setattr(Tensor, name, LazyMethod(name, module))
@@ -44,5 +49,4 @@ def announce(package: str, families: Mapping[str, tuple[str, str]]) -> None:
 
 def function(name: str) -> Callable:
     """The function of this name in the torch namespace."""
-    import_module(FUNCTIONS[name])
     return NAMESPACES["torch"][name]

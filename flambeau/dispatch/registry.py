@@ -6,6 +6,7 @@ Tensor methods, the public namespaces, the reference pages and the generic tests
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -27,13 +28,24 @@ __all__ = [
 OPERATIONS: dict[str, Any] = {}
 """Operations with a gradient rule or kernel of their own, by name."""
 
-NAMESPACES: dict[str, dict[str, Callable]] = {
-    "torch": {},
-    "nn.functional": {},
-    "special": {},
-    "linalg": {},
-    "fft": {},
-}
+
+class Functions(dict[str, Callable]):
+    """A namespace's functions by name. Looking up one that loads late loads it.
+
+    Attributes:
+        late: For such a name, the module that brings it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: dict[str, str] = {}
+
+    def __missing__(self, name: str) -> Callable:
+        import_module(self.late[name])
+        return self.__getitem__(name)
+
+
+NAMESPACES = {name: Functions() for name in ("torch", "nn.functional", "special", "linalg", "fft")}
 """Public functions: namespace, then name."""
 
 guards.namespaces = NAMESPACES

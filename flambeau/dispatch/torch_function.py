@@ -31,7 +31,7 @@ forbids it, functions are published inside of a wrapper, at the price above.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
 from importlib import import_module
 from types import CodeType, FunctionType
@@ -200,10 +200,13 @@ _FACTORIES = frozenset(
         *(f"sparse_{name}_tensor" for name in ("coo", "csr", "csc", "bsr", "bsc", "compressed")),
     )
 )
-"""Functions without operands, which modes see and classes do not.
+"""Functions without operands, which modes see and classes of tensors do not.
 
 No signature tells: `tensor` takes a tensor too, and asks nobody; `normal` takes none, or asks them.
 """
+
+_FROM_DATA = frozenset(("tensor", "as_tensor", "asarray", "from_file"))
+"""Those of them that ask no object at all: what they are given is data."""
 
 _UNSEEN = frozenset(
     (
@@ -304,7 +307,7 @@ class Guard:
         published: What users find.
         original: The function without guard.
         reported: What handlers are told is being called.
-        modes_only: Are modes asked, and operands' classes not?
+        modes_only: Are modes asked, and classes of tensors not?
         signature: Its arguments by name, where they are known.
     """
 
@@ -321,8 +324,9 @@ class Guard:
     def chosen(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
         """The call of the mode or operand that handles this one, or of the function."""
         if self.modes_only:
-            if state.modes:
-                return dispatch, (self.reported, [], args, kwargs), {}
+            found = self._standing_for_numbers(args, kwargs)
+            if found or state.modes:
+                return dispatch, (self.reported, found, args, kwargs), {}
             if state.dispatch and lower:
                 return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
             return _undisturbed, (self.original, *self.settled(args, kwargs)), {}
@@ -332,6 +336,12 @@ class Guard:
         if lower and is_lowered((*args, *kwargs.values())):
             return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
         return self.original, *self.settled(args, kwargs)
+
+    def _standing_for_numbers(self, args: tuple, kwargs: dict) -> list[Any]:
+        """What handles functions among sizes, dtypes and the like, as a proxy does while a graph is traced."""
+        if self.published.__name__ in _FROM_DATA:
+            return []
+        return [x for x in handlers((*args, *kwargs.values())) if not isinstance(x, Tensor)]
 
     def settled(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The arguments by the function's own names."""
@@ -488,7 +498,7 @@ class Guards:
 
     def __init__(self, kind: type[Guard]) -> None:
         self.kind = kind
-        self.namespaces: dict[str, dict[str, Any]] = {}
+        self.namespaces: Mapping[str, dict[str, Any]] = {}
         self.asking = self.enabled = False
         self.table: dict[int, Guard] = {}
         self._names: dict[Any, str] = {}

@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import kernels
 from .._caller import warn
-from ..autograd.function import FunctionNode
 from ..autograd.history import rebase
 from ..autograd.inference import WRITTEN
 from ..autograd.location import UNSAVED, count_writes, note_write
@@ -97,7 +96,7 @@ def check_history(target: Tensor, recorded: bool) -> None:
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled: put both inside the no_grad block, or both outside it"
         )
-    if node is not None and isinstance(node.node, FunctionNode):
+    if node is not None and node.node.custom:
         raise RuntimeError(
             f"Output {node.index} of {node.node.name()} is a view and is being modified inplace. This view "
             "was made inside a custom Function (or an input was returned as it is), and the write would "

@@ -71,9 +71,9 @@ class Dirichlet(ExponentialFamily):
         )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
-        drawn = torch._standard_gamma(self.concentration.expand(shape).double())
-        return (drawn / drawn.sum(-1, True)).to(self.concentration.dtype)
+        return torch._sample_dirichlet(
+            self.concentration.expand(self._extended_shape(sample_shape))
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         a = self.concentration

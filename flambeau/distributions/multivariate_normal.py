@@ -11,6 +11,8 @@ from ..core.size import Size
 from ..core.tensor import Tensor
 from . import constraints
 from .covariance import OfCovariance, factor_of, from_precision, the_one_given
+from .distribution import Distribution as Distribution
+from .utils import _standard_normal as _standard_normal
 from .utils import standard_normal
 
 

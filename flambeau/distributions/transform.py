@@ -32,8 +32,9 @@ class Transform:
         if cache_size not in (0, 1):
             raise ValueError("cache_size must be 0 or 1")
         self._cache_size = cache_size
-        self._kept: tuple[Any, Any] = (None, None)
+        self._cached_x_y: tuple[Any, Any] = (None, None)
         self._inv: Transform | None = None
+        super().__init__()  # a transform with parameters is a module too
 
     @property
     def event_dim(self) -> int:
@@ -56,23 +57,23 @@ class Transform:
         import copy
 
         made = copy.copy(self)
-        made._cache_size, made._kept = cache_size, (None, None)
+        made._cache_size, made._cached_x_y = cache_size, (None, None)
         return made
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._cache_size and x is self._kept[0]:
-            return self._kept[1]
+        if self._cache_size and x is self._cached_x_y[0]:
+            return self._cached_x_y[1]
         y = self._call(x)
         if self._cache_size:
-            self._kept = x, y
+            self._cached_x_y = x, y
         return y
 
     def _inv_call(self, y: Tensor) -> Tensor:
-        if self._cache_size and y is self._kept[1]:
-            return self._kept[0]
+        if self._cache_size and y is self._cached_x_y[1]:
+            return self._cached_x_y[0]
         x = self._inverse(y)
         if self._cache_size:
-            self._kept = x, y
+            self._cached_x_y = x, y
         return x
 
     def _call(self, x: Tensor) -> Tensor:

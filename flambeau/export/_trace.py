@@ -134,13 +134,13 @@ def _exported(
         dynamic_shapes = {name: dynamic_shapes.get(name) for name in combined}
     wanted = leaf_shapes(dynamic_shapes, combined)
     tracing_of = _Tracing(mod, args, kwargs, combined, wanted, on_value)
-    try:
-        return tracing_of.program()
-    except UserError:
-        if not tracing_of.hinted():
-            raise
-        tracing_of.without_hints()
-        return tracing_of.program()
+    for weaken in (tracing_of.share_hinted, tracing_of.without_hints):
+        try:
+            return tracing_of.program()
+        except UserError:
+            if not weaken():
+                raise
+    return tracing_of.program()
 
 
 class _Tracing:
@@ -166,6 +166,7 @@ class _Tracing:
         self.mod, self.kwargs, self.combined, self.wanted = mod, kwargs, combined, wanted
         self.args, self.on_value = args, on_value
         self.run = mod if run is None else run
+        self.shared = False
         ordered = {name: kwargs[name] for name in combined if name in kwargs}
         self.kwargs = {**ordered, **{k: v for k, v in kwargs.items() if k not in ordered}}
         self.leaves, self.in_spec = pytree.tree_flatten((args, self.kwargs))
@@ -174,36 +175,43 @@ class _Tracing:
             self.names = [f"arg_{i}" for i in range(len(self.leaves))]
             self.wanted = (wanted + [{}] * len(self.leaves))[: len(self.leaves)]
 
-    def hinted(self) -> bool:
-        """Does a size only stay open if it can?"""
-        return any(getattr(d, "kind", "") == "AUTO" for dims in self.wanted for d in dims.values())
+    def share_hinted(self) -> bool:
+        """From now on sizes that are open without a name are one where the example has them equal: the module may
+        want them so. Are there any?"""
+        self.shared = any(hasattr(d, "kind") for dims in self.wanted for d in dims.values())
+        return self.shared
 
-    def without_hints(self) -> None:
-        self.wanted = [
+    def without_hints(self) -> bool:
+        """From now on sizes that stay open only if they can do not. Are there any?"""
+        kept = [
             {k: d for k, d in dims.items() if getattr(d, "kind", "") != "AUTO"}
             for dims in self.wanted
         ]
+        weakened, self.wanted = kept != self.wanted, kept
+        return weakened
 
     def program(self) -> ExportedProgram:
         """The exported program."""
-        sizes, ranges = symbols_of(self.wanted, self.leaves)
+        sizes, ranges = symbols_of(self.wanted, self.leaves, self.shared)
         tracer = PythonKeyTracer(bool(sizes), self.mod)
         tracer.record_stack_traces = True
         lifted = self._lift(tracer)
         copies = [_copy(leaf) for leaf in self.leaves]
         user: list[Any] = []
         for i, (name, leaf) in enumerate(zip(self.names, copies)):
-            if isinstance(leaf, Tensor):
-                is_sized = any(size.leaf == i for size in sizes)
-                user.append(TensorArgument(tracer.placeholder(name, leaf, is_sized).name))
-            else:
-                node = tracer.placeholder(name, leaf, False)
-                user.append(ConstantArgument(node.name, leaf))
+            is_tensor = isinstance(leaf, Tensor)
+            is_sized = is_tensor and any(size.leaf == i for size in sizes)
+            node = tracer.placeholder(name, leaf, is_sized)
+            if all(other is node or other.name != name for other in tracer.graph.nodes):
+                node._name_exactly(name)
+            user.append(
+                TensorArgument(node.name) if is_tensor else ConstantArgument(node.name, leaf)
+            )
         result = self._result(tracer, copies)
         outputs, out_spec = pytree.tree_flatten(result)
         nodes = [tracer.create_arg(x) for x in outputs]
         tracer.create_node("output", "output", (tuple(nodes),), {})
-        constants = _lift_constants(tracer, user, lifted)
+        constants = _lift_constants(self.mod, tracer, user, lifted)
         specs = lifted + [InputSpec(InputKind.USER_INPUT, arg, None) for arg in user]
         signature = ExportGraphSignature(specs, [_output_spec(n) for n in nodes])
         checks = self._checks(sizes)
@@ -274,40 +282,49 @@ def _copy(leaf: Any) -> Any:
 
 
 def _leaf_names(combined: dict[str, Any]) -> list[str]:
+    """The names of all leaves: "x", "x_0", "options_scale"."""
     names: list[str] = []
-
-    def walk(name: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                walk(f"{name}_{key}", item)
-        elif isinstance(value, (tuple, list)):
-            for i, item in enumerate(value):
-                walk(f"{name}_{i}", item)
-        else:
-            names.extend([name] * len(pytree.tree_leaves(value)))
-
     for name, value in combined.items():
-        walk(name, value)
+        for path, _ in pytree.tree_leaves_with_path(value):
+            keys = (getattr(key, _KEYS[type(key)]) for key in path)
+            names.append("_".join([name, *map(str, keys)]))
     return names
 
 
+_KEYS: dict[Any, str] = {
+    pytree.SequenceKey: "idx",
+    pytree.MappingKey: "key",
+    pytree.GetAttrKey: "name",
+}
+
+
 def _lift_constants(
-    tracer: PythonKeyTracer, user: list[Any], lifted: list[InputSpec]
+    mod: Module, tracer: PythonKeyTracer, user: list[Any], lifted: list[InputSpec]
 ) -> dict[str, Any]:
-    """Arguments in place of look-ups of constants; returns the constants by name."""
+    """Arguments in place of look-ups of constants; returns the constants by name.
+
+    A constant that is an attribute of the module has its name.
+    """
+    known = {
+        id(value): f"{path}.{name}".lstrip(".")
+        for path, module in mod.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, Tensor)
+    }
     constants: dict[str, Any] = {}
     first = next((n for n in tracer.graph.nodes if user and n.name == user[0].name), None)
     for node in list(tracer.graph.nodes):
         if node.op != "get_attr" or isinstance(getattr(tracer.root, str(node.target)), Module):
             continue  # the latter is a branch of torch.cond
-        target = f"lifted_tensor_{len(constants)}"
+        value = getattr(tracer.root, str(node.target))
+        target = known.get(id(value)) or f"lifted_tensor_{len(constants.keys() - known.values())}"
         place = first or next(n for n in tracer.graph.nodes if n.op != "placeholder")
         with tracer.graph.inserting_before(place):
-            made = tracer.graph.placeholder(f"c_{target}")
+            made = tracer.graph.placeholder(f"c_{target.replace('.', '_')}")
         made.meta = node.meta
         node.replace_all_uses_with(made)
         tracer.graph.erase_node(node)
-        constants[target] = getattr(tracer.root, str(node.target))
+        constants[target] = value
         spec = InputSpec(InputKind.CONSTANT_TENSOR, TensorArgument(made.name), target)
         lifted.append(spec)
     return constants

@@ -18,8 +18,15 @@ from .graph_signature import InputKind, InputSpec
 Ranges = dict[str, tuple[int, int | None]]
 
 
-def symbols_of(wanted: list[dict[int, Any]], leaves: list[Any]) -> tuple[list[OpenSize], Ranges]:
+def symbols_of(
+    wanted: list[dict[int, Any]], leaves: list[Any], shared: bool = False
+) -> tuple[list[OpenSize], Ranges]:
     """The open sizes of all leaves, and the bounds of their names.
+
+    Args:
+        wanted: For each leaf, its open sizes by dimension.
+        leaves: The example.
+        shared: Do sizes without a name have the same one where they are equal in the example?
 
     Raises:
         UserError: The same name stands for different sizes, or an example is out of bounds.
@@ -33,7 +40,8 @@ def symbols_of(wanted: list[dict[int, Any]], leaves: list[Any]) -> tuple[list[Op
             if getattr(given, "kind", "") == "STATIC":
                 continue
             root = given.root if isinstance(given, Dim) else None
-            key = root.__name__ if root is not None else (i, dim)
+            unnamed = (leaves[i].shape[dim],) if shared else (i, dim)
+            key = root.__name__ if root is not None else unnamed
             symbol = names.setdefault(key, f"s{len(names)}")
             factor, shift = (given.factor, given.shift) if root is not None else (1, 0)
             value, rest = divmod(leaves[i].shape[dim] - shift, factor)
@@ -46,7 +54,9 @@ def symbols_of(wanted: list[dict[int, Any]], leaves: list[Any]) -> tuple[list[Op
             high = root.max if root is not None else given.max
             if value < low or (high is not None and value > high):
                 raise UserError(f"Constraints violated ({given})! The example has {value}")
-            ranges[symbol] = (low, high)
+            least, most = ranges.get(symbol, (low, high))
+            highs = [x for x in (most, high) if x is not None]
+            ranges[symbol] = (max(least, low), min(highs, default=None))
             sizes.append(OpenSize(i, dim, symbol, factor, shift))
     return sizes, ranges
 

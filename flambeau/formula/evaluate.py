@@ -174,7 +174,7 @@ class _Writer:
         elif kind is LENGTH:
             self.define(item, f"{self.bind('row_length', row_length)}({self.widest()}, axes)")
         elif kind is POSITION:
-            self.support[item] = self.everything
+            self.support[item] = frozenset({item})  # the shape of one row, which is no operand's
             self.define(item, f"{self.bind('row_position', row_position)}({self.widest()}, axes)")
         elif kind is p.held:
             self.names[item] = self.names[item.args[0]]
@@ -222,7 +222,7 @@ class _Writer:
 
     def reusable(self, item: Expression) -> str | None:
         """A temporary of the result's shape and dtype that nobody reads after this."""
-        if not item.primitive.writes or self.support[item] != self.everything:
+        if not item.primitive.writes or not self.support[item] >= self.everything:
             return None
         for arg in item.args:
             if (
@@ -232,7 +232,7 @@ class _Writer:
                 and item.full
                 and self.last_use.get(arg) is item
                 and arg.domain == item.domain
-                and self.support[arg] == self.everything
+                and self.support[arg] >= self.everything
                 and arg.primitive not in (p.real, p.imag)
             ):
                 self.reuses = True

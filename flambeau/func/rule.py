@@ -35,7 +35,7 @@ def words(text: str) -> frozenset[str]:
 
 RANDOM = words(
     "rand randn randint randperm rand_like randn_like randint_like normal bernoulli "
-    "multinomial poisson binomial _standard_gamma rrelu dropout dropout1d dropout2d dropout3d "
+    "multinomial poisson binomial _sample_dirichlet _standard_gamma rrelu dropout dropout1d dropout2d dropout3d "
     "alpha_dropout feature_dropout feature_alpha_dropout gumbel_softmax "
     "scaled_dot_product_attention fractional_max_pool2d fractional_max_pool3d svd_lowrank "
     "pca_lowrank bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ "

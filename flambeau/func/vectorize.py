@@ -1,6 +1,10 @@
 """vmap: a function of single samples, mapped over a batch.
 
-The function is called once, with tensors that stand for one sample each (see `batched`).
+The function is called once, with tensors that stand for one sample each (see `batched`). Packages with nested
+arguments of their own put functions in the place of `_process_batched_inputs`, `_create_batched_inputs` and
+`_unwrap_batched`, as in PyTorch (TensorDict does).
+
+Source: torch._functorch.vmap
 """
 
 from __future__ import annotations
@@ -12,15 +16,31 @@ from typing import Any
 
 import numpy as np
 
+from ..core.pytree.tree import broadcast_to_and_flatten as _broadcast_to_and_flatten  # noqa: F401
+from ..core.pytree.tree import tree_flatten, tree_unflatten
 from ..core.random.generator import default_generator
 from ..core.tensor import Tensor
-from ..ops.join.cat import cat
-from .batched import RANDOM_ERROR, Mapping, batched
+from ..dispatch.registry import NAMESPACES
+from . import level as _level
+from .batched import RANDOM_ERROR, Mapping
+from .level import _add_batch_dim, _remove_batch_dim
 from .tree import leaves, rebuild, spread
 
 
-def _sizes(name: str, in_dims: Any, args: tuple) -> tuple[list[Any], list[Any], int]:
-    """The arguments' leaves, the dimension mapped over in each, and its size."""
+def _get_name(func: Callable) -> str:
+    """A function's name for messages."""
+    return getattr(func, "__name__", repr(func))
+
+
+def _process_batched_inputs(
+    in_dims: Any, args: tuple, func: Callable
+) -> tuple[int, list[Any], list[Any], Any]:
+    """The number of samples, the dimension mapped over in each of the arguments' leaves, these, and their nesting.
+
+    Raises:
+        ValueError: in_dims do not fit the arguments, or the sizes differ.
+    """
+    name = _get_name(func)
     head = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>)"
     if isinstance(in_dims, bool) or not isinstance(in_dims, (int, tuple, list)):
         raise ValueError(
@@ -32,7 +52,7 @@ def _sizes(name: str, in_dims: Any, args: tuple) -> tuple[list[Any], list[Any], 
             f"vmap({name})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying "
             "to vmap over a function with no inputs. The latter is unsupported."
         )
-    flat = leaves(args)
+    flat, structure = tree_flatten(args)
     dims = spread(
         list(in_dims) if isinstance(in_dims, tuple) else in_dims,
         list(args),
@@ -52,7 +72,60 @@ def _sizes(name: str, in_dims: Any, args: tuple) -> tuple[list[Any], list[Any], 
             "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
             f"{sizes} for the mapped dimension"
         )
-    return flat, checked, sizes[0]
+    return sizes[0], checked, flat, structure
+
+
+def _create_batched_inputs(
+    flat_in_dims: list[Any], flat_args: list[Any], vmap_level: int, args_spec: Any
+) -> Any:
+    """The arguments with a sample in the place of each tensor that is mapped over."""
+    values = [
+        x if dim is None else _add_batch_dim(x, dim, vmap_level)
+        for x, dim in zip(flat_args, flat_in_dims)
+    ]
+    return tree_unflatten(values, args_spec)
+
+
+def _unwrap_batched(
+    batched_outputs: Any, out_dims: Any, vmap_level: int, batch_size: int, func: Callable
+) -> Any:
+    """The results with the batch of each sample.
+
+    Raises:
+        ValueError: out_dims do not fit, or a result is no tensor.
+    """
+    name = _get_name(func)
+    dims = _output_dims(name, batched_outputs, out_dims)
+    parts = [
+        _maybe_remove_batch_dim(name, x, vmap_level, batch_size, dim)
+        for x, dim in zip(leaves(batched_outputs), dims)
+    ]
+    return rebuild(batched_outputs, parts)
+
+
+def _maybe_remove_batch_dim(
+    name: str, batched_output: Any, vmap_level: int, batch_size: int, out_dim: int | None
+) -> Any:
+    """A result of the mapped function: the batch of what was a sample; with `out_dim` None, what is none.
+
+    Raises:
+        ValueError: It is a sample and `out_dim` is None, or no tensor and it is not.
+    """
+    if out_dim is None:
+        if (
+            isinstance(batched_output, Tensor)
+            and _level.maybe_get_level(batched_output) == vmap_level
+        ):
+            raise ValueError(
+                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
+            )
+        return batched_output
+    if not isinstance(batched_output, Tensor):
+        raise ValueError(
+            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(batched_output)}. Did you "
+            "mean to set out_dims= to None for output?"
+        )
+    return _remove_batch_dim(batched_output, vmap_level, batch_size, out_dim)
 
 
 def _dim(head: str, x: Any, dim: Any) -> int | None:
@@ -94,7 +167,7 @@ def drawing(kind: str) -> Iterator[None]:
         raise RuntimeError(RANDOM_ERROR)
 
 
-def _outputs(name: str, result: Any, out_dims: Any) -> list[Any]:
+def _output_dims(name: str, result: Any, out_dims: Any) -> list[Any]:
     """The dimension of the batch in each output."""
 
     def misfit() -> ValueError:
@@ -110,32 +183,7 @@ def _outputs(name: str, result: Any, out_dims: Any) -> list[Any]:
         and isinstance(out_dims, tuple) != isinstance(result, tuple)
     ):
         raise misfit()
-    dims = spread(out_dims, result, misfit)
-    for x, dim in zip(leaves(result), dims):
-        if not isinstance(x, Tensor) and (dim is not None or x is None):
-            raise ValueError(
-                f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you mean "
-                "to set out_dims= to None for output?"
-            )
-    return dims
-
-
-def _result(name: str, mapping: Mapping, x: Any, dim: int | None) -> Any:
-    """An output of the mapped function: the batch of what was a sample."""
-    if not isinstance(x, Tensor):
-        return x
-    if dim is None:
-        if mapping.has(x):
-            raise ValueError(
-                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
-            )
-        return x
-    if not -x.ndim - 1 <= dim <= x.ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-x.ndim - 1}, {x.ndim}], but got {dim})"
-        )
-    whole = mapping.spread(x)
-    return whole.movedim(0, dim) if dim else whole  # type: ignore[attr-defined]
+    return spread(out_dims, result, misfit)
 
 
 def vmap(
@@ -171,55 +219,54 @@ def vmap(
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
     check_randomness(randomness)
-    name = getattr(func, "__name__", repr(func))
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        flat, dims, size = _sizes(name, in_dims, args)
-        call = _Call(functools.partial(func, **kwargs), name, args, out_dims, randomness)
+        size, dims, flat, structure = _process_batched_inputs(in_dims, args, func)
+        call = _Call(func, kwargs, structure, out_dims, randomness)
         step = size if chunk_size is None else chunk_size
         if step >= size:
             return call.run(flat, dims, size)
         parts = []
         for start in range(0, size, step):
             count = min(step, size - start)
-            part = [x if d is None else x.narrow(d, start, count) for x, d in zip(flat, dims)]
+            part = [x if d is None else _narrowed(x, d, start, count) for x, d in zip(flat, dims)]
             parts.append(call.run(part, dims, count))
         return call.joined(parts)
 
     return wrapper
 
 
+def _narrowed(x: Any, dim: int, start: int, count: int) -> Any:
+    return x[(*[slice(None)] * dim, slice(start, start + count))]
+
+
 class _Call:
     """One call of a mapped function, which may run in chunks."""
 
-    def __init__(self, func: Callable, name: str, tree: Any, out_dims: Any, randomness: str):
-        self.func, self.name, self.tree = func, name, tree
+    def __init__(
+        self, func: Callable, kwargs: dict, structure: Any, out_dims: Any, randomness: str
+    ):
+        self.func, self.kwargs, self.structure = func, kwargs, structure
         self.out_dims, self.randomness = out_dims, randomness
         self.start = default_generator.raw_state() if randomness == "same" else None
-        self.dims: list[Any] = []
 
     def run(self, flat: list[Any], dims: list[Any], size: int) -> Any:
         """The results for samples along these dimensions."""
         if self.start is not None:
             default_generator.restore(self.start)
-        mapping = Mapping(size, self.randomness)
-        values = [
-            x if dim is None else batched(x.movedim(dim, 0) if dim else x, mapping)
-            for x, dim in zip(flat, dims)
-        ]
-        with mapping:
-            result = self.func(*rebuild(self.tree, values))
-        self.dims = _outputs(self.name, result, self.out_dims)
-        return rebuild(
-            result,
-            [_result(self.name, mapping, x, d) for x, d in zip(leaves(result), self.dims)],
-        )
+        with Mapping(size, self.randomness) as mapping:
+            level = _level.level_of(mapping)
+            args = _create_batched_inputs(dims, flat, level, self.structure)
+            result = self.func(*args, **self.kwargs)
+            return _unwrap_batched(result, self.out_dims, level, size, self.func)
 
     def joined(self, parts: list[Any]) -> Any:
         """The results of chunks, one after the other."""
+        dims = _output_dims(_get_name(self.func), parts[0], self.out_dims)
+        cat = NAMESPACES["torch"]["cat"]
         columns = zip(*map(leaves, parts))
         return rebuild(
             parts[0],
-            [xs[0] if dim is None else cat(list(xs), dim) for xs, dim in zip(columns, self.dims)],
+            [xs[0] if dim is None else cat(list(xs), dim) for xs, dim in zip(columns, dims)],
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.pytree.node import NODES as REGISTERED
+
 __all__ = ["register_pytree_flatten_spec", "tree_flatten_spec"]
 
 FlattenFuncSpec = Callable[[Any, Any], list[Any]]
@@ -44,13 +46,18 @@ def tree_flatten_spec(pytree: Any, spec: Any) -> list[Any]:
     if spec.is_leaf():
         return [pytree]
     flatten = SUPPORTED_NODES.get(spec.type)
-    if flatten is None:
+    known = REGISTERED.get(spec.type)
+    if flatten is not None:
+        children = flatten(pytree, spec)
+    elif known is not None:
+        children = known.flatten_fn(pytree)[0]
+    else:
         raise RuntimeError(
             f"{type(pytree)} does not have a flatten_fn_spec registered with it: say how its parts "
-            "are found with torch.fx._pytree.register_pytree_flatten_spec"
+            "are found with torch.utils._pytree.register_pytree_node"
         )
     leaves: list[Any] = []
-    for child, child_spec in zip(flatten(pytree, spec), spec.children_specs):
+    for child, child_spec in zip(children, spec.children_specs):
         leaves += tree_flatten_spec(child, child_spec)
     return leaves
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
+from .._caller import OURS
 from ..core.tensor import Tensor
 from ..nn import Module, Parameter, Sequential
 from ._compatibility import compatibility
 from .concrete_argument import PH, PHBase, PHWithMeta, placeholder_of, trees_taken_apart
 from .graph import Graph
 from .graph_module import GraphModule
-from .naming import PACKAGE
 from .node import Argument
 from .proxy import ParameterProxy, Proxy, Scope, ScopeContextManager, TracerBase
 from .wrapping import (
@@ -349,8 +349,8 @@ class Tracer(TracerBase):
 
 def _annotations(function: Any) -> dict[str, Any]:
     """A function's annotations; none of this package's own, whose names mean nothing in the program."""
-    home = getattr(function, "__globals__", {}).get("__name__") or ""
-    if home.partition(".")[0] == PACKAGE:
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_filename.startswith(OURS):
         return {}
     return getattr(function, "__annotations__", {})
 

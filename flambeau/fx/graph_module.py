@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,9 @@ class GraphModule(Module):
                     f"Node {node} referenced target {node.target} but that target was not "
                     "provided in ``root``!"
                 )
-        for target in sorted({str(n.target) for n in wanted}, key=lambda t: t.count(".")):
+        for target in sorted(
+            dict.fromkeys(str(n.target) for n in wanted), key=lambda t: t.count(".")
+        ):
             _assign_attr(root[target], self, target)
 
     # ---------------------------------------------------------------------------- graph and code
@@ -332,6 +335,13 @@ class GraphModule(Module):
         state.pop("_graph")
         base = type(self).__mro__[1]
         return reduce_graph_module, (state, self.graph, type(self).__name__, base)
+
+    def _reduce_in_files(self) -> Any:
+        """What `torch.save` writes: plain data, so that reading it runs no code of the file."""
+        portable = import_module(
+            f"{__package__}.portable"
+        )  # it makes graph modules: it stands above
+        return portable.unpacked_module, (portable.packed_module(self),)
 
     def to_folder(self, folder: str | os.PathLike, module_name: str = "FxModule") -> None:
         """Write the module as a Python package: its text, its state, and modules that have no short text.

@@ -183,11 +183,15 @@ class Interpreter:
 
 
 def _explain(error: Exception, node: Node) -> None:
-    """Say in an error which node it came from."""
+    """Say in an error's message which node it came from."""
     said = f"While executing {node.format_node()}"
     if node.stack_trace:
         said += f"\nOriginal traceback:\n{node.stack_trace}"
-    error.add_note(said)
+    message, *others = error.args or ("",)
+    if isinstance(message, str) and not isinstance(error, KeyError):  # which shows its key
+        error.args = (f"{message}\n\n{said}" if message else said, *others)
+    else:
+        error.add_note(said)
 
 
 class Transformer(Interpreter):

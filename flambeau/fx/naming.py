@@ -82,8 +82,6 @@ def qualified_name(function: Any) -> str:
     if public is not None and not public.startswith("torch.Tensor."):
         return _native_names().get(public, public)
     module = getattr(function, "__module__", None)
-    if hasattr(function, "name") and callable(function.name) and module == "torch._ops":
-        return f"torch.ops.{function!s}"
     if name is None:  # an operation of torch.ops, a functools.partial
         return torch_path(str(function))
     if isinstance(function, (types.MethodDescriptorType, types.WrapperDescriptorType)):
@@ -93,8 +91,9 @@ def qualified_name(function: Any) -> str:
     module = module or "builtins"
     if is_ours(function) and found(f"torch.{name}") is function:
         return f"torch.{name}"
-    if module.startswith("torch._ops") or module.endswith("._ops"):
+    if module.endswith("._ops"):
         module = "torch.ops"
+    module = module.replace("torch._ops", "torch.ops")  # of operations: torch.ops.aten.relu.default
     return f"{torch_path(module).replace('_operator', 'operator')}.{name}"
 
 
@@ -144,13 +143,12 @@ def target_text(target: Any) -> str:
     return qualified_name(target) if hasattr(target, "__module__") else str(target)
 
 
+_CAPITAL = re.compile("(?<=[a-z])[A-Z]")
+
+
 def snake_case(name: str) -> str:
-    """``BatchNorm2d`` as ``batch_norm2d``."""
-    before = "A" + name
-    return "".join(
-        f"_{c.lower()}" if c.isupper() and not p.isupper() else c.lower()
-        for p, c in zip(before, name)
-    )
+    """``BatchNorm2d`` as ``batch_norm2d``, ``add.Tensor`` as ``add.tensor``."""
+    return _CAPITAL.sub(lambda found: f"_{found[0]}", name).lower()
 
 
 _NOT_NAME = re.compile("[^0-9a-zA-Z_]+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -370,6 +371,12 @@ class Node:
         if candidate != self.name:
             self.name = self.graph._graph_namespace.create_name(candidate, None)
             self.graph._graph_namespace._rename_object(self, self.name)
+
+    def _name_exactly(self, name: str) -> None:
+        """Give it a name that the graph would keep from it because Python has the same: "input"."""
+        if name != self.name and name.isidentifier() and not keyword.iskeyword(name):
+            self.name = name
+            self.graph._graph_namespace._rename_object(self, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(

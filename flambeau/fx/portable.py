@@ -178,6 +178,8 @@ def unpack(data: list[dict[str, Any]]) -> Graph:
         elif not _PATH.match(str(target).lstrip("*")):
             raise ValueError(f"the file has a path that is none: {target!r}")
         nodes[name] = graph.create_node(op, target, args, kwargs, name)
+        if op == "placeholder" and name == target:
+            nodes[name]._name_exactly(name)
     return graph
 
 

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..core.dtype import DTYPES
 from ..core.tensor import Tensor
 
 if TYPE_CHECKING:
     from .node import Node
 
-dtype_abbrs = {
-    "bfloat16": "bf16",
-    "float64": "f64",
-    "float32": "f32",
-    "float16": "f16",
-    "float8_e4m3fn": "f8e4m3fn",
-    "float8_e5m2": "f8e5m2",
-    "complex32": "c32",
-    "complex64": "c64",
-    "complex128": "c128",
-    "int8": "i8",
-    "int16": "i16",
-    "int32": "i32",
-    "int64": "i64",
-    "bool": "b8",
-    "uint8": "u8",
-    "uint16": "u16",
-    "uint32": "u32",
-    "uint64": "u64",
-}
+dtype_abbrs = {name: kind.abbreviation for name, kind in DTYPES.items()}
 
 
 def shape_text(node: Node, include_stride: bool = False, include_device: bool = False) -> str:

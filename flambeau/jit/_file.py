@@ -12,8 +12,6 @@ from ..fx.proxy import TraceError
 from ..nn import Module
 from ._state import deprecated
 
-FORMAT = "flambeau.jit.1"
-
 
 def _data(m: Any, extra: dict[str, Any] | None) -> dict[str, Any]:
     """What a file holds.
@@ -23,6 +21,8 @@ def _data(m: Any, extra: dict[str, Any] | None) -> dict[str, Any]:
     """
     try:
         packed = packed_module(m._traced())
+        methods = m._traced_methods() if isinstance(m, Module) else {}
+        packed_methods = {name: packed_module(graph) for name, graph in methods.items()}
     except (TraceError, TypeError, RuntimeError, Unsaved) as error:
         if not isinstance(error, (TraceError, Unsaved)) and Proxy.__name__ not in str(error):
             raise
@@ -32,11 +32,14 @@ def _data(m: Any, extra: dict[str, Any] | None) -> dict[str, Any]:
             "torch.save(module.state_dict(), file) saves the parameters"
         ) from error
     return {
-        "format": FORMAT,
+        "format": serialization.JIT_FORMAT,
         "function": not isinstance(m, Module),
         "name": m.original_name if isinstance(m, Module) else m.name,
         "module": packed,
-        "extra": {k: v if isinstance(v, str) else bytes(v) for k, v in (extra or {}).items()},
+        "methods": packed_methods,
+        "extra": {
+            k: v.encode() if isinstance(v, str) else bytes(v) for k, v in (extra or {}).items()
+        },
     }
 
 

@@ -11,14 +11,18 @@ from typing import Any, NamedTuple
 
 from .._caller import warn
 
+EXPORTED = "@torch.jit.export"
+"""What a method carries that `export` marked."""
+
 __all__ = ["Attribute", "annotate", "export", "ignore", "interface", "isinstance", "unused"]
 
 
 def export(fn: Callable) -> Callable:
-    """Mark a method that TorchScript should take too: the method itself.
+    """Mark a method that a saved module has besides forward: the method itself.
 
     Source: torch.jit.export
     """
+    fn._torchscript_modifier = EXPORTED  # type: ignore[attr-defined]
     return fn
 
 
@@ -71,6 +75,9 @@ def isinstance(obj: Any, target_type: Any) -> bool:
         obj: A value.
         target_type: A class, a type such as ``list[int]`` or ``Optional[Tensor]``, or a tuple of them.
 
+    Raises:
+        RuntimeError: A type of containers that does not say what they hold.
+
     Source: torch.jit.isinstance
 
     Example:
@@ -81,11 +88,14 @@ def isinstance(obj: Any, target_type: Any) -> bool:
     if builtins.isinstance(target_type, tuple):
         return any(isinstance(obj, kind) for kind in target_type)
     origin, args = typing.get_origin(target_type), typing.get_args(target_type)
+    if not args and (target_type in (list, dict, tuple, typing.Optional) or origin is not None):
+        name = str(getattr(target_type, "__name__", target_type)).lower()
+        raise RuntimeError(
+            f"Attempted to use {name} without a contained type. Please add a contained type, e.g. "
+            f"{name}[{'int, int' if name == 'dict' else 'int'}]"
+        )
     if origin is None:
-        kind = {typing.List: list, typing.Dict: dict, typing.Tuple: tuple}.get(target_type)  # noqa: UP006
-        if target_type is None:
-            return obj is None
-        return builtins.isinstance(obj, target_type if kind is None else kind)
+        return obj is None if target_type is None else builtins.isinstance(obj, target_type)
     if origin in (typing.Union, types.UnionType):
         return any(isinstance(obj, kind) for kind in args)
     if not builtins.isinstance(obj, origin):

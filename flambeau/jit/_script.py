@@ -9,10 +9,11 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from ..fx import GraphModule, symbolic_trace
+from ..fx import GraphModule, Tracer, symbolic_trace
 from ..fx.graph import Graph
 from ..nn import Module
 from ._file import write, written
+from ._mark import EXPORTED
 from ._state import deprecated
 
 __all__ = ["RecursiveScriptModule", "ScriptFunction", "ScriptModule", "script"]
@@ -25,6 +26,7 @@ class ScriptModule(Module):
     """
 
     _graph_module: GraphModule | None = None
+    _method_graphs: dict[str, GraphModule] = {}  # never written to
 
     @property
     def original_name(self) -> str:
@@ -34,6 +36,18 @@ class ScriptModule(Module):
     def _traced(self) -> GraphModule:
         """Its forward as a graph module."""
         return symbolic_trace(self)
+
+    def _traced_methods(self) -> dict[str, GraphModule]:
+        """Its other methods as graph modules: those that were traced, and those that `export` marked."""
+        root = self.__dict__.get("_original", self)
+        found = dict(self._method_graphs)
+        for name in dir(type(root)):
+            marked = getattr(getattr(type(root), name), "_torchscript_modifier", None)
+            if marked == EXPORTED and name != "forward" and name not in found:
+                tracer = Tracer()
+                tracer.traced_func_name = name
+                found[name] = GraphModule(root, tracer.trace(root))
+        return found
 
     @property
     def graph(self) -> Graph:
@@ -80,7 +94,7 @@ class ScriptModule(Module):
         )
 
 
-_OWN = frozenset(("_original", "_graph_module", "_original_name"))
+_OWN = frozenset(("_original", "_graph_module", "_method_graphs", "_original_name"))
 
 
 class RecursiveScriptModule(ScriptModule):
@@ -174,14 +188,20 @@ class RecursiveScriptModule(ScriptModule):
         return sorted({*super().__dir__(), *dir(self._original)})
 
     def __copy__(self) -> RecursiveScriptModule:
-        return self._again(copy.copy(self._original))
+        return self._again(copy.copy(self._original), lambda graph: graph)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecursiveScriptModule:
-        return self._again(copy.deepcopy(self._original, memo))
+        original = copy.deepcopy(
+            self._original, memo
+        )  # its graphs get the same parameters from memo
+        return self._again(original, lambda graph: copy.deepcopy(graph, memo))
 
-    def _again(self, original: Module) -> RecursiveScriptModule:
+    def _again(
+        self, original: Module, graph_of: Callable[[GraphModule | None], Any]
+    ) -> RecursiveScriptModule:
         made = type(self)(original)
-        made._graph_module = self._graph_module
+        made._graph_module = graph_of(self._graph_module)
+        made._method_graphs = {name: graph_of(item) for name, item in self._method_graphs.items()}
         return made
 
     def __getstate__(self) -> Any:

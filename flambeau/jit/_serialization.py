@@ -10,8 +10,9 @@ import zipfile
 from typing import Any
 
 from .. import serialization
+from ..fx.graph_module import GraphModule, _assign_attr
 from ..fx.portable import unpacked_module
-from ._file import FORMAT, write
+from ._file import write
 from ._script import RecursiveScriptModule, ScriptFunction, ScriptModule
 from ._state import deprecated
 
@@ -49,7 +50,7 @@ def load(
     Args:
         f: A path, or a file open for reading bytes.
         map_location: Where tensors go, as of `torch.load`.
-        _extra_files: For each name in it, gets what went with the module.
+        _extra_files: For each name in it, gets what went with the module, as bytes.
 
     Raises:
         ValueError: There is no such file.
@@ -69,19 +70,33 @@ def load(
             "flambeau does not run. With PyTorch, save its parameters, "
             "torch.save(torch.jit.load(file).state_dict(), other), and load them into the model's Python class"
         )
-    data = serialization.load(f, map_location=map_location, weights_only=True)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    data = serialization.read(f, map_location)
+    if not serialization.is_scripted(data):
         raise RuntimeError(
             "the file is none that torch.jit.save wrote; torch.load reads what torch.save wrote"
         )
     for name in _extra_files or ():
-        _extra_files[name] = data["extra"].get(name, "")  # type: ignore[index]
+        _extra_files[name] = data["extra"].get(name, b"")  # type: ignore[index]
     module = unpacked_module(data["module"])
     if data["function"]:
         return ScriptFunction(module, module)
+    methods = {name: unpacked_module(item) for name, item in data["methods"].items()}
+    for name, graph in methods.items():
+        _share(module, graph)
+        module.__dict__[name] = graph
     made = RecursiveScriptModule(module)
-    made._graph_module = module
+    made._graph_module, made._method_graphs = module, methods
     return made
+
+
+def _share(module: GraphModule, graph: GraphModule) -> None:
+    """Let a method's graph use the module's parameters and buffers, which gets those that it lacks."""
+    known = dict([*module.named_parameters(), *module.named_buffers()])
+    for path, value in [*graph.named_parameters(), *graph.named_buffers()]:
+        if path in known:
+            _assign_attr(known[path], graph, path)
+        else:
+            _assign_attr(value, module, path)
 
 
 def is_torchscript(f: Any) -> bool:

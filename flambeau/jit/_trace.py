@@ -290,4 +290,6 @@ def trace_module(
             _check(traced, method, args, {}, check_tolerance)
         if name == "forward":
             made._graph_module = traced
+        else:
+            made._method_graphs = {**made._method_graphs, name: traced}
     return made

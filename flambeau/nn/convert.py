@@ -62,6 +62,18 @@ class Convertible:
         """Move everything to a CUDA device."""
         return self.to("cuda" if device is None else device)
 
+    def xpu(self: Self, device: Any = None) -> Self:
+        """Move everything to an XPU device."""
+        return self.to("xpu" if device is None else device)
+
+    def mtia(self: Self, device: Any = None) -> Self:
+        """Move everything to an MTIA device."""
+        return self.to("mtia" if device is None else device)
+
+    def ipu(self: Self, device: Any = None) -> Self:
+        """Move everything to an IPU device."""
+        return self.to("ipu" if device is None else device)
+
     def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without copying values, which are then undefined."""
         return self._apply(lambda x: _empty_like(x, device), recurse)

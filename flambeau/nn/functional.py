@@ -21,7 +21,9 @@ def __getattr__(name: str) -> Any:
     if name in SHARED and name in lazy.FUNCTIONS:
         return lazy.function(name)
     if name in _HELPERS:
-        return getattr(import_module(f"{__package__}.{_HELPERS[name]}"), name)
+        return getattr(import_module(f".{_HELPERS[name]}", __package__), name)
+    if name == "grad":
+        return import_module(".grad", __package__)
     raise AttributeError(f"module 'torch.nn.functional' has no attribute '{name}'")
 
 
@@ -34,6 +36,14 @@ _HELPERS = {
         "projection",
     ),
     **dict.fromkeys(("_pair", "_single", "_triple", "_list_with_default"), "modules.utils"),
+    **dict.fromkeys(("assert_int_or_pair", "boolean_dispatch"), "choice"),
+    **dict.fromkeys(
+        (
+            *("handle_torch_function", "has_torch_function", "has_torch_function_unary"),
+            "has_torch_function_variadic",
+        ),
+        ".overrides",
+    ),
 }
-"""PyTorch's private helpers, by where we have them."""
+"""PyTorch's helpers, by where we have them."""
 SHARED = frozenset(("tanh", "sigmoid", "pdist", "cosine_similarity", "bilinear", "selu_", "relu_"))

@@ -58,7 +58,7 @@ class Hooked:
         try:
             # Most calls take the short way past `_call_impl`, which costs 0.2 us: those of modules without
             # hooks whose class has the `_call_impl` of this file.
-            if self._hooked or type(self)._call_impl is not _CALL_IMPL:
+            if self._hooked or self.__class__._call_impl is not _CALL_IMPL:
                 return self._call_impl(*args, **kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
@@ -439,6 +439,8 @@ def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
 
 def at_registration(hooks: OrderedDict, module: Any, name: str, value: Any) -> Any:
     """What a module is given: the value, or what the hooks put in its place."""
+    if not hooks:
+        return value
     for hook in tuple(hooks.values()):
         result = hook(module, name, value)
         value = value if result is None else result

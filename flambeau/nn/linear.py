@@ -11,6 +11,8 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
+_lookup = Module.__getattr__
+
 
 class Linear(Module):
     """y = x @ weight.T + bias.
@@ -55,11 +57,10 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         parameters = self._parameters
-        try:
-            weight, bias = parameters["weight"], parameters["bias"]
-        except KeyError:  # one was replaced by a plain attribute, as parametrizations do
-            weight, bias = self.weight, self.bias
-        return F.linear(input, weight, bias)
+        if type(self).__getattr__ is _lookup and "weight" in parameters and "bias" in parameters:
+            return F.linear(input, parameters["weight"], parameters["bias"])
+        # One was replaced by a plain attribute, as parametrizations do, or the class looks up in a way of its own.
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..autograd.node import RemovableHandle as RemovableHandle
@@ -306,22 +306,22 @@ class Module(Hooked, Stateful, Convertible):
 
     def _named_members(
         self,
-        of: Callable[[Module], dict],
-        prefix: str,
-        recurse: bool,
-        unique: bool,
+        get_members_fn: Callable[[Module], Iterable[tuple[str, Any]]],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         seen = set()
         modules = (
-            self.named_modules(prefix=prefix, remove_duplicate=unique)
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
             if recurse
             else [(prefix, self)]
         )
         for path, module in modules:
-            for name, value in of(module).items():
+            for name, value in get_members_fn(module):
                 if value is None or id(value) in seen:
                     continue
-                if unique:
+                if remove_duplicate:
                     seen.add(id(value))
                 yield (f"{path}.{name}" if path else name), value
 
@@ -332,7 +332,9 @@ class Module(Hooked, Stateful, Convertible):
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Parameter]]:
         """Names and parameters of this module and (if `recurse`) those below."""
-        return self._named_members(lambda m: m._parameters, prefix, recurse, remove_duplicate)
+        return self._named_members(
+            lambda m: m._parameters.items(), prefix, recurse, remove_duplicate
+        )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters: what an optimiser takes."""
@@ -345,7 +347,7 @@ class Module(Hooked, Stateful, Convertible):
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Tensor]]:
         """Names and buffers."""
-        return self._named_members(lambda m: m._buffers, prefix, recurse, remove_duplicate)
+        return self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """The buffers."""

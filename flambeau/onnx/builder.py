@@ -16,25 +16,6 @@ try:
 except ImportError:  # said by `require`, when a model is to be written
     onnx = None  # type: ignore[assignment]
 
-KINDS = {
-    "float32": 1,
-    "float64": 11,
-    "float16": 10,
-    "bfloat16": 16,
-    "int8": 3,
-    "int16": 5,
-    "int32": 6,
-    "int64": 7,
-    "uint8": 2,
-    "uint16": 4,
-    "uint32": 12,
-    "uint64": 13,
-    "bool": 9,
-    "complex64": 14,
-    "complex128": 15,
-}
-"""ONNX's numbers of the types of elements, by their names."""
-
 INT64, BOOL = DTYPES["int64"], DTYPES["bool"]
 
 
@@ -197,10 +178,10 @@ def number_of(kind: dtype) -> int:
     Raises:
         Unsupported: It has none.
     """
-    found = KINDS.get(kind.name)
-    if found is None:
-        raise Unsupported(f"ONNX has no {kind}")
-    return found
+    try:
+        return onnx.helper.np_dtype_to_tensor_dtype(kind.numpy)
+    except (KeyError, ValueError) as error:
+        raise Unsupported(f"ONNX has no {kind}") from error
 
 
 def _proto(array: np.ndarray, kind: dtype, name: str) -> Any:

@@ -1,7 +1,8 @@
 """Which families of operations load at import, and which when one of their names is asked for.
 
 Importing this module fills the registry with all but the lazy ones. Their names stand here, so that they
-are found before; a test compares them with what the families really register.
+are found before; a test compares them with what the families really register. Those that load at import are
+what others are made of, or what nearly every program asks for: each costs up to a millisecond.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ LAZY = {
     "tensor.callback": ("", "apply_ map_ map2_"),
     "elementwise.complex": ("complex polar", ""),
     "linalg.distance": ("bilinear cdist dist pdist renorm", "dist renorm renorm_"),
-    "create.gamma": ("_standard_gamma", ""),
+    "elementwise.fake_quantize": (
+        "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
+        "",
+    ),
+    "create.gamma": (
+        "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
+        "",
+    ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
         + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
@@ -43,6 +51,7 @@ LAZY = {
         "cholesky cholesky_inverse cholesky_solve corrcoef cov cross det geqrf inverse kron logdet lu "
         "lu_solve matrix_exp matrix_power orgqr ormqr pinverse qr slogdet svd triangular_solve",
     ),
+    "linalg.removed": ("eig lstsq matrix_rank solve symeig", "eig lstsq reinforce solve symeig"),
     "linalg.low_precision": ("_int_mm _scaled_mm", ""),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
@@ -56,9 +65,10 @@ LAZY = {
     "loss.linear_cross_entropy": ("", ""),
     "join.as_strided_scatter": ("as_strided_scatter", "as_strided_scatter"),
     "join.padding": ("", ""),
-    "nn.pooling": ("avg_pool1d max_pool1d max_pool2d max_pool3d", ""),
+    "nn.pooling": ("avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d", ""),
     "nn.pooling_adaptive": ("adaptive_avg_pool1d adaptive_max_pool1d", ""),
     "nn.pooling_fractional": ("", ""),
+    "tensor.shape_tensor": ("_reshape_from_tensor _shape_as_tensor", ""),
     "tensor.wrapper": ("", "_make_wrapper_subclass"),
     "nn.rnn": ("", ""),
     "nn.recurrent": (
@@ -75,9 +85,20 @@ LAZY = {
     "nn.batch_norm": ("batch_norm group_norm instance_norm", ""),
     "loss.cross_entropy": ("", ""),
     "reduction.counting": ("bincount bucketize searchsorted unravel_index", "bincount"),
+    "reduction.hash": ("hash_tensor", "hash_tensor"),
     "reduction.histogram": ("histc histogram histogramdd", "histc histogram"),
     "loss.elementwise": ("", ""),
     "loss.margin": ("", ""),
+    "loss.numbered": (
+        "binary_cross_entropy_with_logits cosine_embedding_loss hinge_embedding_loss kl_div "
+        "margin_ranking_loss poisson_nll_loss triplet_margin_loss",
+        "",
+    ),
+    "nn.native": (
+        "_embedding_bag constant_pad_nd convolution embedding_bag embedding_renorm_ grid_sampler grid_sampler_2d "
+        "grid_sampler_3d native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim",
+        "",
+    ),
     "elementwise.polynomial": ("", ""),
     "reduction.quantile": ("nanquantile quantile", "nanquantile quantile"),
     "create.sampling": (
@@ -87,14 +108,95 @@ LAZY = {
     "loss.similarity": ("cosine_similarity pairwise_distance", ""),
     "reduction.logcumsumexp": ("logcumsumexp", "logcumsumexp"),
     "reduction.unique": ("isin unique unique_consecutive", "unique unique_consecutive"),
+    "index.compressed": (
+        "_convert_indices_from_coo_to_csr _convert_indices_from_csr_to_coo",
+        "",
+    ),
+    "reduction.softmax_gradient": (
+        "_log_softmax _log_softmax_backward_data _softmax _softmax_backward_data",
+        "",
+    ),
     "reduction.segment": ("_segment_reduce segment_reduce", ""),
     "index.scatter_reduce": (
         "index_add index_copy index_fill index_reduce scatter_reduce",
         "index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_reduce "
         "index_reduce_ scatter_reduce scatter_reduce_",
     ),
+    "create.arange": ("arange linspace logspace range", ""),
+    "elementwise.activation": (
+        "celu hardshrink relu selu",
+        "celu_ hardshrink relu relu_ selu_",
+    ),
+    "index.fill": ("fill fill_ zero_", "copy_ fill_ zero_"),
+    "linalg.addmm": (
+        "addbmm addmm addmv addr baddbmm",
+        "addbmm addbmm_ addmm addmm_ addmv addmv_ addr addr_ baddbmm baddbmm_",
+    ),
+    "reduction.extreme": ("amax amin aminmax argmax argmin", "amax amin aminmax argmax argmin"),
+    "reduction.softmax": (
+        "_safe_softmax layer_norm log_softmax rms_norm softmax",
+        "log_softmax softmax",
+    ),
+    "index.mask": (
+        "_unsafe_masked_index _unsafe_masked_index_put_accumulate argwhere masked_fill masked_scatter "
+        "masked_select nonzero nonzero_static",
+        "argwhere masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select nonzero nonzero_static",
+    ),
+    "index.scatter": (
+        "gather index_select scatter scatter_add take_along_dim",
+        "gather index_select scatter scatter_ scatter_add scatter_add_ take_along_dim",
+    ),
+    "index.take": ("put take", "put put_ take"),
+    "index.triangle": (
+        "diag diag_embed diagflat trace tril triu",
+        "diag diag_embed diagflat fill_diagonal_ trace tril tril_ triu triu_",
+    ),
+    "create.eye": ("eye tril_indices triu_indices vander", ""),
+    "create.one_hot": ("nn.functional.one_hot", ""),
+    "create.rand": (
+        "get_rng_state initial_seed manual_seed rand rand_like randint randint_like randn randn_like "
+        "randperm seed set_rng_state",
+        "",
+    ),
+    "create.strided": ("empty_permuted empty_strided", "new_empty_strided"),
+    "elementwise.special": (
+        "digamma erf erfc erfinv i0 igamma igammac lgamma mvlgamma polygamma",
+        "digamma digamma_ erf erf_ erfc erfc_ erfinv erfinv_ i0 i0_ igamma igamma_ igammac igammac_ "
+        "lgamma lgamma_ mvlgamma mvlgamma_ polygamma polygamma_",
+    ),
+    "join.repeat": (
+        "broadcast_shapes broadcast_tensors cartesian_prod combinations meshgrid repeat_interleave tile",
+        "repeat repeat_interleave tile",
+    ),
+    "join.view_copies": (
+        "alias_copy as_strided_copy detach_copy diagonal_copy diagonal_scatter expand_copy narrow_copy "
+        "permute_copy select_copy select_scatter slice_copy slice_scatter split_copy "
+        "split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy "
+        "view_as_complex_copy view_as_real_copy view_copy",
+        "diagonal_scatter narrow_copy select_scatter slice_scatter",
+    ),
+    "linalg.einsum": ("einsum inner tensordot", "inner"),
+    "nn.dropout": (
+        "alpha_dropout alpha_dropout_ dropout dropout_ feature_alpha_dropout feature_alpha_dropout_ "
+        "feature_dropout feature_dropout_ nn.functional.dropout",
+        "",
+    ),
+    "reduction.cumulative": (
+        "cummax cummin cumprod cumsum",
+        "cummax cummin cumprod cumprod_ cumsum cumsum_",
+    ),
+    "reduction.extreme_pair": ("max min", "max min"),
+    "reduction.norm": ("linalg.vector_norm norm", "norm"),
+    "reduction.sort": (
+        "argsort kthvalue median mode msort nanmedian sort topk",
+        "argsort kthvalue median mode msort nanmedian sort topk",
+    ),
+    "reduction.variance": ("std std_mean var var_mean", "std var"),
 }
-"""For each family its functions in the torch namespace, and its Tensor methods."""
+"""For each family its functions in the torch namespace, and its Tensor methods.
+
+Functions of another namespace load with that, and are listed here where operations ask for them.
+"""
 
 SPARSE = {
     "sparse.constructor": (
@@ -119,6 +221,9 @@ SPARSE = {
 NEURAL = (
     "elementwise.activation_function",
     "nn.batch_norm",
+    "create.one_hot",
+    "reduction.softmax",
+    "nn.dropout",
     "loss.cross_entropy",
     "loss.elementwise",
     "loss.margin",
@@ -147,7 +252,7 @@ _NOT_AT_IMPORT = {
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
       "nn.window"),
-    "index.combine",
+    *("index.combine", "index.scatter_place", "loss.reduction"),
 }  # fmt: skip
 """The lazy ones, and modules that register nothing or belong to a lazy one."""
 

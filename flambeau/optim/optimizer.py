@@ -63,7 +63,8 @@ def _watched(step: Callable) -> Callable:
     @functools.wraps(step)
     def wrapped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
-        if not self._has_hooks():
+        own = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        if not (own or _pre_hooks or _post_hooks):
             return step(self, *args, **kwargs)
         args = (self, *args)
         for hook in (*_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
@@ -147,14 +148,6 @@ class Optimizer(Stateful):
         if not getattr(type(self).step, "hooked", False):
             type(self).step = _watched(type(self).step)
 
-    def _has_hooks(self) -> bool:
-        return bool(
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or _pre_hooks
-            or _post_hooks
-        )
-
     def _cuda_graph_capture_health_check(self) -> None:
         """Nothing to check: no graph is recorded without a device that could."""
 
@@ -197,7 +190,8 @@ class Optimizer(Stateful):
         Args:
             closure: Computes the loss (and the gradients) again; its result is given back.
         """
-        if self._has_hooks():
+        own = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        if own or _pre_hooks or _post_hooks:
             args = () if closure is None else (closure,)
             return _watched(type(self)._step)(self, *args)
         return self._step(closure)

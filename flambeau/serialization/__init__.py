@@ -6,9 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from .._caller import warn
 from . import archive as _archive
 from . import legacy as _legacy
 from . import machine as _machine
@@ -170,12 +172,42 @@ def load(
         mmap = _option.load.mmap and isinstance(f, (str, os.PathLike))
     if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")
-    shared = bool(mmap) and _option.load.mmap_flags == _option.MAP_SHARED
+    made = read(f, map_location, weights_only is False, bool(mmap), encoding)
+    return _scripted(f, map_location, weights_only) if is_scripted(made) else made
+
+
+def read(
+    f: Any, map_location: Any, layers: bool = False, mmap: bool = False, encoding: str = "utf-8"
+) -> Any:
+    """What a file holds, of whichever library: see `load`; with `layers`, what weights_only=False makes."""
+    shared = mmap and _option.load.mmap_flags == _option.MAP_SHARED
     with _opened(f, "r+b" if shared else "rb") as file:
-        records, data, at = _source(file, bool(mmap), encoding)
+        records, data, at = _source(file, mmap, encoding)
         records.is_shared = shared
-        storages = Storages(records, map_location, bool(mmap), Allowance(records.total()).spend)
-        return Unpickler(data, at, storages, Allowed(weights_only is False), encoding).load()
+        storages = Storages(records, map_location, mmap, Allowance(records.total()).spend)
+        return Unpickler(data, at, storages, Allowed(layers), encoding).load()
+
+
+JIT_FORMAT = "flambeau.jit.1"
+"""What the files of `torch.jit.save` say that they are."""
+
+
+def is_scripted(made: Any) -> bool:
+    """Is it what a file of `torch.jit.save` holds?"""
+    return type(made) is dict and made.get("format") == JIT_FORMAT
+
+
+def _scripted(f: Any, map_location: Any, weights_only: bool | None) -> Any:
+    """What `torch.jit.load` makes of a file, which is a library above this one."""
+    if weights_only is not False:
+        raise RuntimeError(
+            "Cannot use weights_only=True with files of torch.jit.save: load it with torch.jit.load, or with "
+            "weights_only=False"
+        )
+    warn("the file is one of torch.jit.save, so torch.load gives it to torch.jit.load")
+    if not isinstance(f, (str, os.PathLike)):
+        f.seek(0)
+    return import_module(f"{__package__.partition('.')[0]}.jit").load(f, map_location)
 
 
 def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:

@@ -228,9 +228,11 @@ def _object(pickler: Pickler, obj: Any) -> Parts:
     if isinstance(obj, type) or cls.__name__ in ("function", "builtin_function_or_method"):
         _reference(pickler, obj)
         return None
+    if hasattr(cls, "_reduce_in_files"):
+        return _reduced(pickler, obj, obj._reduce_in_files())
     if is_ours(cls.__module__) and pickler.allowed.find(name_in_files(cls)) is not cls:
         raise refusal(cls)
-    return _reduced(pickler, obj)
+    return _reduced(pickler, obj, obj.__reduce_ex__(2))
 
 
 def _reference(pickler: Pickler, item: Any) -> None:
@@ -255,9 +257,8 @@ def _reference(pickler: Pickler, item: Any) -> None:
     pickler.name(name)
 
 
-def _reduced(pickler: Pickler, obj: Any) -> Iterator[Any]:
+def _reduced(pickler: Pickler, obj: Any, reduced: Any) -> Iterator[Any]:
     """An object as it asks pickle to write it."""
-    reduced = obj.__reduce_ex__(2)
     if isinstance(reduced, str):
         raise refusal(type(obj), f"{obj!r}, which is known by a name alone")
     function, args, *more = reduced

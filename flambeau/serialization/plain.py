@@ -29,6 +29,9 @@ _OPTIMIZERS = {
 }
 """PyTorch's files of optimizers, where they are not the name in small letters."""
 
+_CONSTRAINTS = "torch.distributions.constraints"
+"""Where what stores of constrained parameters (Pyro's) hold beside these is: sets of numbers, by their bounds."""
+
 
 def home(cls: Any) -> str | None:
     """PyTorch's module of an optimizer of ours; None for what is none."""
@@ -45,7 +48,14 @@ def is_ours(module: str) -> bool:
 
 
 def found_by_name(module: str, name: str) -> Any:
-    """What a loaded module has under a dotted name, or None; optimizers of ours by PyTorch's name."""
+    """What a loaded module has under a dotted name, or None; optimizers and constraints of ours by PyTorch's name."""
+    if module == _CONSTRAINTS:
+        from ..distributions import constraints
+
+        found = vars(constraints).get(name)
+        return (
+            found if isinstance(found, type) and issubclass(found, constraints.Constraint) else None
+        )
     if module.startswith("torch.optim."):
         from .. import optim
 

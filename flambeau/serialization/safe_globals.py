@@ -6,6 +6,7 @@ from __future__ import annotations
 import _compat_pickle
 import functools
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from . import plain
@@ -13,6 +14,9 @@ from .layers import functions, layer_classes, names_of_objects
 
 _BLOCKED = frozenset(("nt", "os", "posix", "subprocess", "sys"))
 """Modules that no list opens."""
+
+_BUILDERS = frozenset(("torch.fx.portable unpacked_module",))
+"""Functions of flambeau, by their names in files, that make modules of plain data and run nothing of it."""
 
 _added: list[Any] = []
 
@@ -115,11 +119,21 @@ class Allowed:
             return None
         found = self.by_name.get(f"{module}.{name}")
         if found is None and self.layers:
-            found = layer_classes().get(text) or functions().get(text)
+            found = layer_classes().get(text) or functions().get(text) or self._builder(text)
             if found is None:
                 candidate = plain.found_by_name(module, name)
                 if plain.is_plain(candidate) or candidate is functools.partial:
                     found = candidate
+        return found
+
+    def _builder(self, text: str) -> Any:
+        """One of ours that makes modules, which may be called."""
+        if text not in _BUILDERS:
+            return None
+        module, name = text.split(" ")
+        package = __package__.partition(".")[0]
+        found = getattr(import_module(package + module.removeprefix("torch")), name)
+        self.ids.add(id(found))
         return found
 
     def knows(self, names: list[str]) -> bool:
@@ -127,7 +141,7 @@ class Allowed:
         return all(self.find(" ".join(name.rsplit(".", 1))) is not None for name in names)
 
     def covers(self, item: Any) -> bool:
-        """Has the user added it? Then it may be called."""
+        """Has the user added it, or was it found among ours? Then it may be called."""
         return id(item) in self.ids
 
     def makes(self, item: Any) -> bool:

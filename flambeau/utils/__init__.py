@@ -2,4 +2,6 @@
 
 from .._lazy import attach as _attach
 
-__getattr__, __dir__ = _attach(__name__, None, {"swap_tensors": "swap"}, "torch.utils")
+__getattr__, __dir__ = _attach(
+    __name__, None, {"set_module": "_module_name", "swap_tensors": "swap"}, "torch.utils"
+)

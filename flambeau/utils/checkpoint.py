@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from typing import Any
 
 from .. import get_rng_state  # type: ignore[attr-defined]
@@ -355,3 +356,15 @@ __all__ = [
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
 ]
+
+_SELECTIVE = (
+    *("CheckpointPolicy", "SAC_IGNORED_OPS", "SelectiveCheckpointContext"),
+    "create_selective_checkpoint_contexts",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """What is in `selective` loads when it is asked for, and operations by their names with it."""
+    if name in _SELECTIVE:
+        return getattr(import_module("..selective", __name__), name)
+    raise AttributeError(f"module 'torch.utils.checkpoint' has no attribute '{name}'", name=name)

@@ -16,8 +16,18 @@ from flambeau.core.dtype import DTYPES
 ROOT = Path(flambeau.__file__).parent
 DECLARATION = "core/dtype.py"
 BY_MEANING = {
+    "_ops/lowering.py": "methods of those names, as what ATen has for them",
+    "ao/nn/quantized/dynamic/modules/linear.py": "float16 weights are a kind of dynamic quantisation",
+    "ao/nn/quantized/dynamic/modules/rnn.py": "float16 weights are a kind of dynamic quantisation",
+    "ao/quantization/qconfig.py": "float16 weights are a kind of dynamic quantisation",
+    "ao/quantization/quantize.py": "float16 weights are a kind of dynamic quantisation",
+    "masked/maskedtensor/core.py": "a method of that name",
+    "nested/function.py": "a method of that name",
     "amp/autocast_mode.py": "the types that autocast computes in are its own rule",
     "amp/grad_scaler.py": "gradients in the type whose range is too small are not unscaled",
+    "cpu/amp/autocast_mode.py": "the type that autocast computes in on such a device",
+    "ops/elementwise/fake_quantize.py": "the types that PyTorch takes zero points in",
+    "testing/allclose.py": "the tolerances of that old function",
     "cuda/amp/autocast_mode.py": "the type that autocast computes in on such a device",
     "optim/muon.py": "the paper's iteration runs in bfloat16",
 }

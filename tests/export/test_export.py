@@ -1,6 +1,7 @@
 """Exported programs; texts and errors recorded from PyTorch 2.14.1."""
 
 import io
+from dataclasses import dataclass
 
 import pytest
 
@@ -213,9 +214,9 @@ def test_constants_numbers_and_nestings():
     program = export.export(Held(), args)
     signature = program.graph_signature
     assert signature.non_persistent_buffers == {"unsaved"}
-    assert signature.lifted_tensor_constants == ("lifted_tensor_0", "lifted_tensor_1")
+    assert signature.lifted_tensor_constants == ("plain", "lifted_tensor_0")
     assert signature.user_inputs == ("x_a", "x_b_0", 3.0)
-    assert sorted(program.constants) == ["lifted_tensor_0", "lifted_tensor_1", "unsaved"]
+    assert sorted(program.constants) == ["lifted_tensor_0", "plain", "unsaved"]
     assert program.state_dict == {}
     made = program.module()
     assert made(*args).tolist() == Held()(*args).tolist() == [9.0, 10.0]
@@ -331,3 +332,55 @@ def test_cond_without_a_trace_is_a_choice():
         torch.cond(x, torch.sin, torch.cos, (x,))
     with pytest.raises(RuntimeError, match="callable"):
         torch.cond(True, 1, torch.cos, (x,))
+
+
+@dataclass
+class Pair:
+    left: torch.Tensor
+    right: torch.Tensor
+
+
+def test_dataclasses_among_arguments_and_results():
+    torch.export.register_dataclass(Pair)
+
+    class Swap(nn.Module):
+        def forward(self, pair):
+            return Pair(pair.right + 1, pair.left)
+
+    x, y = torch.ones(1), torch.zeros(2)
+    program = torch.export.export(Swap(), (Pair(x, y),))
+    assert program.graph_signature.user_inputs == ("pair_left", "pair_right")
+    found = program.module()(Pair(x, y))
+    assert (found.left.tolist(), found.right.tolist()) == ([1, 1], [1])
+
+
+def test_names_of_arguments_and_constants(tmp_path):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.full((2,), 3.0)
+
+        def forward(self, input):
+            return input * self.scale + torch.tensor(1.0)
+
+    program = torch.export.export(Scaled(), (torch.ones(2),))
+    torch.export.save(program, tmp_path / "scaled.pt2")
+    for one in (program, torch.export.load(tmp_path / "scaled.pt2")):
+        assert one.graph_signature.user_inputs == ("input",)
+        assert [n.name for n in one.graph.find_nodes(op="placeholder")][-1] == "input"
+        assert sorted(one.constants) == ["lifted_tensor_0", "scale"]
+        assert one.module()(torch.ones(2)).tolist() == [4, 4]
+
+
+def test_unnamed_open_sizes_that_the_module_wants_equal_are_one():
+    class Product(nn.Module):
+        def forward(self, x, y):
+            return x @ y
+
+    Dim = torch.export.Dim
+    shapes = ({0: Dim.AUTO, 1: Dim.DYNAMIC}, {0: Dim.AUTO, 1: Dim.STATIC})
+    examples = torch.rand(3, 4), torch.rand(4, 5)
+    run = torch.export.export(Product(), examples, dynamic_shapes=shapes).module()
+    assert run(torch.rand(6, 7), torch.rand(7, 5)).shape == (6, 5)
+    with pytest.raises(AssertionError, match="Guard failed"):
+        run(torch.rand(6, 7), torch.rand(8, 5))

@@ -28,6 +28,10 @@ INTERPRETED = {
 """Primitives without a native form of their own, and why."""
 
 TABLES = {
+    "_ops/lowering.py": "PyTorch's other names of functions",
+    "sparse/product.py": "what `reduce` may be called",
+    "onnx/operators/elementwise.py": "operations by their public names, each with ONNX's",
+    "onnx/operators/reduction.py": "operations by their public names, each with ONNX's",
     "ops/elementwise/comparison.py": "operations by their public names, each with its primitive",
     "ops/index/combine.py": "what `reduce` may be called",
     "ops/index/scatter_reduce.py": "what `reduce` may be called",

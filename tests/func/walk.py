@@ -205,7 +205,11 @@ def reasons() -> dict[str, str]:
     found = dict(UNREAL)
     found |= dict.fromkeys(UNDERIVED, "it has no derivative by its first operands, as PyTorch's")
     found |= {
-        name: UNREACHED[name] for name in ("standard_gamma_slope", "r", "geqrf", "ldl", "ldl_solve")
+        name: UNREACHED[name]
+        for name in (
+            *("dirichlet_slope", "standard_gamma_slope"),
+            *("r", "geqrf", "ldl", "ldl_solve"),
+        )
     }
     return found
 

@@ -275,4 +275,43 @@ def test_interpreters_run_nodes_their_own_way(traced):
 def test_an_interpreters_error_names_the_node(traced):
     with pytest.raises(RuntimeError) as error:
         fx.Interpreter(traced).run(torch.rand(2, 5))
-    assert "While executing %lin" in "\n".join(error.value.__notes__)
+    assert "\n\nWhile executing %lin" in str(error.value)
+
+
+def test_parts_of_a_dict_stand_in_the_order_of_the_graph():
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    names = [f"part_{i}" for i in range(20)]
+    for name in names:
+        x = graph.call_module(name, (x,))
+    graph.output(x)
+    made = fx.GraphModule({name: nn.ReLU() for name in reversed(names)}, graph)
+    assert [name for name, _ in made.named_children()] == names
+
+
+def test_a_graph_module_in_a_checkpoint(tmp_path):
+    traced = fx.symbolic_trace(nn.Sequential(nn.Linear(4, 3), nn.ReLU()))
+    torch.save({"model": traced}, tmp_path / "model.pt")
+    with pytest.raises(torch.serialization.SerializationError, match="unpacked_module"):
+        torch.load(tmp_path / "model.pt")
+    again = torch.load(tmp_path / "model.pt", weights_only=False)["model"]
+    x = torch.rand(2, 4)
+    assert isinstance(again, fx.GraphModule)
+    assert again.code == traced.code
+    assert torch.equal(again(x), traced(x))
+    assert again.state_dict().keys() == traced.state_dict().keys()
+
+
+def test_modules_of_the_program_are_no_part_of_a_checkpoint(tmp_path):
+    class Own(nn.Module):
+        def forward(self, x):
+            return x
+
+    class Leaf(fx.Tracer):
+        def is_leaf_module(self, m, module_qualified_name):
+            return True
+
+    root = nn.Sequential(Own())
+    traced = fx.GraphModule(root, Leaf().trace(root))
+    with pytest.raises(TypeError, match=r"class Own, which is none of torch\.nn's"):
+        torch.save(traced, tmp_path / "model.pt")

@@ -318,3 +318,49 @@ def test_packages_build_traces_of_their_own_from_the_parts():
     assert torch.equal(traced(x), layers(x))
     assert [n.op for n in traced.graph.nodes][1:3] == ["call_module", "call_module"]
     assert "__call__" not in vars(nn.Module)
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        (lambda x: torch.zeros(x.size(0)), "torch.zeros(size)"),
+        (lambda x: torch.ones((x.size(0), 2)), "torch.ones((size, 2))"),
+        (lambda x: torch.full((2,), x.size(0)), "torch.full((2,), size)"),
+        (
+            lambda x: torch.arange(x.size(0), device=x.device),
+            "torch.arange(size, device = getattr_1)",
+        ),
+        (lambda x: torch.zeros(2, dtype=x.dtype), "torch.zeros(2, dtype = getattr_1)"),
+        (lambda x: torch.randint(0, 5, (x.size(0),)), "torch.randint(0, 5, (size,))"),
+        (lambda x: torch.ops.aten.add(x, x), "torch.ops.aten.add(x, x)"),
+        (lambda x: torch.ops.aten.relu.default(x), "torch.ops.aten.relu.default(x)"),
+        (
+            lambda x: torch.ops.aten.add.Tensor(1, other=x),
+            "torch.ops.aten.add.Tensor(1, other = x)",
+        ),
+    ],
+)
+def test_factories_and_operations_of_proxies(function, line):
+    traced = fx.symbolic_trace(function)
+    assert line in traced.code
+    x = torch.ones(3, 4)
+    if "rand" not in line:
+        assert torch.equal(traced(x), function(x))
+
+
+def test_an_operation_of_the_program_is_a_node():
+    @torch.library.custom_op("testfx::sine", mutates_args=())
+    def sine(x: torch.Tensor) -> torch.Tensor:
+        return x.sin()
+
+    traced = fx.symbolic_trace(lambda x: sine(x) + 1)
+    assert [node.name for node in traced.graph.nodes] == ["x", "sine_default", "add", "output"]
+    assert traced(torch.zeros(2)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [("BatchNorm2d", "batch_norm2d"), ("add.Tensor", "add.tensor"), ("ReLU", "re_lu")],
+)
+def test_names_in_snake_case(name, snake):
+    assert fx.node.snake_case(name) == snake

@@ -209,7 +209,7 @@ def test_files_go_through_buffers_with_extra_texts():
     buffer.seek(0)
     extra = {"note": "", "raw": ""}
     jit.load(buffer, _extra_files=extra)
-    assert extra == {"note": "text", "raw": b"1"}
+    assert extra == {"note": b"text", "raw": b"1"}
     assert jit.script(Small()).save_to_buffer()[:2] == b"PK"
 
 
@@ -247,7 +247,7 @@ def test_archives_of_torchscript_are_explained(tmp_path):
 )
 def test_a_file_that_was_changed_runs_nothing(change, tmp_path):
     jit.save(doubled, tmp_path / "made.pt")
-    data = torch.load(tmp_path / "made.pt")
+    data = torch.serialization.read(tmp_path / "made.pt", None)
     node = next(n for n in data["module"]["nodes"] if n["op"] == "call_function")
     node.update(change)
     torch.save(data, tmp_path / "made.pt")
@@ -265,8 +265,15 @@ def test_classes_of_script_modules():
 def test_frozen_modules_are_copies_for_evaluation():
     scripted = jit.script(Small())
     frozen = jit.freeze(scripted.eval())
-    assert [p.requires_grad for p in frozen.parameters()] == [False, False]
+    assert list(frozen.state_dict()) == []
+    x = torch.rand(2, 4)
+    assert torch.equal(frozen(x), scripted(x))
     assert [p.requires_grad for p in scripted.parameters()] == [True, True]
+    kept = jit.freeze(scripted, preserved_attrs=["lin.weight"])
+    assert [name for name, _ in kept.named_parameters()] == ["lin.weight"]
+    assert len(list(jit.freeze(scripted, preserve_parameters=True).parameters())) == 2
+    with pytest.raises(RuntimeError, match="only implemented for modules in eval mode"):
+        jit.freeze(jit.script(Small()))
     assert isinstance(jit.optimize_for_inference(scripted), jit.ScriptModule)
     with pytest.raises(RuntimeError, match="Freezing expects a ScriptModule as input"):
         jit.freeze(Small())
@@ -280,9 +287,15 @@ def test_forks_marks_and_settings():
     assert jit.isinstance([1], list[int])
     assert not jit.isinstance({"a": "b"}, dict[str, int])
     assert jit.isinstance((1, "a"), tuple[int, str])
-    assert (
-        jit.export(abs) is abs is jit.unused(abs) is jit.ignore(abs) is jit.ignore(drop=True)(abs)
-    )
+    for kind in (list, dict, tuple):
+        with pytest.raises(RuntimeError, match="without a contained type"):
+            jit.isinstance([1], kind)
+
+    def double(x):
+        return 2 * x
+
+    marks = (jit.export, jit.unused, jit.ignore, jit.ignore(drop=True))
+    assert all(mark(double) is double for mark in marks)
     before = jit.set_fusion_strategy([("STATIC", 3)])
     assert jit.set_fusion_strategy(before) == [("STATIC", 3)]
     with pytest.raises(RuntimeError, match="STATIC or DYNAMIC"):
@@ -321,3 +334,55 @@ def test_a_scripted_module_gets_a_graph_by_a_trace(tmp_path):
     loaded = jit.load(tmp_path / "loop.pt")
     assert torch.equal(loaded(xs), scripted(xs))
     assert sorted(loaded.state_dict()) == ["cell.bias", "cell.weight"]
+
+
+class Methods(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(4, 2)
+        self.other = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.lin(x)
+
+    @jit.export
+    def both(self, x):
+        return self.lin(x).sum() + self.other(x).sum()
+
+    def traced(self, x):
+        return self.lin(x) + 1
+
+
+def test_files_hold_exported_and_traced_methods():
+    module, x = Methods(), torch.rand(2, 4)
+    made = jit.trace_module(module, {"forward": x, "traced": x})
+    buffer = io.BytesIO()
+    jit.save(made, buffer)
+    buffer.seek(0)
+    again = jit.load(buffer)
+    assert torch.equal(again.both(x), module.both(x))
+    assert torch.equal(again.traced(x), module.traced(x))
+    assert again.state_dict().keys() == module.state_dict().keys()
+    with torch.no_grad():
+        again.lin.weight.zero_()
+    assert again(x)[0].tolist() == module.lin.bias.tolist()
+    assert torch.equal(again.traced(x), again(x) + 1)
+
+
+def test_a_copys_file_has_the_copys_parameters():
+    made = jit.trace(nn.Linear(2, 1), torch.ones(1, 2))
+    other = copy.deepcopy(made)
+    other.load_state_dict({"weight": torch.zeros(1, 2), "bias": torch.ones(1)})
+    buffer = io.BytesIO()
+    jit.save(other, buffer)
+    buffer.seek(0)
+    assert jit.load(buffer)(torch.ones(1, 2)).tolist() == [[1.0]]
+
+
+def test_load_of_torch_knows_these_files(tmp_path):
+    jit.save(jit.script(nn.Linear(2, 1)), tmp_path / "linear.pt")
+    with pytest.warns(UserWarning, match=r"torch\.jit\.load"):
+        made = torch.load(tmp_path / "linear.pt", weights_only=False)
+    assert isinstance(made, jit.ScriptModule)
+    with pytest.raises(RuntimeError, match="weights_only=True"):
+        torch.load(tmp_path / "linear.pt")

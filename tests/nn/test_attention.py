@@ -242,6 +242,9 @@ def test_one_way_of_computing_attention_is_chosen():
     assert "Flash" in name()
     with pytest.raises(AssertionError, match="SDPBackend"), sdpa_kernel("math"):
         pass
+    assert torch.nn.attention.list_flash_attention_impls() == []
+    with pytest.raises(ValueError, match="FA3"):
+        torch.nn.attention.activate_flash_attention_impl("FA3")
 
 
 def test_causal_biases():

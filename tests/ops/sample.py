@@ -334,6 +334,8 @@ PROGRAMS: dict[str, Program] = {
         lambda a: (torch.linalg.svdvals(a), torch.linalg.svd(a, full_matrices=False)[1]),
         (_distinct(3, 2) + np.eye(3, 2),),
     ),
+    "polar": (lambda a: torch.linalg.polar(a), (_distinct(3, 2) + np.eye(3, 2),)),
+    "matrix_sqrth": (lambda a: torch.linalg.matrix_sqrth(_spd(a)), ((3, 3),)),
     "pinv": (lambda a: torch.linalg.pinv(a), (_distinct(3, 2) + np.eye(3, 2),)),
     "lstsq": (
         lambda a, b: torch.linalg.lstsq(a, b)[0],

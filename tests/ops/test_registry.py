@@ -13,8 +13,14 @@ from flambeau.dispatch.formula.formula_operation import FormulaOperation
 from flambeau.dispatch.formula.rowwise import RowOperation
 from flambeau.dispatch.registry import OPERATIONS
 from flambeau.formula import primitive
+from flambeau.ops import families
 from tests.ops.checker import assert_first_order, assert_gradients
 from tests.ops.sample import RANGES, UNDERIVED, UNREAL
+
+for _family in ("elementwise.activation", "elementwise.special", "reduction.extreme"):
+    families.load(_family)
+for _family in ("reduction.norm", "reduction.softmax", "reduction.variance"):
+    families.load(_family)
 
 
 def formulas(rows: bool | None = None) -> list[str]:

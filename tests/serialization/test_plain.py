@@ -185,3 +185,10 @@ HERE = __name__.encode()
 def test_what_is_more_than_attributes_is_refused(stream: bytes) -> None:
     with pytest.raises(SerializationError):
         torch.load(crafted(stream), weights_only=False)
+
+
+def test_constraints() -> None:
+    constraints = torch.distributions.constraints
+    found = again({"in": constraints.interval(0.0, 2.0), "rows": constraints.real_vector})
+    assert found["in"].check(torch.tensor([1.0, 3.0])).tolist() == [True, False]
+    assert found["rows"].event_dim == 1

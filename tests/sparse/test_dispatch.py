@@ -12,6 +12,7 @@ import pytest
 import flambeau as torch
 from flambeau.dispatch.registry import NAMESPACES
 from flambeau.dispatch.torch_function import EVERY_LAYOUT
+from flambeau.ops import families
 from flambeau.sparse.dispatch import IN_PLACE, TABLE, _load
 
 
@@ -20,7 +21,9 @@ def sparse() -> torch.Tensor:
 
 
 _load()
+families.load_all()
 KNOWN = {name.rpartition(".")[2] for name in TABLE} | EVERY_LAYOUT
+KNOWN.add("svd_lowrank")  # made of products alone, which have a meaning
 REFUSED = [
     (space, name)
     for space in ("torch", "nn.functional", "special", "linalg", "fft")

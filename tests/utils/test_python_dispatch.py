@@ -314,3 +314,50 @@ def test_rules_of_libraries():
         with Names():
             assert torch.ops.testdispatch.f(torch.ones(1)).item() == 7.0
         assert torch.ops.testdispatch.f(torch.ones(1)).item() == 2.0
+
+
+@pytest.mark.parametrize(
+    ("options", "operation", "arguments"),
+    [
+        ({"scale_factor": 2.3}, "upsample_nearest2d", ([9, 9], 2.3, 2.3)),
+        ({"size": 8, "mode": "bilinear"}, "upsample_bilinear2d", ([8, 8], False)),
+        (
+            {"scale_factor": (2, 0.6), "mode": "bicubic"},
+            "upsample_bicubic2d",
+            ([8, 2], False, 2.0, 0.6),
+        ),
+        ({"size": 6, "mode": "nearest-exact"}, "_upsample_nearest_exact2d", ([6, 6],)),
+        (
+            {"size": 2, "mode": "bilinear", "antialias": True},
+            "_upsample_bilinear2d_aa",
+            ([2, 2], False),
+        ),
+    ],
+)
+def test_resizing_is_seen_with_its_sizes(options, operation, arguments):
+    seen = []
+
+    class Note(dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append((str(func), args[1:]))
+            return func(*args, **(kwargs or {}))
+
+    x = torch.rand(1, 3, 4, 4)
+    with Note():
+        y = torch.nn.functional.interpolate(x, **options)
+    assert seen == [(f"aten.{operation}.default", arguments)]
+    assert torch.equal(y, torch.nn.functional.interpolate(x, **options))
+
+
+def test_layers_of_embeddings_are_seen():
+    seen = []
+
+    class Note(dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append((str(func), args[2:]))
+            return func(*args, **(kwargs or {}))
+
+    layer, i = torch.nn.Embedding(5, 3, padding_idx=-1), torch.tensor([1, 2])
+    with Note():
+        layer(i)
+    assert seen == [("aten.embedding.default", (4,))]

@@ -165,8 +165,18 @@ def _standard_gamma(alpha: Any, generator: Any = None) -> Any:
     return ordered_like(alpha, alpha.dtype)
 
 
-@_stands_for("core.random.draws_gamma.gamma_slope")
+@_stands_for("core.random.draws_gamma.dirichlet")
+def _dirichlet(alpha: Any, generator: Any = None) -> Any:
+    return ordered_like(alpha, alpha.dtype)
+
+
+@_stands_for("core.random.slope.gamma_slope")
 def _gamma_slope(x: Any, alpha: Any, digamma: Any) -> Any:
+    return ordered_like(x, x.dtype)
+
+
+@_stands_for("core.random.slope.dirichlet_slope")
+def _dirichlet_slope(x: Any, alpha: Any, total: Any, mean: Any) -> Any:
     return ordered_like(x, x.dtype)
 
 

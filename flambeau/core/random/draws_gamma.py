@@ -1,5 +1,4 @@
-"""Gamma numbers by rejection: those of PyTorch's CPU kernel, one after the other; and how they move
-with the shape parameter."""
+"""Gamma numbers by rejection: those of PyTorch's CPU kernel, one after the other."""
 
 from __future__ import annotations
 
@@ -11,11 +10,6 @@ from .generator import Generator, default_generator
 
 THIRD = 0.3333333432674408
 """One third as PyTorch's kernel has it: a float32."""
-
-NODES = 20
-PANELS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 4.0, 12.0, 40.0)
-"""Where the integral of the slope is cut, in units of the decay of what is integrated: that of a small
-shape parameter has a short part at its start."""
 
 
 class _Stream:
@@ -71,32 +65,6 @@ def standard_gamma(alpha: np.ndarray, generator: Generator | None = None) -> np.
         stream = _Stream(generator)
         values = [_gamma(a, stream) for a in alpha.ravel()]
     return np.maximum(np.array(values).reshape(alpha.shape), tiny).astype(alpha.dtype)
-
-
-def gamma_slope(x: np.ndarray, alpha: np.ndarray, digamma: np.ndarray) -> np.ndarray:
-    """How gamma numbers x move with their shape parameter, the probability below them held.
-
-    That is -dF/dalpha / f(x) for the distribution function F and the density f. dF/dalpha is the
-    integral of f(t) (log t - digamma(alpha)) over t < x, or minus that over t > x, whichever tail is
-    the shorter one; t = x exp(-s) or x exp(s) makes what is integrated a decay in s.
-
-    Source: Figurnov, Mohamed and Mnih, Implicit reparameterization gradients (2018)
-    """
-    x, alpha, digamma = (a.astype(np.float64)[..., None] for a in (x, alpha, digamma))
-    below = x < alpha
-    sign = np.where(below, -1.0, 1.0)
-    decay = np.maximum(np.abs(alpha - x), np.sqrt(x))
-    decay = np.where(below & (alpha < 1), alpha, decay)
-    node, weight = np.polynomial.legendre.leggauss(NODES)
-    edges = np.array(PANELS)
-    half = np.diff(edges) / 2
-    points = (edges[:-1, None] + half[:, None] * (node + 1)).ravel() / decay
-    weights = (half[:, None] * weight).ravel() / decay
-    with np.errstate(all="ignore"):
-        exponent = sign * alpha * points - x * np.expm1(sign * points)
-        inside = np.exp(exponent) * (np.log(x) + sign * points - digamma)
-        total = (weights * inside).sum(-1)
-    return sign[..., 0] * x[..., 0] * total
 
 
 def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarray:

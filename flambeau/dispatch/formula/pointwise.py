@@ -53,7 +53,7 @@ def pointwise(
         static: Numbers that select another trace.
         also: Further places of the function, such as "special.expit".
         method: Make it a Tensor method; a string gives the names.
-        inplace: Make the in-place method (the name and an underscore) too.
+        inplace: Make the in-place method (the name and an underscore) too, and that of other names of the method.
         namespace: Where the function is public; "" for nowhere, None for one that is not the package's
             own.
         numbers: Operands that may be Python numbers (default: all, as long as one is a tensor).
@@ -83,10 +83,8 @@ def pointwise(
             function = public(*places, method=method, namespace=namespace)(function)
         operation.function = function
         if inplace:
-            method_of(operation.name + "_")(_inplace(operation))
-            for other in method.split() if isinstance(method, str) else ():
-                if other != operation.name and not other.startswith("_"):
-                    setattr(Tensor, f"{other}_", getattr(Tensor, f"{operation.name}_"))
+            others = [n for n in also.split() if n in str(method).split()]
+            method_of(*(f"{n}_" for n in (operation.name, *others)))(_inplace(operation))
         return function
 
     return make if formula is None else make(formula)

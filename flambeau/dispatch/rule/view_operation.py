@@ -171,7 +171,10 @@ class Retyping(ViewOperation):
 
     def __call__(self, x: Tensor, *options: Any) -> Tensor:
         array, edge = x._array, x._node
-        value = self.compute(array if array.size else with_strides(array), *options)
+        try:
+            value = self.compute(array if array.size else with_strides(array), *options)
+        except EXCEEDED as error:
+            raise reworded(error) from None
         result = handle.wrap_view(value, x)
         result._kind = kind_of(BY_NUMPY[value.dtype], x._kind.device)
         if edge is not None and mode.recording:

@@ -11,8 +11,14 @@ from ...backends.attention import Allowed as _Allowed
 from ...backends.attention import SDPBackend
 from ...backends.attention import set_ways as _set_ways
 
-__all__ = ["SDPBackend", "sdpa_kernel"]
-WARN_FOR_UNFUSED_KERNELS = False
+__all__ = [
+    "SDPBackend",
+    "activate_flash_attention_impl",
+    "current_flash_attention_impl",
+    "list_flash_attention_impls",
+    "restore_flash_attention_impl",
+    "sdpa_kernel",
+]
 
 _getattr, __dir__ = _attach(
     __name__, ("bias", "flex_attention", "varlen"), {}, "torch.nn.attention"
@@ -75,3 +81,39 @@ def sdpa_kernel(
         yield {}
     finally:
         _set_ways(*before)
+
+
+def list_flash_attention_impls() -> list[str]:
+    """The kernels for FLASH_ATTENTION on a GPU that can be chosen: none.
+
+    Source: torch.nn.attention.list_flash_attention_impls
+    """
+    return []
+
+
+def current_flash_attention_impl() -> str | None:
+    """The one that was chosen: none, so this package's own kernel computes.
+
+    Source: torch.nn.attention.current_flash_attention_impl
+    """
+    return None
+
+
+def activate_flash_attention_impl(impl: str) -> None:
+    """Choose one of `list_flash_attention_impls`.
+
+    Raises:
+        ValueError: There is no such kernel.
+
+    Source: torch.nn.attention.activate_flash_attention_impl
+    """
+    raise ValueError(
+        f"Unknown flash attention impl {impl!r}: kernels for a GPU cannot be chosen here; the CPU has one"
+    )
+
+
+def restore_flash_attention_impl() -> None:
+    """Go back to the kernel that is there without a choice: it always is the one.
+
+    Source: torch.nn.attention.restore_flash_attention_impl
+    """

@@ -38,23 +38,22 @@ from ...ops.reduction.softmax import safe_softmax
 from ...overrides import TorchFunctionMode
 
 _T = NAMESPACES["torch"]
-_CHOSEN = {
-    "add": arithmetic.plus,
-    "sub": arithmetic.minus,
-    "subtract": arithmetic.minus,
-    "div": division.quotient,
-    "divide": division.quotient,
-    "true_divide": division.quotient,
-    "floor_divide": division.quotient_floor,
-    "remainder": division.remainder_,
-    "fmod": division.fmod_,
-    "pow": power.power,
-    "where": comparison.choose,
-    "clamp": comparison.clamp_,
-    "clip": comparison.clamp_,
+_FORMULAS = {
+    _T[name]: function.operation
+    for names, function in (
+        ("add", arithmetic.plus),
+        ("sub subtract", arithmetic.minus),
+        ("div divide true_divide", division.quotient),
+        ("floor_divide", division.quotient_floor),
+        ("remainder", division.remainder_),
+        ("fmod", division.fmod_),
+        ("pow", power.power),
+        ("where", comparison.choose),
+        ("clamp clip", comparison.clamp_),
+    )
+    for name in names.split()
 }
 """The formulas of functions that choose among several by what they are given: the usual one."""
-_FORMULAS = {_T[name]: function.operation for name, function in _CHOSEN.items()}
 INDICES = ("b", "h", "q_idx", "kv_idx")
 
 
@@ -142,20 +141,15 @@ def _operator(name: str, function: Callable, swapped: bool = False) -> Callable:
     return operator
 
 
-_OPERATORS = {
-    **{name: name for name in ("add", "sub", "mul", "remainder", "pow", "floor_divide")},
-    **{name: name for name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "abs")},
-    "truediv": "true_divide",
-    "mod": "remainder",
-    "floordiv": "floor_divide",
-    **{f"{name}_": f"bitwise_{name}" for name in ("and", "or", "xor", "not")},
-    "invert": "bitwise_not",
-}
-for _name, _function in _OPERATORS.items():
-    _name = _name.rstrip("_")
-    if _function in _T:
-        setattr(Symbol, f"__{_name}__", _operator(f"__{_name}__", _T[_function]))
-        setattr(Symbol, f"__r{_name}__", _operator(f"__r{_name}__", _T[_function], True))
+_OPERATORS = """
+    add sub mul pow lt le gt ge eq ne neg abs mod:remainder floordiv:floor_divide truediv:true_divide
+    and:bitwise_and or:bitwise_or xor:bitwise_xor invert:bitwise_not
+"""
+"""Python's operators, each with the function that it calls where that has another name."""
+for _item in _OPERATORS.split():
+    _name, _, _function = _item.partition(":")
+    setattr(Symbol, f"__{_name}__", _operator(f"__{_name}__", _T[_function or _name]))
+    setattr(Symbol, f"__r{_name}__", _operator(f"__r{_name}__", _T[_function or _name], True))
 
 
 def _applied(trace: Trace, function: Any, args: tuple, kwargs: dict) -> Symbol:
@@ -288,13 +282,13 @@ def weighed(
         root, operands = traced(score_mod, mask_mod, score, indices)
     except NoFormula:
         return safe_softmax(evaluated(score_mod, mask_mod, score, indices))
-    if start is not None:
-        operands[INDICES[-1]] = full((), start, device=score.device)
     used, values, whole = _used(root, operands)
     kinds = tuple(_kind(x, value, start) for x, value in zip(used, values))
-    if all(kind != "full" or x.shape == score.shape for kind, x in zip(kinds, values)):
-        return _softmax(root, used, kinds, whole)(score, *values, dim=-1)
-    return safe_softmax(_change(root, used, kinds, whole)(score, *values))
+    if any(kind == "full" and x.shape != score.shape for kind, x in zip(kinds, values)):
+        return safe_softmax(_change(root, used, ("full",) * len(used), whole)(score, *values))
+    if "placed" in kinds:
+        values[kinds.index("placed")] = full((), start, device=score.device)
+    return _softmax(root, used, kinds, whole)(score, *values, dim=-1)
 
 
 def _used(root: Expression, operands: dict[str, Tensor]) -> tuple[tuple, list[Tensor], tuple]:

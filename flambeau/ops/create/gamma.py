@@ -1,4 +1,4 @@
-"""Gamma numbers with a gradient for their shape parameter: what Gamma, Beta, Dirichlet draw."""
+"""Gamma numbers and points on the simplex, with a gradient for their parameters: what Gamma, Beta, Dirichlet draw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.random.draws_gamma import gamma_slope, standard_gamma
+from ...core.random.draws_gamma import dirichlet, standard_gamma
+from ...core.random.slope import dirichlet_slope, gamma_slope
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
@@ -20,8 +21,7 @@ def standard_gamma_(alpha: Any, generator: Any) -> Any:
 
 @standard_gamma_.gradient
 def _(g: Tensor, alpha: Tensor, y: Tensor) -> Tensor:
-    digamma = NAMESPACES["torch"]["digamma"](alpha.detach())
-    return g * standard_gamma_slope_(y, alpha, digamma)
+    return g * standard_gamma_slope_(y, alpha, _digamma(alpha))
 
 
 @operation(operands="x alpha digamma", label="StandardGammaGrad", linear=False)
@@ -38,14 +38,84 @@ def _(g: Tensor) -> None:
     )
 
 
+@operation(operands="alpha", label="Dirichlet")
+def dirichlet_(alpha: Any, generator: Any) -> Any:
+    """Points on the simplex, along the last dimension."""
+    return dirichlet(alpha, generator)
+
+
+@dirichlet_.gradient
+def _(g: Tensor, alpha: Tensor, y: Tensor) -> Tensor:
+    total = alpha.detach().sum(-1, True).expand(alpha.shape)  # type: ignore[attr-defined]
+    slope = dirichlet_slope_(y, alpha, total, _digamma(alpha) - _digamma(total))
+    return slope * (g - (y * g).sum(-1, True))
+
+
+@operation(operands="x alpha total mean", label="DirichletGrad", linear=False)
+def dirichlet_slope_(x: Any, alpha: Any, total: Any, mean: Any) -> Any:
+    """How the parts of points on the simplex move with their own parameters, divided by what is left of one."""
+    return dirichlet_slope(x, alpha, total, mean).astype(x.dtype)
+
+
+@dirichlet_slope_.gradient
+def _(g: Tensor) -> None:
+    raise NotImplementedError(
+        "the derivative for '_dirichlet_grad' is not implemented: points on the simplex can be "
+        "differentiated once"
+    )
+
+
+def _digamma(x: Tensor) -> Tensor:
+    return NAMESPACES["torch"]["digamma"](x.detach().double())  # type: ignore[attr-defined]
+
+
+def _check(name: str, kernel: str, x: Tensor) -> None:
+    if x.dtype.name not in ("float32", "float64"):
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{x.dtype.legacy}'")
+    if x._kind.has_elements and not np.all(x._array >= 0):
+        raise RuntimeError(f"{name}: parameters must not be negative")
+
+
 @public("_standard_gamma", out=True, tensors="input")
 def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
     """Gamma numbers of scale one, the elements being their shape parameters.
 
     Source: torch._standard_gamma
     """
-    if input.dtype.name not in ("float32", "float64"):
-        raise NotImplementedError(f"\"gamma_cpu\" not implemented for '{input.dtype.legacy}'")
-    if input._kind.has_elements and not np.all(input._array >= 0):
-        raise RuntimeError("_standard_gamma: shape parameters must not be negative")
+    _check("_standard_gamma", "gamma_cpu", input)
     return standard_gamma_(input, generator)
+
+
+@public("_standard_gamma_grad", out=True, tensors="input output")
+def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
+    """How gamma numbers `output` move with their shape parameters `input`.
+
+    Source: torch._standard_gamma_grad
+    """
+    return standard_gamma_slope_(output, input, _digamma(input))
+
+
+@public("_sample_dirichlet", out=True, tensors="input")
+def _sample_dirichlet(input: Tensor, generator: Any = None) -> Tensor:
+    """Points on the simplex, each for a vector of concentrations along the last dimension.
+
+    The gradient is that of each part with its probability held, as a part of a point is a beta number.
+
+    Source: torch._sample_dirichlet
+    """
+    _check("_sample_dirichlet", "dirichlet", input)
+    return dirichlet_(input, generator)
+
+
+@public("_dirichlet_grad", out=True, tensors="x alpha total")
+def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
+    """How beta numbers x of Beta(alpha, total - alpha) move with alpha, divided by 1 - x.
+
+    Source: torch._dirichlet_grad
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch._dirichlet_grad(torch.tensor([0.2]), torch.tensor([2.0]), torch.tensor([5.0]))
+        tensor([0.1587])
+    """
+    return dirichlet_slope_(x, alpha, total, _digamma(alpha) - _digamma(total))

@@ -143,20 +143,6 @@ def resolve_conj(input: Tensor) -> Tensor:
     return input
 
 
-@public("is_conj", "is_neg", method="is_conj is_neg")
-def is_conj(input: Tensor) -> bool:
-    """Does it wait to be conjugated, or negated? No: that is computed at once here.
-
-    Source: torch.is_conj
-
-    Example:
-        >>> import flambeau as torch
-        >>> torch.is_conj(torch.tensor([1j]).conj())
-        False
-    """
-    return False
-
-
 @pointwise(
     label="Real", kind=PromotionKind.COMPLEX_TO_FLOAT, method=False, inplace=False, namespace=""
 )

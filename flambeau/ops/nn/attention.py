@@ -76,9 +76,11 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
+    if Allowed.usual and max(query._array.shape[-2], key._array.shape[-2]) <= SHORT:
+        return False
     able = not dropout and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:
-        return able and max(query._array.shape[-2], key._array.shape[-2]) > SHORT
+        return able
     flash, math = (SDPBackend.FLASH_ATTENTION in Allowed.ways, SDPBackend.MATH in Allowed.ways)
     if not (flash or math):
         raise RuntimeError(

@@ -7,6 +7,7 @@ a mixture of.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -125,20 +126,35 @@ def interpolate(
     Source: torch.nn.functional.interpolate
     """
     n = input.ndim - 2
-    _check_mode(input, mode, align_corners, antialias)
-    sizes, scales = _targets(input, size, scale_factor, recompute_scale_factor)
+    check_mode(input, mode, align_corners, antialias)
+    sizes, scales = targets(input, size, scale_factor, recompute_scale_factor)
     if input.dtype.name == "uint8" and not mode.startswith("nearest"):
         result = interpolate(input.float(), sizes, None, mode, align_corners, None, antialias)
         return result.round().clamp(0, 255).to(input.dtype)
     if mode == "area":
         return NAMESPACES["nn.functional"][f"adaptive_avg_pool{n}d"](input, sizes)
+    return resized(input, sizes, scales, mode, bool(align_corners), bool(antialias))
+
+
+def resized(
+    input: Tensor,
+    sizes: Sequence[int],
+    scales: Sequence[float | None],
+    mode: str,
+    align_corners: bool = False,
+    antialias: bool = False,
+) -> Tensor:
+    """The last dimensions with these sizes.
+
+    Args:
+        scales: The factors that positions are computed with; None: the sizes' ratio.
+    """
     own = tuple(input.shape[2:])
-    options = bool(align_corners), bool(antialias)
-    maps = tuple(_taps(mode, *each, *options) for each in zip(own, sizes, scales))
+    maps = tuple(_taps(mode, *each, align_corners, antialias) for each in zip(own, sizes, scales))
     return (chosen if mode.startswith("nearest") else resampled)(input, maps)
 
 
-def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:
+def check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:
     n = input.ndim - 2
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
@@ -164,7 +180,7 @@ def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias:
         )
 
 
-def _targets(
+def targets(
     input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[list[int], list[float | None]]:
     """The sizes wanted, and the factors that positions are computed with (None: the sizes' ratio)."""

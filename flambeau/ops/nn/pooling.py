@@ -261,6 +261,7 @@ def _max_pool(n: int) -> None:
     _published(f"{name}_with_indices", with_indices, f"`{name}` and where the maxima are.")
     if n == 1:
         public("max_pool1d")(function)
+        public("max_pool1d_with_indices")(with_indices)
     else:
         public(name)(function)
 

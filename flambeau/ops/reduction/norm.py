@@ -139,3 +139,33 @@ def norm(
             input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
         )
     return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype, out=out)
+
+
+@public("nuclear_norm", out=True, tensors="input")
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
+    """The sum of a matrix's singular values; `keepdim` may stand in the place of `dim`.
+
+    Source: torch.nuclear_norm
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.nuclear_norm(torch.eye(3))
+        tensor(3.)
+    """
+    if isinstance(dim, bool):
+        dim, keepdim = (-2, -1), dim
+    return norm(input, "nuc", dim, keepdim)
+
+
+@public("frobenius_norm", out=True, tensors="input")
+def frobenius_norm(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    """The root of the sum of squares along dimensions; of all, if none is named.
+
+    Source: torch.frobenius_norm
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.frobenius_norm(torch.tensor([[3.0, 0.0], [4.0, 2.0]]), 0)
+        tensor([5., 2.])
+    """
+    return vector_norm(input, 2, None if dim in ((), []) else dim, keepdim)

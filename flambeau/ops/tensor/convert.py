@@ -257,14 +257,18 @@ def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
     return converted(self, None, CPU, memory_format=memory_format)
 
 
-@method()
-def cuda(
-    self: Tensor,
-    device: Any = None,
-    non_blocking: bool = False,
-    memory_format: Any = preserve_format,
-) -> Tensor:
-    """On a CUDA device.
+def _mover(name: str, title: str) -> None:
+    @method(name)
+    def move(
+        self: Tensor,
+        device: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = preserve_format,
+    ) -> Tensor:
+        place = name if device is None else device
+        return converted(self, None, place, non_blocking, memory_format=memory_format)
+
+    move.__doc__ = f"""On {title}.
 
     Args:
         device: Which one; the current one by default.
@@ -274,10 +278,15 @@ def cuda(
     Raises:
         RuntimeError, AssertionError: There is no such device.
 
-    Source: torch.Tensor.cuda
+    Source: torch.Tensor.{name}
     """
-    place = "cuda" if device is None else device
-    return converted(self, None, place, non_blocking, memory_format=memory_format)
+    move.__name__ = name
+
+
+_mover("cuda", "a CUDA device")
+_mover("xpu", "an XPU device")
+_mover("mtia", "an MTIA device")
+_mover("ipu", "an IPU device")
 
 
 @public(method=True)

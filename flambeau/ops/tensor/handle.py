@@ -304,6 +304,33 @@ def get_device(input: Tensor) -> int:
 
 
 @method()
+def const_data_ptr(self: Tensor) -> int:
+    """The address of its first element, for who only reads there.
+
+    Source: torch.Tensor.const_data_ptr
+    """
+    return self.data_ptr()
+
+
+@public("is_conj", "is_neg", method="is_conj is_neg")
+def is_conj(input: Tensor) -> bool:
+    """Does it wait to be conjugated or negated when it is read? Never: `conj` and `imag` compute at once.
+
+    Source: torch.is_conj, torch.is_neg
+    """
+    return False
+
+
+@public(method=True)
+def is_distributed(input: Tensor) -> bool:
+    """Do its elements lie on several machines? A tensor's memory is always in one process.
+
+    Source: torch.is_distributed
+    """
+    return False
+
+
+@method()
 def is_pinned(self: Tensor, device: Any = None) -> bool:
     """Is its memory page-locked? Never, without an accelerator that it could be locked for.
 
@@ -325,15 +352,6 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
         "Cannot access accelerator device when none is available: memory is pinned for copies to an "
         "accelerator; leave pin_memory() out"
     )
-
-
-@method()
-def is_distributed(self: Tensor) -> bool:
-    """Is it spread over processes? Never.
-
-    Source: torch.Tensor.is_distributed
-    """
-    return False
 
 
 @method()

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES
-from .. import families  # noqa: F401  # all methods are there
+from .. import families  # all others are there
 
+families.load("elementwise.special")
 _METHODS_ONLY = frozenset(
-    ["bitwise_not_", "digamma_", "erfinv_", "lgamma_", "logical_not_", "positive_", "sgn_", "sign_"]
+    [
+        "absolute_",
+        "bitwise_not_",
+        "digamma_",
+        "erfinv_",
+        "lgamma_",
+        "logical_not_",
+        "positive_",
+        "sgn_",
+        "sign_",
+    ]
 )
 """Of one operand, and in PyTorch a method only."""
 

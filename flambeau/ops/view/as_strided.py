@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..._caller import warn
 from ...core.dtype import BY_NUMPY
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
 from ...core.limit import EXCEEDED, reworded
 from ...core.memory import may_overlap
 from ...core.tensor import Tensor, element_strides, register, wrap
+from ...core.unset import left
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
@@ -166,8 +168,8 @@ def is_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> bo
 def resize_(self: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Another shape, in place: of the same memory if it is large enough, else of more.
 
-    What is new is not initialised. Other views of the memory stay as they are; more memory than there
-    was is not shared with them.
+    What is new is 0, or as `empty` leaves it where programs are to be deterministic. Other views of the
+    memory stay as they are; more memory than there was is not shared with them.
 
     Args:
         sizes: The sizes, one by one or as a sequence.
@@ -193,6 +195,7 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None) -> Tensor:
         whole = np.zeros(offset + size, flat.dtype)
     except EXCEEDED as error:
         raise reworded(error) from None
+    left(whole)
     whole[: flat.size] = flat
     memory = wrap(whole, self._kind)
     self._array, self._cell = whole[offset:].reshape(shape), memory._cell
@@ -208,6 +211,36 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
     Source: torch.Tensor.resize_as_
     """
     return resize_(self, the_template._array.shape)
+
+
+@method()
+def resize(self: Tensor, *sizes: Any) -> Tensor:
+    """`reshape` to a shape of as many elements, under its old name.
+
+    Raises:
+        RuntimeError: There are more or fewer elements.
+
+    Source: torch.Tensor.resize
+    """
+    warn("non-inplace resize is deprecated: use reshape()")
+    shape = sizes_of(sizes)
+    if math.prod(shape) != self._array.size:
+        raise RuntimeError(
+            f"requested resize to {'x'.join(map(str, shape))} ({math.prod(shape)} elements in total), but the "
+            f"given tensor has a size of {'x'.join(map(str, self.shape))} ({self._array.size} elements). "
+            "autograd's resize can only change the shape of a given tensor, while preserving the number "
+            "of elements."
+        )
+    return self.reshape(shape)  # type: ignore[attr-defined]
+
+
+@method()
+def resize_as(self: Tensor, tensor: Tensor) -> Tensor:
+    """`resize` to another tensor's shape.
+
+    Source: torch.Tensor.resize_as
+    """
+    return resize(self, tensor.shape)
 
 
 @method()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flambeau as torch
-from flambeau.core.random.draws_gamma import gamma_slope
+from flambeau.core.random.slope import dirichlet_slope, gamma_slope
 
 ALPHA = [0.3, 1.0, 2.5, 10.0, 300.0]
 
@@ -38,6 +38,38 @@ def test_slope(alpha: float, quantile: float) -> None:
         digamma = float(mpmath.digamma(alpha))
     got = gamma_slope(np.array(x), np.array(alpha), np.array(digamma))
     assert float(got) == pytest.approx(want, rel=1e-7)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.3, 2.0, 20.0])
+@pytest.mark.parametrize("beta", [0.02, 1.0, 3.0, 500.0])
+@pytest.mark.parametrize("place", [0.3, 0.9, 1.0, 1.05])
+def test_slope_of_parts(alpha: float, beta: float, place: float) -> None:
+    total = alpha + beta
+    x = alpha / total * place if alpha < beta else 1 - beta / total * place
+    with mpmath.workdps(40):
+        below = mpmath.diff(lambda a: mpmath.betainc(a, beta, 0, x, regularized=True), alpha)
+        density = mpmath.mpf(x) ** (alpha - 1) * (1 - mpmath.mpf(x)) ** (beta - 1)
+        want = float(-below / density * mpmath.beta(alpha, beta) / (1 - x))
+        mean = float(mpmath.digamma(alpha) - mpmath.digamma(total))
+    got = dirichlet_slope(*map(np.array, (x, alpha, total, mean)))
+    assert float(got) == pytest.approx(want, rel=1e-6)
+
+
+def test_points_on_the_simplex() -> None:
+    """The values are PyTorch's; of its gradient (-0.8589, 0.0675, 2.6474) an approximation."""
+    alpha = torch.tensor([2.0, 3.0, 0.5], requires_grad=True)
+    torch.manual_seed(0)
+    x = torch._sample_dirichlet(alpha.expand(5, 3))
+    assert x[0].tolist() == pytest.approx([0.6562, 0.3193, 0.0245], abs=1e-4)
+    (x * torch.tensor([1.0, 2.0, 4.0])).sum().backward()
+    assert alpha.grad is not None
+    assert alpha.grad.tolist() == pytest.approx([-0.8588, 0.0674, 2.6474], abs=1e-4)
+    y = torch._sample_dirichlet(alpha)
+    (g,) = torch.autograd.grad(y[0], alpha, create_graph=True)
+    with pytest.raises(NotImplementedError, match="differentiated once"):
+        g.sum().backward()
+    with pytest.raises(NotImplementedError, match="not implemented for 'Long'"):
+        torch._sample_dirichlet(torch.ones(2).long())
 
 
 def test_gradient_and_refusals() -> None:

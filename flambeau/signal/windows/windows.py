@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import window
-from ..core.device import device as Device
-from ..core.dtype import dtype as DType
-from ..core.dtype import float64, get_default_dtype
-from ..core.number import integer
-from ..core.tensor import Tensor
-from ..ops.create.data import array_of, as_tensor
+from ...core import window
+from ...core.device import device as Device
+from ...core.dtype import dtype as DType
+from ...core.dtype import float64, get_default_dtype
+from ...core.number import integer
+from ...core.tensor import Tensor
+from ...ops.create.data import array_of, as_tensor
 
 
 def _make(

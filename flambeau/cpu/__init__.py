@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .core.stream import Stream, StreamContext
+from .._lazy import attach as _attach
+from ..core.stream import Stream, StreamContext
 
 _STREAM = Stream()
 
@@ -92,7 +93,7 @@ def memory_stats() -> dict[str, int]:
         >>> stats["kept_bytes"] <= stats["limit_bytes"]
         True
     """
-    from .kernels.runtime import memory
+    from ..kernels.runtime import memory
 
     names = {"live": "allocated_bytes", "peak": "peak_bytes", "kept": "kept_bytes", "limit": "limit_bytes"}  # fmt: skip
     return {names.get(name, name): value for name, value in memory.stats().items()}
@@ -128,7 +129,7 @@ def reset_peak_memory_stats() -> None:
 
     Source: torch.cuda.reset_peak_memory_stats
     """
-    from .kernels.runtime import memory
+    from ..kernels.runtime import memory
 
     memory.reset_peak()
 
@@ -138,7 +139,7 @@ def empty_cache() -> None:
 
     Source: torch.cuda.empty_cache
     """
-    from .kernels.runtime import memory
+    from ..kernels.runtime import memory
 
     memory.release()
 
@@ -149,6 +150,9 @@ def set_cache_limit(limit: int) -> None:
     Raises:
         ValueError: The limit is negative.
     """
-    from .kernels.runtime import memory
+    from ..kernels.runtime import memory
 
     memory.set_limit(limit)
+
+
+__getattr__, __dir__ = _attach(__name__, ("amp",))

@@ -1,0 +1,34 @@
+"""Shapes as tensors, which traced programs compute with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.device import CPU
+from ...core.dtype import int64
+from ...core.kind import kind_of
+from ...core.tensor import Tensor, wrap
+from ...dispatch.registry import public
+
+
+@public("_shape_as_tensor", tensors="input")
+def _shape_as_tensor(input: Tensor) -> Tensor:
+    """The sizes as a tensor of integers.
+
+    Source: torch._shape_as_tensor
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch._shape_as_tensor(torch.ones(2, 3))
+        tensor([2, 3])
+    """
+    return wrap(np.array(input.shape, np.int64), kind_of(int64, CPU))
+
+
+@public("_reshape_from_tensor", tensors="input shape")
+def _reshape_from_tensor(input: Tensor, shape: Tensor) -> Tensor:
+    """The same elements in the sizes that a tensor says.
+
+    Source: torch._reshape_from_tensor
+    """
+    return input.reshape(shape.tolist())  # type: ignore[attr-defined]
