@@ -157,7 +157,7 @@ ruled("requires_grad_ retain_grad backward")(
 @ruled(
     "shape.__get__ ndim.__get__ dtype.__get__ device.__get__ layout.__get__ dim "
     "ndimension size numel nelement __len__ is_floating_point is_complex element_size "
-    "itemsize.__get__ is_signed get_device is_inference is_sparse.__get__ __hash__"
+    "itemsize.__get__ is_signed is_conj is_neg get_device is_inference is_sparse.__get__ __hash__"
 )
 def metadata(mapping: Any, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What all samples have in common."""

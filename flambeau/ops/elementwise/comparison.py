@@ -83,8 +83,6 @@ def _two(name: str, entry: _Two) -> Any:
         numbers=entry.numbers,
         unsupported=entry.unsupported,
     )(formula)
-    for alias in entry.alias.split():
-        setattr(Tensor, alias + "_", getattr(Tensor, name + "_"))
     return function
 
 
