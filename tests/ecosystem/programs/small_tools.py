@@ -23,8 +23,12 @@ show("layers", nn.Sequential(Rearrange("b t c -> b (t c)"), nn.Linear(24, 3))(x)
 show("mixed", EinMix("b t c -> b t d", weight_shape="c d", c=6, d=2)(x))
 
 
+Pair = jaxtyping.Float[torch.Tensor, "b c"]
+Row = jaxtyping.Float[torch.Tensor, "b "]
+
+
 @jaxtyping.jaxtyped(typechecker=None)
-def rows(a: jaxtyping.Float[torch.Tensor, "b c"]) -> jaxtyping.Float[torch.Tensor, "b"]:
+def rows(a: Pair) -> Row:
     return a.sum(1)
 
 

@@ -8,7 +8,7 @@ torch.manual_seed(0)
 net = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 10))
 m = net[0]
 prune.random_unstructured(m, name="weight", amount=0.3)
-print(list(m.named_buffers())[0][1].sum(), m._forward_pre_hooks.__class__.__name__)
+print(next(iter(m.named_buffers()))[1].sum(), m._forward_pre_hooks.__class__.__name__)
 prune.l1_unstructured(m, name="bias", amount=3)
 print(m.bias)
 prune.ln_structured(m, name="weight", amount=0.5, n=2, dim=0)
