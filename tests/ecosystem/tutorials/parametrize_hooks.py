@@ -69,4 +69,4 @@ numpy_sin.register_autograd(
 )
 a = torch.tensor([0.0, 1.0], requires_grad=True)
 numpy_sin(a).sum().backward()
-print(a.grad, torch.ops.mylib.numpy_sin(a))
+print(a.grad, torch.ops.mylib.numpy_sin(a).detach())

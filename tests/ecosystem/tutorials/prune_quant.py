@@ -15,7 +15,7 @@ prune.ln_structured(m, name="weight", amount=0.5, n=2, dim=0)
 for hook in m._forward_pre_hooks.values():
     if hook._tensor_name == "weight":
         break
-print(list(hook))
+print([type(method).__name__ for method in hook])
 print(net.state_dict().keys())
 prune.remove(m, "weight")
 print(list(dict(m.named_parameters())))
