@@ -338,7 +338,9 @@ class GraphModule(Module):
 
     def _reduce_in_files(self) -> Any:
         """What `torch.save` writes: plain data, so that reading it runs no code of the file."""
-        portable = import_module(f"{__package__}.portable")  # it makes graph modules: it stands above
+        portable = import_module(
+            f"{__package__}.portable"
+        )  # it makes graph modules: it stands above
         return portable.unpacked_module, (portable.packed_module(self),)
 
     def to_folder(self, folder: str | os.PathLike, module_name: str = "FxModule") -> None:
