@@ -15,6 +15,8 @@ from ..autograd import grad as _grad
 from ..autograd.mode import enable_grad
 from ..core.dtype import dtype as _Dtype
 from ..core.tensor import Tensor
+from ..dispatch.registry import NAMESPACES
+from ..ops.fft.stft import stft as _stft
 from ..ops.nn.interpolate import resized
 
 ADAPTED: dict[str, Callable] = {}
@@ -310,7 +312,7 @@ def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     return F.gelu(x, approximate=approximate)
 
 
-_REDUCTIONS = ("none", "mean", "sum")
+REDUCTIONS = ("none", "mean", "sum")
 
 
 def _loss(name: str, *extra: str) -> None:
@@ -321,7 +323,7 @@ def _loss(name: str, *extra: str) -> None:
         if name == "binary_cross_entropy":
             options["weight"] = given.pop(0) if given else None
         if given:
-            options["reduction"] = _REDUCTIONS[given.pop(0)]
+            options["reduction"] = REDUCTIONS[given.pop(0)]
         options.update(zip(extra, given))
         return getattr(F, name)(x, target, **options)
 
@@ -337,7 +339,7 @@ def nll_loss_forward(
     x: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int
 ) -> tuple[Tensor, Tensor]:
     """The loss, and the weight of all samples together."""
-    loss = F.nll_loss(x, target, weight, None, ignore_index, None, _REDUCTIONS[reduction])
+    loss = F.nll_loss(x, target, weight, None, ignore_index, None, REDUCTIONS[reduction])
     kept = target != ignore_index
     weights = x.new_ones(x.shape[1]) if weight is None else weight
     return loss, weights[target.masked_fill(~kept, 0)].masked_fill(~kept, 0).sum()
@@ -434,7 +436,7 @@ def _embedding_backward(
 
 @aten("mse_loss_backward")
 def _mse_loss_backward(g: Tensor, x: Tensor, target: Tensor, reduction: int) -> Tensor:
-    return vjp(lambda t: F.mse_loss(t, target, reduction=_REDUCTIONS[reduction]), [x], g)[0]
+    return vjp(lambda t: F.mse_loss(t, target, reduction=REDUCTIONS[reduction]), [x], g)[0]
 
 
 @aten("nll_loss_backward", "nll_loss2d_backward")
@@ -546,6 +548,107 @@ for (_mode, _count), _name in UPSAMPLING.items():
     _upsample(_name, _mode)
 _upsample("_upsample_bilinear2d_aa", "bilinear", True)
 _upsample("_upsample_bicubic2d_aa", "bicubic", True)
+
+
+@aten()
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    return Tensor.unfold(x, dimension, size, step)  # type: ignore[attr-defined,no-any-return]
+
+
+@aten()
+def im2col(x: Tensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
+    return F.unfold(x, kernel, dilation, padding, stride)
+
+
+@aten()
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    how = ("sum", "mean", "max")[mode]
+    options = per_sample_weights, include_last_offset, padding_idx
+    result = F.embedding_bag(
+        *(indices, weight, offsets, None, 2.0, scale_grad_by_freq, how, sparse, *options)
+    )
+    none = indices.new_zeros(0)
+    return result, none, none, none  # the others are notes for PyTorch's own backward
+
+
+@aten()
+def elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Tensor:
+    if scale == input_scale == 1:
+        return F.elu(x, alpha)
+    return scale * F.elu(x * input_scale, alpha).where(x < 0, x)
+
+
+@aten()
+def rrelu(
+    x: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
+) -> Tensor:
+    _no_generator("rrelu", generator)
+    return F.rrelu(x, lower, upper, training)
+
+
+@aten("max_unpool2d", "max_unpool3d")
+def max_unpool(x: Tensor, indices: Tensor, output_size: Sequence[int], *_: Any) -> Tensor:
+    flat = x.new_zeros(*x.shape[: x.ndim - len(output_size)], math.prod(output_size))
+    start = x.ndim - len(output_size)
+    filled = flat.scatter(-1, indices.flatten(start), x.flatten(start))
+    return filled.unflatten(-1, list(output_size))
+
+
+@aten()
+def tensordot(x: Tensor, other: Tensor, dims_self: Any, dims_other: Any) -> Tensor:
+    return NAMESPACES["torch"]["tensordot"](x, other, (list(dims_self), list(dims_other)))  # type: ignore[no-any-return]
+
+
+def _no_generator(name: str, generator: Any) -> None:
+    if generator is not None:
+        raise NotImplementedError(f"aten::{name} takes no generator here: set torch.manual_seed")
+
+
+@aten("stft.")
+def stft_of_frames(
+    x: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    *options: Any,
+) -> Tensor:
+    return stft(x, n_fft, hop_length, win_length, window, False, "reflect", *options)
+
+
+@aten("stft.center")
+def stft(
+    x: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    pad_mode: str = "reflect",
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+    align_to_window: bool | None = None,
+) -> Tensor:
+    return _stft(
+        *(x, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided),
+        return_complex=return_complex,
+        align_to_window=align_to_window,
+    )
 
 
 @aten("grid_sampler_2d", "grid_sampler_3d", "grid_sampler")

@@ -6,6 +6,7 @@ are the schema's; `ADAPTED` has the others.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
-from .adapted import ADAPTED
+from .adapted import ADAPTED, REDUCTIONS
 from .definition import Definition
 from .schema import FunctionSchema, parse_schema
 
@@ -57,7 +58,16 @@ def _absent(schema: FunctionSchema) -> Callable:
 
 def call(function: Callable) -> Callable:
     """A function as one of a schema and the arguments that were given, by name."""
-    return lambda schema, given: function(*_in_place(schema, given), **_by_name(schema, given))
+    orders: dict[str, tuple[int, set[str]]] = {}
+
+    def run(schema: FunctionSchema, given: dict[str, Any]) -> Any:
+        order = orders.get(schema.overload_name)
+        if order is None:
+            order = orders[schema.overload_name] = _shared(function, schema)
+        count, rest = order
+        return function(*_in_place(schema, given, count), **_by_name(schema, given, rest))
+
+    return run
 
 
 def _public(name: str) -> Callable | None:
@@ -76,17 +86,32 @@ def _public(name: str) -> Callable | None:
     return NAMESPACES["torch"].get(name)
 
 
-def _in_place(schema: FunctionSchema, given: dict[str, Any]) -> list[Any]:
-    """The values of arguments without names, up to the last that was given."""
-    positional = schema.positional
-    count = max((i + 1 for i, a in enumerate(positional) if a.name in given), default=0)
-    return [given.get(a.name, a.default_value) for a in positional[:count]]
+def _in_place(schema: FunctionSchema, given: dict[str, Any], count: int) -> list[Any]:
+    """The values of arguments without names, up to the last that was given, `count` at most."""
+    positional = schema.positional[:count]
+    last = max((i + 1 for i, a in enumerate(positional) if a.name in given), default=0)
+    return [given.get(a.name, a.default_value) for a in positional[:last]]
 
 
-def _by_name(schema: FunctionSchema, given: dict[str, Any]) -> dict[str, Any]:
+def _shared(function: Callable, schema: FunctionSchema) -> tuple[int, set[str]]:
+    """How many first arguments a public function takes in the schema's order, and the names of those that
+    follow, which it takes elsewhere among its own."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except ValueError:  # a builtin without a signature
+        return len(schema.positional), set()
+    for i, argument in enumerate(schema.positional):
+        if argument.name in names and names.index(argument.name) != i:
+            return i, {a.name for a in schema.positional[i:]}
+    return len(schema.positional), set()
+
+
+def _by_name(schema: FunctionSchema, given: dict[str, Any], rest: set[str]) -> dict[str, Any]:
     """The values of arguments that have to be named, but for those that say nothing."""
-    names = {a.name for a in schema.arguments if a.kwarg_only}
+    names = rest | {a.name for a in schema.arguments if a.kwarg_only}
     found = {k: v for k, v in given.items() if k in names and v is not None}
+    if "reduction" in rest and "reduction" in found:  # a number here, a word in public
+        found["reduction"] = REDUCTIONS[found["reduction"]]
     outs = [a.name for a in schema.arguments if a.is_out]
     if len(outs) > 1 or (outs and outs != ["out"]):
         found["out"] = tuple(found.pop(name) for name in outs)

@@ -18,7 +18,7 @@ from .adapted import UPSAMPLING
 from .definition import DEFINITIONS
 
 COMPOSED: dict[str, Callable] = {}
-"""By the function's name, without its place: "linear", "matmul"."""
+"""By the function's name, without its place: "linear", "matmul"; or with it, where another has the same name."""
 
 _PREFIXES = {"torch.linalg.": "linalg_", "torch.special.": "special_", "torch.fft.": "fft_"}
 _OPERATORS = {
@@ -90,7 +90,7 @@ def lowered(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     name = _OPERATORS.get(name, name)
     if kwargs.get("out", 0) is None:
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
-    apart = COMPOSED.get(name)
+    apart = COMPOSED.get(full) or COMPOSED.get(name)
     if apart is not None:
         return apart(*args, **kwargs)
     for prefix, short in _PREFIXES.items():
@@ -441,6 +441,21 @@ def interpolate(
     given = () if None in scales else tuple(scales)
     operation = getattr(_aten(), f"_{name}_aa" if antialias else name).default
     return operation(input, sizes, *corners, *given)
+
+
+@composed("torch.nn.functional.unfold")
+def im2col(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Any:
+    pairs = [
+        [n, n] if isinstance(n, int) else list(n) for n in (kernel_size, dilation, padding, stride)
+    ]
+    return _aten().im2col.default(input, *pairs)
+
+
+@composed()
+def stft(input: Tensor, *args: Any, **named: Any) -> Any:
+    return _aten().stft.center(input, *args, **named)
 
 
 @composed()

@@ -8,6 +8,7 @@ from .call import (
 )
 from .functional import functionalize
 from .jacobian import hessian, jacfwd, jacrev
+from .pattern import rearrange
 from .transform import grad, grad_and_value, jvp, linearize, vjp
 from .vectorize import vmap
 
@@ -22,6 +23,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",

@@ -9,12 +9,13 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import pickle
+import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from multiprocessing import connection
 from pathlib import Path
@@ -80,7 +81,7 @@ def _run(fn: Callable, index: int, args: tuple, report: str) -> None:
     except KeyboardInterrupt:
         pass  # the parent was interrupted too
     except Exception:
-        Path(report).write_bytes(pickle.dumps(traceback.format_exc()))
+        Path(report).write_text(traceback.format_exc(), encoding="utf-8")
         sys.exit(1)
 
 
@@ -155,8 +156,7 @@ class ProcessContext:
     def _failure(self, index: int) -> ProcessException:
         process, report = self.processes[index], Path(self.error_files[index])
         if report.exists():
-            text = pickle.loads(report.read_bytes())
-            report.unlink()
+            text = report.read_text(encoding="utf-8")
             return ProcessRaisedException(
                 f"\n\n-- Process {index} terminated with the following error:\n{text}",
                 index,
@@ -202,15 +202,15 @@ def start_processes(
     Source: torch.multiprocessing.start_processes
     """
     method = multiprocessing.get_context(start_method)
-    folder = tempfile.gettempdir()
-    token = f"{os.getpid()}-{time.monotonic_ns()}"
-    reports = [os.path.join(folder, f"flambeau-error-{token}-{i}.pickle") for i in range(nprocs)]
+    folder = tempfile.mkdtemp(prefix="flambeau-errors-")  # which nobody else may write into
+    reports = [os.path.join(folder, f"{i}.txt") for i in range(nprocs)]
     processes = []
     for i, report in enumerate(reports):
         process: Any = method.Process(target=_run, args=(fn, i, args, report), daemon=daemon)  # type: ignore[attr-defined]
         process.start()
         processes.append(process)
     context = ProcessContext(processes, reports)
+    weakref.finalize(context, shutil.rmtree, folder, ignore_errors=True)
     if not join:
         return context
     while not context.join():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from ..core.tensor import Tensor
 from ..export import Dim, ExportedProgram
@@ -22,7 +22,7 @@ LEAST_OPSET, USUAL_OPSET = 18, 18
 def export(
     model: Any,
     args: Any = (),
-    f: str | os.PathLike | None = None,
+    f: str | os.PathLike | IO[bytes] | None = None,
     *,
     kwargs: dict[str, Any] | None = None,
     verbose: bool | None = None,
@@ -56,7 +56,7 @@ def export(
     Args:
         model: A module, or what `torch.export.export` made of one.
         args, kwargs: Examples of what it is called with.
-        f: Where the model is saved; None saves nothing.
+        f: Where the model is saved, a path or a file open for writing bytes; None saves nothing.
         verbose: Print the graph.
         input_names, output_names: In their order. Default: the names of the arguments, and of the last operations.
         opset_version: Of ONNX's operators, from 18 on. Default: 18.

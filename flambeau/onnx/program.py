@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class ONNXProgram:
 
     def save(
         self,
-        destination: str | os.PathLike,
+        destination: str | os.PathLike | IO[bytes],
         *,
         include_initializers: bool = True,
         keep_initializers_as_inputs: bool = False,
@@ -42,6 +42,7 @@ class ONNXProgram:
         """Write the model to a file.
 
         Args:
+            destination: A path, or a file open for writing bytes, which gets the whole model.
             include_initializers: With the parameters' values.
             keep_initializers_as_inputs: List the parameters among the inputs too.
             external_data: Put their values in a file of their own, ``destination + ".data"``. None: where the model
@@ -59,9 +60,10 @@ class ONNXProgram:
                     model.graph.input.append(info)
         if not include_initializers:
             del model.graph.initializer[:]
-        apart = external_data is True and model.ByteSize() >= _LIMIT
-        if external_data is None:
-            apart = model.ByteSize() >= _LIMIT
+        if not isinstance(destination, (str, os.PathLike)):
+            destination.write(model.SerializeToString())
+            return
+        apart = external_data is not False and model.ByteSize() >= _LIMIT
         name = os.fspath(destination)
         if apart:
             onnx.save_model(

@@ -11,6 +11,7 @@ from ..export import ExportedProgram
 from ..export.graph_signature import InputKind
 from ..fx.interpreter import Interpreter
 from ..fx.node import Node
+from ..nn import Module
 from . import operators  # noqa: F401  # fills the table
 from .builder import INT64, TRANSLATIONS, Builder, Unsupported, Value, number_of, onnx
 from .errors import UnsupportedOperatorError
@@ -167,9 +168,11 @@ class Translation:
         if name == "getattr":
             name, args = args[1], args[:1]
         if node.op == "get_attr":
-            self.values[node] = self.b.constant(
-                getattr(self.program.graph_module, str(node.target))
-            )
+            held = getattr(self.program.graph_module, str(node.target))
+            is_branch = isinstance(
+                held, Module
+            )  # of torch.cond, which is reported where it is called
+            self.values[node] = held if is_branch else self.b.constant(held)
             return
         b = self.b
         b.out, b.called, b.prefix = (example, other), name, node.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from ..nn.file import file_of
@@ -35,6 +36,23 @@ def functions() -> dict[str, Any]:
         for name, item in found.items()
         if callable(item) and not isinstance(item, type) and not name.startswith("_")
     }
+
+
+VARIABLE_FUNCTIONS = "torch._C _VariableFunctionsClass"
+"""The class that PyTorch's files take functions of the package itself from, with `getattr`."""
+
+
+_OPENING = ("from_file",)
+"""Operations that open files."""
+
+
+def torch_function(name: str) -> Any:
+    """The operation that the package itself has under a name, or None."""
+    from ..dispatch.registry import NAMESPACES
+
+    package = import_module(__package__.partition(".")[0])
+    found = None if name.startswith("_") or name in _OPENING else getattr(package, name, None)
+    return found if found is not None and NAMESPACES["torch"].get(name) is found else None
 
 
 @cache

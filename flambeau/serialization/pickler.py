@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.memory import address
 from .extent import check, is_key
-from .layers import state_in_files
+from .layers import VARIABLE_FUNCTIONS, functions, state_in_files, torch_function
 from .plain import is_ours, resolves
 from .safe_globals import Allowed, name_in_files
 
@@ -242,6 +242,16 @@ def _reference(pickler: Pickler, item: Any) -> None:
         TypeError: It is not found under that.
     """
     name = name_in_files(item)
+    own = item.__name__
+    if (
+        name not in functions() and torch_function(own) is item
+    ):  # PyTorch's files ask a class for it
+        pickler.name("__builtin__ getattr")
+        pickler.out += b"("
+        pickler.name(VARIABLE_FUNCTIONS)
+        pickler.text(own)
+        pickler.out += b"tR"
+        return
     if pickler.allowed.find(name) is not item and not resolves(item):
         raise refusal(type(item), f"{item!r}, which is not found as {name.replace(' ', '.')}")
     pickler.name(name)

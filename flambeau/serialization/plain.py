@@ -62,11 +62,28 @@ def found_by_name(module: str, name: str) -> Any:
         found = getattr(optim, name, None)
         return found if home(found) == module else None
     if is_ours(module):
-        return None
+        return _part_of_ours(module.partition(".")[2], name)
     found = sys.modules.get(module)
     for part in name.split("."):
         found = vars(found).get(part) if hasattr(found, "__dict__") else None
     return found
+
+
+_PACKAGES = ("distributions", "utils.data", "nn.utils")
+"""Parts of ours with classes of nothing but attributes: distributions, datasets, hooks that compute weights."""
+
+
+def _part_of_ours(module: str, name: str) -> Any:
+    """A class of one of these packages, wherever in it PyTorch has it."""
+    for package in _PACKAGES:
+        if f"{module}.".startswith(f"{package}."):
+            root = __package__.partition(".")[0]
+            for home in (f"{root}.{module}", f"{root}.{package}"):
+                found = vars(sys.modules[home]).get(name) if home in sys.modules else None
+                own = found.__mro__ if isinstance(found, type) else ()
+                if own and all(_is_bare(kind) for kind in own if is_ours(kind.__module__)):
+                    return found
+    return None
 
 
 def is_plain(cls: Any) -> bool:

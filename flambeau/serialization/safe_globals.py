@@ -44,10 +44,10 @@ def add_safe_globals(safe_globals: Sequence[Any]) -> None:
 
     Example:
         >>> import flambeau as torch
-        >>> from fractions import Fraction
-        >>> torch.serialization.add_safe_globals([Fraction])
+        >>> from uuid import UUID
+        >>> torch.serialization.add_safe_globals([UUID])
         >>> torch.serialization.get_safe_globals()
-        [<class 'fractions.Fraction'>]
+        [<class 'uuid.UUID'>]
         >>> torch.serialization.clear_safe_globals()
     """
     for item in safe_globals:
@@ -81,13 +81,13 @@ class safe_globals:
 
     Example:
         >>> import io, flambeau as torch
-        >>> from fractions import Fraction
+        >>> from uuid import UUID
         >>> buffer = io.BytesIO()
-        >>> with torch.serialization.safe_globals([Fraction]):
-        ...     torch.save(Fraction(1, 3), buffer)
+        >>> with torch.serialization.safe_globals([UUID]):
+        ...     torch.save(UUID(int=5), buffer)
         ...     _ = buffer.seek(0)
         ...     torch.load(buffer)
-        Fraction(1, 3)
+        UUID('00000000-0000-0000-0000-000000000005')
     """
 
     def __init__(self, safe_globals: Sequence[Any]):

@@ -7,11 +7,12 @@ import functools
 from collections import OrderedDict
 from typing import Any
 
-from . import numpy_decoder, plain, tensor_decoder
-from .constructor import CALLS, FACTORIES, NEWS, WITH_ATTRIBUTES
+from . import clock, numpy_decoder, plain, tensor_decoder  # noqa: F401 (clock fills a table)
+from .constructor import BUILTINS, CALLS, FACTORIES, NEWS, WITH_ATTRIBUTES, constructs, wrong
 from .error import SerializationError
 from .extent import CLOSED, OPEN
 from .internal import Name
+from .layers import VARIABLE_FUNCTIONS, torch_function
 from .machine import Machine, names_in
 from .message import listed, shown
 from .safe_globals import Allowed
@@ -35,6 +36,20 @@ class Allowance:
             raise SerializationError(
                 f"the file of {self.size} bytes asks for more copies of its parts than any checkpoint"
             )
+
+
+@constructs("getattr", modules=BUILTINS)
+def function_of_torch(machine: Unpickler, owner: Any, name: Any) -> Any:
+    """A function of the package itself, which is named and not called."""
+    is_class = isinstance(owner, Name) and owner.text == VARIABLE_FUNCTIONS
+    found = torch_function(name) if is_class and type(name) is str else None
+    if found is None:
+        raise wrong("a function", (owner, name))
+    if not machine.allowed.layers:
+        raise SerializationError(
+            f"the file holds the function torch.{name}, and checkpoints hold none: weights_only=False reads it"
+        )
+    return found
 
 
 class Unpickler(Machine):
@@ -121,6 +136,7 @@ def is_built_in(text: str) -> bool:
     """Is it a name of the format?"""
     return (
         text in CALLS
+        or text == VARIABLE_FUNCTIONS
         or text in NEWS
         or text in FACTORIES
         or text == numpy_decoder.ARRAY_CLASS

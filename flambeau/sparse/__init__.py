@@ -18,6 +18,7 @@ from typing import Any
 from .._lazy import attach
 from ..core.tensor import Tensor
 from ..ops.create.constructor import LEGACY
+from ..ops.linalg.matmul import mm as dense_mm
 from . import dispatch, product, reduction
 from .diagonal import spdiags
 from .exchange import from_scipy, spsolve, to_scipy
@@ -46,14 +47,14 @@ __all__ = [
 
 
 def mm(input: Tensor, mat2: Tensor, reduce: str | None = None, *, out: Any = None) -> Tensor:
-    """The product of a sparse matrix with a sparse or dense one, or of a dense with a sparse one.
+    """The product of two matrices of any layout.
 
     Args:
         reduce: "sum", "mean", "amax" (or "max") or "amin" (or "min") of the terms of a row, for
             layout sparse_csr.
 
     Raises:
-        RuntimeError: The sizes or dtypes do not fit, or no matrix is sparse.
+        RuntimeError: The sizes or dtypes do not fit.
 
     Source: torch.sparse.mm
 
@@ -64,10 +65,8 @@ def mm(input: Tensor, mat2: Tensor, reduce: str | None = None, *, out: Any = Non
         tensor([[2.],
                 [3.]])
     """
-    if not (dispatch.is_sparse(input) or dispatch.is_sparse(mat2)):
-        raise RuntimeError(
-            "torch.sparse.mm: expected a sparse matrix: call .to_sparse(), or torch.mm()"
-        )
+    if reduce is None and not (dispatch.is_sparse(input) or dispatch.is_sparse(mat2)):
+        return dense_mm(input, mat2, out=out)
     result = product.mm(input, mat2) if reduce is None else product.reduced(input, mat2, reduce)
     return result if out is None else dispatch.give(out, result, "mm")
 

@@ -163,7 +163,7 @@ def create_selective_checkpoint_contexts(
         tensor([[5.4366, 2.0000],
                 [2.0000, 5.4366]])
     """
-    policy = policy_fn_or_list
+    policy: Any = policy_fn_or_list
     if isinstance(policy_fn_or_list, list):
         listed = frozenset(map(_operation, policy_fn_or_list))
 

@@ -25,6 +25,9 @@ BY_MEANING = {
     "nested/function.py": "a method of that name",
     "amp/autocast_mode.py": "the types that autocast computes in are its own rule",
     "amp/grad_scaler.py": "gradients in the type whose range is too small are not unscaled",
+    "cpu/amp/autocast_mode.py": "the type that autocast computes in on such a device",
+    "ops/elementwise/fake_quantize.py": "the types that PyTorch takes zero points in",
+    "testing/allclose.py": "the tolerances of that old function",
     "cuda/amp/autocast_mode.py": "the type that autocast computes in on such a device",
     "optim/muon.py": "the paper's iteration runs in bfloat16",
 }

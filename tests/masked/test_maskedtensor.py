@@ -158,3 +158,12 @@ def test_lists_and_arrays_have_no_mask(x: MaskedTensor) -> None:
 def test_what_is_no_masked_tensor(data, mask, error, match: str) -> None:
     with pytest.raises(error, match=match):
         masked_tensor(data, mask)
+
+
+def test_gradients_of_what_does_not_count_are_zeros():
+    """Also where the function has none there."""
+    data = torch.tensor([1.0, 0.0, 4.0], requires_grad=True)
+    as_masked_tensor(data, data > 0).log().sum().backward()
+    assert data.grad.tolist() == [1, 0, 0.25]
+    with pytest.raises(ValueError, match="size"):
+        as_masked_tensor(data, torch.tensor([True]))

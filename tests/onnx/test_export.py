@@ -202,10 +202,10 @@ def test_the_file(tmp_path):
     assert program(torch.ones(4, 3))[0].tolist() == [[3.0, 3.0]] * 4
     program.save(path, include_initializers=False)
     names = [item.name for item in onnx.load(path).graph.input]
-    assert names == ["input_1", "weight", "bias"]
+    assert names == ["input", "weight", "bias"]
     bare = torch.onnx.export(module, (torch.ones(4, 3),), export_params=False)
     assert not bare.model_proto.graph.initializer
-    assert [item.name for item in bare.model_proto.graph.input] == ["input_1", "weight", "bias"]
+    assert [item.name for item in bare.model_proto.graph.input] == ["input", "weight", "bias"]
 
 
 def test_all_that_has_no_form_is_named():

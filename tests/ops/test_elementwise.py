@@ -1,5 +1,6 @@
 """Functions of elements against PyTorch's recorded answers: dtypes by the promotion table, values, and the
-exceptions for dtypes that have no meaning (tests/data/elementwise.json, recorded from PyTorch 2.13)."""
+exceptions for dtypes that have no meaning (tests/data/elementwise.json,
+recorded from PyTorch 2.13, and from 2.14 where that refuses by another error)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
-from fractions import Fraction
+from uuid import UUID
 
 import pytest
 
@@ -109,19 +109,19 @@ def test_names_may_be_given() -> None:
 
 def test_objects_of_added_classes() -> None:
     plain, point = Plain(), Point(1, 2)
-    plain.parts = [Fraction(1, 3)]
+    plain.parts = [UUID(int=5)]
     for weights_only in (True, False):
-        with pytest.raises(SerializationError, match=r"fractions\.Fraction.*add_safe_globals"):
+        with pytest.raises(SerializationError, match=r"uuid\.UUID.*add_safe_globals"):
             torch.load(saved(plain), weights_only=weights_only)
-    with serialization.safe_globals([Plain, Point, Fraction]):
+    with serialization.safe_globals([Plain, Point, UUID]):
         found, other = torch.load(saved([plain, point]))
-        assert found.parts == [Fraction(1, 3)]
+        assert found.parts == [UUID(int=5)]
         assert (other.x, other.y) == (1, 2)
         file = saved([plain, point])
     assert serialization.get_unsafe_globals_in_checkpoint(file) == [
-        "fractions.Fraction",
         f"{__name__}.Plain",
         f"{__name__}.Point",
+        "uuid.UUID",
     ]
 
 

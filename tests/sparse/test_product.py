@@ -214,3 +214,10 @@ def test_scipy_both_ways(layout: str) -> None:
         torch.sparse.to_scipy(torch.eye(2))
     with pytest.raises(RuntimeError, match="detach"):
         torch.sparse.to_scipy(x.requires_grad_())
+
+
+def test_dense_matrices_are_multiplied_too():
+    x = torch.tensor([[1.0, 2.0]])
+    assert torch.sparse.mm(x, x.t()).tolist() == [[5]]
+    with pytest.raises(RuntimeError, match="sparse_csr"):
+        torch.sparse.mm(x, x.t(), "mean")

@@ -337,7 +337,7 @@ def test_rules_of_libraries():
 def test_resizing_is_seen_with_its_sizes(options, operation, arguments):
     seen = []
 
-    class Note(TorchDispatchMode):
+    class Note(dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             seen.append((str(func), args[1:]))
             return func(*args, **(kwargs or {}))
@@ -352,7 +352,7 @@ def test_resizing_is_seen_with_its_sizes(options, operation, arguments):
 def test_layers_of_embeddings_are_seen():
     seen = []
 
-    class Note(TorchDispatchMode):
+    class Note(dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             seen.append((str(func), args[2:]))
             return func(*args, **(kwargs or {}))

@@ -5,6 +5,7 @@ Source: torch.masked.maskedtensor.creation
 
 from __future__ import annotations
 
+from ...autograd.mode import is_grad_enabled
 from ...core.tensor import Tensor
 from .core import MaskedTensor, with_mask
 
@@ -35,9 +36,11 @@ def masked_tensor(data: Tensor, mask: Tensor, requires_grad: bool = False) -> Ma
 
 
 def as_masked_tensor(data: Tensor, mask: Tensor) -> MaskedTensor:
-    """The data's memory with a mask; gradients flow to the data.
+    """The data's memory with a mask; gradients flow to the data, zeros to what does not count.
 
-    Raises: as `masked_tensor`.
+    Raises:
+        TypeError: one is no tensor, or the mask is not bool.
+        ValueError: their shapes differ.
 
     Source: torch.masked.as_masked_tensor
 
@@ -49,4 +52,9 @@ def as_masked_tensor(data: Tensor, mask: Tensor) -> MaskedTensor:
         >>> x.grad
         tensor([1., 0.])
     """
-    return with_mask(data, mask)
+    made = with_mask(data, mask)
+    if not (data.requires_grad and is_grad_enabled()):
+        return made
+    watched = data.view_as(data)  # type: ignore[attr-defined]
+    watched.register_hook(lambda g: g.masked_fill(~mask, 0))
+    return with_mask(watched, mask)

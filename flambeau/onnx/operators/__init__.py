@@ -1,3 +1,3 @@
 """How operations are written in ONNX: importing this package fills the table."""
 
-from . import creation, elementwise, index, layer, product, recurrent, reduction, shape
+from . import composition, creation, elementwise, index, layer, product, recurrent, reduction, shape

@@ -12,7 +12,7 @@ from ..builder import BOOL, Builder, Unsupported, Value, translates
 
 _UNARY = {
     "abs": "Abs", "absolute": "Abs", "neg": "Neg", "negative": "Neg", "ceil": "Ceil", "floor": "Floor",
-    "round": "Round", "sign": "Sign", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos",
+    "sign": "Sign", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos",
     "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh",
     "asinh": "Asinh", "acosh": "Acosh", "atanh": "Atanh", "tanh": "Tanh", "sigmoid": "Sigmoid", "erf": "Erf",
     "reciprocal": "Reciprocal", "relu": "Relu", "softsign": "Softsign", "mish": "Mish",
@@ -21,7 +21,7 @@ _UNARY = {
 
 
 def _unary(name: str, operator: str) -> None:
-    def write(b: Builder, input: Any, *rest: Any, **options: Any) -> Value:
+    def write(b: Builder, input: Any, inplace: bool = False) -> Value:
         return b.emit(operator, b.tensor(input, b.out[0].dtype))
 
     translates(name)(write)
@@ -44,7 +44,7 @@ def common_type(b: Builder, *operands: Any) -> dtype:
 
 
 def _arithmetic(operator: str) -> Any:
-    def write(b: Builder, input: Any, other: Any, *, alpha: Any = 1, **options: Any) -> Value:
+    def write(b: Builder, input: Any, other: Any, *, alpha: Any = 1) -> Value:
         kind = b.out[0].dtype
         if kind is BOOL:
             return b.emit({"Add": "Or", "Mul": "And"}[operator], b.tensor(input), b.tensor(other))
@@ -261,6 +261,16 @@ def log10(b: Builder, input: Any) -> Value:
 @translates("trunc", "fix")
 def trunc(b: Builder, input: Any) -> Value:
     return b.emit("Mul", b.emit("Sign", input), b.emit("Floor", b.emit("Abs", input)))
+
+
+@translates("round")
+def round(b: Builder, input: Any, *, decimals: int = 0) -> Value:
+    x = b.tensor(input, b.out[0].dtype)
+    if not decimals:
+        return b.emit("Round", x)
+    scale = _number(b, x, 10.0 ** abs(decimals))
+    there, back = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+    return b.emit(back, b.emit("Round", b.emit(there, x, scale)), scale)
 
 
 @translates("isnan")

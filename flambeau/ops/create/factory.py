@@ -28,6 +28,7 @@ from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, class_name, wrap
+from ...core.unset import left
 from ...dispatch.write import write_out
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -167,13 +168,13 @@ def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = No
     try:
         if kind.xp is np:
             if value is None:
-                return blocks.fresh(shape, kind.numpy)
+                return left(blocks.fresh(shape, kind.numpy))
             if value.__class__ is int and value == 0:
                 return blocks.zeros(shape, kind.numpy)
             with quiet():
                 return blocks.full(shape, kind.numpy, value)
         if value is None:
-            return kind.xp.empty(shape, kind.numpy)
+            return left(kind.xp.empty(shape, kind.numpy))
         if value.__class__ is int and value == 0:
             return kind.xp.zeros(shape, kind.numpy)
         array = kind.xp.empty(shape, kind.numpy)

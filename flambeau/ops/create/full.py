@@ -21,6 +21,7 @@ from ...core.kind import Kind, kind_of
 from ...core.number import converted, inferred, number
 from ...core.size import Size
 from ...core.tensor import Tensor, class_name
+from ...core.unset import left, unset
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -53,6 +54,11 @@ def _ones(shape: Any, dtype: Any) -> Any:
     return blocks.full(shape, dtype, 1)
 
 
+def _fresh(shape: Any, dtype: Any) -> Any:
+    array = blocks.fresh(shape, dtype)
+    return left(array) if unset.filled else array
+
+
 def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
     def general(
         *size: Any,
@@ -82,7 +88,7 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
         if memory_format is None:
             array = new_array(name, kind, shape, value)
         else:
-            array = memory.empty(kind.xp, shape, kind.numpy, memory_format)
+            array = left(memory.empty(kind.xp, shape, kind.numpy, memory_format))
         return finish(name, array, kind, out, requires_grad)
 
     def function(*size: Any, **options: Any) -> Tensor:
@@ -139,7 +145,7 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
 
 zeros = _filled("zeros", 0, blocks.zeros, "Zeros")
 ones = _filled("ones", 1, _ones, "Ones")
-empty = _filled("empty", None, blocks.fresh, "Uninitialised memory")
+empty = _filled("empty", None, _fresh, "Uninitialised memory")
 
 
 def full(size: Any, fill_value: Any, **options: Any) -> Tensor:
@@ -212,7 +218,9 @@ def like(
     if dtype is not None or device is not None:
         kind = place(function, None, dtype or input.dtype, device or input.device)
     array = memory.empty_like(input._array, kind.numpy, memory_format, kind.xp)
-    if value is not None:
+    if value is None:
+        left(array)
+    else:
         with quiet():
             array.fill(converted(value, kind.dtype, array.size == 1))
     return finish(function, array, kind, None, requires_grad)
@@ -228,7 +236,9 @@ def _like(name: str, value: Any) -> Callable:
             array = np.zeros(array.shape, kind.numpy)
         else:
             array = memory.empty_like(array, kind.numpy)
-            if value is not None:
+            if value is None:
+                left(array)
+            else:
                 array.fill(value)
         return handle.make(array, kind, None, [0], None)
 

@@ -53,5 +53,6 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
         raise IndexError(f"hash_tensor: Expected reduction dim {empty[0]} to have non-zero size.")
     wide = np.float64 if input.dtype.is_floating_point else np.int64
     bits = input._array.astype(wide).view(np.uint64)
-    result = np.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim)
+    xor: Any = np.bitwise_xor
+    result = xor.reduce(bits, axis=dims, keepdims=keepdim)
     return wrap(np.asarray(result), kind_of(uint64, input._kind.device))

@@ -15,6 +15,7 @@ from ...core.layout import is_contiguous as is_laid_out
 from ...core.limit import EXCEEDED, reworded
 from ...core.memory import may_overlap
 from ...core.tensor import Tensor, element_strides, register, wrap
+from ...core.unset import left
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
@@ -167,8 +168,8 @@ def is_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> bo
 def resize_(self: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Another shape, in place: of the same memory if it is large enough, else of more.
 
-    What is new is not initialised. Other views of the memory stay as they are; more memory than there
-    was is not shared with them.
+    What is new is 0, or as `empty` leaves it where programs are to be deterministic. Other views of the
+    memory stay as they are; more memory than there was is not shared with them.
 
     Args:
         sizes: The sizes, one by one or as a sequence.
@@ -194,6 +195,7 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None) -> Tensor:
         whole = np.zeros(offset + size, flat.dtype)
     except EXCEEDED as error:
         raise reworded(error) from None
+    left(whole)
     whole[: flat.size] = flat
     memory = wrap(whole, self._kind)
     self._array, self._cell = whole[offset:].reshape(shape), memory._cell
