@@ -15,6 +15,7 @@ from typing import Any
 from .core import handler as _handler
 from .core.handler import DisableTorchFunctionSubclass, handlers, handles
 from .core.tensor import Tensor
+from .dispatch.function_mode import TorchFunctionMode
 from .dispatch.torch_function import dispatch, guards
 
 guards.enable()
@@ -259,43 +260,6 @@ def enable_reentrant_dispatch() -> Iterator[None]:
         yield
     finally:
         _handler.state.enabled = before
-
-
-class TorchFunctionMode:
-    """A context in which every call of a public function goes to ``__torch_function__``.
-
-    While a mode handles a call, it is not in force itself. Factories, which have no operands that
-    could handle them, go to modes too.
-
-    Source: torch.overrides.TorchFunctionMode
-
-    Example:
-        >>> import flambeau as torch
-        >>> class Names(torch.overrides.TorchFunctionMode):
-        ...     def __torch_function__(self, func, types, args=(), kwargs=None):
-        ...         print(func.__name__)
-        ...         return func(*args, **(kwargs or {}))
-        >>> with Names():
-        ...     x = torch.zeros(2).exp()
-        zeros
-        exp
-    """
-
-    def __torch_function__(
-        self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        raise NotImplementedError(
-            f"{type(self).__name__} must define __torch_function__(self, func, types, args, kwargs)"
-        )
-
-    def __enter__(self) -> Any:
-        _handler.entered.append(self)
-        _handler.state.modes = (*_handler.state.modes, self)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        _handler.state.modes = _handler.state.modes[:-1]
-        _handler.entered.remove(self)
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..overrides import TorchFunctionMode
+from ..dispatch.function_mode import TorchFunctionMode
 
 
 class TransformGetItemToIndex(TorchFunctionMode):

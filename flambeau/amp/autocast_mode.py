@@ -12,8 +12,8 @@ from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
 from ..core.handler import entered, state
 from ..core.tensor import Tensor
+from ..dispatch.function_mode import TorchFunctionMode
 from ..dispatch.torch_function import full_name, guards
-from ..overrides import TorchFunctionMode
 
 _LOWER = frozenset(
     (

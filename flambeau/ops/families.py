@@ -188,7 +188,7 @@ LAZY = {
         "cummax cummin cumprod cumprod_ cumsum cumsum_",
     ),
     "reduction.extreme_pair": ("max min", "max min"),
-    "reduction.norm": ("linalg.vector_norm norm", "norm"),
+    "reduction.norm": ("frobenius_norm linalg.vector_norm norm nuclear_norm", "norm"),
     "reduction.sort": (
         "argsort kthvalue median mode msort nanmedian sort topk",
         "argsort kthvalue median mode msort nanmedian sort topk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -14,32 +15,48 @@ from flambeau.dispatch.registry import NAMESPACES
 from flambeau.ops import families
 
 PROGRAM = """
+import json
+from importlib.machinery import SourceFileLoader
 import flambeau as torch
 from flambeau.dispatch import lazy
 from flambeau.dispatch.registry import NAMESPACES
 from flambeau.ops import families
-before = set(NAMESPACES["torch"])
-methods = {n for n, m in vars(torch.Tensor).items() if not isinstance(m, lazy.LazyMethod)}
-families.load(%r)
-print(*sorted(set(NAMESPACES["torch"]) - before))
-print(*sorted(n for n, m in vars(torch.Tensor).items()
-              if not isinstance(m, lazy.LazyMethod) and n not in methods))
+
+def registered():
+    methods = {n for n, m in vars(torch.Tensor).items() if not isinstance(m, lazy.LazyMethod)}
+    return {("torch", n) for n in NAMESPACES["torch"]} | {("Tensor", n) for n in methods}
+
+def exec_module(loader, module):
+    before = registered()
+    of_families.append(set())  # names that families bring which this one imports
+    execute(loader, module)
+    new, inner = registered() - before, of_families.pop()
+    family = module.__name__.removeprefix("flambeau.ops.")
+    if family in families.LAZY:
+        brought[family] = sorted(new - inner)
+        inner = new
+    of_families[-1].update(inner)
+
+brought, of_families, execute = {}, [set()], SourceFileLoader.exec_module
+SourceFileLoader.exec_module = exec_module
+families.load_all()
+print(json.dumps(brought))
 """
 
 
+@pytest.fixture(scope="module")
+def brought() -> dict[str, list[list[str]]]:
+    """For each family where it registers what, and under which names."""
+    command = [sys.executable, "-c", PROGRAM]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 @pytest.mark.parametrize("family", families.LAZY)
-def test_the_names_listed_are_those_registered(family: str) -> None:
-    command = [sys.executable, "-c", PROGRAM % family]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    brought = [set(line.split()) for line in lines]
-    functions, methods = ({*names.split()} for names in families.LAZY[family])
-    functions = {name for name in functions if "." not in name}
-    needed = {
-        n for n, f in lazy.FUNCTIONS.items() if f != f"flambeau.ops.{family}"
-    }  # of families it builds on
-    needed_methods = {n for n, f in lazy.METHODS.items() if f != f"flambeau.ops.{family}"}
-    assert brought[0] - needed == functions
-    assert brought[1] - needed_methods == methods
+def test_the_names_listed_are_those_registered(family: str, brought: dict) -> None:
+    functions, methods = (names.split() for names in families.LAZY[family])
+    listed = {("torch", name) for name in functions if "." not in name}
+    listed |= {("Tensor", name) for name in methods}
+    assert {(place, name) for place, name in brought[family]} == listed
 
 
 def test_names_listed_of_other_namespaces_are_registered() -> None:

@@ -525,3 +525,40 @@ def test_a_mode_is_left_by_an_error(p):
     assert mode.seen == []
     with pytest.raises(NotImplementedError), overrides.TorchFunctionMode():
         p.exp()
+
+
+ORDINARY = """
+import io
+import flambeau as torch
+from flambeau import nn
+from flambeau.dispatch.torch_function import guards
+from flambeau.utils.checkpoint import checkpoint
+from flambeau.utils.data import DataLoader, TensorDataset
+import flambeau.amp, flambeau._dynamo, flambeau.compiler, flambeau.distributions, flambeau.func, flambeau.fx
+import flambeau.jit, flambeau.nn.attention, flambeau.profiler, flambeau.sparse, flambeau.utils._pytree
+
+model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3))
+x = torch.randn(4, 1, 5, 5)
+model(x)
+optimizer = torch.optim.AdamW(model.parameters())
+schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+for images, labels in DataLoader(TensorDataset(x, torch.tensor([0, 1, 2, 0])), batch_size=2):
+    found = checkpoint(model, images, use_reentrant=False)
+    nn.functional.cross_entropy(found, labels).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    schedule.step()
+file = io.BytesIO()
+torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+file.seek(0)
+optimizer.load_state_dict(torch.load(file)["optimizer"])
+assert not guards.asking and not guards.enabled
+with torch.autocast("cpu"):
+    model(x)
+assert guards.enabled  # a mode does turn them on
+"""
+
+
+def test_guards_stay_off_in_an_ordinary_program() -> None:
+    subprocess.run([sys.executable, "-c", ORDINARY], check=True)

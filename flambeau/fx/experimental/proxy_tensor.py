@@ -15,10 +15,10 @@ from typing import Any
 from ...autograd.node import next_sequence
 from ...core.size import Size
 from ...core.tensor import Tensor
+from ...dispatch.function_mode import TorchFunctionMode
 from ...dispatch.torch_function import guards
 from ...nn import Module, Parameter
 from ...nn import functional as F
-from ...overrides import TorchFunctionMode
 from ..argument import map_aggregate
 from ..call_form import as_recorded
 from ..graph import Graph

@@ -20,6 +20,7 @@ from typing import Any
 
 from ... import Tensor, full  # type: ignore[attr-defined]
 from ...dispatch.formula.formula_operation import FormulaOperation
+from ...dispatch.function_mode import TorchFunctionMode
 from ...dispatch.registry import NAMESPACES
 from ...formula import primitive as p
 from ...formula.expression import (
@@ -35,7 +36,6 @@ from ...formula.expression import (
 from ...ops import pointwise, rowwise
 from ...ops.elementwise import arithmetic, comparison, division, power
 from ...ops.reduction.softmax import safe_softmax
-from ...overrides import TorchFunctionMode
 
 _T = NAMESPACES["torch"]
 _FORMULAS = {

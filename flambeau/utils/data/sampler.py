@@ -77,7 +77,8 @@ class RandomSampler(Sampler[int]):
                 yield from randint(0, n, (count,), dtype=_int64(), generator=generator).tolist()
             return
         for count in (*[n] * (self.num_samples // n), self.num_samples % n):
-            yield from randperm(n, generator=generator).tolist()[:count]
+            if count or self.generator is not None:
+                yield from randperm(n, generator=generator).tolist()[:count]
 
     def __len__(self) -> int:
         return self.num_samples
