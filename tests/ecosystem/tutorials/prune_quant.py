@@ -39,8 +39,9 @@ class Foobar(prune.BasePruningMethod):
 
 Foobar.apply(net[3], "bias")
 print(net[3].bias_mask)
-q = torch.ao.quantization.quantize_dynamic(
-    nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)), {nn.Linear}, dtype=torch.qint8
-)
+small = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+q = torch.ao.quantization.quantize_dynamic(small, {nn.Linear}, dtype=torch.qint8)
 print(q)
-print(q(torch.ones(2, 8)))
+x = torch.ones(2, 8)
+# How activations are rounded to eight bits depends on the processor.
+print(torch.allclose(q(x), small(x), atol=0.01), q(x).shape)
