@@ -19,8 +19,8 @@ NOT_DRAWN = {
     "resize_ resize_as_ set_": "values that were not written, or no tensor's own memory",
     "backward register_hook register_post_accumulate_grad_hook retain_grad requires_grad_ "
     "as_subclass": "autograd",
-    "cpu cuda get_device pin_memory is_pinned is_shared data_ptr storage storage_type untyped_storage "
-    "is_set_to": "devices and memory",
+    "cpu cuda xpu ipu mtia get_device pin_memory is_pinned is_shared data_ptr const_data_ptr storage storage_type "
+    "untyped_storage is_set_to": "devices and memory",
     "triplet_margin_with_distance_loss": "takes a function",
 }
 """Names that are not drawn, with the reason."""

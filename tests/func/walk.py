@@ -25,11 +25,13 @@ from flambeau.dispatch.rule.view_operation import ViewOperation
 from flambeau.func.batched import Mapping
 from flambeau.nn import functional as F
 from flambeau.ops import families
+from flambeau.sparse.dispatch import _load
 from tests.dispatch.rule.test_rule_operation import UNREACHED
 from tests.ops.sample import PLACES, PROGRAMS, UNDERIVED, UNREAL, arrays_of
 from tests.ops.test_registry import derivable, formulas, several
 
 families.load_all()
+_load()  # those of sparse tensors
 
 PAGE = Path(__file__).parents[2] / "docs" / "transforms.md"
 DRAWN = {"drawn": "it draws random numbers: tests/func/test_vmap.py"}

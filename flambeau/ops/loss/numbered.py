@@ -11,13 +11,18 @@ from .reduction import reduced
 _REDUCTIONS = ("none", "mean", "sum")
 
 
-def reduction_name(reduction: int, name: str) -> str:
+def reduction_name(reduction: int, name: str, **tensors: Tensor) -> str:
     """What nn.functional calls the reduction of a number.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is no number, or one of the other arguments is no tensor.
         ValueError: It is another one.
     """
+    for position, (argument, x) in enumerate(tensors.items(), 1):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {class_name(x)}"
+            )
     if not isinstance(reduction, int):
         raise TypeError(
             f"{name}(): argument 'reduction' must be int, not {class_name(reduction)}: nn.functional.{name} "
@@ -44,7 +49,7 @@ def cross_entropy_of_logits(
 
     Source: torch.binary_cross_entropy_with_logits
     """
-    name = reduction_name(reduction, "binary_cross_entropy_with_logits")
+    name = reduction_name(reduction, "binary_cross_entropy_with_logits", input=input, target=target)
     return elementwise.binary_cross_entropy_with_logits(
         input, target, weight, None, None, name, pos_weight
     )
@@ -62,7 +67,9 @@ def cosine_embedding_loss(
 
     Source: torch.cosine_embedding_loss
     """
-    name = reduction_name(reduction, "cosine_embedding_loss")
+    name = reduction_name(
+        reduction, "cosine_embedding_loss", input1=input1, input2=input2, target=target
+    )
     return _margin.cosine_embedding_loss(input1, input2, target, margin, reduction=name)
 
 
@@ -78,7 +85,7 @@ def hinge_embedding_loss(
 
     Source: torch.hinge_embedding_loss
     """
-    name = reduction_name(reduction, "hinge_embedding_loss")
+    name = reduction_name(reduction, "hinge_embedding_loss", input=input, target=target)
     return _margin.hinge_embedding_loss(input, target, margin, reduction=name)
 
 
@@ -100,7 +107,7 @@ def kl_div(
         >>> torch.kl_div(q.log(), p, 2)
         tensor(0.1438)
     """
-    name = reduction_name(reduction, "kl_div")
+    name = reduction_name(reduction, "kl_div", input=input, target=target)
     losses = elementwise.kl_div(input, target, reduction="none", log_target=log_target)
     return reduced(losses, name)
 
@@ -117,7 +124,9 @@ def margin_ranking_loss(
 
     Source: torch.margin_ranking_loss
     """
-    name = reduction_name(reduction, "margin_ranking_loss")
+    name = reduction_name(
+        reduction, "margin_ranking_loss", input1=input1, input2=input2, target=target
+    )
     return _margin.margin_ranking_loss(input1, input2, target, margin, reduction=name)
 
 
@@ -133,7 +142,7 @@ def poisson_nll_loss(
 
     Source: torch.poisson_nll_loss
     """
-    name = reduction_name(reduction, "poisson_nll_loss")
+    name = reduction_name(reduction, "poisson_nll_loss", input=input, target=target)
     return elementwise.poisson_nll_loss(input, target, log_input, full, None, eps, reduction=name)
 
 
@@ -156,7 +165,9 @@ def triplet_margin_loss(
 
     Source: torch.triplet_margin_loss
     """
-    name = reduction_name(reduction, "triplet_margin_loss")
+    name = reduction_name(
+        reduction, "triplet_margin_loss", anchor=anchor, positive=positive, negative=negative
+    )
     return _margin.triplet_margin_loss(
         anchor, positive, negative, margin, p, eps, swap, reduction=name
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import bool_
-from ...core.tensor import Tensor, wrap_numpy
+from ...core.tensor import Tensor, class_name, wrap_numpy
 from ...dispatch.registry import NAMESPACES, public
 from ..join.padding import pad
 from ..reduction.softmax import layer_norm
@@ -237,6 +237,10 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
         tensor([[0.6000, 0.8000],
                 [6.0000, 8.0000]])
     """
+    if not isinstance(indices, Tensor):
+        raise TypeError(
+            f"embedding_renorm_(): argument 'indices' (position 2) must be Tensor, not {class_name(indices)}"
+        )
     embedding.renormalize(input, indices._array, max_norm, norm_type)
     return input
 

@@ -7,7 +7,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 
 
-@public("_softmax", out=True)
+@public("_softmax", out=True, tensors="input")
 def _softmax(input: Tensor, dim: int, half_to_float: bool) -> Tensor:
     """`torch.softmax` along `dim`.
 
@@ -20,7 +20,7 @@ def _softmax(input: Tensor, dim: int, half_to_float: bool) -> Tensor:
     return NAMESPACES["torch"]["softmax"](input, dim)
 
 
-@public("_log_softmax", out=True)
+@public("_log_softmax", out=True, tensors="input")
 def _log_softmax(input: Tensor, dim: int, half_to_float: bool) -> Tensor:
     """`torch.log_softmax` along `dim`.
 
@@ -38,7 +38,7 @@ def _check_half(name: str, half_to_float: bool) -> None:
         raise RuntimeError(f"{name} with half to float conversion is not supported on CPU")
 
 
-@public("_softmax_backward_data", out=True)
+@public("_softmax_backward_data", out=True, tensors="grad_output output")
 def _softmax_backward_data(
     grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype
 ) -> Tensor:
@@ -63,7 +63,7 @@ def _softmax_backward_data(
     return (weighted - output * weighted.sum(dim, True)).to(input_dtype)  # type: ignore[attr-defined]
 
 
-@public("_log_softmax_backward_data", out=True)
+@public("_log_softmax_backward_data", out=True, tensors="grad_output output")
 def _log_softmax_backward_data(
     grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype
 ) -> Tensor:

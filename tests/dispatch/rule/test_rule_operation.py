@@ -31,6 +31,7 @@ UNREACHED = {
     "normal_of": "as PyTorch's, its gradient is zero though the numbers move: see test_sampling.py",
     "_sparse_gather": "its gradient is sparse: see tests/sparse/test_leaf.py",
     "sparse_rows": "its gradient is sparse: see tests/sparse/test_leaf.py",
+    "fake_quantized": "its gradient is straight through: see test_fake_quantize.py",
     "spmm": "it takes a pattern: see tests/sparse/test_product.py",
     "sampled": "it takes a pattern: see tests/sparse/test_product.py",
     "_moved": "it takes two devices, and there is one",

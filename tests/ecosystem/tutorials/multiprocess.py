@@ -17,7 +17,6 @@ def work(rank, model, q):
 
 def run(i, n):
     assert i < n
-    print("spawned", i) if i == 0 else None
 
 
 if __name__ == "__main__":
@@ -33,6 +32,7 @@ if __name__ == "__main__":
     [p.join() for p in ps]
     print(sorted(got), m.weight.is_shared(), bool((m.weight != before).any()))
     mp.spawn(run, args=(2,), nprocs=2)
+    print("spawned")
     try:
         mp.spawn(run, args=(1,), nprocs=2)
     except Exception as e:
