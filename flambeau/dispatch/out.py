@@ -42,6 +42,29 @@ def with_out(function: Callable, place: str, tensors: str) -> Callable:
     return called
 
 
+def with_tensors(function: Callable, place: str, tensors: str) -> Callable:
+    """`function`, of which some arguments must be tensors, or None.
+
+    Args:
+        place: Where users find it, for messages: "linalg.inv".
+        tensors: The names of these arguments, from the first on.
+    """
+    needed = tuple(tensors.split())
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        for position, name in enumerate(needed):
+            x = args[position] if position < len(args) else kwargs.get(name)
+            if not (x is None or isinstance(x, Tensor) or hasattr(type(x), "__torch_function__")):
+                raise TypeError(
+                    f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must "
+                    f"be Tensor, not {class_name(x)}"
+                )
+        return function(*args, **kwargs)
+
+    return called
+
+
 def _with(kwargs: dict, out: Any) -> dict:
     return kwargs if out is None else {**kwargs, "out": out}
 

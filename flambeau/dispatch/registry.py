@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.handler import is_overridden
 from ..core.tensor import Tensor
-from .out import with_out
+from .out import with_out, with_tensors
 from .torch_function import guards, override
 
 __all__ = [
@@ -65,13 +65,15 @@ def public(
         if empty.
     method: True makes it a Tensor method of its own name too; a string lists the method names.
     out: The function gives its results and knows no ``out=``: it is given one (see `with_out`).
-    tensors: With `out`, the names of the arguments that must be tensors, from the first on.
+    tensors: The names of the arguments that must be tensors, from the first on.
     usual: Does the same, faster, when nothing is given by name only.
     """
 
     def register(function: Callable) -> Callable:
         if out:
             function = with_out(function, (places or (function.__name__,))[0], tensors)
+        elif tensors:
+            function = with_tensors(function, (places or (function.__name__,))[0], tensors)
         where, _, name = (places or (function.__name__,))[0].rpartition(".")
         _placed(function, where or namespace, name)
         guards.under_its_name(function)

@@ -90,7 +90,7 @@ def fake_quantize_per_tensor_affine(
     return fake_quantized(input, _float(scale), _float(zero), quant_min, quant_max, False)
 
 
-@public()
+@public(tensors="input scale zero_point")
 def fake_quantize_per_channel_affine(
     input: Tensor, scale: Tensor, zero_point: Tensor, axis: int, quant_min: int, quant_max: int
 ) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import bool_
-from ...core.tensor import Tensor, class_name, wrap_numpy
+from ...core.tensor import Tensor, wrap_numpy
 from ...dispatch.registry import NAMESPACES, public
 from ..join.padding import pad
 from ..reduction.softmax import layer_norm
@@ -68,7 +68,7 @@ def native_group_norm(
     return result, *_statistics(rows, (-1,), eps)
 
 
-@public()
+@public(tensors="input weight bias running_mean running_var")
 def native_batch_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -130,7 +130,7 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
     return x * left * (0.0 if p == 1 else 1 / (1 - p)), left.bool()
 
 
-@public()
+@public(tensors="v")
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """The norms over all dimensions but one, which are kept with size 1.
 
@@ -158,7 +158,7 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
 _BAGS = ("sum", "mean", "max")
 
 
-@public("embedding_bag", "_embedding_bag")
+@public("embedding_bag", "_embedding_bag", tensors="weight indices offsets")
 def embedding_bag(
     weight: Tensor,
     indices: Tensor,
@@ -225,7 +225,7 @@ def _largest(table: Any, index: Any, owner: Any, bags: int) -> Any:
     return rows
 
 
-@public()
+@public(tensors="input indices")
 def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
     """Shrink, in place, the rows that are named and longer than `max_norm`.
 
@@ -237,10 +237,6 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
         tensor([[0.6000, 0.8000],
                 [6.0000, 8.0000]])
     """
-    if not isinstance(indices, Tensor):
-        raise TypeError(
-            f"embedding_renorm_(): argument 'indices' (position 2) must be Tensor, not {class_name(indices)}"
-        )
     embedding.renormalize(input, indices._array, max_norm, norm_type)
     return input
 
