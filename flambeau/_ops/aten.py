@@ -14,6 +14,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
+from . import adapted_gradient  # noqa: F401 (its functions enter the table)
 from .adapted import ADAPTED, REDUCTIONS
 from .definition import Definition
 from .schema import FunctionSchema, parse_schema

@@ -31,10 +31,7 @@ def with_out(function: Callable, place: str, tensors: str) -> Callable:
             if not isinstance(x, Tensor):
                 if hasattr(type(x), "__torch_function__"):
                     return override(called, args, args, _with(kwargs, out))
-                raise TypeError(
-                    f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must "
-                    f"be Tensor, not {class_name(x)}"
-                )
+                raise _no_tensor(place, name, position, x)
         result = function(*args, **kwargs)
         return result if out is None else write_results(out, result, place)
 
@@ -56,13 +53,17 @@ def with_tensors(function: Callable, place: str, tensors: str) -> Callable:
         for position, name in enumerate(needed):
             x = args[position] if position < len(args) else kwargs.get(name)
             if not (x is None or isinstance(x, Tensor) or hasattr(type(x), "__torch_function__")):
-                raise TypeError(
-                    f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must "
-                    f"be Tensor, not {class_name(x)}"
-                )
+                raise _no_tensor(place, name, position, x)
         return function(*args, **kwargs)
 
     return called
+
+
+def _no_tensor(place: str, name: str, position: int, x: Any) -> TypeError:
+    return TypeError(
+        f"{place.replace('.', '_')}(): argument '{name}' (position {position + 1}) must be Tensor, not "
+        f"{class_name(x)}"
+    )
 
 
 def _with(kwargs: dict, out: Any) -> dict:

@@ -11,18 +11,13 @@ from .reduction import reduced
 _REDUCTIONS = ("none", "mean", "sum")
 
 
-def reduction_name(reduction: int, name: str, **tensors: Tensor) -> str:
+def reduction_name(reduction: int, name: str) -> str:
     """What nn.functional calls the reduction of a number.
 
     Raises:
-        TypeError: It is no number, or one of the other arguments is no tensor.
+        TypeError: It is no number.
         ValueError: It is another one.
     """
-    for position, (argument, x) in enumerate(tensors.items(), 1):
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {class_name(x)}"
-            )
     if not isinstance(reduction, int):
         raise TypeError(
             f"{name}(): argument 'reduction' must be int, not {class_name(reduction)}: nn.functional.{name} "
@@ -33,7 +28,7 @@ def reduction_name(reduction: int, name: str, **tensors: Tensor) -> str:
     return _REDUCTIONS[reduction]
 
 
-@public("binary_cross_entropy_with_logits")
+@public("binary_cross_entropy_with_logits", tensors="input target")
 def cross_entropy_of_logits(
     input: Tensor,
     target: Tensor,
@@ -49,13 +44,13 @@ def cross_entropy_of_logits(
 
     Source: torch.binary_cross_entropy_with_logits
     """
-    name = reduction_name(reduction, "binary_cross_entropy_with_logits", input=input, target=target)
+    name = reduction_name(reduction, "binary_cross_entropy_with_logits")
     return elementwise.binary_cross_entropy_with_logits(
         input, target, weight, None, None, name, pos_weight
     )
 
 
-@public("cosine_embedding_loss")
+@public("cosine_embedding_loss", tensors="input1 input2 target")
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
@@ -67,13 +62,11 @@ def cosine_embedding_loss(
 
     Source: torch.cosine_embedding_loss
     """
-    name = reduction_name(
-        reduction, "cosine_embedding_loss", input1=input1, input2=input2, target=target
-    )
+    name = reduction_name(reduction, "cosine_embedding_loss")
     return _margin.cosine_embedding_loss(input1, input2, target, margin, reduction=name)
 
 
-@public("hinge_embedding_loss")
+@public("hinge_embedding_loss", tensors="input target")
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1
 ) -> Tensor:
@@ -85,11 +78,11 @@ def hinge_embedding_loss(
 
     Source: torch.hinge_embedding_loss
     """
-    name = reduction_name(reduction, "hinge_embedding_loss", input=input, target=target)
+    name = reduction_name(reduction, "hinge_embedding_loss")
     return _margin.hinge_embedding_loss(input, target, margin, reduction=name)
 
 
-@public("kl_div")
+@public("kl_div", tensors="input target")
 def kl_div(
     input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False
 ) -> Tensor:
@@ -107,12 +100,12 @@ def kl_div(
         >>> torch.kl_div(q.log(), p, 2)
         tensor(0.1438)
     """
-    name = reduction_name(reduction, "kl_div", input=input, target=target)
+    name = reduction_name(reduction, "kl_div")
     losses = elementwise.kl_div(input, target, reduction="none", log_target=log_target)
     return reduced(losses, name)
 
 
-@public("margin_ranking_loss")
+@public("margin_ranking_loss", tensors="input1 input2 target")
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
@@ -124,13 +117,11 @@ def margin_ranking_loss(
 
     Source: torch.margin_ranking_loss
     """
-    name = reduction_name(
-        reduction, "margin_ranking_loss", input1=input1, input2=input2, target=target
-    )
+    name = reduction_name(reduction, "margin_ranking_loss")
     return _margin.margin_ranking_loss(input1, input2, target, margin, reduction=name)
 
 
-@public("poisson_nll_loss")
+@public("poisson_nll_loss", tensors="input target")
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
@@ -142,11 +133,11 @@ def poisson_nll_loss(
 
     Source: torch.poisson_nll_loss
     """
-    name = reduction_name(reduction, "poisson_nll_loss", input=input, target=target)
+    name = reduction_name(reduction, "poisson_nll_loss")
     return elementwise.poisson_nll_loss(input, target, log_input, full, None, eps, reduction=name)
 
 
-@public("triplet_margin_loss")
+@public("triplet_margin_loss", tensors="anchor positive negative")
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -165,9 +156,7 @@ def triplet_margin_loss(
 
     Source: torch.triplet_margin_loss
     """
-    name = reduction_name(
-        reduction, "triplet_margin_loss", anchor=anchor, positive=positive, negative=negative
-    )
+    name = reduction_name(reduction, "triplet_margin_loss")
     return _margin.triplet_margin_loss(
         anchor, positive, negative, margin, p, eps, swap, reduction=name
     )
