@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.handler import is_overridden
 from ..core.tensor import Tensor
+from . import inherited  # noqa: F401 (it gives Tensor its methods)
 from .out import with_out, with_tensors
 from .torch_function import guards, override
 
