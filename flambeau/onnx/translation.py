@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..export import ExportedProgram
 from ..export.graph_signature import InputKind
 from ..fx.interpreter import Interpreter
-from ..fx.node import Node
+from ..fx.node import Node, map_arg
 from ..nn import Module
 from . import operators  # noqa: F401  # fills the table
 from .builder import INT64, TRANSLATIONS, Builder, Unsupported, Value, number_of, onnx
@@ -164,7 +164,7 @@ class Translation:
             self.values[node] = example
             return
         name = _METHODS_OF.get(_name(node), _name(node))
-        args, kwargs = (_mapped(x, self.values) for x in (node.args, node.kwargs))
+        args, kwargs = (map_arg(x, self.values.__getitem__) for x in (node.args, node.kwargs))
         if name == "getattr":
             name, args = args[1], args[:1]
         if node.op == "get_attr":
@@ -326,23 +326,6 @@ def _needed(nodes: list[Any], wanted: set[str]) -> list[Any]:
 def _name(node: Node) -> str:
     target: Any = node.target
     return target if isinstance(target, str) else str(getattr(target, "__name__", target))
-
-
-def _mapped(x: Any, values: dict[Node, Any]) -> Any:
-    """Arguments with values in place of nodes."""
-    if isinstance(x, Node):
-        return values[x]
-    if isinstance(x, slice):
-        return slice(*(_mapped(part, values) for part in (x.start, x.stop, x.step)))
-    if isinstance(x, (tuple, list)):
-        return (
-            type(x)(_mapped(item, values) for item in x)
-            if type(x) in (tuple, list)
-            else tuple(_mapped(item, values) for item in x)
-        )
-    if isinstance(x, dict):
-        return {key: _mapped(item, values) for key, item in x.items()}
-    return x
 
 
 def _leaves(x: Any) -> list[Any]:

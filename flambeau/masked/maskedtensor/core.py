@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.handler import DisableTorchFunctionSubclass
+from ...core.pytree.tree import tree_leaves, tree_map_only
 from ...core.tensor import Tensor
 from ...dispatch.formula.formula_operation import FormulaOperation
 from ...dispatch.registry import OPERATIONS
@@ -246,11 +247,7 @@ def _call(func: Callable, args: Sequence, kwargs: dict) -> Any:
 
 def _map(value: Any, function: Callable[[MaskedTensor], Any]) -> Any:
     """The arguments with masked tensors replaced, in lists too."""
-    if isinstance(value, MaskedTensor):
-        return function(value)
-    if isinstance(value, list | tuple):
-        return type(value)(_map(item, function) for item in value)
-    return {k: _map(v, function) for k, v in value.items()} if isinstance(value, dict) else value
+    return tree_map_only(MaskedTensor, function, value)
 
 
 def _is_elementwise(name: str) -> bool:
@@ -259,9 +256,7 @@ def _is_elementwise(name: str) -> bool:
 
 
 def _masks(args: Sequence, kwargs: dict) -> list[Tensor]:
-    found: list[Tensor] = []
-    _map((tuple(args), kwargs), lambda x: found.append(x._mask))
-    return found
+    return [x._mask for x in tree_leaves((list(args), kwargs)) if isinstance(x, MaskedTensor)]
 
 
 def _elementwise(func: Callable, name: str, args: Sequence, kwargs: dict) -> Any:
@@ -281,8 +276,7 @@ def _elementwise(func: Callable, name: str, args: Sequence, kwargs: dict) -> Any
 
 
 def _arrange(func: Callable, args: Sequence, kwargs: dict) -> Any:
-    indices = _map(list(args), lambda x: x) if func.__name__ == "__getitem__" else None
-    if indices is not None and isinstance(indices[1], MaskedTensor):
+    if func.__name__ == "__getitem__" and isinstance(args[1], MaskedTensor):
         raise TypeError(
             "a masked tensor cannot be an index; get_data() is the index, get_mask() its mask"
         )
