@@ -1,5 +1,5 @@
 # What each target runs is written once, in .ci/run.
-STEPS := demo test interpreted haswell nehalem variants lint format types docs bench sizes smoke
+STEPS := demo test interpreted haswell nehalem ecosystem variants lint format types docs bench sizes smoke
 
 .PHONY: help ci $(STEPS)
 
