@@ -101,7 +101,8 @@ class Code:
 
     def at(self, pointer: Value, element: str, index: Value) -> Value:
         return self.emit(
-            f"getelementptr inbounds {element}, ptr {pointer.name}, i64 {index.name}", "ptr"
+            f"getelementptr inbounds {element}, ptr {pointer.name}, {index.type} {index.name}",
+            "ptr",
         )
 
     def load(self, pointer: Value, type: str) -> Value:
@@ -230,10 +231,10 @@ class Code:
     def loop(self, start: Value, stop: Value, step: int = 1) -> Iterator[Value]:
         """``for i in range(start, stop, step)``."""
         head, body, done = self.name("head"), self.name("body"), self.name("done")
-        place = self.slot("i64", start)
+        place = self.slot(start.type, start)
         self.jump(head)
         self.label(head)
-        i = self.load(place, "i64")
+        i = self.load(place, start.type)
         self.branch(i < stop, body, done)
         self.label(body)
         yield i

@@ -1,0 +1,114 @@
+"""CuPy, and what kernels need of it. No other file names it.
+
+`FLAMBEAU_CUDA_SIMULATOR=1` puts `flambeau.simulator` in its place: a GPU in NumPy, which runs the same PTX.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from . import ptx
+
+EXTRAS = "pip install 'flambeau[cuda13]' (or flambeau[cuda12] where the driver is older than 580)"
+
+
+class Unavailable(RuntimeError):
+    """Why CUDA cannot be used here, and what to do."""
+
+
+def is_simulated() -> bool:
+    """Was the simulator asked for?"""
+    return os.environ.get("FLAMBEAU_CUDA_SIMULATOR", "0") not in ("", "0")
+
+
+@cache
+def why_not() -> str:
+    """Why there is no GPU to use; empty where there is. Cheap: CuPy is not loaded for it."""
+    if is_simulated():
+        return ""
+    try:
+        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver is installed here (libcuda.so.1 is missing)"
+    count = ctypes.c_int()
+    if library.cuInit(0) or library.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return "the NVIDIA driver finds no GPU; nvidia-smi shows what it sees"
+    if find_spec("cupy") is None:
+        return f"there is a GPU, but CuPy is not installed: {EXTRAS}"
+    return ""
+
+
+@cache
+def cupy() -> Any:
+    """CuPy, or what stands in for it.
+
+    Raises:
+        Unavailable: There is no GPU, or CuPy is not installed or does not fit the driver.
+    """
+    why = why_not()
+    if why:
+        raise Unavailable(why)
+    if is_simulated():
+        return import_module(f"{__package__.partition('.')[0]}.simulator")
+    try:
+        return import_module("cupy")
+    except ImportError as error:
+        raise Unavailable(f"CuPy cannot be imported ({error}): {EXTRAS}") from error
+
+
+class Kernel:
+    """A kernel: compiled and loaded on each GPU when it is first launched there.
+
+    Args:
+        name: The name of its function, which profilers show.
+        text: Its module in LLVM's language (`Thread.kernel`).
+    """
+
+    __slots__ = ("functions", "name", "text")
+
+    def __init__(self, name: str, text: str):
+        self.name, self.text = name, text
+        self.functions: dict[int, Any] = {}
+
+    def __call__(
+        self, grid: int | tuple[int, ...], block: int, *arguments: Any, shared: int = 0
+    ) -> None:
+        """Launch it on the current stream of the current device.
+
+        Args:
+            grid, block: How many blocks, of how many threads.
+            arguments: Arrays (the address of their first element), NumPy's scalars of the parameter's type, Python floats
+                (double).
+            shared: Bytes of a block's memory beyond what the kernel declares.
+        """
+        device = cupy().cuda.runtime.getDevice()
+        function = self.functions.get(device)
+        if function is None:
+            function = self.functions[device] = self._load(device)
+        function(grid if type(grid) is tuple else (grid,), (block,), arguments, shared_mem=shared)
+
+    def _load(self, device: int) -> Any:
+        module = cupy().cuda.function.Module()
+        module.load(ptx.assembly(self.text, architecture(device)).encode())
+        return module.get_function(self.name)
+
+
+@cache
+def architecture(device: int) -> str:
+    """LLVM's name of a GPU's processor."""
+    capability = cupy().cuda.Device(device).compute_capability
+    return ptx.architecture((int(capability[:-1]), int(capability[-1])))
+
+
+@cache
+def processors(device: int) -> int:
+    """How many multiprocessors a GPU has: what a grid is sized by."""
+    return int(cupy().cuda.runtime.getDeviceProperties(device)["multiProcessorCount"])
+
+
+__all__ = ["Kernel", "Unavailable", "architecture", "cupy", "is_simulated", "processors", "why_not"]
