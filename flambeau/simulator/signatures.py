@@ -1,7 +1,7 @@
 """What of CuPy's interface is used: names and parameters, which a test compares with CuPy's own.
 
-A function that stands here is NumPy's of that name, on the device, unless `functions.py` has one of its own. To use another of
-CuPy's functions, add its line.
+A function that stands here is NumPy's of that name, on the device, unless `functions.py` has one of its own. To use
+another of CuPy's functions, add its line.
 """
 
 FUNCTIONS = """

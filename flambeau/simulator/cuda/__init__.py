@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import device, memory, memory_hook, runtime
+from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
 from .device import Device, get_device_id
+from .graph import Graph
 from .memory import (
     BaseMemory,
     Memory,
@@ -16,3 +17,19 @@ from .memory import (
     using_allocator,
 )
 from .memory_hook import MemoryHook
+from .pinned_memory import (
+    PinnedMemory,
+    PinnedMemoryPointer,
+    PinnedMemoryPool,
+    alloc_pinned_memory,
+    set_pinned_memory_allocator,
+)
+from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
+
+
+def is_available() -> bool:
+    return runtime.getDeviceCount() > 0
+
+
+def get_local_runtime_version() -> int:
+    return runtime.runtimeGetVersion()
