@@ -1,8 +1,8 @@
 """Arrays in a simulated GPU's memory, with the interface of `cupy.ndarray`.
 
-An array is a view of device memory, held as a NumPy array that nobody outside sees. What NumPy makes of such views is an array
-here again: where it is a view, NumPy's own chain of bases leads to the same memory; where it is new, it is copied into the
-device's memory, so that kernels find it there by address.
+An array is a view of device memory, held as a NumPy array that nobody outside sees. What NumPy makes of such views is
+an array here again: where it is a view, NumPy's own chain of bases leads to the same memory; where it is new, it is
+copied into the device's memory, so that kernels find it there by address.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from .capture import run, synchronizes, works
 from .cuda import memory as _memory
 from .cuda import runtime as _runtime
-from .cuda.stream import run, synchronizes, works
 from .index import has_mask, read, write
 from .transfer import Transfers
 
@@ -82,7 +82,7 @@ class ndarray(Transfers):
                 size *= n
             memptr = _memory.alloc(size)
         self._host = np.ndarray(
-            shape, dtype, memptr.mem.bytes(), memptr.ptr - memptr.mem.ptr, strides, order or "C"
+            shape, dtype, np.asarray(memptr.mem), memptr.ptr - memptr.mem.ptr, strides, order or "C"
         )
         self.base = None
 
@@ -131,7 +131,7 @@ class ndarray(Transfers):
     def data(self) -> _memory.MemoryPointer:
         """Where its first element lies."""
         memory = memory_of(self._host)
-        return _memory.MemoryPointer(memory, memory.offset(self._host))
+        return _memory.MemoryPointer(memory, _memory.offset(memory, self._host))
 
     @property
     def device(self) -> Any:
@@ -343,7 +343,7 @@ def new(host: np.ndarray) -> ndarray:
     flags = host.flags
     if not flags.c_contiguous and not flags.f_contiguous:
         strides = np.empty_like(host).strides
-    made._host = np.ndarray(host.shape, supported(host.dtype), memory.bytes(), 0, strides)
+    made._host = np.ndarray(host.shape, supported(host.dtype), np.asarray(memory), 0, strides)
     made._host[...] = host
     made.base = None
     return made
@@ -365,8 +365,7 @@ def wrap(result: Any) -> Any:
     if isinstance(result, np.generic | bool):
         return new(np.asarray(result))
     if isinstance(result, tuple):
-        made = [wrap(x) for x in result]
-        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+        return tuple(map(wrap, result))
     if isinstance(result, list):
         return [wrap(x) for x in result]
     return result

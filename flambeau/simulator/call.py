@@ -11,7 +11,7 @@ import numpy as np
 
 from .._source import Source
 from .array import computed, ndarray, operand
-from .cuda.stream import run, synchronizes
+from .capture import run, synchronizes
 
 _WARNING = ("mean", "std", "var", "median", "quantile", "nan")
 """Functions that NumPy warns of, where there is nothing to take a mean of, and CuPy does not."""

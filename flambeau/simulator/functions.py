@@ -8,7 +8,7 @@ import numpy as np
 
 from .array import computed, memory_of, ndarray, new, operand, supported, view
 from .call import accumulated, call, host
-from .cuda.stream import run, synchronizes
+from .capture import run, synchronizes
 from .index import inside
 
 # arrays from data

@@ -164,6 +164,11 @@ zeros(shape, dtype=float, order='C')
 zeros_like(a, dtype=None, order='K', subok=None, shape=None)
 """
 
+ACCUMULATED = """
+cumprod cumsum dot inner mean nanmean nanprod nanstd nansum nanvar prod std sum tensordot trace var vdot
+"""
+"""Those that add up in float32 what is float16 or bfloat16."""
+
 QUESTIONS = """
 broadcast_shapes(*args)
 can_cast(from_, to, casting='safe')

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .cuda.stream import synchronizes
+from .capture import synchronizes
 
 
 class Transfers:

@@ -9,7 +9,7 @@ import numpy as np
 from . import signatures
 from .array import SCALARS, computed, ndarray, operand
 from .call import call
-from .cuda.stream import run
+from .capture import run
 
 
 class ufunc:

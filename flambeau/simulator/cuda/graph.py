@@ -10,6 +10,15 @@ import numpy as np
 Work = Callable[[], Any]
 
 
+def perform(work: Work, works: list[Work] | None) -> None:
+    """Do it, or put it to what is written down."""
+    if works is None:
+        with np.errstate(all="ignore"):  # a GPU says nothing of infinities
+            work()
+    else:
+        works.append(work)
+
+
 class Graph:
     """Work that a stream was given while it was captured, to be done again and again."""
 
@@ -18,9 +27,8 @@ class Graph:
 
     def launch(self, stream: Any = None) -> None:
         """Do it, with what now is in the memory that was named."""
-        with np.errstate(all="ignore"):
-            for work in self._works:
-                work()
+        for work in self._works:
+            perform(work, None)
 
     def upload(self, stream: Any = None) -> None:
         """Make it ready."""

@@ -58,16 +58,13 @@ class BaseMemory:
             "version": 3,
         }
 
-    def bytes(self) -> np.ndarray:
-        """The host's view of it."""
-        return np.asarray(self)
 
-    def offset(self, host: np.ndarray) -> int:
-        """How far inside a view of it begins."""
-        if not self.size:
-            return 0
-        start: int = host.__array_interface__["data"][0]
-        return start - _host(self.device_id) - self.ptr
+def offset(memory: BaseMemory, host: np.ndarray) -> int:
+    """How far inside memory a view of it begins."""
+    if not memory.size:
+        return 0
+    start: int = host.__array_interface__["data"][0]
+    return start - _host(memory.device_id) - memory.ptr
 
 
 class Memory(BaseMemory):
@@ -342,5 +339,4 @@ __all__ = [
     "alloc",
     "get_allocator",
     "set_allocator",
-    "using_allocator",
 ]

@@ -171,3 +171,35 @@ def driverGetVersion() -> int:
 
 def runtimeGetVersion() -> int:
     return 13000
+
+
+__all__ = [
+    "CUDARuntimeError",
+    "deviceCanAccessPeer",
+    "deviceSynchronize",
+    "driverGetVersion",
+    "getDevice",
+    "getDeviceCount",
+    "getDeviceProperties",
+    "memGetInfo",
+    "memcpy",
+    "memcpyAsync",
+    "memcpyDefault",
+    "memcpyDeviceToDevice",
+    "memcpyDeviceToHost",
+    "memcpyHostToDevice",
+    "memcpyHostToHost",
+    "memcpyPeer",
+    "memcpyPeerAsync",
+    "memset",
+    "memsetAsync",
+    "runtimeGetVersion",
+    "setDevice",
+    "streamCaptureModeGlobal",
+    "streamCaptureModeRelaxed",
+    "streamCaptureModeThreadLocal",
+    "streamDefault",
+    "streamLegacy",
+    "streamNonBlocking",
+    "streamPerThread",
+]

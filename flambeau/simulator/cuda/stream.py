@@ -1,8 +1,4 @@
-"""Streams and events, as `cupy.cuda.stream`. All work is done when its call returns, unless the stream is captured.
-
-What a GPU would do (kernels, functions of arrays, copies on the device) goes through `run` and `computed`: while the current
-stream is captured they write down what is to be done, and `Graph.launch` does it.
-"""
+"""Streams and events, as `cupy.cuda.stream`. All work is done when its call returns, unless the stream is captured."""
 
 from __future__ import annotations
 
@@ -12,10 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from . import runtime
-from .graph import Graph, Work
+from .graph import Graph, Work, perform
 
 _local = threading.local()
 _numbers = itertools.count(0x5000_0000, 0x100)
@@ -34,7 +28,7 @@ class _BaseStream:
     priority = 0
 
     def __init__(self) -> None:
-        self._works: list[Work] | None = None
+        self.works: list[Work] | None = None
         self._before: list[_BaseStream] = []
 
     def __eq__(self, other: object) -> bool:
@@ -71,14 +65,14 @@ class _BaseStream:
         Raises:
             CUDARuntimeError: It is being captured.
         """
-        if self._works is not None:
+        if self.works is not None:
             runtime.refuse_capture()
 
     def add_callback(self, callback: Callable, arg: Any) -> None:
         callback(self, 0, arg)
 
     def launch_host_func(self, callback: Callable, arg: Any) -> None:
-        _do(self, lambda: callback(arg))
+        perform(lambda: callback(arg), self.works)
 
     def record(self, event: Event | None = None) -> Event:
         event = event or Event()
@@ -96,19 +90,19 @@ class _BaseStream:
         """
         if self.ptr in (0, runtime.streamLegacy):
             raise RuntimeError("cannot capture on the default (legacy) stream")
-        if self._works is not None:
+        if self.works is not None:
             raise RuntimeError("the stream is already capturing")
-        self._works = []
+        self.works = []
 
     def end_capture(self) -> Graph:
         """What was written down."""
-        if self._works is None:
+        if self.works is None:
             raise RuntimeError("the stream is not capturing")
-        works, self._works = self._works, None
+        works, self.works = self.works, None
         return Graph(works)
 
     def is_capturing(self) -> bool:
-        return self._works is not None
+        return self.works is not None
 
 
 class Stream(_BaseStream):
@@ -206,42 +200,10 @@ def get_current_stream(device_id: int = -1) -> _BaseStream:
     return found.get(runtime.getDevice() if device_id < 0 else device_id, Stream.null)
 
 
-def run(work: Work) -> None:
-    """Do what changes device memory in the current stream, or write it down while that is captured."""
-    _do(get_current_stream(), work)
-
-
-def _do(stream: _BaseStream, work: Work) -> None:
-    if stream._works is None:
-        with np.errstate(all="ignore"):  # a GPU says nothing of infinities
-            work()
-    else:
-        stream._works.append(work)
-
-
-def works() -> list[Work] | None:
-    """What the current stream has written down while it is captured, else None."""
-    found = getattr(_local, "streams", None)
-    return get_current_stream()._works if found else None
-
-
-def synchronizes() -> None:
-    """What comes now waits for the GPU.
-
-    Raises:
-        CUDARuntimeError: The current stream is being captured.
-    """
-    if works() is not None:
-        runtime.refuse_capture()
-
-
 __all__ = [
     "Event",
     "ExternalStream",
     "Stream",
     "get_current_stream",
     "get_elapsed_time",
-    "run",
-    "synchronizes",
-    "works",
 ]
