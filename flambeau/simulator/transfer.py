@@ -22,7 +22,7 @@ class Transfers:
     def get(
         self,
         stream: Any = None,
-        order: str = "C",
+        order: Any = "C",
         out: np.ndarray | None = None,
         blocking: bool = True,
     ) -> np.ndarray:
