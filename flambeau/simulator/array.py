@@ -266,34 +266,7 @@ class ndarray(Transfers):
         host, given = operand(self), operand(value)
         run(lambda: write(host, key, advanced, given))
 
-    def __matmul__(self, other: Any) -> Any:
-        from . import functions
-
-        return functions.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        from . import functions
-
-        return functions.matmul(other, self)
-
-    # what others ask
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        from .dlpack import CUDA
-
-        return CUDA, memory_of(self._host).device_id
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: Any = None,
-        dl_device: Any = None,
-        copy: bool | None = None,
-    ) -> Any:
-        from . import dlpack
-
-        return dlpack.exported(self.copy() if copy else self, max_version)
+    # what NumPy asks
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         import flambeau.simulator as cupy
@@ -372,7 +345,7 @@ def wrap(result: Any) -> Any:
         owner: Any = result.base
         if owner.__class__ is np.ndarray and isinstance(owner.base, _memory.BaseMemory):
             if not result.flags.writeable:
-                result.flags.writeable = True
+                result.setflags(write=True)
             base: ndarray = ndarray.__new__(ndarray)
             base._host, base.base = owner, None
             return view(result, base)

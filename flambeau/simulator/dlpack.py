@@ -48,9 +48,20 @@ def _inside(capsule: Any) -> _Tensor:
     raise ValueError("A DLPack tensor object cannot be consumed multiple times")
 
 
-def exported(x: ndarray, max_version: tuple[int, int] | None) -> Any:
+def _device(x: ndarray) -> tuple[int, int]:
+    return CUDA, memory_of(x._host).device_id
+
+
+def _exported(
+    x: ndarray,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
     """A capsule of an array's memory."""
-    host = x._host
+    host = (x.copy() if copy else x)._host
     short = host.dtype.kind == "V"  # bfloat16, which NumPy's capsules do not know
     capsule = (host.view(np.uint16) if short else host).__dlpack__(max_version=max_version)
     tensor, memory = _inside(capsule), memory_of(host)
@@ -59,6 +70,10 @@ def exported(x: ndarray, max_version: tuple[int, int] | None) -> Any:
     if short:
         tensor.code = _BFLOAT16
     return capsule
+
+
+ndarray.__dlpack_device__ = _device  # type: ignore[attr-defined]
+ndarray.__dlpack__ = _exported  # type: ignore[attr-defined]
 
 
 def imported(producer: Any) -> ndarray:

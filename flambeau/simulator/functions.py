@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 import numpy as np
 
-from .array import computed, memory_of, ndarray, new, operand, supported, view, wrap
+from .array import computed, memory_of, ndarray, new, operand, supported, wrap
 from .call import accumulated, call, host
 from .capture import run, synchronizes
 from .dlpack import imported
@@ -317,3 +318,16 @@ def matmul(
 def einsum(*operands: Any, **kwargs: Any) -> ndarray:
     options = {name: x for name, x in kwargs.items() if name in ("dtype", "out", "optimize")}
     return accumulated(np.einsum, *operands, **options)
+
+
+def _product(x: Any, y: Any) -> ndarray:
+    return matmul(x, y)
+
+
+def _reflected_product(x: Any, y: Any) -> ndarray:
+    return matmul(y, x)
+
+
+ndarray.__matmul__ = _product  # type: ignore[attr-defined]
+ndarray.__rmatmul__ = _reflected_product  # type: ignore[attr-defined]
+copyreg.pickle(ndarray, lambda x: (array, (x.get(),)))

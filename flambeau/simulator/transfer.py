@@ -101,8 +101,3 @@ class Transfers:
 
     def __format__(self, text: str) -> str:
         return format(self.get(), text)
-
-    def __reduce__(self) -> Any:
-        from . import functions
-
-        return functions.array, (self.get(),)
