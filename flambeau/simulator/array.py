@@ -343,7 +343,7 @@ def wrap(result: Any) -> Any:
     """What a function of NumPy's gave, on the device: views as views, other arrays and numbers as new arrays."""
     if result.__class__ is np.ndarray:
         owner: Any = result.base
-        if owner.__class__ is np.ndarray and isinstance(owner.base, _memory.BaseMemory):
+        if isinstance(getattr(owner, "base", None), _memory.BaseMemory):
             if not result.flags.writeable:
                 result.setflags(write=True)
             base: ndarray = ndarray.__new__(ndarray)

@@ -328,6 +328,6 @@ def _reflected_product(x: Any, y: Any) -> ndarray:
     return matmul(y, x)
 
 
-ndarray.__matmul__ = _product  # type: ignore[attr-defined]
-ndarray.__rmatmul__ = _reflected_product  # type: ignore[attr-defined]
+setattr(ndarray, "__matmul__", _product)  # noqa: B010
+setattr(ndarray, "__rmatmul__", _reflected_product)  # noqa: B010
 copyreg.pickle(ndarray, lambda x: (array, (x.get(),)))
