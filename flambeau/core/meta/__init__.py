@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import HostBackend
-from . import kernel, linalg, shape, twin
+from ..twin import Arrays
+from . import kernel, linalg, shape
 from .array import MetaArray, without_elements
 from .function import elementwise
 
@@ -51,7 +52,7 @@ class Shapes:
 
     def own(self, function: Any, reduces: bool) -> Any:
         """A function of NumPy's arrays that a formula calls, for arrays without elements."""
-        return twin.exchanged(function) if reduces else elementwise(function)
+        return ARRAYS.exchanged(function) if reduces else elementwise(function)
 
     @property
     def lib(self) -> Any:
@@ -98,7 +99,7 @@ class Definitions(Shapes):
         return np.ascontiguousarray(array, dtype)
 
 
-twin.numpy = Definitions()
+ARRAYS = Arrays(MetaArray, Definitions(), kernel.KERNELS, kernel.MAKES)
 
 
 class MetaBackend(HostBackend):
