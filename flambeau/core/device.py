@@ -271,6 +271,20 @@ def _meta() -> Backend:
 backends.register("meta", _meta)
 
 
+def _cuda() -> Backend | None:
+    from ..kernels.cuda import driver
+
+    if driver.why_not():
+        return None
+    from .cuda import ARRAYS, CudaBackend
+
+    ARRAYS.install()
+    return CudaBackend()
+
+
+backends.register("cuda", _cuda)
+
+
 class _Defaults(local):
     """Each thread's device for factories. Fast code reads `defaults.current`."""
 

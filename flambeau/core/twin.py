@@ -95,7 +95,9 @@ class Arrays:
             return known
         inner = getattr(value, "__wrapped__", None)
         if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
-            made = self.twin(inner)  # functools.cache: another answer, not to be kept with the others
+            made = self.twin(
+                inner
+            )  # functools.cache: another answer, not to be kept with the others
             made.__wrapped__ = made  # type: ignore[attr-defined]
             return made
         if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(_TWINNED):
@@ -114,9 +116,7 @@ class Arrays:
     def twin(self, function: Callable) -> Callable:
         """A function again, whose code meets this device's functions where it asks for NumPy's."""
         if isinstance(function, functools.partial):
-            return functools.partial(
-                self.twin(function.func), *function.args, **function.keywords
-            )
+            return functools.partial(self.twin(function.func), *function.args, **function.keywords)
         if not isinstance(function, FunctionType):
             return self.exchanged(function)
         made = self.twins.get(function)
@@ -189,10 +189,8 @@ def arrays_of(given: Any) -> Arrays | None:
             continue
         found = KNOWN.get(cls)
         if found is None:
-            if cls is list or cls is tuple:
-                found = arrays_of(x)
-            else:
-                found = KNOWN.get(getattr(x, "_array", None).__class__)
+            inner = cls is list or cls is tuple
+            found = arrays_of(x) if inner else KNOWN.get(getattr(x, "_array", None).__class__)
         if found is not None:
             return found
     return None

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels.cuda import driver
-from ...kernels.cuda import table
+from ...kernels.cuda import driver, table
 from ..twin import Arrays
-from .numpy import Functions, OnDevice
+from .numpy import Functions, OnDevice, within
 
 
 def _check(given: tuple) -> None:
@@ -37,8 +36,40 @@ def _places(x: Any) -> list[str]:
     return []
 
 
-FUNCTIONS = Functions(driver.cupy())
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, table.stand_ins(table.PLACES), table.stand_ins(table.MAKES), _check)
+class _Late:
+    """A kernel's function, which is imported when it is first called."""
+
+    __slots__ = ("function", "place")
+
+    def __init__(self, place: str):
+        self.place = place
+        self.function: Callable = self._find
+
+    def _find(self, *given: Any, **options: Any) -> Any:
+        self.function = table.function(self.place)
+        return self.function(*given, **options)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        return self.function(*given, **options)
+
+
+_MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
+"""Where those stand that make arrays of what is none."""
+
+
+def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
+    """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
+    late: dict[str, Callable] = {place: _Late(place) for place in table.TABLE}
+    makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
+    return {place: made for place, made in late.items() if place not in makes}, makes
+
+
+def _exchanged(value: Any) -> Any:
+    return ARRAYS.exchanged(value)
+
+
+FUNCTIONS = Functions(driver.cupy(), _exchanged)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check)
 
 
 class CudaBackend:
@@ -74,9 +105,7 @@ class CudaBackend:
     def module(self, index: int | None) -> Any:
         return self.modules[index or 0]
 
-    def build(
-        self, index: int | None, *facts: Any, **options: Any
-    ) -> Callable | None:
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
@@ -113,13 +142,3 @@ def _sent(array: Any, non_blocking: bool) -> Any:
     made = driver.cupy().empty(array.shape, array.dtype)
     made.set(np.ascontiguousarray(array).reshape(array.shape))
     return made
-
-
-def within(device: Any, function: Callable) -> Callable:
-    """A function that runs with this device as the current one."""
-
-    def run(*given: Any) -> Any:
-        with device:
-            return function(*given)
-
-    return run

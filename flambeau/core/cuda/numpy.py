@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 MAKES = frozenset(
-    "arange array asarray ascontiguousarray asfortranarray empty eye full identity linspace logspace ones tri "
-    "tril_indices triu_indices zeros".split()
+    ["arange", "array", "asarray", "ascontiguousarray", "asfortranarray", "empty", "eye", "full", "identity", "linspace", "logspace", "ones", "tri", "tril_indices", "triu_indices", "zeros"]
 )
 """Functions that make arrays of what is no array."""
-HOST = frozenset("broadcast_shapes can_cast dtype einsum_path errstate finfo iinfo promote_types ndim".split())
+HOST = frozenset(
+    ["broadcast_shapes", "can_cast", "dtype", "einsum_path", "errstate", "finfo", "iinfo", "promote_types", "ndim"]
+)
 """Those that are about shapes and dtypes alone."""
 REDUCE = {
     "add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin", "logical_and": "all", "logical_or": "any",
@@ -28,19 +29,25 @@ ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
 
 
 class Functions:
-    """A module of NumPy's, or part of one, with another's functions for that one's arrays."""
+    """A module of NumPy's, or part of one, with CuPy's functions for device arrays.
 
-    def __init__(self, device: Any, host: Any = np, path: str = ""):
-        self._device, self._host, self._path = device, host, path
+    Args:
+        cupy: CuPy.
+        exchanged: Makes a function of NumPy's arrays one of device arrays.
+        device, host: The part of CuPy, and that of NumPy.
+    """
+
+    def __init__(
+        self, cupy: Any, exchanged: Callable, device: Any = None, host: Any = np, path: str = ""
+    ):
+        self._cupy, self._exchanged = cupy, exchanged
+        self._device, self._host, self._path = cupy if device is None else device, host, path
         if not path:
-            self.__name__ = "cuda"
-            self.ndarray = device.ndarray
+            self.__name__, self.ndarray = "cuda", cupy.ndarray
 
     def own(self, function: Callable, reduces: bool) -> Any:
         """A function of NumPy's arrays that a formula calls, for device arrays."""
-        from .backend import ARRAYS
-
-        return ARRAYS.exchanged(function)
+        return self._exchanged(function)
 
     def __getattr__(self, name: str) -> Any:
         made = self._found(name)
@@ -51,21 +58,16 @@ class Functions:
         host, device = getattr(self._host, name), getattr(self._device, name, None)
         path = f"{self._path}{name}"
         if isinstance(host, ModuleType):
-            return Functions(device, host, f"{path}.")
+            return Functions(self._cupy, self._exchanged, device, host, f"{path}.")
         if name in HOST or isinstance(host, type) or not callable(host):
             return host
         if device is None:
-            return on_host(host, path, self._made_of())
+            return on_host(host, path, self._cupy)
         if name in MAKES:
             return device
         if isinstance(host, np.ufunc):
-            return Universal(host, device, name, self._made_of())
-        return chosen(host, device)
-
-    def _made_of(self) -> Any:
-        from .backend import FUNCTIONS
-
-        return FUNCTIONS._device
+            return Universal(host, device, name, self._cupy)
+        return chosen(host, device, self._cupy.ndarray)
 
 
 class Universal:
@@ -85,7 +87,7 @@ class Universal:
         self, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False
     ) -> Any:
         if x.__class__ is not self.cupy.ndarray:
-            return self.host.reduce(x, axis, dtype, out, keepdims)
+            return self.host.reduce(x, axis, dtype, out, keepdims)  # type: ignore[call-arg]
         function = getattr(self.cupy, REDUCE[self.name])
         more = {} if dtype is None else {"dtype": dtype}
         return function(x, axis=axis, out=out, keepdims=keepdims, **more)
@@ -97,7 +99,7 @@ class Universal:
         return self.device(x.reshape(*x.shape, *(1,) * y.ndim), y)
 
     def at(self, x: Any, key: Any, *values: Any) -> None:
-        getattr(self.device, "at")(x, key, *values)
+        self.device.at(x, key, *values)
 
 
 def holds(cls: type, given: Any) -> bool:
@@ -109,13 +111,11 @@ def holds(cls: type, given: Any) -> bool:
     return False
 
 
-def chosen(host: Callable, device: Callable) -> Callable:
+def chosen(host: Callable, device: Callable, cls: type) -> Callable:
     """CuPy's function for device arrays, NumPy's for all else."""
 
     def call(*given: Any, **options: Any) -> Any:
-        from .backend import ARRAYS
-
-        own = holds(ARRAYS.cls, given) or (options and holds(ARRAYS.cls, options.values()))
+        own = holds(cls, given) or (options and holds(cls, options.values()))
         return (device if own else host)(*given, **options)
 
     call.__name__ = getattr(host, "__name__", "call")
@@ -135,7 +135,9 @@ def on_host(function: Callable, name: str, cupy: Any) -> Callable:
                 f"np.{name} has no CUDA form: it runs on the CPU, with copies there and back",
                 stacklevel=3,
             )
-        values = function(*fetched(given, cupy), **{k: fetched((v,), cupy)[0] for k, v in options.items()})
+        values = function(
+            *fetched(given, cupy), **{k: fetched((v,), cupy)[0] for k, v in options.items()}
+        )
         return sent(values, cupy)
 
     return call
@@ -157,7 +159,19 @@ def sent(values: Any, cupy: Any) -> Any:
         return cupy.asarray(values)
     if isinstance(values, tuple) and hasattr(values, "_fields"):
         return type(values)(*(sent(x, cupy) for x in values))
-    return type(values)(sent(x, cupy) for x in values) if isinstance(values, (list, tuple)) else values
+    return (
+        type(values)(sent(x, cupy) for x in values) if isinstance(values, (list, tuple)) else values
+    )
+
+
+def within(device: Any, function: Callable) -> Callable:
+    """A function that runs with this device as the current one."""
+
+    def run(*given: Any, **options: Any) -> Any:
+        with device:
+            return function(*given, **options)
+
+    return run
 
 
 class OnDevice:
@@ -168,9 +182,11 @@ class OnDevice:
         self.__name__, self.ndarray = "cuda", functions.ndarray
 
     def __getattr__(self, name: str) -> Any:
-        from .backend import within
-
         found = getattr(self._functions, name)
-        made = within(self._device, found) if callable(found) and not isinstance(found, type) else found
+        made = (
+            within(self._device, found)
+            if callable(found) and not isinstance(found, type)
+            else found
+        )
         setattr(self, name, made)
         return made

@@ -7,6 +7,7 @@ which answers NumPy's functions with what the result would be like (`function.py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,14 +107,23 @@ class MetaBackend(HostBackend):
     """One device without a number, like the CPU; nothing on it can be moved anywhere else."""
 
     name = "meta"
-    xp: Any = MetaArray.xp
+    has_elements = False
+
+    def module(self, index: int | None) -> Any:
+        return MetaArray.xp
+
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        return None
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        return MetaArray.xp.asarray(value, dtype)
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         if isinstance(array, MetaArray):
             return array
         return MetaArray(array.shape, array.dtype, array.strides)
 
-    def to_host(self, array: Any) -> Any:
+    def to_host(self, array: Any, non_blocking: bool = False) -> Any:
         raise NotImplementedError(
             "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
             "torch.nn.Module.to() when moving module from meta to a different device, and "
