@@ -1,2 +1,0 @@
-def build(*facts, **options):
-    return None
