@@ -53,11 +53,15 @@ class Thread(Code):
             made.append(Value(self, f"%{name}", type))
         return made
 
-    def kernel(self, name: str) -> str:
-        """The module of this one kernel, ended: what `ptx.assembly` takes."""
+    def kernel(self, name: str, threads: int | None = None) -> str:
+        """The module of this one kernel, ended: what `ptx.assembly` takes.
+
+        threads: How many a block has at most; no thread then gets more registers than a block of so many has.
+        """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void")
+        limit = f'"nvvm.maxntid"="{threads}"' if threads else ""
+        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
         return "\n".join([*self.variables, declared, function])
 
     # ------------------------------------------------------------------------- which thread it is
@@ -89,6 +93,11 @@ class Thread(Code):
         self.store(onward, place)
         self.branch(onward < stop, body, done)
         self.label(done)
+
+    def upper_product(self, x: Value, y: Value) -> Value:
+        """The upper 32 bits of the product of two unsigned integers of 32 bits."""
+        name = self.declare("i32", "llvm.nvvm.mulhi.ui", "i32", "i32")
+        return self.emit(f"call i32 @{name}(i32 {x.name}, i32 {y.name})", "i32")
 
     # --------------------------------------------------------------------------------- memory
 
