@@ -156,9 +156,13 @@ class Thread(Code):
         if x.type == "i1":
             return self.exchanged(x.widen("i32"), how, lane).differs(0)
         if BITS[x.type] == 64:
-            word = x.cast_to("i64")
-            low, high = (self.exchanged(w.convert("i32"), how, lane) for w in (word, word.down(32)))
-            return ((high.widen("i64") << 32) | low.widen("i64")).cast_to(x.type)
+            pair, whole = x.cast_to("<2 x i32>"), Value(self, "poison", "<2 x i32>")
+            for i in range(2):
+                half = self.exchanged(pair.lane(i), how, lane)
+                whole = self.emit(
+                    f"insertelement <2 x i32> {whole.name}, i32 {half.name}, i64 {i}", "<2 x i32>"
+                )
+            return whole.cast_to(x.type)
         name = f"llvm.nvvm.shfl.sync.{how}.{'f32' if x.is_float else 'i32'}"
         self.declare(x.type, name, "i32", x.type, "i32", "i32")
         by = self.integer(lane, "i32").name
