@@ -6,6 +6,7 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -75,9 +76,14 @@ class Memory(BaseMemory):
         self.ptr = arena.device(self.device_id).allocate(size) if size else 0
         self.size = size
 
-    def __del__(self) -> None:
-        if self.ptr:
-            arena.device(self.device_id).free(self.ptr)
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+            self.free()
+
+    def free(self) -> None:
+        """Give it back now. There may be no arrays of it any more."""
+        arena.device(self.device_id).free(self.ptr)
+        self.ptr = 0
 
 
 class UnownedMemory(BaseMemory):
@@ -96,7 +102,7 @@ class PooledMemory(Memory):
         self.pool = pool
 
     def free(self) -> None:
-        """Give it back now. There may be no arrays of it any more."""
+        """Give it back to the pool now. There may be no arrays of it any more."""
         if not self.ptr:
             return
         told = hooks()
@@ -108,8 +114,6 @@ class PooledMemory(Memory):
         self.pool.take_back(self.size)
         for hook in told:
             hook.free_postprocess(**facts)
-
-    __del__ = free
 
     def _facts(self) -> dict[str, int]:
         return {
