@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
+from . import device, function, graph, memory, memory_hook, pinned_memory, runtime, stream
 from .device import Device, get_device_id
+from .function import Function, Module
 from .graph import Graph
 from .memory import (
     BaseMemory,
@@ -40,11 +41,13 @@ __all__ = [
     "Device",
     "Event",
     "ExternalStream",
+    "Function",
     "Graph",
     "Memory",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
+    "Module",
     "PinnedMemory",
     "PinnedMemoryPointer",
     "PinnedMemoryPool",
@@ -53,6 +56,7 @@ __all__ = [
     "alloc",
     "alloc_pinned_memory",
     "device",
+    "function",
     "get_allocator",
     "get_current_stream",
     "get_device_id",
