@@ -88,7 +88,7 @@ class Monoid(NamedTuple):
     @property
     def work(self) -> str:
         """The type of the values: an extreme is an element; the others are made wider and rounded at the end."""
-        if self.has_place:
+        if self.has_place or self.element.name in ("float16", "bfloat16"):
             return self.element.number
         return "double" if self.element.is_float else "i64"
 

@@ -1,7 +1,7 @@
 """Running sums, products, extremes and logarithms of sums along a dimension of an array.
 
 Arrays are seen as A blocks of R rows of B columns, and the walk goes along R. Sums and products of floats are made in
-double and rounded once for each result; the order of additions depends on shapes and on the number of multiprocessors.
+double, those of half types in float32, and rounded once for each result; the order of additions depends on shapes and on the number of multiprocessors.
 Complex numbers are CuPy's.
 """
 
@@ -26,7 +26,7 @@ _LEAST = 64
 
 
 def running_sum(x: Any, dim: int, narrow: bool = False) -> Any:
-    """Running sums: floats in their dtype, rounded once from double; int64 of integers and bools.
+    """Running sums: floats in their dtype, rounded once; int64 of integers and bools.
 
     narrow: Of integers in their own dtype, what does not fit cut off.
     """

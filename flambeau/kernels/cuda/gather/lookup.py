@@ -7,6 +7,7 @@ which is looked at after each launch without waiting: an error is raised by the 
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -72,18 +73,25 @@ class Lookup:
         return found, valid
 
 
+class Word:
+    """A word of the CPU's memory that one GPU's kernels write to."""
+
+    def __init__(self) -> None:
+        cuda = driver.cupy().cuda
+        self.memory = cuda.PinnedMemory(8, cuda.runtime.hostAllocMapped)
+        self.address = cuda.runtime.pointerGetAttributes(self.memory.ptr).devicePointer
+        self.held = ctypes.c_int64.from_address(self.memory.ptr)
+        self.held.value = 0
+
+
 @cache
-def _word(device: int) -> Any:
-    """A word of the CPU's memory that a GPU writes to: its address, and what reads it."""
-    memory = driver.cupy().cuda.alloc_pinned_memory(8)
-    word = np.frombuffer(memory, np.int64, 1)
-    word[0] = 0
-    return memory, word
+def _word(device: int) -> Word:
+    return Word()
 
 
 def wrong() -> Any:
     """The address of the current GPU's word of errors, for `Lookup`."""
-    return np.int64(_word(driver.cupy().cuda.runtime.getDevice())[0].ptr)
+    return np.int64(_word(driver.cupy().cuda.runtime.getDevice()).address)
 
 
 def check() -> None:
@@ -92,10 +100,10 @@ def check() -> None:
     Raises:
         IndexError: It has.
     """
-    word = _word(driver.cupy().cuda.runtime.getDevice())[1]
-    size = int(word[0])
+    held = _word(driver.cupy().cuda.runtime.getDevice()).held
+    size = held.value
     if size:
-        word[0] = 0
+        held.value = 0
         raise outside((size,))
 
 

@@ -15,7 +15,7 @@ VIEWS = {
     "backwards": lambda x: x[::-1, ::-1],
     "row backwards": lambda x: x[:, ::-1],
     "one row": lambda x: x[3:4],
-    "one element": lambda x: x[2, 5],
+    "one element": lambda x: x[2, 5, ...],
     "empty": lambda x: x[:0],
     "moved": lambda x: x.reshape(5, 8, 50).transpose(2, 0, 1),
     "swapped": lambda x: x.reshape(5, 8, 50).transpose(0, 2, 1),
@@ -86,7 +86,8 @@ def test_fill(xp, dtype, view):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masked_fill(xp, dtype, mask):
     x = numbers((24, 48), dtype)
-    masks = {"whole": x % 3 == 0, "row": x[0] % 3 == 0, "column": x[:, :1] % 3 == 0,
+    n = np.arange(24 * 48).reshape(24, 48)
+    masks = {"whole": n % 3 == 0, "row": n[0] % 3 == 0, "column": n[:, :1] % 3 == 0,
              "one": np.array(True), "strided": np.arange(48 * 24).reshape(48, 24).T % 5 == 0}  # fmt: skip
     given = masks[mask]
     there, flags = xp.asarray(x), xp.asarray(given)
