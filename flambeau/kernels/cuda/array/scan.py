@@ -1,7 +1,8 @@
 """Running sums, products, extremes and logarithms of sums along a dimension of an array.
 
 Arrays are seen as A blocks of R rows of B columns, and the walk goes along R. Sums and products of floats are made in
-double, those of half types in float32, and rounded once for each result; the order of additions depends on shapes and on the number of multiprocessors.
+double, those of half types in float32, and rounded once for each result; the order of additions depends on shapes and on
+the number of multiprocessors.
 Complex numbers are CuPy's.
 """
 

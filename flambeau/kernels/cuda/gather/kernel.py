@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from ...elementary.arithmetic import larger, smaller
@@ -162,7 +163,7 @@ def folder(how: str, element: Element, form: Form) -> Kernel:
     return Kernel(f"fold_{how}", code.kernel(f"fold_{how}"))
 
 
-def _join(how: str, element: Element):
+def _join(how: str, element: Element) -> Callable[[Value, Value], Value]:
     if element.name == "bool":
         how = {"add": "maximum", "multiply": "minimum"}.get(how, how)
     if element.name == "uint64" and how in ("maximum", "minimum"):
