@@ -111,4 +111,13 @@ def processors(device: int) -> int:
     return int(cupy().cuda.runtime.getDeviceProperties(device)["multiProcessorCount"])
 
 
-__all__ = ["Kernel", "Unavailable", "architecture", "cupy", "is_simulated", "processors", "why_not"]
+@cache
+def resident(device: int) -> int:
+    """How many threads a multiprocessor holds at once."""
+    return int(cupy().cuda.runtime.getDeviceProperties(device)["maxThreadsPerMultiProcessor"])
+
+
+__all__ = [
+    *("Kernel", "Unavailable", "architecture", "cupy", "is_simulated", "processors", "resident"),
+    "why_not",
+]
