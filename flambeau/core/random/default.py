@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+
+import numpy as np
 
 from ..device import backends, device
 from .generator import Generator, default_generator
@@ -54,19 +55,45 @@ def seed_others(seed: int, type: str | None = None) -> None:
 
 
 def in_use() -> list[Generator]:
-    """The CPU's generator, and those of devices that have been drawn on."""
+    """The CPU's default generator, and those of devices that have been drawn on."""
     return [default_generator, *_OTHERS.values()]
 
 
+class Snapshot:
+    """The states of generators.
+
+    Args:
+        generators: The default ones that are in use, if None.
+    """
+
+    def __init__(self, generators: Iterable[Generator] | None = None):
+        self.is_whole = generators is None
+        chosen = in_use() if generators is None else generators
+        self.states = {made: made.raw_state() for made in chosen}
+
+    def restore(self) -> None:
+        """Go on from there again; default generators that came later, from their beginning."""
+        for generator, state in self.states.items():
+            generator.restore(state)
+        for generator in in_use() if self.is_whole else ():
+            if generator not in self.states:
+                generator.manual_seed(generator.initial_seed())
+
+    def is_current(self) -> bool:
+        """Has nothing been drawn since?"""
+        return (not self.is_whole or len(self.states) == len(in_use())) and all(
+            np.array_equal(state, made.raw_state()) for made, state in self.states.items()
+        )
+
+
 @contextmanager
-def kept(generators: Iterable[Generator]) -> Iterator[None]:
-    """Put their states back at the end of a ``with`` block."""
-    before: list[tuple[Generator, Any]] = [(made, made.raw_state()) for made in generators]
+def kept(generators: Iterable[Generator] | None = None) -> Iterator[None]:
+    """Put the states of generators back at the end of a ``with`` block."""
+    before = Snapshot(generators)
     try:
         yield
     finally:
-        for generator, state in before:
-            generator.restore(state)
+        before.restore()
 
 
-__all__ = ["default_of", "in_use", "kept", "seed_all", "seed_others"]
+__all__ = ["Snapshot", "default_of", "in_use", "kept", "seed_all", "seed_others"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -308,6 +309,22 @@ def bernoulli_(
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)
+
+
+def dropout(x: np.ndarray, keep: float, generator: Generator | None = None) -> Any:
+    """x with elements kept with a probability and divided by it, the others zero; and which were kept.
+
+    NotImplemented on the CPU, where `bernoulli_` draws what x is multiplied with.
+    """
+    return NotImplemented
+
+
+def leaky_slopes(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """1 where x is positive, uniform numbers elsewhere: only there they are drawn."""
+    slopes = np.ones_like(x)
+    negative = x <= 0
+    slopes[negative] = uniform_(np.empty(int(negative.sum())), low, high)
+    return slopes
 
 
 def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None) -> np.ndarray:

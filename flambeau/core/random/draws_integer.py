@@ -136,6 +136,11 @@ def randperm(
     return draw(n, generator or default_generator).astype(dtype, copy=False)
 
 
+def permutation_like(x: np.ndarray, generator: Generator | None = None) -> np.ndarray:
+    """`randperm` of as many integers as x has elements, of its dtype and where it is."""
+    return randperm(x.size, x.dtype, generator)
+
+
 def _small_permutation(n: int, generator: Generator) -> np.ndarray:
     with generator.lock:
         words = generator.take(n - 1)

@@ -31,7 +31,7 @@ from .words import check_floating, name_of
 
 _PLACES = {
     "draws": "uniform_ normal_ log_normal_ exponential_ cauchy_ geometric_ bernoulli_ dropout leaky_slopes",
-    "draws_integer": "random_ multinomial",
+    "draws_integer": "random_ permutation_like multinomial",
     "draws_discrete": "poisson binomial",
     "draws_gamma": "standard_gamma",
 }
@@ -136,6 +136,10 @@ def bernoulli_(out: Any, p: Any = 0.5, generator: Generator | None = None) -> An
     """Fill `out` with 1 with probability `p`, a number or an array of them, else 0."""
     take = _take(out, generator)
     if not isinstance(p, driver.cupy().ndarray):
+        if getattr(p, "ndim", 0):
+            raise RuntimeError(
+                "bernoulli_: the probabilities are on the CPU and the tensor on a CUDA device: move them there"
+            )
         check.bernoulli(out.dtype, float(p), "bernoulli_scalar_cuda_")
         discrete.bernoulli_(out, take, float(p))
         return out
@@ -169,10 +173,10 @@ def random_(
     return out
 
 
-def randperm(count: int, dtype: Any, index: int, generator: Generator | None = None) -> Any:
-    """The integers below `count` in random order, on device `index`, which is the current one."""
-    check_integer.permutation(count, np.dtype(dtype))
-    return permutation.randperm(count, np.dtype(dtype), _generator(index, generator).origin)
+def permutation_like(x: Any, generator: Generator | None = None) -> Any:
+    """The integers below x's size in random order, of its dtype."""
+    check_integer.permutation(x.size, x.dtype)
+    return permutation.randperm(x.size, x.dtype, _take(x, generator))
 
 
 def multinomial(
@@ -234,4 +238,4 @@ def leaky_slopes(x: Any, low: float, high: float) -> Any:
     return driver.cupy().where(x > 0, x.dtype.type(1), drawn)
 
 
-__all__ = ["PLACES", *PLACES.values(), "randperm"]
+__all__ = ["PLACES", *PLACES.values()]

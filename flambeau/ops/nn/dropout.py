@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..._caller import warn
+from ...core.dtype import bool_
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ..create.factory import scratch, scratch_like
 
 _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes, negated
@@ -18,6 +21,17 @@ _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes,
 def _check_probability(p: float) -> None:
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+@operation(operands="input", label="NativeDropout")
+def native_dropout_(input: Any, dropped: Any, mask: Any, scale: float) -> Any:
+    """What is left of x after elements were dropped in one pass, which drew for them."""
+    return dropped
+
+
+@native_dropout_.gradient
+def _(g: Tensor, mask: Any, scale: float) -> Tensor:
+    return g * wrap(mask, g._kind.with_dtype(bool_)) * scale
 
 
 def _dropped(
@@ -33,6 +47,10 @@ def _dropped(
         )
     if p == 1:
         return input.mul_(0) if inplace else input * 0
+    if not (features or alpha or inplace):
+        dropped = draws.dropout(input._array, 1 - p)
+        if dropped is not NotImplemented:
+            return native_dropout_(input, *dropped, 1 / (1 - p))
     kind = input._kind
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if features else None
     noise = scratch_like(input) if shape is None else scratch(kind, shape)

@@ -58,7 +58,9 @@ def _shuffle_equal(made: Any, keys: Any, take: Take) -> None:
 def _kernel(element: str, key: str) -> driver.Kernel:
     """The first thread of each row of equal keys shuffles what stands there (Fisher and Yates)."""
     code = Thread()
-    made, keys, count, *origin = code.takes("ptr made", "ptr keys readonly", "i64 count", *PARAMETERS)
+    made, keys, count, *origin = code.takes(
+        "ptr made", "ptr keys readonly", "i64 count", *PARAMETERS
+    )
     first, element, key = code.first("i64"), f"i{element}", f"i{key}"
     with code.attempt() as thread:
         thread.stop_unless(first < count - 1)

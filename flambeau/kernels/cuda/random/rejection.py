@@ -75,7 +75,9 @@ def rejection_kernel(name: str, dtype: str) -> driver.Kernel:
     made, *rest = code.takes("ptr made alone", *listed, "i64 count", *PARAMETERS)
     arrays, (count, *origin) = rest[: len(listed)], rest[len(listed) :]
     with code.loop(code.first("i64"), count, code.threads("i64")) as i:
-        given = [unpacked(code.load(code.at(x, MEMORY[dtype], i), MEMORY[dtype]), dtype) for x in arrays]
+        given = [
+            unpacked(code.load(code.at(x, MEMORY[dtype], i), MEMORY[dtype]), dtype) for x in arrays
+        ]
         value = draw(code, Stream(code, *origin, i), *(x.convert(type) for x in given))
         element = stored(value if dtype == "float64" else value.convert("float"), dtype)
         code.store(element, code.at(made, MEMORY[dtype], i))
