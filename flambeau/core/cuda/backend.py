@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.cuda import driver, table
+from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
 
@@ -39,14 +40,14 @@ def _places(x: Any) -> list[str]:
 class _Late:
     """A kernel's function, which is imported when it is first called."""
 
-    __slots__ = ("function", "place")
+    __slots__ = ("function", "load", "place")
 
-    def __init__(self, place: str):
-        self.place = place
+    def __init__(self, place: str, load: Callable[[str], Callable]):
+        self.place, self.load = place, load
         self.function: Callable = self._find
 
     def _find(self, *given: Any, **options: Any) -> Any:
-        self.function = table.function(self.place)
+        self.function = self.load(self.place)
         return self.function(*given, **options)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
@@ -59,7 +60,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
-    late: dict[str, Callable] = {place: _Late(place) for place in table.TABLE}
+    late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
+    late |= {place: _Late(place, places.function) for place in places.PLACES}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 

@@ -77,7 +77,13 @@ def probabilities(all_are: bool) -> None:
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1: every probability must be in [0, 1]")
 
 
+def rates(all_are: bool) -> None:
+    """Were all elements rates of Poisson numbers?"""
+    if not all_are:
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+
+
 __all__ = [
     *("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "probabilities"),
-    "uniform",
+    *("rates", "uniform"),
 ]

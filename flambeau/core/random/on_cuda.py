@@ -6,7 +6,9 @@ elementary functions; Poisson, binomial and gamma numbers are others.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,19 +31,6 @@ from .generator import Generator
 from .philox import PhiloxGenerator
 from .words import check_floating, name_of
 
-_PLACES = {
-    "draws": "uniform_ normal_ log_normal_ exponential_ cauchy_ geometric_ bernoulli_ dropout leaky_slopes",
-    "draws_integer": "random_ permutation_like multinomial",
-    "draws_discrete": "poisson binomial",
-    "draws_gamma": "standard_gamma",
-}
-PLACES = {
-    f"core.random.{module}.{name}": name
-    for module, names in _PLACES.items()
-    for name in names.split()
-}
-"""Where the CPU's function stands in the package: the name of the one here."""
-
 
 def _generator(where: int, generator: Generator | None) -> PhiloxGenerator:
     """The generator to draw from for an array on a device.
@@ -62,9 +51,23 @@ def _take(x: Any, generator: Generator | None) -> Take:
     return _generator(x.device.id, generator).origin
 
 
+def _there(function: Callable) -> Callable:
+    """A draw for an array, with the array's device as the current one."""
+
+    @functools.wraps(function)
+    def call(x: Any, *given: Any, **options: Any) -> Any:
+        if driver.cupy().cuda.runtime.getDevice() == x.device.id:
+            return function(x, *given, **options)
+        with x.device:
+            return function(x, *given, **options)
+
+    return call
+
+
 # ---- continuous distributions ----------------------------------------------------------------
 
 
+@_there
 def uniform_(
     out: Any, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
 ) -> Any:
@@ -76,6 +79,7 @@ def uniform_(
     return out
 
 
+@_there
 def normal_(
     out: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Any:
@@ -96,6 +100,7 @@ def _parts(out: Any, fill: Any) -> Any:
     return out
 
 
+@_there
 def log_normal_(
     out: Any, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None
 ) -> Any:
@@ -106,6 +111,7 @@ def log_normal_(
     return out
 
 
+@_there
 def exponential_(out: Any, lambd: float = 1.0, generator: Generator | None = None) -> Any:
     """Fill `out` with exponential numbers of rate `lambd`."""
     check.exponential(out.dtype, lambd)
@@ -113,6 +119,7 @@ def exponential_(out: Any, lambd: float = 1.0, generator: Generator | None = Non
     return out
 
 
+@_there
 def cauchy_(
     out: Any, median: float = 0.0, sigma: float = 1.0, generator: Generator | None = None
 ) -> Any:
@@ -125,6 +132,7 @@ def cauchy_(
 # ---- discrete ones ---------------------------------------------------------------------------
 
 
+@_there
 def geometric_(out: Any, p: float, generator: Generator | None = None) -> Any:
     """Fill `out` with the number of trials up to the first success of probability `p`."""
     check.geometric(out.dtype, p, "geometric_cuda")
@@ -132,6 +140,7 @@ def geometric_(out: Any, p: float, generator: Generator | None = None) -> Any:
     return out
 
 
+@_there
 def bernoulli_(out: Any, p: Any = 0.5, generator: Generator | None = None) -> Any:
     """Fill `out` with 1 with probability `p`, a number or an array of them, else 0."""
     take = _take(out, generator)
@@ -155,6 +164,7 @@ def bernoulli_(out: Any, p: Any = 0.5, generator: Generator | None = None) -> An
     return out
 
 
+@_there
 def random_(
     out: Any, low: int | None = None, high: int | None = None, generator: Generator | None = None
 ) -> Any:
@@ -173,12 +183,14 @@ def random_(
     return out
 
 
+@_there
 def permutation_like(x: Any, generator: Generator | None = None) -> Any:
     """The integers below x's size in random order, of its dtype."""
     check_integer.permutation(x.size, x.dtype)
     return permutation.randperm(x.size, x.dtype, _take(x, generator))
 
 
+@_there
 def multinomial(
     probs: Any, num_samples: int, replacement: bool = False, generator: Generator | None = None
 ) -> Any:
@@ -204,19 +216,22 @@ def multinomial(
     return cupy.argsort(-race, axis=1, kind="stable")[:, :num_samples].reshape(shape)
 
 
+@_there
 def poisson(rate: Any, generator: Generator | None = None) -> Any:
     """Poisson numbers of given rates."""
     check_floating(rate.dtype, "poisson_cuda")
-    check_integer.rates(bool((rate >= 0).all()))
+    check.rates(bool((rate >= 0).all()))
     return rejection.poisson(rate, _take(rate, generator))
 
 
+@_there
 def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Any:
     """Binomial numbers of given numbers of trials and probabilities."""
     count, prob = driver.cupy().broadcast_arrays(count, prob)
     return rejection.binomial(count, prob.astype(count.dtype), _take(count, generator))
 
 
+@_there
 def standard_gamma(alpha: Any, generator: Generator | None = None) -> Any:
     """Gamma numbers of given shape parameters and scale one."""
     return rejection.standard_gamma(alpha, _take(alpha, generator))
@@ -225,6 +240,7 @@ def standard_gamma(alpha: Any, generator: Generator | None = None) -> Any:
 # ---- within neural networks ------------------------------------------------------------------
 
 
+@_there
 def dropout(x: Any, keep: float, generator: Generator | None = None) -> Any:
     """x with elements kept with a probability and divided by it, the others zero; and which were kept."""
     check_floating(x.dtype, "fused_dropout")
@@ -232,10 +248,15 @@ def dropout(x: Any, keep: float, generator: Generator | None = None) -> Any:
     return dropping.dropout(whole, keep, _take(x, generator))
 
 
+@_there
 def leaky_slopes(x: Any, low: float, high: float) -> Any:
     """1 where x is positive, uniform numbers elsewhere: see `draws.leaky_slopes`."""
     drawn = uniform_(driver.cupy().empty(x.shape, x.dtype), low, high)
     return driver.cupy().where(x > 0, x.dtype.type(1), drawn)
 
 
-__all__ = ["PLACES", *PLACES.values()]
+__all__ = [
+    *("bernoulli_", "binomial", "cauchy_", "dropout", "exponential_", "geometric_", "leaky_slopes"),
+    *("log_normal_", "multinomial", "normal_", "permutation_like", "poisson", "random_"),
+    *("standard_gamma", "uniform_"),
+]
