@@ -24,6 +24,8 @@ from .philox import PARAMETERS, WORDS, Stream, Take
 
 BLOCK = 256
 """Threads of a block."""
+LIMIT = 1 << 31
+"""Bytes that an array is drawn at once within."""
 _UNSIGNED = {"uint16": "i16", "uint32": "i32", "uint64": "i64"}
 
 
@@ -83,7 +85,7 @@ def policy(size: int, numbers: int) -> tuple[int, int]:
 
 def _pieces(flat: Any, take: Take, type: str) -> Iterator[Any]:
     """Parts whose bytes 31 bits can count, in turn; a whole that is larger takes words which nobody uses."""
-    if (flat.size - 1) * flat.itemsize + 1 < 1 << 31:
+    if (flat.size - 1) * flat.itemsize + 1 < LIMIT:
         yield flat
         return
     take(policy(flat.size, per_counter(type))[1])
@@ -91,7 +93,7 @@ def _pieces(flat: Any, take: Take, type: str) -> Iterator[Any]:
 
 
 def _halved(flat: Any) -> Iterator[Any]:
-    if (flat.size - 1) * flat.itemsize + 1 < 1 << 31:
+    if (flat.size - 1) * flat.itemsize + 1 < LIMIT:
         yield flat
         return
     middle = flat.size // 2
