@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy import (  # noqa: F401
+from numpy import (
     bool_,
     complex64,
     complex128,
@@ -45,14 +45,10 @@ from numpy import (  # noqa: F401
     unsignedinteger,
 )
 
-from . import cuda, fft, functions, lib, linalg, signatures  # noqa: F401
+from . import cuda, fft, functions, lib, linalg, signatures
 from .array import ndarray
 from .call import accumulated, ask, call, table, written
 from .ufunc import UFUNCS, ufunc
-
-_ACCUMULATED = (
-    "cumprod cumsum dot inner mean nanmean nanprod nanstd nansum nanvar prod std sum tensordot trace var vdot"
-).split()
 
 
 def _function(name: str, line: str) -> Any:
@@ -60,7 +56,7 @@ def _function(name: str, line: str) -> Any:
     own = getattr(functions, name, None)
     if own is not None:
         return own
-    through = accumulated if name in _ACCUMULATED else call
+    through = accumulated if name in signatures.ACCUMULATED.split() else call
     return written(line, getattr(np, name), through)
 
 
@@ -87,3 +83,15 @@ for _line in table(signatures.METHODS).values():
     setattr(ndarray, _line.partition("(")[0], _method(_line))
 
 __version__ = "14.2.0"
+
+__all__ = [
+    "cuda",
+    "fft",
+    "lib",
+    "linalg",
+    "ndarray",
+    "ufunc",
+    *UFUNCS,
+    *table(signatures.FUNCTIONS),
+    *table(signatures.QUESTIONS),
+]
