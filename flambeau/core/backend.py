@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .backend_stream import HostStreams, Streams
+
 
 class Backend(Protocol):
     """What a type of device offers; its arrays have NumPy's interface."""
@@ -17,6 +19,8 @@ class Backend(Protocol):
     """The module whose functions work on its arrays: NumPy, CuPy."""
     is_accelerator: bool
     """Whether `device(1)` may mean a device of this type."""
+    streams: Streams
+    """The order of work on its devices."""
 
     def is_available(self) -> bool:
         """Whether arrays can be made now."""
@@ -46,6 +50,7 @@ class HostBackend:
     name: str = "cpu"
     xp: ModuleType = np
     is_accelerator: bool = False
+    streams: Streams = HostStreams()
 
     def is_available(self) -> bool:
         return True
