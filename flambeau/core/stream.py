@@ -70,16 +70,14 @@ class Stream:
         device_index: int | None = None,
         device_type: int | None = None,
     ) -> None:
-        if stream_id is not None and device_type is not None:
-            name = _type_name(device_type)
+        if device_type is not None:
+            name = DEVICE_TYPES[device_type]
             device = Device(name) if name in _PLAIN else Device(name, device_index)
         self._type, self._streams, index = _place("Stream", device)
         if stream_id is None:
             self._handle = self._streams.new(index, priority)
-        elif stream_id == 0:
-            self._handle = self._streams.default(index)
         else:
-            self._handle = self._streams.external(stream_id, index)
+            self._handle = known(self._streams, stream_id, index)
         self._before: list[tuple[BackendStream, BackendStream]] = []
 
     @classmethod
@@ -184,8 +182,9 @@ class Stream:
         )
 
 
-def _type_name(number: int) -> str:
-    return DEVICE_TYPES[number]
+def known(streams: Streams, identity: int, index: int | None) -> BackendStream:
+    """The stream of a device that has a number."""
+    return streams.external(identity, index) if identity else streams.default(index)
 
 
 def enter(stream: Stream) -> tuple[BackendStream, BackendStream]:

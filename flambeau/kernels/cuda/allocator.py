@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
@@ -45,11 +45,13 @@ class Pool:
         identity: Its name.
         malloc: Gives memory of a size, as `cupy.cuda.alloc`.
         kept: Memory that lives as long as the pool.
+        graphs: How many graphs replay in it.
     """
 
     def __init__(self, identity: Identity, source: Any, make: Callable[[Pool], Any]):
         self.identity, self.source = identity, source
         self.kept: list[Any] = []
+        self.graphs = 0
         self.malloc = make(self)
 
     def used(self) -> AbstractContextManager[Any]:
@@ -87,6 +89,7 @@ class Allocator:
         self._waiting: deque[tuple[list[Any], Any]] = deque()
         self._numbers = count(1)
         self._raw: dict[int, Any] = {}
+        self._direct: Pool | None = None
         self.segment_type, self.block_type = _segment_type(self), _block_type(self)
         source = None if self.settings.backend == "native" else cuda.MemoryAsyncPool()
         self.default = self.pool((0, 0), source)
@@ -107,7 +110,7 @@ class Allocator:
         """
         known = self.pools.get(identity)
         if known is None:
-            source = source or driver.cupy().cuda.MemoryPool(self._segment)
+            source = source or driver.cupy().cuda.MemoryPool(partial(self._segment, identity))
             known = self.pools[identity] = Pool(identity, source, self._malloc)
         return known
 
@@ -122,6 +125,13 @@ class Allocator:
         del self.pools[(0, 0)]
         self.default = self.pool((0, 0), malloc)
         driver.cupy().cuda.set_allocator(self.default.malloc)
+
+    def keep(self, keep: bool) -> None:
+        """Keep freed memory for the next arrays, or take all memory from the driver and give it back at once."""
+        if self._direct is None:
+            self._direct = self.pool(self.new_identity(), partial(self._segment, (0, 0)))
+        chosen = self.default if keep else self._direct
+        driver.cupy().cuda.set_allocator(chosen.malloc)
 
     def _malloc(self, pool: Pool) -> Callable[[int], Any]:
         """What CuPy calls for memory."""
@@ -152,7 +162,7 @@ class Allocator:
 
         return malloc
 
-    def _segment(self, size: int) -> Any:
+    def _segment(self, pool: Identity, size: int) -> Any:
         """Memory from the driver, for CuPy's pools."""
         cuda = driver.cupy().cuda
         device = cuda.runtime.getDevice()
@@ -164,7 +174,7 @@ class Allocator:
             if ledger.segment_bytes.current + size > limit:
                 raise cuda.memory.OutOfMemoryError(size, ledger.segment_bytes.current, limit)
         segment = self.segment_type(size)
-        segment.stream = cuda.get_current_stream().ptr
+        segment.stream, segment.pool = cuda.get_current_stream().ptr, pool
         self.segments.add(segment)
         ledger.segments.rise(1)
         ledger.segment_bytes.rise(size)
@@ -258,7 +268,7 @@ def _segment_type(allocator: Allocator) -> Any:
     class Segment(driver.cupy().cuda.Memory):  # type: ignore[misc]
         """Memory from the driver, which arrays get parts of."""
 
-        __slots__ = ("__weakref__", "stream")
+        __slots__ = ("__weakref__", "pool", "stream")
 
         def __del__(self) -> None:
             ledger = ledgers[self.device_id]
@@ -285,6 +295,22 @@ def _block_type(allocator: Allocator) -> Any:
     return Block
 
 
+def foreign(address: int, size: int, device: int, free: Callable[[], None]) -> Any:
+    """Memory that somebody else gave, and `free` gives back."""
+    cuda = driver.cupy().cuda
+    return cuda.MemoryPointer(cuda.UnownedMemory(address, size, _Owner(free), device), 0)
+
+
+class _Owner:
+    """Gives memory back when the last who uses it is gone."""
+
+    def __init__(self, free: Callable[[], None]):
+        self.free = free
+
+    def __del__(self) -> None:
+        self.free()
+
+
 @cache
 def allocator() -> Allocator:
     """The process's allocator, which is CuPy's from then on.
@@ -295,4 +321,4 @@ def allocator() -> Allocator:
     return Allocator()
 
 
-__all__ = ["Allocator", "Identity", "Pool", "Shortage", "allocator"]
+__all__ = ["Allocator", "Identity", "Pool", "Shortage", "allocator", "foreign"]

@@ -1,0 +1,90 @@
+"""Host memory that a GPU reads and writes by itself: page-locked, so copies run beside the program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+from weakref import finalize
+
+import numpy as np
+
+from . import driver
+from .ledger import Ledger
+
+
+@cache
+def figures() -> Ledger:
+    """What was page-locked: a segment is memory of the system, a block what an array has."""
+    return Ledger()
+
+
+@cache
+def _pool() -> Any:
+    """Memory that was page-locked serves the next arrays: locking takes as long as many copies."""
+    cuda, ledger = driver.cupy().cuda, figures()
+
+    class Segment(driver.cupy().cuda.PinnedMemory):  # type: ignore[misc]
+        """Page-locked memory of the system."""
+
+        def __del__(self) -> None:
+            ledger.segments.fall(1)
+            ledger.segment_bytes.fall(self.size)
+            super().__del__()
+
+    def segment(size: int) -> Any:
+        memory = Segment(size, cuda.runtime.hostAllocPortable)
+        ledger.segments.rise(1)
+        ledger.segment_bytes.rise(size)
+        return cuda.PinnedMemoryPointer(memory, 0)
+
+    return cuda.PinnedMemoryPool(segment)
+
+
+def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array in page-locked memory, its elements as they come."""
+    dtype, shape = np.dtype(dtype), tuple(shape)
+    size = int(np.prod(shape)) * dtype.itemsize
+    array = np.ndarray(shape, dtype, _pool().malloc(max(1, size)))
+    figures().take(size, size)
+    finalize(array, figures().give, size, size)
+    return array
+
+
+def pinned(array: np.ndarray) -> np.ndarray:
+    """A copy of an array in page-locked memory, its dimensions in the same order in memory."""
+    order = sorted(range(array.ndim), key=lambda dim: -abs(array.strides[dim]))
+    copy = empty([array.shape[dim] for dim in order], array.dtype).transpose(np.argsort(order))
+    copy[...] = array
+    return copy
+
+
+def is_pinned(array: np.ndarray) -> bool:
+    """Does an array lie in page-locked memory of ours?"""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return isinstance(base, driver.cupy().cuda.PinnedMemoryPointer)
+
+
+def hold(array: np.ndarray, stream: Any = None) -> None:
+    """Keep an array until the current stream has done what it was told so far."""
+    cuda = driver.cupy().cuda
+    event = cuda.Event(disable_timing=True)
+    event.record(cuda.get_current_stream() if stream is None else stream)
+    _held.append((event, array))
+    while _held and _held[0][0].done:
+        del _held[0]
+
+
+_held: list[tuple[Any, np.ndarray]] = []
+
+
+def release() -> None:
+    """Give page-locked memory that waits to be reused back to the system."""
+    _pool().free_all_blocks()
+
+
+__all__ = ["empty", "hold", "is_pinned", "pinned", "release"]
