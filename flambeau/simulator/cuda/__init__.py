@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
+from . import device, graph, memory, memory_hook, nvtx, pinned_memory, profiler, runtime, stream
 from .device import Device, get_device_id
 from .graph import Graph
 from .memory import (
     BaseMemory,
     Memory,
+    MemoryAsyncPool,
     MemoryPointer,
     MemoryPool,
     UnownedMemory,
@@ -42,6 +43,7 @@ __all__ = [
     "ExternalStream",
     "Graph",
     "Memory",
+    "MemoryAsyncPool",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
@@ -62,7 +64,9 @@ __all__ = [
     "is_available",
     "memory",
     "memory_hook",
+    "nvtx",
     "pinned_memory",
+    "profiler",
     "runtime",
     "set_allocator",
     "set_pinned_memory_allocator",
