@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -44,11 +45,11 @@ def _pool() -> Any:
 def empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     """An array in page-locked memory, its elements as they come."""
     dtype, shape = np.dtype(dtype), tuple(shape)
-    size = int(np.prod(shape)) * dtype.itemsize
-    array = np.ndarray(shape, dtype, _pool().malloc(max(1, size)))
+    size = math.prod(shape) * dtype.itemsize
+    whole = np.frombuffer(_pool().malloc(max(1, size)), np.uint8)
     figures().take(size, size)
-    finalize(array, figures().give, size, size)
-    return array
+    finalize(whole, figures().give, size, size)
+    return whole[:size].view(dtype).reshape(shape)
 
 
 def pinned(array: np.ndarray) -> np.ndarray:
@@ -69,12 +70,13 @@ def is_pinned(array: np.ndarray) -> bool:
     return isinstance(base, driver.cupy().cuda.PinnedMemoryPointer)
 
 
-def hold(array: np.ndarray, stream: Any = None) -> None:
-    """Keep an array until the current stream has done what it was told so far."""
+def hold(array: np.ndarray) -> None:
+    """Keep an array until the current stream has done what it was told so far; what a graph reads, the program keeps."""
     cuda = driver.cupy().cuda
-    event = cuda.Event(disable_timing=True)
-    event.record(cuda.get_current_stream() if stream is None else stream)
-    _held.append((event, array))
+    stream = cuda.get_current_stream()
+    if stream.is_capturing():
+        return
+    _held.append((stream.record(cuda.Event(disable_timing=True)), array))
     while _held and _held[0][0].done:
         del _held[0]
 
