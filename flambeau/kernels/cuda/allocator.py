@@ -268,8 +268,6 @@ def _segment_type(allocator: Allocator) -> Any:
     class Segment(driver.cupy().cuda.Memory):  # type: ignore[misc]
         """Memory from the driver, which arrays get parts of."""
 
-        __slots__ = ("__weakref__", "pool", "stream")
-
         def __del__(self) -> None:
             ledger = ledgers[self.device_id]
             ledger.segments.fall(1)
