@@ -86,6 +86,16 @@ def is_loaded() -> bool:
     return cupy.cache_info().currsize > 0
 
 
+@cache
+def cupyx() -> Any:
+    """CuPy's extensions, or what stands in for them.
+
+    `cupyx().errstate(linalg="raise")` makes linear algebra look whether there is a result, which CuPy else does not.
+    """
+    package = cupy().__name__
+    return import_module(f"{package}.cupyx" if is_simulated() else "cupyx")
+
+
 class Kernel:
     """A kernel: compiled and loaded on each GPU when it is first launched there.
 
@@ -144,7 +154,10 @@ __all__ = [
     "Kernel",
     "Unavailable",
     "architecture",
+    "count",
     "cupy",
+    "cupyx",
+    "is_forked",
     "is_loaded",
     "is_simulated",
     "processors",

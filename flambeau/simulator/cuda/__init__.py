@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from . import device, graph, memory, memory_hook, nvtx, pinned_memory, profiler, runtime, stream
+from . import (
+    device,
+    function,
+    graph,
+    memory,
+    memory_hook,
+    nvtx,
+    pinned_memory,
+    profiler,
+    runtime,
+    stream,
+)
 from .device import Device, get_device_id
+from .function import Function, Module
 from .graph import Graph
 from .memory import (
     BaseMemory,
@@ -41,12 +53,14 @@ __all__ = [
     "Device",
     "Event",
     "ExternalStream",
+    "Function",
     "Graph",
     "Memory",
     "MemoryAsyncPool",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
+    "Module",
     "PinnedMemory",
     "PinnedMemoryPointer",
     "PinnedMemoryPool",
@@ -55,6 +69,7 @@ __all__ = [
     "alloc",
     "alloc_pinned_memory",
     "device",
+    "function",
     "get_allocator",
     "get_current_stream",
     "get_device_id",
