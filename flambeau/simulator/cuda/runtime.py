@@ -25,8 +25,11 @@ streamCaptureModeGlobal = 0
 streamCaptureModeThreadLocal = 1
 streamCaptureModeRelaxed = 2
 
+errorMemoryAllocation = 2
+
 _ERRORS = {
     1: "cudaErrorInvalidValue: invalid argument",
+    2: "cudaErrorMemoryAllocation: out of memory",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
     400: "cudaErrorInvalidResourceHandle: invalid resource handle",
     900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
@@ -117,6 +120,18 @@ def deviceCanAccessPeer(device: int, peerDevice: int) -> bool:
     _exists(device)
     _exists(peerDevice)
     return False
+
+
+def malloc(size: int) -> int:
+    """The address of memory on the current device.
+
+    Raises:
+        CUDARuntimeError: There is not so much left.
+    """
+    try:
+        return arena.device(getDevice()).allocate(size)
+    except arena.OutOfMemoryError:
+        raise CUDARuntimeError(errorMemoryAllocation) from None
 
 
 def memGetInfo() -> tuple[int, int]:
