@@ -180,7 +180,7 @@ def _like(
         return finish(function, array, kind, None, requires_grad)
     array = empty_like(input._array, kind.numpy, memory_format)
     fill(array)
-    return finish(function, _drawn(kind, array), kind, None, requires_grad)
+    return finish(function, _drawn(kind, array), kind, None, requires_grad, pin_memory)
 
 
 _rand = _fresh("rand", "uniform numbers from [0, 1)", draws.uniform_)
