@@ -7,6 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from .. import memory as arena
+from . import runtime
+
 
 class PinnedMemory:
     """Memory of the host that a GPU reads and writes itself.
@@ -16,8 +19,15 @@ class PinnedMemory:
     """
 
     def __init__(self, size: int, flags: int = 0):
-        self._bytes = (ctypes.c_char * max(size, 1))()
-        self.ptr, self.size = ctypes.addressof(self._bytes), size
+        self._bytes: Any
+        if flags & runtime.hostAllocMapped:  # in the arena, where kernels find it
+            place = arena.device(runtime.getDevice())
+            self._bytes = place.view(place.allocate(size), size)
+            self.ptr = self._bytes.ctypes.data
+        else:
+            self._bytes = (ctypes.c_char * max(size, 1))()
+            self.ptr = ctypes.addressof(self._bytes)
+        self.size = size
 
 
 class PinnedMemoryPointer:
