@@ -49,11 +49,17 @@ class Thread(Code):
             made.append(Value(self, f"%{name}", type))
         return made
 
-    def kernel(self, name: str) -> str:
-        """The module of this one kernel, ended: what `ptx.assembly` takes."""
+    def kernel(self, name: str, threads: int = 0) -> str:
+        """The module of this one kernel, ended: what `ptx.assembly` takes.
+
+        threads: The most that a block has. It must be said if that is above 256, as so many find registers for
+            themselves whatever the kernel takes; more may do so only if the assembler knows.
+        """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void")
+        signature = f"@{name}({', '.join(self.listed)})"
+        most = f'"nvvm.maxntid"="{threads}"' if threads else ""
+        function = self.function(signature, "ptx_kernel void", most)
         return "\n".join([*self.variables, declared, function])
 
     # ------------------------------------------------------------------------- which thread it is
