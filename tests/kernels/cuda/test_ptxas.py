@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.ptx import table
 
+from benchmarks.ptx import table
 from flambeau.kernels.cuda import ptx, ptxas
 from flambeau.kernels.cuda.thread import Thread
 
