@@ -58,9 +58,9 @@ class Thread(Code):
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
         signature = f"@{name}({', '.join(self.listed)})"
-        most = f'"nvvm.maxntid"="{threads}"' if threads else ""
-        function = self.function(signature, "ptx_kernel void", most)
-        return "\n".join([*self.variables, declared, function])
+        function = self.function(signature, "ptx_kernel void")
+        most = f'!nvvm.annotations = !{{!0}}\n!0 = !{{ptr @{name}, !"maxntidx", i32 {threads}}}'
+        return "\n".join([*self.variables, declared, function, *([most] if threads else [])])
 
     # ------------------------------------------------------------------------- which thread it is
 
@@ -123,8 +123,8 @@ class Thread(Code):
 
         Shared memory needs one after it was written, and one before it is written again.
         """
-        name = self.declare("void", "llvm.nvvm.barrier.cta.sync.aligned.all", "i32")
-        self.line(f"call void @{name}(i32 0)")
+        name = self.declare("void", "llvm.nvvm.barrier0")  # which LLVM 20 and 22 both know
+        self.line(f"call void @{name}()")
 
     def atomic(self, operation: str, pointer: Value, value: Value) -> Value:
         """Change memory that other threads change too: "add", "fadd", "max", "umin", "xchg" ...; gives what was there.
