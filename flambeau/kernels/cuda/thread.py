@@ -32,6 +32,10 @@ class Thread(Code):
     def splat(self, x: Value) -> Value:
         return x
 
+    @property
+    def fuses(self) -> bool:
+        return True
+
     # ------------------------------------------------------------------------------ the kernel
 
     def takes(self, *parameters: str) -> list[Value]:
