@@ -42,13 +42,17 @@ class Thread(Code):
         """The kernel's parameters, by their texts: a type, a name, and "readonly" of memory that nobody writes meanwhile.
 
         Memory that is read so is read through the cache of textures; what is written is taken to be memory of its own
-        only where all is said so: "ptr out alone".
+        only where all is said so: "ptr out alone". Up to 4,000 bytes may come with the launch itself, as one argument:
+        "ptr table 480" is 480 words of 64 bits, a structured scalar of NumPy's.
         """
         made = []
         for parameter in parameters:
             type, name, *facts = parameter.split()
             told = {"readonly": "noalias readonly", "alone": "noalias"}
-            words = " ".join(told[fact] for fact in facts)
+            words = " ".join(
+                f"noalias readonly byval([{fact} x i64]) align 8" if fact.isdigit() else told[fact]
+                for fact in facts
+            )
             self.listed.append(f"{type} {words} %{name}".replace("  ", " "))
             made.append(Value(self, f"%{name}", type))
         return made
