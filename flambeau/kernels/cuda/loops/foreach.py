@@ -54,7 +54,10 @@ class Step:
         found = self.kernels.get(listed)
         if found is None:
             compute = np.dtype(np.float32) if self.dtype.itemsize == 2 else self.dtype
-            kernel, name = Foreach(self.program, self.dtype, compute, listed), f"foreach_{self.__name__}"
+            kernel, name = (
+                Foreach(self.program, self.dtype, compute, listed),
+                f"foreach_{self.__name__}",
+            )
             self.at_once = kernel.at_once
             found = self.kernels[listed] = driver.Kernel(name, kernel.text(name))
         return found
