@@ -268,9 +268,6 @@ def _meta() -> Backend:
     return MetaBackend()
 
 
-backends.register("meta", _meta)
-
-
 def _cuda() -> Backend | None:
     from ..kernels.cuda import driver
 
@@ -283,6 +280,7 @@ def _cuda() -> Backend | None:
 
 
 backends.register("cuda", _cuda)
+backends.register("meta", _meta)
 
 
 class _Defaults(local):

@@ -14,11 +14,38 @@ from typing import Any
 import numpy as np
 
 MAKES = frozenset(
-    ["arange", "array", "asarray", "ascontiguousarray", "asfortranarray", "empty", "eye", "full", "identity", "linspace", "logspace", "ones", "tri", "tril_indices", "triu_indices", "zeros"]
+    [
+        "arange",
+        "array",
+        "asarray",
+        "ascontiguousarray",
+        "asfortranarray",
+        "empty",
+        "eye",
+        "full",
+        "identity",
+        "linspace",
+        "logspace",
+        "ones",
+        "tri",
+        "tril_indices",
+        "triu_indices",
+        "zeros",
+    ]
 )
 """Functions that make arrays of what is no array."""
 HOST = frozenset(
-    ["broadcast_shapes", "can_cast", "dtype", "einsum_path", "errstate", "finfo", "iinfo", "promote_types", "ndim"]
+    [
+        "broadcast_shapes",
+        "can_cast",
+        "dtype",
+        "einsum_path",
+        "errstate",
+        "finfo",
+        "iinfo",
+        "promote_types",
+        "ndim",
+    ]
 )
 """Those that are about shapes and dtypes alone."""
 REDUCE = {
