@@ -61,10 +61,13 @@ def address(array: Any) -> int:
     return array.data.ptr  # CuPy's
 
 
-def memory_of(array: np.ndarray) -> np.ndarray:
+def memory_of(array: Any) -> Any:
     """All memory of an owner, as bytes."""
     if array.flags.c_contiguous:
         flat = array.reshape(-1)
+    elif not isinstance(array, np.ndarray):  # whose owners have no gaps
+        order = sorted(range(array.ndim), key=array.strides.__getitem__, reverse=True)
+        flat = array.transpose(order).reshape(-1)
     else:
         low, size = extent(array)
         count = size // array.itemsize
@@ -76,9 +79,9 @@ def memory_of(array: np.ndarray) -> np.ndarray:
 
 
 def at(
-    memory: np.ndarray, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int]
-) -> np.ndarray:
-    """An array in memory given as bytes; `offset` and `strides` count elements.
+    memory: Any, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int], xp: Any = np
+) -> Any:
+    """An array in memory given as bytes; `offset` and `strides` count elements. xp: the module of its arrays.
 
     Raises:
         RuntimeError: It would reach beyond the memory.
@@ -96,6 +99,8 @@ def at(
         return memory[:0].view(dtype).reshape(tuple(shape))
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
+    if xp is not np:
+        return xp.lib.stride_tricks.as_strided(room, tuple(shape), steps)
     return np.ndarray(tuple(shape), dtype, room, 0, steps)
 
 

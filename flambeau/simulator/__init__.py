@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy import (  # noqa: F401
+from numpy import (
     bool_,
     complex64,
     complex128,
@@ -45,14 +45,12 @@ from numpy import (  # noqa: F401
     unsignedinteger,
 )
 
-from . import cuda, fft, functions, lib, linalg, signatures  # noqa: F401
+from . import cuda, fft, functions, lib, linalg, signatures
 from .array import ndarray
 from .call import accumulated, ask, call, table, written
 from .ufunc import UFUNCS, ufunc
 
-_ACCUMULATED = (
-    "cumprod cumsum dot inner mean nanmean nanprod nanstd nansum nanvar prod std sum tensordot trace var vdot"
-).split()
+_ACCUMULATED = ["cumprod", "cumsum", "dot", "inner", "mean", "nanmean", "nanprod", "nanstd", "nansum", "nanvar", "prod", "std", "sum", "tensordot", "trace", "var", "vdot"]
 
 
 def _function(name: str, line: str) -> Any:

@@ -175,6 +175,21 @@ class ndarray:
             "data": (self.data.ptr if self.size else 0, False),
         }
 
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self.device.id
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError(f"an array on a simulated GPU cannot be exported to {dl_device}")
+        return (self.copy() if copy else self)._host.__dlpack__()
+
     # to the host and from it
 
     def get(

@@ -25,6 +25,10 @@ def array(
     """An array of numbers, of a host array, or of an array on any device."""
     if subok:
         raise NotImplementedError("subok=True is not supported")
+    if obj.__class__ is not ndarray and hasattr(obj, "__cuda_array_interface__"):
+        from .exchange import of_interface
+
+        obj = of_interface(obj)
     if obj.__class__ is ndarray:
         made = obj if dtype is None else obj.astype(dtype, order=order or "K", copy=False)
         if made is obj and (copy or _elsewhere(obj)):
@@ -120,7 +124,9 @@ def asnumpy(
 def from_dlpack(array: Any, *, device: Any = None, copy: bool | None = None) -> ndarray:
     """An array of the memory of another library's; here only arrays on a simulated GPU have such."""
     if array.__class__ is not ndarray:
-        raise BufferError("this array is not in the memory of a simulated GPU")
+        from .exchange import from_dlpack as taken
+
+        return taken(array, device, copy)
     return array.copy() if copy else view(array._host.view(), array)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.linalg import LinAlgError
 
 from . import signatures
 from .call import call, table, written
