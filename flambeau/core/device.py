@@ -315,6 +315,11 @@ def resolve(spec: Any = None) -> device:
     return _canonical(_make(spec, None))
 
 
+def default_device() -> device:
+    """The device of factories, as tensors report it."""
+    return CPU if defaults.current is CPU else _canonical(defaults.current)
+
+
 def _canonical(asked: device) -> device:
     if asked is CPU:
         return CPU

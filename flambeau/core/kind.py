@@ -28,6 +28,7 @@ class Kind:
         dtype, device: What the kind stands for.
         backend: What can be done on the device.
         xp: The module of its arrays: NumPy, or what definitions see as such.
+        ndarray: The class of its arrays.
         has_elements: False for the device meta, whose tensors have only shapes.
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
@@ -44,6 +45,7 @@ class Kind:
         "device",
         "dtype",
         "has_elements",
+        "ndarray",
         "numbers",
         "numpy",
         "strided",
@@ -58,6 +60,7 @@ class Kind:
         self.dtype, self.device = dtype, device
         self.backend = backends[device.type]
         self.xp = self.backend.module(device.index)
+        self.ndarray = self.xp.ndarray
         self.has_elements = self.backend.has_elements
         self.numpy, self.compute = dtype.numpy, dtype.compute
         self.numbers = frozenset(

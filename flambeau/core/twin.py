@@ -84,11 +84,18 @@ class Arrays:
         if value is np:
             return self.numpy
         if isinstance(value, ModuleType):
-            within = value.__name__.startswith(f"{_PACKAGE}.kernels")
-            return _Kernels(self, value) if within else value
+            if value.__name__.startswith("numpy."):
+                return None  # NumPy's own inside
+            within = value.__name__.startswith((f"{_PACKAGE}.kernels", *_TWINNED))
+            return _Module(self, value) if within else value
         if isinstance(value, kernels.Native):
             return self.native(value)
-        place = f"{getattr(value, '__module__', None)}.{getattr(value, '__name__', None)}"
+        if getattr(value, "for_host", False):
+            return value
+        module = getattr(value, "__module__", None)
+        if module.__class__ is str and module.partition(".")[0] == "numpy" and callable(value):
+            return self._of_numpy(value, module)
+        place = f"{module}.{getattr(value, '__name__', None)}"
         place = place.removeprefix(f"{_PACKAGE}.")
         known = self.makes.get(place) or self.places.get(place)
         if known is not None:
@@ -103,6 +110,15 @@ class Arrays:
         if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(_TWINNED):
             return self.twin(value)
         return value
+
+    def _of_numpy(self, value: Any, module: str) -> Any:
+        """What stands for a function of NumPy's that was taken out of it, ``inv = np.linalg.inv``."""
+        if isinstance(value, type):
+            return value
+        found = self.numpy
+        for part in (*module.split(".")[1:], value.__name__):
+            found = getattr(found, part, None)
+        return value if found is None else found
 
     def native(self, native: kernels.Native) -> Callable:
         """The device's kernel where it has one, else the form that is written with NumPy."""
@@ -140,13 +156,14 @@ class Arrays:
         return made
 
 
-class _Kernels:
-    """`flambeau.kernels` and its modules, as a twin sees them: those of this processor are off."""
+class _Module:
+    """A module of definitions, or `flambeau.kernels` and its modules, as a twin sees it."""
 
     def __init__(self, arrays: Arrays, module: ModuleType):
         self._arrays, self._module = arrays, module
 
     def enabled(self) -> bool:
+        """Are there kernels of this processor? They are no use."""
         return False
 
     def __getattr__(self, name: str) -> Any:
@@ -196,6 +213,12 @@ def arrays_of(given: Any) -> Arrays | None:
     return None
 
 
+def module_of(array: Any) -> Any:
+    """What definitions see as NumPy for an array: NumPy, or that of the array's device."""
+    found = KNOWN.get(array.__class__)
+    return np if found is None else found.numpy
+
+
 def _holds(cls: type, given: Any) -> bool:
     for x in given:
         kind = x.__class__
@@ -204,8 +227,18 @@ def _holds(cls: type, given: Any) -> bool:
     return False
 
 
-def either(function: Callable) -> Callable:
-    """A definition, or its twin where the arrays are not NumPy's."""
+def host(function: Callable) -> Callable:
+    """Decorator: a function that computes with NumPy for every device, such as the taps of an interpolation."""
+    function.for_host = True  # type: ignore[attr-defined]
+    return function
+
+
+def either(function: Callable, operands: int | None = None) -> Callable:
+    """A definition, or its twin where the arrays are not NumPy's.
+
+    Args:
+        operands: How many of its arguments are operands, which have to be on one device.
+    """
     if hasattr(function, "for_elements"):
         return function
 
@@ -215,7 +248,7 @@ def either(function: Callable) -> Callable:
         if arrays is None:
             return function(*given)
         if arrays.check is not None:
-            arrays.check(given)
+            arrays.check(given[:operands])
         return arrays.twin(function)(*given)
 
     chosen.for_elements = function  # type: ignore[attr-defined]
@@ -224,10 +257,28 @@ def either(function: Callable) -> Callable:
 
 def prepare(operation: Any) -> None:
     """Let an operation take arrays that are not NumPy's."""
+    count = 1 if operation.variadic else len(operation.operands)
     for name in ("compute", "write", "rule"):
         function = getattr(operation, name)
         if function is not None:
-            setattr(operation, name, either(function))
+            setattr(operation, name, either(function, 0 if name == "rule" else count))
+
+
+def of_arrays(function: Callable) -> Callable:
+    """Decorator: a function of arrays that public functions call, made again for arrays that are not NumPy's.
+
+    Its first argument is an array.
+    """
+
+    @functools.wraps(function)
+    def chosen(first: Any, *rest: Any) -> Any:
+        if first.__class__ is np.ndarray:
+            return function(first, *rest)
+        arrays = KNOWN.get(first.__class__)
+        return (function if arrays is None else arrays.twin(function))(first, *rest)
+
+    chosen.for_elements = function  # type: ignore[attr-defined]
+    return chosen
 
 
 def _guard_natives() -> None:
@@ -240,4 +291,4 @@ def _guard_natives() -> None:
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 
 
-__all__ = ["KNOWN", "Arrays", "arrays_of", "either", "prepare"]
+__all__ = ["KNOWN", "Arrays", "arrays_of", "either", "host", "module_of", "of_arrays", "prepare"]

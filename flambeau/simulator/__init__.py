@@ -50,7 +50,25 @@ from .array import ndarray
 from .call import accumulated, ask, call, table, written
 from .ufunc import UFUNCS, ufunc
 
-_ACCUMULATED = ["cumprod", "cumsum", "dot", "inner", "mean", "nanmean", "nanprod", "nanstd", "nansum", "nanvar", "prod", "std", "sum", "tensordot", "trace", "var", "vdot"]
+_ACCUMULATED = [
+    "cumprod",
+    "cumsum",
+    "dot",
+    "inner",
+    "mean",
+    "nanmean",
+    "nanprod",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "prod",
+    "std",
+    "sum",
+    "tensordot",
+    "trace",
+    "var",
+    "vdot",
+]
 
 
 def _function(name: str, line: str) -> Any:

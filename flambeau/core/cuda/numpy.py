@@ -6,12 +6,15 @@ that make arrays make them on the device. What CuPy lacks is computed on the hos
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from .shim import ACCUMULATE, SHIMS
 
 MAKES = frozenset(
     [
@@ -52,7 +55,6 @@ REDUCE = {
     "add": "sum", "multiply": "prod", "maximum": "amax", "minimum": "amin", "logical_and": "all", "logical_or": "any",
 }  # fmt: skip
 """CuPy's functions for NumPy's reductions by universal functions."""
-ACCUMULATE = {"add": "cumsum", "multiply": "cumprod"}
 
 
 class Functions:
@@ -88,6 +90,8 @@ class Functions:
             return Functions(self._cupy, self._exchanged, device, host, f"{path}.")
         if name in HOST or isinstance(host, type) or not callable(host):
             return host
+        if path in SHIMS:
+            return chosen(host, functools.partial(SHIMS[path], self._cupy), self._cupy.ndarray)
         if device is None:
             return on_host(host, path, self._cupy)
         if name in MAKES:
@@ -120,7 +124,9 @@ class Universal:
         return function(x, axis=axis, out=out, keepdims=keepdims, **more)
 
     def accumulate(self, x: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        return getattr(self.cupy, ACCUMULATE[self.name])(x, axis=axis, dtype=dtype, out=out)
+        if x.__class__ is not self.cupy.ndarray:
+            return self.host.accumulate(x, axis, dtype, out)
+        return ACCUMULATE[self.name](self.cupy, x, axis)
 
     def outer(self, x: Any, y: Any) -> Any:
         return self.device(x.reshape(*x.shape, *(1,) * y.ndim), y)
