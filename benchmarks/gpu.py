@@ -4,11 +4,11 @@
     python benchmarks/gpu.py [--into FOLDER] [--minutes N] [--only REGEX]
     python benchmarks/gpu.py --tiny          in the simulator or on a GPU, with small arrays: does it run at all?
 
-It needs what flambeau needs, CuPy and, for the figures beside it, PyTorch. First the chip's limits are measured, then
-random calls of every public function are compared with the CPU's (benchmarks/fuzz), then workloads are timed. Each library has
-processes of its own. One that fails or hangs is replaced, and its row says so. Whatever was found so far is in
-FOLDER/gpu.json, and in FOLDER/gpu.md as a table: times, their ratio and its target (flambeau's time divided by PyTorch's;
-below 1 flambeau is faster), the share of a copy's bandwidth that flambeau reaches, or of the peak of PyTorch's products.
+It needs what flambeau needs, CuPy and, for the figures beside it, PyTorch. Workloads are timed, those first that others are
+held against; then random calls of every public function are compared with the CPU's (benchmarks/fuzz). Each library has
+processes of its own; one that fails or hangs is replaced, and its row says so. Whatever was found so far is in
+FOLDER/gpu.json, and in FOLDER/gpu.md as a table: times, their ratio (below 1 flambeau is faster) and what it should be at
+most, and the share that flambeau reaches of the bandwidth of PyTorch's copy, or of the peak of its products.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gpu_workload import FULL, POINTWISE, PRODUCTS, ROWS, TINY, WORKLOADS, Workload
+from gpu_workload import FULL, POINTWISE, ROWS, TINY, WORKLOADS, Workload
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -131,10 +131,8 @@ class Worker:
             line = self.process.stdout.readline() if ready else ""
         except OSError:
             line, ready = "", [True]
-        if line:
-            found = json.loads(line)
-        else:
-            found = {"error": "the process ended" if ready else f"no answer in {timeout:.0f} s"}
+        why = "the process ended" if ready else f"no answer in {timeout:.0f} s"
+        found: dict[str, Any] = json.loads(line) if line else {"error": why}
         if "error" in found:
             self.stop()
         return found

@@ -5,8 +5,8 @@
     python -m benchmarks.ptx --folder kernels       of texts that were recorded before (benchmarks/ptx/record.py)
 
 The tests run in the simulator, so no GPU is needed; ptxas is (pip install nvidia-cuda-nvcc). Registers are a thread's,
-of 255; a kernel that spills some of them to memory is a defect, and so is a text that is refused. Exits with 1 if there
-is one.
+of 255. Defects are texts that are refused, kernels that spill registers to memory, and blocks for which a multiprocessor has
+too few of them; the exit status is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
@@ -53,10 +54,11 @@ def summary(found: list[Row], seconds: float) -> str:
     kernels = len({row.file for row in found})
     taken = [row.usage for row in found if row.usage is not None]
     refused = len(found) - len(taken)
-    spilling = sum(usage.spilled > 0 for usage in taken)
+    defects = Counter(row.defect for row in found if row.usage is not None and row.defect)
     most = max((usage.registers for usage in taken), default=0)
     return (
-        f"{kernels} kernels, {len(found)} assembled in {seconds:.0f} s: {refused} refused, {spilling} spill, "
+        f"{kernels} kernels, {len(found)} assembled in {seconds:.0f} s: {refused} refused, "
+        f"{defects['spills']} spill, {defects['too large a block']} in blocks too large for their registers, "
         f"{sum(usage.stack > 0 for usage in taken)} with a stack, at most {most} registers"
     )
 
@@ -80,7 +82,7 @@ def main() -> int:
     if given.into:
         given.into.write_text(lines + "\n")
     print(lines if not given.into else last)
-    return int(not found or any(row.is_defect for row in found))
+    return int(not found or any(row.defect for row in found))
 
 
 if __name__ == "__main__":

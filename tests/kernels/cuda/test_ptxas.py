@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 
-from benchmarks.ptx import table
-from flambeau.kernels.cuda import ptx, ptxas
+from benchmarks.ptx import record, table
+from flambeau.kernels.cuda import driver, ptx, ptxas
 from flambeau.kernels.cuda.thread import Thread
 
 pytestmark = pytest.mark.skipif(ptxas.found() is None, reason=ptxas.MISSING)
@@ -43,7 +45,7 @@ def test_a_text_that_is_wrong_is_refused_with_the_reason() -> None:
     with pytest.raises(ptxas.Refused, match=r"sm_80:\n.*\.b33"):
         ptxas.assembled(text)
     (row,) = table.rows("gathered.ll", "nonsense", "sm_80")
-    assert row.is_defect
+    assert row.defect
     assert "gathered.ll" in str(row)
 
 
@@ -53,4 +55,22 @@ def test_spills_are_found(count: int, threads: int) -> None:
     (row,) = table.rows("gathered.ll", gathered(count, threads), "sm_80")
     assert row.usage is not None
     assert row.usage.spilled > 0
-    assert row.is_defect
+    assert row.defect == "spills"
+
+
+def test_blocks_for_which_there_are_too_few_registers_are_found() -> None:
+    text = gathered(100)
+    found = [table.rows("gathered.ll", text, "sm_80", threads)[0] for threads in (0, 256, 1024)]
+    assert [row.defect for row in found] == ["", "", "too large a block"]
+
+
+def test_what_is_launched_is_recorded(tmp_path) -> None:
+    first, second = driver.Kernel("a", gathered(3)), driver.Kernel("b", gathered(4))
+    with mock.patch.object(driver.Kernel, "__call__"), record.recording(tmp_path):
+        for kernel, block in ((first, 64), (first, 128), (first, 32), (second, 1)):
+            kernel(1, block)
+    files = sorted(tmp_path.glob("*.ll"))
+    assert sorted(file.read_text() for file in files) == sorted((first.text, second.text))
+    assert sorted(map(record.threads_of, files)) == [1, 128]
+    (rows, *_) = table.assembled(tmp_path, ["sm_80"], 1)
+    assert rows[0].usage.name == "gathered"
