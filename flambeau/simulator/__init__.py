@@ -50,33 +50,13 @@ from .array import ndarray
 from .call import accumulated, ask, call, table, written
 from .ufunc import UFUNCS, ufunc
 
-_ACCUMULATED = [
-    "cumprod",
-    "cumsum",
-    "dot",
-    "inner",
-    "mean",
-    "nanmean",
-    "nanprod",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "prod",
-    "std",
-    "sum",
-    "tensordot",
-    "trace",
-    "var",
-    "vdot",
-]
-
 
 def _function(name: str, line: str) -> Any:
     """One of CuPy's functions: with a form of its own, or NumPy's."""
     own = getattr(functions, name, None)
     if own is not None:
         return own
-    through = accumulated if name in _ACCUMULATED else call
+    through = accumulated if name in signatures.ACCUMULATED.split() else call
     return written(line, getattr(np, name), through)
 
 
@@ -103,3 +83,15 @@ for _line in table(signatures.METHODS).values():
     setattr(ndarray, _line.partition("(")[0], _method(_line))
 
 __version__ = "14.2.0"
+
+__all__ = [
+    "cuda",
+    "fft",
+    "lib",
+    "linalg",
+    "ndarray",
+    "ufunc",
+    *UFUNCS,
+    *table(signatures.FUNCTIONS),
+    *table(signatures.QUESTIONS),
+]

@@ -1,18 +1,22 @@
 """Arrays in a simulated GPU's memory, with the interface of `cupy.ndarray`.
 
-An array is a view of device memory, held as a NumPy array that nobody outside sees. What NumPy makes of such views is again an
-array here: where it is a view, NumPy's own chain of bases leads to the same memory; where it is new, it is copied into the
-device's memory, so that kernels find it there by address.
+An array is a view of device memory, held as a NumPy array that nobody outside sees. What NumPy makes of such views is
+an array here again: where it is a view, NumPy's own chain of bases leads to the same memory; where it is new, it is
+copied into the device's memory, so that kernels find it there by address.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .capture import run, synchronizes, works
 from .cuda import memory as _memory
 from .cuda import runtime as _runtime
+from .index import has_mask, read, write
+from .transfer import Transfers
 
 SCALARS = (bool, int, float, complex, np.generic)
 
@@ -42,7 +46,7 @@ class Flags:
         return "\n".join(f"  {name.upper()} : {getattr(self, name)}" for name in self.__slots__)
 
 
-class ndarray:
+class ndarray(Transfers):
     """An array on the device.
 
     Args:
@@ -78,7 +82,7 @@ class ndarray:
                 size *= n
             memptr = _memory.alloc(size)
         self._host = np.ndarray(
-            shape, dtype, memptr.mem.bytes(), memptr.ptr - memptr.mem.ptr, strides, order or "C"
+            shape, dtype, np.asarray(memptr.mem), memptr.ptr - memptr.mem.ptr, strides, order or "C"
         )
         self.base = None
 
@@ -127,7 +131,7 @@ class ndarray:
     def data(self) -> _memory.MemoryPointer:
         """Where its first element lies."""
         memory = memory_of(self._host)
-        return _memory.MemoryPointer(memory, memory.offset(self._host))
+        return _memory.MemoryPointer(memory, _memory.offset(memory, self._host))
 
     @property
     def device(self) -> Any:
@@ -175,90 +179,7 @@ class ndarray:
             "data": (self.data.ptr if self.size else 0, False),
         }
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, self.device.id
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: Any = None,
-        dl_device: Any = None,
-        copy: bool | None = None,
-    ) -> Any:
-        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
-            raise BufferError(f"an array on a simulated GPU cannot be exported to {dl_device}")
-        return (self.copy() if copy else self)._host.__dlpack__()
-
-    # to the host and from it
-
-    def get(
-        self,
-        stream: Any = None,
-        order: str = "C",
-        out: np.ndarray | None = None,
-        blocking: bool = True,
-    ) -> np.ndarray:
-        """Its copy in host memory."""
-        if out is None:
-            if order == "A":
-                order = "F" if self.flags.fnc else "C"
-            return np.array(self._host, order=order, copy=True)  # type: ignore[call-overload]
-        if type(out) is not np.ndarray:
-            raise TypeError("Only numpy.ndarray can be obtained from cupy.ndarray")
-        if out.shape != self.shape:
-            raise ValueError(
-                f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}"
-            )
-        if out.dtype != self.dtype:
-            raise TypeError(
-                f"{self.dtype.name} array cannot be obtained from {out.dtype.name} array"
-            )
-        if not (out.flags.c_contiguous or out.flags.f_contiguous):
-            raise RuntimeError("Cannot copy to non-contiguous array")
-        out[...] = self._host
-        return out
-
-    def set(self, arr: Any, stream: Any = None) -> None:
-        """Copy a host array of the same shape and dtype into it."""
-        if not isinstance(arr, np.ndarray):
-            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
-        if self.dtype != arr.dtype:
-            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
-        if self.shape != arr.shape:
-            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
-        if not self.flags.forc:
-            raise RuntimeError("Cannot set to non-contiguous array")
-        self._host[...] = arr
-
-    def item(self) -> Any:
-        if self.size != 1:
-            raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return self._host.item()
-
-    def tolist(self) -> Any:
-        return self._host.tolist()
-
-    def tobytes(self, order: Any = "C") -> bytes:
-        return self._host.tobytes(order)
-
-    def __array__(self, dtype: Any = None) -> np.ndarray:
-        raise TypeError(
-            "Implicit conversion to a NumPy array is not allowed. "
-            "Please use `.get()` to construct a NumPy array explicitly."
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self._host)
-
-    def __int__(self) -> int:
-        return int(self._host)
-
-    def __float__(self) -> float:
-        return float(self._host)
-
-    def __complex__(self) -> complex:
-        return complex(self._host)
+    # other shapes of the same memory
 
     def __len__(self) -> int:
         return len(self._host)
@@ -268,27 +189,11 @@ class ndarray:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self._host)))
 
-    def __repr__(self) -> str:
-        return repr(self._host)
-
-    def __str__(self) -> str:
-        return str(self._host)
-
-    def __format__(self, text: str) -> str:
-        return format(self._host, text)
-
-    def __reduce__(self) -> Any:
-        from . import functions
-
-        return functions.array, (self.get(),)
-
     def __deepcopy__(self, memo: dict) -> ndarray:
         return self.copy()
 
     def __copy__(self) -> ndarray:
         return self.copy()
-
-    # other shapes of the same memory
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         if dtype is None:
@@ -298,13 +203,16 @@ class ndarray:
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> ndarray:
         if len(shape) == 1 and not isinstance(shape[0], int | np.integer):
             shape = tuple(shape[0])
-        return wrap(self._host.reshape(shape, order=order, copy=copy), self)  # type: ignore[call-overload]
+        host = self._host
+        made = host.reshape(shape, order=order, copy=copy)  # type: ignore[call-overload]
+        return computed(lambda: host.reshape(shape, order=order, copy=copy), made)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> ndarray:
         return view(self._host.transpose(*axes), self)
 
     def ravel(self, order: str = "C") -> ndarray:
-        return wrap(self._host.ravel(order), self)  # type: ignore[arg-type]
+        host = self._host
+        return computed(lambda: host.ravel(order), host.ravel(order))  # type: ignore[arg-type]
 
     def astype(
         self,
@@ -318,42 +226,45 @@ class ndarray:
         if subok is not None:
             raise TypeError("subok is not supported yet")
         dtype = supported(dtype)
-        own = memory_of(self._host)
-        check(own)
-        with np.errstate(all="ignore"):
-            made = self._host.astype(dtype, order, casting or "unsafe", copy=copy)  # type: ignore[call-overload]
-        return self if made is self._host else new(made)
+        host = operand(self)
+        if not copy and host.dtype == dtype and host.astype(dtype, order, copy=False) is host:  # type: ignore[call-overload]
+            return self
+        return computed(lambda: host.astype(dtype, order, casting or "unsafe"))
 
     def copy(self, order: str = "C") -> ndarray:
         """A copy in the current device's memory, wherever the array lies."""
-        return new(self._host.copy(order))  # type: ignore[arg-type]
+        return computed(lambda: self._host.copy(order))  # type: ignore[arg-type]
+
+    def flatten(self, order: str = "C") -> ndarray:
+        return computed(lambda: operand(self).flatten(order))  # type: ignore[arg-type]
 
     def fill(self, value: Any) -> None:
-        check(memory_of(self._host))
-        self._host.fill(value._host if value.__class__ is ndarray else value)
+        host, given = operand(self), operand(value)
+        run(lambda: host.fill(given))
 
-    def sort(self, axis: int = -1, *, kind: Any = None) -> None:
-        check(memory_of(self._host))
-        self._host.sort(axis)
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        host = operand(self)
+        run(lambda: host.sort(axis, kind="stable"))
 
     # elements
 
     def __getitem__(self, key: Any) -> ndarray:
-        key, advanced = index(key, self._host)
-        if not advanced:
-            if key.__class__ is tuple:
-                if Ellipsis not in key:
-                    key = (*key, Ellipsis)
-            elif key is not Ellipsis:
-                key = (key, Ellipsis)
-            return view(self._host[key], self)
-        return new(np.asarray(self._host[key]))
+        key, advanced = index(key)
+        if advanced:
+            if has_mask(key):
+                synchronizes()
+            host = operand(self)
+            return computed(lambda: read(host, key))
+        if key.__class__ is not tuple:
+            key = (key,)
+        if Ellipsis not in key:
+            key = (*key, Ellipsis)
+        return view(self._host[key], self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        check(memory_of(self._host))
-        key, _ = index(key, self._host)
-        with np.errstate(all="ignore"):
-            self._host[key] = operand(value)
+        key, advanced = index(key)
+        host, given = operand(self), operand(value)
+        run(lambda: write(host, key, advanced, given))
 
     def __matmul__(self, other: Any) -> Any:
         from . import functions
@@ -429,36 +340,62 @@ def new(host: np.ndarray) -> ndarray:
     made: ndarray = ndarray.__new__(ndarray)
     memory = _memory.alloc(host.nbytes).mem
     strides = host.strides
-    if not host.flags.c_contiguous and not host.flags.forc:
+    flags = host.flags
+    if not flags.c_contiguous and not flags.f_contiguous:
         strides = np.empty_like(host).strides
-    made._host = np.ndarray(host.shape, supported(host.dtype), memory.bytes(), 0, strides)
+    made._host = np.ndarray(host.shape, supported(host.dtype), np.asarray(memory), 0, strides)
     made._host[...] = host
     made.base = None
     return made
 
 
-def wrap(result: Any, base: ndarray | None = None) -> Any:
-    """What a function of NumPy's gave, on the device: views as views, the rest as new arrays; numbers as arrays of none axes."""
+def wrap(result: Any) -> Any:
+    """What a function of NumPy's gave, on the device: views as views, other arrays and numbers as new arrays."""
     if result.__class__ is np.ndarray:
         memory = result.base
         if memory is not None and memory.__class__ is np.ndarray:
             memory = memory.base
             if isinstance(memory, _memory.BaseMemory):
-                if base is None:
-                    base = ndarray.__new__(ndarray)
-                    base._host, base.base = result.base, None
                 if not result.flags.writeable:
                     result.flags.writeable = True
+                base: ndarray = ndarray.__new__(ndarray)
+                base._host, base.base = result.base, None
                 return view(result, base)
         return new(result)
     if isinstance(result, np.generic | bool):
         return new(np.asarray(result))
     if isinstance(result, tuple):
-        made = [wrap(x) for x in result]
-        return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+        return tuple(map(wrap, result))
     if isinstance(result, list):
         return [wrap(x) for x in result]
     return result
+
+
+def computed(work: Callable[[], Any], result: Any = None) -> Any:
+    """What the device computes: `work` gives it as NumPy's arrays, and does so again in captured work.
+
+    Args:
+        work: What is to be done.
+        result: What it gave, where it was done.
+    """
+    if result is None:
+        with np.errstate(all="ignore"):  # a GPU says nothing of infinities
+            result = work()
+    made = wrap(result)
+    pending = works()
+    if pending is not None:
+        pending.append(lambda: _refill(made, work()))
+    return made
+
+
+def _refill(made: Any, result: Any) -> None:
+    """Put new values into the arrays of an earlier result."""
+    if made.__class__ is ndarray:
+        if made.base is None:
+            made._host[...] = result
+    else:
+        for one, value in zip(made, result, strict=True):
+            _refill(one, value)
 
 
 def operand(x: Any) -> Any:
@@ -471,25 +408,23 @@ def operand(x: Any) -> Any:
     raise TypeError(f"Unsupported type {type(x)}")
 
 
-def index(key: Any, host: np.ndarray) -> tuple[Any, bool]:
-    """A key for NumPy, and whether it has index arrays."""
+def index(key: Any) -> tuple[Any, bool]:
+    """A key for NumPy, and whether there are index arrays in it."""
     if key.__class__ is not tuple:
-        part = _index_part(key)
+        part = _part(key)
         return part, part.__class__ is np.ndarray
-    parts = tuple(map(_index_part, key))
+    parts = tuple(map(_part, key))
     return parts, any(part.__class__ is np.ndarray for part in parts)
 
 
-def _index_part(part: Any) -> Any:
+def _part(part: Any) -> Any:
     if part.__class__ is ndarray:
         return operand(part)
     if isinstance(part, list | bool | np.bool_):
         made = np.asarray(part)
         return made if made.size else made.astype(np.int32)
-    if isinstance(part, slice):
-        for bound in (part.start, part.stop, part.step):
-            if bound.__class__ is ndarray:
-                raise TypeError(
-                    "slice indices must be integers or None or have an __index__ method"
-                )
+    if part.__class__ is slice and any(
+        x.__class__ is ndarray for x in (part.start, part.stop, part.step)
+    ):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
     return part

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from .._source import Source
-from .array import ndarray, operand, wrap
+from .array import computed, ndarray, operand
+from .capture import run, synchronizes
 
-_QUIET = ("mean", "std", "var", "median", "quantile", "nan")
+_WARNING = ("mean", "std", "var", "median", "quantile", "nan")
 """Functions that NumPy warns of, where there is nothing to take a mean of, and CuPy does not."""
+_SYNCHRONOUS = ("argwhere", "flatnonzero", "histogram", "nonzero", "setdiff1d", "unique")
+"""Functions that wait for the GPU, because values decide how many elements there are."""
 
 
 def host(x: Any) -> Any:
@@ -36,17 +39,15 @@ def host(x: Any) -> Any:
 
 def call(function: Callable, *args: Any, out: Any = None, **options: Any) -> Any:
     """A function of NumPy's, of arrays on the device."""
+    hosts = [host(x) for x in args]
     options = {name: host(value) for name, value in options.items() if value is not None}
+    if function.__name__ in _SYNCHRONOUS:
+        synchronizes()
     if out is not None:
         options["out"] = operand(out)
-    with np.errstate(all="ignore"):
-        if function.__name__.startswith(_QUIET):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)
-                result = function(*map(host, args), **options)
-        else:
-            result = function(*map(host, args), **options)
-    return wrap(result) if out is None else out
+        run(lambda: _quietly(function, hosts, options))
+        return out
+    return computed(lambda: _quietly(function, hosts, options))
 
 
 def accumulated(
@@ -54,23 +55,33 @@ def accumulated(
 ) -> Any:
     """A sum or product, which float16 and bfloat16 make in float32 and round once."""
     hosts = [host(x) for x in args]
+    options = {name: host(x) for name, x in options.items() if x is not None}
     kinds = [x.dtype for x in hosts if isinstance(x, np.ndarray | np.generic)]
     kind = kinds[0] if len(kinds) == 1 else np.result_type(*kinds) if kinds else np.dtype(float)
     short = dtype is None and kind.itemsize == 2 and kind.kind not in "iu"
-    if short:
-        hosts = [x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in hosts]
-    options = {name: host(x) for name, x in options.items() if x is not None}
     if dtype is not None:
         options["dtype"] = dtype
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        result = function(*hosts, **options)
-    if short:
-        result = np.asarray(result).astype(kind)
+
+    def work() -> Any:
+        if not short:
+            return _quietly(function, hosts, options)
+        wide = [x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in hosts]
+        return np.asarray(_quietly(function, wide, options)).astype(kind)
+
     if out is None:
-        return wrap(result)
-    operand(out)[...] = result
+        return computed(work)
+    target = operand(out)
+    run(lambda: np.copyto(target, work(), "unsafe"))
     return out
+
+
+def _quietly(function: Callable, hosts: Any, options: dict[str, Any]) -> Any:
+    """A GPU says nothing of means of nothing."""
+    if not function.__name__.startswith(_WARNING):
+        return function(*hosts, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return function(*hosts, **options)
 
 
 def ask(function: Callable, *args: Any, **options: Any) -> Any:

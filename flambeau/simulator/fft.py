@@ -13,3 +13,5 @@ globals().update(
         for name, line in table(signatures.FFT).items()
     }
 )
+
+__all__ = [*table(signatures.FFT)]

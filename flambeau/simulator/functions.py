@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import memory_of, ndarray, new, operand, supported, view, wrap
+from .array import computed, memory_of, ndarray, new, operand, supported, view
 from .call import accumulated, call, host
+from .capture import run, synchronizes
+from .index import inside
 
 # arrays from data
 
@@ -31,10 +33,9 @@ def array(
         obj = of_interface(obj)
     if obj.__class__ is ndarray:
         made = obj if dtype is None else obj.astype(dtype, order=order or "K", copy=False)
-        if made is obj and (copy or _elsewhere(obj)):
-            made = new(obj._host.copy(order or "K"))
-        elif order in ("C", "F") and not made.flags[f"{order}_CONTIGUOUS"]:
-            made = new(made._host.copy(order))
+        wrong = order in ("C", "F") and not made.flags[f"{order}_CONTIGUOUS"]
+        if wrong or (made is obj and (copy or _elsewhere(obj))):
+            made = made.copy(order or "K")
         if made.ndim < ndmin:
             made = made.reshape((1,) * (ndmin - made.ndim) + made.shape)
         return made
@@ -44,6 +45,7 @@ def array(
         given = np.array(obj, dtype, order=order or "K", ndmin=ndmin, copy=None)
     else:
         given = np.array(_numbers(obj), dtype, order=order or "K", ndmin=ndmin)
+    synchronizes()
     return new(given)
 
 
@@ -158,7 +160,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
             raise TypeError("arange is of numbers; an array on the device is none")
     if stop is None:
         start, stop = 0, start
-    return new(np.arange(start, stop, 1 if step is None else step, dtype))
+    return computed(lambda: np.arange(start, stop, 1 if step is None else step, dtype))
 
 
 def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
@@ -176,8 +178,7 @@ def ones(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> ndarray:
     value = host(fill_value)
     made = ndarray(shape, np.asarray(value).dtype if dtype is None else dtype, order=order)
-    with np.errstate(all="ignore"):
-        made._host[...] = value
+    made[...] = fill_value
     return made
 
 
@@ -234,12 +235,14 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         raise ValueError("Must provide both 'x' and 'y' or neither.")
     if x is None:
         return condition.nonzero()
-    return new(np.where(operand(condition), operand(x), operand(y)))
+    choice, first, second = operand(condition), operand(x), operand(y)
+    return computed(lambda: np.where(choice, first, second))
 
 
 def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None) -> None:
-    with np.errstate(all="ignore"):
-        np.copyto(operand(dst), operand(src), casting, True if where is None else operand(where))  # type: ignore[arg-type]
+    target, source = operand(dst), operand(src)
+    mask = True if where is None else operand(where)
+    run(lambda: np.copyto(target, source, casting, mask))  # type: ignore[arg-type]
 
 
 def diff(
@@ -252,44 +255,35 @@ def meshgrid(*xi: Any, **kwargs: Any) -> Any:
     return list(call(np.meshgrid, *xi, **kwargs))
 
 
-# indices: out of bounds they wrap in CuPy
-
-
-def _inside(indices: Any, n: int) -> Any:
-    """Index arrays may not be out of bounds.
-
-    Raises:
-        RuntimeError: One is. CuPy would take another element and say nothing.
-    """
-    given = np.asarray(indices)
-    if given.size and (given.min() < -n or given.max() >= n):
-        raise RuntimeError(
-            f"an index is out of bounds: from {given.min()} to {given.max()}, for a dimension of {n}. "
-            "CuPy wraps it round without a word; check indices, or clip them, before they are used"
-        )
-    return indices
+# indices and orders
 
 
 def take(a: ndarray, indices: Any, axis: int | None = None, out: Any = None) -> ndarray:
-    x = operand(a)
-    key = host(indices)
-    _inside(key, x.size if axis is None else x.shape[axis])
-    return (
-        wrap(np.take(x, key, axis))
-        if out is None
-        else call(np.take, a, indices, axis=axis, out=out)
-    )
+    x, key = operand(a), host(indices)
+    inside(key, x.size if axis is None else x.shape[axis])
+    return call(np.take, a, indices, axis=axis, out=out)
 
 
-# sorting: CuPy's is stable
+def take_along_axis(a: ndarray, indices: ndarray, axis: int | None) -> ndarray:
+    inside(host(indices), a.size if axis is None else a.shape[axis])
+    return call(np.take_along_axis, a, indices, axis=axis)
+
+
+def put_along_axis(arr: ndarray, indices: ndarray, values: Any, axis: int | None) -> None:
+    x, key, given = operand(arr), host(indices), host(values)
+    inside(key, x.size if axis is None else x.shape[axis])
+    run(lambda: np.put_along_axis(x, key, given, axis))
 
 
 def argsort(a: ndarray, axis: int | None = -1, kind: Any = None) -> ndarray:
-    return new(np.argsort(operand(a), axis, kind="stable"))
+    """The order of a stable sort, as CuPy's always is."""
+    x = operand(a)
+    return computed(lambda: np.argsort(x, axis, kind="stable"))
 
 
 def sort(a: ndarray, axis: int | None = -1, kind: Any = None) -> ndarray:
-    return new(np.sort(operand(a), axis, kind="stable"))
+    x = operand(a)
+    return computed(lambda: np.sort(x, axis, kind="stable"))
 
 
 def argpartition(a: ndarray, kth: Any, axis: int | None = -1) -> ndarray:

@@ -1,7 +1,7 @@
 """What of CuPy's interface is used: names and parameters, which a test compares with CuPy's own.
 
-A function that stands here is NumPy's of that name, on the device, unless `functions.py` has one of its own. To use another of
-CuPy's functions, add its line.
+A function that stands here is NumPy's of that name, on the device, unless `functions.py` has one of its own. To use
+another of CuPy's functions, add its line.
 """
 
 FUNCTIONS = """
@@ -163,6 +163,11 @@ where(condition, x=None, y=None)
 zeros(shape, dtype=float, order='C')
 zeros_like(a, dtype=None, order='K', subok=None, shape=None)
 """
+
+ACCUMULATED = """
+cumprod cumsum dot inner mean nanmean nanprod nanstd nansum nanvar prod std sum tensordot trace var vdot
+"""
+"""Those that add up in float32 what is float16 or bfloat16."""
 
 QUESTIONS = """
 broadcast_shapes(*args)

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from . import signatures
-from .array import SCALARS, ndarray, new, operand, wrap
+from .array import SCALARS, computed, ndarray, operand
+from .call import call
+from .capture import run
 
 
 class ufunc:
@@ -50,13 +52,11 @@ class ufunc:
             if out.__class__ is not ndarray:
                 raise TypeError("return arrays must be of ArrayType")
             options["out"] = tuple(operand(x) for x in outs)
-        with np.errstate(all="ignore"):
-            result = self._function(*hosts, **options)
+        function = self._function
         if outs:
+            run(lambda: function(*hosts, **options))
             return outs[0] if self.nout == 1 else outs
-        if result.__class__ is tuple:
-            return tuple(new(np.asarray(x)) for x in result)
-        return new(np.asarray(result))
+        return computed(lambda: function(*hosts, **options))
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
         """Combine elements in place, with every element that an index names more than once."""
@@ -71,7 +71,8 @@ class ufunc:
         ):
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
         key = tuple(map(operand, indices)) if indices.__class__ is tuple else operand(indices)
-        self._function.at(operand(a), key, operand(b))
+        target, source = operand(a), operand(b)
+        run(lambda: self._function.at(target, key, source))
 
     def outer(self, A: Any, B: Any, **kwargs: Any) -> Any:
         if A.__class__ is ndarray and B.__class__ is ndarray:
@@ -98,11 +99,8 @@ class ufunc:
         return self._along("reduceat", array, out, indices=operand(indices), axis=axis, dtype=dtype)
 
     def _along(self, method: str, array: Any, out: Any, **options: Any) -> Any:
-        with np.errstate(all="ignore"):
-            result = getattr(self._function, method)(
-                operand(array), out=None if out is None else operand(out), **options
-            )
-        return wrap(result) if out is None else out
+        along = getattr(self._function, method)
+        return call(along, array, out=out, **options)
 
 
 _OUTPUTS = {"divmod": 2, "frexp": 2, "modf": 2}

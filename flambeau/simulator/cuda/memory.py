@@ -58,16 +58,13 @@ class BaseMemory:
             "version": 3,
         }
 
-    def bytes(self) -> np.ndarray:
-        """The host's view of it."""
-        return np.asarray(self)
 
-    def offset(self, host: np.ndarray) -> int:
-        """How far inside a view of it begins."""
-        if not self.size:
-            return 0
-        start: int = host.__array_interface__["data"][0]
-        return start - host_address(self.device_id) - self.ptr
+def offset(memory: BaseMemory, host: np.ndarray) -> int:
+    """How far inside memory a view of it begins."""
+    if not memory.size:
+        return 0
+    start: int = host.__array_interface__["data"][0]
+    return start - host_address(memory.device_id) - memory.ptr
 
 
 class Memory(BaseMemory):
@@ -100,15 +97,17 @@ class PooledMemory(Memory):
 
     def free(self) -> None:
         """Give it back now. There may be no arrays of it any more."""
-        if self.ptr:
-            for hook in hooks():
-                hook.free_preprocess(**self._facts())
-            arena.device(self.device_id).free(self.ptr)
-            self.pool.take_back(self.size)
-            facts = self._facts()
-            self.ptr = 0
-            for hook in hooks():
-                hook.free_postprocess(**facts)
+        if not self.ptr:
+            return
+        told = hooks()
+        facts = self._facts() if told else {}
+        for hook in told:
+            hook.free_preprocess(**facts)
+        arena.device(self.device_id).free(self.ptr)
+        self.ptr = 0
+        self.pool.take_back(self.size)
+        for hook in told:
+            hook.free_postprocess(**facts)
 
     __del__ = free
 
@@ -201,8 +200,9 @@ class _Pool:
 
     def malloc(self, size: int) -> PooledMemory:
         room = _rounded(size)
-        facts = {"device_id": self.device_id, "size": size, "mem_size": room}
-        for hook in hooks():
+        told = hooks()
+        facts = {"device_id": self.device_id, "size": size, "mem_size": room} if told else {}
+        for hook in told:
             hook.malloc_preprocess(**facts)
         with self.lock:
             if self.kept[room]:
@@ -211,7 +211,7 @@ class _Pool:
             else:
                 made = self._fresh(size, room)
             self.used += room
-        for hook in hooks():
+        for hook in told:
             hook.malloc_postprocess(**facts, mem_ptr=made.ptr, pmem_id=id(made))
         return made
 
@@ -339,5 +339,4 @@ __all__ = [
     "alloc",
     "get_allocator",
     "set_allocator",
-    "using_allocator",
 ]

@@ -70,3 +70,12 @@ def set_pinned_memory_allocator(
 ) -> None:
     global _allocator
     _allocator = allocator or (lambda size: PinnedMemoryPointer(PinnedMemory(size), 0))
+
+
+__all__ = [
+    "PinnedMemory",
+    "PinnedMemoryPointer",
+    "PinnedMemoryPool",
+    "alloc_pinned_memory",
+    "set_pinned_memory_allocator",
+]

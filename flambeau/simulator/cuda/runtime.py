@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,12 +16,32 @@ memcpyDeviceToDevice = 3
 memcpyDefault = 4
 
 
+streamDefault = 0
+streamNonBlocking = 1
+streamLegacy = 1
+streamPerThread = 2
+streamCaptureModeGlobal = 0
+streamCaptureModeThreadLocal = 1
+streamCaptureModeRelaxed = 2
+
+_ERRORS = {
+    1: "cudaErrorInvalidValue: invalid argument",
+    101: "cudaErrorInvalidDevice: invalid device ordinal",
+    400: "cudaErrorInvalidResourceHandle: invalid resource handle",
+    900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
+}
+
+
 class CUDARuntimeError(RuntimeError):
     """The runtime refused a call."""
 
-    def __init__(self, status: int, text: str = ""):
+    def __init__(self, status: int):
         self.status = status
-        super().__init__(text or f"cudaError {status}")
+        super().__init__(_ERRORS[status])
+
+
+def refuse_capture() -> NoReturn:
+    raise CUDARuntimeError(900)
 
 
 class _Current(threading.local):
@@ -47,7 +67,7 @@ def getDeviceCount() -> int:
 
 def _exists(device: int) -> None:
     if not 0 <= device < arena.count():
-        raise CUDARuntimeError(101, "cudaErrorInvalidDevice: invalid device ordinal")
+        raise CUDARuntimeError(101)
 
 
 def getDeviceProperties(device: int) -> dict[str, Any]:
@@ -110,9 +130,7 @@ def _bytes(address: int, size: int) -> np.ndarray:
     if 0 <= place < arena.count():
         start, stop = arena.device(place).holding(address)
         if size and not start <= address <= address + size <= stop:
-            raise CUDARuntimeError(
-                1, f"cudaErrorInvalidValue: {size} bytes at {address:#x} are not of one allocation"
-            )
+            raise CUDARuntimeError(1)
         return arena.device(place).view(address, size)
     import ctypes
 
@@ -153,3 +171,35 @@ def driverGetVersion() -> int:
 
 def runtimeGetVersion() -> int:
     return 13000
+
+
+__all__ = [
+    "CUDARuntimeError",
+    "deviceCanAccessPeer",
+    "deviceSynchronize",
+    "driverGetVersion",
+    "getDevice",
+    "getDeviceCount",
+    "getDeviceProperties",
+    "memGetInfo",
+    "memcpy",
+    "memcpyAsync",
+    "memcpyDefault",
+    "memcpyDeviceToDevice",
+    "memcpyDeviceToHost",
+    "memcpyHostToDevice",
+    "memcpyHostToHost",
+    "memcpyPeer",
+    "memcpyPeerAsync",
+    "memset",
+    "memsetAsync",
+    "runtimeGetVersion",
+    "setDevice",
+    "streamCaptureModeGlobal",
+    "streamCaptureModeRelaxed",
+    "streamCaptureModeThreadLocal",
+    "streamDefault",
+    "streamLegacy",
+    "streamNonBlocking",
+    "streamPerThread",
+]

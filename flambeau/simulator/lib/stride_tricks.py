@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..array import memory_of, ndarray, view
+from ..cuda.memory import offset
 
 
 def as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
@@ -19,7 +20,7 @@ def as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
     memory = memory_of(host)
     shape = host.shape if shape is None else tuple(shape)
     strides = host.strides if strides is None else tuple(strides)
-    made = np.ndarray(shape, host.dtype, memory.bytes(), memory.offset(host), strides)
+    made = np.ndarray(shape, host.dtype, np.asarray(memory), offset(memory, host), strides)
     return view(made, x)
 
 
@@ -29,3 +30,9 @@ def sliding_window_view(
     """Every window of a shape, as a view."""
     host = np.lib.stride_tricks.sliding_window_view(x._host, window_shape, axis)
     return as_strided(x, host.shape, host.strides)
+
+
+__all__ = [
+    "as_strided",
+    "sliding_window_view",
+]
