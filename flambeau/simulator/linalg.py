@@ -1,7 +1,7 @@
 """Linear algebra, as `cupy.linalg`: cuSOLVER's in CuPy, NumPy's LAPACK here.
 
-CuPy does not look whether a matrix was singular unless `cupyx.errstate(linalg="raise")` asks for it, for looking means to wait
-for the GPU. Then results are whatever they are; here they are NaN.
+CuPy does not look whether a matrix was singular unless `cupyx.errstate(linalg="raise")` asks for it, for looking means
+to wait for the GPU. Results that are not looked at are whatever they are; here they are NaN.
 """
 
 from __future__ import annotations

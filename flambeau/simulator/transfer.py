@@ -22,7 +22,7 @@ class Transfers:
     def get(
         self,
         stream: Any = None,
-        order: str = "C",
+        order: Any = "C",
         out: np.ndarray | None = None,
         blocking: bool = True,
     ) -> np.ndarray:
@@ -75,21 +75,6 @@ class Transfers:
     def tobytes(self, order: Any = "C") -> bytes:
         return self.get().tobytes(order)
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, self.device.id  # type: ignore[attr-defined]
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: Any = None,
-        dl_device: Any = None,
-        copy: bool | None = None,
-    ) -> Any:
-        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
-            raise BufferError(f"an array on a simulated GPU cannot be exported to {dl_device}")
-        return (self._host.copy() if copy else self._host).__dlpack__()
-
     def __array__(self, dtype: Any = None) -> np.ndarray:
         raise TypeError(
             "Implicit conversion to a NumPy array is not allowed. "
@@ -116,8 +101,3 @@ class Transfers:
 
     def __format__(self, text: str) -> str:
         return format(self.get(), text)
-
-    def __reduce__(self) -> Any:
-        from . import functions
-
-        return functions.array, (self.get(),)

@@ -24,7 +24,7 @@ _UNIT = arena.ALIGNMENT
 
 
 @cache
-def host_address(device_id: int) -> int:
+def _host(device_id: int) -> int:
     """How far the host's addresses of a GPU's memory are from the GPU's own."""
     place = arena.device(device_id)
     return place.bytes.ctypes.data - place.base
@@ -52,7 +52,7 @@ class BaseMemory:
         """How NumPy sees it; arrays of it keep it alive."""
         start = self.ptr if self.size else arena.device(self.device_id).base
         return {
-            "data": (start + host_address(self.device_id), False),
+            "data": (start + _host(self.device_id), False),
             "shape": (self.size,),
             "typestr": "|u1",
             "version": 3,
@@ -64,7 +64,7 @@ def offset(memory: BaseMemory, host: np.ndarray) -> int:
     if not memory.size:
         return 0
     start: int = host.__array_interface__["data"][0]
-    return start - host_address(memory.device_id) - memory.ptr
+    return start - _host(memory.device_id) - memory.ptr
 
 
 class Memory(BaseMemory):
