@@ -100,7 +100,7 @@ class Group:
     Arrays that lie otherwise are copied, and what was changed is copied back by `finish`.
     """
 
-    __slots__ = ("back", "pointers", "size")
+    __slots__ = ("arrays", "back", "pointers", "size")
 
     def __init__(self, arrays: Sequence[Any], changed: int):
         first = arrays[0]
@@ -111,6 +111,7 @@ class Group:
             own = [xp.broadcast_to(x, first.shape).astype(x.dtype, "C") for x in arrays]
             self.back = list(zip(arrays[:changed], own))
             arrays = own
+        self.arrays = arrays  # copies live until the launch
         self.pointers = [x.data.ptr for x in arrays]
 
     def finish(self) -> None:
