@@ -9,9 +9,9 @@ from functools import cache
 from typing import NamedTuple
 
 from ...llvm import BITS, Value, choose, quotient, remainder, smaller
+from ...loops.element import MEMORY
 from ..driver import Kernel
 from .sums import Form, Sums
-from ...loops.element import MEMORY
 
 AT_ONCE = 4
 """Numbers that a thread reads of shared memory together: 16 bytes of float32."""
@@ -107,7 +107,10 @@ class Tiled(Sums):
         """What is held, into shared memory: one step's rows and columns side by side."""
         code, tile, kind = self.code, self.tile, self.form.compute
         for held, row in zip(self.held_a, self.rows_a):
-            code.store(self.number(held.value), code.at(self.near_a, kind, self.ka * (tile.rows + AT_ONCE) + row))
+            code.store(
+                self.number(held.value),
+                code.at(self.near_a, kind, self.ka * (tile.rows + AT_ONCE) + row),
+            )
         place = iter(self.held_b)
         for k in self.steps_b:
             for column in self.columns_b:
@@ -167,7 +170,9 @@ class Tiled(Sums):
                 begin = self.target(code.constant(0, "i32"), column, self.split)
                 for row, line in zip(rows, self.sums):
                     with code.when(row < n.rows):
-                        place = code.at(begin, MEMORY[self.form.result], row.widen("i64") * self.long.c_row)
+                        place = code.at(
+                            begin, MEMORY[self.form.result], row.widen("i64") * self.long.c_row
+                        )
                         self.put(self.biased(line[c].value, row), place)
 
 

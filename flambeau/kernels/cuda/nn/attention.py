@@ -119,7 +119,12 @@ class _Call:
         """The kernels' form where results have so many columns."""
         form = Form(self.dtype, self.mask_name, self.causal, 0)
         side = form.side
-        return Form(self.dtype, self.mask_name, self.causal, 1 << (-(-width // side) * side - 1).bit_length())
+        return Form(
+            self.dtype,
+            self.mask_name,
+            self.causal,
+            1 << (-(-width // side) * side - 1).bit_length(),
+        )
 
     def blocks(self, rows: int) -> int:
         """A block for each tile of rows of each head."""

@@ -101,7 +101,9 @@ class Tiles:
     def __init__(self, form: Form, pointers: tuple[str, ...]):
         self.form, code = form, Thread()
         self.code, self.kind = code, form.compute
-        named = code.takes(*pointers, "ptr starts readonly", "double scale", *(f"i64 {n}" for n in Numbers._fields))
+        named = code.takes(
+            *pointers, "ptr starts readonly", "double scale", *(f"i64 {n}" for n in Numbers._fields)
+        )
         self.p = dict(zip((text.split()[1] for text in pointers), named))
         self.starts, scale = named[len(pointers) : len(pointers) + 2]
         self.scale = scale.convert(self.kind)
@@ -230,7 +232,9 @@ class Tiles:
         value = x * self.scale
         there = (query < n.queries) & (key < n.keys)
         if form.mask:
-            place = query.widen("i64") * n.mask_row.widen("i64") + key.widen("i64") * n.mask_along.widen("i64")
+            place = query.widen("i64") * n.mask_row.widen("i64") + key.widen(
+                "i64"
+            ) * n.mask_along.widen("i64")
             element = MEMORY[form.mask]
             added = code.load(code.at(self.mask, element, choose(there, place, 0)), element)
             number = unpacked(added, form.mask)
