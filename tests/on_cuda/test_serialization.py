@@ -6,6 +6,7 @@ import copy
 import io
 import multiprocessing
 import pickle
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,14 @@ def test_map_location() -> None:
 
 def test_a_gpu_that_is_not_there_is_named() -> None:
     count = torch.cuda.device_count()
-    file = saved(counted(2)).getvalue().replace(b"cuda:0", b"cuda:7")
+    file = io.BytesIO()
+    with zipfile.ZipFile(saved(counted(2))) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"cuda:0", b"cuda:7"))
+    file.seek(0)
     message = f"CUDA device 7 but torch.cuda.device_count\\(\\) is {count}. Please use torch.load with map_location"
     with pytest.raises(RuntimeError, match=message):
-        torch.load(io.BytesIO(file), map_location=lambda storage, name: None)
+        torch.load(file, map_location=lambda storage, name: None)
 
 
 def test_modules_and_optimisers() -> None:

@@ -25,6 +25,7 @@ MAKES = frozenset(
         "asfortranarray",
         "empty",
         "eye",
+        "from_dlpack",
         "full",
         "identity",
         "linspace",
