@@ -27,7 +27,9 @@ class _Single(Sums):
         column, begin = self.column(j), row * self.n.a_row
         with code.loop(first, self.n.total, by) as k:
             found = self.step(k)
-            x = self.number(code.load(code.at(found[0], self.element, begin + found[3]), self.element))
+            x = self.number(
+                code.load(code.at(found[0], self.element, begin + found[3]), self.element)
+            )
             y = self.number(self.second(column, found, None))
             total.value = code.intrinsic("fma", x, y, total.value)
         return total.value
@@ -64,7 +66,10 @@ class _Together(_Single):
         with code.when(remainder(me, WARP).equals(0)):
             code.store(value, code.at(room, kind, quotient(me, WARP)))
         code.barrier()
-        parts = [code.load(code.at(room, kind, code.constant(w, "i32")), kind) for w in range(THREADS // WARP)]
+        parts = [
+            code.load(code.at(room, kind, code.constant(w, "i32")), kind)
+            for w in range(THREADS // WARP)
+        ]
         for part in parts[1:]:
             parts[0] = parts[0] + part
         return parts[0]
@@ -94,7 +99,9 @@ def parts(compute: str, dtype: str, biased: bool) -> Kernel:
     with code.loop(code.first("i64"), count, code.threads("i64")) as i:
         total.value = code.constant(0.0, compute)
         with code.loop(code.constant(0, "i64"), splits) as part:
-            total.value = total.value + code.load(code.at(source, compute, part * count + i), compute)
+            total.value = total.value + code.load(
+                code.at(source, compute, part * count + i), compute
+            )
         if biased:
             row = remainder(quotient(i, places), rows)
             more = unpacked(code.load(code.at(bias, element, row), element), dtype)

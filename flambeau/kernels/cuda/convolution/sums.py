@@ -72,7 +72,7 @@ class Form:
         result: That of the result's.
         compute: LLVM's type of the sums.
         checked: The dimensions of the image in which places may lie outside.
-        outer: Are there steps outside of the table?
+        outer: Are there steps outside of the table (and no columns)?
         biased: Is there a bias?
     """
 
@@ -122,9 +122,13 @@ class Sums:
 
     def column(self, j: Value) -> tuple[Value, Place]:
         """A pointer to where b begins for a column, and its entry."""
+        if self.form.outer:  # then all columns are in the table
+            return self.b, self.entry("columns", j)
         outer, inner = quotient(j, self.n.width), remainder(j, self.n.width)
         n: Any = self.long
-        return self.code.at(self.b, self.element, outer.widen("i64") * n.b_wide), self.entry("columns", inner)
+        return self.code.at(self.b, self.element, outer.widen("i64") * n.b_wide), self.entry(
+            "columns", inner
+        )
 
     def step(self, k: Value) -> tuple[Value, Value, Place, Value]:
         """Of a step that there is: pointers to a and distance in b of its outer part, its entry and where it is in a."""
@@ -146,7 +150,10 @@ class Sums:
         return choose(known, value, 0)
 
     def second(
-        self, column: tuple[Value, Place], step: tuple[Value, Value, Place, Value], there: Value | None
+        self,
+        column: tuple[Value, Place],
+        step: tuple[Value, Value, Place, Value],
+        there: Value | None,
     ) -> Value:
         """The factor b of a column and a step."""
         (begin, own), (_, outer, more, _) = column, step
@@ -166,7 +173,9 @@ class Sums:
         """A sum with the bias of its row."""
         if not self.form.biased:
             return total
-        return total + self.number(self.code.load(self.code.at(self.bias, self.element, row), self.element))
+        return total + self.number(
+            self.code.load(self.code.at(self.bias, self.element, row), self.element)
+        )
 
     def target(self, row: Value, j: Value, split: Value | None = None) -> Value:
         """Where a result goes."""

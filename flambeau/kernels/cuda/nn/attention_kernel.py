@@ -125,8 +125,12 @@ class _Queries(_Backward):
             found = []
             for i, query in enumerate(queries):
                 keys = [first + self.tx * self.own + j for j in range(self.own)]
-                weights = [self.weight(x.value, query, key, logs[i]) for x, key in zip(scores[i], keys)]
-                found.append([self.slope(w, x.value, shares[i]) for w, x in zip(weights, slopes[i])])
+                weights = [
+                    self.weight(x.value, query, key, logs[i]) for x, key in zip(scores[i], keys)
+                ]
+                found.append(
+                    [self.slope(w, x.value, shares[i]) for w, x in zip(weights, slopes[i])]
+                )
             code.barrier()
             self.keep(found)
             self.mixed(sums, k, n.size)

@@ -130,7 +130,9 @@ def part_sizes(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Any:
     return found
 
 
-def _shared(g: Any, window: Any, counts: tuple[int, ...], sizes: tuple[int, ...], divisor: Any) -> Any:
+def _shared(
+    g: Any, window: Any, counts: tuple[int, ...], sizes: tuple[int, ...], divisor: Any
+) -> Any:
     if not _fits(g, sizes, counts):
         return NotImplemented
     xp, lead = driver.cupy(), g.shape[: g.ndim - len(counts)]

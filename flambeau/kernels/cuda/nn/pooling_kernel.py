@@ -95,7 +95,9 @@ class Pool:
         size = self.of("x", axis)
         if self.parts:
             count = self.of("u", axis)
-            return Span(quotient(place * size, count), quotient((place + 1) * size + (count - 1), count), 1)
+            return Span(
+                quotient(place * size, count), quotient((place + 1) * size + (count - 1), count), 1
+            )
         step = self.of("d", axis)
         start = place * self.of("s", axis) - self.of("p", axis)
         missing = larger(-start, 0)
@@ -106,7 +108,9 @@ class Pool:
         """The windows (without gaps) or parts that see an element of a dimension."""
         size, count = self.of("x", axis), self.of("u", axis)
         if self.parts:
-            return Span(quotient(place * count, size), quotient((place + 1) * count - 1, size) + 1, 1)
+            return Span(
+                quotient(place * count, size), quotient((place + 1) * count - 1, size) + 1, 1
+            )
         step, reach = self.of("s", axis), (self.of("n", axis) - 1) * self.of("d", axis)
         last = place + self.of("p", axis)
         low = quotient(larger(last - reach, 0) + (step - 1), step)

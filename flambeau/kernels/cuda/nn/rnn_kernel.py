@@ -62,7 +62,9 @@ class Step:
 def forward(cell: Any, element: str, biased: bool) -> Kernel:
     """``f(x, bias, gates, states, cells, *Numbers)``: gates hold what the state gives to them, and then with the bias, and with what
     the input gives unless that stays apart."""
-    step = Step(cell, element, "ptr x readonly", "ptr bias readonly", "ptr gates", "ptr states", "ptr cells")
+    step = Step(
+        cell, element, "ptr x readonly", "ptr bias readonly", "ptr gates", "ptr states", "ptr cells"
+    )
     code, n = step.code, step.n
     with code.loop(code.first("i64"), n.batch * n.width, code.threads("i64")) as i:
         step.begin(i)
