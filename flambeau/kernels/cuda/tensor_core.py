@@ -1,8 +1,8 @@
 """Products on tensor cores: what a warp's threads hold of small matrices, and how these are multiplied.
 
-A warp multiplies 16 x 16 elements of a half type by 16 x 8, and adds to 16 x 8 float32 (mma.sync.m16n8k16, from compute capability 8.0
-on). Of 32 threads, four share a row of the left factor and of the sums, or a column of the right factor. Both factors lie in
-memory with the 16 steps of a row, or column, side by side.
+A warp multiplies 16 x 16 elements of a half type by 16 x 8, and adds to 16 x 8 float32 (mma.sync.m16n8k16, from compute
+capability 8.0 on). Of 32 threads, four share a row of the left factor and of the sums, or a column of the right factor.
+Both factors lie in memory with the 16 steps of a row, or column, side by side.
 """
 
 from __future__ import annotations

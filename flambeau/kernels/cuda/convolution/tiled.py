@@ -146,7 +146,7 @@ class Tiled(Sums):
                 begin = self.target(code.constant(0, "i32"), column, self.split)
                 for row, total in line:
                     with code.when(row < n.rows):
-                        far = row.widen("i64") * self.long.c_row  # type: ignore[operator]
+                        far = row.widen("i64") * self.long.c_row
                         place = code.at(begin, MEMORY[self.form.result], far)
                         self.put(self.biased(total.value, row), place)
 

@@ -115,7 +115,9 @@ class _Call:
         whole = self.on_tensor_cores and starts_whole and all(
             x.data.ptr % 16 == 0 for key, x in arrays.items() if key != "mask"
         )  # fmt: skip
-        self.form = _form(q.dtype.name, name, causal, max(q.shape[-1], v.shape[-1]), whole)
+        width = _room(max(q.shape[-1], v.shape[-1]))
+        form = Form(q.dtype.name, name, causal, width, whole)
+        self.form = form if self.on_tensor_cores else replace(form, width=max(width, form.side))
         self.heads, self.scale = math.prod(q.shape[:-2]), float(scale)
         steps = {f"{key}_row": x.strides[-2] // x.itemsize for key, x in arrays.items()}
         self.numbers = Numbers(**dict.fromkeys(Numbers._fields, 0) | steps | {
@@ -133,11 +135,9 @@ class _Call:
         kernel(grid, threads or own, *arrays, self.starts, self.scale, *self.numbers)
 
 
-def _form(dtype: str, mask: str, causal: bool, width: int, whole: bool) -> Form:
-    """A form with room for rows so wide: a few are enough for all."""
-    most = next(size for size in (32, 64, 128) if size >= width)
-    made = Form(dtype, mask, causal, most, whole)
-    return made if dtype in TYPES else replace(made, width=max(most, made.side))
+def _room(width: int) -> int:
+    """The columns that kernels are made for: a few sizes are enough for all."""
+    return next(size for size in (32, 64, 128) if size >= width)
 
 
 @lru_cache(1024)
