@@ -1,0 +1,71 @@
+"""Devices, streams and memory of simulated GPUs, as `cupy.cuda`."""
+
+from __future__ import annotations
+
+from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
+from .device import Device, get_device_id
+from .graph import Graph
+from .memory import (
+    BaseMemory,
+    Memory,
+    MemoryPointer,
+    MemoryPool,
+    UnownedMemory,
+    alloc,
+    get_allocator,
+    set_allocator,
+    using_allocator,
+)
+from .memory_hook import MemoryHook
+from .pinned_memory import (
+    PinnedMemory,
+    PinnedMemoryPointer,
+    PinnedMemoryPool,
+    alloc_pinned_memory,
+    set_pinned_memory_allocator,
+)
+from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
+
+
+def is_available() -> bool:
+    return runtime.getDeviceCount() > 0
+
+
+def get_local_runtime_version() -> int:
+    return runtime.runtimeGetVersion()
+
+
+__all__ = [
+    "BaseMemory",
+    "Device",
+    "Event",
+    "ExternalStream",
+    "Graph",
+    "Memory",
+    "MemoryHook",
+    "MemoryPointer",
+    "MemoryPool",
+    "PinnedMemory",
+    "PinnedMemoryPointer",
+    "PinnedMemoryPool",
+    "Stream",
+    "UnownedMemory",
+    "alloc",
+    "alloc_pinned_memory",
+    "device",
+    "get_allocator",
+    "get_current_stream",
+    "get_device_id",
+    "get_elapsed_time",
+    "get_local_runtime_version",
+    "graph",
+    "is_available",
+    "memory",
+    "memory_hook",
+    "pinned_memory",
+    "runtime",
+    "set_allocator",
+    "set_pinned_memory_allocator",
+    "stream",
+    "using_allocator",
+]

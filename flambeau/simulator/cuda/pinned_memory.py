@@ -1,0 +1,81 @@
+"""Pinned memory of the host, as `cupy.cuda.pinned_memory`: here memory like any other."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+
+class PinnedMemory:
+    """Memory of the host that a GPU reads and writes itself.
+
+    Attributes:
+        ptr, size: Its address and bytes.
+    """
+
+    def __init__(self, size: int, flags: int = 0):
+        self._bytes = (ctypes.c_char * max(size, 1))()
+        self.ptr, self.size = ctypes.addressof(self._bytes), size
+
+
+class PinnedMemoryPointer:
+    """A place in pinned memory, which has Python's buffer interface by `memoryview`.
+
+    Attributes:
+        mem, ptr: The memory, and the address in it.
+    """
+
+    def __init__(self, mem: PinnedMemory, offset: int):
+        self.mem, self.ptr = mem, mem.ptr + offset
+
+    def __int__(self) -> int:
+        return self.ptr
+
+    def size(self) -> int:
+        """Bytes from here to its end."""
+        return self.mem.size - (self.ptr - self.mem.ptr)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {"data": (self.ptr, False), "shape": (self.size(),), "typestr": "|u1", "version": 3}
+
+
+class PinnedMemoryPool:
+    """Keeps pinned memory for later."""
+
+    def __init__(self, allocator: Any = None):
+        self._free: list[PinnedMemory] = []
+
+    def malloc(self, size: int) -> PinnedMemoryPointer:
+        return PinnedMemoryPointer(PinnedMemory(size), 0)
+
+    def free_all_blocks(self) -> None:
+        self._free.clear()
+
+    def n_free_blocks(self) -> int:
+        return len(self._free)
+
+
+default_pool = PinnedMemoryPool()
+_allocator: Callable[[int], PinnedMemoryPointer] = default_pool.malloc
+
+
+def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
+    return _allocator(size)
+
+
+def set_pinned_memory_allocator(
+    allocator: Callable[[int], PinnedMemoryPointer] | None = None,
+) -> None:
+    global _allocator
+    _allocator = allocator or (lambda size: PinnedMemoryPointer(PinnedMemory(size), 0))
+
+
+__all__ = [
+    "PinnedMemory",
+    "PinnedMemoryPointer",
+    "PinnedMemoryPool",
+    "alloc_pinned_memory",
+    "set_pinned_memory_allocator",
+]
