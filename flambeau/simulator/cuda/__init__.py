@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
-from .device import Device, get_device_id
+from .device import Device, get_cublas_handle, get_device_id
 from .graph import Graph
 from .memory import (
     BaseMemory,
@@ -25,6 +28,13 @@ from .pinned_memory import (
     set_pinned_memory_allocator,
 )
 from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
+
+
+def __getattr__(name: str) -> Any:
+    """cuBLAS loads when first asked for, as CuPy's."""
+    if name != "cublas":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__.rpartition('.')[0]}.cublas")
 
 
 def is_available() -> bool:
@@ -54,6 +64,7 @@ __all__ = [
     "alloc_pinned_memory",
     "device",
     "get_allocator",
+    "get_cublas_handle",
     "get_current_stream",
     "get_device_id",
     "get_elapsed_time",
