@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from . import device, graph, memory, memory_hook, pinned_memory, runtime, stream
-from .device import Device, get_cublas_handle, get_device_id
+from . import device, function, graph, memory, memory_hook, pinned_memory, runtime, stream
+from .device import Device, get_device_id
+from .function import Function, Module
 from .graph import Graph
 from .memory import (
     BaseMemory,
@@ -50,11 +51,13 @@ __all__ = [
     "Device",
     "Event",
     "ExternalStream",
+    "Function",
     "Graph",
     "Memory",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
+    "Module",
     "PinnedMemory",
     "PinnedMemoryPointer",
     "PinnedMemoryPool",
@@ -63,6 +66,7 @@ __all__ = [
     "alloc",
     "alloc_pinned_memory",
     "device",
+    "function",
     "get_allocator",
     "get_cublas_handle",
     "get_current_stream",

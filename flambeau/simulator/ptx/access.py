@@ -127,7 +127,9 @@ def _read(
     if count == 1:
         return [spaces.words(space, kind)[index]]
     rows = spaces.rows(space, kind, count)[index]
-    return [rows[..., k] for k in range(count)] if rows.ndim == 1 else [*np.ascontiguousarray(rows.T)]
+    return (
+        [rows[..., k] for k in range(count)] if rows.ndim == 1 else [*np.ascontiguousarray(rows.T)]
+    )
 
 
 def _read_generic(

@@ -29,7 +29,6 @@ from .operation import (
 from .parser import Instruction
 
 
-
 def _same(i: Instruction, kind: str, op: Callable[..., Any]) -> Operation:
     """An operation whose operands and result have one type."""
     out, *ins = i.operands
@@ -343,9 +342,7 @@ def _signs(i: Instruction) -> Iterator[Operation]:
 
 @instruction("sad")
 def _sad(i: Instruction) -> Iterator[Operation]:
-    yield _same(
-        i, key(i.modifiers[-1]), lambda a, b, c: np.maximum(a, b) - np.minimum(a, b) + c
-    )
+    yield _same(i, key(i.modifiers[-1]), lambda a, b, c: np.maximum(a, b) - np.minimum(a, b) + c)
 
 
 # -------------------------------------------------------------------------------------- bits
@@ -462,9 +459,7 @@ def _lop3(i: Instruction) -> Iterator[Operation]:
         made = a ^ a
         for k in range(8):
             if wanted >> k & 1:
-                made = made | (
-                    (a if k & 4 else ~a) & (b if k & 2 else ~b) & (c if k & 1 else ~c)
-                )
+                made = made | ((a if k & 4 else ~a) & (b if k & 2 else ~b) & (c if k & 1 else ~c))
         return made
 
     yield Operation([(d, "u4")], [(x, "u4") for x in (a, b, c)], three(op))

@@ -61,9 +61,7 @@ def _pasted(
 def _guarded(item: Instruction, into: Body) -> list[Instruction | str]:
     """An instruction under a predicate: a branch around it."""
     label = f"guard.{len(into.widths)}.{id(item)}"
-    around = Instruction(
-        item.text, "bra", (), [label], item.guard, not item.negated
-    )
+    around = Instruction(item.text, "bra", (), [label], item.guard, not item.negated)
     return [around, replace(item, guard="", negated=False), label]
 
 
@@ -91,7 +89,9 @@ def _called(
     end = f"{prefix}end"
     made: list[Instruction | str] = []
     for item in _pasted(module, callee, into, (*callers, name)):
-        made.append(f"{prefix}{item}" if isinstance(item, str) else _renamed(item, prefix, names, end))
+        made.append(
+            f"{prefix}{item}" if isinstance(item, str) else _renamed(item, prefix, names, end)
+        )
     return [*_guarded_call(call, end), *made, end]
 
 
@@ -117,7 +117,9 @@ def _renamed(item: Instruction, prefix: str, names: dict[str, str], end: str) ->
     if item.name in _ENDS and item.name == "ret":
         return replace(item, name="bra", modifiers=("uni",), operands=[end])
     labels = item.name in ("bra", "brx")
-    made = [_text(operand, prefix, names, labels and k == 0) for k, operand in enumerate(item.operands)]
+    made = [
+        _text(operand, prefix, names, labels and k == 0) for k, operand in enumerate(item.operands)
+    ]
     guard = f"%{prefix}{item.guard[1:]}" if item.guard else ""
     return replace(
         item, operands=made, guard=guard, targets=[prefix + target for target in item.targets]
@@ -127,9 +129,7 @@ def _renamed(item: Instruction, prefix: str, names: dict[str, str], end: str) ->
 def _text(operand: str, prefix: str, names: dict[str, str], is_label: bool) -> str:
     if is_label and not operand.startswith("%"):
         return prefix + operand
-    operand = _NAME.sub(
-        lambda m: m[0] if SPECIAL.match(m[0]) else f"%{prefix}{m[0][1:]}", operand
-    )
+    operand = _NAME.sub(lambda m: m[0] if SPECIAL.match(m[0]) else f"%{prefix}{m[0][1:]}", operand)
     return re.sub(r"(?<![%\w$.])[a-zA-Z_$][\w$]*", lambda m: names.get(m[0], m[0]), operand)
 
 

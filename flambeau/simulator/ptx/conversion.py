@@ -24,7 +24,7 @@ _FLOATS = ("f16", "bf16", "f32", "f64")
 def _cvt(i: Instruction) -> Iterator[Operation]:
     target, source = i.modifiers[-2:]
     how = set(i.modifiers[:-2])
-    if how - {"rn", "sat", *_WHOLE} or "sat" in how and target != "f32":
+    if how - {"rn", "sat", *_WHOLE} or ("sat" in how and target != "f32"):
         raise unsupported(i)
     if target in ("f16x2", "bf16x2"):
         yield _two_halves(i, target)
@@ -52,7 +52,9 @@ def _plain(i: Instruction, target: str, source: str, how: set[str]) -> Operation
     whole = next((_WHOLE[name] for name in how if name in _WHOLE), None)
     if source in _FLOATS:
         read, widen = (key(source), None) if source != "bf16" else ("u2", halves.from_bfloat16)
-        convert = _to_float(i, target, source) if target in _FLOATS else _to_integer(i, target, source)
+        convert = (
+            _to_float(i, target, source) if target in _FLOATS else _to_integer(i, target, source)
+        )
         steps = [step for step in (widen, whole, convert) if step is not None]
     else:
         read = f"u{max(2, WIDTHS[source])}" if WIDTHS[source] < 2 else key(source).replace("b", "u")
@@ -110,7 +112,9 @@ def _to_integer(i: Instruction, target: str, source: str) -> Callable[..., Any]:
         return held if source in ("f32", "f64") else lambda x: held(x.astype(wide))
     ends, word = np.iinfo(kind), native.saturated("f8" if wide == "f8" else "f4", "i4")
     register = np.dtype(f"{kind[0]}2")
-    return lambda x: np.clip(word(np.nan_to_num(x.astype(wide), nan=0.0)), ends.min, ends.max).astype(register)
+    return lambda x: np.clip(
+        word(np.nan_to_num(x.astype(wide), nan=0.0)), ends.min, ends.max
+    ).astype(register)
 
 
 def _of_integer(i: Instruction, target: str, source: str) -> Callable[..., Any]:

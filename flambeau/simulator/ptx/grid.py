@@ -45,7 +45,13 @@ class Geometry:
             **{f"%ntid.{a}": np.uint32(n) for a, n in zip("xyz", block, strict=True)},
             **{f"%nctaid.{a}": np.uint32(n) for a, n in zip("xyz", grid, strict=True)},
             **dict(zip(("%tid.x", "%tid.y", "%tid.z"), _places(inside, block), strict=True)),
-            **dict(zip(("%ctaid.x", "%ctaid.y", "%ctaid.z"), _places(self.blocks + first, grid), strict=True)),
+            **dict(
+                zip(
+                    ("%ctaid.x", "%ctaid.y", "%ctaid.z"),
+                    _places(self.blocks + first, grid),
+                    strict=True,
+                )
+            ),
             "%laneid": self.lane.astype(np.uint32),
             "%warpid": (inside // WARP).astype(np.uint32),
             "%nwarpid": np.uint32(32),
@@ -216,12 +222,20 @@ class Batch:
             variables = [*variables, (plan.shared_size, plan.shared_size + dynamic)]
         shared = -(-(plan.shared_size + dynamic) // 16) * 16
         self.spaces = Spaces(
-            memory, geometry.count // geometry.size, geometry.size, shared, plan.local_size, variables, plan.grain
+            memory,
+            geometry.count // geometry.size,
+            geometry.size,
+            shared,
+            plan.local_size,
+            variables,
+            plan.grain,
         )
         self.spaces.bytes["param"] = parameters
         self.initial = initial.copy()
         for slot, name in plan.specials:
-            self.initial[slot] = geometry.special[name] if name in geometry.special else _other(name, dynamic, plan)
+            self.initial[slot] = (
+                geometry.special[name] if name in geometry.special else _other(name, dynamic, plan)
+            )
         self.running = [Group(self, 0, None, self.initial.copy())]
         self.waiting: list[Group] = []
         self.left = LIMIT
@@ -262,7 +276,9 @@ class Batch:
             block = blocks[group.at]
             self.left -= 1
             if self.left < 0:
-                group.fault(block.end, 0, f"it does not end: {LIMIT:,} blocks of instructions were executed")
+                group.fault(
+                    block.end, 0, f"it does not end: {LIMIT:,} blocks of instructions were executed"
+                )
             if block.together is not None:
                 found = self.assembled(group, block)
                 if found is None:

@@ -9,7 +9,9 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-LLVM = {"f4": "float", "f8": "double"} | {f"{k}{n}": f"i{8 * n}" for k in "iu" for n in (1, 2, 4, 8)}
+LLVM = {"f4": "float", "f8": "double"} | {
+    f"{k}{n}": f"i{8 * n}" for k in "iu" for n in (1, 2, 4, 8)
+}
 """NumPy's types by LLVM's names."""
 _LOOP = """
 define void @loop(ptr %arguments, ptr %counts, ptr %steps, ptr %data) {{
@@ -170,7 +172,9 @@ def divided(name: str, kind: str) -> np.ufunc:
     instruction = ("s" if signed else "u") + name
     least = f"-{1 << 8 * np.dtype(kind).itemsize - 1}"
     extreme = f"%least = icmp eq {type} %a, {least}\n  %minus = icmp eq {type} %b, -1"
-    over = f"{extreme}\n  %over = and i1 %least, %minus" if signed else "%over = and i1 false, false"
+    over = (
+        f"{extreme}\n  %over = and i1 %least, %minus" if signed else "%over = and i1 false, false"
+    )
     nothing, beyond = ("-1", "%a") if name == "div" else ("%a", "0")
     work = f"""
   %none = icmp eq {type} %b, 0

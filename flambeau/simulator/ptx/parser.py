@@ -6,7 +6,17 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
-WIDTHS = {"pred": 1, "b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f16": 2, "bf16": 2} | {
+WIDTHS = {
+    "pred": 1,
+    "b8": 1,
+    "u8": 1,
+    "s8": 1,
+    "b16": 2,
+    "u16": 2,
+    "s16": 2,
+    "f16": 2,
+    "bf16": 2,
+} | {
     f"{kind}{bits}": bits // 8
     for kind, sizes in (("b", (32, 64, 128)), ("u", (32, 64)), ("s", (32, 64)), ("f", (32, 64)))
     for bits in sizes
@@ -15,7 +25,9 @@ WIDTHS = {"pred": 1, "b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _LINES = re.compile(r"^\s*\.(?:loc|file|version|target|address_size)\b[^\n]*", re.M)
-_HEAD = re.compile(r"((?:\.\w+\s+)*)\.(entry|func)\s+(?:\(([^)]*)\)\s*)?([\w$]+)\s*(?:\(([^)]*)\))?([^{;]*)([{;])")
+_HEAD = re.compile(
+    r"((?:\.\w+\s+)*)\.(entry|func)\s+(?:\(([^)]*)\)\s*)?([\w$]+)\s*(?:\(([^)]*)\))?([^{;]*)([{;])"
+)
 _VARIABLE = re.compile(
     r"((?:\.(?:visible|extern|weak|common)\s+)*)\.(global|const|shared|local|param)\s+(?:\.align\s+(\d+)\s+)?"
     r"(?:\.ptr\s+)?\.(\w+)\s+([\w$]+)((?:\[\d*\])*)\s*(?:=\s*(.*))?$",
@@ -44,11 +56,12 @@ class Variable:
 
 @dataclass(slots=True)
 class Parameter:
-    """A parameter of a function: its type's name, and its bytes."""
+    """A parameter of a function: its type's name, its bytes, and how they are aligned."""
 
     name: str
     type: str
     size: int
+    align: int
 
 
 @dataclass(slots=True)
@@ -171,8 +184,9 @@ def _parameters(text: str | None) -> list[Parameter]:
         found = _PARAMETER.match(item)
         if found is None:
             raise ValueError(f"the simulator does not read the parameter {item!r}")
-        _, type, name, count = found.groups()
-        made.append(Parameter(name, type, WIDTHS[type] * int(count or 1)))
+        align, type, name, count = found.groups()
+        width = WIDTHS[type]
+        made.append(Parameter(name, type, width * int(count or 1), int(align or width)))
     return made
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import access, arithmetic, conversion, warp
+from . import access, warp
 from .body import SPECIAL, Body, flattened
 from .operation import INSTRUCTIONS, Operation, Step, Unsupported, one
 from .parser import Instruction, Module, parse
@@ -52,7 +52,7 @@ class Plan:
     blocks: list[Block]
     initial: list[Any]
     parameters: list[tuple[int, int, str]]
-    sizes: list[int]
+    layout: tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]
     specials: list[tuple[int, str]]
     symbols: list[tuple[int, str, int]]
     live: list[list[int]]
@@ -87,7 +87,9 @@ class _Decoder:
         self.specials: list[tuple[int, str]] = []
         self.symbols: list[tuple[int, str, int]] = []
         self.parameters: list[tuple[int, int, str]] = []
-        self.offsets, self.sizes = _laid_out([(p.name, p.size, _alignment(p)) for p in body.parameters])
+        self.offsets, sizes = _laid_out([(p.name, p.size, p.align) for p in body.parameters])
+        types = tuple(p.type for p in body.parameters)
+        self.layout = (tuple(self.offsets.values()), tuple(sizes), types)
         self.place_variables()
         self.operations: list[list[Operation] | Instruction | str] = [
             self.operation(item) for item in body.items
@@ -100,7 +102,9 @@ class _Decoder:
     def place_variables(self) -> None:
         variables = [*self.module.variables, *self.body.variables]
         used = _names(self.body)
-        shared = [v for v in variables if v.space == "shared" and v.name in used and not v.is_dynamic]
+        shared = [
+            v for v in variables if v.space == "shared" and v.name in used and not v.is_dynamic
+        ]
         local = [v for v in variables if v.space == "local"]
         self.shared, sizes = _laid_out([(v.name, v.size, v.align) for v in shared])
         self.local, local_sizes = _laid_out([(v.name, v.size, v.align) for v in local])
@@ -147,7 +151,13 @@ class _Decoder:
     def read(self, text: str, kind: str, steps: list[Step], observes: bool) -> int:
         """Which register holds an operand as this type."""
         if text[0] in "%" and not SPECIAL.match(text):
-            return self.cast(self.slot(text), self.storage.kind(text), kind, steps, observes and self.storage.is_computed(text))
+            return self.cast(
+                self.slot(text),
+                self.storage.kind(text),
+                kind,
+                steps,
+                observes and self.storage.is_computed(text),
+            )
         if text[0] == "%":
             wide = any(name in text for name in _WIDE_SPECIALS)
             own, slot = "u8" if wide else "u4", self.slot(text)
@@ -173,8 +183,14 @@ class _Decoder:
     def constant(self, text: str, kind: str) -> int:
         dtype = np.dtype(kind)
         if text[:2] in ("0f", "0d", "0F", "0D"):
-            value = np.array(int(text[2:], 16), f"u{4 if text[1] in 'fF' else 8}").view(f"f{4 if text[1] in 'fF' else 8}")
-            value = value.astype(dtype) if dtype.kind == "f" else value.view(f"u{value.itemsize}").astype(dtype)
+            value = np.array(int(text[2:], 16), f"u{4 if text[1] in 'fF' else 8}").view(
+                f"f{4 if text[1] in 'fF' else 8}"
+            )
+            value = (
+                value.astype(dtype)
+                if dtype.kind == "f"
+                else value.view(f"u{value.itemsize}").astype(dtype)
+            )
         elif dtype.kind == "b":
             value = np.array(int(text, 0) != 0)
         else:
@@ -193,7 +209,9 @@ class _Decoder:
             self.symbols.append((slot, name, int(offset or 0)))
         return slot
 
-    def cast(self, slot: int, held: str, wanted: str, steps: list[Step], settles: bool = False) -> int:
+    def cast(
+        self, slot: int, held: str, wanted: str, steps: list[Step], settles: bool = False
+    ) -> int:
         """The number of a register with the words of another one as another type."""
         if held == wanted and not settles:
             return slot
@@ -210,7 +228,12 @@ class _Decoder:
     def emit(self, operation: Operation, steps: list[Step]) -> None:
         kind = self.open_kind(operation)
         ins = [
-            self.read(text, kind if k[0] in "nb" else k, steps, operation.observes or self.bits(text, kind if k[0] in "nb" else k))
+            self.read(
+                text,
+                kind if k[0] in "nb" else k,
+                steps,
+                operation.observes or self.bits(text, kind if k[0] in "nb" else k),
+            )
             for text, k in operation.ins
         ]
         outs, after = [], []
@@ -222,13 +245,20 @@ class _Decoder:
 
     def bits(self, text: str, kind: str) -> bool:
         """Are a float's bits looked at?"""
-        return text[0] == "%" and not SPECIAL.match(text) and self.storage.kind(text)[0] == "f" != kind[0]
+        return (
+            text[0] == "%"
+            and not SPECIAL.match(text)
+            and self.storage.kind(text)[0] == "f" != kind[0]
+        )
 
     def open_kind(self, operation: Operation) -> str:
         """The type that an operation's open ones stand for."""
         listed = [*operation.outs, *operation.ins]
         for text, kind in listed:
-            if kind[0] in "nb" and (text[0] == "%" and not SPECIAL.match(text) or "@" in text and text.partition("@")[0] not in self.offsets):
+            if kind[0] in "nb" and (
+                (text[0] == "%" and not SPECIAL.match(text))
+                or ("@" in text and text.partition("@")[0] not in self.offsets)
+            ):
                 held = self.storage.kind(text)
                 if int(held[1:] or 1) != int(kind[1]):
                     return f"u{kind[1]}"
@@ -246,7 +276,9 @@ class _Decoder:
         if held == made:
             return slot
         self.initial.append(None)
-        after.append(one(_cast(made, held, computed and made[0] == "f"))(slot, len(self.initial) - 1))
+        after.append(
+            one(_cast(made, held, computed and made[0] == "f"))(slot, len(self.initial) - 1)
+        )
         return len(self.initial) - 1
 
     # ----------------------------------------------------------------------------------- blocks
@@ -260,7 +292,7 @@ class _Decoder:
             blocks,
             self.initial,
             self.parameters,
-            [p.size for p in self.body.parameters],
+            self.layout,
             self.specials,
             self.symbols,
             _live(blocks, [uses[k] for k in order]),
@@ -311,7 +343,9 @@ class _Decoder:
             block.targets = [labels[name] for name in names]
         for k, block in enumerate(blocks):
             if block.last in ("next", "if", "barrier"):
-                block.targets.append(k + 1) if not (block.last == "next" and block.targets) else None
+                block.targets.append(k + 1) if not (
+                    block.last == "next" and block.targets
+                ) else None
         return blocks, labels
 
     def gathered(self, block: Block, source: Instruction) -> None:
@@ -419,7 +453,11 @@ class _Storage:
     def width(self, text: str) -> int:
         if "@" in text:
             return self.widths[text]
-        return self.widths[text] if text in self.widths else self.widths.get(text.rstrip("0123456789"), 1)
+        return (
+            self.widths[text]
+            if text in self.widths
+            else self.widths.get(text.rstrip("0123456789"), 1)
+        )
 
     def kind(self, text: str) -> str:
         found = self.kept.get(text)
@@ -448,7 +486,9 @@ def _cast(held: str, wanted: str, settles: bool) -> Callable[[Any], Any]:
         change = lambda x: x  # noqa: E731
     if not settles or source.kind != "f":
         return change
-    nan = np.array({2: 0x7FFF, 4: 0x7FFFFFFF, 8: 0xFFF8 << 48}[source.itemsize], f"u{source.itemsize}")
+    nan = np.array(
+        {2: 0x7FFF, 4: 0x7FFFFFFF, 8: 0xFFF8 << 48}[source.itemsize], f"u{source.itemsize}"
+    )
     settled = nan.view(source)[()]
 
     def settle(x: Any) -> Any:
@@ -466,10 +506,6 @@ def _names(body: Body) -> set[str]:
 
     text = " ".join(" ".join(i.operands) for i in body.items if isinstance(i, Instruction))
     return {*re.findall(r"[a-zA-Z_$][\w$.]*", text)}
-
-
-def _alignment(parameter: Any) -> int:
-    return int(access.WIDTHS[parameter.type]) if parameter.type != "b8" else min(parameter.size, 16)
 
 
 def _rounded(size: int, to: int) -> int:

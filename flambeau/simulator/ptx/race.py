@@ -54,7 +54,9 @@ class Races:
     def at_write(self, place: Any, thread: Any, warp: Any, block: Any) -> Any:
         """Note that threads write, each its place; give which of them do so while another thread is there."""
         now = self.intervals[block]
-        bad = self._written_by_others(place, thread, warp, now) | self._read_by_others(place, warp, now)
+        bad = self._written_by_others(place, thread, warp, now) | self._read_by_others(
+            place, warp, now
+        )
         self.writer[place], self.written[place] = thread, now
         self.written_in_warp[place] = self.warp_intervals[warp]
         return bad | (self.writer[place] != thread)

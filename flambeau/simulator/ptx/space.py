@@ -67,7 +67,10 @@ class Spaces:
 
     def _own(self, space: str) -> np.ndarray:
         if space not in self.bytes:
-            size = {"shared": self.blocks * self.shared, "local": self.blocks * self.threads * self.local}[space]
+            size = {
+                "shared": self.blocks * self.shared,
+                "local": self.blocks * self.threads * self.local,
+            }[space]
             self.bytes[space] = np.full(size, GARBAGE, np.uint8)
         return self.bytes[space]
 
@@ -110,7 +113,9 @@ class Spaces:
         address = np.atleast_1d(address)
         if starts.size:
             nearest = np.maximum(np.searchsorted(starts, address, "right") - 1, 0)
-            inside = (address >= starts[nearest]) & (address + size <= starts[nearest] + sizes[nearest])
+            inside = (address >= starts[nearest]) & (
+                address + size <= starts[nearest] + sizes[nearest]
+            )
         else:
             inside = np.zeros(address.shape, bool)
         if not inside.all():
@@ -147,7 +152,11 @@ class Spaces:
         inside = np.atleast_1d((address >= 0) & (address + size <= self.local))
         if not inside.all():
             bad = int(np.flatnonzero(~inside)[0])
-            group.fault(i, bad, f"{size} bytes at {self._at(address, bad)} of {self.local} bytes of local memory")
+            group.fault(
+                i,
+                bad,
+                f"{size} bytes at {self._at(address, bad)} of {self.local} bytes of local memory",
+            )
         return (address + group.threads() * self.local) // size
 
     def _parameter(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
@@ -172,7 +181,11 @@ class Spaces:
             bad = getattr(races, how)(index * several + k, thread, warp, block)
             if bad.any():
                 which = int(np.flatnonzero(bad)[0])
-                group.fault(i, which, "another thread was at this place of shared memory since the last barrier")
+                group.fault(
+                    i,
+                    which,
+                    "another thread was at this place of shared memory since the last barrier",
+                )
 
 
 __all__ = ["WINDOWS", "Spaces"]

@@ -16,7 +16,16 @@ from .parser import Instruction
 if TYPE_CHECKING:
     from .grid import Group
 
-MASKS = {"shfl": -1, "vote": -1, "match": -1, "redux": -1, "bar": 0, "barrier": 0, "mma": None, "ldmatrix": None}
+MASKS = {
+    "shfl": -1,
+    "vote": -1,
+    "match": -1,
+    "redux": -1,
+    "bar": 0,
+    "barrier": 0,
+    "mma": None,
+    "ldmatrix": None,
+}
 """Which operand names the threads that must be there; None: all of the warp."""
 
 
@@ -71,7 +80,9 @@ def _vote(i: Instruction) -> Iterator[Operation]:
     def make(d: int, p: int) -> Step:
         def step(r: Registers, group: Group) -> None:
             said = np.broadcast_to(r[p] ^ negated, group.count)
-            yes = group.over_warps(np.bitwise_or, np.where(said, np.uint32(1) << group.lane_bits(), 0))
+            yes = group.over_warps(
+                np.bitwise_or, np.where(said, np.uint32(1) << group.lane_bits(), 0)
+            )
             if mode == "ballot":
                 r[d] = yes
                 return
