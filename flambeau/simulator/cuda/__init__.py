@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from . import device, function, graph, memory, memory_hook, pinned_memory, runtime, stream
-from .device import Device, get_device_id
+from .device import Device, get_cublas_handle, get_device_id
 from .function import Function, Module
 from .graph import Graph
 from .memory import (
