@@ -38,7 +38,7 @@ START = {
     "amin": _highest,
 }
 """For each way to combine: what changes nothing."""
-_COMBINE: dict[str, Any] = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+_COMBINE = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
 
 
 def check_reduction(name: str, dtype: Any, how: str) -> None:
@@ -59,7 +59,9 @@ def _combine(x: Any, src: Any, key: tuple, how: str, include: bool) -> None:
     if not include:
         put_at(part.array, part.key, np.asarray(START[how](dtype), dtype))
     if how in _COMBINE:
-        ufunc_at(_COMBINE[how], part.array, kernels.gather.indexed.own(part.key), values)
+        ufunc_at(
+            getattr(np, _COMBINE[how]), part.array, kernels.gather.indexed.own(part.key), values
+        )
     else:
         add_at(part.array, part.key, values)
     if how == "mean":
