@@ -138,9 +138,9 @@ class CudaBackend:
 def _sent(array: Any, non_blocking: bool) -> Any:
     """An array of the host, or of another device, on the current one."""
     if array.__class__ is ARRAYS.cls:
-        made = driver.cupy().empty(array.shape, array.dtype)
-        made[...] = array
-        return made
+        return (
+            array.copy()
+        )  # to the current device; any other function wants its arrays to be there
     made = driver.cupy().empty(array.shape, array.dtype)
     made.set(np.ascontiguousarray(array).reshape(array.shape))
     return made
