@@ -21,8 +21,8 @@ class Thread(Code):
     text = code.kernel("doubled")
     """
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def __init__(self, declarations: set[str] | None = None) -> None:
+        super().__init__(1, declarations)
         self.listed: list[str] = []
         self.variables: list[str] = []
 
@@ -35,6 +35,9 @@ class Thread(Code):
     @property
     def fuses(self) -> bool:
         return True
+
+    def helper(self) -> Code:
+        return Thread(self.declarations)
 
     # ------------------------------------------------------------------------------ the kernel
 
