@@ -34,6 +34,8 @@ PIECE, PIECES = 4096, 1024
 """A long row is cut in pieces of so many elements or more, and a launch in no more than so many."""
 FEW = 128
 """Rows that are cut when they are long take fewer blocks than this."""
+LINES = 640
+"""Lines of a kernel's text at most, about: long programs take fewer elements at once, and so fewer registers."""
 WORDS: dict[str, Any] = {"i32": np.int32, "i64": np.int64}
 
 
@@ -114,9 +116,10 @@ class Planner:
         self.kernels: dict[tuple, driver.Kernel] = {}
         flat = Ways(1, (FLAT,) * len(self.elements))  # what is Unsupported is found in writing
         if self.is_elementwise:
-            Elementwise(facts, flat, "i32", 1, BLOCK, False).text()
+            text = Elementwise(facts, flat, "i32", 1, BLOCK, False).text()
         else:
-            Rows(facts, Team(WARP, 128), flat, flat, "i32", 1).text()
+            text = Rows(facts, Team(WARP, 128), flat, flat, "i32", 1).text()
+        self.lines = text.count("\n")
 
     def kernel(self, cls: type, *options: Any) -> driver.Kernel:
         found = self.kernels.get((cls, *options))
@@ -179,6 +182,8 @@ class Planner:
         """
         near = neighbours(ways)
         wide = widest([self.elements[k] for k in near])
+        while wide > 1 and wide * self.lines > LINES:
+            wide //= 2
         first = len(self.elements) - len(arrays)
         while wide > 1:
             bytes_of = {k: min(16, wide * BITS[self.elements[k]] // 8) for k in near}

@@ -63,7 +63,8 @@ class Thread(Code):
         """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        limit = f'"nvvm.maxntid"="{threads}"' if threads else ""
+        # Without the second word ptxas likes 64 registers so much that it spills.
+        limit = f'"nvvm.maxntid"="{threads}" "nvvm.minctasm"="1"' if threads else ""
         function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
         return "\n".join([*self.variables, declared, function])
 
