@@ -106,10 +106,19 @@ class Thread(Code):
     # --------------------------------------------------------------------------------- memory
 
     def several(
-        self, pointer: Value, element: str, count: int, values: Sequence[Value] = ()
+        self,
+        pointer: Value,
+        element: str,
+        count: int,
+        values: Sequence[Value] = (),
+        align: int | None = None,
     ) -> list[Value]:
-        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes."""
-        kind, align = f"<{count} x {element}>", min(16, count * BITS[element] // 8)
+        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes.
+
+        align: Of how many bytes the address is a multiple; by default of as many as are taken at once.
+        """
+        kind = f"<{count} x {element}>"
+        align = align or min(16, count * BITS[element] // 8)
         if values:
             whole = "poison"
             for u, x in enumerate(values):

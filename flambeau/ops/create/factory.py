@@ -22,7 +22,7 @@ import numpy as np
 
 from ...autograd.variable import requires_grad_
 from ...core import tensor as handle
-from ...core.device import defaults, resolve
+from ...core.device import default_device, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
@@ -45,7 +45,7 @@ def kind_for(dtype: Any, device: Any, default: Any = None) -> Kind:
         dtype = state.default if default is None else default
     elif not hasattr(dtype, "category"):
         dtype = named_dtype(dtype)
-    return kind_of(dtype, defaults.current if device is None else resolve(device))
+    return kind_of(dtype, default_device() if device is None else resolve(device))
 
 
 def named_dtype(given: Any, function: str = "") -> dtype:
@@ -147,8 +147,8 @@ def finish(function: str, array: Any, kind: Kind, out: Tensor | None, requires_g
 
 
 def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
-    """An array to draw random numbers in: on the host, where all are drawn, or one without elements."""
-    if kind.has_elements:
+    """An array to draw random numbers in."""
+    if kind.xp is np:
         return blocks.fresh(shape, kind.numpy)
     return kind.xp.empty(shape, kind.numpy)
 
@@ -156,7 +156,7 @@ def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
 def scratch_like(x: Tensor) -> Any:
     """An array of the shape of a tensor, to draw in."""
     array = x._array
-    return np.empty_like(array) if x._kind.has_elements else array.copy()
+    return np.empty_like(array) if x._kind.xp is np else x._kind.xp.empty_like(array)
 
 
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:
@@ -200,7 +200,7 @@ _SHARED = frozenset(("out", "dtype", "layout", "device", "requires_grad", "pin_m
 
 def _default(dtype: Any = None) -> Kind:
     """The kind of a tensor for which the user named neither dtype nor device."""
-    return kind_of(state.default if dtype is None else dtype, defaults.current)
+    return kind_of(state.default if dtype is None else dtype, default_device())
 
 
 def factory(make: Callable) -> Callable:

@@ -1,0 +1,101 @@
+"""Pinned memory of the host, as `cupy.cuda.pinned_memory`: here memory like any other."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from .. import memory as arena
+from . import runtime
+
+
+class PinnedMemory:
+    """Memory of the host that a GPU reads and writes itself.
+
+    Attributes:
+        ptr, size: Its address and bytes.
+    """
+
+    def __init__(self, size: int, flags: int = 0):
+        self._bytes: Any
+        if flags & runtime.hostAllocMapped:  # in the arena, where kernels find it
+            place = arena.device(runtime.getDevice())
+            self._bytes = place.view(place.allocate(size), size)
+            self.ptr = self._bytes.ctypes.data
+        else:
+            self._bytes = (ctypes.c_char * max(size, 1))()
+            self.ptr = ctypes.addressof(self._bytes)
+        self.size = size
+
+
+class PinnedMemoryPointer:
+    """A place in pinned memory. `numpy.frombuffer` takes it: it has Python's buffer interface.
+
+    Attributes:
+        mem, ptr: The memory, and the address in it.
+    """
+
+    def __new__(cls, mem: PinnedMemory, offset: int) -> PinnedMemoryPointer:
+        made: PinnedMemoryPointer = _sized(mem.size - offset).from_address(mem.ptr + offset)
+        return made
+
+    def __init__(self, mem: PinnedMemory, offset: int):
+        self.mem, self.ptr = mem, mem.ptr + offset
+
+    def __int__(self) -> int:
+        return self.ptr
+
+    def __add__(self, offset: int) -> PinnedMemoryPointer:
+        return PinnedMemoryPointer(self.mem, self.ptr - self.mem.ptr + offset)
+
+    def size(self) -> int:
+        """Bytes from here to its end."""
+        return self.mem.size - (self.ptr - self.mem.ptr)
+
+
+@cache
+def _sized(size: int) -> Any:
+    """Pointers to so many bytes: Python's own classes have no buffer interface, those of ctypes have."""
+    return type("PinnedMemoryPointer", (PinnedMemoryPointer, ctypes.c_ubyte * size), {})
+
+
+class PinnedMemoryPool:
+    """Keeps pinned memory for later."""
+
+    def __init__(self, allocator: Any = None):
+        self._free: list[PinnedMemory] = []
+
+    def malloc(self, size: int) -> PinnedMemoryPointer:
+        return PinnedMemoryPointer(PinnedMemory(size), 0)
+
+    def free_all_blocks(self) -> None:
+        self._free.clear()
+
+    def n_free_blocks(self) -> int:
+        return len(self._free)
+
+
+default_pool = PinnedMemoryPool()
+_allocator: Callable[[int], PinnedMemoryPointer] = default_pool.malloc
+
+
+def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
+    return _allocator(size)
+
+
+def set_pinned_memory_allocator(
+    allocator: Callable[[int], PinnedMemoryPointer] | None = None,
+) -> None:
+    global _allocator
+    _allocator = allocator or (lambda size: PinnedMemoryPointer(PinnedMemory(size), 0))
+
+
+__all__ = [
+    "PinnedMemory",
+    "PinnedMemoryPointer",
+    "PinnedMemoryPool",
+    "alloc_pinned_memory",
+    "set_pinned_memory_allocator",
+]

@@ -1,0 +1,191 @@
+"""Where addresses lead: global memory by the list of allocations, shared memory by block, local memory by thread.
+
+Every access is checked as no GPU does: it must lie within one allocation or variable, and be aligned to its size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..memory import FIRST, GARBAGE, Memory
+from .race import Races
+
+if TYPE_CHECKING:
+    from .grid import Group
+    from .parser import Instruction
+
+WINDOWS = {"shared": 1 << 40, "local": 1 << 41, "param": 1 << 42}
+"""Where these spaces lie among the generic addresses; the rest is global memory."""
+
+
+class Spaces:
+    """The memories of some blocks that run together.
+
+    Args:
+        memory: The GPU's.
+        blocks, threads: How many blocks, and threads in each.
+        shared: Bytes of a block's shared memory.
+        local: Bytes of a thread's local memory.
+        variables: Where the variables in shared memory begin and end.
+        grain: Bytes of the smallest access to shared memory.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        blocks: int,
+        threads: int,
+        shared: int,
+        local: int,
+        variables: list[tuple[int, int]],
+        grain: int,
+    ):
+        self.memory, self.base = memory, memory.base
+        self.shared, self.local, self.variables, self.grain = shared, local, variables, grain
+        self.blocks, self.threads = blocks, threads
+        self.found = (0, 0)
+        self.kept: dict[tuple[str, str], np.ndarray] = {}
+        self.bytes: dict[str, np.ndarray] = {}
+        self.races: Races | None = None
+
+    def words(self, space: str, key: str) -> np.ndarray:
+        """All of a space's memory as elements of a type."""
+        found = self.kept.get((space, key))
+        if found is None:
+            if space == "global":
+                found = self.memory.as_words(np.dtype(key))
+            else:
+                found = self._own(space).view(key)
+            self.kept[space, key] = found
+        return found
+
+    def rows(self, space: str, key: str, count: int) -> np.ndarray:
+        """The same, `count` elements a row."""
+        return self.words(space, key).reshape(-1, count)
+
+    def _own(self, space: str) -> np.ndarray:
+        if space not in self.bytes:
+            size = {
+                "shared": self.blocks * self.shared,
+                "local": self.blocks * self.threads * self.local,
+            }[space]
+            self.bytes[space] = np.full(size, GARBAGE, np.uint8)
+        return self.bytes[space]
+
+    # ------------------------------------------------------------------------- places of addresses
+
+    def reach(self, space: str, address: Any, size: int, i: Instruction, group: Group) -> Any:
+        """Which words, `size` bytes each, addresses mean: their numbers within `words` of the space."""
+        if size > 1:
+            low = np.bitwise_or.reduce(address) if type(address) is np.ndarray else address
+            if low & (size - 1):
+                bad = np.flatnonzero(np.atleast_1d(address) & (size - 1))[0]
+                group.fault(i, bad, f"address {self._at(address, bad)} is no multiple of {size}")
+        if space == "global":
+            return self._global(address, size, i, group)
+        if space == "shared":
+            return self._shared(address, size, i, group)
+        if space == "param":
+            return self._parameter(address, size, i, group)
+        return self._local(address, size, i, group)
+
+    def _at(self, address: Any, which: int) -> str:
+        return f"{int(np.broadcast_to(address, which + 1 if np.ndim(address) == 0 else None)[which]) & 2**64 - 1:#x}"
+
+    def _global(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
+        if type(address) is np.ndarray:
+            low, high = int(address.min()), int(address.max())
+        else:
+            low = high = int(address)
+        start, stop = self.found
+        if low < start or high + size > stop:
+            start, stop = self.found = self.memory.holding(low)
+            if not stop or high + size > stop:
+                self._global_each(address, size, i, group)
+        return (address - self.base) // size
+
+    def _global_each(self, address: Any, size: int, i: Instruction, group: Group) -> None:
+        """Addresses in several allocations, or outside of any."""
+        starts = np.array(self.memory.starts, np.int64)
+        sizes = np.array([self.memory.sizes[a] for a in self.memory.starts], np.int64)
+        address = np.atleast_1d(address)
+        if starts.size:
+            nearest = np.maximum(np.searchsorted(starts, address, "right") - 1, 0)
+            inside = (address >= starts[nearest]) & (
+                address + size <= starts[nearest] + sizes[nearest]
+            )
+        else:
+            inside = np.zeros(address.shape, bool)
+        if not inside.all():
+            bad = int(np.flatnonzero(~inside)[0])
+            group.fault(i, bad, self._foreign(int(address[bad]), size))
+
+    def _foreign(self, address: int, size: int) -> str:
+        text = f"{size} bytes at {address & 2**64 - 1:#x} are in no allocation of this GPU"
+        below = [a for a in self.memory.starts if a <= address]
+        if below and address - below[-1] < 1 << 20:
+            past = address - below[-1] - self.memory.sizes[below[-1]]
+            text += f": they begin {past} bytes behind the end of one of {self.memory.sizes[below[-1]]} bytes"
+        elif address >= FIRST and address // FIRST != self.base // FIRST:
+            text += f": they are GPU {address // FIRST - 1}'s"
+        elif address < 4096:
+            text += ": a null pointer"
+        return text
+
+    def _shared(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
+        address = np.atleast_1d(address)
+        inside = np.zeros(address.shape, bool)
+        for start, stop in self.variables:
+            inside |= (address >= start) & (address + size <= stop)
+            if inside.all():
+                break
+        else:
+            bad = int(np.flatnonzero(~inside)[0])
+            ends = " ".join(f"{start}..{stop}" for start, stop in self.variables)
+            text = f"{size} bytes at {int(address[bad])} of shared memory are in no variable of it ({ends or 'none'})"
+            group.fault(i, bad, text)
+        return (address + group.blocks() * self.shared) // size
+
+    def _local(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
+        inside = np.atleast_1d((address >= 0) & (address + size <= self.local))
+        if not inside.all():
+            bad = int(np.flatnonzero(~inside)[0])
+            group.fault(
+                i,
+                bad,
+                f"{size} bytes at {self._at(address, bad)} of {self.local} bytes of local memory",
+            )
+        return (address + group.threads() * self.local) // size
+
+    def _parameter(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
+        inside = np.atleast_1d((address >= 0) & (address + size <= self.bytes["param"].size))
+        if not inside.all():
+            group.fault(i, int(np.flatnonzero(~inside)[0]), "an address outside of the parameters")
+        return address // size
+
+    # ------------------------------------------------------------------------------------ races
+
+    def note(self, how: str, index: Any, size: int, i: Instruction, group: Group) -> None:
+        """An access to shared memory."""
+        races = self.races
+        if races is None:
+            places = self.blocks * self.shared // self.grain
+            races = self.races = Races(places, self.blocks, group.batch.warps)
+            races.warps = group.batch.geometry.warp
+        thread, warp, block = group.threads(), group.warps(), group.blocks()
+        index = np.broadcast_to(index, thread.shape)
+        several = size // self.grain
+        for k in range(several):
+            bad = getattr(races, how)(index * several + k, thread, warp, block)
+            if bad.any():
+                which = int(np.flatnonzero(bad)[0])
+                group.fault(
+                    i,
+                    which,
+                    "another thread was at this place of shared memory since the last barrier",
+                )
+
+
+__all__ = ["WINDOWS", "Spaces"]
