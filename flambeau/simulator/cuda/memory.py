@@ -6,6 +6,7 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -83,9 +84,14 @@ class _Place:
     def __init__(self, device_id: int, ptr: int):
         self.device_id, self.ptr = device_id, ptr
 
-    def __del__(self) -> None:
-        if self.ptr:
-            arena.device(self.device_id).free(self.ptr)
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+            self.free()
+
+    def free(self) -> None:
+        """Give it back now. There may be no arrays of it any more."""
+        arena.device(self.device_id).free(self.ptr)
+        self.ptr = 0
 
 
 class UnownedMemory(BaseMemory):
@@ -105,7 +111,7 @@ class PooledMemory(BaseMemory):
         arena.device(self.device_id).narrow(self.ptr, size)
 
     def free(self) -> None:
-        """Give it back now. There may be no arrays of it any more."""
+        """Give it back to the pool now. There may be no arrays of it any more."""
         if not self.ptr:
             return
         told = hooks()
@@ -117,8 +123,6 @@ class PooledMemory(BaseMemory):
         self.pool.take_back(self.whole)
         for hook in told:
             hook.free_postprocess(**facts)
-
-    __del__ = free
 
     def _facts(self) -> dict[str, int]:
         return {
