@@ -41,12 +41,13 @@ class Backends(dict[str, Backend]):
         self._loaders[name] = load
         self.pop(name, None)
 
-    def when_loaded(self, name: str, follow: Callable[[], None]) -> None:
+    def when_loaded(self, name: str, follow: Callable[[], None]) -> Callable[[], None]:
         """Call a function once the backend of a type of device is first loaded; now, if it is."""
         if name in self:
             follow()
         else:
             self.followers.setdefault(name, []).append(follow)
+        return follow
 
     def find(self, name: str) -> Backend | None:
         """The backend of a type of device, or None where there is none."""
@@ -261,12 +262,24 @@ backends.register(CPU.type, HostBackend)
 
 
 def _meta() -> Backend:
-    from .meta import MetaBackend, kernel  # rare, so not loaded with the library
+    from .meta import ARRAYS, MetaBackend  # rare, so not loaded with the library
 
-    kernel.guard()
+    ARRAYS.install()
     return MetaBackend()
 
 
+def _cuda() -> Backend | None:
+    from ..kernels.cuda import driver
+
+    if driver.why_not():
+        return None
+    from .cuda import ARRAYS, CudaBackend
+
+    ARRAYS.install()
+    return CudaBackend()
+
+
+backends.register("cuda", _cuda)
 backends.register("meta", _meta)
 
 
@@ -300,6 +313,11 @@ def resolve(spec: Any = None) -> device:
             f"device, a string such as 'cuda:0', or an int"
         )
     return _canonical(_make(spec, None))
+
+
+def default_device() -> device:
+    """The device of factories, as tensors report it."""
+    return CPU if defaults.current is CPU else _canonical(defaults.current)
 
 
 def _canonical(asked: device) -> device:

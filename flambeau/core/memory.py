@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .twin import module_of
+
 
 class _Holder:
     """Keeps another's array alive where NumPy would look through an array to the memory's owner."""
@@ -37,6 +39,17 @@ def foreign(array: np.ndarray, writable: bool = False) -> np.ndarray:
     return held if held.dtype == array.dtype else held.view(array.dtype)
 
 
+def is_writable(array: Any) -> bool:
+    """May it be written to? Only NumPy's arrays can be locked."""
+    return getattr(array.flags, "writeable", True)
+
+
+def set_writable(array: Any, allowed: bool) -> None:
+    """Lock an array, or let it be written to, where arrays can be locked."""
+    if hasattr(array.flags, "writeable"):
+        array.flags.writeable = allowed
+
+
 def owner(array: Any) -> Any:
     """The array that holds the memory of `array`, possibly itself."""
     base = array.base
@@ -48,10 +61,14 @@ def owner(array: Any) -> Any:
 
 def extent(array: Any) -> tuple[int, int]:
     """The first address of an array's memory, and how many bytes it has."""
-    if array.flags.c_contiguous or not isinstance(array, np.ndarray):
-        return address(array), array.nbytes
-    low, high = np.lib.array_utils.byte_bounds(array)
-    return low, high - low
+    first = address(array)
+    if array.flags.c_contiguous:
+        return first, array.nbytes
+    if not array.size:
+        return first, 0
+    reach = [step * (n - 1) for step, n in zip(array.strides, array.shape)]
+    before = -sum(step for step in reach if step < 0)
+    return first - before, before + sum(step for step in reach if step > 0) + array.itemsize
 
 
 def address(array: Any) -> int:
@@ -59,6 +76,15 @@ def address(array: Any) -> int:
     if isinstance(array, np.ndarray):
         return array.__array_interface__["data"][0]
     return array.data.ptr  # CuPy's
+
+
+def placed(
+    buffer: Any, offset: int, shape: Sequence[int], dtype: Any, strides: Sequence[int]
+) -> Any:
+    """An array at a place of another's memory; `offset` and `strides` count bytes from that one's first element."""
+    if isinstance(buffer, np.ndarray):
+        return np.ndarray(tuple(shape), dtype, buffer, offset, tuple(strides))
+    return type(buffer)(tuple(shape), dtype, buffer.data + offset, tuple(strides))  # CuPy's
 
 
 def memory_of(array: np.ndarray) -> np.ndarray:
@@ -71,7 +97,7 @@ def memory_of(array: np.ndarray) -> np.ndarray:
         ahead = (low - address(array)) // array.itemsize
         if ahead:
             raise RuntimeError("memory that begins after its array's first element has no storage")
-        flat = np.lib.stride_tricks.as_strided(array, (count,), (array.itemsize,))
+        flat = module_of(array).lib.stride_tricks.as_strided(array, (count,), (array.itemsize,))
     return flat.view(np.uint8)
 
 
@@ -96,7 +122,7 @@ def at(
         return memory[:0].view(dtype).reshape(tuple(shape))
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
-    return np.ndarray(tuple(shape), dtype, room, 0, steps)
+    return placed(room, 0, shape, dtype, steps)
 
 
 def may_overlap(shape: Sequence[int], strides: Sequence[int]) -> bool:

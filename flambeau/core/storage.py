@@ -13,7 +13,7 @@ import numpy as np
 from .device import CPU, resolve
 from .device import device as Device
 from .dtype import CONVERSIONS, DTYPES, dtype, state
-from .memory import address, foreign, keep_alive, memory_of, owner
+from .memory import address, foreign, is_writable, keep_alive, memory_of, owner
 
 _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 """Storages that somebody holds, by their memory's owner: equal memory gives one object."""
@@ -236,7 +236,7 @@ def _of_bytes(held: np.ndarray, root: Any = None) -> UntypedStorage:
 
 def _unpickled(held: np.ndarray) -> UntypedStorage:
     """The inverse of pickling."""
-    return _of_bytes(held if held.flags.writeable else held.copy())
+    return _of_bytes(held if is_writable(held) else held.copy())
 
 
 def _mapped(filename: Any, shared: bool, size: int) -> np.ndarray:

@@ -61,6 +61,16 @@ def cupy() -> Any:
         raise Unavailable(f"CuPy cannot be imported ({error}): {EXTRAS}") from error
 
 
+@cache
+def cupyx() -> Any:
+    """CuPy's extensions, or what stands in for them.
+
+    `cupyx().errstate(linalg="raise")` makes linear algebra look whether there is a result, which CuPy else does not.
+    """
+    package = cupy().__name__
+    return import_module(f"{package}.cupyx" if is_simulated() else "cupyx")
+
+
 class Kernel:
     """A kernel: compiled and loaded on each GPU when it is first launched there.
 
@@ -111,4 +121,13 @@ def processors(device: int) -> int:
     return int(cupy().cuda.runtime.getDeviceProperties(device)["multiProcessorCount"])
 
 
-__all__ = ["Kernel", "Unavailable", "architecture", "cupy", "is_simulated", "processors", "why_not"]
+__all__ = [
+    "Kernel",
+    "Unavailable",
+    "architecture",
+    "cupy",
+    "cupyx",
+    "is_simulated",
+    "processors",
+    "why_not",
+]

@@ -32,6 +32,10 @@ class Thread(Code):
     def splat(self, x: Value) -> Value:
         return x
 
+    @property
+    def fuses(self) -> bool:
+        return True
+
     # ------------------------------------------------------------------------------ the kernel
 
     def takes(self, *parameters: str) -> list[Value]:
@@ -49,11 +53,15 @@ class Thread(Code):
             made.append(Value(self, f"%{name}", type))
         return made
 
-    def kernel(self, name: str) -> str:
-        """The module of this one kernel, ended: what `ptx.assembly` takes."""
+    def kernel(self, name: str, threads: int | None = None) -> str:
+        """The module of this one kernel, ended: what `ptx.assembly` takes.
+
+        threads: How many a block has at most; no thread then gets more registers than a block of so many has.
+        """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void")
+        limit = f'"nvvm.maxntid"="{threads}"' if threads else ""
+        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
         return "\n".join([*self.variables, declared, function])
 
     # ------------------------------------------------------------------------- which thread it is
@@ -85,6 +93,11 @@ class Thread(Code):
         self.store(onward, place)
         self.branch(onward < stop, body, done)
         self.label(done)
+
+    def upper_product(self, x: Value, y: Value) -> Value:
+        """The upper 32 bits of the product of two unsigned integers of 32 bits."""
+        name = self.declare("i32", "llvm.nvvm.mulhi.ui", "i32", "i32")
+        return self.emit(f"call i32 @{name}(i32 {x.name}, i32 {y.name})", "i32")
 
     # --------------------------------------------------------------------------------- memory
 
@@ -152,9 +165,13 @@ class Thread(Code):
         if x.type == "i1":
             return self.exchanged(x.widen("i32"), how, lane).differs(0)
         if BITS[x.type] == 64:
-            word = x.cast_to("i64")
-            low, high = (self.exchanged(w.convert("i32"), how, lane) for w in (word, word.down(32)))
-            return ((high.widen("i64") << 32) | low.widen("i64")).cast_to(x.type)
+            pair, whole = x.cast_to("<2 x i32>"), Value(self, "poison", "<2 x i32>")
+            for i in range(2):
+                half = self.exchanged(pair.lane(i), how, lane)
+                whole = self.emit(
+                    f"insertelement <2 x i32> {whole.name}, i32 {half.name}, i64 {i}", "<2 x i32>"
+                )
+            return whole.cast_to(x.type)
         name = f"llvm.nvvm.shfl.sync.{how}.{'f32' if x.is_float else 'i32'}"
         self.declare(x.type, name, "i32", x.type, "i32", "i32")
         by = self.integer(lane, "i32").name

@@ -22,7 +22,7 @@ import numpy as np
 
 from ...autograd.variable import requires_grad_
 from ...core import tensor as handle
-from ...core.device import defaults, resolve
+from ...core.device import default_device, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
@@ -45,7 +45,7 @@ def kind_for(dtype: Any, device: Any, default: Any = None) -> Kind:
         dtype = state.default if default is None else default
     elif not hasattr(dtype, "category"):
         dtype = named_dtype(dtype)
-    return kind_of(dtype, defaults.current if device is None else resolve(device))
+    return kind_of(dtype, default_device() if device is None else resolve(device))
 
 
 def named_dtype(given: Any, function: str = "") -> dtype:
@@ -200,7 +200,7 @@ _SHARED = frozenset(("out", "dtype", "layout", "device", "requires_grad", "pin_m
 
 def _default(dtype: Any = None) -> Kind:
     """The kind of a tensor for which the user named neither dtype nor device."""
-    return kind_of(state.default if dtype is None else dtype, defaults.current)
+    return kind_of(state.default if dtype is None else dtype, default_device())
 
 
 def factory(make: Callable) -> Callable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from .. import memory as arena
@@ -30,11 +31,15 @@ class PinnedMemory:
 
 
 class PinnedMemoryPointer:
-    """A place in pinned memory, which has Python's buffer interface by `memoryview`.
+    """A place in pinned memory. `numpy.frombuffer` takes it: it has Python's buffer interface.
 
     Attributes:
         mem, ptr: The memory, and the address in it.
     """
+
+    def __new__(cls, mem: PinnedMemory, offset: int) -> PinnedMemoryPointer:
+        made: PinnedMemoryPointer = _sized(mem.size - offset).from_address(mem.ptr + offset)
+        return made
 
     def __init__(self, mem: PinnedMemory, offset: int):
         self.mem, self.ptr = mem, mem.ptr + offset
@@ -42,13 +47,18 @@ class PinnedMemoryPointer:
     def __int__(self) -> int:
         return self.ptr
 
+    def __add__(self, offset: int) -> PinnedMemoryPointer:
+        return PinnedMemoryPointer(self.mem, self.ptr - self.mem.ptr + offset)
+
     def size(self) -> int:
         """Bytes from here to its end."""
         return self.mem.size - (self.ptr - self.mem.ptr)
 
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        return {"data": (self.ptr, False), "shape": (self.size(),), "typestr": "|u1", "version": 3}
+
+@cache
+def _sized(size: int) -> Any:
+    """Pointers to so many bytes: Python's own classes have no buffer interface, those of ctypes have."""
+    return type("PinnedMemoryPointer", (PinnedMemoryPointer, ctypes.c_ubyte * size), {})
 
 
 class PinnedMemoryPool:

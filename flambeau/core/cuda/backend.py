@@ -1,0 +1,146 @@
+"""The backend of CUDA devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ...kernels.cuda import driver, table
+from ..twin import Arrays
+from .numpy import Functions, OnDevice, within
+
+
+def _check(given: tuple) -> None:
+    """Raises RuntimeError where an operation's arrays are on several devices."""
+    places = {place for x in given for place in _places(x)}
+    if len(places) > 1:
+        first, second = sorted(places, reverse=True)[:2]
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
+            f"(move one with .to({first!r}))"
+        )
+
+
+def _places(x: Any) -> list[str]:
+    """The devices of an argument's arrays; NumPy's single numbers go along with any."""
+    cls = x.__class__
+    if cls is np.ndarray:
+        return ["cpu"] if x.ndim else []
+    if cls is ARRAYS.cls:
+        return [f"cuda:{x.device.id}"]
+    if cls is list or cls is tuple:
+        return [place for item in x for place in _places(item)]
+    return []
+
+
+class _Late:
+    """A kernel's function, which is imported when it is first called."""
+
+    __slots__ = ("function", "place")
+
+    def __init__(self, place: str):
+        self.place = place
+        self.function: Callable = self._find
+
+    def _find(self, *given: Any, **options: Any) -> Any:
+        self.function = table.function(self.place)
+        return self.function(*given, **options)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        return self.function(*given, **options)
+
+
+_MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
+"""Where those stand that make arrays of what is none."""
+
+
+def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
+    """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
+    late: dict[str, Callable] = {place: _Late(place) for place in table.TABLE}
+    makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
+    return {place: made for place, made in late.items() if place not in makes}, makes
+
+
+def _exchanged(value: Any) -> Any:
+    return ARRAYS.exchanged(value)
+
+
+FUNCTIONS = Functions(driver.cupy(), _exchanged)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check)
+
+
+class CudaBackend:
+    """All CUDA devices that the driver shows, or the one that is simulated."""
+
+    name: str = "cuda"
+    is_accelerator: bool = True
+    has_elements: bool = True
+
+    def __init__(self) -> None:
+        self.cuda = driver.cupy().cuda
+        self.count = int(self.cuda.runtime.getDeviceCount())
+        self.modules = [
+            FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
+            for i in range(self.count)
+        ]
+
+    def is_available(self) -> bool:
+        return self.count > 0
+
+    def device_count(self) -> int:
+        return self.count
+
+    def canonical_index(self, index: int | None) -> int | None:
+        if index is None:
+            return int(self.cuda.runtime.getDevice())
+        if index >= self.count:
+            raise RuntimeError(
+                f"CUDA error: invalid device ordinal: there is no cuda:{index}; torch.cuda.device_count() is {self.count}"
+            )
+        return index
+
+    def module(self, index: int | None) -> Any:
+        return self.modules[index or 0]
+
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        if not hasattr(self.cuda, "function"):  # the simulator's executor is still being written
+            return None
+        from ...kernels.cuda.build import build
+
+        made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        return driver.cupy().asarray(np.asarray(value, dtype))
+
+    def on(self, index: int | None) -> AbstractContextManager[Any]:
+        return nullcontext() if self.count == 1 else self.cuda.Device(index)
+
+    def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
+        own = array.__class__ is ARRAYS.cls
+        if own and (self.count == 1 or array.device.id == index):
+            return array
+        with self.on(index):
+            return _sent(array, non_blocking)
+
+    def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
+        with self.on(array.device.id):
+            return array.get(blocking=not non_blocking)
+
+    def synchronize(self, index: int | None) -> None:
+        with self.on(index):
+            self.cuda.Device().synchronize()
+
+
+def _sent(array: Any, non_blocking: bool) -> Any:
+    """An array of the host, or of another device, on the current one."""
+    if array.__class__ is ARRAYS.cls:
+        return (
+            array.copy()
+        )  # to the current device; any other function wants its arrays to be there
+    made = driver.cupy().empty(array.shape, array.dtype)
+    made.set(np.ascontiguousarray(array).reshape(array.shape))
+    return made
