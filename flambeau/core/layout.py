@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import kernels
+from .twin import KNOWN
 from .device import backends
 
 
@@ -210,7 +211,10 @@ def module_of(array: Any) -> Any:
     cls = array.__class__
     if cls is np.ndarray:
         return np
-    return getattr(cls, "xp", None) or sys.modules[cls.__module__.partition(".")[0]]
+    found = KNOWN.get(cls)
+    if found is not None:
+        return getattr(cls, "xp", found.numpy)
+    return sys.modules[cls.__module__.partition(".")[0]]
 
 
 def empty_like(array: Any, dtype: Any, given: memory_format | None = None, xp: Any = None) -> Any:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
+from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
@@ -41,14 +43,14 @@ def _places(x: Any) -> list[str]:
 class _Late:
     """A kernel's function, which is imported when it is first called."""
 
-    __slots__ = ("function", "place")
+    __slots__ = ("function", "load", "place")
 
-    def __init__(self, place: str):
-        self.place = place
+    def __init__(self, place: str, load: Callable[[str], Callable]):
+        self.place, self.load = place, load
         self.function: Callable = self._find
 
     def _find(self, *given: Any, **options: Any) -> Any:
-        self.function = table.function(self.place)
+        self.function = self.load(self.place)
         return self.function(*given, **options)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
@@ -61,7 +63,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
-    late: dict[str, Callable] = {place: _Late(place) for place in table.TABLE}
+    late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
+    late |= {place: _Late(place, places.function) for place in places.PLACES}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -71,7 +74,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
 
 
 class CudaBackend:
@@ -110,11 +113,17 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        if not hasattr(self.cuda, "function"):  # the simulator's executor is still being written
-            return None
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        from ...kernels.cuda.loops.foreach import build
+
+        made = build(program, dtype, name)
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:

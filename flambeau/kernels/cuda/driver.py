@@ -150,6 +150,12 @@ def processors(device: int) -> int:
     return int(cupy().cuda.runtime.getDeviceProperties(device)["multiProcessorCount"])
 
 
+@cache
+def resident(device: int) -> int:
+    """How many threads a multiprocessor holds at once."""
+    return int(cupy().cuda.runtime.getDeviceProperties(device)["maxThreadsPerMultiProcessor"])
+
+
 __all__ = [
     "Kernel",
     "Unavailable",
@@ -161,5 +167,6 @@ __all__ = [
     "is_loaded",
     "is_simulated",
     "processors",
+    "resident",
     "why_not",
 ]

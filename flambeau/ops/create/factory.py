@@ -167,8 +167,8 @@ def finish(
 
 
 def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
-    """An array to draw random numbers in: on the host, where all are drawn, or one without elements."""
-    if kind.has_elements:
+    """An array to draw random numbers in."""
+    if kind.xp is np:
         return blocks.fresh(shape, kind.numpy)
     return kind.xp.empty(shape, kind.numpy)
 
@@ -176,7 +176,7 @@ def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
 def scratch_like(x: Tensor) -> Any:
     """An array of the shape of a tensor, to draw in."""
     array = x._array
-    return np.empty_like(array) if x._kind.has_elements else array.copy()
+    return np.empty_like(array) if x._kind.xp is np else x._kind.xp.empty_like(array)
 
 
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:

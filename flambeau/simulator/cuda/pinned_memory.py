@@ -12,6 +12,9 @@ from weakref import ref
 _UNIT = 512
 """Bytes that a pool rounds up to."""
 
+from .. import memory as arena
+from . import runtime
+
 
 class PinnedMemory:
     """Memory of the host that a GPU reads and writes itself.
@@ -21,8 +24,15 @@ class PinnedMemory:
     """
 
     def __init__(self, size: int, flags: int = 0):
-        self._bytes = (ctypes.c_char * max(size, 1))()
-        self.ptr, self.size = ctypes.addressof(self._bytes), size
+        self._bytes: Any
+        if flags & runtime.hostAllocMapped:  # in the arena, where kernels find it
+            place = arena.device(runtime.getDevice())
+            self._bytes = place.view(place.allocate(size), size)
+            self.ptr = self._bytes.ctypes.data
+        else:
+            self._bytes = (ctypes.c_char * max(size, 1))()
+            self.ptr = ctypes.addressof(self._bytes)
+        self.size = size
 
     def __del__(self) -> None:
         """The bytes go with it."""
