@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..random import places
@@ -115,6 +116,14 @@ class CudaBackend:
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        from ...kernels.cuda.loops.foreach import build
+
+        made = build(program, dtype, name)
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:

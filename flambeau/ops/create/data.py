@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..._caller import warn
-from ...core.device import CPU
-from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state
+from ...core.device import CPU, resolve
+from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state, uint8
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
 from ...core.limit import MAX_DIMS, too_many
@@ -316,6 +316,9 @@ def tensor(
         check_placement("tensor", None, pin_memory)
     if isinstance(data, Tensor):
         _warn_of_copy("torch.tensor")
+    elif hasattr(data, "__cuda_array_interface__"):
+        copied = as_tensor(data, dtype, device).clone()  # type: ignore[attr-defined]
+        return copied.requires_grad_(requires_grad)
     array, found = array_of(data, dtype)
     kind = kind_for(found, device)
     return made(pinned(array, kind) if pin_memory else array, kind, requires_grad)
@@ -385,7 +388,20 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         if dtype is None and device is None:
             return shared
         return shared.to(dtype=dtype, device=device)
+    if hasattr(data, "__cuda_array_interface__"):
+        return _on_gpu(data).to(dtype=dtype, device=device)  # type: ignore[attr-defined]
     return tensor(data, dtype=dtype, device=device)
+
+
+def _on_gpu(data: Any) -> Tensor:
+    """A tensor on the memory of another library's array on a GPU.
+
+    Raises:
+        TypeError: It is of an unsupported dtype.
+    """
+    xp = kind_of(uint8, resolve("cuda")).xp
+    array = xp.asarray(data)
+    return wrap(array, kind_of(numpy_dtype(array.dtype), resolve(f"cuda:{array.device.id}")))
 
 
 @public()

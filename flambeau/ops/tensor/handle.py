@@ -102,7 +102,7 @@ def untyped_storage(self: Tensor) -> Any:
     """The memory that this tensor and its views share, as bytes.
 
     Raises:
-        NotImplementedError: It is on another device than the CPU.
+        NotImplementedError: It is on the device meta, and has no memory.
 
     Source: torch.Tensor.untyped_storage
 
@@ -235,7 +235,12 @@ def _placed(self: Tensor, source: Any, offset: int, size: Any, stride: Any) -> A
         for n in reversed(tuple(size)):
             stride.insert(0, step)
             step *= max(n, 1)
-    return at(held, kept.numpy, offset, tuple(size), tuple(stride))
+    if source.device is not self._kind.device:
+        raise RuntimeError(
+            f'Attempted to set the storage of a tensor on device "{self._kind.device}" to a storage on different '
+            f'device "{source.device}".  This is no longer allowed; the devices must match.'
+        )
+    return at(held, kept.numpy, offset, tuple(size), tuple(stride), self._kind.xp)
 
 
 @method()
