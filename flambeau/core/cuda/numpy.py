@@ -95,7 +95,7 @@ class Functions:
         if path in SHIMS:
             device = functools.partial(SHIMS[path], self._cupy)
         if device is None:
-            return on_host(host, path, self._cupy)
+            return on_host(host, f"np.{path}", self._cupy)
         if self._path == "linalg.":
             device = looked_at(device)
         if name in MAKES:
@@ -179,7 +179,7 @@ def on_host(function: Callable, name: str, cupy: Any) -> Callable:
         if not warned:
             warned.append(True)
             warnings.warn(
-                f"np.{name} has no CUDA form: it runs on the CPU, with copies there and back",
+                f"{name} has no CUDA form: it runs on the CPU, with copies there and back",
                 stacklevel=3,
             )
         values = function(
