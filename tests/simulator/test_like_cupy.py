@@ -145,6 +145,29 @@ def test_results_have_cupys_dtypes(cupy: ModuleType, name: str, monkeypatch: Any
     assert not wrong or name in ("i0", "sinc")  # of integers: float64, float16 in CuPy
 
 
+REDUCTIONS = {
+    "sum": "_routines_math.sum_auto_dtype",
+    "nansum": "_routines_math.nansum_auto_dtype",
+    "prod": "_routines_math.prod_auto_dtype",
+    "nanprod": "_routines_math.nanprod_auto_dtype",
+    "amax": "_routines_statistics.amax",
+    "amin": "_routines_statistics.amin",
+    "nanmax": "_routines_statistics.nanmax",
+    "nanmin": "_routines_statistics.nanmin",
+    "all": "_routines_logic.all",
+    "any": "_routines_logic.any",
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_have_cupys_dtypes(cupy: ModuleType, name: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
+    kernel = place(cupy._core, REDUCTIONS[name])
+    for dtype in DTYPES:
+        got = getattr(simulator, name)(simulator.ones(2, dtype)).dtype
+        assert [got] == chosen(kernel, (dtype,)), dtype
+
+
 def test_cupyx(cupy: ModuleType) -> None:
     import cupyx as extensions
 
