@@ -27,7 +27,7 @@ _NAMES = {
     "nn.pooling": (
         "averaged averaged_of_parts largest largest_of_parts shared shared_of_parts spread taken"
     ),
-    "nn.resample": "mixed",
+    "nn.resample": "chosen mixed",
     "nn.rnn": "backward forward",
 }
 """By module: its functions."""
