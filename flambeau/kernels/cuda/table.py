@@ -20,7 +20,7 @@ _NAMES = {
     "array.zeros": "fresh full zeros",
     "convolution.convolution": "forward transposed weight",
     "gather.few": "write write_at write_flat",
-    "gather.indexed": "add_at own placed put_at spread take",
+    "gather.indexed": "add_at combine_at placed put_at spread take",
     "matmul.gemv": "matrix_vector",
     "matmul.matmul": "added product",
     "nn.attention": "backward forward",

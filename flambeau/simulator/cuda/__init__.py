@@ -5,13 +5,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from . import device, function, graph, memory, memory_hook, pinned_memory, runtime, stream
+from . import (
+    device,
+    function,
+    graph,
+    memory,
+    memory_hook,
+    nvtx,
+    pinned_memory,
+    profiler,
+    runtime,
+    stream,
+)
 from .device import Device, get_cublas_handle, get_device_id
 from .function import Function, Module
 from .graph import Graph
 from .memory import (
     BaseMemory,
     Memory,
+    MemoryAsyncPool,
     MemoryPointer,
     MemoryPool,
     UnownedMemory,
@@ -54,6 +66,7 @@ __all__ = [
     "Function",
     "Graph",
     "Memory",
+    "MemoryAsyncPool",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
@@ -77,7 +90,9 @@ __all__ = [
     "is_available",
     "memory",
     "memory_hook",
+    "nvtx",
     "pinned_memory",
+    "profiler",
     "runtime",
     "set_allocator",
     "set_pinned_memory_allocator",
