@@ -58,6 +58,12 @@ def _solve(cupy: Any, a: Any, b: Any) -> Any:
     return cupy.linalg.solve(whole, cupy.broadcast_to(b, (*lead, *b.shape[-2:])))
 
 
+def _where(cupy: Any, condition: Any, *branches: Any) -> Any:
+    if condition.__class__ is not cupy.ndarray:
+        condition = cupy.asarray(condition)
+    return cupy.where(condition, *branches)
+
+
 SHIMS: dict[str, Callable] = {
     "lib.stride_tricks.as_strided": _as_strided,
     "lib.stride_tricks.sliding_window_view": _sliding_window_view,
@@ -67,6 +73,7 @@ SHIMS: dict[str, Callable] = {
     "amax": _extreme("max"),
     "min": _extreme("min"),
     "amin": _extreme("min"),
+    "where": _where,
 }
 """By NumPy's name, the function; its first argument is CuPy."""
 
