@@ -309,7 +309,8 @@ def supported(dtype: Any) -> np.dtype:
 
 def memory_of(host: np.ndarray) -> Any:
     """The memory that a view lies in."""
-    return host.base.base  # type: ignore[union-attr]
+    base: Any = host.base
+    return base.base if base.__class__ is np.ndarray else base
 
 
 def check(memory: Any) -> None:

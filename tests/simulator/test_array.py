@@ -79,6 +79,7 @@ def test_addresses_follow_strides(cupy: ModuleType) -> None:
     assert x.view(np.int32)[2, 1].data.ptr == start + 36
     assert x.data.mem.ptr == start
     assert x[1].data.mem is x.data.mem
+    assert cupy.moveaxis(x, 0, 1).base.data.ptr == x[1].base.data.ptr == start
     assert start % 512 == 0
 
 
