@@ -92,9 +92,10 @@ def test_an_array_at_an_address(cupy: ModuleType) -> None:
 
 
 def test_memory_lives_as_long_as_a_view(cupy: ModuleType) -> None:
-    pool = cupy.get_default_memory_pool()
+    pool = cupy.cuda.MemoryPool()
     before = pool.used_bytes()
-    view = cupy.asarray(X)[1:]
+    with cupy.cuda.using_allocator(pool.malloc):
+        view = cupy.asarray(X)[1:]
     assert pool.used_bytes() == before + 512
     np.testing.assert_array_equal(view.get(), X[1:])
     del view
