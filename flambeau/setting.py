@@ -13,7 +13,6 @@ _PRECISIONS = ("highest", "high", "medium")
 
 class _State:
     deterministic = 0  # an index into _MODES
-    precision = "highest"
     interop_threads = 1
     warn_always = False
 
@@ -94,7 +93,8 @@ def get_deterministic_debug_mode() -> int:
 def set_float32_matmul_precision(precision: str) -> None:
     """How much precision float32 products may lose: "highest" (none), "high" or "medium".
 
-    It is a permission. On a CPU no product loses any.
+    It is a permission. On a CPU no product loses any; on a GPU "high" and "medium" let tensor cores round the factors to
+    11 significant bits (TF32).
 
     Raises:
         RuntimeError: Another word.
@@ -105,7 +105,9 @@ def set_float32_matmul_precision(precision: str) -> None:
         raise RuntimeError(
             f"invalid float32 matmul precision {precision!r}: expected one of {_PRECISIONS}"
         )
-    _State.precision = precision
+    from .kernels.cuda.matmul.precision import precision as permission
+
+    permission.float32 = precision
 
 
 def get_float32_matmul_precision() -> str:
@@ -113,7 +115,9 @@ def get_float32_matmul_precision() -> str:
 
     Source: torch.get_float32_matmul_precision
     """
-    return _State.precision
+    from .kernels.cuda.matmul.precision import precision
+
+    return precision.float32
 
 
 def set_num_interop_threads(num_threads: int) -> None:

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
+
+
+def _place(array: Any) -> str:
+    return f"cuda:{array.device.id}"
 
 
 def _check(given: tuple) -> None:
@@ -33,7 +38,7 @@ def _places(x: Any) -> list[str]:
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
-        return [f"cuda:{x.device.id}"]
+        return [_place(x)]
     if cls is list or cls is tuple:
         return [place for item in x for place in _places(item)]
     return []
@@ -73,7 +78,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
 class CudaBackend:
@@ -115,6 +120,14 @@ class CudaBackend:
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        from ...kernels.cuda.loops.foreach import build
+
+        made = build(program, dtype, name)
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:

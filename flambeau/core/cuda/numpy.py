@@ -26,6 +26,7 @@ MAKES = frozenset(
         "asfortranarray",
         "empty",
         "eye",
+        "from_dlpack",
         "full",
         "identity",
         "linspace",

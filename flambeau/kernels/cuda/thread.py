@@ -45,13 +45,17 @@ class Thread(Code):
         """The kernel's parameters, by their texts: a type, a name, and "readonly" of memory that nobody writes meanwhile.
 
         Memory that is read so is read through the cache of textures; what is written is taken to be memory of its own
-        only where all is said so: "ptr out alone".
+        only where all is said so: "ptr out alone". Up to 4,000 bytes may come with the launch itself, as one argument:
+        "ptr table 480" is 480 words of 64 bits, a structured scalar of NumPy's.
         """
         made = []
         for parameter in parameters:
             type, name, *facts = parameter.split()
             told = {"readonly": "noalias readonly", "alone": "noalias"}
-            words = " ".join(told[fact] for fact in facts)
+            words = " ".join(
+                f"noalias readonly byval([{fact} x i64]) align 8" if fact.isdigit() else told[fact]
+                for fact in facts
+            )
             self.listed.append(f"{type} {words} %{name}".replace("  ", " "))
             made.append(Value(self, f"%{name}", type))
         return made
@@ -59,7 +63,8 @@ class Thread(Code):
     def kernel(self, name: str, threads: int | None = None) -> str:
         """The module of this one kernel, ended: what `ptx.assembly` takes.
 
-        threads: How many a block has at most; no thread then gets more registers than a block of so many has.
+        threads: The most that a block has. It must be said if that is above 256, as so many find registers for
+            themselves whatever the kernel takes; more may do so only if the assembler knows.
         """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
@@ -143,8 +148,8 @@ class Thread(Code):
 
         Shared memory needs one after it was written, and one before it is written again.
         """
-        name = self.declare("void", "llvm.nvvm.barrier.cta.sync.aligned.all", "i32")
-        self.line(f"call void @{name}(i32 0)")
+        name = self.declare("void", "llvm.nvvm.barrier0")  # which LLVM 20 and 22 both know
+        self.line(f"call void @{name}()")
 
     def atomic(self, operation: str, pointer: Value, value: Value) -> Value:
         """Change memory that other threads change too: "add", "fadd", "max", "umin", "xchg" ...; gives what was there.

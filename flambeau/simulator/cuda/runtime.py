@@ -26,6 +26,7 @@ streamCaptureModeThreadLocal = 1
 streamCaptureModeRelaxed = 2
 
 errorMemoryAllocation = 2
+hostAllocPortable = 1
 
 _ERRORS = {
     1: "cudaErrorInvalidValue: invalid argument",
