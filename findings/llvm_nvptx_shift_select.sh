@@ -6,6 +6,7 @@
 # `y < 64 ? x << y : 0`, all of 64 bits: `select (icmp ult y, 64), (shl x, y), 0`. NVPTX's shifts give 0 for counts of 64 and
 # more, so the backend drops the choice, but its shift takes a count of 32 bits: it reads the lower half of y alone, and
 # x << 2^32 becomes x instead of 0. At any level of optimisation. With a mask, `shl x, (and y, 63)`, the choice stays.
+# LLVM has mended it since (llvm/llvm-project#201165, June 2026).
 #
 # Seen:
 #   y < 64 ? x << y : 0         compares 0, chooses 0
