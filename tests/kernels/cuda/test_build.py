@@ -44,7 +44,7 @@ def test_a_call_of_a_known_case_decides_nothing(xp, monkeypatch) -> None:
     both = Both(Program((X, Y), (X + Y,)), "float32")
     x, y = normal(5, 8), normal(8)
     both.on_gpu(xp, x, y)
-    monkeypatch.setattr(type(both.gpu), "decide", None)
+    monkeypatch.setattr(both.gpu.launcher, "decide", None)  # type: ignore[union-attr]
     np.testing.assert_array_equal(both.on_gpu(xp, x + 1, y)[0], x + 1 + y)
     with pytest.raises(TypeError):
         both.on_gpu(xp, normal(4, 8), y)
