@@ -99,7 +99,7 @@ class Functions:
         if name in HOST or isinstance(host, type) or not callable(host):
             return host
         if path in SHIMS:
-            return chosen(host, functools.partial(SHIMS[path], self._cupy), self._cupy.ndarray)
+            device = functools.partial(SHIMS[path], self._cupy)
         if device is None:
             return on_host(host, f"np.{path}", self._cupy)
         if self._path == "linalg.":
