@@ -78,7 +78,8 @@ def _ld(i: Instruction) -> Iterator[Operation]:
         yield Operation([(out, kind)], [(f"{base}@{offset}", kind)], copied)
         return
     extend = np.dtype(f"{'i' if type[0] == 's' else 'u'}2") if width == 1 else None
-    stored = f"{'i' if type[0] == 's' else 'u'}1" if width == 1 else ""
+    loaded = _loaded(type)
+    stored = f"{loaded[0]}1" if width == 1 else loaded if loaded[0] != "b" else ""
 
     def make(kind: str, *slots: int) -> Step:
         *targets, address = slots
@@ -159,13 +160,14 @@ def _st(i: Instruction) -> Iterator[Operation]:
     base, offset = place(text)
     width = WIDTHS[type]
     kind = "u1" if width == 1 else _loaded(type)
+    fixed = "" if kind[0] == "b" else kind
     if space == "param":
         yield Operation([(f"{base}@{offset}", _loaded(type))], [(value, _loaded(type))], copied)
         return
     size, away = width * count, np.int64(offset)
 
     def make(kind: str, address: int, *sources: int) -> Step:
-        kind = kind or "u1"
+        kind = fixed or kind
 
         def step(r: Registers, group: Group) -> None:
             at = r[address] + away if offset else r[address]

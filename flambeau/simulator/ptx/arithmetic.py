@@ -547,7 +547,7 @@ def _set(i: Instruction) -> Iterator[Operation]:
     compare, kind = _typed_comparison(i, name, source)
     kind = _concrete(kind)
     own = np.dtype(key(target).replace("b", "u"))
-    yes = own.type(1) if own.kind == "f" else own.type(0) - own.type(1)
+    yes = own.type(1) if own.kind == "f" else ~own.type(0)
 
     def op(a: Any, b: Any) -> Any:
         return np.where(compare(a, b), yes, own.type(0))[()]

@@ -92,7 +92,7 @@ class Spaces:
         return self._local(address, size, i, group)
 
     def _at(self, address: Any, which: int) -> str:
-        return f"{int(np.broadcast_to(address, which + 1 if np.ndim(address) == 0 else None)[which]) & 2**64 - 1:#x}"
+        return f"{int(address[which] if np.ndim(address) else address) & 2**64 - 1:#x}"
 
     def _global(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
         if type(address) is np.ndarray:
