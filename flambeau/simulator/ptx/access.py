@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import halves
-from .arithmetic import listed
 from .operation import Operation, Registers, Step, copied, instruction, key, unsupported
-from .parser import WIDTHS, Instruction
+from .parser import WIDTHS, Instruction, listed, place
 from .space import WINDOWS
 
 if TYPE_CHECKING:
@@ -25,14 +24,6 @@ _PASSED = {
     "mmio", "cop", "L1::evict_last", "L1::no_allocate",
 }  # fmt: skip
 """Modifiers that change nothing where all threads run in one order."""
-
-
-def place(text: str) -> tuple[str, int]:
-    """What stands in brackets: a register or a name, and the bytes behind it."""
-    found = re.fullmatch(r"\[\s*([%\w$.]+)\s*(?:\+\s*(-?\w+))?\s*\]", text)
-    if found is None:
-        raise ValueError(f"the simulator does not read the address {text!r}")
-    return found[1], int(found[2] or "0", 0)
 
 
 def _space(i: Instruction) -> tuple[str, int]:
@@ -70,7 +61,7 @@ def _ld(i: Instruction) -> Iterator[Operation]:
     space, count = _space(i)
     type = i.modifiers[-1]
     out, text = i.operands
-    outs = listed(out) if count > 1 else [out]
+    outs = listed(out)
     base, offset = place(text)
     width = WIDTHS[type]
     if space == "param" and not base.startswith("%"):
@@ -156,14 +147,11 @@ def _st(i: Instruction) -> Iterator[Operation]:
     space, count = _space(i)
     type = i.modifiers[-1]
     text, value = i.operands
-    values = listed(value) if count > 1 else [value]
+    values = listed(value)
     base, offset = place(text)
     width = WIDTHS[type]
     kind = "u1" if width == 1 else _loaded(type)
     fixed = "" if kind[0] == "b" else kind
-    if space == "param":
-        yield Operation([(f"{base}@{offset}", _loaded(type))], [(value, _loaded(type))], copied)
-        return
     size, away = width * count, np.int64(offset)
 
     def make(kind: str, address: int, *sources: int) -> Step:
@@ -333,4 +321,4 @@ def turns(index: Any) -> Iterator[Any]:
         yield members
 
 
-__all__ = ["place", "split", "turns"]
+__all__ = ["split", "turns"]

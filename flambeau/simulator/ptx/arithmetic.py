@@ -26,7 +26,7 @@ from .operation import (
     two,
     unsupported,
 )
-from .parser import Instruction
+from .parser import Instruction, listed
 
 
 def _same(i: Instruction, kind: str, op: Callable[..., Any]) -> Operation:
@@ -587,11 +587,6 @@ def _slct(i: Instruction) -> Iterator[Operation]:
 # ------------------------------------------------------------------------------------ copies
 
 
-def listed(text: str) -> list[str]:
-    """The registers in braces."""
-    return [x.strip() for x in text.strip("{}").split(",")]
-
-
 @instruction("mov")
 def _mov(i: Instruction) -> Iterator[Operation]:
     d, a = i.operands
@@ -647,4 +642,4 @@ def _cvta(i: Instruction) -> Iterator[Operation]:
         yield Operation([(d, "i8")], [(a, "i8")], one(lambda x: x + base))
 
 
-__all__ = ["CARRY", "listed"]
+__all__ = ["CARRY"]

@@ -217,18 +217,19 @@ class Batch:
     ):
         self.plan, self.geometry, self.count = plan, geometry, geometry.count
         self.warps = geometry.warps
-        variables = plan.shared
-        if plan.is_dynamic and dynamic:
-            variables = [*variables, (plan.shared_size, plan.shared_size + dynamic)]
-        shared = -(-(plan.shared_size + dynamic) // 16) * 16
+        layout = plan.layout
+        variables = layout.shared
+        if layout.is_dynamic and dynamic:
+            variables = [*variables, (layout.shared_size, layout.shared_size + dynamic)]
+        shared = -(-(layout.shared_size + dynamic) // 16) * 16
         self.spaces = Spaces(
             memory,
             geometry.count // geometry.size,
             geometry.size,
             shared,
-            plan.local_size,
+            layout.local_size,
             variables,
-            plan.grain,
+            layout.grain,
         )
         self.spaces.bytes["param"] = parameters
         self.initial = initial.copy()
@@ -405,7 +406,7 @@ def _other(name: str, dynamic: int, plan: Plan) -> Any:
     if name == "%dynamic_smem_size":
         return np.uint32(dynamic)
     if name == "%total_smem_size":
-        return np.uint32(dynamic + plan.shared_size)
+        return np.uint32(dynamic + plan.layout.shared_size)
     return np.uint64(0) if "64" in name or "global" in name else np.uint32(0)
 
 
