@@ -16,10 +16,21 @@ import pytest
 import flambeau as torch
 from flambeau import kernels
 from flambeau.core import tensor as handle
+from tests import elsewhere
 
 # Examples are drawn from a fixed seed, so that a run is red or green for its code alone.
 hypothesis.settings.register_profile("flambeau", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("flambeau")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", default="cpu", help="where tensors are made that name no device: cpu, cuda"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    elsewhere.use(config.getoption("--device"))
 
 
 class Setting(NamedTuple):
@@ -123,7 +134,7 @@ def _assert_answered(answer: Answer) -> None:
         except Exception as error:
             found["error"] = type(error).__name__
         else:
-            found["text"] = repr(value)
+            found["text"] = elsewhere.unplaced(repr(value))
             if isinstance(value, torch.Tensor):
                 found["dtype"] = str(value.dtype)
                 if "stride" in answer:

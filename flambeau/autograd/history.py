@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import BY_NUMPY
-from ..core.memory import extent, may_overlap
+from ..core.memory import extent, may_overlap, placed
 from ..core.tensor import Tensor, address
+from ..core.twin import module_of
 from .mode import mode
 from .node import Node, next_sequence
 
@@ -101,14 +102,14 @@ class CopySlices(Node):
             whole = type(g)(place.base_shape, place.base_dtype, place.base_strides)
             part = type(g)(place.shape, place.dtype, place.strides)
         else:
-            whole, part = place.memory()
-            np.copyto(whole, g)
+            whole, part = place.memory(g)
+            whole[...] = g
         inner = part.copy()
         part[...] = 0
         parts = list(self.inner.backward(self._slots(inner)))
         own = None if self.own is None else parts[self.own]
         if own is not None:
-            np.copyto(part, np.broadcast_to(own, part.shape))
+            part[...] = own
         return [whole, *parts]
 
     def backward_recorded(self, g: Any) -> list[Any]:
@@ -172,25 +173,24 @@ class Place:
         if g.__class__ is not np.ndarray and hasattr(g, "as_strided"):  # no memory
             return type(g)(self.base_shape, self.base_dtype, self.base_strides)
         if not self.overlaps:
-            whole, part = self.memory()
-            np.copyto(part, g)
+            whole, part = self.memory(g)
+            part[...] = g
             return whole
-        size = self.dtype.itemsize
-        at = np.ndarray(
-            self.shape, np.int64, np.arange(self.span // size), self.offset // size * 8,
-            tuple(step // size * 8 for step in self.strides),
-        )  # fmt: skip
-        memory = np.zeros(self.span // size, BY_NUMPY[self.dtype].compute)
-        np.add.at(memory, at.reshape(-1), g.reshape(-1))
+        xp, size = module_of(g), self.dtype.itemsize
+        steps = [step // size * 8 for step in self.strides]
+        numbers = xp.arange(self.span // size)
+        at = placed(numbers, self.offset // size * 8, self.shape, np.int64, steps)
+        memory = xp.zeros(self.span // size, BY_NUMPY[self.dtype].compute)
+        xp.add.at(memory, at.reshape(-1), g.reshape(-1))
         flat = memory.astype(self.dtype, copy=False)
-        return np.ndarray(self.base_shape, self.base_dtype, flat, self.low, self.base_strides)
+        return placed(flat, self.low, self.base_shape, self.base_dtype, self.base_strides)
 
-    def memory(self) -> tuple[Any, Any]:
-        """Zeros laid out as the base, and the view's part of them, each in its own dtype."""
-        buffer = np.zeros(self.span, np.uint8)
+    def memory(self, like: Any) -> tuple[Any, Any]:
+        """Zeros laid out as the base, and the view's part of them, each in its own dtype; on the device of `like`."""
+        buffer = module_of(like).zeros(self.span, np.uint8)
         return (
-            np.ndarray(self.base_shape, self.base_dtype, buffer, self.low, self.base_strides),
-            np.ndarray(self.shape, self.dtype, buffer, self.offset, self.strides),
+            placed(buffer, self.low, self.base_shape, self.base_dtype, self.base_strides),
+            placed(buffer, self.offset, self.shape, self.dtype, self.strides),
         )
 
 

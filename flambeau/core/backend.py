@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
+
+from .. import kernels
+from ..formula.program import Program
+from .backend_stream import BackendStream, HostStreams, Streams
 
 
 class Backend(Protocol):
@@ -13,10 +18,12 @@ class Backend(Protocol):
 
     name: str
     """The type of device: "cpu", "cuda"."""
-    xp: ModuleType
-    """The module whose functions work on its arrays: NumPy, CuPy."""
     is_accelerator: bool
     """Whether `device(1)` may mean a device of this type."""
+    streams: Streams
+    """The order of work on its devices."""
+    has_elements: bool
+    """Are there numbers in its arrays? Not on the device meta."""
 
     def is_available(self) -> bool:
         """Whether arrays can be made now."""
@@ -30,22 +37,65 @@ class Backend(Protocol):
         `None` asks for the current device. Raises RuntimeError where there is no such device.
         """
 
+    def module(self, index: int | None) -> Any:
+        """The module whose functions work on the arrays of device `index`, and make such: NumPy, or like it."""
+
+    def build(
+        self,
+        index: int | None,
+        program: Program,
+        inputs: Sequence[Any],
+        compute: Any,
+        results: Sequence[Any],
+        name: str,
+        rows: bool,
+        interpreter: Callable,
+        drop: bool = False,
+        into: bool = False,
+    ) -> Callable | None:
+        """A formula's program as a kernel for device `index`; None where it has none (see `kernels.build`)."""
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        """A program over many groups of arrays at once (see `kernels.loops.foreach.build`); None where it has no kernel."""
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        """A number, or an array of one element on the host, as an operand of kernels.
+
+        Raises:
+            OverflowError: The dtype cannot hold an int.
+        """
+
+    def on(self, index: int | None) -> AbstractContextManager[Any]:
+        """A block within which device `index` is the current one."""
+
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         """A NumPy array, or one of its own, on device `index`; itself if it is there."""
 
-    def to_host(self, array: Any) -> np.ndarray[Any, Any]:
+    def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         """One of its own arrays as a NumPy array, sharing memory where it can."""
 
     def synchronize(self, index: int | None) -> None:
         """Wait until all that was started on device `index` is done."""
+
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A copy of a NumPy array in memory of the host that the devices read by themselves."""
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        """Does a NumPy array lie in such memory?"""
+
+    def record(self, array: Any, stream: BackendStream) -> None:
+        """Let an array's memory be reused only when a stream has done what it was told until the array is gone."""
 
 
 class HostBackend:
     """The CPU: NumPy, one device, which has no number."""
 
     name: str = "cpu"
-    xp: ModuleType = np
     is_accelerator: bool = False
+    streams: Streams = HostStreams()
+    has_elements: bool = True
 
     def is_available(self) -> bool:
         return True
@@ -56,11 +106,39 @@ class HostBackend:
     def canonical_index(self, index: int | None) -> int | None:
         return None
 
+    def module(self, index: int | None) -> Any:
+        return np
+
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        return kernels.build(*facts, **options)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        if not kernels.enabled() or dtype.char not in "fd":
+            return None
+        return kernels.loops.foreach.build(program, dtype, name, interpreter)
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        return np.asarray(value, dtype)
+
+    def on(self, index: int | None) -> AbstractContextManager[Any]:
+        return nullcontext()
+
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         return array
 
-    def to_host(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         return array
 
     def synchronize(self, index: int | None) -> None:
+        pass
+
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return array
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        return False
+
+    def record(self, array: Any, stream: BackendStream) -> None:
         pass

@@ -41,12 +41,13 @@ class Backends(dict[str, Backend]):
         self._loaders[name] = load
         self.pop(name, None)
 
-    def when_loaded(self, name: str, follow: Callable[[], None]) -> None:
+    def when_loaded(self, name: str, follow: Callable[[], None]) -> Callable[[], None]:
         """Call a function once the backend of a type of device is first loaded; now, if it is."""
         if name in self:
             follow()
         else:
             self.followers.setdefault(name, []).append(follow)
+        return follow
 
     def find(self, name: str) -> Backend | None:
         """The backend of a type of device, or None where there is none."""
@@ -261,12 +262,24 @@ backends.register(CPU.type, HostBackend)
 
 
 def _meta() -> Backend:
-    from .meta import MetaBackend, kernel  # rare, so not loaded with the library
+    from .meta import ARRAYS, MetaBackend  # rare, so not loaded with the library
 
-    kernel.guard()
+    ARRAYS.install()
     return MetaBackend()
 
 
+def _cuda() -> Backend | None:
+    from ..kernels.cuda import driver
+
+    if driver.why_not():
+        return None
+    from .cuda import ARRAYS, CudaBackend
+
+    ARRAYS.install()
+    return CudaBackend()
+
+
+backends.register("cuda", _cuda)
 backends.register("meta", _meta)
 
 
@@ -302,6 +315,11 @@ def resolve(spec: Any = None) -> device:
     return _canonical(_make(spec, None))
 
 
+def default_device() -> device:
+    """The device of factories, as tensors report it."""
+    return CPU if defaults.current is CPU else _canonical(defaults.current)
+
+
 def _canonical(asked: device) -> device:
     if asked is CPU:
         return CPU
@@ -313,7 +331,7 @@ def transfer(array: Any, source: device, target: device, non_blocking: bool = Fa
     """An array that lives on `source`, on `target`; itself if it is there already."""
     origin, goal = source.backend, target.backend
     if origin is not goal:
-        array = origin.to_host(array)
+        array = origin.to_host(array, non_blocking and not goal.is_accelerator)
     return goal.to(array, target.index, non_blocking)
 
 

@@ -26,7 +26,9 @@ class Kind:
 
     Attributes:
         dtype, device: What the kind stands for.
-        xp: The array module (numpy, cupy).
+        backend: What can be done on the device.
+        xp: The module of its arrays: NumPy, or what definitions see as such.
+        ndarray: The class of its arrays.
         has_elements: False for the device meta, whose tensors have only shapes.
         numpy: The array dtype.
         compute: The array dtype of arithmetic (float32 for the half types).
@@ -38,10 +40,12 @@ class Kind:
     __slots__ = (
         "_one",
         "_scalars",
+        "backend",
         "compute",
         "device",
         "dtype",
         "has_elements",
+        "ndarray",
         "numbers",
         "numpy",
         "strided",
@@ -54,8 +58,10 @@ class Kind:
 
     def __init__(self, dtype: dtype, device: device):  # type: ignore[valid-type]
         self.dtype, self.device = dtype, device
-        self.xp = backends[device.type].xp
-        self.has_elements = device.type != "meta"
+        self.backend = backends[device.type]
+        self.xp = self.backend.module(device.index)
+        self.ndarray = self.xp.ndarray
+        self.has_elements = self.backend.has_elements
         self.numpy, self.compute = dtype.numpy, dtype.compute
         self.numbers = frozenset(
             () if dtype.category == BOOL else (int,) if dtype.category == INTEGER else (int, float)
@@ -65,7 +71,7 @@ class Kind:
         self._scalars: dict[float, Any] = {}
 
     def scalar(self, value: float) -> Any:
-        """A Python number as a 0-d array of the compute dtype; numbers seen lately are kept.
+        """A Python number as an operand of the compute dtype; numbers seen lately are kept.
 
         Raises:
             OverflowError: For an int that the dtype cannot hold, or that has more than 64 bits.
@@ -74,7 +80,7 @@ class Kind:
         if found is None:
             if isinstance(value, int):
                 check_bits(value)
-            found = self.xp.asarray(value, self.compute)
+            found = self.backend.number(value, self.compute)
             # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
             if value and not INT64_MAX < abs(value) < math.inf:
                 if len(self._scalars) > 512:

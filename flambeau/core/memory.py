@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .twin import module_of
+
 
 class _Holder:
     """Keeps another's array alive where NumPy would look through an array to the memory's owner."""
@@ -37,6 +39,17 @@ def foreign(array: np.ndarray, writable: bool = False) -> np.ndarray:
     return held if held.dtype == array.dtype else held.view(array.dtype)
 
 
+def is_writable(array: Any) -> bool:
+    """May it be written to? Only NumPy's arrays can be locked."""
+    return getattr(array.flags, "writeable", True)
+
+
+def set_writable(array: Any, allowed: bool) -> None:
+    """Lock an array, or let it be written to, where arrays can be locked."""
+    if hasattr(array.flags, "writeable"):
+        array.flags.writeable = allowed
+
+
 def owner(array: Any) -> Any:
     """The array that holds the memory of `array`, possibly itself."""
     base = array.base
@@ -48,10 +61,14 @@ def owner(array: Any) -> Any:
 
 def extent(array: Any) -> tuple[int, int]:
     """The first address of an array's memory, and how many bytes it has."""
-    if array.flags.c_contiguous or not isinstance(array, np.ndarray):
-        return address(array), array.nbytes
-    low, high = np.lib.array_utils.byte_bounds(array)
-    return low, high - low
+    first = address(array)
+    if array.flags.c_contiguous:
+        return first, array.nbytes
+    if not array.size:
+        return first, 0
+    reach = [step * (n - 1) for step, n in zip(array.strides, array.shape)]
+    before = -sum(step for step in reach if step < 0)
+    return first - before, before + sum(step for step in reach if step > 0) + array.itemsize
 
 
 def address(array: Any) -> int:
@@ -61,24 +78,36 @@ def address(array: Any) -> int:
     return array.data.ptr  # CuPy's
 
 
-def memory_of(array: np.ndarray) -> np.ndarray:
+def placed(
+    buffer: Any, offset: int, shape: Sequence[int], dtype: Any, strides: Sequence[int]
+) -> Any:
+    """An array at a place of another's memory; `offset` and `strides` count bytes from that one's first element."""
+    if isinstance(buffer, np.ndarray):
+        return np.ndarray(tuple(shape), dtype, buffer, offset, tuple(strides))
+    return type(buffer)(tuple(shape), dtype, buffer.data + offset, tuple(strides))  # CuPy's
+
+
+def memory_of(array: Any) -> Any:
     """All memory of an owner, as bytes."""
     if array.flags.c_contiguous:
         flat = array.reshape(-1)
+    elif not isinstance(array, np.ndarray):  # whose owners have no gaps
+        order = sorted(range(array.ndim), key=array.strides.__getitem__, reverse=True)
+        flat = array.transpose(order).reshape(-1)
     else:
         low, size = extent(array)
         count = size // array.itemsize
         ahead = (low - address(array)) // array.itemsize
         if ahead:
             raise RuntimeError("memory that begins after its array's first element has no storage")
-        flat = np.lib.stride_tricks.as_strided(array, (count,), (array.itemsize,))
+        flat = module_of(array).lib.stride_tricks.as_strided(array, (count,), (array.itemsize,))
     return flat.view(np.uint8)
 
 
 def at(
-    memory: np.ndarray, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int]
-) -> np.ndarray:
-    """An array in memory given as bytes; `offset` and `strides` count elements.
+    memory: Any, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int], xp: Any = np
+) -> Any:
+    """An array in memory given as bytes; `offset` and `strides` count elements. xp: the module of its arrays.
 
     Raises:
         RuntimeError: It would reach beyond the memory.
@@ -96,7 +125,9 @@ def at(
         return memory[:0].view(dtype).reshape(tuple(shape))
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
-    return np.ndarray(tuple(shape), dtype, room, 0, steps)
+    if xp is not np:
+        return xp.lib.stride_tricks.as_strided(room, tuple(shape), steps)
+    return placed(room, 0, shape, dtype, steps)
 
 
 def may_overlap(shape: Sequence[int], strides: Sequence[int]) -> bool:

@@ -447,7 +447,7 @@ HANDLES: dict[type, Callable[[Any], Tensor]] = {}
 
 def wrap(array: Any, kind: Kind) -> Tensor:
     """A new tensor on `array`, which is of `kind`'s dtype and on its device."""
-    if array.__class__ is not np.ndarray or not kind.has_elements:
+    if array.__class__ is not kind.ndarray:
         own = HANDLES.get(array.__class__)
         if own is not None:
             return own(array)

@@ -15,7 +15,7 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
-from ..core.memory import share_elements
+from ..core.memory import is_writable, share_elements
 from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor, class_name
 from ..formula.dimensions import broadcast_shapes
@@ -63,7 +63,7 @@ def check_writable(target: Tensor, operands: Sequence[Any] = ()) -> None:
     array = target._array
     if target._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
-    if not array.flags.writeable:
+    if not is_writable(array):
         raise RuntimeError(
             "this tensor's memory is read-only (it came from a read-only array or an expanded "
             "one): clone() it before writing in place"

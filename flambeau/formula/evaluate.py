@@ -175,7 +175,10 @@ class _Writer:
             self.define(item, f"{self.bind('row_length', row_length)}({self.widest()}, axes)")
         elif kind is POSITION:
             self.support[item] = frozenset({item})  # the shape of one row, which is no operand's
-            self.define(item, f"{self.bind('row_position', row_position)}({self.widest()}, axes)")
+            self.define(
+                item,
+                f"{self.bind('row_position', self.lookup(row_position))}({self.widest()}, axes)",
+            )
         elif kind is p.held:
             self.names[item] = self.names[item.args[0]]
             if item.args[0] in self.kept or item in self.last_use:

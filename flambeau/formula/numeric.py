@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 BLOCK = 32
 """How many numbers are added plainly, one after the other, before the sums themselves are added."""
@@ -25,7 +26,7 @@ def row_sum(
     NumPy adds pairwise along the axis that is contiguous in memory only: the float32 mean of 1e5 rows
     was wrong in the sixth digit.
     """
-    if x.__class__ is not np.ndarray:  # a device's array, which knows best
+    if x.__class__ is not ndarray:  # a device's array, which knows best
         return x.sum(axis=axes, dtype=dtype, keepdims=keepdims)
     if x.size < LARGE or x.dtype.char not in "fdFD":
         return _reduce(x, axes, dtype, out, keepdims)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from .._caller import OURS
 from ..autograd.node import Leaf
-from ..core.device import defaults, resolve
+from ..core.device import default_device, resolve
 from ..core.dtype import CONVERSIONS, state
 from ..core.handler import disabled
 from ..core.kind import kind_of
@@ -30,7 +30,7 @@ class _Marked(type):
 
 
 def _empty() -> Tensor:
-    kind = kind_of(state.default, defaults.current)
+    kind = kind_of(state.default, default_device())
     return wrap(kind.xp.empty(0, kind.numpy), kind)
 
 
@@ -220,7 +220,7 @@ for _name in ("to", "type", "cpu", "cuda", *CONVERSIONS):
 
 
 def _without_shape(cls: type, device: Any, dtype: Any) -> Any:
-    kind = kind_of(dtype or state.default, defaults.current if device is None else resolve(device))
+    kind = kind_of(dtype or state.default, default_device() if device is None else resolve(device))
     return become(wrap(kind.xp.empty(0, kind.numpy), kind), cls)
 
 

@@ -66,7 +66,7 @@ class ndarray(Transfers):
         dtype: Any = float,
         memptr: Any = None,
         strides: tuple[int, ...] | None = None,
-        order: str | None = "C",
+        order: Any = "C",
     ):
         shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
         dtype = supported(dtype)
@@ -200,24 +200,29 @@ class ndarray(Transfers):
             return view(self._host.view(), self)
         return view(self._host.view(supported(dtype)), self)
 
-    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> ndarray:
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> ndarray:
         if len(shape) == 1 and not isinstance(shape[0], int | np.integer):
             shape = tuple(shape[0])
         host = self._host
         made = host.reshape(shape, order=order, copy=copy)  # type: ignore[call-overload]
+        if made.base is host.base:
+            return view(made, self)
         return computed(lambda: host.reshape(shape, order=order, copy=copy), made)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> ndarray:
         return view(self._host.transpose(*axes), self)
 
-    def ravel(self, order: str = "C") -> ndarray:
+    def ravel(self, order: Any = "C") -> ndarray:
         host = self._host
-        return computed(lambda: host.ravel(order), host.ravel(order))  # type: ignore[arg-type]
+        made = host.ravel(order)  # type: ignore[arg-type]
+        if made.base is host.base:
+            return view(made, self)
+        return computed(lambda: host.ravel(order), made)  # type: ignore[arg-type]
 
     def astype(
         self,
         dtype: Any,
-        order: str = "K",
+        order: Any = "K",
         casting: Any = None,
         subok: Any = None,
         copy: bool = True,
@@ -231,11 +236,11 @@ class ndarray(Transfers):
             return self
         return computed(lambda: host.astype(dtype, order, casting or "unsafe"))
 
-    def copy(self, order: str = "C") -> ndarray:
+    def copy(self, order: Any = "C") -> ndarray:
         """A copy in the current device's memory, wherever the array lies."""
         return computed(lambda: self._host.copy(order))  # type: ignore[arg-type]
 
-    def flatten(self, order: str = "C") -> ndarray:
+    def flatten(self, order: Any = "C") -> ndarray:
         return computed(lambda: operand(self).flatten(order))  # type: ignore[arg-type]
 
     def fill(self, value: Any) -> None:
@@ -265,16 +270,6 @@ class ndarray(Transfers):
         key, advanced = index(key)
         host, given = operand(self), operand(value)
         run(lambda: write(host, key, advanced, given))
-
-    def __matmul__(self, other: Any) -> Any:
-        from . import functions
-
-        return functions.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        from . import functions
-
-        return functions.matmul(other, self)
 
     # what NumPy asks
 
@@ -352,15 +347,13 @@ def new(host: np.ndarray) -> ndarray:
 def wrap(result: Any) -> Any:
     """What a function of NumPy's gave, on the device: views as views, other arrays and numbers as new arrays."""
     if result.__class__ is np.ndarray:
-        memory = result.base
-        if memory is not None and memory.__class__ is np.ndarray:
-            memory = memory.base
-            if isinstance(memory, _memory.BaseMemory):
-                if not result.flags.writeable:
-                    result.flags.writeable = True
-                base: ndarray = ndarray.__new__(ndarray)
-                base._host, base.base = result.base, None
-                return view(result, base)
+        owner: Any = result.base
+        if isinstance(getattr(owner, "base", None), _memory.BaseMemory):
+            if not result.flags.writeable:
+                result.setflags(write=True)
+            base: ndarray = ndarray.__new__(ndarray)
+            base._host, base.base = owner, None
+            return view(result, base)
         return new(result)
     if isinstance(result, np.generic | bool):
         return new(np.asarray(result))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 import numpy as np
 
-from .array import computed, memory_of, ndarray, new, operand, supported, view
+from .array import computed, memory_of, ndarray, new, operand, supported, wrap
 from .call import accumulated, call, host
 from .capture import run, synchronizes
+from .dlpack import imported
 from .index import inside
 
 # arrays from data
@@ -27,6 +29,10 @@ def array(
     """An array of numbers, of a host array, or of an array on any device."""
     if subok:
         raise NotImplementedError("subok=True is not supported")
+    if obj.__class__ is not ndarray and hasattr(obj, "__cuda_array_interface__"):
+        from .exchange import of_interface
+
+        obj = of_interface(obj)
     if obj.__class__ is ndarray:
         made = obj if dtype is None else obj.astype(dtype, order=order or "K", copy=False)
         wrong = order in ("C", "F") and not made.flags[f"{order}_CONTIGUOUS"]
@@ -102,12 +108,12 @@ def astype(x: ndarray, dtype: Any, /, *, copy: bool = True) -> ndarray:
     return x.astype(dtype, copy=copy)
 
 
-def copy(a: ndarray, order: str = "K") -> ndarray:
+def copy(a: ndarray, order: Any = "K") -> ndarray:
     return a.copy(order=order)
 
 
 def asnumpy(
-    a: Any, stream: Any = None, order: str = "C", out: Any = None, *, blocking: bool = True
+    a: Any, stream: Any = None, order: Any = "C", out: Any = None, *, blocking: bool = True
 ) -> np.ndarray:
     """A copy in the host's memory."""
     if a.__class__ is ndarray:
@@ -120,10 +126,9 @@ def asnumpy(
 
 
 def from_dlpack(array: Any, *, device: Any = None, copy: bool | None = None) -> ndarray:
-    """An array of the memory of another library's; here only arrays on a simulated GPU have such."""
-    if array.__class__ is not ndarray:
-        raise BufferError("this array is not in the memory of a simulated GPU")
-    return array.copy() if copy else view(array._host.view(), array)
+    """An array of another library's memory, on a simulated GPU."""
+    made = imported(array)
+    return made.copy() if copy else made
 
 
 def get_array_module(*args: Any) -> Any:
@@ -154,22 +159,22 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
             raise TypeError("arange is of numbers; an array on the device is none")
     if stop is None:
         start, stop = 0, start
-    return computed(lambda: np.arange(start, stop, 1 if step is None else step, dtype))
+    return computed(lambda: np.arange(start, stop, 1 if step is None else step, dtype))  # type: ignore[call-overload]
 
 
-def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
+def empty(shape: Any, dtype: Any = float, order: Any = "C") -> ndarray:
     return ndarray(shape, dtype, order=order)
 
 
-def zeros(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
+def zeros(shape: Any, dtype: Any = float, order: Any = "C") -> ndarray:
     return full(shape, 0, dtype, order)
 
 
-def ones(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
+def ones(shape: Any, dtype: Any = float, order: Any = "C") -> ndarray:
     return full(shape, 1, dtype, order)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> ndarray:
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C") -> ndarray:
     value = host(fill_value)
     made = ndarray(shape, np.asarray(value).dtype if dtype is None else dtype, order=order)
     made[...] = fill_value
@@ -177,7 +182,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> nd
 
 
 def empty_like(
-    prototype: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None
+    prototype: ndarray, dtype: Any = None, order: Any = "K", subok: Any = None, shape: Any = None
 ) -> ndarray:
     if subok is not None:
         raise TypeError("subok is not supported yet")
@@ -186,7 +191,7 @@ def empty_like(
     like = np.lib.stride_tricks.as_strided(
         np.empty(0, prototype.dtype), prototype.shape, prototype.strides
     )
-    made = np.empty_like(like, supported(dtype or prototype.dtype), order, shape=shape)  # type: ignore[arg-type]
+    made = np.empty_like(like, supported(dtype or prototype.dtype), order, shape=shape)
     return _like(made)
 
 
@@ -197,13 +202,13 @@ def _like(host: np.ndarray) -> ndarray:
 
 
 def zeros_like(
-    a: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None
+    a: ndarray, dtype: Any = None, order: Any = "K", subok: Any = None, shape: Any = None
 ) -> ndarray:
     return full_like(a, 0, dtype, order, subok, shape)
 
 
 def ones_like(
-    a: ndarray, dtype: Any = None, order: str = "K", subok: Any = None, shape: Any = None
+    a: ndarray, dtype: Any = None, order: Any = "K", subok: Any = None, shape: Any = None
 ) -> ndarray:
     return full_like(a, 1, dtype, order, subok, shape)
 
@@ -212,13 +217,18 @@ def full_like(
     a: ndarray,
     fill_value: Any,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: Any = None,
     shape: Any = None,
 ) -> ndarray:
     made = empty_like(a, dtype, order, subok, shape)
     made.fill(fill_value)
     return made
+
+
+def broadcast_arrays(*args: Any) -> list[ndarray]:
+    shape = np.broadcast_shapes(*(x.shape for x in args))
+    return [wrap(np.broadcast_to(host(x), shape)) for x in args]
 
 
 # choices and writes
@@ -299,7 +309,7 @@ def matmul(
     casting: str = "same_kind",
     dtype: Any = None,
     signature: Any = None,
-    order: str = "K",
+    order: Any = "K",
     out: Any = None,
 ) -> ndarray:
     if any(x is not None for x in (axes, axis, signature)) or keepdims:
@@ -312,3 +322,16 @@ def matmul(
 def einsum(*operands: Any, **kwargs: Any) -> ndarray:
     options = {name: x for name, x in kwargs.items() if name in ("dtype", "out", "optimize")}
     return accumulated(np.einsum, *operands, **options)
+
+
+def _product(x: Any, y: Any) -> ndarray:
+    return matmul(x, y)
+
+
+def _reflected_product(x: Any, y: Any) -> ndarray:
+    return matmul(y, x)
+
+
+setattr(ndarray, "__matmul__", _product)  # noqa: B010
+setattr(ndarray, "__rmatmul__", _reflected_product)  # noqa: B010
+copyreg.pickle(ndarray, lambda x: (array, (x.get(),)))

@@ -22,7 +22,7 @@ class Transfers:
     def get(
         self,
         stream: Any = None,
-        order: str = "C",
+        order: Any = "C",
         out: np.ndarray | None = None,
         blocking: bool = True,
     ) -> np.ndarray:
@@ -101,8 +101,3 @@ class Transfers:
 
     def __format__(self, text: str) -> str:
         return format(self.get(), text)
-
-    def __reduce__(self) -> Any:
-        from . import functions
-
-        return functions.array, (self.get(),)

@@ -28,6 +28,7 @@ INTERPRETED = {
 """Primitives without a native form of their own, and why."""
 
 TABLES = {
+    "core/cuda/numpy.py": "NumPy's universal functions, and CuPy's functions that reduce by them",
     "_ops/lowering.py": "PyTorch's other names of functions",
     "sparse/product.py": "what `reduce` may be called",
     "onnx/operators/elementwise.py": "operations by their public names, each with ONNX's",

@@ -23,6 +23,8 @@ MODULES = (
     "lib.stride_tricks",
     "cuda",
     "cuda.device",
+    "cuda.driver",
+    "cuda.function",
     "cuda.graph",
     "cuda.memory",
     "cuda.memory_hook",

@@ -7,13 +7,15 @@ which answers NumPy's functions with what the result would be like (`function.py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..backend import HostBackend
-from . import kernel, linalg, shape, twin
+from ..twin import Arrays
+from . import kernel, linalg, shape
 from .array import MetaArray, without_elements
 from .function import elementwise
 
@@ -51,7 +53,7 @@ class Shapes:
 
     def own(self, function: Any, reduces: bool) -> Any:
         """A function of NumPy's arrays that a formula calls, for arrays without elements."""
-        return twin.exchanged(function) if reduces else elementwise(function)
+        return ARRAYS.exchanged(function) if reduces else elementwise(function)
 
     @property
     def lib(self) -> Any:
@@ -98,21 +100,30 @@ class Definitions(Shapes):
         return np.ascontiguousarray(array, dtype)
 
 
-twin.numpy = Definitions()
+ARRAYS = Arrays(MetaArray, Definitions(), kernel.KERNELS, kernel.MAKES)
 
 
 class MetaBackend(HostBackend):
     """One device without a number, like the CPU; nothing on it can be moved anywhere else."""
 
     name = "meta"
-    xp: Any = MetaArray.xp
+    has_elements = False
+
+    def module(self, index: int | None) -> Any:
+        return MetaArray.xp
+
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        return None
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        return MetaArray.xp.asarray(value, dtype)
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         if isinstance(array, MetaArray):
             return array
         return MetaArray(array.shape, array.dtype, array.strides)
 
-    def to_host(self, array: Any) -> Any:
+    def to_host(self, array: Any, non_blocking: bool = False) -> Any:
         raise NotImplementedError(
             "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
             "torch.nn.Module.to() when moving module from meta to a different device, and "

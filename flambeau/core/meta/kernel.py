@@ -1,21 +1,17 @@
 """What kernels give for arrays without elements: the shapes of their results.
 
-Each function here has the place of a kernel's, by its module and name; `guard` puts it in front of that.
+Each function here has the place of a kernel's, by its module and name (`Arrays.install`).
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from ... import kernels
 from .array import FUNCTIONS, MetaArray, _check_fits, ordered_like, without_elements
 
-_PACKAGE = __name__.partition(".")[0]
 KERNELS: dict[str, Callable] = {}
 """By module and function, in the package."""
 
@@ -25,10 +21,10 @@ def _made(shape: Any, dtype: Any, *value: Any) -> MetaArray:
 
 
 MAKES: dict[str, Callable] = {
-    f"{_PACKAGE}.kernels.array.zeros.fresh": _made,
-    f"{_PACKAGE}.kernels.array.zeros.zeros": _made,
-    f"{_PACKAGE}.kernels.array.zeros.full": _made,
-    f"{_PACKAGE}.kernels.runtime.memory.empty": _made,
+    "kernels.array.zeros.fresh": _made,
+    "kernels.array.zeros.zeros": _made,
+    "kernels.array.zeros.full": _made,
+    "kernels.runtime.memory.empty": _made,
 }
 """Functions without arrays among their arguments, which make arrays."""
 
@@ -124,6 +120,11 @@ def _write_at(x: Any, key: tuple, values: Any) -> None:
         _check_fits(values, FUNCTIONS["indexed shape"](x, tuple(key)))
 
 
+@_stands_for("kernels.gather.indexed.combine_at")
+def _combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
+    _write_at(x, key, values)
+
+
 @_stands_for("kernels.gather.indexed.placed")
 def _placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
     _write_at(x, key, values)
@@ -183,35 +184,3 @@ def _dirichlet_slope(x: Any, alpha: Any, total: Any, mean: Any) -> Any:
 @_stands_for("core.random.draws_integer.multinomial")
 def _multinomial(probs: Any, samples: int, replacement: bool = False, generator: Any = None) -> Any:
     return MetaArray((*probs.shape[:-1], samples), np.int64)
-
-
-def _has_meta(given: Any) -> bool:
-    for x in given:
-        cls = x.__class__
-        if cls is np.ndarray or cls is int:
-            continue
-        if cls is MetaArray or (isinstance(x, (list, tuple)) and _has_meta(x)):
-            return True
-    return False
-
-
-def guard() -> None:
-    """Put each function in front of the kernel's: called when the device is first used."""
-    for place, rule in KERNELS.items():
-        module, name = place.rsplit(".", 1)
-        found = import_module(f"{_PACKAGE}.{module}")
-        setattr(found, name, _guarded(getattr(found, name), rule))
-    plain = kernels.Native.__call__
-
-    def call(self: Any, *given: Any) -> Any:
-        return self.plain(*given) if _has_meta(given) else plain(self, *given)
-
-    kernels.Native.__call__ = call  # type: ignore[method-assign]
-
-
-def _guarded(function: Callable, rule: Callable) -> Callable:
-    @functools.wraps(function)
-    def call(*given: Any, **options: Any) -> Any:
-        return (rule if _has_meta(given) else function)(*given, **options)
-
-    return call

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.device import CPU
 from ...core.dtype import BOOL
-from ...core.kind import check_bits
+from ...core.kind import Kind, check_bits
 from ...core.number import converted
 from ...core.tensor import Tensor, wrap_numpy
 from ...formula.quiet import quiet
@@ -47,16 +47,16 @@ def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
     arrays = []
     for x, kind in zip(operands, spec.kinds):
         if not isinstance(x, Tensor):
-            arrays.append(number_array(x, kind.xp, kind.dtype, operands))
+            arrays.append(number_array(x, kind, operands))
         elif kind.device is not x._kind.device and x._array.ndim == 0:
-            arrays.append(kind.xp.asarray(x._array))
+            arrays.append(kind.backend.number(x._array, x._array.dtype))
         else:
             arrays.append(x._array)
     return arrays
 
 
-def number_array(value: Any, xp: Any, dtype: Any, operands: Sequence[Any] = ()) -> Any:
-    """A Python number as a 0-d array; integers wrap around beside those of a tensor, as PyTorch's do.
+def number_array(value: Any, kind: Kind, operands: Sequence[Any] = ()) -> Any:
+    """A Python number as an operand; integers wrap around beside those of a tensor, as PyTorch's do.
 
     Raises:
         OverflowError: It is an int of more than 64 bits.
@@ -64,15 +64,16 @@ def number_array(value: Any, xp: Any, dtype: Any, operands: Sequence[Any] = ()) 
     """
     if isinstance(value, int):
         check_bits(value)
-    compute = dtype.compute
+    compute = kind.dtype.compute
     try:
         with quiet():
-            return xp.asarray(value, compute)
+            return kind.backend.number(value, compute)
     except OverflowError:
         if operands and all(x.dtype.category == BOOL for x in operands if isinstance(x, Tensor)):
-            converted(value, dtype)
+            converted(value, kind.dtype)
         bits = 8 * compute.itemsize
-        return xp.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
+        wrapped = np.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
+        return kind.backend.number(wrapped, compute)
 
 
 def common_device(tensors: Sequence[Tensor], name: str) -> Any:

@@ -101,9 +101,8 @@ class Specialization:
         drop: bool = False,
         into: bool = False,
     ) -> Callable | None:
-        if self.common.xp is not np:
-            return None
-        return kernels.build(
+        return self.common.backend.build(
+            self.common.device.index,
             program,
             [kind.numpy for kind in self.kinds],
             self.compute,
@@ -247,9 +246,8 @@ class Specialization:
         inputs = [kind.numpy for kind in self.kinds]
         results = [kind.numpy for kind in self.results]
         interpreter = self.gradient_interpreter(gradient.program)
-        if self.common.xp is not np:
-            return writing(interpreter, len(gradient.program.roots)) if into else interpreter
-        native = kernels.build(
+        native = self.common.backend.build(
+            self.common.device.index,
             gradient.program,
             [
                 *results,

@@ -371,13 +371,14 @@ class Operation:
 
 
 def _prepare(operation: Operation) -> None:
-    """Let a new operation take arrays without elements, if there may be such already."""
-    if "meta" in backends:
-        from ...core.meta.twin import prepare
+    """Let a new operation take arrays that are not NumPy's, if there may be such already."""
+    if "meta" in backends or "cuda" in backends:
+        from ...core.twin import prepare
 
         prepare(operation)
 
 
+@partial(backends.when_loaded, "cuda")
 @partial(backends.when_loaded, "meta")
 def _prepare_all() -> None:
     for operation in OPERATIONS.values():

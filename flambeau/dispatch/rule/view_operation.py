@@ -21,6 +21,7 @@ from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
+from ...core.memory import placed
 from ...core.tensor import Tensor, element_strides, wrap
 from ..arguments import arguments
 from ..registry import method
@@ -217,6 +218,8 @@ def strided_view(
     """A view by shape, strides and offset (in bytes, from the array's first element)."""
     if array.__class__ is not np.ndarray and hasattr(array, "as_strided"):
         return array.as_strided(shape, strides, offset)
+    if array.__class__ is not np.ndarray:
+        return placed(array, offset, shape, array.dtype, strides)
     if array.dtype.kind in "VW":  # an extension type, which NumPy's ways to strides do not know
         bits = strided_view(array.view(f"u{array.itemsize}"), shape, strides, offset)
         return bits.view(array.dtype)

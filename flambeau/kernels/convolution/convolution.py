@@ -69,25 +69,31 @@ def forward_plan(
     if min(places) < 1:
         return None
     images, channels, rows = x_shape[0], w_shape[1], w_shape[0] // groups
-
-    def passes() -> list[Any]:
-        slid, sizes = flattened(window, x_shape[2:])
-        count = three(slid.places(sizes), 1)
-        taps = taps_of(three(slid.size, 1), three(slid.dilation, 1))
-        work = Pass(
-            element=ELEMENTS[dtype], sizes=three(sizes, 1), stride=three(slid.stride, 1),
-            before=three(slid.before, 0), taps=taps, which=range(len(taps)), every=len(taps),
-            turned=False, places=count, result=count, step=(1, 1, 1), begin=(0, 0, 0),
-            groups=groups, channels=channels, rows=rows, images=images,
-        )  # fmt: skip
-        return [plan(work)]
-
     patches = None
     if winograd.suits(dtype, window, channels, rows, places):
         patches = winograd.Patches(
             images, groups, channels, rows, x_shape[2:], places, window.before, turned=False
         )
-    return Map((images, w_shape[0], *places), patches, passes)
+    return Map(
+        (images, w_shape[0], *places),
+        patches,
+        lambda: [plan(forward_work(ELEMENTS[dtype], x_shape, w_shape, window, groups))],
+    )
+
+
+def forward_work(
+    element: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int
+) -> Pass:
+    """The one pass of a convolution."""
+    slid, sizes = flattened(window, x_shape[2:])
+    count = three(slid.places(sizes), 1)
+    taps = taps_of(three(slid.size, 1), three(slid.dilation, 1))
+    return Pass(
+        element=element, sizes=three(sizes, 1), stride=three(slid.stride, 1),
+        before=three(slid.before, 0), taps=taps, which=range(len(taps)), every=len(taps),
+        turned=False, places=count, result=count, step=(1, 1, 1), begin=(0, 0, 0),
+        groups=groups, channels=w_shape[1], rows=w_shape[0] // groups, images=x_shape[0],
+    )  # fmt: skip
 
 
 def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
@@ -125,18 +131,21 @@ def transposed_plan(
     return Map(
         (images, rows * groups, *sizes),
         patches,
-        lambda: _transposed_passes(ELEMENTS[dtype], y_shape, rows, window, groups, sizes),
+        lambda: [
+            plan(work)
+            for work in transposed_works(ELEMENTS[dtype], y_shape, rows, window, groups, sizes)
+        ],
     )
 
 
-def _transposed_passes(
+def transposed_works(
     element: str,
     y_shape: tuple[int, ...],
     rows: int,
     window: Window,
     groups: int,
     sizes: tuple[int, ...],
-) -> list[Any]:
+) -> list[Pass]:
     """The elements of the image with equal remainders modulo the stride see the same taps: a
     pass each."""
     slid, sizes = flattened(window, sizes)
@@ -163,7 +172,7 @@ def _transposed_passes(
             every=len(every), turned=True, places=count, result=image, step=stride, begin=begin,
             groups=groups, channels=y_shape[1] // groups, rows=rows, images=y_shape[0],
         )  # fmt: skip
-        passes.append(plan(work))
+        passes.append(work)
     return passes
 
 

@@ -21,8 +21,8 @@ class Thread(Code):
     text = code.kernel("doubled")
     """
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def __init__(self, declarations: set[str] | None = None) -> None:
+        super().__init__(1, declarations)
         self.listed: list[str] = []
         self.variables: list[str] = []
 
@@ -32,28 +32,45 @@ class Thread(Code):
     def splat(self, x: Value) -> Value:
         return x
 
+    @property
+    def fuses(self) -> bool:
+        return True
+
+    def helper(self) -> Code:
+        return Thread(self.declarations)
+
     # ------------------------------------------------------------------------------ the kernel
 
     def takes(self, *parameters: str) -> list[Value]:
         """The kernel's parameters, by their texts: a type, a name, and "readonly" of memory that nobody writes meanwhile.
 
         Memory that is read so is read through the cache of textures; what is written is taken to be memory of its own
-        only where all is said so: "ptr out alone".
+        only where all is said so: "ptr out alone". Up to 4,000 bytes may come with the launch itself, as one argument:
+        "ptr table 480" is 480 words of 64 bits, a structured scalar of NumPy's.
         """
         made = []
         for parameter in parameters:
             type, name, *facts = parameter.split()
             told = {"readonly": "noalias readonly", "alone": "noalias"}
-            words = " ".join(told[fact] for fact in facts)
+            words = " ".join(
+                f"noalias readonly byval([{fact} x i64]) align 8" if fact.isdigit() else told[fact]
+                for fact in facts
+            )
             self.listed.append(f"{type} {words} %{name}".replace("  ", " "))
             made.append(Value(self, f"%{name}", type))
         return made
 
-    def kernel(self, name: str) -> str:
-        """The module of this one kernel, ended: what `ptx.assembly` takes."""
+    def kernel(self, name: str, threads: int | None = None) -> str:
+        """The module of this one kernel, ended: what `ptx.assembly` takes.
+
+        threads: The most that a block has. It must be said if that is above 256, as so many find registers for
+            themselves whatever the kernel takes; more may do so only if the assembler knows.
+        """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void")
+        # Without the second word ptxas likes 64 registers so much that it spills.
+        limit = f'"nvvm.maxntid"="{threads}" "nvvm.minctasm"="1"' if threads else ""
+        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
         return "\n".join([*self.variables, declared, function])
 
     # ------------------------------------------------------------------------- which thread it is
@@ -86,13 +103,27 @@ class Thread(Code):
         self.branch(onward < stop, body, done)
         self.label(done)
 
+    def upper_product(self, x: Value, y: Value) -> Value:
+        """The upper 32 bits of the product of two unsigned integers of 32 bits."""
+        name = self.declare("i32", "llvm.nvvm.mulhi.ui", "i32", "i32")
+        return self.emit(f"call i32 @{name}(i32 {x.name}, i32 {y.name})", "i32")
+
     # --------------------------------------------------------------------------------- memory
 
     def several(
-        self, pointer: Value, element: str, count: int, values: Sequence[Value] = ()
+        self,
+        pointer: Value,
+        element: str,
+        count: int,
+        values: Sequence[Value] = (),
+        align: int | None = None,
     ) -> list[Value]:
-        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes."""
-        kind, align = f"<{count} x {element}>", min(16, count * BITS[element] // 8)
+        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes.
+
+        align: Of how many bytes the address is a multiple; by default of as many as are taken at once.
+        """
+        kind = f"<{count} x {element}>"
+        align = align or min(16, count * BITS[element] // 8)
         if values:
             whole = "poison"
             for u, x in enumerate(values):
@@ -117,8 +148,8 @@ class Thread(Code):
 
         Shared memory needs one after it was written, and one before it is written again.
         """
-        name = self.declare("void", "llvm.nvvm.barrier.cta.sync.aligned.all", "i32")
-        self.line(f"call void @{name}(i32 0)")
+        name = self.declare("void", "llvm.nvvm.barrier0")  # which LLVM 20 and 22 both know
+        self.line(f"call void @{name}()")
 
     def atomic(self, operation: str, pointer: Value, value: Value) -> Value:
         """Change memory that other threads change too: "add", "fadd", "max", "umin", "xchg" ...; gives what was there.
@@ -143,9 +174,13 @@ class Thread(Code):
         if x.type == "i1":
             return self.exchanged(x.widen("i32"), how, lane).differs(0)
         if BITS[x.type] == 64:
-            word = x.cast_to("i64")
-            low, high = (self.exchanged(w.convert("i32"), how, lane) for w in (word, word.down(32)))
-            return ((high.widen("i64") << 32) | low.widen("i64")).cast_to(x.type)
+            pair, whole = x.cast_to("<2 x i32>"), Value(self, "poison", "<2 x i32>")
+            for i in range(2):
+                half = self.exchanged(pair.lane(i), how, lane)
+                whole = self.emit(
+                    f"insertelement <2 x i32> {whole.name}, i32 {half.name}, i64 {i}", "<2 x i32>"
+                )
+            return whole.cast_to(x.type)
         name = f"llvm.nvvm.shfl.sync.{how}.{'f32' if x.is_float else 'i32'}"
         self.declare(x.type, name, "i32", x.type, "i32", "i32")
         by = self.integer(lane, "i32").name

@@ -6,8 +6,12 @@ native form; a program that uses it is evaluated with NumPy.
 
 from __future__ import annotations
 
-from ...formula.expression import Domain, Primitive
-from ..llvm import Value
+from collections.abc import Sequence
+
+from ...formula.expansion import expand
+from ...formula.expression import CONSTANT, INPUT, Domain, Expression, Primitive, order
+from ...formula.program import Program
+from ..llvm import Code, Value
 from . import (  # noqa: F401
     arithmetic,
     exponential,
@@ -45,6 +49,25 @@ def apply(
         target = _common_type(primitive, lowering, domain, alike, elements)
         args[lowering.alike] = [x.convert(target) for x in alike]
     return lowering.make(*args)
+
+
+def evaluated(code: Code, program: Program, values: Sequence[Value], element: str) -> list[Value]:
+    """The roots of an elementwise program without parameters, given its inputs.
+
+    Args:
+        element: The type of its real numbers.
+    """
+    elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
+    roots = expand(program.roots, lambda kind: has_form(kind, element))
+    known: dict[Expression, Value] = dict(zip(program.inputs, values))
+    for item in order(roots):
+        if item.primitive is CONSTANT:
+            type = code.vector(elements[item.domain])
+            known[item] = code.constant(item.value, type)  # type: ignore[arg-type]
+        elif item.primitive is not INPUT:
+            args = [known[arg] for arg in item.args]
+            known[item] = apply(item.primitive, item.domain, args, elements)
+    return [known[root] for root in roots]
 
 
 def _common_type(

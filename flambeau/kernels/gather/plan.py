@@ -29,7 +29,7 @@ class Unsigned(tuple):
 
     def snapshot(self) -> Unsigned:
         """The same with arrays that nobody else can write to."""
-        return Unsigned(i.copy() if i.__class__ is np.ndarray else i for i in self)
+        return Unsigned(_own(i) for i in self)
 
 
 class Along(Unsigned):
@@ -56,7 +56,11 @@ def snapshot(key: tuple) -> tuple:
     """A key whose arrays nobody else can write to."""
     if isinstance(key, Unsigned):
         return key.snapshot()
-    return tuple(item.copy() if item.__class__ is np.ndarray else item for item in key)
+    return tuple(_own(item) for item in key)
+
+
+def _own(item: Any) -> Any:
+    return item.copy() if hasattr(item, "dtype") else item
 
 
 def named(x: Any, key: tuple) -> int:

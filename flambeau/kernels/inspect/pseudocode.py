@@ -15,7 +15,8 @@ from ...formula.expansion import usual_args
 from ...formula.expression import CONSTANT, INPUT, LEAVES, POSITION, Expression, order
 from ..llvm import Code, Value
 from ..loops.column import ColumnNest
-from ..loops.nest import Nest, is_step
+from ..loops.nest import Nest
+from ..loops.values import is_step
 
 
 class Walk:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from . import fused
 from .types import BITS, element_of, literal, mangled
 from .value import Value
 
@@ -37,6 +38,15 @@ class Code:
         self.head: list[str] = []  # stack places belong to the function's first block
         self.count = 0
         self.declarations: set[str] = set() if declarations is None else declarations
+
+    @property
+    def fuses(self) -> bool:
+        """Has what it is for an instruction that multiplies and adds with one rounding?"""
+        return fused.is_native()
+
+    def helper(self) -> Code:
+        """The code of another function of the module, of one lane."""
+        return Code(1, self.declarations)
 
     # ------------------------------------------------------------------------ types and names
 

@@ -165,14 +165,12 @@ class Value:
     def fma(self, b: object, c: object) -> Value:
         """self * b + c, rounded once."""
         b, c = self.like(b), self.like(c)
-        return (
-            self.code.intrinsic("fma", self, b, c) if fused.is_native() else fused.step(self, b, c)
-        )
+        return self.code.intrinsic("fma", self, b, c) if self.code.fuses else fused.step(self, b, c)
 
     def multiply_add(self, b: object, c: object) -> Value:
         """self * b + c, in one instruction where there is one, or else rounded twice."""
         b, c = self.like(b), self.like(c)
-        return self.code.intrinsic("fma", self, b, c) if fused.is_native() else self * b + c
+        return self.code.intrinsic("fma", self, b, c) if self.code.fuses else self * b + c
 
     def abs(self) -> Value:
         if self.is_float:

@@ -14,7 +14,8 @@ from ..llvm import Value, choose
 from ..runtime.vectorcall import put
 from .broadcast import SCALAR
 from .entry import EntryPoint
-from .nest import BLOCK, RULES, Nest, blocks_of_blocks, check_reductions
+from .nest import BLOCK, Nest, blocks_of_blocks
+from .values import RULES, check_reductions
 
 
 class ColumnNest(Nest):

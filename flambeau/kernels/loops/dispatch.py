@@ -21,7 +21,8 @@ from . import split_reduction
 from .broadcast import UNFIT, define_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
-from .nest import Nest, Unsupported
+from .nest import Nest
+from .values import Unsupported
 
 
 def build_native(

@@ -26,16 +26,25 @@ def dtype_name(dtype: Any) -> str:
     """The name of an array dtype that kernels read and write.
 
     Raises:
-        Unsupported: They do not, on this processor.
+        Unsupported: They do not.
     """
     name = str(dtype.name)
     if name not in MEMORY or not dtype.isnative:
         raise Unsupported(f"elements of {dtype}")
+    return name
+
+
+def check_processor(dtype: Any) -> None:
+    """Are there instructions for its elements here?
+
+    Raises:
+        Unsupported: Not on this processor.
+    """
+    name = dtype_name(dtype)
     if name == "float16" and not machine().has_half:
         raise Unsupported("float16 on a processor that does not convert it")
     if name == "bfloat16":  # its type is another package's, and known only when it is loaded
         layout.set_fact("descr_bfloat16", id(layout.immortal(dtype)))
-    return name
 
 
 def arithmetic_type(dtype: Any) -> str:

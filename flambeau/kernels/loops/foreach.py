@@ -20,7 +20,8 @@ from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from .foreach_kernel import module_text
-from .nest import Nest, Unsupported
+from .nest import Nest
+from .values import Unsupported
 
 
 class ForeachRecipe(Recipe):

@@ -16,28 +16,15 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from ...formula.declaration import PRIMITIVES
-from ...formula.expansion import expand, usual_args
-from ...formula.expression import (
-    CONSTANT,
-    INPUT,
-    LENGTH,
-    PARAMETER,
-    POSITION,
-    Domain,
-    Expression,
-    Primitive,
-    order,
-)
-from ...formula.primitive import add, usually
+from ...formula.expansion import usual_args
+from ...formula.expression import INPUT, POSITION, Domain, Expression, order
+from ...formula.primitive import add
 from ...formula.program import Program
-from ..elementary import lower
-from ..elementary.lower import Unsupported
-from ..elementary.lowering import Lowering
-from ..llvm import BITS, FLOATS, Code, Value, Variable, any_lane, choose, element_of
+from ..llvm import BITS, Code, Value, Variable, choose, element_of
 from ..runtime.vectorcall import PIECE, of_pieces
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
-from .element import MEMORY, NARROW, arithmetic_type, dtype_name, packed, unpacked, wrapped
+from .element import check_processor
+from .values import RULES, Values, check_reductions, full_args
 
 ALL_MOVE, FIRST_MOVES, ANY = "all", "first", "any"
 """Styles of loops: all operands move on with the elements, the first does and the others stay, or each may do either."""
@@ -64,58 +51,22 @@ class Frame:
         self.size = self.parameter + parameters
 
 
-class Nest:
+class Nest(Values):
     """A program with the dtypes of its arrays, ready to be written as LLVM's intermediate language.
 
     Raises:
         Unsupported: Something in it has no native form.
     """
 
-    edge: Value | None = None
-    """The lanes that have rows, where not all have."""
-
     def __init__(
         self, program: Program, inputs: Sequence[Any], compute: Any,
         results: Sequence[Any], bits: int, rows: bool,
     ):  # fmt: skip
-        self.program = program
-        self.input_names = [dtype_name(dtype) for dtype in inputs]
-        self.result_names = [dtype_name(dtype) for dtype in results]
-        self.inputs = [MEMORY[name] for name in self.input_names]
-        self.results = [MEMORY[name] for name in self.result_names]
-        element = arithmetic_type(compute)
-        self.narrow = compute.name if compute.name in NARROW else ""
-        self.lanes = bits // BITS[element]
-        self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
-        if compute.kind in "iu":
-            self.elements[Domain.INT] = element
-            del self.elements[Domain.REAL]
-        self.element = element
-        self.roots = expand(program.roots, self.has_form)
-        self.reductions = [x for x in order(self.roots, usual_args) if x.primitive.reduces]
-        self.seldom = False
-        self.index = {x: i for i, x in enumerate(program.inputs)}
+        for dtype in (*inputs, *results):
+            check_processor(dtype)
+        super().__init__(program, inputs, compute, results, rows)
+        self.lanes = bits // BITS[self.element]
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
-        if not rows and not all(x.full for x in self.roots):
-            raise Unsupported("a result that is no array of elements")
-        self.check()
-
-    def has_form(self, primitive: Primitive) -> bool:
-        return lower.has_form(primitive, self.element)
-
-    def check(self) -> None:
-        for item in order(self.roots):
-            if item.domain not in self.elements:
-                raise Unsupported(f"a {item.domain.name} value")
-            kind = item.primitive
-            if item.args and not kind.reduces and not self.has_form(kind):
-                raise Unsupported(f"the primitive {kind.name}")
-            if kind is usually and item.full:
-                raise Unsupported("a choice for each element")
-        if not any(x.full for x in self.program.inputs):
-            raise Unsupported("no full input")
-        if not any(x.args for x in self.roots):
-            raise Unsupported("nothing to compute")
 
     # ---------------------------------------------------------------------------- the function
 
@@ -176,9 +127,7 @@ class Nest:
         self.store_reduced(row)
 
     def forget(self) -> None:
-        """Nothing is known of a row yet."""
-        self.row: dict[Expression, Value] = {}
-        self.groups = [self.row]
+        super().forget()
         self.memo: dict[Expression, int] = {}
 
     def begin_row(self, row: Value, start: Value) -> None:
@@ -208,52 +157,6 @@ class Nest:
         return self.loaded(value, i, x)
 
     # --------------------------------------------------------------------------------- values
-
-    def loaded(self, value: Value, k: int, x: Expression) -> Value:
-        name = self.input_names[k]
-        number = unpacked(value, name).convert(self.elements[x.domain])
-        # A 0-d operand of a wider type does not widen the others: it is brought into their range.
-        foreign = self.narrow and number.element == "i32" and name not in (self.narrow, "bool")
-        return wrapped(number, self.narrow) if foreign else number
-
-    def stored(self, value: Value, i: int) -> Value:
-        return packed(value, self.result_names[i])
-
-    def prepare(self, items: Sequence[Expression]) -> None:
-        """Compute all row values below `items` here, outside the coming loop."""
-        for item in order(items, self.unknown_args):
-            if not item.full and item not in self.row and not self.waits(item):
-                self.row_value(item)
-
-    def waits(self, item: Expression) -> bool:
-        """Does it need a reduction that has not run yet, or a choice that has not been made?"""
-        return any(is_step(x) and x not in self.row for x in order([item], self.unknown_args))
-
-    def unknown_args(self, item: Expression) -> Sequence[Expression]:
-        """What a node is made of, unless its value is known."""
-        return () if item in self.row else usual_args(item)
-
-    def row_value(self, x: Expression) -> Value:
-        found = self.row.get(x)
-        if found is None:
-            found = self.row[x] = self.compute(x, self.row_value)
-        return found
-
-    def compute(self, x: Expression, value_of: Any) -> Value:
-        code, type = self.code, x.primitive
-        element = self.elements[x.domain]
-        if type is CONSTANT:
-            return code.constant(x.value, code.vector(element))  # type: ignore[arg-type]
-        if type is PARAMETER:
-            number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
-            return wrapped(number, self.narrow) if self.narrow else number
-        if type is LENGTH:
-            return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
-        args = [value_of(arg) for arg in x.args]
-        if not type.bools and all(a.element == "i1" for a in args):
-            raise Unsupported(f"{type.name} of bools")
-        value = lower.apply(type, x.domain, args, self.elements)
-        return wrapped(value, self.narrow) if self.narrow and value.element == "i32" else value
 
     def lanes_at(self, items: Sequence[Expression], i: Value, mask: Value | None) -> list[Value]:
         """The values of full expressions in the lanes that begin at element i of the row."""
@@ -400,61 +303,6 @@ class Nest:
         """The lanes before the end."""
         return self.code.iota() < self.code.splat(end - i)
 
-    def stages(self, roots: Sequence[Expression]) -> Iterator[list[Expression]]:
-        """What has to be done before `roots` can be computed, in order.
-
-        Either the reductions of one walk of the row, or the choices by one condition: all that wait for no other.
-        """
-        steps = [x for x in order(roots, self.unknown_args) if is_step(x) and x not in self.row]
-        todo = set(steps)
-        while todo:
-            ready = [x for x in steps if x in todo and not any(y in todo for y in order(x.args))]
-            walked = [x for x in ready if x.primitive.reduces]
-            ready = walked or [x for x in ready if x.args[0] is ready[0].args[0]]
-            yield ready
-            todo.difference_update(ready)
-
-    def resolve(self, roots: Sequence[Expression]) -> None:
-        """Make the reductions and choices below `roots`."""
-        for ready in list(self.stages(roots)):
-            if ready[0].primitive is usually:
-                self.choose(ready)
-            else:
-                self.prepare([x.args[0] for x in ready])
-                self.reduce(ready)
-
-    def choose(self, items: list[Expression]) -> None:
-        """Choices by one condition: what is needed for their other sides runs only where it does not hold."""
-        code, condition = self.code, items[0].args[0]
-        self.prepare([condition, *(x.args[1] for x in items)])
-        held = [row[condition] for row in self.groups]
-        places = [
-            [code.slot(row[x.args[1]].type, row[x.args[1]]) for x in items] for row in self.groups
-        ]
-        open_lanes = ~reduce(and_, held)
-        if self.edge is not None:
-            open_lanes = open_lanes & self.edge
-        with code.when(any_lane(open_lanes)), self.aside():
-            others = [x.args[2] for x in items]
-            self.resolve(others)
-            self.prepare(others)
-            for row, holds, slots in zip(self.groups, held, places):
-                for x, place in zip(items, slots):
-                    code.store(choose(holds, row[x.args[1]], row[x.args[2]]), place)
-        for row, slots in zip(self.groups, places):
-            row.update((x, code.load(place, row[x.args[1]].type)) for x, place in zip(items, slots))
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """A block that seldom runs: its loops are short, and nobody else knows what it finds."""
-        seldom, known = self.seldom, [dict(row) for row in self.groups]
-        self.seldom = True
-        yield
-        self.seldom = seldom
-        for row, before in zip(self.groups, known):
-            row.clear()
-            row.update(before)
-
     def reduce(self, items: list[Expression]) -> None:
         later = {} if self.seldom else self.left_for_later(items)
         totals = self.walk(items, later, self.code.constant(0, "i64"), self.length)
@@ -468,12 +316,6 @@ class Nest:
         while by:
             value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
         return value
-
-    def starts(self, items: Sequence[Expression]) -> list[Value]:
-        """What the reductions begin with."""
-        kinds = [self.code.vector(self.accumulator(x)) for x in items]
-        rules = [RULES[x.primitive] for x in items]
-        return [self.code.constant(rule.start(type), type) for rule, type in zip(rules, kinds)]
 
     def walk(
         self, items: list[Expression], later: dict[Expression, int], begin: Value, end: Value
@@ -555,11 +397,6 @@ class Nest:
         type = self.code.vector("i1")
         return self.code.slot(type, self.code.constant(0, type))
 
-    def accumulator(self, x: Expression) -> str:
-        if x.primitive.counts and x.domain is Domain.INT:
-            return "i64"
-        return self.elements[x.domain]
-
 
 @contextmanager
 def blocks_of_blocks(
@@ -583,53 +420,3 @@ def blocks_of_blocks(
 
 def add_to(total: Variable, join: Any, value: Value) -> None:
     total.value = join(total.value, value.convert(element_of(total.type)))
-
-
-def is_step(x: Expression) -> bool:
-    """Does it take a walk of the row, or a choice of one?"""
-    return x.primitive.reduces or x.primitive is usually
-
-
-def full_args(x: Expression) -> list[Expression]:
-    return [arg for arg in x.args if arg.full] if not x.primitive.reduces else []
-
-
-def check_reductions(items: Sequence[Expression]) -> None:
-    """Raises Unsupported for what no reduction of machine code does."""
-    for x in items:
-        arg = x.args[0]
-        if not arg.full:
-            raise Unsupported("a reduction of a row value")
-        if arg.domain is Domain.BOOL and not x.primitive.bools:
-            raise Unsupported(f"{x.primitive.name} of bools")
-
-
-class Rule:
-    """How a reduction begins and joins.
-
-    quick: Joins floats in one instruction of x86, and skips a second value that is nan; those are watched for.
-    """
-
-    def __init__(self, reduction: Primitive):
-        how: Lowering = reduction.joins.lowering  # type: ignore[union-attr]
-        self.initial, self.join, self.quick = reduction.start, how.make, how.quick
-
-    def watches(self, type: str) -> bool:
-        """Does `joining` skip nans?"""
-        return self.quick is not None and element_of(type) in FLOATS
-
-    def joining(self, type: str) -> Any:
-        """How a walk joins values of a type."""
-        return self.quick if self.watches(type) else self.join
-
-    def start(self, type: str) -> float:
-        """What it begins with: the nearest number that the type has."""
-        element = element_of(type)
-        if element in FLOATS:
-            return float(self.initial)
-        bits = BITS[element]
-        low, high = (0, 1) if element == "i1" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-        return max(low, min(high, self.initial))
-
-
-RULES = {x: Rule(x) for x in PRIMITIVES.values() if x.joins}

@@ -10,7 +10,8 @@ from ...formula.expansion import usual_args
 from ...formula.expression import order
 from ..llvm import Code, Function, Value, choose
 from ..runtime.vectorcall import PIECE, of_pieces
-from .nest import RULES, Nest, add_to
+from .nest import Nest, add_to
+from .values import RULES
 
 SHARE = 1 << 15
 """Elements of a piece, or more where there would be over a thousand."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from ...formula.expansion import expand
-from ...formula.expression import CONSTANT, INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from ..elementary import lower
 from ..llvm import Value, smaller
@@ -177,17 +175,7 @@ class Writer:
 
     def evaluated(self, program: Program, values: Sequence[Value]) -> list[Value]:
         """The program's roots, given its inputs."""
-        elements = {Domain.BOOL: "i1", Domain.REAL: self.element, Domain.INT: "i64"}
-        roots = expand(program.roots, lambda kind: lower.has_form(kind, self.element))
-        known: dict[Expression, Value] = dict(zip(program.inputs, values))
-        for item in order(roots):
-            if item.primitive is CONSTANT:
-                type = self.code.vector(elements[item.domain])
-                known[item] = self.code.constant(item.value, type)  # type: ignore[arg-type]
-            elif item.primitive is not INPUT:
-                args = [known[arg] for arg in item.args]
-                known[item] = lower.apply(item.primitive, item.domain, args, elements)
-        return [known[root] for root in roots]
+        return lower.evaluated(self.code, program, values, self.element)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.device import defaults, resolve
+from ...core.device import default_device, resolve
 from ...core.dtype import CONVERSIONS, state
 from ...core.kind import Kind, kind_of
 from ...core.size import Size
@@ -74,7 +74,7 @@ def _new(cls: type, *args: Any, device: Any = None, **options: Any) -> Any:
             f"new() received an invalid combination of arguments - got {', '.join(options)}, but "
             "expected sizes, data, a tensor or a storage, and device; use torch.tensor(...) for the rest"
         )
-    place = defaults.current if device is None else resolve(device)
+    place = default_device() if device is None else resolve(device)
     result = construct(kind_of(state.default, place), args)
     return result if cls is Tensor else become(result, cls)
 

@@ -46,14 +46,14 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
     arrays = [
         x._array.astype(compute.numpy)
         if isinstance(x, Tensor)
-        else number_array(x, kind.xp, compute)
+        else number_array(x, kind_of(compute, kind.device))
         for x in operands
     ]
     if not kind.has_elements:
         value = kind.xp.empty(np.broadcast_shapes(*[x.shape for x in arrays]), kind.numpy)
     else:
         with quiet():
-            value = np.asarray(function(*broadcast_arrays(*arrays))).astype(kind.numpy)
+            value = kind.xp.asarray(function(*broadcast_arrays(*arrays))).astype(kind.numpy)
     made = wrap(value, kind)
     return made if out is None else write_out(out, made, name)
 

@@ -10,6 +10,7 @@ from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
 from ...core.dtype import convertible
+from ...core.memory import is_writable
 from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor, class_name
 from ...dispatch.registry import method, public
@@ -108,7 +109,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     self = input
     if value.__class__ is float and -3e38 < value < 3e38 and not _has_history(self):
         own = self._kind.dtype
-        if own.is_floating_point and own.itemsize > 2 and self._array.flags.writeable:
+        if own.is_floating_point and own.itemsize > 2 and is_writable(self._array):
             kernels.array.fill.write(self._array, value)  # the usual call
             finish_write(self, None)
             return self

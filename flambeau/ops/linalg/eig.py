@@ -25,7 +25,7 @@ Eig = named_result("linalg_eig", "eigenvalues eigenvectors")
 @operation(outputs="values vectors", label="LinalgEigh")
 def eigh_(a: Any, uplo: Any) -> Any:
     """Eigenvalues and vectors of Hermitian matrices, of which one triangle is read."""
-    return lapack.eigh[uplo](a)
+    return lapack.eigh(a, uplo)
 
 
 @eigh_.gradient

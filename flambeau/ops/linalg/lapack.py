@@ -47,11 +47,11 @@ def _joined(parts: Any, lead: tuple[int, ...]) -> np.ndarray:
 
 
 def _function(name: str, public: Callable, outputs: int = 1) -> Callable:
-    found = getattr(_inside, name, None)
-    if getattr(found, "nout", None) == outputs:
-        return in_parts(found)  # type: ignore[arg-type]
+    known = getattr(getattr(_inside, name, None), "nout", None) == outputs
 
     def call(a: Any, *others: Any) -> Any:
+        if known and _inside is not None:
+            return getattr(_inside, name)(a, *others)
         try:
             return public(a, *others)
         except np.linalg.LinAlgError:
@@ -74,14 +74,20 @@ def _spoilt(results: Any) -> Any:
 inv = _function("inv", np.linalg.inv)
 solve = _function("solve", np.linalg.solve)
 cholesky = _function("cholesky_lo", np.linalg.cholesky)
-eigh = {
-    "L": _function("eigh_lo", lambda a: tuple(np.linalg.eigh(a, "L")), 2),
-    "U": _function("eigh_up", lambda a: tuple(np.linalg.eigh(a, "U")), 2),
-}
-svd = {
-    True: _function("svd_f", lambda a: tuple(np.linalg.svd(a, True)), 3),
-    False: _function("svd_s", lambda a: tuple(np.linalg.svd(a, False)), 3),
-}
+_eigh_lower = _function("eigh_lo", lambda a: tuple(np.linalg.eigh(a, "L")), 2)
+_eigh_upper = _function("eigh_up", lambda a: tuple(np.linalg.eigh(a, "U")), 2)
+_svd_full = _function("svd_f", lambda a: tuple(np.linalg.svd(a, True)), 3)
+_svd_reduced = _function("svd_s", lambda a: tuple(np.linalg.svd(a, False)), 3)
+
+
+def eigh(a: Any, uplo: str) -> Any:
+    """Eigenvalues and eigenvectors of matrices, of which one triangle is read."""
+    return (_eigh_lower if uplo == "L" else _eigh_upper)(a)
+
+
+def svd(a: Any, full: bool) -> Any:
+    """Singular value decompositions."""
+    return (_svd_full if full else _svd_reduced)(a)
 
 
 def failed(result: np.ndarray) -> bool:

@@ -28,7 +28,7 @@ def _adjoint(x: np.ndarray) -> np.ndarray:
 @operation(operands="x c", label="Sylvester")
 def sylvester_(x: Any, c: Any) -> Any:
     """The solution Z of X Z + Z X = C for a Hermitian X."""
-    values, vectors = lapack.eigh["L"](x)
+    values, vectors = lapack.eigh(x, "L")
     inner = _adjoint(vectors) @ c @ vectors
     inner = inner / (values[..., :, None] + values[..., None, :])
     return vectors @ inner @ _adjoint(vectors)
@@ -43,7 +43,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, bool]) -> tuple:
 @operation(label="LinalgMatrixSqrth")
 def matrix_sqrth_(a: Any) -> Any:
     """The square root of a Hermitian matrix, of which the lower triangle is read."""
-    values, vectors = lapack.eigh["L"](a)
+    values, vectors = lapack.eigh(a, "L")
     if values.size and not np.isfinite(values).all():
         raise LinAlgError(
             "linalg.eigh: The algorithm failed to converge because the input matrix contained non-finite "
@@ -85,7 +85,7 @@ def matrix_sqrth(A: Tensor) -> Tensor:
 @operation(outputs="u h", label="LinalgPolar")
 def polar_(a: Any) -> Any:
     """Orthonormal columns times a Hermitian positive semidefinite matrix, from the singular values."""
-    w, s, vh = lapack.svd[False](a)
+    w, s, vh = lapack.svd(a, False)
     if s.size and not s.max() < np.inf:
         raise LinAlgError(
             "linalg.polar: The algorithm failed to converge because the input matrix contained non-finite "

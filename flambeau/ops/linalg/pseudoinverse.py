@@ -10,6 +10,7 @@ import numpy as np
 from ...core.dtype import int64
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_numpy
+from ...core.twin import of_arrays
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from .check import LinAlgError, implemented, matrices, same_dtype, square
@@ -216,11 +217,17 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     return norm
 
 
+@of_arrays
+def _rank(s: Any, rtol: float) -> Any:
+    """How many singular values count, of each matrix."""
+    return np.asarray((s > rtol * np.max(s, -1, keepdims=True, initial=0)).sum(-1))
+
+
 @operation(operands="a b", label="LinalgLstsq")
 def lstsq_(a: Any, b: Any, rtol: float) -> Any:
     """The least-squares solutions of smallest norm."""
     u, s, vh = np.linalg.svd(a, False)
-    top = s.max(-1, keepdims=True, initial=0.0)
+    top = np.max(s, -1, keepdims=True, initial=0.0)
     keep = s > rtol * top
     inverse = np.where(keep, 1 / np.where(keep, s, 1), 0).astype(s.dtype)
     projected = np.matmul(np.conj(np.swapaxes(u, -1, -2)), b) * inverse[..., None]
@@ -299,10 +306,9 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     x = lstsq_(A, right, 0.0 if full else rtol)
     empty = A.new_empty(0)
     s = svdvals_(A.detach())
-    rank: Any = wrap_numpy(np.empty(0, np.int64))
-    counted = np.asarray((s._array > rtol * s._array.max(-1, keepdims=True, initial=0)).sum(-1))
-    if not full:
-        rank = wrap_numpy(counted.astype(np.int64))
+    counted = _rank(s._array, rtol)
+    ranks = s._kind.with_dtype(int64)
+    rank = wrap(counted.astype(np.int64) if not full else ranks.xp.empty(0, np.int64), ranks)
     residuals = x.reshape(-1)[:0].abs()
     if m > n and driver != "gelsy" and (full or (counted == n).all()):
         gap = A @ x - right

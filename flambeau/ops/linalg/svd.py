@@ -43,7 +43,7 @@ def check_phase(name: str, diagonal: Tensor) -> None:
 @operation(outputs="u s vh", label="LinalgSvd")
 def svd_(a: Any, full: bool) -> Any:
     """Singular values, and the vectors on both sides."""
-    u, s, vh = lapack.svd[full](a)
+    u, s, vh = lapack.svd(a, full)
     if s.size and not s.max() < np.inf:
         raise LinAlgError(
             "linalg.svd: The algorithm failed to converge because the input matrix contained "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ...core.dtype import bool_
 from ...core.tensor import Tensor, wrap
+from ...core.twin import of_arrays
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
@@ -228,6 +230,15 @@ def _check_margins(rows: Tensor, target: Tensor, weight: Tensor | None) -> None:
         raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
 
 
+@of_arrays
+def _pairs(labels: Any, classes: int) -> tuple[Any, Any]:
+    """The labels before the first -1, and which pairs of label and class count: those whose class is no label."""
+    valid = np.logical_and.accumulate(labels >= 0, -1)
+    index = np.where(valid, labels, 0)
+    own = ((index[..., None] == np.arange(classes)) & valid[..., None]).any(-2)
+    return index, valid[..., :, None] & ~own[..., None, :]
+
+
 @loss()
 def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """What each label's score lacks to exceed by 1 those of the classes that are no labels.
@@ -252,10 +263,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
         raise RuntimeError(
             f"argument #2 'target' is out of range: labels are 0 to {classes - 1}, or -1"
         )
-    valid = np.logical_and.accumulate(labels >= 0, -1)
-    index = np.where(valid, labels, 0)
-    own = ((index[..., None] == np.arange(classes)) & valid[..., None]).any(-2)
-    counted = valid[..., :, None] & ~own[..., None, :]
+    index, counted = _pairs(labels, classes)
     kind = target._kind
     picked = input.gather(-1, wrap(index, kind))  # type: ignore[attr-defined]
     lack = 1 - (picked.unsqueeze(-1) - input.unsqueeze(-2))  # type: ignore[attr-defined]

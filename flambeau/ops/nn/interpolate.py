@@ -15,6 +15,7 @@ import numpy as np
 
 from ..._caller import warn
 from ...core.tensor import Tensor
+from ...core.twin import host
 from ...dispatch.registry import NAMESPACES, public
 from .taps import Taps, chosen, resampled, stretches
 
@@ -29,6 +30,7 @@ MODES = {
 }
 
 
+@host
 def positions(size: int, count: int, scale: float | None, aligned: bool) -> Any:
     """Where in the input each result lies."""
     if aligned:
@@ -40,12 +42,14 @@ def _step(size: int, count: int, scale: float | None) -> float:
     return 1 / scale if scale else size / count
 
 
+@host
 def _nearest(size: int, count: int, scale: float | None, exact: bool) -> Any:
     step = np.float32(_step(size, count, scale))
     at = np.arange(count, dtype=np.float32) + np.float32(0.5 if exact else 0)
     return np.minimum((at * step).astype(np.int64), size - 1)
 
 
+@host
 def linear_taps(size: int, count: int, scale: float | None, aligned: bool) -> Taps:
     """Each result lies between two elements."""
     at = np.maximum(positions(size, count, scale, aligned), 0)
@@ -63,6 +67,7 @@ def cubic(x: Any, a: float = -0.75) -> Any:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
+@host
 def cubic_taps(size: int, count: int, scale: float | None, aligned: bool) -> Taps:
     """Each result mixes four elements; beyond the edge is the edge."""
     at = positions(size, count, scale, aligned)
@@ -72,6 +77,7 @@ def cubic_taps(size: int, count: int, scale: float | None, aligned: bool) -> Tap
     return Taps(size, count, rows, places.ravel(), cubic(at - low).ravel())
 
 
+@host
 def smooth_taps(size: int, count: int, scale: float | None, aligned: bool, mode: str) -> Taps:
     """The same with a kernel that widens where the size shrinks: antialias=True."""
     step = (size - 1) / (count - 1) if aligned and count > 1 else _step(size, count, scale)
@@ -86,6 +92,7 @@ def smooth_taps(size: int, count: int, scale: float | None, aligned: bool, mode:
     return Taps(size, count, rows, places, weights / np.bincount(rows, weights, count)[rows])
 
 
+@host
 @lru_cache(128)
 def _taps(
     mode: str, size: int, count: int, scale: float | None, aligned: bool, smooth: bool

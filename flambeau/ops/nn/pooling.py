@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import kernels
 from ...core.dtype import BY_NUMPY
+from ...core.memory import set_writable
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
@@ -352,7 +353,7 @@ def _divisor(
         start = np.arange(count) * s - p
         low, high = (start, m + p) if include else (np.maximum(start, 0), m)
         divisor = divisor[..., None] * (np.minimum(start + k, high) - low)
-    divisor.flags.writeable = False
+    set_writable(divisor, False)
     return divisor
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import kernels
 from ...core.tensor import Tensor
+from ...core.twin import host
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from .pooling import at_places, spread, unpooled
@@ -52,6 +53,7 @@ def bounds(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
+@host
 @lru_cache(128)
 def mean_taps(size: int, count: int) -> Taps:
     """Each result is the mean of a part."""

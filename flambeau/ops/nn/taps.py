@@ -14,6 +14,7 @@ import numpy as np
 from ... import kernels
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
+from ...core.twin import host
 from ...dispatch.rule.rule_operation import operation
 
 
@@ -59,6 +60,7 @@ class Taps:
         return places, weights
 
 
+@host
 def stretches(start: Any, end: Any) -> tuple[Any, Any]:
     """Rows and places of taps on all elements from `start` to `end` of each row."""
     lengths = np.maximum(end - start, 0)

@@ -12,6 +12,7 @@ from ...core.dtype import BY_NUMPY, int64
 from ...core.kind import kind_of
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
+from ...core.twin import of_arrays
 from ...dispatch.out import write_results
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -59,6 +60,7 @@ def order(array: Any, dim: int, descending: bool = False) -> Any:
     return kernels.array.sort.order(array, dim, descending)
 
 
+@of_arrays
 def nan_count(array: Any, dim: int) -> Any:
     """How many nan there are along a dimension (which stays, with size 1)."""
     if array.dtype.kind in "iub":

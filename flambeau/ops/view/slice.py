@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import kernels
 from ...core.dtype import BY_NUMPY
+from ...core.memory import is_writable, set_writable
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
@@ -118,8 +119,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 def diagonal_(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     """The elements at equal indices of two dimensions, as the last dimension."""
     view = x.diagonal(offset, dim1, dim2)
-    if x.flags.writeable:
-        view.flags.writeable = True
+    if is_writable(x):
+        set_writable(view, True)
     return view
 
 
@@ -133,7 +134,7 @@ def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ..
     """Zeros with `g` on a diagonal."""
     whole = kernels.array.zeros.zeros(shape, g.dtype)
     part = whole.diagonal(offset, dim1, dim2)
-    part.flags.writeable = True
+    set_writable(part, True)
     part[...] = g
     return whole
 
@@ -176,7 +177,7 @@ def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -
 @view_operation("Unfold")
 def unfold_(x: Any, dim: int, size: int, step: int) -> Any:
     """Windows of a dimension, as a new last dimension."""
-    windows = np.lib.stride_tricks.sliding_window_view(x, size, dim, writeable=x.flags.writeable)
+    windows = np.lib.stride_tricks.sliding_window_view(x, size, dim, writeable=is_writable(x))
     return windows[(*(_FULL,) * dim, slice(None, None, step))]
 
 

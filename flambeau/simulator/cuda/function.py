@@ -10,6 +10,7 @@ import numpy as np
 from .. import memory as arena
 from ..ptx import Fault, Plan, launch, parse, plan
 from . import runtime
+from .driver import CUDADriverError
 from .graph import perform
 from .memory import MemoryPointer
 from .stream import get_current_stream
@@ -18,10 +19,6 @@ _LIMITS = ((1024, 1024, 64), (2**31 - 1, 65535, 65535))
 _STATIC = 48 << 10
 """Bytes of shared memory that a block may have unless more was asked for."""
 _NUMBERS = {np.dtype(letter).type for letter in "?bhilqBHILQefdFD"}
-
-
-class CUDADriverError(RuntimeError):
-    """The driver refused a call."""
 
 
 class Module:
@@ -186,9 +183,11 @@ def _bytes(argument: Any) -> bytes:
             argument = np.float64(argument)
         elif isinstance(argument, complex):
             argument = np.complex128(argument)
+        elif isinstance(argument, np.ndarray) and argument.size == 1:
+            pass  # a structure, whose bytes are passed
         else:
             raise TypeError(f"Unsupported type {type(argument)}")
     return bytes(argument.tobytes())
 
 
-__all__ = ["CUDADriverError", "Function", "Module"]
+__all__ = ["Function", "Module"]

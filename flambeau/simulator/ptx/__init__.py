@@ -8,7 +8,7 @@ races that `race.py` finds. `native.py` has what NumPy lacks.
 
 from __future__ import annotations
 
-from . import access, arithmetic, conversion, warp
+from . import access, arithmetic, conversion, tensor_core, warp
 from .decoder import plan
 from .fault import Fault
 from .grid import launch
@@ -26,5 +26,6 @@ __all__ = [
     "launch",
     "parse",
     "plan",
+    "tensor_core",
     "warp",
 ]

@@ -86,10 +86,12 @@ def _ld(i: Instruction) -> Iterator[Operation]:
 
 
 def _loaded(type: str) -> str:
-    """What a load leaves in the register: bytes are extended to two."""
+    """What a load leaves in the register: bytes are extended to two; signed words know their sign where it is longer."""
     if WIDTHS[type] == 1:
         return "i2" if type[0] == "s" else "u2"
     kind = key(type)
+    if type[0] == "s":
+        return kind
     return f"b{kind[1]}" if kind[0] in "biu" else kind
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -27,11 +30,24 @@ def plan(text: str, name: str) -> Plan:
         KeyError: There is none.
         Unsupported: It has instructions that the simulator does not execute.
     """
-    module = parse(text)
-    function = module.functions.get(name)
-    if function is None or not function.is_kernel:
-        raise KeyError(name)
-    return _Decoder(module, flattened(module, function), name).plan(function.bound)
+    with _no_collection():
+        module = parse(text)
+        function = module.functions.get(name)
+        if function is None or not function.is_kernel:
+            raise KeyError(name)
+        return _Decoder(module, flattened(module, function), name).plan(function.bound)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """What is made here stays: to look for garbage meanwhile takes as long as to decode."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 Item = list[Operation] | Instruction | str

@@ -1,0 +1,157 @@
+"""The backend of CUDA devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ...formula.program import Program
+from ...kernels.cuda import allocator, driver, pinned, table, transfer
+from ...kernels.cuda.stream import Streams
+from ..random import places
+from ..twin import Arrays
+from .numpy import Functions, OnDevice, within
+from .shortage import out_of_memory
+
+
+def _check(given: tuple) -> None:
+    """Raises RuntimeError where an operation's arrays are on several devices."""
+    places = {place for x in given for place in _places(x)}
+    if len(places) > 1:
+        first, second = sorted(places, reverse=True)[:2]
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
+            f"(move one with .to({first!r}))"
+        )
+
+
+def _places(x: Any) -> list[str]:
+    """The devices of an argument's arrays; NumPy's single numbers go along with any."""
+    cls = x.__class__
+    if cls is np.ndarray:
+        return ["cpu"] if x.ndim else []
+    if cls is ARRAYS.cls:
+        return [f"cuda:{x.device.id}"]
+    if cls is list or cls is tuple:
+        return [place for item in x for place in _places(item)]
+    return []
+
+
+class _Late:
+    """A kernel's function, which is imported when it is first called."""
+
+    __slots__ = ("function", "load", "place")
+
+    def __init__(self, place: str, load: Callable[[str], Callable]):
+        self.place, self.load = place, load
+        self.function: Callable = self._find
+
+    def _find(self, *given: Any, **options: Any) -> Any:
+        self.function = self.load(self.place)
+        return self.function(*given, **options)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        return self.function(*given, **options)
+
+
+_MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
+"""Where those stand that make arrays of what is none."""
+
+
+def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
+    """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
+    late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
+    late |= {place: _Late(place, places.function) for place in places.PLACES}
+    makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
+    return {place: made for place, made in late.items() if place not in makes}, makes
+
+
+def _exchanged(value: Any) -> Any:
+    return ARRAYS.exchanged(value)
+
+
+FUNCTIONS = Functions(driver.cupy(), _exchanged)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
+
+
+class CudaBackend:
+    """All CUDA devices that the driver shows, or the one that is simulated."""
+
+    name: str = "cuda"
+    is_accelerator: bool = True
+    has_elements: bool = True
+    streams = Streams()
+
+    def __init__(self) -> None:
+        self.cuda = driver.cupy().cuda
+        allocator.allocator().shortage = out_of_memory
+        self.count = int(self.cuda.runtime.getDeviceCount())
+        self.modules = [
+            FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
+            for i in range(self.count)
+        ]
+
+    def is_available(self) -> bool:
+        return self.count > 0
+
+    def device_count(self) -> int:
+        return self.count
+
+    def canonical_index(self, index: int | None) -> int | None:
+        if index is None:
+            return int(self.cuda.runtime.getDevice())
+        if index >= self.count:
+            raise RuntimeError(
+                f"CUDA error: invalid device ordinal: there is no cuda:{index}; torch.cuda.device_count() is {self.count}"
+            )
+        return index
+
+    def module(self, index: int | None) -> Any:
+        return self.modules[index or 0]
+
+    def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        from ...kernels.cuda.build import build
+
+        made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        from ...kernels.cuda.loops.foreach import build
+
+        made = build(program, dtype, name)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def number(self, value: Any, dtype: Any) -> Any:
+        return driver.cupy().asarray(np.asarray(value, dtype))
+
+    def on(self, index: int | None) -> AbstractContextManager[Any]:
+        return nullcontext() if self.count == 1 else self.cuda.Device(index)
+
+    def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
+        own = array.__class__ is ARRAYS.cls
+        if own and (self.count == 1 or array.device.id == index):
+            return array
+        with self.on(index):
+            return transfer.moved(array) if own else transfer.to_device(array, non_blocking)
+
+    def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
+        with self.on(array.device.id):
+            return transfer.to_host(array, non_blocking)
+
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return pinned.pinned(array)
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        return pinned.is_pinned(array)
+
+    def record(self, array: Any, stream: Any) -> None:
+        allocator.allocator().record(array, stream.of_cupy)
+
+    def synchronize(self, index: int | None) -> None:
+        with self.on(index):
+            self.cuda.Device().synchronize()

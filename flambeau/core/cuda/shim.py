@@ -1,0 +1,85 @@
+"""Functions of NumPy's that CuPy lacks, or that lack an argument there, made of what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...kernels.cuda import table
+
+
+def _as_strided(cupy: Any, x: Any, shape: Any = None, strides: Any = None, **locks: Any) -> Any:
+    return cupy.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+def _sliding_window_view(cupy: Any, x: Any, window: Any, axis: Any = None, **locks: Any) -> Any:
+    sizes = (window,) if isinstance(window, int) else tuple(window)
+    axes = (axis,) if isinstance(axis, int) else tuple(range(x.ndim) if axis is None else axis)
+    shape, strides = list(x.shape), list(x.strides)
+    for size, at in zip(sizes, axes):
+        shape[at] -= size - 1
+    seen = (*shape, *sizes), (*strides, *(strides[at] for at in axes))
+    return cupy.lib.stride_tricks.as_strided(x, *seen)
+
+
+def _count_nonzero(cupy: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return (x != 0).sum(axis=axis, dtype=cupy.int64, keepdims=keepdims)
+
+
+def _extreme(name: str) -> Callable:
+    def extreme(
+        cupy: Any,
+        x: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+    ) -> Any:
+        if initial is None:
+            return getattr(cupy, name)(x, axis=axis, out=out, keepdims=keepdims)
+        join = cupy.maximum if name == "max" else cupy.minimum
+        axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = [a % x.ndim for a in axes]
+        if any(x.shape[a] == 0 for a in axes):
+            kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
+            left = [n for i, n in enumerate(x.shape) if i not in axes]
+            return cupy.full(kept if keepdims else left, initial, x.dtype)
+        return join(getattr(cupy, name)(x, axis=axis, keepdims=keepdims), x.dtype.type(initial))
+
+    return extreme
+
+
+SHIMS: dict[str, Callable] = {
+    "lib.stride_tricks.as_strided": _as_strided,
+    "lib.stride_tricks.sliding_window_view": _sliding_window_view,
+    "count_nonzero": _count_nonzero,
+    "max": _extreme("max"),
+    "amax": _extreme("max"),
+    "min": _extreme("min"),
+    "amin": _extreme("min"),
+}
+"""By NumPy's name, the function; its first argument is CuPy."""
+
+
+def _running_extreme(largest: bool) -> Callable:
+    def accumulate(cupy: Any, x: Any, axis: int) -> Any:
+        scan = table.function("kernels.array.scan.running_extreme")
+        return scan(x, axis % x.ndim, largest)[0]
+
+    return accumulate
+
+
+def _all_so_far(cupy: Any, x: Any, axis: int) -> Any:
+    return cupy.cumsum(x == 0, axis=axis) == 0
+
+
+ACCUMULATE: dict[str, Callable] = {
+    "add": lambda cupy, x, axis: cupy.cumsum(x, axis=axis),
+    "multiply": lambda cupy, x, axis: cupy.cumprod(x, axis=axis),
+    "maximum": _running_extreme(True),
+    "minimum": _running_extreme(False),
+    "logical_and": _all_so_far,
+}
+"""By a universal function's name, its results along an axis so far."""
+
+__all__ = ["ACCUMULATE", "SHIMS"]

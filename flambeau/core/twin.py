@@ -1,0 +1,301 @@
+"""Definitions of operations, for arrays that are not NumPy's: the same code with other functions in NumPy's place.
+
+A definition is a Python function that calls NumPy, and kernels. For the arrays of another device it is made again with the
+same code and other globals (`Arrays.twin`): `np` is that device's module, and a kernel is the one that the device has in
+its place. Nothing of this is there until such a device is first used.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+
+_PACKAGE = __name__.partition(".")[0]
+TWINNED = tuple(
+    f"{_PACKAGE}.{name}."
+    for name in ("ops", "formula", "core.random", "core.layout", "dispatch.rule")
+)
+
+KNOWN: dict[type, Arrays] = {}
+"""What definitions meet for each class of arrays that are not NumPy's."""
+
+
+OWN: dict[FunctionType, FunctionType] = {}
+"""For a function that got other code, one with its own (see dispatch/elsewhere.py)."""
+
+
+class Arrays:
+    """The arrays of a device, as definitions meet them.
+
+    Args:
+        cls: Their class.
+        numpy: What stands where a definition says `np`.
+        places: What stands for functions of kernels and of random draws, by module and name:
+            "kernels.array.copy.contiguous". They take the same arguments.
+        makes: The same for functions that have no arrays among their arguments, but make some. They serve
+            within definitions only, since elsewhere nothing says what is wanted.
+        everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
+        check: Called with the arguments of an operation; raises where they do not go together.
+    """
+
+    def __init__(
+        self,
+        cls: type,
+        numpy: Any,
+        places: dict[str, Callable],
+        makes: dict[str, Callable],
+        check: Callable[[tuple], None] | None = None,
+        everywhere: bool = False,
+    ):
+        self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
+        self.check, self.everywhere = check, everywhere
+        self.twins: dict[Any, Callable] = {}
+        self.natives: dict[kernels.Native, Callable] = {}
+
+    def install(self) -> None:
+        """Let arrays of the class be met from now on: in operations, and where public functions call kernels."""
+        if not KNOWN:
+            _guard_natives()
+        KNOWN[self.cls] = self
+        for place, rule in self.places.items():
+            module, name = place.rsplit(".", 1)
+            try:
+                found = import_module(f"{_PACKAGE}.{module}")
+                plain = getattr(found, name)
+            except (ImportError, AttributeError):
+                continue  # a place within `Native`, whose module is another's
+            setattr(found, name, self._guarded(plain, rule))
+
+    def _guarded(self, function: Callable, rule: Callable) -> Callable:
+        cls = self.cls
+
+        @functools.wraps(function)
+        def call(*given: Any, **options: Any) -> Any:
+            return (rule if _holds(cls, given) else function)(*given, **options)
+
+        return call
+
+    # ------------------------------------------------------------------- what stands for what
+
+    def exchanged(self, value: Any) -> Any:
+        """What stands in a twin's globals for a value."""
+        if value is np:
+            return self.numpy
+        if isinstance(value, ModuleType):
+            if value.__name__.startswith("numpy."):
+                return None  # NumPy's own inside
+            within = value.__name__.startswith((f"{_PACKAGE}.kernels", *TWINNED))
+            return _Module(self, value) if within else value
+        if isinstance(value, kernels.Native):
+            return self.native(value)
+        if getattr(value, "for_host", False):
+            return value
+        module = getattr(value, "__module__", None)
+        if module.__class__ is str and module.partition(".")[0] == "numpy" and callable(value):
+            return self._of_numpy(value, module)
+        place = f"{module}.{getattr(value, '__name__', None)}"
+        place = place.removeprefix(f"{_PACKAGE}.")
+        known = self.makes.get(place) or self.places.get(place)
+        if known is not None:
+            return known
+        inner = getattr(value, "__wrapped__", None)
+        if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
+            made = self.twin(
+                inner
+            )  # functools.cache: another answer, not to be kept with the others
+            made.__wrapped__ = made  # type: ignore[attr-defined]
+            return made
+        if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(TWINNED):
+            return self.twin(value)
+        return value
+
+    def _of_numpy(self, value: Any, module: str) -> Any:
+        """What stands for a function of NumPy's that was taken out of it, ``inv = np.linalg.inv``."""
+        if isinstance(value, type):
+            return value
+        found = self.numpy
+        for part in (*module.split(".")[1:], value.__name__):
+            found = getattr(found, part, None)
+        return value if found is None else found
+
+    def native(self, native: kernels.Native) -> Callable:
+        """The device's kernel where it has one, else the form that is written with NumPy."""
+        made = self.natives.get(native)
+        if made is None:
+            plain = self.twin(native.plain)
+            own = self.places.get(f"kernels.{native.module}.{native.name}")
+            made = self.natives[native] = plain if own is None else _or_plain(own, plain)
+        return made
+
+    def twin(self, function: Callable) -> Callable:
+        """A function again, whose code meets this device's functions where it asks for NumPy's."""
+        if isinstance(function, functools.partial):
+            return functools.partial(self.twin(function.func), *function.args, **function.keywords)
+        if not isinstance(function, FunctionType):
+            return self.exchanged(function)
+        function = OWN.get(function, function)
+        made = self.twins.get(function)
+        if made is None:
+            outer = function.__globals__
+            scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
+            scope["__spec__"] = outer.get("__spec__")
+            closure = function.__closure__
+            cells = None if closure is None else tuple(_cell(cell) for cell in closure)
+            made = FunctionType(
+                function.__code__, scope, function.__name__, function.__defaults__, cells
+            )
+            made.__kwdefaults__ = function.__kwdefaults__
+            self.twins[function] = made
+            for name in _names(function.__code__):
+                if name in outer:
+                    scope[name] = self.exchanged(outer[name])
+            for cell in cells or ():
+                with suppress(ValueError):
+                    cell.cell_contents = self.exchanged(cell.cell_contents)
+        return made
+
+
+class _Module:
+    """A module of definitions, or `flambeau.kernels` and its modules, as a twin sees it."""
+
+    def __init__(self, arrays: Arrays, module: ModuleType):
+        self._arrays, self._module = arrays, module
+
+    def enabled(self) -> bool:
+        """Are there kernels of this processor? They are no use."""
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        place = f"{self._module.__name__}.{name}".removeprefix(f"{_PACKAGE}.")
+        made = self._arrays.makes.get(place)
+        return self._arrays.exchanged(getattr(self._module, name)) if made is None else made
+
+
+def _or_plain(own: Callable, plain: Callable) -> Callable:
+    def call(*given: Any) -> Any:
+        value = own(*given)
+        return plain(*given) if value is NotImplemented else value
+
+    return call
+
+
+def _cell(cell: Any) -> Any:
+    made = type(cell)()
+    with suppress(ValueError):  # an empty one
+        made.cell_contents = cell.cell_contents
+    return made
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that code asks its globals for, that of functions within it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+# --------------------------------------------------------------------------------- which it is
+
+
+def arrays_of(given: Any) -> Arrays | None:
+    """What definitions meet for these arguments: arrays, tensors and sequences of them; None for NumPy's."""
+    for x in given:
+        cls = x.__class__
+        if cls is np.ndarray or cls is int:
+            continue
+        found = KNOWN.get(cls)
+        if found is None:
+            inner = cls is list or cls is tuple
+            found = arrays_of(x) if inner else KNOWN.get(getattr(x, "_array", None).__class__)
+        if found is not None:
+            return found
+    return None
+
+
+def module_of(array: Any) -> Any:
+    """What definitions see as NumPy for an array: NumPy, or that of the array's device."""
+    found = KNOWN.get(array.__class__)
+    return np if found is None else found.numpy
+
+
+def _holds(cls: type, given: Any) -> bool:
+    for x in given:
+        kind = x.__class__
+        if kind is cls or ((kind is list or kind is tuple) and _holds(cls, x)):
+            return True
+    return False
+
+
+def host(function: Callable) -> Callable:
+    """Decorator: a function that computes with NumPy for every device, such as the taps of an interpolation."""
+    function.for_host = True  # type: ignore[attr-defined]
+    return function
+
+
+def either(function: Callable, operands: int | None = None) -> Callable:
+    """A definition, or its twin where the arrays are not NumPy's.
+
+    Args:
+        operands: How many of its arguments are operands, which have to be on one device.
+    """
+    if hasattr(function, "for_elements"):
+        return function
+
+    @functools.wraps(function)
+    def chosen(*given: Any) -> Any:
+        arrays = arrays_of(given)
+        if arrays is None:
+            return function(*given)
+        if arrays.check is not None:
+            arrays.check(given[:operands])
+        return arrays.twin(function)(*given)
+
+    chosen.for_elements = function  # type: ignore[attr-defined]
+    return chosen
+
+
+def prepare(operation: Any) -> None:
+    """Let an operation take arrays that are not NumPy's."""
+    count = 1 if operation.variadic else len(operation.operands)
+    for name in ("compute", "write", "rule"):
+        function = getattr(operation, name)
+        if function is not None:
+            setattr(operation, name, either(function, 0 if name == "rule" else count))
+
+
+def of_arrays(function: Callable) -> Callable:
+    """Decorator: a function of arrays that public functions call, made again for arrays that are not NumPy's.
+
+    Its first argument is an array.
+    """
+
+    @functools.wraps(function)
+    def chosen(first: Any, *rest: Any) -> Any:
+        if first.__class__ is np.ndarray:
+            return function(first, *rest)
+        arrays = KNOWN.get(first.__class__)
+        return (function if arrays is None else arrays.twin(function))(first, *rest)
+
+    chosen.for_elements = function  # type: ignore[attr-defined]
+    return chosen
+
+
+def _guard_natives() -> None:
+    plain = kernels.Native.__call__
+
+    def call(self: Any, *given: Any) -> Any:
+        arrays = arrays_of(given)
+        return plain(self, *given) if arrays is None else arrays.native(self)(*given)
+
+    kernels.Native.__call__ = call  # type: ignore[method-assign]
+
+
+__all__ = ["KNOWN", "OWN", "TWINNED", "Arrays", "arrays_of", "either", "host", "module_of", "of_arrays", "prepare"]

@@ -1,0 +1,1 @@
+"""Products of matrices on a GPU, by cuBLAS."""

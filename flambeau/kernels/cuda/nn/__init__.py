@@ -1,0 +1,1 @@
+"""Attention, pooling, resampling and recurrent layers on a GPU."""

@@ -1,0 +1,73 @@
+"""Sparse linear maps of one dimension of a device array: resizing, and means of parts."""
+
+from __future__ import annotations
+
+import math
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...llvm import quotient, remainder
+from .. import driver
+from ..driver import Kernel
+from ..thread import Thread
+
+ELEMENTS = {"float32": "float", "float64": "double"}
+THREADS, WAVES = 256, 16
+LIMIT = 1 << 31
+
+
+def mixed(x: Any, dim: int, taps: Any) -> Any:
+    """Sums of weighted elements along a dimension; NotImplemented for what it is not made for.
+
+    Args:
+        taps: `flambeau.ops.nn.taps.Taps`.
+    """
+    element = ELEMENTS.get(x.dtype.name)
+    if element is None or not x.size or not taps.longest or len(taps.places) >= LIMIT:
+        return NotImplemented
+    xp = driver.cupy()
+    y = xp.empty((*x.shape[:dim], taps.count, *x.shape[dim + 1 :]), x.dtype)
+    device = int(xp.cuda.runtime.getDevice())
+    grid = min(-(-y.size // THREADS), WAVES * driver.processors(device))
+    numbers = y.size, x.shape[dim], taps.count, math.prod(x.shape[dim + 1 :])
+    arrays = xp.ascontiguousarray(x), y, *_listed(device, taps, x.dtype)
+    lines(element)(grid, THREADS, *arrays, *numbers)
+    return y
+
+
+@lru_cache(256)
+def _listed(device: int, taps: Any, dtype: Any) -> tuple[Any, ...]:
+    """Starts, places and weights on a device."""
+    xp = driver.cupy()
+    given = (taps.starts, np.int32), (taps.places, np.int32), (taps.weights, dtype)
+    return tuple(xp.asarray(np.ascontiguousarray(values, kind)) for values, kind in given)
+
+
+@cache
+def lines(element: str) -> Kernel:
+    """``f(x, y, starts, places, weights, total, size, count, inner)``: a thread for each result."""
+    code = Thread()
+    x, y, starts, places, weights, total, size, count, inner = code.takes(
+        "ptr x readonly", "ptr y", "ptr starts readonly", "ptr places readonly",
+        "ptr weights readonly", "i64 total", "i64 size", "i64 count", "i64 inner",
+    )  # fmt: skip
+    result = code.variable(code.constant(0.0, element))
+    with code.loop(code.first("i64"), total, code.threads("i64")) as i:
+        line = quotient(i, inner)
+        outer, which = quotient(line, count), remainder(line, count)
+        plane = code.at(x, element, outer * size * inner + (i - line * inner))
+        first = code.at(starts, "i32", which)
+        begin, end = code.load(first, "i32"), code.load(code.at(first, "i32", which.like(1)), "i32")
+        result.value = code.constant(0.0, element)
+        with code.loop(begin, end) as k:
+            place = code.load(code.at(places, "i32", k), "i32").widen("i64") * inner
+            value = code.load(code.at(plane, element, place), element)
+            weight = code.load(code.at(weights, element, k), element)
+            result.value = code.intrinsic("fma", value, weight, result.value)
+        code.store(result.value, code.at(y, element, i))
+    return Kernel("resample", code.kernel("resample"))
+
+
+__all__ = ["mixed"]

@@ -1,0 +1,105 @@
+"""DLPack of arrays on simulated GPUs: NumPy's capsules, with the device and its address written in.
+
+Nobody but this module can read what is at such an address, and it takes none that lies elsewhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from .array import memory_of, ndarray, supported
+from .cuda.memory import MemoryPointer, UnownedMemory, offset
+
+CUDA = 2
+"""DLPack's number of the kind of device."""
+
+_TENSOR_AT = {b"dltensor": 0, b"dltensor_versioned": 32}
+"""Where the tensor begins in what a capsule holds, by the capsule's name."""
+_BFLOAT16 = 4
+
+
+class _Tensor(ctypes.Structure):
+    """DLPack's DLTensor."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    )
+
+
+def _inside(capsule: Any) -> _Tensor:
+    valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
+    valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
+    pointer.restype = ctypes.c_void_p
+    for name, start in _TENSOR_AT.items():
+        if valid(capsule, name):
+            return _Tensor.from_address(pointer(capsule, name) + start)
+    raise ValueError("A DLPack tensor object cannot be consumed multiple times")
+
+
+def _device(x: ndarray) -> tuple[int, int]:
+    return CUDA, memory_of(x._host).device_id
+
+
+def _exported(
+    x: ndarray,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
+    """A capsule of an array's memory."""
+    host = (x.copy() if copy else x)._host
+    short = host.dtype.kind == "V"  # bfloat16, which NumPy's capsules do not know
+    capsule = (host.view(np.uint16) if short else host).__dlpack__(max_version=max_version)
+    tensor, memory = _inside(capsule), memory_of(host)
+    tensor.device_type, tensor.device_id = CUDA, memory.device_id
+    tensor.data = memory.ptr + offset(memory, host)
+    if short:
+        tensor.code = _BFLOAT16
+    return capsule
+
+
+ndarray.__dlpack_device__ = _device  # type: ignore[attr-defined]
+ndarray.__dlpack__ = _exported  # type: ignore[attr-defined]
+
+
+def imported(producer: Any) -> ndarray:
+    """An array of the memory that a capsule's producer has on a simulated GPU.
+
+    Raises:
+        BufferError: It is elsewhere.
+    """
+    kind, device_id = producer.__dlpack_device__()
+    if kind != CUDA:
+        raise BufferError(
+            f"an array on CUDA was expected, and this one is on DLPack's device {kind}"
+        )
+    capsule = producer.__dlpack__(stream=1)
+    tensor = _inside(capsule)
+    shape = tuple(tensor.shape[: tensor.ndim])
+    codes = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
+    name = "bfloat16" if tensor.code == _BFLOAT16 else f"{codes[tensor.code]}{tensor.bits // 8}"
+    dtype = supported(np.dtype("?") if tensor.code == 6 else np.dtype(name))
+    if tensor.strides:
+        strides = tuple(n * dtype.itemsize for n in tensor.strides[: tensor.ndim])
+    else:
+        strides = np.empty(shape, dtype).strides
+    reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)] if all(shape) else []
+    low, high = sum(min(n, 0) for n in reach), sum(max(n, 0) for n in reach)
+    start = (tensor.data or 0) + tensor.byte_offset
+    size = high - low + dtype.itemsize if all(shape) else 0
+    memory = UnownedMemory(start + low, size, capsule, device_id)
+    return ndarray(shape, dtype, MemoryPointer(memory, -low), strides)
