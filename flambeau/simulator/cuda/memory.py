@@ -86,9 +86,7 @@ class _Place:
         self.arena, self.ptr = arena.device(device_id), ptr
 
     def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
-        if (
-            self.ptr and not ends()
-        ):  # at the end modules are empty, and the memory goes with the process
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
             self.free()
 
     def free(self) -> None:
