@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .operation import Step
 from .parser import Instruction
 from .variable import Layout
+
+if TYPE_CHECKING:
+    from .region import Region
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class Plan:
         specials, symbols: Registers of what a thread is, and of addresses of the module's variables: number, name, offset.
         live: The registers that each block or those behind it may read as they are when it begins.
         bound: How many threads a block may have.
+        regions, joins: What lies behind branches, and where they end, found when threads part there.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Plan:
     live: list[list[int]]
     layout: Layout
     bound: int
+    regions: dict[int, Region | None] = field(default_factory=dict)
+    joins: list[int] = field(default_factory=list)
 
 
 def in_order(blocks: list[Block]) -> list[Block]:
@@ -84,18 +91,26 @@ def in_order(blocks: list[Block]) -> list[Block]:
 
 def alive(blocks: list[Block]) -> list[list[int]]:
     """The registers that are still of use when each block begins."""
-    live = [set(block.reads) for block in blocks]
-    changed = True
+    found = alive_until(blocks, range(len(blocks)), ())
+    return [found[k] for k in range(len(blocks))]
+
+
+def alive_until(
+    blocks: list[Block], inside: Iterable[int], last: Iterable[int]
+) -> dict[int, list[int]]:
+    """The registers that are of use when each of some blocks begins, where `last` are when they are left."""
+    order = sorted(inside, reverse=True)
+    live = {k: set(blocks[k].reads) for k in order}
+    last, changed = set(last), True
     while changed:
         changed = False
-        for k in range(len(blocks) - 1, -1, -1):
-            block = blocks[k]
-            after = set().union(*(live[t] for t in block.targets))
-            more = after - block.writes - live[k]
+        for k in order:
+            after = set().union(*(live.get(t, last) for t in blocks[k].targets))
+            more = after - blocks[k].writes - live[k]
             if more:
                 live[k] |= more
                 changed = True
-    return [sorted(found) for found in live]
+    return {k: sorted(found) for k, found in live.items()}
 
 
-__all__ = ["Block", "Plan", "alive", "in_order"]
+__all__ = ["Block", "Plan", "alive", "alive_until", "in_order"]
