@@ -13,7 +13,7 @@ import numpy as np
 from .body import Body, flattened
 from .operation import INSTRUCTIONS, Operation, Step, one, unsupported
 from .parser import Instruction, Module, parse
-from .plan import Block, Plan, alive, in_order
+from .plan import Block, Plan, alive, forget, in_order
 from .storage import Storage, cast, is_register
 from .variable import laid_out
 from .warp import MASKS
@@ -84,6 +84,10 @@ class _Decoder:
 
     def plan(self, bound: int) -> Plan:
         blocks = in_order(self.blocks())
+        live = alive(blocks)
+        made = {slot for block in blocks for outs, _ in block.touched for slot in outs}
+        for block in blocks:
+            forget(block, made, set().union(*(live[t] for t in block.targets)))
         return Plan(
             self.name,
             blocks,
@@ -91,7 +95,7 @@ class _Decoder:
             [(slot, place, kind) for (place, kind), slot in self.parameters.items()],
             [(slot, name) for name, slot in self.specials.items()],
             [(slot, name, offset) for (name, offset), slot in self.symbols.items()],
-            alive(blocks),
+            live,
             self.layout,
             bound,
         )
@@ -173,11 +177,13 @@ class _Decoder:
             made = kind if k[0] in "nb" else k
             slot, held = self.written(text, made)
             if held != made:
-                change = cast(made, held, operation.computes)
-                after.append(one(change)(slot, slot))
+                after.append((slot, cast(made, held, operation.computes)))
             outs.append(slot)
+        self.block.touched.append((outs, ins))
         steps.append(operation.make(*([kind] if operation.typed else ()), *outs, *ins))
-        steps += after
+        for slot, change in after:
+            self.block.touched.append(([slot], [slot]))
+            steps.append(one(change)(slot, slot))
 
     def open_kind(self, operation: Operation) -> str:
         """The type that an operation's open ones stand for: what the first such register holds."""
@@ -258,6 +264,7 @@ class _Decoder:
         found = made.get(wanted)
         if found is None:
             found = made[wanted] = self.fresh()
+            self.block.touched.append(([found], [slot]))
             self.block.steps.append(one(cast(held, wanted, settles))(found, slot))
         return found
 

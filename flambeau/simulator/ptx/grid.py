@@ -400,7 +400,8 @@ class Batch:
 
     def pass_barrier(self, group: Group) -> None:
         if self.spaces.races is not None:
-            self.spaces.races.pass_barrier(np.unique(group.blocks()))
+            blocks = slice(None) if group.lanes is None else np.unique(group.blocks())
+            self.spaces.races.pass_barrier(blocks)
 
     def release(self) -> None:
         """Nobody else can come: those who wait must be whole blocks, at one barrier each."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .operation import Step
+from .operation import Registers, Step
 from .parser import Instruction
 from .variable import Layout
 
 if TYPE_CHECKING:
+    from .grid import Group
     from .region import Region
 
 
@@ -25,6 +26,7 @@ class Block:
         end: The instruction at its end.
         together: The instruction for which all threads of a warp that it names must be there before the block begins;
             `mask`: the number of the register that names them, negative for all.
+        touched: For each step, the registers that it writes, and those that it reads.
         reads: The registers that it reads before it writes them; `writes`: those that it writes.
     """
 
@@ -36,6 +38,7 @@ class Block:
     end: Instruction | None = None
     together: Instruction | None = None
     mask: int = -1
+    touched: list[tuple[list[int], list[int]]] = field(default_factory=list)
     reads: set[int] = field(default_factory=set)
     writes: set[int] = field(default_factory=set)
 
@@ -113,4 +116,40 @@ def alive_until(
     return {k: sorted(found) for k, found in live.items()}
 
 
-__all__ = ["Block", "Plan", "alive", "alive_until", "in_order"]
+_AT_ONCE = 8
+"""How many registers are forgotten together."""
+
+
+def forget(block: Block, made: set[int], live: set[int]) -> None:
+    """Give registers back within a block when nothing reads them any more: their memory is used again while it is near.
+
+    Args:
+        made: The registers that steps write, of which alone that is so.
+        live: Those that are of use behind the block.
+    """
+    needed = {*live, block.slot, block.mask}
+    ends: list[set[int]] = []
+    for outs, ins in reversed(block.touched):
+        ended = made.intersection([*outs, *ins]) - needed
+        needed |= ended
+        ends.append(ended)
+    steps: list[Step] = []
+    waiting: list[int] = []
+    for step, ended in zip(block.steps, reversed(ends), strict=True):
+        steps.append(step)
+        waiting += ended
+        if len(waiting) >= _AT_ONCE:
+            steps.append(_forgetting(waiting))
+            waiting = []
+    block.steps, block.touched = steps, []
+
+
+def _forgetting(slots: list[int]) -> Step:
+    def step(r: Registers, group: Group) -> None:
+        for slot in slots:
+            r[slot] = None
+
+    return step
+
+
+__all__ = ["Block", "Plan", "alive", "alive_until", "forget", "in_order"]
