@@ -61,8 +61,8 @@ class Module:
         """
         return Function(self, name)
 
-    def get_global_var(self, name: str) -> MemoryPointer:
-        """Where a variable is.
+    def get_global_var(self, name: str) -> int:
+        """A variable's address.
 
         Raises:
             CUDADriverError: There is none of this name.

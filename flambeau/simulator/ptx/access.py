@@ -319,8 +319,7 @@ def turns(index: Any) -> Iterator[Any]:
     counts = np.diff(np.r_[starts, len(order)])
     rank = np.arange(len(order)) - np.repeat(starts, counts)
     by_rank = np.argsort(rank, kind="stable")
-    for members in np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1]):
-        yield members
+    yield from np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1])
 
 
 __all__ = ["split", "turns"]

@@ -32,9 +32,8 @@ from .parser import Instruction, listed
 def _same(i: Instruction, kind: str, op: Callable[..., Any]) -> Operation:
     """An operation whose operands and result have one type."""
     out, *ins = i.operands
-    return Operation(
-        [(out, kind)], [(x, kind) for x in ins], MAKERS[len(ins)](op), computes=kind[0] == "f"
-    )
+    step = MAKERS[len(ins)](op)
+    return Operation([(out, kind)], [(x, kind) for x in ins], step, computes=kind[0] == "f")
 
 
 def _open(kind: str) -> str:
@@ -277,7 +276,6 @@ def _products(i: Instruction) -> Iterator[Operation]:
     allow(i, {"lo", "hi", "wide"})
     kind, mode = key(type), i.modifiers[0]
     d, a, b, *c = i.operands
-    op: Callable[..., Any]
     if mode == "lo":
         yield _same(i, _open(kind), operator.mul if not c else lambda a, b, c: a * b + c)
     elif mode == "hi":
@@ -285,10 +283,11 @@ def _products(i: Instruction) -> Iterator[Operation]:
         yield _same(i, kind, high if not c else lambda a, b, c: high(a, b) + c)
     else:
         wide = np.dtype(_wide(kind))
-        if c:
-            op = lambda a, b, c: a.astype(wide) * b.astype(wide) + c  # noqa: E731
-        else:
-            op = lambda a, b: a.astype(wide) * b.astype(wide)  # noqa: E731
+
+        def op(a: Any, b: Any, *c: Any) -> Any:
+            product = a.astype(wide) * b.astype(wide)
+            return product + c[0] if c else product
+
         ins = [(a, kind), (b, kind)] + [(x, wide.str[1:]) for x in c]
         yield Operation([(d, wide.str[1:])], ins, MAKERS[len(ins)](op))
 

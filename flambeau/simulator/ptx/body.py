@@ -41,8 +41,10 @@ def flattened(module: Module, function: Function) -> Body:
     made = Body([], widths, function.parameters, list(function.variables))
     own = {parameter.name for parameter in function.parameters}
     for item in _pasted(module, function, made, (function.name,)):
-        is_access = isinstance(item, Instruction) and item.modifiers[:1] == ("param",)
-        made.items += _moved(item, own, made) if is_access else [item]
+        if isinstance(item, Instruction) and item.modifiers[:1] == ("param",):
+            made.items += _moved(item, own, made)
+        else:
+            made.items.append(item)
     return made
 
 

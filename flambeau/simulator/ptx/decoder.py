@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .body import Body, flattened
-from .operation import INSTRUCTIONS, Operation, Step, one, unsupported
+from .operation import INSTRUCTIONS, Operation, one, unsupported
 from .parser import Instruction, Module, parse
 from .plan import Block, Plan, alive, forget, in_order
 from .storage import Storage, cast, is_register

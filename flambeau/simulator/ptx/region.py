@@ -1,7 +1,7 @@
 """What lies between a branch and the block where its threads meet again.
 
-Threads that part are run through it on their own, with the registers that it reads, and leave those that it wrote. The others
-need not be touched.
+Threads that part are run through it on their own, with the registers that it reads, and leave those that it wrote. The
+others need not be touched.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def joins(blocks: list[Block]) -> list[int]:
                 both |= 1 << k
                 changed |= both != behind[k]
                 behind[k] = both
-    found = {}
+    found: dict[int, int] = {}
     for k in range(n):
         found.setdefault(behind[k], k)
     return [found.get(behind[k] & ~(1 << k), -1) for k in range(n)]

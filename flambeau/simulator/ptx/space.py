@@ -54,11 +54,8 @@ class Spaces:
         """All of a space's memory as elements of a type."""
         found = self.kept.get((space, key))
         if found is None:
-            if space == "global":
-                found = self.memory.as_words(np.dtype(key))
-            else:
-                found = self._own(space).view(key)
-            self.kept[space, key] = found
+            whole = self.memory.bytes if space == "global" else self._own(space)
+            found = self.kept[space, key] = whole.view(key)
         return found
 
     def rows(self, space: str, key: str, count: int) -> np.ndarray:

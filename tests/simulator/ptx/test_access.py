@@ -67,7 +67,9 @@ def test_parameters_of_all_types_and_structures(cupy):
 .version 8.0
 .target sm_90
 .address_size 64
-.visible .entry test(.param .u64 test_param_0, .param .u8 a, .param .f64 b, .param .align 4 .b8 c[16], .param .align 2 .b8 d[2])
+.visible .entry test(
+  .param .u64 test_param_0, .param .u8 a, .param .f64 b, .param .align 4 .b8 c[16], .param .align 2 .b8 d[2]
+)
 {{
   .reg .b16 %h<9>; .reg .b32 %r<20>; .reg .b64 %d<20>;
 {HERE}

@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 import subprocess
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -115,12 +116,15 @@ def looked_up(a: int, b: int, c: int, table: int) -> int:
     return made
 
 
+ALL = ("s16", "u16", "s32", "u32", "s64", "u64")
+LONG = ALL[2:]
+
 # name, types, what it gives of Python's integers (wrapped to the result's type)
 INTEGERS = [
     *((f"add.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: a + b) for t in ("s16", "s32", "u32", "s64", "u64")),
     *((f"sub.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: a - b) for t in ("s16", "s32", "u64")),
     *((f"mul.lo.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: a * b) for t in ("s16", "s32", "u32", "s64")),
-    *((f"mul.hi.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b, t=t: a * b >> bits(t)) for t in ("s16", "u16", "s32", "u32", "s64", "u64")),
+    *((f"mul.hi.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b, t=t: a * b >> bits(t)) for t in ALL),
     ("mul.wide.s32 {z}, {a}, {b}", "s32 s32->s64", lambda a, b: a * b),
     ("mul.wide.u32 {z}, {a}, {b}", "u32 u32->u64", lambda a, b: a * b),
     ("mul.wide.u16 {z}, {a}, {b}", "u16 u16->u32", lambda a, b: a * b),
@@ -128,10 +132,10 @@ INTEGERS = [
     ("mad.lo.s64 {z}, {a}, {b}, {c}", "s64 s64 s64->s64", lambda a, b, c: a * b + c),
     ("mad.hi.u32 {z}, {a}, {b}, {c}", "u32 u32 u32->u32", lambda a, b, c: (a * b >> 32) + c),
     ("mad.wide.s32 {z}, {a}, {b}, {c}", "s32 s32 s64->s64", lambda a, b, c: a * b + c),
-    *((f"div.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: truncated(a, b) if b else -1) for t in ("s16", "u16", "s32", "u32", "s64", "u64")),
-    *((f"rem.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: a - b * truncated(a, b) if b else a) for t in ("s32", "u32", "s64", "u64")),
-    *((f"min.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", min) for t in ("s16", "u16", "s32", "u32", "s64", "u64")),
-    *((f"max.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", max) for t in ("s16", "u16", "s32", "u32", "s64", "u64")),
+    *((f"div.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: truncated(a, b) if b else -1) for t in ALL),
+    *((f"rem.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", lambda a, b: a - b * truncated(a, b) if b else a) for t in LONG),
+    *((f"min.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", min) for t in ALL),
+    *((f"max.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", max) for t in ALL),
     ("neg.s32 {z}, {a}", "s32->s32", lambda a: -a),
     ("abs.s64 {z}, {a}", "s64->s64", abs),
     ("sad.s32 {z}, {a}, {b}, {c}", "s32 s32 u32->u32", lambda a, b, c: abs(a - b) + c),
@@ -143,8 +147,8 @@ INTEGERS = [
     ("cnot.b32 {z}, {a}", "b32->b32", lambda a: int(a == 0)),
     ("xor.pred {z}, {a}, {b}", "pred pred->pred", lambda a, b: a ^ b),
     ("not.pred {z}, {a}", "pred->pred", lambda a: 1 - a),
-    *((f"shl.{t} {{z}}, {{a}}, {{b}}", f"{t} u32->{t}", lambda a, b, t=t: a << b if b < bits(t) else 0) for t in ("b16", "b32", "b64")),
-    *((f"shr.{t} {{z}}, {{a}}, {{b}}", f"{t} u32->{t}", lambda a, b: a >> min(b, 64)) for t in ("u16", "s16", "u32", "s32", "u64", "s64")),
+    *((f"shl.{t} {{z}}, {{a}}, {{b}}", f"{t} u32->{t}", lambda a, b: a << min(b, 64)) for t in ("b16", "b32", "b64")),
+    *((f"shr.{t} {{z}}, {{a}}, {{b}}", f"{t} u32->{t}", lambda a, b: a >> min(b, 64)) for t in ALL),
     ("shl.b32 {z}, {a}, 5", "b32->b32", lambda a: a << 5),
     ("shf.l.wrap.b32 {z}, {a}, {b}, {c}", "b32 b32 b32->b32", lambda a, b, c: funnel(a, b, c & 31)),
     ("shf.r.wrap.b32 {z}, {a}, {b}, {c}", "b32 b32 b32->b32", lambda a, b, c: (a | b << 32) >> (c & 31)),
@@ -158,8 +162,8 @@ INTEGERS = [
     ("bfind.s64 {z}, {a}", "s64->u32", lambda a: (a if a >= 0 else ~a).bit_length() - 1),
     ("brev.b32 {z}, {a}", "b32->b32", lambda a: int(f"{a:032b}"[::-1], 2)),
     ("brev.b64 {z}, {a}", "b64->b64", lambda a: int(f"{a:064b}"[::-1], 2)),
-    *((f"bfe.{t} {{z}}, {{a}}, {{b}}, {{c}}", f"{t} u32 u32->{t}", lambda a, b, c, t=t: field(a, b, c, t)) for t in ("u32", "s32", "u64", "s64")),
-    *((f"bfe.{t} {{z}}, {{a}}, 5, 9", f"{t}->{t}", lambda a, t=t: field(a, 5, 9, t)) for t in ("u32", "s32", "u64", "s64")),
+    *((f"bfe.{t} {{z}}, {{a}}, {{b}}, {{c}}", f"{t} u32 u32->{t}", lambda a, b, c, t=t: field(a, b, c, t)) for t in LONG),
+    *((f"bfe.{t} {{z}}, {{a}}, 5, 9", f"{t}->{t}", lambda a, t=t: field(a, 5, 9, t)) for t in LONG),
     ("bfi.b32 {z}, {a}, {b}, 5, 9", "b32 b32->b32", lambda a, b: inserted(a, b, 5, 9, "b32")),
     ("bfi.b64 {z}, {a}, {b}, {c}, {d}", "b64 b64 u32 u32->b64", lambda a, b, c, d: inserted(a, b, c, d, "b64")),
     ("prmt.b32 {z}, {a}, {b}, {c}", "b32 b32 b32->b32", permuted),
@@ -208,6 +212,11 @@ def one_nan(x: np.ndarray) -> np.ndarray:
     )
 
 
+def same(x: float, y: float) -> bool:
+    """Equal, zeros by their signs too, or both no numbers."""
+    return (x == y and math.copysign(1, x) == math.copysign(1, y)) or (x != x and y != y)
+
+
 def least(a, b):
     """The smaller one, -0 before 0, a number before a NaN."""
     return np.where(np.isnan(b) | (a < b) | ((a == b) & np.signbit(a)), a, b)
@@ -226,7 +235,7 @@ FLOATS = [
     *((f"rcp.rn.{t} {{z}}, {{a}}", f"{t}->{t}", lambda a: a.dtype.type(1) / a) for t in ("f32", "f64")),
     *((f"min.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", least) for t in ("f32", "f64", "f16")),
     *((f"max.{t} {{z}}, {{a}}, {{b}}", f"{t} {t}->{t}", most) for t in ("f32", "f64", "f16")),
-    ("min.NaN.f32 {z}, {a}, {b}", "f32 f32->f32", lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), least(a, b))),
+    ("min.NaN.f32 {z}, {a}, {b}", "f32 f32->f32", lambda a, b: np.where(a != a, a, np.where(b != b, b, least(a, b)))),
     ("neg.f32 {z}, {a}", "f32->f32", np.negative),
     ("abs.f64 {z}, {a}", "f64->f64", np.abs),
     ("copysign.f32 {z}, {a}, {b}", "f32 f32->f32", lambda a, b: np.copysign(b, a)),
@@ -240,7 +249,8 @@ FLOATS = [
     ("cvt.rmi.f32.f32 {z}, {a}", "f32->f32", np.floor),
     ("cvt.rpi.f32.f32 {z}, {a}", "f32->f32", np.ceil),
     ("cvt.sat.f32.f32 {z}, {a}", "f32->f32", lambda a: np.nan_to_num(np.clip(a, 0, 1)) + 0),
-    *((f"cvt.rn.{t}.{s} {{z}}, {{a}}", f"{s}->{t}", lambda a, t=t: a.astype(DTYPES[t])) for t in ("f32", "f64") for s in ("s32", "u32", "s64", "u64", "u16")),
+    *((f"cvt.rn.{t}.{s} {{z}}, {{a}}", f"{s}->{t}", lambda a, t=t: a.astype(DTYPES[t]))
+      for t in ("f32", "f64") for s in ALL),
     ("cvt.rn.f16.s16 {z}, {a}", "s16->f16", lambda a: a.astype("f8").astype("f2")),
     ("add.rn.f32.f16 {z}, {a}, {b}", "f16 f32->f32", lambda a, b: a.astype("f4") + b),
     ("selp.f32 {z}, {a}, {b}, {c}", "f32 f32 pred->f32", lambda a, b, c: np.where(c, a, b)),
@@ -275,12 +285,7 @@ def test_fused_products_are_rounded_once(cupy, type):
     *given, found = plain
     for a, b, c, z in zip(*(x.astype("f8").tolist() for x in given), found.tolist(), strict=True):
         expected = fma(a, b, c, format)
-        assert (
-            z == expected
-            and math.copysign(1, z) == math.copysign(1, expected)
-            or z != z
-            and expected != expected
-        )
+        assert same(z, expected)
 
 
 @pytest.mark.parametrize("type", ["f32", "f64"])
@@ -304,10 +309,8 @@ def test_bfloat16_is_rounded_to_even(cupy):
     given = columns("f32->bf16")
     found = execute("cvt.rn.bf16.f32 {z}, {a}", "f32->bf16", *given)
     back = (found.astype("u4") << 16).view("f4")
-    from fractions import Fraction
-
     for x, z in zip(given[0].tolist(), back.tolist(), strict=True):
-        assert z == (rounded(Fraction(x), "bf16") if math.isfinite(x) else x) or x != x and z != z
+        assert same(z, rounded(Fraction(x), "bf16") if x and math.isfinite(x) else x)
 
 
 def test_two_halves_in_a_word(cupy):
