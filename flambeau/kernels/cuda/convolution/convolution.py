@@ -41,11 +41,11 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     if not usable(x, w, bias) or min(window.places(x.shape[2:])) < 1:
         return NotImplemented
     shape = x.shape[0], w.shape[0], *window.places(x.shape[2:])
-    given = _in_order(w, x, bias)
-    made = cudnn.computed("forward", *given, window, shape)
+    a, b, bias = _in_order(w, x, bias)
+    made = cudnn.computed("forward", a, b, bias, window, shape)
     if made is not NotImplemented:
         return made
-    return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), *given, shape)
+    return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
 
 
 @lru_cache(1024)
@@ -60,12 +60,12 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     if not usable(y, w, bias) or min(sizes) < 1:
         return NotImplemented
     shape = y.shape[0], w.shape[1] * groups, *sizes
-    given = _in_order(w, y, bias)
-    made = cudnn.computed("transposed", *given, window, shape)
+    a, b, bias = _in_order(w, y, bias)
+    made = cudnn.computed("transposed", a, b, bias, window, shape)
     if made is not NotImplemented:
         return made
     plan = transposed_plan(_device(), y.shape, w.shape, window, groups, tuple(sizes))
-    return _summed(plan, *given, shape)
+    return _summed(plan, a, b, bias, shape)
 
 
 @lru_cache(1024)
@@ -81,12 +81,12 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the weight's shape."""
     if not usable(y, x) or 0 in shape:
         return NotImplemented
-    given, shape = _in_order(y, x, None), tuple(shape)
-    made = cudnn.computed("weight", *given, window, shape)
+    (a, b, _), shape = _in_order(y, x, None), tuple(shape)
+    made = cudnn.computed("weight", a, b, None, window, shape)
     if made is not NotImplemented:
         return made
     plan = weight_plan(_device(), y.shape, x.shape, window, groups, shape)
-    return _summed(plan, *given, shape)
+    return _summed(plan, a, b, None, shape)
 
 
 @lru_cache(1024)

@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from ...._caller import warn
@@ -41,7 +42,7 @@ def library() -> Any:
     if driver.why_not() or driver.is_simulated():
         return None
     try:
-        import cudnn
+        cudnn = import_module("cudnn")
     except ImportError:
         return None
     try:
