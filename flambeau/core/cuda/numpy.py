@@ -39,6 +39,7 @@ MAKES = frozenset(
     ]
 )
 """Functions that make arrays of what is no array."""
+SERIES = f"{__name__.partition('.')[0]}.formula.special"
 HOST = frozenset(
     [
         "broadcast_shapes",
@@ -77,7 +78,12 @@ class Functions:
             self.__name__, self.ndarray = "cuda", cupy.ndarray
 
     def own(self, function: Callable, reduces: bool) -> Any:
-        """A function of NumPy's arrays that a formula calls, for device arrays."""
+        """A function of NumPy's arrays that a formula calls, for device arrays.
+
+        Those of `formula/special/` are series that end where all elements are right: each step would wait for the device.
+        """
+        if function.__module__.startswith(SERIES):
+            return on_host(function, function.__name__, self._cupy)
         return self._exchanged(function)
 
     def __getattr__(self, name: str) -> Any:
