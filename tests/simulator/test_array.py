@@ -345,3 +345,26 @@ def test_dtypes_that_cupy_lacks(cupy: ModuleType) -> None:
     assert cupy.clip(cupy.ones(3, ml_dtypes.bfloat16), 0, 1).dtype == np.float32
     with pytest.raises(TypeError, match="condition"):
         cupy.where(True, z, z)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (np.int64, [0, 2**63 - 1, -(2**63), -3, 2**33, 300]),
+        (np.int32, [0, 2**31 - 1, -(2**31), -3, 2**31 - 1, 300]),
+        (np.int8, [0, -1, 0, -3, -1, 44]),
+        (np.uint64, [0, 2**64 - 1, 0, 0, 2**33, 300]),
+        (np.uint32, [0, 2**32 - 1, 0, 0, 2**32 - 1, 300]),
+        (np.uint8, [0, 255, 0, 0, 255, 44]),
+    ],
+)
+def test_floats_become_the_nearest_integers(
+    cupy: ModuleType, dtype: Any, expected: list[int]
+) -> None:
+    x = cupy.asarray(np.array([np.nan, np.inf, -np.inf, -3.7, 2.0**33, 300.9]))
+    assert x.astype(dtype).get().tolist() == expected
+    made = cupy.empty(6, dtype)
+    made[...] = x
+    assert made.get().tolist() == expected
+    cupy.copyto(made, x.astype(np.float32), casting="unsafe")
+    assert made.get().tolist() == expected
