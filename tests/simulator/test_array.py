@@ -320,6 +320,11 @@ def test_dlpack(cupy: ModuleType, dtype: Any, max_version: Any) -> None:
         assert (made.shape, made.dtype, made.strides) == (part.shape, part.dtype, part.strides)
         np.testing.assert_array_equal(made.get(), part.get())
         assert not part.size or made.data.ptr == part.data.ptr
+    capsule = x.__dlpack__(max_version=max_version)
+    Once = type("Once", (Other,), {"__dlpack__": lambda self, stream: capsule})
+    cupy.from_dlpack(Once(x))
+    with pytest.raises(ValueError, match="multiple times"):
+        cupy.from_dlpack(Once(x))
     expected = part.get()
     del part, x
     np.testing.assert_array_equal(made.get(), expected)  # the memory lives as long as one has it
