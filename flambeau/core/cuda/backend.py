@@ -136,6 +136,9 @@ class CudaBackend:
         with self.on(array.device.id):
             return transfer.to_host(array, non_blocking)
 
+    def can_look(self) -> bool:
+        return driver.can_look()
+
     def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return pinned.pinned(array)
 

@@ -90,7 +90,7 @@ def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
 
 
 def _check_range(index: Tensor, weight: Tensor) -> None:
-    error = _wrong(index, weight)
+    error = _wrong(index, weight) if index._kind.backend.can_look() else None
     if error is not None:
         raise error
 
