@@ -55,6 +55,11 @@ class Backend(Protocol):
     ) -> Callable | None:
         """A formula's program as a kernel for device `index`; None where it has none (see `kernels.build`)."""
 
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        """A program over many groups of arrays at once (see `kernels.loops.foreach.build`); None where it has no kernel."""
+
     def number(self, value: Any, dtype: Any) -> Any:
         """A number, or an array of one element on the host, as an operand of kernels.
 
@@ -109,6 +114,13 @@ class HostBackend:
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
         return kernels.build(*facts, **options)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        if not kernels.enabled() or dtype.char not in "fd":
+            return None
+        return kernels.loops.foreach.build(program, dtype, name, interpreter)
 
     def number(self, value: Any, dtype: Any) -> Any:
         return np.asarray(value, dtype)

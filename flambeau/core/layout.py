@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import kernels
 from .twin import KNOWN
+from .device import backends
 
 
 class _Named:
@@ -116,7 +117,7 @@ def check_options(function: str, layout_: Any = None, pin_memory: Any = None) ->
         raise TypeError(
             f"{function}(): argument 'pin_memory' must be bool, not {type(pin_memory).__name__}"
         )
-    if pin_memory:
+    if pin_memory and backends.accelerator() is None:
         raise RuntimeError(
             "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory "
             f"allocator is available on this system. Call {function}() without it."

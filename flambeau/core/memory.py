@@ -87,10 +87,13 @@ def placed(
     return type(buffer)(tuple(shape), dtype, buffer.data + offset, tuple(strides))  # CuPy's
 
 
-def memory_of(array: np.ndarray) -> np.ndarray:
+def memory_of(array: Any) -> Any:
     """All memory of an owner, as bytes."""
     if array.flags.c_contiguous:
         flat = array.reshape(-1)
+    elif not isinstance(array, np.ndarray):  # whose owners have no gaps
+        order = sorted(range(array.ndim), key=array.strides.__getitem__, reverse=True)
+        flat = array.transpose(order).reshape(-1)
     else:
         low, size = extent(array)
         count = size // array.itemsize
@@ -102,9 +105,9 @@ def memory_of(array: np.ndarray) -> np.ndarray:
 
 
 def at(
-    memory: np.ndarray, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int]
-) -> np.ndarray:
-    """An array in memory given as bytes; `offset` and `strides` count elements.
+    memory: Any, dtype: Any, offset: int, shape: Sequence[int], strides: Sequence[int], xp: Any = np
+) -> Any:
+    """An array in memory given as bytes; `offset` and `strides` count elements. xp: the module of its arrays.
 
     Raises:
         RuntimeError: It would reach beyond the memory.
@@ -122,6 +125,8 @@ def at(
         return memory[:0].view(dtype).reshape(tuple(shape))
     room = memory[offset * size : memory.nbytes - memory.nbytes % size].view(dtype)
     steps = tuple(step * size for step in strides)
+    if xp is not np:
+        return xp.lib.stride_tricks.as_strided(room, tuple(shape), steps)
     return placed(room, 0, shape, dtype, steps)
 
 

@@ -21,7 +21,7 @@ from .tensor import Tensor
 def is_shared(x: Tensor) -> bool:
     """Is the tensor's memory shared between processes?"""
     if x._kind.device is not CPU:
-        return False
+        return x._kind.has_elements  # as in PyTorch
     array = x._array
     return not array.size or storage_of(array).is_shared()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import CPU, resolve
+from .device import CPU, backends, resolve
 from .device import device as Device
 from .dtype import CONVERSIONS, DTYPES, dtype, state
 from .memory import address, foreign, is_writable, keep_alive, memory_of, owner
@@ -31,7 +31,7 @@ class UntypedStorage(StorageBase):
 
     Args:
         size: How many bytes, not initialised; or a sequence of their values.
-        device: Only the CPU.
+        device: Where they are to be.
 
     Source: torch.UntypedStorage
 
@@ -42,20 +42,19 @@ class UntypedStorage(StorageBase):
     """
 
     __module__ = "flambeau.storage"
-    is_cuda = is_sparse = False
+    is_sparse = False
     filename: str | None = None
     _is_shared = False
     _owner: Any = None
+    _device: Device = CPU
 
     def __init__(self, size: Any = 0, *, device: Any = None):
-        if device is not None and resolve(device) is not CPU:
-            raise NotImplementedError(
-                f"an UntypedStorage on {resolve(device)} cannot be made directly: make a tensor "
-                "there, and take its untyped_storage()"
-            )
-        self._bytes: np.ndarray = (
+        self._bytes: Any = (
             np.empty(size, np.uint8) if isinstance(size, int) else np.array(size, np.uint8)
         )
+        if device is not None and resolve(device) is not CPU:
+            self._device = resolve(device)
+            self._bytes = _sent(self._bytes, self._device)
 
     def __sizeof__(self) -> int:
         """Bytes of the object and of its memory, which `sys.getsizeof` asks for."""
@@ -82,7 +81,16 @@ class UntypedStorage(StorageBase):
     @property
     def device(self) -> Device:
         """Where the bytes are."""
-        return CPU
+        return self._device
+
+    @property
+    def is_cuda(self) -> bool:
+        """Are they on a GPU?"""
+        return self._device.type == "cuda"
+
+    def _host(self) -> np.ndarray:
+        """The bytes on the CPU: the memory itself, if it is there."""
+        return backends[self._device.type].to_host(self._bytes)
 
     def untyped(self) -> UntypedStorage:
         """Itself."""
@@ -90,7 +98,7 @@ class UntypedStorage(StorageBase):
 
     def tolist(self) -> list[int]:
         """The bytes."""
-        return self._bytes.tolist()
+        return self._host().tolist()
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.tolist())
@@ -102,6 +110,8 @@ class UntypedStorage(StorageBase):
                     f"Trying to slice with a step of {index.step}, but only a step of 1 is supported"
                 )
             part = self._bytes[index]
+            if self._device is not CPU:
+                return _of_bytes(part, part, self._device)
             return storage_of(foreign(part, writable=True)) if part.size else UntypedStorage()
         return int(self._bytes[self._checked(index)])
 
@@ -130,26 +140,38 @@ class UntypedStorage(StorageBase):
                 f"size does not match, self was {self.nbytes()} bytes but src was "
                 f"{source.nbytes()} bytes"
             )
-        np.copyto(self._bytes, source.untyped()._bytes)
+        self._bytes[...] = source.untyped().to(device=self._device)._bytes
         return self
 
     def clone(self) -> UntypedStorage:
         """A copy."""
-        return _of_bytes(self._bytes.copy())
+        return _of_bytes(self._bytes.copy(), device=self._device)
+
+    def to(self, *, device: Any, non_blocking: bool = False) -> UntypedStorage:
+        """A copy on another device; itself, if it is there."""
+        target = resolve(device)
+        if target is self._device:
+            return self
+        return _of_bytes(_sent(self._host(), target), device=target)
 
     def cpu(self) -> UntypedStorage:
-        """Itself: it is on the CPU."""
-        return self
+        """A copy on the CPU; itself, if it is there."""
+        return self.to(device=CPU)
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> UntypedStorage:
+        """A copy on a GPU, the current one by default; itself, if it is there."""
+        return self.to(device="cuda" if device is None else device)
 
     def new(self) -> UntypedStorage:
         """An empty storage."""
-        return UntypedStorage()
+        return UntypedStorage(device=self._device)
 
     def is_shared(self) -> bool:
         """Can other processes have the memory too? That of a file, and what `share_memory_` has moved."""
         from .segment import behind
 
-        return self._is_shared or self.nbytes() == 0 or behind(self._bytes) is not None
+        there = self._device is not CPU  # other processes may ask the driver for it
+        return there or self._is_shared or not self.nbytes() or behind(self._bytes) is not None
 
     def share_memory_(self) -> UntypedStorage:
         """Move the bytes to where other processes can have them; itself.
@@ -220,22 +242,31 @@ class UntypedStorage(StorageBase):
         return self.clone()
 
     def __reduce__(self) -> tuple:
-        return _unpickled, (self._bytes,)
+        return _unpickled, (self._host(), self._device)
 
     def __repr__(self) -> str:
         lines = "\n".join(f" {value}" for value in self.tolist())
-        return f"{lines}\n[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
+        return f"{lines}\n[torch.storage.UntypedStorage(device={self._device}) of size {len(self)}]"
 
 
-def _of_bytes(held: np.ndarray, root: Any = None) -> UntypedStorage:
+def _of_bytes(held: Any, root: Any = None, device: Device = CPU) -> UntypedStorage:
     """A storage of memory that is there."""
     made: UntypedStorage = object.__new__(UntypedStorage)
     made._bytes, made._owner = held, root
+    if device is not CPU:
+        made._device = device
     return made
 
 
-def _unpickled(held: np.ndarray) -> UntypedStorage:
+def _sent(held: np.ndarray, target: Device) -> Any:
+    """Bytes of the host on a device."""
+    return held if target is CPU else backends[target.type].to(held, target.index)
+
+
+def _unpickled(held: np.ndarray, device: Device = CPU) -> UntypedStorage:
     """The inverse of pickling."""
+    if device is not CPU:
+        return _of_bytes(_sent(held, resolve(device)), device=device)
     return _of_bytes(held if is_writable(held) else held.copy())
 
 
@@ -266,12 +297,12 @@ def _mapped(filename: Any, shared: bool, size: int) -> np.ndarray:
         os.close(handle)
 
 
-def storage_of(array: np.ndarray) -> UntypedStorage:
-    """The storage of a tensor's array."""
+def storage_of(array: Any, device: Device = CPU) -> UntypedStorage:
+    """The storage of a tensor's array, which is on a device."""
     root = owner(array)
     found = _storages.get(id(root))
     if found is None:
-        found = _storages[id(root)] = _of_bytes(memory_of(root), root)
+        found = _storages[id(root)] = _of_bytes(memory_of(root), root, device)
     return found
 
 
@@ -290,13 +321,13 @@ class TypedStorage:
         data: How many elements, not initialised; or a sequence of their values.
         wrap_storage: The bytes, where they are there already.
         dtype: The type of the elements; the default dtype if not given.
-        device: Only the CPU.
+        device: Where they are to be.
 
     Source: torch.TypedStorage
     """
 
     __module__ = "flambeau.storage"
-    is_cuda = is_sparse = False
+    is_sparse = False
     filename = None
 
     def __init__(
@@ -310,14 +341,15 @@ class TypedStorage:
         if isinstance(content, int):
             self._untyped = UntypedStorage(content * self.dtype.itemsize, device=device)
         else:
-            self._untyped = storage_of(np.array(content, self.dtype.numpy))
+            made = storage_of(np.array(content, self.dtype.numpy))
+            self._untyped = made if device is None else made.to(device=device)
 
     def untyped(self) -> UntypedStorage:
         """The memory as bytes."""
         return self._untyped
 
     @property
-    def _elements(self) -> np.ndarray:
+    def _elements(self) -> Any:
         held = self._untyped._bytes
         size = self.dtype.itemsize
         return held[: held.size - held.size % size].view(self.dtype.numpy)
@@ -353,9 +385,14 @@ class TypedStorage:
         """Where the elements are."""
         return self._untyped.device
 
+    @property
+    def is_cuda(self) -> bool:
+        """Are they on a GPU?"""
+        return self._untyped.is_cuda
+
     def tolist(self) -> list:
         """The elements as Python numbers."""
-        values = self._elements
+        values = self.cpu()._elements
         return (values.astype(self.dtype.compute) if self.dtype.is_extension else values).tolist()
 
     def __iter__(self) -> Iterator[Any]:
@@ -380,7 +417,9 @@ class TypedStorage:
         """Write another storage's elements here, cast."""
         if source.size() != self.size():
             raise RuntimeError(f"size does not match, self was {self.size()}, src {source.size()}")
-        np.copyto(self._elements, source._elements, casting="unsafe")
+        moved = source.untyped().to(device=self.device)
+        same = TypedStorage(wrap_storage=moved, dtype=source.dtype)
+        self._elements[...] = same._elements.astype(self.dtype.numpy)
         return self
 
     def clone(self) -> TypedStorage:
@@ -388,8 +427,18 @@ class TypedStorage:
         return TypedStorage(wrap_storage=self._untyped.clone(), dtype=self.dtype)
 
     def cpu(self) -> TypedStorage:
-        """Itself: it is on the CPU."""
-        return self
+        """A copy on the CPU; itself, if it is there."""
+        return self._on(CPU)
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> TypedStorage:
+        """A copy on a GPU, the current one by default; itself, if it is there."""
+        return self._on("cuda" if device is None else device)
+
+    def _on(self, device: Any) -> TypedStorage:
+        moved = self._untyped.to(device=device)
+        if moved is self._untyped:
+            return self
+        return TypedStorage(wrap_storage=moved, dtype=self.dtype)
 
     def is_shared(self) -> bool:
         """Can other processes have the memory too?"""
@@ -439,7 +488,7 @@ class TypedStorage:
     def __repr__(self) -> str:
         lines = "\n".join(f" {value}" for value in self.tolist())
         return (
-            f"{lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size "
+            f"{lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size "
             f"{self.size()}]"
         )
 

@@ -45,6 +45,11 @@ class StorageWeakRef:
 def reduce_storage(storage: UntypedStorage) -> tuple:
     """A storage as its segment."""
     size = storage.nbytes()
+    if storage.device is not CPU:
+        raise RuntimeError(
+            f"memory on {storage.device} cannot be handed to another process, as handles for it (CUDA's IPC) are not "
+            "supported: send x.cpu(), and move it with .to(device) where it arrives"
+        )
     if not size:
         return UntypedStorage, (0,)
     storage.share_memory_()
@@ -91,7 +96,7 @@ def reduce_tensor(x: Tensor) -> Any:
     """A tensor as its storage and its place there.
 
     Raises:
-        RuntimeError: It has a history, which cannot leave its process.
+        RuntimeError: It has a history, which cannot leave its process, or is on a GPU.
     """
     if x.requires_grad and not x.is_leaf:
         raise RuntimeError(
@@ -99,8 +104,7 @@ def reduce_tensor(x: Tensor) -> Any:
             "crossing process boundaries.  If you just want to transfer the data, call detach() on the tensor before "
             "serializing (e.g., putting it on the queue)."
         )
-    if x._kind.device is CPU:
-        shared.share(x)
+    shared.share(x)
     return x.__reduce_ex__(2)
 
 

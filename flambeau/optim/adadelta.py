@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
-from .state import number
+from .state import step_size
 
 
 class Adadelta(Optimizer):
@@ -65,7 +65,7 @@ class Adadelta(Optimizer):
         return "square_avg", "acc_delta"
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, rho = number(group["lr"], group["differentiable"]), group["rho"]
+        lr, rho = step_size(group), group["rho"]
         numbers = {"lr": lr, "keep": rho, "gain": 1 - rho, "eps": group["eps"]}
         return lambda t: (adadelta, dict(numbers))
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
 from .rows import step_rows
-from .state import number, scalar, zeros_like
+from .state import scalar, step_size, zeros_like
 
 
 class Adagrad(Optimizer):
@@ -94,7 +94,7 @@ class Adagrad(Optimizer):
         return None
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr = number(group["lr"], group["differentiable"])
+        lr = step_size(group)
 
         def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
             return adagrad, {"rate": lr / (1 + (t - 1) * group["lr_decay"]), "eps": group["eps"]}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
-from .state import number
+from .state import number, root, step_size
 
 
 class Adam(Optimizer):
@@ -22,7 +21,8 @@ class Adam(Optimizer):
         amsgrad: Divide by the largest mean square so far (Reddi et al., 2018).
         maximize: Ascend.
         foreach, fused: Choose among PyTorch's implementations; here there is one, with the same result.
-        capturable: For CUDA graphs; refused for parameters on the CPU.
+        capturable: Keep counts of steps, and the step size if it is a tensor, on the device, so that a CUDA graph can record
+            the step; refused for parameters on the CPU.
         differentiable: Record the step.
         decoupled_weight_decay: Decay as AdamW does.
 
@@ -87,13 +87,13 @@ class Adam(Optimizer):
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, eps = number(group["lr"], group["differentiable"]), group["eps"]
+        lr, eps = step_size(group), group["eps"]
         beta1, beta2 = (number(beta) for beta in group["betas"])
 
         def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
             return adam, {
                 "rate": lr / (1 - beta1**t),
-                "correction": math.sqrt(1 - beta2**t),
+                "correction": root(1 - beta2**t),
                 "gain1": 1 - beta1,
                 "keep2": beta2,
                 "gain2": 1 - beta2,

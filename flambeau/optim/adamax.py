@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
-from .state import number
+from .state import step_size
 
 
 class Adamax(Optimizer):
@@ -64,7 +64,7 @@ class Adamax(Optimizer):
         return "exp_avg", "exp_inf"
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
+        lr, (beta1, beta2) = step_size(group), group["betas"]
 
         def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
             given = {"gain1": 1 - beta1, "keep2": beta2, "eps": group["eps"]}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
+from .capturable import listed, write
 from .optimizer import Optimizer, checked, checked_lr
-from .state import number, scalar, zeros_like
+from .state import home, number, scalar, step_size, zeros_like
 
 
 class ASGD(Optimizer):
@@ -63,8 +64,9 @@ class ASGD(Optimizer):
         return ("ax",)
 
     def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = scalar(0.0)
-        state["eta"], state["mu"] = scalar(number(group["lr"])), scalar(1.0)
+        place = home(p, group)
+        state["step"] = scalar(0.0, place)
+        state["eta"], state["mu"] = scalar(number(group["lr"]), place), scalar(1.0, place)
         state["ax"] = zeros_like(p)
 
     def count(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
@@ -74,6 +76,14 @@ class ASGD(Optimizer):
         now = eta.item(), mu.item()
         eta.fill(lr / (1 + group["lambd"] * lr * t) ** group["alpha"])
         mu.fill(1 / max(1, t - group["t0"]))
+        return now
+
+    def clock(self, states: list[dict[str, Any]], group: dict[str, Any]) -> Any:
+        t, lr = super().clock(states, group), step_size(group)
+        etas, mus = ([state[name] for state in states] for name in ("eta", "mu"))
+        now = listed(etas), listed(mus)
+        write(etas, lr / (1 + group["lambd"] * lr * t) ** group["alpha"])
+        write(mus, 1 / (t - group["t0"]).clamp(min=1))
         return now
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..autograd.location import count_writes
+from ..core.dtype import FLOAT
 from ..core.tensor import Tensor
 from ..formula import primitive
 from ..formula.evaluate import compile_program
@@ -53,25 +53,41 @@ class Batch:
         """Let them step; `by` says who wrote, for messages."""
         members = self.members
         if self.kernel is None:
-            for member in members:
-                self.one(*member)
+            for place, member in enumerate(members):
+                self.one(place, *member)
         else:
             arrays = [p._array for p, _, _ in members]
             for i in range(self.states):
                 arrays += [state[i]._array for _, _, state in members]
             arrays += [grad._array for _, grad, _ in members]
-            self.kernel(*arrays, *map(float, self.numbers.values()))
+            self.kernel(*arrays, *(number_of(x, len(members)) for x in self.numbers.values()))
         if not self.recorded:
             count_writes(map(_PARAMETER, members), by)
 
-    def one(self, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> None:
+    def one(self, place: int, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> None:
         xp, value, g, *kept = handles(self.recorded, p, grad, state)
-        found = self.formula(xp, value, g, *kept, **self.numbers)
+        numbers = self.numbers if self.recorded else self.own_numbers(place)
+        found = self.formula(xp, value, g, *kept, **numbers)
         for i, (target, new) in enumerate(zip((value, *kept), found)):
             if self.recorded:
                 target.copy_(new)
             else:
                 target[...] = settled(xp, new, target.dtype) if i else new
+
+    def own_numbers(self, place: int) -> dict[str, Any]:
+        """One member's numbers, where some are tensors."""
+        count = len(self.members)
+        return {
+            name: number_of(x, count)[place].astype(x._kind.compute) if isinstance(x, Tensor) else x
+            for name, x in self.numbers.items()
+        }
+
+
+def number_of(x: Any, count: int) -> Any:
+    """A number as kernels take it: of a tensor, an array with one for each of so many groups."""
+    if not isinstance(x, Tensor):
+        return float(x)
+    return x.double().expand(count).contiguous()._array  # type: ignore[attr-defined]
 
 
 def settled(xp: Any, value: Any, dtype: Any) -> Any:
@@ -111,7 +127,7 @@ def completed(formula: Callable, maximize: bool, decay: str) -> Callable:
 def kernel(formula: Callable, kind: Any, states: int, numbers: tuple[str, ...]) -> Callable | None:
     """The step of many parameters: ``f(*values, *first states, ..., *gradients, *numbers)``; None if there is none."""
     dtype = kind.numpy
-    if not kernels.enabled() or kind.xp is not np or dtype.char not in "fd":
+    if kind.dtype.category != FLOAT:
         return None
     p, g = symbol("p"), symbol("g")
     kept = [symbol(f"state{i}") for i in range(states)]
@@ -119,6 +135,23 @@ def kernel(formula: Callable, kind: Any, states: int, numbers: tuple[str, ...]) 
     roots = (found[0], *(settled(primitive, x, dtype) for x in found[1:]))
     program = Program((p, *kept, g), roots, numbers)
     name = formula.__name__
-    return kernels.loops.foreach.build(
-        program, dtype, name, compile_program(program, np, dtype, name)
-    )
+    interpreter = compile_program(program, kind.xp, kind.compute, name)
+    return kind.backend.foreach(kind.device.index, program, dtype, name, interpreter)
+
+
+def change(tensors: Sequence[Tensor], formula: Callable, **numbers: Any) -> None:
+    """Change tensors of one kind in place, by a formula ``f(xp, x, **numbers)``."""
+    batch = Batch(tensors[0]._kind, _alone(formula), numbers, 0, False)
+    batch.members = [(x, x, ()) for x in tensors]
+    batch.run(formula.__name__)
+
+
+@cache
+def _alone(formula: Callable) -> Callable:
+    """A formula that looks at no gradient, as one that might."""
+
+    def alone(xp: Any, p: Any, g: Any, **numbers: Any) -> tuple:
+        return (formula(xp, p, **numbers),)
+
+    alone.__name__ = formula.__name__
+    return alone

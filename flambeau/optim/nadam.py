@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
+from .capturable import listed, multiply
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
-from .state import number, scalar, zeros_like
+from .state import home, scalar, step_size, zeros_like
 
 
 class NAdam(Optimizer):
@@ -71,7 +72,8 @@ class NAdam(Optimizer):
         return "exp_avg", "exp_avg_sq"
 
     def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"], state["mu_product"] = scalar(0.0), scalar(1.0)
+        place = home(p, group)
+        state["step"], state["mu_product"] = scalar(0.0, place), scalar(1.0, place)
         state |= {name: zeros_like(p) for name in self.slots(group)}
 
     def count(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
@@ -80,8 +82,14 @@ class NAdam(Optimizer):
         product *= momentum(t, group)
         return t, product.item()
 
+    def clock(self, states: list[dict[str, Any]], group: dict[str, Any]) -> Any:
+        t = super().clock(states, group)
+        products = [state["mu_product"] for state in states]
+        multiply(products, momentum(t, group))
+        return t, listed(products)
+
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
+        lr, (beta1, beta2) = step_size(group), group["betas"]
 
         def numbers(clock: tuple[float, float]) -> tuple[Callable, dict[str, Any]]:
             t, so_far = clock

@@ -13,7 +13,7 @@ from ..autograd.node import RemovableHandle, registered
 from ..core.sparse import SparseTensor
 from ..core.tensor import Tensor, class_name
 from ..formula.quiet import restore, silence, silent
-from . import fused
+from . import capturable, fused
 from .helper import (  # noqa: F401  # PyTorch has them here, and other packages' optimisers use them
     ParamsT,
     _capturable_doc,
@@ -223,6 +223,8 @@ class Optimizer(Stateful):
         """Change one group's parameters by the algorithm's `plan`, all together where a kernel can."""
         if group.get("capturable"):
             _check_capturable(group)
+            capturable.update(self, group, *_decay(group, True))
+            return
         recorded, maximize = group.get("differentiable", False), group.get("maximize", False)
         names, plan, prepare = self.slots(group), self.plan(group), self.prepare
         decay, how = _decay(group, recorded)
@@ -300,13 +302,19 @@ class Optimizer(Stateful):
         step.fill(t)
         return t
 
+    def clock(self, states: list[dict[str, Any]], group: dict[str, Any]) -> Any:
+        """`count` for parameters whose counts are on their device, all at once: tensors with an element for each."""
+        steps = [state["step"] for state in states]
+        capturable.add_one(steps)
+        return capturable.listed(steps)
+
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of what is kept for each parameter from step to step, beside the count."""
         return ()
 
     def start(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Fill the state before a parameter's first step: zeros, unless an algorithm says otherwise."""
-        start_step(p, state, self.slots(group))
+        start_step(p, state, self.slots(group), group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the parameters' gradients, or set them to zero."""

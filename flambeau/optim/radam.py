@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_betas, checked_lr
-from .state import number
+from .state import root, step_size
 
 
 class RAdam(Optimizer):
@@ -67,19 +67,28 @@ class RAdam(Optimizer):
         return "exp_avg", "exp_avg_sq"
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, (beta1, beta2) = number(group["lr"], group["differentiable"]), group["betas"]
+        lr, (beta1, beta2) = step_size(group), group["betas"]
         limit = 2 / (1 - beta2) - 1
 
         def numbers(t: float) -> tuple[Callable, dict[str, Any]]:
             left1, left2 = 1 - beta1**t, 1 - beta2**t
             length = limit - 2 * t * beta2**t / left2  # of the average that the mean square is
             given = {"gain1": 1 - beta1, "keep2": beta2, "gain2": 1 - beta2, "rate": lr / left1}
+            if isinstance(length, Tensor):  # which nobody looks at
+                return either, {**given, **_trust(length, limit, left2), "eps": group["eps"]}
             if length <= 5:
                 return distrusting, given
             trust = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
             return trusting, {**given, "trust": (trust * left2) ** 0.5, "eps": group["eps"]}
 
         return numbers
+
+
+def _trust(length: Any, limit: float, left2: Any) -> dict[str, Any]:
+    """Is the mean square trusted, and how far? Of a tensor of lengths."""
+    usable = length.clamp(min=5)
+    trust = (usable - 4) * (usable - 2) * limit / ((limit - 4) * (limit - 2) * usable)
+    return {"trusted": (length > 5).double(), "trust": root(trust * left2)}
 
 
 def distrusting(
@@ -106,3 +115,13 @@ def trusting(
     mean = mean + gain1 * (g - mean)
     square = keep2 * square + gain2 * (g * g)
     return p - rate * mean * trust / (xp.sqrt(square) + eps), mean, square
+
+
+def either(
+    xp: Any, p: Any, g: Any, mean: Any, square: Any, *, trusted: Any, **numbers: Any
+) -> tuple:
+    """A step by the mean square where it is trusted, else by the mean alone."""
+    apart = {name: x for name, x in numbers.items() if name not in ("trust", "eps")}
+    far, *_ = trusting(xp, p, g, mean, square, **numbers)
+    near, *kept = distrusting(xp, p, g, mean, square, **apart)
+    return xp.where(trusted > 0, far, near), *kept

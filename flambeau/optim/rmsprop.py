@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
-from .state import number
+from .state import step_size
 
 
 class RMSprop(Optimizer):
@@ -71,7 +71,7 @@ class RMSprop(Optimizer):
         return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, alpha = number(group["lr"], group["differentiable"]), group["alpha"]
+        lr, alpha = step_size(group), group["alpha"]
         numbers = {"lr": lr, "keep": alpha, "gain": 1 - alpha, "eps": group["eps"]}
         formula: Callable = centered if group["centered"] else rmsprop
         if group["momentum"] > 0:

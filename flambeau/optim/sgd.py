@@ -8,7 +8,7 @@ from typing import Any
 from ..core.tensor import Tensor
 from .optimizer import Optimizer, checked, checked_lr
 from .rows import step_rows
-from .state import number, zeros_like
+from .state import step_size, zeros_like
 
 
 class SGD(Optimizer):
@@ -100,7 +100,7 @@ class SGD(Optimizer):
         return None
 
     def plan(self, group: dict[str, Any]) -> Callable[[Any], tuple[Callable, dict[str, Any]]]:
-        lr, momentum = number(group["lr"], group["differentiable"]), group["momentum"]
+        lr, momentum = step_size(group), group["momentum"]
         if not momentum:
             return lambda first: (sgd, {"lr": lr})
         formula = nesterov if group["nesterov"] else with_momentum

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from copy import deepcopy
 from itertools import chain
 from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from ..autograd.node import RemovableHandle, registered
 from ..core.device import CPU
@@ -192,15 +191,23 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def scalar(value: float) -> Tensor:
+def scalar(value: float, device: Any = CPU) -> Tensor:
     """A count or a factor as state keeps it: 0-d, float32 (float64 where that is the default)."""
     dtype = float64 if get_default_dtype() is float64 else float32
-    return wrap(np.asarray(value, dtype.numpy), kind_of(dtype, CPU))
+    kind = kind_of(dtype, device)
+    return wrap(kind.xp.asarray(value, dtype.numpy), kind)
 
 
-def start_step(p: Tensor, state: dict[str, Any], names: Sequence[str]) -> None:
+def home(p: Tensor, group: dict[str, Any]) -> Any:
+    """Where counts of steps are kept: on the CPU, unless a graph is to record the steps of a device."""
+    return p.device if group.get("capturable") else CPU
+
+
+def start_step(
+    p: Tensor, state: dict[str, Any], names: Sequence[str], group: dict[str, Any]
+) -> None:
     """A count of 0, and zeros in the parameter's shape for every name."""
-    state["step"] = scalar(0.0)
+    state["step"] = scalar(0.0, home(p, group))
     for name in names:
         state[name] = zeros_like(p)
 
@@ -213,6 +220,16 @@ def zeros_like(p: Tensor, value: complex = 0) -> Tensor:
 def number(value: Any, recorded: bool = False) -> Any:
     """An option that may be a tensor of one element, as a number (as it is in a recorded step)."""
     return value if recorded or not isinstance(value, Tensor) else value.item()
+
+
+def step_size(group: dict[str, Any]) -> Any:
+    """The learning rate: a number, unless the step is recorded, for its gradient or by a graph."""
+    return number(group["lr"], group.get("differentiable") or group.get("capturable"))
+
+
+def root(x: Any) -> Any:
+    """The square root of a number or of a tensor."""
+    return x.sqrt() if isinstance(x, Tensor) else math.sqrt(x)
 
 
 def handles(recorded: bool, p: Tensor, grad: Tensor, state: Sequence[Tensor]) -> list[Any]:

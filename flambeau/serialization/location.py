@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ..core.device import CPU, device, resolve
+from ..core.device import backends, device, resolve
 from .error import SerializationError
 from .registry import registered
 
 Place = tuple[np.ndarray, device]  # a storage's bytes on the host, and where they are to go
+
+ABSENT = (
+    "Attempting to deserialize object on a {} device but torch.{}.is_available() is False. If you are running on a CPU-only "
+    "machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+)
+TOO_FEW = (
+    "Attempting to deserialize object on {} device {} but torch.{}.device_count() is {}. Please use torch.load with "
+    "map_location to map your storages to an existing device."
+)
+"""PyTorch's messages for devices that are not there."""
 
 
 def placer(map_location: Any) -> Callable[[np.ndarray, str], Place]:
@@ -49,7 +59,7 @@ def _asked(function: Callable[[Any, str], Any], held: np.ndarray, location: str)
         return held, _as_saved(location)
     if isinstance(answer, (str, device)):
         return held, resolve(answer)
-    return _bytes_of(answer, held), CPU
+    return _answered(answer, held)
 
 
 def _placed(held: np.ndarray, location: Any) -> Place:
@@ -61,12 +71,12 @@ def _placed(held: np.ndarray, location: Any) -> Place:
         storage._bytes = held
         found = registered(storage, location)
         if found is not None:
-            return _bytes_of(found, held), CPU
+            return _answered(found, held)
     return held, _as_saved(location)
 
 
-def _bytes_of(answer: Any, held: np.ndarray) -> np.ndarray:
-    """The bytes of a storage that a function has given for another.
+def _answered(answer: Any, held: np.ndarray) -> Place:
+    """The bytes of a storage that a function has given for another, and where that is.
 
     Raises:
         SerializationError: It is none, or of another size.
@@ -78,10 +88,16 @@ def _bytes_of(answer: Any, held: np.ndarray) -> np.ndarray:
         raise SerializationError(
             f"map_location answered {type(answer).__name__}; it has to give the storage, a device or None"
         )
-    return untyped._bytes
+    return untyped.cpu()._bytes, untyped.device
 
 
 def _as_saved(location: Any) -> device:
+    place = device(location)
+    backend = backends.find(place.type)
+    if place.type in ("cuda", "xpu") and (backend is None or not backend.is_available()):
+        raise SerializationError(ABSENT.format(place.type.upper(), place.type))
+    if backend is not None and (place.index or 0) >= (count := backend.device_count()) > 0:
+        raise SerializationError(TOO_FEW.format(place.type.upper(), place.index, place.type, count))
     try:
         return resolve(location)
     except (RuntimeError, AssertionError) as error:

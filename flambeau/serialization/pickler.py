@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..core.device import backends, device
 from ..core.memory import address
 from .extent import check, is_key
 from .layers import VARIABLE_FUNCTIONS, functions, state_in_files, torch_function
@@ -48,7 +49,7 @@ class Pickler:
     def __init__(self) -> None:
         self.out = bytearray(b"\x80\x02")
         self.storages: list[Any] = []
-        self.keys: dict[tuple[int, str], tuple[str, str | None]] = {}
+        self.keys: dict[tuple[int, str], tuple[str, str | None, Any]] = {}
         self.memo: dict[int, int] = {}
         self.names: dict[str, int] = {}
         self.kept: list[Any] = []
@@ -162,9 +163,13 @@ class Pickler:
         key = address(held) if held.size else id(held), location
         known = self.keys.get(key)
         if known is None:
-            known = self.keys[key] = str(len(self.storages)), own
-            self.storages.append(held)
-        number, first = known
+            known = self.keys[key] = (
+                str(len(self.storages)),
+                own,
+                held,
+            )  # whose address stays its own
+            self.storages.append(backends[device(location).type].to_host(held))
+        number, first, _ = known
         if first != own:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different types: "

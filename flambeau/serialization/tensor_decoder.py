@@ -9,7 +9,8 @@ import numpy as np
 from ..core import layout
 from ..core.device import CPU, device
 from ..core.dtype import CONVERSIONS, DTYPES, bool_, complex32, dtype
-from ..core.kind import kind_of
+from ..core.kind import Kind, kind_of
+from ..core.memory import at
 from ..core.quantized_dtype import INTEGERS, QUANTIZED, SCHEMES, qscheme
 from ..core.size import Size
 from ..core.storage import TypedStorage, UntypedStorage, storage_of
@@ -66,8 +67,7 @@ class Storages:
         self.records, self.mmap, self.spend = records, mmap, spend
         self.place = placer(map_location)
         self.made: dict[str, tuple[dtype | None, Any]] = {}
-        self.devices: dict[int, device] = {}  # by the ids of storages, which `made` keeps alive
-        self.flat: dict[tuple, np.ndarray] = {}  # by a storage's id, a dtype, and what is changed
+        self.flat: dict[tuple, Any] = {}  # by a storage's id, a dtype, and what is changed
 
     def persistent(self, parts: Any) -> Any:
         """('storage', class, key, location, count): the record data/key."""
@@ -99,11 +99,12 @@ class Storages:
         held = self.records.mapped(record) if self.mmap else self.records.array(record)
         placed, target = self.place(held, location)
         untyped = storage_of(placed)
-        storage = untyped if own is None else TypedStorage(wrap_storage=untyped, dtype=own)
-        self.devices[id(storage)] = target
-        return storage
+        if target is not CPU:
+            self.spend(size)
+            untyped = untyped.to(device=target)
+        return untyped if own is None else TypedStorage(wrap_storage=untyped, dtype=own)
 
-    def view(self, storage: Any, kind: dtype, place: tuple, changes: tuple) -> np.ndarray:
+    def view(self, storage: Any, kind: dtype, place: tuple, changes: tuple) -> Any:
         """A view of a storage, of its own memory or of that where it is conjugated or negated."""
         key = id(storage), kind, changes
         flat = self.flat.get(key)
@@ -113,30 +114,31 @@ class Storages:
                 raise SerializationError(f"a storage of {held.nbytes} bytes cannot hold {kind}")
             flat = held.view(kind.numpy)
             if kind is bool_:
-                check_bools(flat)
-            flat = self.flat[key] = self._changed(flat, kind, changes)
-        return view_of(flat, *place)
+                check_bools(storage.cpu().untyped()._bytes.view(bool))
+            flat = self.flat[key] = self._changed(flat, kind_of(kind, storage.device), changes)
+        return view_of(flat, *place, kind_of(kind, storage.device).xp)
 
-    def _changed(self, flat: np.ndarray, kind: dtype, changes: tuple) -> np.ndarray:
+    def _changed(self, flat: Any, kind: Kind, changes: tuple) -> Any:
         """All of a storage conjugated or negated: once, however many tensors look at it so."""
         if not changes:
             return flat
-        if ("conj" in changes and not kind.is_complex) or not (
-            kind.is_complex or kind.is_floating_point
+        own = kind.dtype
+        if ("conj" in changes and not own.is_complex) or not (
+            own.is_complex or own.is_floating_point
         ):
-            raise SerializationError(f"a tensor of the file is {' and '.join(changes)} of {kind}")
+            raise SerializationError(f"a tensor of the file is {' and '.join(changes)} of {own}")
         self.spend(len(changes) * flat.nbytes)
-        result = wrap(flat, kind_of(kind, CPU))
+        result = wrap(flat, kind)
         if "conj" in changes:
             result = result.conj_physical()
         return (-result if "neg" in changes else result)._array
 
 
-def view_of(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray:
-    """A view of a storage, after checking that it stays inside."""
+def view_of(flat: Any, offset: Any, size: Any, stride: Any, xp: Any = np) -> Any:
+    """A view of a storage, after checking that it stays inside. xp: the module of its arrays."""
     check_place(offset, size, stride)
     if 0 in size:
-        return np.empty(size, flat.dtype)
+        return xp.empty(size, flat.dtype)
     reach = offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1
     if reach > flat.size:
         raise SerializationError(
@@ -144,6 +146,8 @@ def view_of(flat: np.ndarray, offset: Any, size: Any, stride: Any) -> np.ndarray
             f"reaches outside its storage of {flat.size} elements"
         )
     item = flat.itemsize
+    if xp is not np:
+        return at(flat.view(np.uint8), flat.dtype, offset, size, stride, xp)
     return np.ndarray(size, flat.dtype, flat, offset * item, tuple([s * item for s in stride]))
 
 
@@ -202,11 +206,7 @@ def _tensor(
 ) -> Tensor:
     changes = _changes(metadata)
     array = machine.storages.view(storage, kind, place, changes)
-    result = wrap(array, kind_of(kind, CPU))
-    target = machine.storages.devices[id(storage)]
-    if target is not CPU:
-        machine.spend(array.nbytes)
-        result = result.to(target)
+    result = wrap(array, kind_of(kind, storage.device))
     return result.requires_grad_() if requires_grad is True else result
 
 
@@ -277,7 +277,7 @@ def quantized_tensor(
     low, step = (x._array if each else x for x in (zero, scale))
     from ..quantized import rebuilt
 
-    return rebuilt(wrap(array, kind_of(integers, CPU)), step, low, axis, name)
+    return rebuilt(wrap(array, kind_of(integers, storage.device)), step, low, axis, name)
 
 
 def _changes(metadata: Any) -> tuple[str, ...]:

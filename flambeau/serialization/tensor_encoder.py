@@ -18,7 +18,7 @@ from .tensor_decoder import CLASSES
 
 @writes(UntypedStorage)
 def _untyped(pickler: Pickler, obj: UntypedStorage) -> None:
-    pickler.storage(obj._bytes, None, 1, "cpu")
+    pickler.storage(obj._bytes, None, 1, str(obj.device))
 
 
 @writes(TypedStorage)
@@ -29,7 +29,7 @@ def _typed(pickler: Pickler, obj: TypedStorage) -> None:
             f"cannot save a TypedStorage of {obj.dtype}: the format has no class for it; save "
             "storage.untyped(), or a tensor"
         )
-    pickler.storage(obj._untyped._bytes, own, obj.dtype.itemsize, "cpu")
+    pickler.storage(obj._untyped._bytes, own, obj.dtype.itemsize, str(obj.device))
 
 
 def _writer(cls: type) -> Callable[[Pickler, Any], Parts] | None:
@@ -142,8 +142,7 @@ def _rebuilt(pickler: Pickler, obj: Tensor, requires_grad: bool, cls: str = "") 
     if location == "meta":
         _without_elements(pickler, obj, requires_grad, cls)
         return
-    host = obj if location == "cpu" else obj.detach().cpu()
-    storage, (kind, offset, shape, strides) = parts_of(host)
+    storage, (kind, offset, shape, strides) = parts_of(obj)
     held = storage._bytes
     own = CLASSES.get(kind.name) if held.nbytes % kind.itemsize == 0 else None
     pickler.name("torch._utils _rebuild_tensor_v2" if own else "torch._utils _rebuild_tensor_v3")

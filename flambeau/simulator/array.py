@@ -205,6 +205,8 @@ class ndarray(Transfers):
             shape = tuple(shape[0])
         host = self._host
         made = host.reshape(shape, order=order, copy=copy)  # type: ignore[call-overload]
+        if made.base is host.base:
+            return view(made, self)
         return computed(lambda: host.reshape(shape, order=order, copy=copy), made)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> ndarray:
@@ -212,7 +214,10 @@ class ndarray(Transfers):
 
     def ravel(self, order: Any = "C") -> ndarray:
         host = self._host
-        return computed(lambda: host.ravel(order), host.ravel(order))  # type: ignore[arg-type]
+        made = host.ravel(order)  # type: ignore[arg-type]
+        if made.base is host.base:
+            return view(made, self)
+        return computed(lambda: host.ravel(order), made)  # type: ignore[arg-type]
 
     def astype(
         self,

@@ -29,6 +29,10 @@ def array(
     """An array of numbers, of a host array, or of an array on any device."""
     if subok:
         raise NotImplementedError("subok=True is not supported")
+    if obj.__class__ is not ndarray and hasattr(obj, "__cuda_array_interface__"):
+        from .exchange import of_interface
+
+        obj = of_interface(obj)
     if obj.__class__ is ndarray:
         made = obj if dtype is None else obj.astype(dtype, order=order or "K", copy=False)
         wrong = order in ("C", "F") and not made.flags[f"{order}_CONTIGUOUS"]

@@ -223,7 +223,7 @@ def saved_on(location: str) -> io.BytesIO:
 
 
 def test_map_location_says_where_tensors_go() -> None:
-    with pytest.raises(SerializationError, match="map_location='cpu'"):
+    with pytest.raises(SerializationError, match=r"map_location=torch.device\('cpu'\)"):
         torch.load(saved_on("cuda:0"))
     asked = []
     answers = [
@@ -240,7 +240,7 @@ def test_map_location_says_where_tensors_go() -> None:
         1,
         2,
     ]
-    with pytest.raises(SerializationError, match="not there"):
+    with pytest.raises(SerializationError, match="CUDA device but"):
         torch.load(saved_on("cuda:0"), map_location=lambda storage, location: None)
     with pytest.raises(TypeError, match="map_location"):
         torch.load(saved_on("cpu"), map_location=3)

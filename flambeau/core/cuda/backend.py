@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..random import places
@@ -73,7 +74,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
 
 
 class CudaBackend:
@@ -112,11 +113,17 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        if not hasattr(self.cuda, "function"):  # the simulator's executor is still being written
-            return None
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
+        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+
+    def foreach(
+        self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
+    ) -> Callable | None:
+        from ...kernels.cuda.loops.foreach import build
+
+        made = build(program, dtype, name)
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:

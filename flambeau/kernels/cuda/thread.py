@@ -21,8 +21,8 @@ class Thread(Code):
     text = code.kernel("doubled")
     """
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def __init__(self, declarations: set[str] | None = None) -> None:
+        super().__init__(1, declarations)
         self.listed: list[str] = []
         self.variables: list[str] = []
 
@@ -36,19 +36,26 @@ class Thread(Code):
     def fuses(self) -> bool:
         return True
 
+    def helper(self) -> Code:
+        return Thread(self.declarations)
+
     # ------------------------------------------------------------------------------ the kernel
 
     def takes(self, *parameters: str) -> list[Value]:
         """The kernel's parameters, by their texts: a type, a name, and "readonly" of memory that nobody writes meanwhile.
 
         Memory that is read so is read through the cache of textures; what is written is taken to be memory of its own
-        only where all is said so: "ptr out alone".
+        only where all is said so: "ptr out alone". Up to 4,000 bytes may come with the launch itself, as one argument:
+        "ptr table 480" is 480 words of 64 bits, a structured scalar of NumPy's.
         """
         made = []
         for parameter in parameters:
             type, name, *facts = parameter.split()
             told = {"readonly": "noalias readonly", "alone": "noalias"}
-            words = " ".join(told[fact] for fact in facts)
+            words = " ".join(
+                f"noalias readonly byval([{fact} x i64]) align 8" if fact.isdigit() else told[fact]
+                for fact in facts
+            )
             self.listed.append(f"{type} {words} %{name}".replace("  ", " "))
             made.append(Value(self, f"%{name}", type))
         return made
@@ -56,11 +63,13 @@ class Thread(Code):
     def kernel(self, name: str, threads: int | None = None) -> str:
         """The module of this one kernel, ended: what `ptx.assembly` takes.
 
-        threads: How many a block has at most; no thread then gets more registers than a block of so many has.
+        threads: The most that a block has. It must be said if that is above 256, as so many find registers for
+            themselves whatever the kernel takes; more may do so only if the assembler knows.
         """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        limit = f'"nvvm.maxntid"="{threads}"' if threads else ""
+        # Without the second word ptxas likes 64 registers so much that it spills.
+        limit = f'"nvvm.maxntid"="{threads}" "nvvm.minctasm"="1"' if threads else ""
         function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
         return "\n".join([*self.variables, declared, function])
 
@@ -102,10 +111,19 @@ class Thread(Code):
     # --------------------------------------------------------------------------------- memory
 
     def several(
-        self, pointer: Value, element: str, count: int, values: Sequence[Value] = ()
+        self,
+        pointer: Value,
+        element: str,
+        count: int,
+        values: Sequence[Value] = (),
+        align: int | None = None,
     ) -> list[Value]:
-        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes."""
-        kind, align = f"<{count} x {element}>", min(16, count * BITS[element] // 8)
+        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes.
+
+        align: Of how many bytes the address is a multiple; by default of as many as are taken at once.
+        """
+        kind = f"<{count} x {element}>"
+        align = align or min(16, count * BITS[element] // 8)
         if values:
             whole = "poison"
             for u, x in enumerate(values):
@@ -130,8 +148,8 @@ class Thread(Code):
 
         Shared memory needs one after it was written, and one before it is written again.
         """
-        name = self.declare("void", "llvm.nvvm.barrier.cta.sync.aligned.all", "i32")
-        self.line(f"call void @{name}(i32 0)")
+        name = self.declare("void", "llvm.nvvm.barrier0")  # which LLVM 20 and 22 both know
+        self.line(f"call void @{name}()")
 
     def atomic(self, operation: str, pointer: Value, value: Value) -> Value:
         """Change memory that other threads change too: "add", "fadd", "max", "umin", "xchg" ...; gives what was there.

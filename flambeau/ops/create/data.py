@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..._caller import warn
-from ...core.device import CPU
-from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state
+from ...core.device import CPU, resolve
+from ...core.dtype import bool_, convertible, dtype, iinfo, int64, state, uint8
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
 from ...core.limit import MAX_DIMS, too_many
@@ -19,7 +19,7 @@ from ...core.promotion import PROMOTED
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
-from .factory import check_placement, kind_for, made, named_dtype
+from .factory import check_placement, kind_for, made, named_dtype, pinned
 
 _NUMBERS = frozenset((bool, int, float, complex))
 _ROWS = frozenset((list, tuple))
@@ -295,6 +295,7 @@ def tensor(
         dtype: Default: what the data stands for; Python floats stand for the default dtype.
         device: Default: the default device.
         requires_grad: Is its gradient wanted?
+        pin_memory: Put it into page-locked memory, which an accelerator reads by itself.
 
     Raises:
         ValueError: Nested sequences differ in length, or an integer has more than 64 bits.
@@ -315,8 +316,12 @@ def tensor(
         check_placement("tensor", None, pin_memory)
     if isinstance(data, Tensor):
         _warn_of_copy("torch.tensor")
+    elif hasattr(data, "__cuda_array_interface__"):
+        copied = as_tensor(data, dtype, device).clone()  # type: ignore[attr-defined]
+        return copied.requires_grad_(requires_grad)
     array, found = array_of(data, dtype)
-    return made(array, kind_for(found, device), requires_grad)
+    kind = kind_for(found, device)
+    return made(pinned(array, kind) if pin_memory else array, kind, requires_grad)
 
 
 def _warn_of_copy(function: str) -> None:
@@ -383,7 +388,20 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         if dtype is None and device is None:
             return shared
         return shared.to(dtype=dtype, device=device)
+    if hasattr(data, "__cuda_array_interface__"):
+        return _on_gpu(data).to(dtype=dtype, device=device)  # type: ignore[attr-defined]
     return tensor(data, dtype=dtype, device=device)
+
+
+def _on_gpu(data: Any) -> Tensor:
+    """A tensor on the memory of another library's array on a GPU.
+
+    Raises:
+        TypeError: It is of an unsupported dtype.
+    """
+    xp = kind_of(uint8, resolve("cuda")).xp
+    array = xp.asarray(data)
+    return wrap(array, kind_of(numpy_dtype(array.dtype), resolve(f"cuda:{array.device.id}")))
 
 
 @public()

@@ -175,7 +175,7 @@ def _like(
     array = empty_like(input._array, kind.numpy, memory_format, kind.xp)
     if kind.has_elements:
         fill(array)
-    return finish(function, array, kind, None, requires_grad)
+    return finish(function, array, kind, None, requires_grad, pin_memory)
 
 
 _rand = _fresh("rand", "uniform numbers from [0, 1)", "uniform_")

@@ -14,7 +14,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
-from .factory import finish, into, place, scratch, scratch_like, shape_of
+from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
 from .rand import checked_generator
 
 _REQUIRED = object()
@@ -297,11 +297,13 @@ def normal(
             "or a tensor of means, of standard deviations, or both"
         )
     if not tensors:
+        if pin_memory is not False:
+            check_placement("normal", layout, pin_memory)
         kind = place("normal", out, dtype, device)
         values = scratch(kind, shape_of(size, "normal"))
         mean, std = number(mean, "normal", "mean", 1), number(std, "normal", "std", 2)
         draws.normal_(values, mean, std, generator)
-        return finish("normal", values, kind, out, requires_grad)
+        return finish("normal", values, kind, out, requires_grad, pin_memory)
     shape = broadcast([x._array.shape for x in tensors])
     kind = tensors[0]._kind
     if isinstance(std, Tensor):

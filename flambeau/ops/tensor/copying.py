@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd.hook import warn_if_has_hooks
-from ...core.device import CPU
 from ...core.dtype import dtype
 from ...core.kind import kind_of
 from ...core.memory import at, keep_alive, owner
@@ -21,21 +20,22 @@ def parts_of(x: Tensor) -> tuple[Any, tuple]:
     """A tensor's storage, and where it lies in it: dtype, offset, shape, strides.
 
     Raises:
-        NotImplementedError: The tensor is on another device.
+        NotImplementedError: The tensor has no elements.
     """
     from ...core.storage import storage_of  # rare, so not loaded with the library
 
-    if x._kind.device is not CPU:
+    if not x._kind.has_elements:
         raise NotImplementedError(
-            f"a tensor on {x._kind.device} has no storage on the CPU: move it with .cpu() first"
+            f"a tensor on {x._kind.device} has no storage: make one with elements, torch.empty_like(x, device='cpu')"
         )
     place = (x._kind.dtype, Tensor.storage_offset(x), x._array.shape, Tensor.stride(x))
-    return storage_of(x._array), place
+    return storage_of(x._array, x._kind.device), place
 
 
 def of_parts(storage: Any, kept: dtype, offset: int, shape: tuple, strides: tuple) -> Tensor:
     """The inverse of `parts_of`: a new tensor there."""
-    return wrap(at(storage._bytes, kept.numpy, offset, shape, strides), kind_of(kept, CPU))
+    kind = kind_of(kept, storage.device)
+    return wrap(at(storage._bytes, kept.numpy, offset, shape, strides, kind.xp), kind)
 
 
 def rebuild(cls: type, storage: Any, place: tuple, requires_grad: bool) -> Tensor:
@@ -91,7 +91,7 @@ def _deepcopy(item: Any, memo: dict) -> Any:
 
 def _copied(x: Tensor, memo: dict) -> Tensor:
     """A copy of the tensor in a copy of its memory, which other tensors in `memo` may share."""
-    if x._kind.device is not CPU:
+    if not x._kind.has_elements:
         return wrap(x._array.copy(order="K"), x._kind)
     memory = owner(x._array)
     key = "memory", id(memory)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...autograd.mode import mode
 from ...core.device import CPU
+from ...core.memory import address
 from ...core.tensor import Tensor, wrap_numpy
 from ...dispatch.registry import method
 
@@ -70,6 +71,39 @@ def __array_wrap__(
 ) -> Tensor:
     # What NumPy's own functions give for a tensor. As in PyTorch a truth value becomes uint8.
     return wrap_numpy(np.asarray(array, np.uint8 if array.dtype == bool else None))
+
+
+def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
+    """Where the memory of a tensor on a GPU is, for other libraries of arrays.
+
+    Raises:
+        AttributeError: It is not on a GPU, so that `hasattr` says whether it is.
+        RuntimeError: It requires grad.
+
+    Source: torch.Tensor.__cuda_array_interface__
+    """
+    kind = self._kind
+    if kind.device.type != "cuda":
+        raise AttributeError(
+            f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()} If CUDA data is "  # type: ignore[attr-defined]
+            "required use tensor.cuda() to copy tensor to device memory."
+        )
+    if self._node is not None:
+        raise RuntimeError(
+            "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't "
+            "required, use var.detach() to get Variable that doesn't require grad."
+        )
+    array = self._array
+    return {
+        "typestr": kind.numpy.str,
+        "shape": array.shape,
+        "strides": None if array.flags.c_contiguous else array.strides,
+        "data": (address(array) if array.size else 0, False),
+        "version": 2,
+    }
+
+
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------------------------- DLPack

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from . import (
     device,
     function,
@@ -14,7 +17,7 @@ from . import (
     runtime,
     stream,
 )
-from .device import Device, get_device_id
+from .device import Device, get_cublas_handle, get_device_id
 from .function import Function, Module
 from .graph import Graph
 from .memory import (
@@ -38,6 +41,13 @@ from .pinned_memory import (
     set_pinned_memory_allocator,
 )
 from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
+
+
+def __getattr__(name: str) -> Any:
+    """cuBLAS loads when first asked for, as CuPy's."""
+    if name != "cublas":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__.rpartition('.')[0]}.cublas")
 
 
 def is_available() -> bool:
@@ -71,6 +81,7 @@ __all__ = [
     "device",
     "function",
     "get_allocator",
+    "get_cublas_handle",
     "get_current_stream",
     "get_device_id",
     "get_elapsed_time",

@@ -183,6 +183,8 @@ def _bytes(argument: Any) -> bytes:
             argument = np.float64(argument)
         elif isinstance(argument, complex):
             argument = np.complex128(argument)
+        elif isinstance(argument, np.ndarray) and argument.size == 1:
+            pass  # a structure, whose bytes are passed
         else:
             raise TypeError(f"Unsupported type {type(argument)}")
     return bytes(argument.tobytes())

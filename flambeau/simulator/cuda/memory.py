@@ -6,6 +6,7 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -49,11 +50,12 @@ class BaseMemory:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """How NumPy sees it; arrays of it keep it alive."""
-        start = self.ptr if self.size else arena.device(self.device_id).base
+        """How NumPy sees it: what was asked for, not what it is rounded up to; arrays of it keep it alive."""
+        place = arena.device(self.device_id)
+        start = self.ptr if self.size else place.base
         return {
             "data": (start + _host(self.device_id), False),
-            "shape": (self.size,),
+            "shape": (place.sizes.get(self.ptr, self.size) if self.size else 0,),
             "typestr": "|u1",
             "version": 3,
         }
@@ -81,11 +83,16 @@ class _Place:
     """Gives an allocation back, whatever classes that derive from `Memory` do in `__del__`."""
 
     def __init__(self, device_id: int, ptr: int):
-        self.device_id, self.ptr = device_id, ptr
+        self.arena, self.ptr = arena.device(device_id), ptr
 
-    def __del__(self) -> None:
-        if self.ptr:
-            arena.device(self.device_id).free(self.ptr)
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+            self.free()
+
+    def free(self) -> None:
+        """Give it back now. There may be no arrays of it any more."""
+        self.arena.free(self.ptr)
+        self.ptr = 0
 
 
 class UnownedMemory(BaseMemory):
@@ -101,24 +108,22 @@ class PooledMemory(BaseMemory):
 
     def __init__(self, whole: BaseMemory, size: int, pool: _Pool):
         self.device_id, self.ptr, self.size = whole.device_id, whole.ptr, whole.size
-        self.whole, self.pool = whole, pool
-        arena.device(self.device_id).narrow(self.ptr, size)
+        self.whole, self.pool, self.arena = whole, pool, arena.device(self.device_id)
+        self.arena.narrow(self.ptr, size)
 
     def free(self) -> None:
-        """Give it back now. There may be no arrays of it any more."""
+        """Give it back to the pool now. There may be no arrays of it any more."""
         if not self.ptr:
             return
         told = hooks()
         facts = self._facts() if told else {}
         for hook in told:
             hook.free_preprocess(**facts)
-        arena.device(self.device_id).narrow(self.ptr, 0)
+        self.arena.narrow(self.ptr, 0)
         self.ptr = 0
         self.pool.take_back(self.whole)
         for hook in told:
             hook.free_postprocess(**facts)
-
-    __del__ = free
 
     def _facts(self) -> dict[str, int]:
         return {

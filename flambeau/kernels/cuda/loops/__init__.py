@@ -1,0 +1,1 @@
+"""From a formula's program to a kernel that takes many arrays at once."""

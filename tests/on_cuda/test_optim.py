@@ -1,0 +1,167 @@
+"""Optimisers on a GPU: the CPU's numbers, by one kernel for many parameters; steps whose counts stay on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau.kernels.cuda import driver
+
+SHAPES = [(3, 4), (5,), (), (2, 3, 2), (0,)]
+OPTIMISERS: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True, "maximize": True, "weight_decay": 0.1}),
+    ("AdamW", {"fused": True}),
+    ("Adamax", {}),
+    ("NAdam", {}),
+    ("RAdam", {}),
+    ("Adagrad", {"lr_decay": 0.1}),
+    ("Adadelta", {}),
+    ("RMSprop", {"momentum": 0.5, "centered": True}),
+    ("Rprop", {}),
+    ("ASGD", {"t0": 2.0}),
+]
+CAPTURABLE = [(name, options) for name, options in OPTIMISERS if name not in ("SGD", "Adagrad")]
+
+
+def parameters(device: str, dtype: torch.dtype = torch.float32) -> list[torch.nn.Parameter]:
+    random = np.random.default_rng(0)
+    made = []
+    for shape in SHAPES:
+        x = torch.from_numpy(np.array(random.standard_normal(shape), np.float32))
+        made.append(torch.nn.Parameter(x.to(device, dtype)))
+    return made
+
+
+def step(optimizer: Any, given: list[torch.nn.Parameter], count: int = 8) -> None:
+    for i in range(count):
+        for k, p in enumerate(given):
+            g = np.cos(np.arange(p.numel()) + i + k).astype(np.float32).reshape(tuple(p.shape))
+            p.grad = torch.from_numpy(np.array(g)).to(p.device, p.dtype)
+        optimizer.step()
+
+
+def assert_near(found: list, wanted: list, tolerance: float) -> None:
+    for p, q in zip(found, wanted):
+        np.testing.assert_allclose(
+            p.detach().cpu().double().numpy(),
+            q.detach().cpu().double().numpy(),
+            tolerance,
+            tolerance,
+        )
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIMISERS)
+def test_the_numbers_are_those_of_the_cpu(name: str, options: dict) -> None:
+    here, there = parameters("cpu"), parameters("cuda")
+    for given in (here, there):
+        optimizer = getattr(torch.optim, name)(given, **options)
+        step(optimizer, given)
+    assert all(p.is_cuda for p in there)
+    assert_near(there, here, 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_other_dtypes(dtype: torch.dtype) -> None:
+    wanted, found = parameters("cpu", torch.float64), parameters("cuda", dtype)
+    for given in (wanted, found):
+        step(torch.optim.AdamW(given, lr=0.1), given, 3)
+    assert {p.dtype for p in found} == {dtype}
+    assert_near(found, wanted, 1e-12 if dtype is torch.float64 else 0.03)
+
+
+def test_complex_parameters() -> None:
+    x = torch.nn.Parameter(torch.tensor([1 + 2j, -1j], device="cuda"))
+    x.grad = torch.tensor([1j, 1.0 + 0j], device="cuda")
+    torch.optim.SGD([x], lr=1.0).step()
+    assert x.tolist() == [1 + 1j, -1 - 1j]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_one_launch_for_all_parameters(name: str) -> None:
+    given = parameters("cuda") * 1
+    optimizer = getattr(torch.optim, name)(given)
+    for p in given:
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    launched = []
+
+    def launch(self: Any, *arguments: Any, **options: Any) -> None:
+        launched.append(self.name)
+
+    with mock.patch.object(driver.Kernel, "__call__", launch):
+        optimizer.step()
+    assert launched == [f"foreach_{name.lower()}"]
+
+
+@pytest.mark.parametrize(("name", "options"), CAPTURABLE)
+def test_capturable_steps_have_the_same_numbers(name: str, options: dict) -> None:
+    usual, captured = parameters("cuda"), parameters("cuda")
+    cls = getattr(torch.optim, name)
+    step(cls(usual, **options), usual)
+    optimizer = cls(captured, capturable=True, **options)
+    step(optimizer, captured)
+    assert_near(captured, usual, 2e-6)
+    counts = [optimizer.state[p]["step"] for p in captured if p.numel()]
+    assert {str(x.device) for x in counts} == {"cuda:0"}
+    assert {x.item() for x in counts} == {8.0}
+
+
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "RAdam", "ASGD", "RMSprop"])
+def test_capturable_steps_do_not_wait_for_the_gpu(name: str) -> None:
+    """A number that the host looked at would be the same in all replays of a graph."""
+    given = parameters("cuda")
+    lr = torch.tensor(0.01, device="cuda")
+    optimizer = getattr(torch.optim, name)(given, capturable=True, lr=lr)
+    step(optimizer, given, 1)  # makes the state
+    cls = driver.cupy().ndarray
+    refuse = mock.Mock(side_effect=AssertionError("the host looked at a number"))
+    looks = dict.fromkeys(("get", "item", "tolist", "__bool__", "__float__"), refuse)
+    with mock.patch.multiple(cls, **looks):
+        optimizer.step()
+
+
+def test_the_step_size_may_change_on_the_device() -> None:
+    lr = torch.tensor(0.5, device="cuda")
+    x = torch.nn.Parameter(torch.zeros(2, device="cuda"))
+    optimizer = torch.optim.Adam([x], lr=lr, capturable=True)
+    x.grad = torch.ones_like(x)
+    optimizer.step()
+    first = x.tolist()
+    lr.fill_(0.0)
+    optimizer.step()
+    assert x.tolist() == first
+    assert first == pytest.approx([-0.5, -0.5])
+
+
+def test_state_goes_to_the_parameters_device_and_back() -> None:
+    here, there = parameters("cpu"), parameters("cuda")
+    one, other = torch.optim.Adam(here), torch.optim.Adam(there)
+    step(one, here, 2)
+    other.load_state_dict(one.state_dict())
+    state = other.state[there[0]]
+    assert state["exp_avg"].is_cuda
+    assert not state["step"].is_cuda
+    assert state["exp_avg"].tolist() == one.state[here[0]]["exp_avg"].tolist()
+    step(other, there, 1)
+    step(one, here, 1)
+    one.load_state_dict(other.state_dict())
+    assert not one.state[here[0]]["exp_avg"].is_cuda
+
+
+def test_clipping_has_the_cpus_numbers() -> None:
+    here, there = parameters("cpu"), parameters("cuda")
+    found = []
+    for given in (here, there):
+        for k, p in enumerate(given):
+            p.grad = torch.full_like(p, k + 0.5).detach()
+        found.append(torch.nn.utils.clip_grad_norm_(given, 1.0))
+    assert found[1].is_cuda
+    assert found[1].item() == pytest.approx(found[0].item(), 1e-6)
+    assert_near([p.grad for p in there], [p.grad for p in here], 1e-6)
