@@ -203,7 +203,7 @@ class PhiloxGenerator(Generator):
         made.state = self.state
         return made
 
-    def graphsafe_set_state(self, state: PhiloxGenerator) -> PhiloxGenerator:
+    def graphsafe_set_state(self, state: Generator) -> PhiloxGenerator:
         """Take another generator's state itself, now and in graphs that were captured with it.
 
         Source: torch.Generator.graphsafe_set_state

@@ -309,8 +309,7 @@ def normal(
     if isinstance(std, Tensor):
         if std.is_complex():
             raise RuntimeError("normal expects standard deviation to be non-complex")
-        kind = std._kind
-        looks = kind.has_elements and kind.backend.can_look()
+        looks = std._kind.has_elements and std._kind.backend.can_look()
         if looks and not bool((std._array >= 0).all()):
             raise RuntimeError("normal expects all elements of std >= 0.0")
     scale = 1.0 if isinstance(std, Tensor) else number(std, "normal", "std", 2)

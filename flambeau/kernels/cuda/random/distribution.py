@@ -115,7 +115,7 @@ def fill_kernel(distribution: Distribution, dtype: str, type: str) -> driver.Ker
     out, count, *origin = code.takes("ptr out", "i64 count", *PARAMETERS)
     parameters = code.takes(*(f"{kind} p{i}" for i, kind in enumerate(own)))
     first, step = code.first("i64"), code.threads("i64")
-    stream = Stream(code, *origin, first)
+    stream = Stream(code, origin, first)
     with code.loop(first, count, step * per_counter(type)) as start:
         place = start
         for number in distribution.numbers(stream.four(), type):

@@ -44,7 +44,7 @@ def _kernel(type: str) -> driver.Kernel:
         *PARAMETERS,
     )  # fmt: skip
     sample, first = code.first("i64"), code.special("ctaid", "i64", "y")
-    stream = Stream(code, *origin, first * code.threads("i64") + sample)
+    stream = Stream(code, origin, first * code.threads("i64") + sample)
     with (
         code.when(sample < samples),
         code.loop(first, rows, code.special("nctaid", "i64", "y")) as row,
