@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import flambeau as torch
+from flambeau.core.cuda.draws import PLACES, function
 from flambeau.core.random import default
-from flambeau.core.random.places import PLACES, function
 
 
 def offset() -> int:
