@@ -19,6 +19,7 @@ _NAMES = {
     "array.sort": "first order",
     "array.zeros": "fresh full zeros",
     "gather.few": "write write_at write_flat",
+    "gather.segment": "largest",
     "gather.indexed": "add_at combine_at placed put_at spread take",
 }
 """By module: its functions."""
