@@ -43,6 +43,7 @@ class Arrays:
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
+        place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
     """
 
@@ -52,11 +53,12 @@ class Arrays:
         numpy: Any,
         places: dict[str, Callable],
         makes: dict[str, Callable],
+        place: Callable[[Any], str],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.check, self.everywhere = check, everywhere
+        self.place, self.check, self.everywhere = place, check, everywhere
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 

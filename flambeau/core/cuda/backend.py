@@ -17,6 +17,10 @@ from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
 
 
+def _place(array: Any) -> str:
+    return f"cuda:{array.device.id}"
+
+
 def _check(given: tuple) -> None:
     """Raises RuntimeError where an operation's arrays are on several devices."""
     places = {place for x in given for place in _places(x)}
@@ -34,7 +38,7 @@ def _places(x: Any) -> list[str]:
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
-        return [f"cuda:{x.device.id}"]
+        return [_place(x)]
     if cls is list or cls is tuple:
         return [place for item in x for place in _places(item)]
     return []
@@ -74,7 +78,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
 class CudaBackend:
