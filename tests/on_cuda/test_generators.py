@@ -157,6 +157,13 @@ def test_the_functions_of_torch_cuda() -> None:
     assert torch.cuda.initial_seed() not in (7, 8)
 
 
+def test_the_functions_of_torch_accelerator() -> None:
+    torch.manual_seed(7)
+    assert torch.accelerator.random.initial_seed() == 7
+    assert torch.equal(torch.accelerator.random.get_rng_state(), torch.cuda.get_rng_state())
+    assert len(torch.accelerator.random.get_rng_state_all()) == torch.cuda.device_count()
+
+
 def test_fork_rng() -> None:
     torch.manual_seed(3)
     before, cpu = torch.cuda.get_rng_state(), torch.get_rng_state()

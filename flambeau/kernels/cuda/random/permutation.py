@@ -85,7 +85,7 @@ def _kernel(element: str, key: str) -> driver.Kernel:
             _swap(code, island, element, last.value, _word(words, drawn.value))
             drawn.value, last.value = drawn.value + 1, last.value - 1
     name = f"shuffle_equal_{element}_{key}"
-    return driver.Kernel(name, code.kernel(name))
+    return driver.Kernel(name, code.kernel(name, _BLOCK))
 
 
 def _word(words: list[Any], drawn: Any) -> Any:
