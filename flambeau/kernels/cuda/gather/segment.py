@@ -61,7 +61,7 @@ def _kernel(dtype: str) -> driver.Kernel:
                     best.value, at.value = value, row
         code.store(at.value, code.at(found, "i64", thread))
     name = f"largest_row_{dtype}"
-    return driver.Kernel(name, code.kernel(name, _BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 def _above(value: Value, best: Value) -> Value:

@@ -101,7 +101,7 @@ def _each_kernel(dtype: str, type: str) -> driver.Kernel:
             element = stored(hit.widen("i64"), dtype)
             code.store(element, code.at(out, element.type, place))
     name = f"bernoulli_each_{dtype}"
-    return driver.Kernel(name, code.kernel(name, BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 __all__ = ["all_integers_", "bernoulli_", "bernoulli_each_", "geometric_", "integers_"]

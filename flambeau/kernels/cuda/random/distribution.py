@@ -127,7 +127,7 @@ def fill_kernel(distribution: Distribution, dtype: str, type: str) -> driver.Ker
                 code.store(element, code.at(out, element.type, place))
             place = place + step
     name = f"{distribution.name}_{dtype}_{type}"
-    return driver.Kernel(name, code.kernel(name, BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 def stored(value: Value, dtype: str) -> Value:

@@ -84,7 +84,7 @@ def dropout_kernel(dtype: str, several: int) -> driver.Kernel:
                     code.store(kept, code.at(mask, "i8", place))
                 place = place + step
     name = f"dropout_{dtype}_{several}"
-    return driver.Kernel(name, code.kernel(name, BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 __all__ = ["dropout", "dropout_kernel"]

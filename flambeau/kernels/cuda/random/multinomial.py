@@ -65,7 +65,7 @@ def _kernel(type: str) -> driver.Kernel:
         found = _found(code, code.at(sums, type, start), code.at(share, type, start), categories, u)
         code.store(found, code.at(drawn, "i64", row * samples + sample))
     name = f"multinomial_{type}"
-    return driver.Kernel(name, code.kernel(name, _BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 def _found(code: Thread, sums: Any, share: Any, count: Any, u: Any) -> Any:

@@ -82,7 +82,7 @@ def rejection_kernel(name: str, dtype: str) -> driver.Kernel:
         element = stored(value if dtype == "float64" else value.convert("float"), dtype)
         code.store(element, code.at(made, MEMORY[dtype], i))
     name = f"{name}_{dtype}"
-    return driver.Kernel(name, code.kernel(name, BLOCK))
+    return driver.Kernel(name, code.kernel(name))
 
 
 __all__ = ["binomial", "poisson", "rejection_kernel", "standard_gamma"]
