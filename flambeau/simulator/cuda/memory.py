@@ -101,8 +101,8 @@ class UnownedMemory(BaseMemory):
 class PooledMemory(BaseMemory):
     """Memory that goes back to a pool: a whole piece of the driver's, of which only what was asked for may be used.
 
-    A piece that was taken while a stream is captured stays in use, all of it: the graph writes to it again, whether or not
-    somebody still has it.
+    A piece that was taken while a stream is captured stays in use, all of it, and serves only what is captured later: the
+    graph writes to it again, whether or not somebody still has it.
     """
 
     def __init__(self, whole: BaseMemory, size: int, pool: _Pool):
@@ -212,11 +212,11 @@ class _Pool:
         self.device_id, self.allocator = device_id, allocator
         self.used = self.limit = 0
         self.captured: set[int] = set()
-        self.kept: defaultdict[int, list[BaseMemory]] = defaultdict(list)
+        self.kept: defaultdict[tuple[int, bool], list[BaseMemory]] = defaultdict(list)
         self.lock = threading.RLock()
 
     def total(self) -> int:
-        return self.used + sum(size * len(kept) for size, kept in self.kept.items())
+        return self.used + sum(size * len(kept) for (size, _), kept in self.kept.items())
 
     def malloc(self, size: int) -> PooledMemory:
         room = _rounded(size)
@@ -225,7 +225,7 @@ class _Pool:
         for hook in told:
             hook.malloc_preprocess(**facts)
         with self.lock:
-            kept = self.kept[room]
+            kept = self.kept[room, get_current_stream().is_capturing()]
             made = PooledMemory(kept.pop() if kept else self._fresh(room), size, self)
             self.used += room
         for hook in told:
@@ -257,7 +257,7 @@ class _Pool:
     def take_back(self, whole: BaseMemory) -> None:
         with self.lock:
             self.used -= whole.size
-            self.kept[whole.size].append(whole)
+            self.kept[whole.size, whole.ptr in self.captured].append(whole)
 
 
 class MemoryPool:
