@@ -1,4 +1,7 @@
-"""cuDNN: not used. Its switches choose among its algorithms and change nothing here."""
+"""cuDNN: not used; convolutions on CUDA have kernels of their own, which give the same bits every time.
+
+Its switches choose among its algorithms and change nothing here.
+"""
 
 from __future__ import annotations
 
