@@ -26,14 +26,26 @@ _SOURCE = """\
 def outer({cells}):
     def placed(*args, **kwargs):
         if 0: ({cells})
-        own = "own"
-        arrays = "arrays_of"(args) or (kwargs and "arrays_of"(kwargs.values()))
-        if not arrays or not arrays.everywhere:
-            return own(*args, **kwargs)
-        return arrays.twin(own)(*args, **kwargs)
+        return "choice".function(args, kwargs)(*args, **kwargs)
 
     return (placed.__code__,)
 """
+
+
+class Choice:
+    """A function as it was written, and its twins."""
+
+    __slots__ = ("own",)
+
+    def __init__(self, own: FunctionType):
+        self.own = own
+
+    def function(self, args: tuple, kwargs: dict) -> Any:
+        """The one that takes these arguments."""
+        arrays = twin.arrays_of(args)
+        if arrays is None and kwargs:
+            arrays = twin.arrays_of(kwargs.values())
+        return arrays.twin(self.own) if arrays is not None and arrays.everywhere else self.own
 
 
 def exchange_all() -> None:
@@ -63,13 +75,7 @@ def _asks(function: FunctionType) -> bool:
         return False
     if hasattr(function, "for_host") or hasattr(function, "for_elements"):
         return False
-    return any(_is_numpys(scope.get(name)) for name in _names(function.__code__))
-
-
-def _is_numpys(value: Any) -> bool:
-    return value is np or getattr(value, "__module__", "").__class__ is str and str(
-        getattr(value, "__module__", "")
-    ).partition(".")[0] == "numpy"
+    return any(scope.get(name) is np for name in _names(function.__code__))
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -86,7 +92,7 @@ def _exchange(function: FunctionType) -> None:
     own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
     twin.OWN[function] = own
     function.__code__ = exchanged_code(
-        _SOURCE, len(function.__closure__ or ()), function.__name__, own=own, arrays_of=twin.arrays_of
+        _SOURCE, len(function.__closure__ or ()), function.__name__, choice=Choice(own)
     )
 
 

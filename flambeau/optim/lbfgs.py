@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..autograd.location import count_writes
 from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor, wrap
@@ -101,7 +99,7 @@ class LBFGS(Optimizer):
 
         first, loss = evaluate()
         g = self._gradient()
-        if np.abs(g).max() > group["tolerance_grad"]:
+        if abs(g).max() > group["tolerance_grad"]:
             self._iterate(group, state, evaluate, loss, g)
         return first
 
@@ -116,7 +114,7 @@ class LBFGS(Optimizer):
             state["n_iter"] += 1
             d = self._direction(group, state, g)
             state["prev_flat_grad"], state["prev_loss"] = self._kept(g), loss
-            t = lr * min(1.0, 1.0 / float(np.abs(g).sum())) if state["n_iter"] == 1 else lr
+            t = lr * min(1.0, 1.0 / float(abs(g).sum())) if state["n_iter"] == 1 else lr
             state["d"], state["t"] = self._kept(d), t
             slope = float(g.dot(d))
             if slope > -tolerance:
@@ -132,8 +130,8 @@ class LBFGS(Optimizer):
                     g = self._gradient()
             if (
                 state["func_evals"] - evaluations_before >= group["max_eval"]
-                or np.abs(g).max() <= group["tolerance_grad"]
-                or np.abs(d * t).max() <= tolerance
+                or abs(g).max() <= group["tolerance_grad"]
+                or abs(d * t).max() <= tolerance
                 or abs(loss - before) < tolerance
             ):
                 break
@@ -184,7 +182,7 @@ class LBFGS(Optimizer):
             back()
             return Point(t, f, found, float(found.dot(d)))
 
-        size = float(np.abs(d).max())
+        size = float(abs(d).max())
         best = strong_wolfe(at, t, Point(0.0, loss, g, slope), size, tolerance)
         self._move(best.t, d)
         return best.f, best.g, best.t
@@ -195,12 +193,12 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Any:
         """All gradients as one vector, of what is to become small; complex ones as pairs of real numbers."""
-        parts = []
+        parts, xp = [], self.param_groups[0]["params"][0]._kind.xp
         for p in self.param_groups[0]["params"]:
-            array = np.zeros_like(p._array) if p.grad is None else p.grad._array
-            flat = np.ascontiguousarray(array).reshape(-1)
+            array = xp.zeros_like(p._array) if p.grad is None else p.grad._array
+            flat = xp.ascontiguousarray(array).reshape(-1)
             parts.append(flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat)
-        whole = np.concatenate(parts)
+        whole = xp.concatenate(parts)
         return -whole if self.param_groups[0].get("maximize") else whole
 
     def _move(self, t: float, d: Any) -> None:
@@ -208,7 +206,7 @@ class LBFGS(Optimizer):
         start = 0
         for p in self.param_groups[0]["params"]:
             count = p._array.size * (2 if p._array.dtype.kind == "c" else 1)
-            part = np.ascontiguousarray(d[start : start + count])
+            part = p._kind.xp.ascontiguousarray(d[start : start + count])
             if p._array.dtype.kind == "c":
                 part = part.view(p._array.dtype)
             p._array[...] += t * part.reshape(p._array.shape)

@@ -101,7 +101,7 @@ def _reduced_huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
 def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     """The reduction of the lanes that are huge, one by one; `usual` elsewhere."""
     code = x.code
-    code.declarations.add(reduce_text(code.declarations))
+    code.declarations.add(reduce_text(code.helper()))
     given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
     made = [code.slot(v.type) for v in usual]
     with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:

@@ -6,6 +6,7 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -85,9 +86,14 @@ class _Place:
     def __init__(self, device_id: int, ptr: int):
         self.arena, self.ptr = arena.device(device_id), ptr
 
-    def __del__(self) -> None:
-        if self.ptr:
-            self.arena.free(self.ptr)
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+            self.free()
+
+    def free(self) -> None:
+        """Give it back now. There may be no arrays of it any more."""
+        self.arena.free(self.ptr)
+        self.ptr = 0
 
 
 class UnownedMemory(BaseMemory):
@@ -114,7 +120,7 @@ class PooledMemory(BaseMemory):
         self.arena.narrow(self.ptr, whole.size if captured else size)
 
     def free(self) -> None:
-        """Give it back now. There may be no arrays of it any more."""
+        """Give it back to the pool now. There may be no arrays of it any more."""
         if not self.ptr:
             return
         told = hooks()
@@ -127,8 +133,6 @@ class PooledMemory(BaseMemory):
         self.pool.take_back(self.whole)
         for hook in told:
             hook.free_postprocess(**facts)
-
-    __del__ = free
 
     def _facts(self) -> dict[str, int]:
         return {
