@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .core.device import device
+from .core.random.default import default_of, kept
 from .core.random.generator import default_generator
 from .ops.create.rand import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
@@ -24,10 +25,10 @@ __all__ = [
 def fork_rng(
     devices: Iterable[Any] | None = None, enabled: bool = True, device_type: str | None = None
 ) -> Iterator[None]:
-    """Put the default generator's state back at the end of a ``with`` block.
+    """Put the default generators' states back at the end of a ``with`` block.
 
     Args:
-        devices: Accelerators whose state is to be put back too; theirs is the CPU's generator.
+        devices: Accelerators whose generators are meant besides the CPU's; all that are drawn on, if None.
         enabled: False does nothing.
         device_type: The type of those devices.
 
@@ -44,15 +45,15 @@ def fork_rng(
         >>> torch.equal(before, torch.get_rng_state())
         True
     """
-    for index in devices or ():
-        device(
-            index if device_type is None or isinstance(index, device) else f"{device_type}:{index}"
-        )
+    named = [_place(index, device_type) for index in devices or ()]
     if not enabled:
         yield
         return
-    before = default_generator.raw_state()
-    try:
+    chosen = None if devices is None else [default_generator, *map(default_of, named)]
+    with kept(chosen):
         yield
-    finally:
-        default_generator.restore(before)
+
+
+def _place(index: Any, device_type: str | None) -> device:
+    named = device_type is not None and not isinstance(index, device)
+    return device(f"{device_type}:{index}" if named else index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .core.unset import unset
+from .kernels.runtime import determinism
 
 _MODES = ("default", "warn", "error")
 _PRECISIONS = ("highest", "high", "medium")
@@ -12,7 +13,6 @@ _PRECISIONS = ("highest", "high", "medium")
 
 class _State:
     deterministic = 0  # an index into _MODES
-    precision = "highest"
     interop_threads = 1
     warn_always = False
 
@@ -20,9 +20,11 @@ class _State:
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Demand that a program run twice gives the same bits.
 
-    Every algorithm here does so at any setting, on any number of threads: nothing is ever refused or
-    warned of, and nothing becomes slower, but for `empty` and its like: they fill their memory, with NaN or the
-    largest integer, unless `utils.deterministic.fill_uninitialized_memory` is False.
+    Every algorithm here does so at any setting, on any number of threads, but one: on CUDA single floats are added
+    at indices (`scatter_add`, `index_add`) in the order in which threads come. Demanded, their indices are sorted, which
+    takes longer. Nothing is ever refused or warned of, and nothing else becomes slower, but for `empty` and its
+    like: they fill their memory, with NaN or the largest integer, unless
+    `utils.deterministic.fill_uninitialized_memory` is False.
 
     Args:
         mode: Is it demanded?
@@ -38,7 +40,8 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
         >>> torch.use_deterministic_algorithms(False)
     """
     _State.deterministic = (1 if warn_only else 2) if mode else 0
-    unset.demand(_State.deterministic > 0)
+    determinism.demanded = _State.deterministic > 0
+    unset.demand(determinism.demanded)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -75,7 +78,8 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
             f"invalid value of debug_mode, expected one of {expected}, but got {mode}"
         )
     _State.deterministic = _MODES.index(mode) if isinstance(mode, str) else int(mode)
-    unset.demand(_State.deterministic > 0)
+    determinism.demanded = _State.deterministic > 0
+    unset.demand(determinism.demanded)
 
 
 def get_deterministic_debug_mode() -> int:
@@ -89,7 +93,8 @@ def get_deterministic_debug_mode() -> int:
 def set_float32_matmul_precision(precision: str) -> None:
     """How much precision float32 products may lose: "highest" (none), "high" or "medium".
 
-    It is a permission. On a CPU no product loses any.
+    It is a permission. On a CPU no product loses any; on a GPU "high" and "medium" let tensor cores round the factors to
+    11 significant bits (TF32).
 
     Raises:
         RuntimeError: Another word.
@@ -100,7 +105,9 @@ def set_float32_matmul_precision(precision: str) -> None:
         raise RuntimeError(
             f"invalid float32 matmul precision {precision!r}: expected one of {_PRECISIONS}"
         )
-    _State.precision = precision
+    from .kernels.cuda.matmul.precision import precision as permission
+
+    permission.float32 = precision
 
 
 def get_float32_matmul_precision() -> str:
@@ -108,7 +115,9 @@ def get_float32_matmul_precision() -> str:
 
     Source: torch.get_float32_matmul_precision
     """
-    return _State.precision
+    from .kernels.cuda.matmul.precision import precision
+
+    return precision.float32
 
 
 def set_num_interop_threads(num_threads: int) -> None:

@@ -134,7 +134,7 @@ def _assert_answered(answer: Answer) -> None:
         except Exception as error:
             found["error"] = type(error).__name__
         else:
-            found["text"] = repr(value)
+            found["text"] = elsewhere.unplaced(repr(value))
             if isinstance(value, torch.Tensor):
                 found["dtype"] = str(value.dtype)
                 if "stride" in answer:

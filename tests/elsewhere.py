@@ -32,6 +32,13 @@ def use(name: str) -> None:
         setattr(torch.Tensor, method, _fetched(getattr(torch.Tensor, method)))
 
 
+def unplaced(text: str) -> str:
+    """What a tensor looks like in print, without its device where that is the tests'."""
+    for name in ("cuda:0",):
+        text = text.replace(f", device='{name}'", "")
+    return text
+
+
 def _moved(make: Callable) -> Callable:
     """A function that makes tensors of arrays on the host, which go to the device."""
 

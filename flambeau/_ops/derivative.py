@@ -15,7 +15,7 @@ from ..autograd import grad as _grad
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad
 from ..core.pytree.tree import tree_flatten
-from ..core.random.generator import default_generator
+from ..core.random.default import Snapshot, kept
 from ..core.tensor import Tensor
 
 RULES: dict[str, Callable] = {}
@@ -55,7 +55,7 @@ def recorded(overload: Any, args: tuple, kwargs: dict, handled: Callable, bare: 
         @staticmethod
         def forward(ctx: Any, *leaves: Any) -> Any:
             given, named = spec.unflatten(leaves)
-            ctx.random = default_generator.raw_state()
+            ctx.random = Snapshot()
             result = handled(overload, given, named)
             values = [*leaves, *(tree_flatten(result)[0] if of_result else ())]
             with bare():
@@ -139,12 +139,9 @@ def _taken(overload: Any, spec: Any, leaves: list, needs: tuple, grads: tuple) -
 @contextmanager
 def _drawing(state: Any) -> Iterator[None]:
     """What is drawn inside is what was drawn from this state on."""
-    before = default_generator.raw_state()
-    default_generator.restore(state)
-    try:
+    with kept():
+        state.restore()
         yield
-    finally:
-        default_generator.restore(before)
 
 
 def _by_argument(spec: Any, needs: tuple) -> list[bool]:

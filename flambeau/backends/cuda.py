@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .attention import Allowed, SDPBackend, allow
 
 
 class _Matmul:
-    """Permissions to lose precision in products on a GPU; no product on a CPU loses any."""
+    """Permissions to lose precision in products on a GPU; no product on a CPU loses any.
+
+    TF32 is used where it is allowed. Sums of half types are always kept in float32, whatever is allowed.
+    """
 
     __slots__ = (
         "allow_bf16_reduced_precision_reduction",
         "allow_fp16_accumulation",
         "allow_fp16_reduced_precision_reduction",
-        "allow_tf32",
     )
 
     def __init__(self) -> None:
-        self.allow_tf32 = self.allow_fp16_accumulation = False
+        self.allow_fp16_accumulation = False
         self.allow_fp16_reduced_precision_reduction = True
         self.allow_bf16_reduced_precision_reduction = True
+
+    @property
+    def allow_tf32(self) -> bool:
+        """May float32 factors be rounded to TF32? It is what `set_float32_matmul_precision` says too.
+
+        Source: torch.backends.cuda.matmul.allow_tf32
+        """
+        return _precision().allow_tf32
+
+    @allow_tf32.setter
+    def allow_tf32(self, allow: bool) -> None:
+        _precision().allow_tf32 = bool(allow)
+
+
+def _precision() -> Any:
+    from ..kernels.cuda.matmul.precision import precision
+
+    return precision
 
 
 matmul = _Matmul()

@@ -1,31 +1,43 @@
-"""Which accelerators there are, by their numbers."""
+"""Which accelerators there are, by their numbers, and which one is current."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .backend import Backend
 from .device import backends
 from .device import device as Device
 
 
+def accelerator() -> Backend:
+    """The accelerators of this machine.
+
+    Raises:
+        RuntimeError: There are none.
+    """
+    backend = backends.accelerator()
+    if backend is None:
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+    return backend
+
+
 def _get_available_device_type() -> str | None:
     """The type of accelerator that is there, or None."""
-    backend = backends.find("cuda")
-    return "cuda" if backend is not None and backend.is_available() else None
+    backend = backends.accelerator()
+    return None if backend is None else backend.name
 
 
 def _get_all_device_indices() -> list[int]:
     """The numbers of all accelerators."""
-    if _get_available_device_type() is None:
-        return []
-    return list(range(backends.find("cuda").device_count()))  # type: ignore[union-attr]
+    backend = backends.accelerator()
+    return [] if backend is None else list(range(backend.device_count()))
 
 
 def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
     """The number of a device.
 
     Args:
-        device: A number, a device or its name; None for the first one, where `optional`.
+        device: A number, a device or its name; None for the current one, where `optional`.
         allow_cpu: -1 for the CPU.
 
     Raises:
@@ -48,4 +60,5 @@ def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = Fal
         raise ValueError(
             f"Expected a torch.device with a specified index or an integer, but got:{device}"
         )
-    return 0
+    backend = backends.accelerator()
+    return 0 if backend is None else backend.canonical_index(None) or 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import kernels
 from ..formula.program import Program
+from .backend_stream import BackendStream, HostStreams, Streams
 
 
 class Backend(Protocol):
@@ -19,6 +20,8 @@ class Backend(Protocol):
     """The type of device: "cpu", "cuda"."""
     is_accelerator: bool
     """Whether `device(1)` may mean a device of this type."""
+    streams: Streams
+    """The order of work on its devices."""
     has_elements: bool
     """Are there numbers in its arrays? Not on the device meta."""
 
@@ -76,12 +79,22 @@ class Backend(Protocol):
     def synchronize(self, index: int | None) -> None:
         """Wait until all that was started on device `index` is done."""
 
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A copy of a NumPy array in memory of the host that the devices read by themselves."""
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        """Does a NumPy array lie in such memory?"""
+
+    def record(self, array: Any, stream: BackendStream) -> None:
+        """Let an array's memory be reused only when a stream has done what it was told until the array is gone."""
+
 
 class HostBackend:
     """The CPU: NumPy, one device, which has no number."""
 
     name: str = "cpu"
     is_accelerator: bool = False
+    streams: Streams = HostStreams()
     has_elements: bool = True
 
     def is_available(self) -> bool:
@@ -119,4 +132,13 @@ class HostBackend:
         return array
 
     def synchronize(self, index: int | None) -> None:
+        pass
+
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return array
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        return False
+
+    def record(self, array: Any, stream: BackendStream) -> None:
         pass

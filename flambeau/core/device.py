@@ -331,7 +331,7 @@ def transfer(array: Any, source: device, target: device, non_blocking: bool = Fa
     """An array that lives on `source`, on `target`; itself if it is there already."""
     origin, goal = source.backend, target.backend
     if origin is not goal:
-        array = origin.to_host(array)
+        array = origin.to_host(array, non_blocking and not goal.is_accelerator)
     return goal.to(array, target.index, non_blocking)
 
 

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import kernels
+from .twin import KNOWN
+from .device import backends
 
 
 class _Named:
@@ -115,7 +117,7 @@ def check_options(function: str, layout_: Any = None, pin_memory: Any = None) ->
         raise TypeError(
             f"{function}(): argument 'pin_memory' must be bool, not {type(pin_memory).__name__}"
         )
-    if pin_memory:
+    if pin_memory and backends.accelerator() is None:
         raise RuntimeError(
             "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory "
             f"allocator is available on this system. Call {function}() without it."
@@ -209,7 +211,10 @@ def module_of(array: Any) -> Any:
     cls = array.__class__
     if cls is np.ndarray:
         return np
-    return getattr(cls, "xp", None) or sys.modules[cls.__module__.partition(".")[0]]
+    found = KNOWN.get(cls)
+    if found is not None:
+        return getattr(cls, "xp", found.numpy)
+    return sys.modules[cls.__module__.partition(".")[0]]
 
 
 def empty_like(array: Any, dtype: Any, given: memory_format | None = None, xp: Any = None) -> Any:

@@ -19,13 +19,17 @@ import numpy as np
 from .. import kernels
 
 _PACKAGE = __name__.partition(".")[0]
-_TWINNED = tuple(
+TWINNED = tuple(
     f"{_PACKAGE}.{name}."
     for name in ("ops", "formula", "core.random", "core.layout", "dispatch.rule")
 )
 
 KNOWN: dict[type, Arrays] = {}
 """What definitions meet for each class of arrays that are not NumPy's."""
+
+
+OWN: dict[FunctionType, FunctionType] = {}
+"""For a function that got other code, one with its own (see dispatch/elsewhere.py)."""
 
 
 class Arrays:
@@ -38,6 +42,7 @@ class Arrays:
             "kernels.array.copy.contiguous". They take the same arguments.
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
+        everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
         check: Called with the arguments of an operation; raises where they do not go together.
     """
 
@@ -48,9 +53,10 @@ class Arrays:
         places: dict[str, Callable],
         makes: dict[str, Callable],
         check: Callable[[tuple], None] | None = None,
+        everywhere: bool = False,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.check = check
+        self.check, self.everywhere = check, everywhere
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 
@@ -86,7 +92,7 @@ class Arrays:
         if isinstance(value, ModuleType):
             if value.__name__.startswith("numpy."):
                 return None  # NumPy's own inside
-            within = value.__name__.startswith((f"{_PACKAGE}.kernels", *_TWINNED))
+            within = value.__name__.startswith((f"{_PACKAGE}.kernels", *TWINNED))
             return _Module(self, value) if within else value
         if isinstance(value, kernels.Native):
             return self.native(value)
@@ -107,7 +113,7 @@ class Arrays:
             )  # functools.cache: another answer, not to be kept with the others
             made.__wrapped__ = made  # type: ignore[attr-defined]
             return made
-        if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(_TWINNED):
+        if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(TWINNED):
             return self.twin(value)
         return value
 
@@ -135,6 +141,7 @@ class Arrays:
             return functools.partial(self.twin(function.func), *function.args, **function.keywords)
         if not isinstance(function, FunctionType):
             return self.exchanged(function)
+        function = OWN.get(function, function)
         made = self.twins.get(function)
         if made is None:
             outer = function.__globals__
@@ -291,4 +298,4 @@ def _guard_natives() -> None:
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 
 
-__all__ = ["KNOWN", "Arrays", "arrays_of", "either", "host", "module_of", "of_arrays", "prepare"]
+__all__ = ["KNOWN", "OWN", "TWINNED", "Arrays", "arrays_of", "either", "host", "module_of", "of_arrays", "prepare"]

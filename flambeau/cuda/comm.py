@@ -1,4 +1,4 @@
-"""Copies among CUDA devices: there are none.
+"""Copies among CUDA devices.
 
 Source: torch.cuda.comm
 """

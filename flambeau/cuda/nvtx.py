@@ -1,4 +1,4 @@
-"""Marks for NVIDIA's profiler: it needs a CUDA build.
+"""Marks that NVIDIA's profilers show.
 
 Source: torch.cuda.nvtx
 """
@@ -9,24 +9,103 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .._absent import functions
+from ..kernels.cuda import driver
+from .current import api
 
-_names = functions(
-    __name__,
-    "mark range_push range_pop range_start range_end",
-    lambda name: RuntimeError("NVTX functions not installed. Are you sure you have a CUDA build?"),
-)
-globals().update(_names)
+
+def _marks() -> Any:
+    """CuPy's functions of NVTX.
+
+    Raises:
+        RuntimeError: No device can be used.
+    """
+    if driver.why_not():
+        raise RuntimeError(
+            f"NVTX functions not installed. Are you sure you have a CUDA build? {driver.why_not()}"
+        )
+    return api().nvtx
+
+
+def range_push(msg: str) -> int:
+    """Begin a range within the one around it; gives how many are around it.
+
+    Raises:
+        RuntimeError: No device can be used.
+
+    Source: torch.cuda.nvtx.range_push
+    """
+    _marks().RangePush(msg)
+    _depth.append(msg)
+    return len(_depth) - 1
+
+
+def range_pop() -> int:
+    """End the innermost range; gives how many are left around.
+
+    Raises:
+        RuntimeError: No device can be used.
+
+    Source: torch.cuda.nvtx.range_pop
+    """
+    _marks().RangePop()
+    if _depth:
+        _depth.pop()
+    return len(_depth)
+
+
+_depth: list[str] = []
+
+
+def range_start(msg: str) -> Any:
+    """Begin a range that may end in another thread; gives what `range_end` takes.
+
+    Raises:
+        RuntimeError: No device can be used.
+
+    Source: torch.cuda.nvtx.range_start
+    """
+    return _marks().RangeStart(msg)
+
+
+def range_end(range_id: Any) -> None:
+    """End a range that `range_start` began.
+
+    Raises:
+        RuntimeError: No device can be used.
+
+    Source: torch.cuda.nvtx.range_end
+    """
+    _marks().RangeEnd(range_id)
+
+
+def mark(msg: str) -> None:
+    """A point in time.
+
+    Raises:
+        RuntimeError: No device can be used.
+
+    Source: torch.cuda.nvtx.mark
+    """
+    _marks().Mark(msg)
 
 
 @contextmanager
 def range(msg: str, *args: Any, **kwargs: Any) -> Iterator[None]:
-    """A block that the profiler shows.
+    """A block that the profiler shows, also as a decorator.
+
+    Args:
+        msg: Its name; the other arguments are formatted into it.
 
     Raises:
-        RuntimeError: Always; there is no CUDA device.
+        RuntimeError: No device can be used.
 
     Source: torch.cuda.nvtx.range
     """
-    _names["range_push"](msg)
-    yield
+    range_push(msg.format(*args, **kwargs))
+    try:
+        yield
+    finally:
+        range_pop()
+
+
+__all__ = ["mark", "range", "range_end", "range_pop", "range_push", "range_start"]

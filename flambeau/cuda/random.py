@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._absent import functions
-from . import _not_compiled
+from .current import not_compiled as _not_compiled
+
+default_generators: tuple = ()
 
 globals().update(functions(__name__, "get_rng_state initial_seed", _not_compiled))
 

@@ -1,4 +1,4 @@
-"""Choosing among products' kernels on a CUDA device: there is none.
+"""Choosing among products' kernels by measuring them: not supported, cuBLAS chooses by itself.
 
 Source: torch.cuda.tunable
 """
@@ -6,20 +6,41 @@ Source: torch.cuda.tunable
 from __future__ import annotations
 
 from .._absent import functions
-from . import _not_compiled
+
+
+def _refused(name: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"torch.cuda.tunable.{name} is not supported: cuBLAS chooses the kernels of products"
+    )
+
 
 globals().update(
     functions(
         __name__,
-        "enable get_filename get_max_tuning_duration get_max_tuning_iterations get_results get_validators read_file "
-        "set_filename set_max_tuning_duration set_max_tuning_iterations tune_gemm_in_file tuning_enable",
-        _not_compiled,
+        "get_filename get_max_tuning_duration get_max_tuning_iterations get_results get_validators read_file "
+        "set_filename set_max_tuning_duration set_max_tuning_iterations tune_gemm_in_file",
+        _refused,
     )
 )
 
 
+def enable(val: bool = True) -> None:
+    """Choose by measuring: only False.
+
+    Raises:
+        NotImplementedError: True.
+
+    Source: torch.cuda.tunable.enable
+    """
+    if val:
+        raise _refused("enable")
+
+
+tuning_enable = enable
+
+
 def is_enabled() -> bool:
-    """Is it chosen? No.
+    """Is it chosen so? No.
 
     Source: torch.cuda.tunable.is_enabled
     """

@@ -293,6 +293,15 @@ def _mentioning(code: CodeType, name: str, **objects: Any) -> CodeType:
     return code.replace(co_consts=tuple(constants), co_name=name, co_qualname=name)
 
 
+def exchanged_code(source: str, cells: int, name: str, **objects: Any) -> CodeType:
+    """The code of the function in a source like the one above, for a function of so many cells; see `_mentioning`."""
+    text = source.format(cells="".join(f"cell{i}, " for i in range(cells)))
+    scope: dict[str, Any] = {}
+    exec(compile(text, __file__, "exec", dont_inherit=True), scope)
+    (code,) = scope["outer"](*range(cells))
+    return _mentioning(code, name, **objects)
+
+
 def _is_formula(function: Any) -> bool:
     """Is it written for a formula? Those look at the kinds of their operands, and so at their layout."""
     return hasattr(function, "operation")

@@ -8,6 +8,7 @@ from typing import Any
 from .._caller import warn
 from .._dynamo.exc import UserError
 from ..compiler import exporting
+from ..core.random.default import kept as generators_kept
 from ..core.tensor import Tensor
 from ..fx.experimental.proxy_tensor import PythonKeyTracer, finish, run_noting, unsaved_buffers
 from ..fx.experimental.symbolic_shapes import (
@@ -19,7 +20,6 @@ from ..fx.graph_module import GraphModule
 from ..fx.interpreter import Interpreter
 from ..fx.node import Node
 from ..nn import Module
-from ..random import get_rng_state, set_rng_state
 from ..utils import _pytree as pytree
 from ._dims import AdditionalInputs, Dim, ShapesCollection, combined_args, leaf_shapes
 from .call_spec import CallSpec, Checks, OpenSize
@@ -248,12 +248,10 @@ class _Tracing:
         """What the module gives; its buffers and the random numbers are put back."""
         args, kwargs = pytree.tree_unflatten(leaves, self.in_spec)
         held = [(b, b.detach().clone()) for b in self.mod.buffers()]
-        state = get_rng_state()
         try:
-            with exporting():
+            with generators_kept(), exporting():
                 return run_noting(tracer, self.run, args, kwargs, self.on_value)
         finally:
-            set_rng_state(state)
             for buffer, value in held:
                 if not _same(buffer, value):
                     buffer.data.copy_(value)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core.handler import entered
 from ..core.handler import state as handlers
-from ..core.random.generator import default_generator
+from ..core.random.default import Snapshot
 from ..core.tensor import Tensor, become, wrap
 from ..dispatch.registry import NAMESPACES
 from ..dispatch.torch_function import guards
@@ -254,10 +254,10 @@ class Mapping:
         """
         if self.randomness != "error":
             return func(*args, **kwargs)
-        before = default_generator.raw_state()
+        before = Snapshot()
         result = func(*args, **kwargs)
-        if not np.array_equal(before, default_generator.raw_state()):
-            default_generator.restore(before)
+        if not before.is_current():
+            before.restore()
             raise RuntimeError(RANDOM_ERROR)
         return result
 
@@ -283,10 +283,10 @@ class Mapping:
         if func.__name__ not in rule.RANDOM:
             return func(*args, **kwargs)
         if self.randomness == "same":
-            before = default_generator.raw_state()
+            before = Snapshot()
             result = func(*args, **kwargs)
-            self.after = default_generator.raw_state()
-            default_generator.restore(before)
+            self.after = Snapshot()
+            before.restore()
             return result
         return self.drawn(func, args, kwargs)
 
@@ -296,7 +296,7 @@ class Mapping:
         for i in range(self.size):
             yield rebuild(tree, [x.physical.select(0, i) if self.has(x) else x for x in flat])
         if self.after is not None:  # all drew the same numbers; who draws next draws others
-            default_generator.restore(self.after)
+            self.after.restore()
 
     def stacked(self, name: str, results: list[Any]) -> Any:
         """Samples of the results of all, which are nested alike."""

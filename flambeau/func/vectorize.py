@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from ..core.pytree.tree import broadcast_to_and_flatten as _broadcast_to_and_flatten  # noqa: F401
 from ..core.pytree.tree import tree_flatten, tree_unflatten
-from ..core.random.generator import default_generator
+from ..core.random.default import Snapshot
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
 from . import level as _level
@@ -160,10 +158,10 @@ def check_randomness(kind: str) -> None:
 def drawing(kind: str) -> Iterator[None]:
     """Raises RuntimeError if random numbers are drawn in the block, where `kind` says that this is an error."""
     check_randomness(kind)
-    before = default_generator.raw_state()
+    before = Snapshot()
     yield
-    if kind == "error" and not np.array_equal(before, default_generator.raw_state()):
-        default_generator.restore(before)
+    if kind == "error" and not before.is_current():
+        before.restore()
         raise RuntimeError(RANDOM_ERROR)
 
 
@@ -249,12 +247,12 @@ class _Call:
     ):
         self.func, self.kwargs, self.structure = func, kwargs, structure
         self.out_dims, self.randomness = out_dims, randomness
-        self.start = default_generator.raw_state() if randomness == "same" else None
+        self.start = Snapshot() if randomness == "same" else None
 
     def run(self, flat: list[Any], dims: list[Any], size: int) -> Any:
         """The results for samples along these dimensions."""
         if self.start is not None:
-            default_generator.restore(self.start)
+            self.start.restore()
         with Mapping(size, self.randomness) as mapping:
             level = _level.level_of(mapping)
             args = _create_batched_inputs(dims, flat, level, self.structure)

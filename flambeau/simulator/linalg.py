@@ -1,7 +1,7 @@
 """Linear algebra, as `cupy.linalg`: cuSOLVER's in CuPy, NumPy's LAPACK here.
 
 CuPy does not look whether a matrix was singular unless `cupyx.errstate(linalg="raise")` asks for it, for looking means
-to wait for the GPU. Results that are not looked at are whatever they are; here they are NaN.
+to wait for the GPU. Where there is none and nobody looks, there is garbage.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .array import computed, ndarray
 from .call import call, host, table, written
 from .capture import synchronizes
 from .cupyx import geterr
+from .memory import GARBAGE
 
 
 def _solver(function: Callable, *args: Any, **options: Any) -> Any:
@@ -37,7 +38,7 @@ def _attempt(function: Callable, hosts: list[Any], options: dict[str, Any]) -> A
     matrices = hosts[0]
     if matrices.ndim == 2:
         usual = function(np.eye(*matrices.shape, dtype=matrices.dtype), *hosts[1:], **options)
-        return _nan_like(usual)
+        return _garbage_like(usual)
     parts = [
         _attempt(
             function,
@@ -58,10 +59,10 @@ def _is_numerical(error: LinAlgError) -> bool:
     )
 
 
-def _nan_like(result: Any) -> Any:
+def _garbage_like(result: Any) -> Any:
     if isinstance(result, tuple):
-        return tuple(map(_nan_like, result))
-    return np.full_like(result, np.nan)
+        return tuple(map(_garbage_like, result))
+    return np.full(result.nbytes, GARBAGE, np.uint8).view(result.dtype).reshape(result.shape)
 
 
 def solve(a: ndarray, b: ndarray) -> ndarray:

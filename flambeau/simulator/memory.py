@@ -47,6 +47,7 @@ class Memory:
         self.bytes = np.empty(size, np.uint8)  # the host commits pages as they are touched
         self.words: dict[Any, np.ndarray] = {}
         self.sizes: dict[int, int] = {}
+        self.rooms: dict[int, int] = {}
         self.starts: list[int] = []
         self.spare: dict[int, list[int]] = {}
         self.top = base
@@ -66,7 +67,7 @@ class Memory:
                 address = self._fit(room)
             if address is None:
                 raise OutOfMemoryError(nbytes, self.used)
-            self.sizes[address] = nbytes
+            self.sizes[address], self.rooms[address] = nbytes, room
             insort(self.starts, address)
             self.used += room
         return address
@@ -81,11 +82,17 @@ class Memory:
             nbytes = self.sizes.pop(address, None)
             if nbytes is None:
                 raise ValueError(f"nothing is allocated at {address:#x} to be given back")
-            room = -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
+            room = self.rooms.pop(address)
             del self.starts[bisect_right(self.starts, address) - 1]
             self.used -= room
             self.view(address, nbytes)[:] = GARBAGE
             self.spare.setdefault(room, []).append(address)
+
+    def narrow(self, address: int, nbytes: int) -> None:
+        """Let only the first bytes of an allocation be in use, as a pool does that keeps the rest; they are garbage."""
+        with self.lock:
+            self.view(address, self.rooms[address])[:] = GARBAGE
+            self.sizes[address] = nbytes
 
     def view(self, address: int, nbytes: int) -> np.ndarray:
         """These bytes, as NumPy's array over the arena."""

@@ -77,7 +77,7 @@ def sparse_coo_tensor(
         values: (values, *dense dimensions)
         size: Of the tensor; as small as the indices allow, if not given.
         dtype, device: Of the values.
-        pin_memory: Refused: there is no accelerator.
+        pin_memory: Only False.
         requires_grad: Is its gradient wanted? Values that require grad get it in any case.
         check_invariants: Look at the indices; not, if not given, unless
             `torch.sparse.check_sparse_tensor_invariants` says so.
@@ -96,6 +96,7 @@ def sparse_coo_tensor(
     """
     if pin_memory:
         check_options("sparse_coo_tensor", None, pin_memory)
+        raise NotImplementedError("sparse tensors are not pinned: leave pin_memory out")
     if values is None:  # sizes only
         return _empty(indices if size is None else size, dtype, device, requires_grad)
     where, what = _indices(indices), _values(values, dtype, device)
@@ -215,6 +216,7 @@ def sparse_compressed_tensor(
         )
     if pin_memory:
         check_options("sparse_compressed_tensor", None, pin_memory)
+        raise NotImplementedError("sparse tensors are not pinned: leave pin_memory out")
     pointers, plain = _indices(compressed_indices, True), _indices(plain_indices, True)
     what = _values(values, dtype, device)
     invariant.check_ranks(layout, pointers, plain, what)

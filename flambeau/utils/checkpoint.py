@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from .. import get_rng_state  # type: ignore[attr-defined]
 from .._caller import warn
 from .._utils import _get_available_device_type, get_device_module
 from ..amp.autocast_mode import kept
@@ -19,6 +18,7 @@ from ..autograd import backward
 from ..autograd.function import Function
 from ..autograd.mode import enable_grad, mode, no_grad
 from ..core.pytree.tree import tree_map
+from ..core.random.default import Snapshot
 from ..core.tensor import Tensor
 from .recompute import CheckpointError, Frame, random_state
 
@@ -256,7 +256,7 @@ class CheckpointFunction(Function):
         if not any(isinstance(x, Tensor) and x.requires_grad for x in args):
             warn("None of the inputs have requires_grad=True. Gradients will be None")
         ctx.run_function = run_function
-        ctx.random_state = get_rng_state() if preserve_rng_state else None
+        ctx.random_state = Snapshot() if preserve_rng_state else None
         ctx.autocast = kept()
         ctx.places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         ctx.others = [None if isinstance(x, Tensor) else x for x in args]

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .. import empty, get_rng_state, set_rng_state  # type: ignore[attr-defined]
+from .. import empty  # type: ignore[attr-defined]
 from ..amp.autocast_mode import kept
 from ..autograd.engine import current_task
 from ..autograd.function import Function
 from ..autograd.graph import saved_tensors_hooks
 from ..autograd.location import user_location
 from ..autograd.mode import enable_grad, mode
+from ..core.random.default import Snapshot
+from ..core.random.default import kept as generators_kept
 from ..core.tensor import Tensor
 
 
@@ -26,17 +28,14 @@ class _Stop(Exception):
 
 
 @contextmanager
-def random_state(state: Tensor | None) -> Iterator[None]:
-    """Draw from `state` (None: as usual), and go on from where the generator was afterwards."""
+def random_state(state: Snapshot | None) -> Iterator[None]:
+    """Draw from `state` (None: as usual), and go on from where the generators were afterwards."""
     if state is None:
         yield
         return
-    before = get_rng_state()
-    set_rng_state(state)
-    try:
+    with generators_kept():
+        state.restore()
         yield
-    finally:
-        set_rng_state(before)
 
 
 class _Inputs(Function):
@@ -79,7 +78,7 @@ class Frame:
         self.function, self.kwargs, self.check = function, kwargs, check
         self.contexts = context_fn()
         self.early_stop, self.debug = True, False
-        self.generator_state = get_rng_state() if preserve else None
+        self.generator_state = Snapshot() if preserve else None
         self.autocast = kept()
         self.holders: list[weakref.ref[_Holder]] = []
         self.first: list[dict[str, Any]] = []

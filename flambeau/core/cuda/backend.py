@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
-from ...kernels.cuda import driver, table
+from ...kernels.cuda import allocator, driver, pinned, table, transfer
+from ...kernels.cuda.stream import Streams
+from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
+from .shortage import out_of_memory
 
 
 def _check(given: tuple) -> None:
@@ -40,14 +43,14 @@ def _places(x: Any) -> list[str]:
 class _Late:
     """A kernel's function, which is imported when it is first called."""
 
-    __slots__ = ("function", "place")
+    __slots__ = ("function", "load", "place")
 
-    def __init__(self, place: str):
-        self.place = place
+    def __init__(self, place: str, load: Callable[[str], Callable]):
+        self.place, self.load = place, load
         self.function: Callable = self._find
 
     def _find(self, *given: Any, **options: Any) -> Any:
-        self.function = table.function(self.place)
+        self.function = self.load(self.place)
         return self.function(*given, **options)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
@@ -60,7 +63,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
-    late: dict[str, Callable] = {place: _Late(place) for place in table.TABLE}
+    late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
+    late |= {place: _Late(place, places.function) for place in places.PLACES}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -70,7 +74,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
 
 
 class CudaBackend:
@@ -79,9 +83,11 @@ class CudaBackend:
     name: str = "cuda"
     is_accelerator: bool = True
     has_elements: bool = True
+    streams = Streams()
 
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
+        allocator.allocator().shortage = out_of_memory
         self.count = int(self.cuda.runtime.getDeviceCount())
         self.modules = [
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
@@ -107,8 +113,6 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        if not hasattr(self.cuda, "function"):  # the simulator's executor is still being written
-            return None
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
@@ -133,23 +137,21 @@ class CudaBackend:
         if own and (self.count == 1 or array.device.id == index):
             return array
         with self.on(index):
-            return _sent(array, non_blocking)
+            return transfer.moved(array) if own else transfer.to_device(array, non_blocking)
 
     def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         with self.on(array.device.id):
-            return array.get(blocking=not non_blocking)
+            return transfer.to_host(array, non_blocking)
+
+    def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return pinned.pinned(array)
+
+    def is_pinned(self, array: np.ndarray[Any, Any]) -> bool:
+        return pinned.is_pinned(array)
+
+    def record(self, array: Any, stream: Any) -> None:
+        allocator.allocator().record(array, stream.of_cupy)
 
     def synchronize(self, index: int | None) -> None:
         with self.on(index):
             self.cuda.Device().synchronize()
-
-
-def _sent(array: Any, non_blocking: bool) -> Any:
-    """An array of the host, or of another device, on the current one."""
-    if array.__class__ is ARRAYS.cls:
-        made = driver.cupy().empty(array.shape, array.dtype)
-        made[...] = array
-        return made
-    made = driver.cupy().empty(array.shape, array.dtype)
-    made.set(np.ascontiguousarray(array).reshape(array.shape))
-    return made

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.cuda import driver
 from .shim import ACCUMULATE, SHIMS
 
 MAKES = frozenset(
@@ -95,6 +96,8 @@ class Functions:
             return chosen(host, functools.partial(SHIMS[path], self._cupy), self._cupy.ndarray)
         if device is None:
             return on_host(host, path, self._cupy)
+        if self._path == "linalg.":
+            device = looked_at(device)
         if name in MAKES:
             return device
         if isinstance(host, np.ufunc):
@@ -153,6 +156,16 @@ def chosen(host: Callable, device: Callable, cls: type) -> Callable:
         return (device if own else host)(*given, **options)
 
     call.__name__ = getattr(host, "__name__", "call")
+    return call
+
+
+def looked_at(function: Callable) -> Callable:
+    """A function of linear algebra that raises where there is no result. CuPy does not look unless it is told to."""
+
+    def call(*given: Any, **options: Any) -> Any:
+        with driver.cupyx().errstate(linalg="raise"):
+            return function(*given, **options)
+
     return call
 
 

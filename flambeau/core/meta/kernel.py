@@ -120,6 +120,11 @@ def _write_at(x: Any, key: tuple, values: Any) -> None:
         _check_fits(values, FUNCTIONS["indexed shape"](x, tuple(key)))
 
 
+@_stands_for("kernels.gather.indexed.combine_at")
+def _combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
+    _write_at(x, key, values)
+
+
 @_stands_for("kernels.gather.indexed.placed")
 def _placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
     _write_at(x, key, values)

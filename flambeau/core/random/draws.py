@@ -9,27 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ... import kernels
 from ..dtype import is_complex
+from . import check
 from .box_muller import CONSTANTS, PAIR, box_muller
 from .fma import fused
 from .generator import Generator, default_generator
 from .libm import cos_sin, each
 from .words import (
     CHUNK,
-    LARGEST,
     NATIVE,
-    UNSIGNED,
     bits53,
-    check_continuous,
     check_floating,
     fill,
     memory_dims,
     name_of,
-    not_implemented,
     real_view,
     store,
     uniform32,
@@ -82,7 +80,7 @@ def uniform_(
     name = name_of(out.dtype)
     if name == "float32" and low == 0 and high == 1:
         return fill(out, generator, 1, uniform32)
-    _check_uniform(out.dtype, low, high)
+    check.uniform(out.dtype, low, high)
     if name == "float64":
         return fill(out, generator, 2, lambda words: _scaled64(words, low, high))
     return fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
@@ -94,23 +92,6 @@ def uniform_new(shape: tuple[int, ...], size: int) -> np.ndarray:
         return uniform_(np.empty(shape, np.float32))
     with default_generator.lock:
         return uniform32(default_generator.take(size)).reshape(shape)
-
-
-def _check_uniform(dtype: np.dtype, low: float, high: float) -> None:
-    check_floating(dtype, "check_uniform_bounds")
-    largest = LARGEST[name_of(dtype)]
-    for name, value in (("from", low), ("to", high)):
-        if not -largest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
-    if low > high:
-        raise RuntimeError(
-            f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
-        )
-    if high - low > largest:
-        raise RuntimeError(
-            f"uniform_ expects to-from <= {largest}, the largest {name_of(dtype)}, but found to={high} "
-            f"and from={low} which result in to-from to exceed the limit"
-        )
 
 
 def _scaled64(words: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -150,8 +131,7 @@ def normal_(
 
     Source: torch.Tensor.normal_; Box and Muller, Ann. Math. Statist. 29 (1958).
     """
-    if not std >= 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    check.normal(std)
     if out.size == 0:
         return out
     if is_complex(out.dtype):
@@ -236,8 +216,7 @@ def log_normal_(
 
     Source: torch.Tensor.log_normal_.
     """
-    if not std > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    check.log_normal(std)
     if out.size == 0:
         return out
     check_floating(out.dtype, "log_normal_cpu")
@@ -258,9 +237,7 @@ def exponential_(
 
     Source: torch.Tensor.exponential_.
     """
-    if not lambd > 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    check_continuous(out.dtype, "Exponential")
+    check.exponential(out.dtype, lambd)
     log1p = _double(np.log1p, math.log1p, out.dtype)
     return fill(out, generator, 2, lambda words: -1.0 / lambd * log1p(-uniform64(words)))
 
@@ -275,9 +252,7 @@ def cauchy_(
 
     Source: torch.Tensor.cauchy_.
     """
-    if not sigma > 0:
-        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    check_continuous(out.dtype, "Cauchy")
+    check.cauchy(out.dtype, sigma)
 
     tan = _double(np.tan, math.tan, out.dtype)
 
@@ -297,10 +272,7 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
 
     Source: torch.Tensor.geometric_.
     """
-    if not 0 < p < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    if out.dtype.kind in "bcW" or name_of(out.dtype) in UNSIGNED:
-        raise not_implemented("geometric_cpu", out.dtype)
+    check.geometric(out.dtype, p, "geometric_cpu")
     log_failure = math.log1p(-p)
 
     def transform(words: np.ndarray) -> np.ndarray:
@@ -330,25 +302,36 @@ def bernoulli_(
     Source: torch.Tensor.bernoulli_.
     """
     each = isinstance(p, np.ndarray)
-    if is_complex(out.dtype) or name_of(out.dtype) in UNSIGNED:
-        raise not_implemented(
-            f"bernoulli_{'tensor_cpu_self' if each else 'scalar_cpu'}_", out.dtype
-        )
     if each:
+        check.bernoulli(out.dtype, None, "bernoulli_tensor_cpu_self_")
         return _bernoulli_each(out, p, generator)  # type: ignore[arg-type]
-    if not 0 <= p <= 1:
-        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+    check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)
+
+
+def dropout(x: np.ndarray, keep: float, generator: Generator | None = None) -> Any:
+    """x with elements kept with a probability and divided by it, the others zero; and which were kept.
+
+    NotImplemented on the CPU, where `bernoulli_` draws what x is multiplied with.
+    """
+    return NotImplemented
+
+
+def leaky_slopes(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """1 where x is positive, uniform numbers elsewhere: only there they are drawn."""
+    slopes = np.ones_like(x)
+    negative = x <= 0
+    slopes[negative] = uniform_(np.empty(int(negative.sum())), low, high)
+    return slopes
 
 
 def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size == 0:
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
-    if not np.all((p >= 0) & (p <= 1)):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1: every probability must be in [0, 1]")
+    check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     generator = generator or default_generator
     order = memory_dims(out)
     p = np.broadcast_to(p, out.shape).transpose(order)

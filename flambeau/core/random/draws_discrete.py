@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...formula.dimensions import broadcast_arrays
+from . import check
 from .generator import Generator, default_generator
 from .words import check_floating, uniform64
 
@@ -67,8 +68,7 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     Source: torch.poisson; Hörmann, Insurance: Mathematics and Economics 12 (1993), PTRS.
     """
     check_floating(rate.dtype, "poisson_cpu")
-    if not (rate >= 0).all():
-        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    check.rates(bool((rate >= 0).all()))
     wide = rate.astype(np.float64)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)

@@ -5,22 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ... import kernels
-from ..._caller import warn
-from ..dtype import DTYPES, INTEGER, is_complex
+from . import check_integer
+from .check_integer import INT64_MIN
 from .draws import exponential_
 from .generator import Generator, default_generator
-from .words import DIGITS, LARGEST, UNSIGNED, fill, name_of, not_implemented, uniform64, words64
+from .words import fill, name_of, uniform64, words64
 
 _LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
 _LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
-_MOST_CATEGORIES = 1 << 24
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-_FULL_RANGE = (
-    "int64",
-    *(n for n in DIGITS if LARGEST[n] > 2**63),
-)  # filled from all 64-bit integers
-_PERMUTED = [t.name for t in DTYPES.values() if t.category == INTEGER and not t.is_barebones]
-_PERMUTED += DIGITS
 
 
 # ---- uniform integers ------------------------------------------------------------------------
@@ -49,9 +41,9 @@ def random_(
     """
     if low is None:
         return _random_nonnegative(out, generator)
-    if high is None and low == _INT64_MIN:
+    if high is None and low == INT64_MIN:
         return _random_all64(out, generator)
-    low, stop = _bounds(out.dtype, low, high)
+    low, stop = check_integer.bounds(out.dtype, low, high)
     return _random_between(out, low, stop - low, generator)
 
 
@@ -72,30 +64,20 @@ def randint(
     return random_(np.empty(shape, dtype), low, high, generator)
 
 
-def _largest_integer(dtype: np.dtype) -> int:
-    if name_of(dtype) in DIGITS:
-        return 1 << DIGITS[name_of(dtype)]
-    return 1 if dtype.kind == "b" else min(int(np.iinfo(dtype).max), _INT64_MAX)
-
-
 def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndarray:
     dtype = out.dtype
     if out.size == 0:
         return out
-    if is_complex(dtype) or name_of(dtype) in UNSIGNED:
-        raise not_implemented("random_kernel_cpu", dtype)
-    count = _largest_integer(dtype) + 1
+    check_integer.any_integer(dtype, "random_kernel_cpu")
+    count = check_integer.largest_integer(dtype) + 1
     if name_of(dtype) in ("int64", "float64"):
         return fill(out, generator, 2, lambda words: words64(words) % np.uint64(count))
     return fill(out, generator, 1, lambda words: _remainder32(words, count))
 
 
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
-    if out.size and name_of(out.dtype) not in _FULL_RANGE:
-        raise RuntimeError(
-            f"random_full_64_bits_range_kernel_cpu handles only {', '.join(_FULL_RANGE)}, "
-            f"not {name_of(out.dtype)}; pass a `from` that the dtype can hold"
-        )
+    if out.size:
+        check_integer.full_range(out.dtype, "random_full_64_bits_range_kernel_cpu")
     return fill(out, generator, 2, lambda words: words64(words).view(np.int64))
 
 
@@ -127,65 +109,6 @@ def _random_between(
     )
 
 
-def _bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
-    """The first integer and the end of the range, moved inwards to what a float can represent."""
-    if is_complex(dtype):
-        raise RuntimeError(
-            "check_random_bounds handles only integral, floating-point and boolean types"
-        )
-    floating = name_of(dtype) in DIGITS
-    if high is not None and low >= high:
-        raise RuntimeError(
-            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-        )
-    stop = _largest_integer(dtype) + 1 if high is None else high
-    if floating:
-        low = _representable_low(dtype, low)
-        stop = stop if high is None else _representable_high(dtype, stop)
-        if low >= stop:
-            raise RuntimeError(
-                "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but "
-                f"got from={low} >= to={stop}"
-            )
-    _check_range(dtype, low, stop - 1)
-    return low, stop
-
-
-def _as_stored(dtype: np.dtype, value: int) -> int:
-    return int(np.float32(value).astype(dtype)) if dtype.itemsize < 4 else int(dtype.type(value))
-
-
-def _spacing(dtype: np.dtype, value: int) -> int:
-    return 1 << max(abs(value).bit_length() - DIGITS[name_of(dtype)], 0)
-
-
-def _representable_low(dtype: np.dtype, low: int) -> int:
-    stored = _as_stored(dtype, low + 1)
-    return stored + _spacing(dtype, low + 1) if stored < low else low
-
-
-def _representable_high(dtype: np.dtype, high: int) -> int:
-    stored = _as_stored(dtype, high - 1)
-    return stored - _spacing(dtype, high - 1) if stored >= high else high
-
-
-def _check_range(dtype: np.dtype, low: int, last: int) -> None:
-    floating = name_of(dtype) in DIGITS
-    largest = LARGEST[name_of(dtype)] if floating else _largest_integer(dtype)
-    smallest = -largest if floating else 0 if dtype.kind in "bu" else np.iinfo(dtype).min
-    for name, value in (("from", low), ("to - 1", last)):
-        if not smallest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {name_of(dtype)}: {value}")
-        if floating and abs(value) > 1 << DIGITS[name_of(dtype)]:
-            digits = DIGITS[name_of(dtype)]
-            warn(
-                f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
-                f"limitations {name_of(dtype)} can support discrete uniform distribution only within "
-                "this range.",
-                UserWarning,
-            )
-
-
 # ---- permutations ----------------------------------------------------------------------------
 
 
@@ -206,11 +129,16 @@ def randperm(
     Source: torch.randperm; Fisher and Yates (Durstenfeld, Algorithm 235, CACM 7, 1964).
     """
     dtype = np.dtype(dtype)
-    _check_permutation(n, dtype)
+    check_integer.permutation(n, dtype)
     if n < 2:
         return np.arange(n).astype(dtype)
     draw = _small_permutation if n < _LARGE_PERMUTATION else _large_permutation
     return draw(n, generator or default_generator).astype(dtype, copy=False)
+
+
+def permutation_like(x: np.ndarray, generator: Generator | None = None) -> np.ndarray:
+    """`randperm` of as many integers as x has elements, of its dtype and where it is."""
+    return randperm(x.size, x.dtype, generator)
 
 
 def _small_permutation(n: int, generator: Generator) -> np.ndarray:
@@ -234,21 +162,6 @@ def _large_permutation(n: int, generator: Generator) -> np.ndarray:
     result = np.empty(n, np.int64)
     result[inverse] = np.arange(n)
     return result
-
-
-def _check_permutation(n: int, dtype: np.dtype) -> None:
-    if n < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    if n >= 1 << 32:
-        raise RuntimeError(f"randperm: n = {n} is too large, it must be below 2**32")
-    if name_of(dtype) not in _PERMUTED:
-        raise not_implemented("randperm", dtype)
-    largest = 1 << DIGITS[name_of(dtype)] if name_of(dtype) in DIGITS else int(np.iinfo(dtype).max)
-    if n > largest + 1:
-        raise RuntimeError(
-            f"value cannot be converted to type {name_of(dtype)} without overflow: randperm of {n} "
-            f"needs integers up to {n - 1}; use a wider dtype"
-        )
 
 
 def _swapped(offset: np.ndarray) -> np.ndarray:
@@ -320,54 +233,16 @@ def multinomial(
     Source: torch.multinomial.
     """
     probs = np.asarray(probs)
-    _check_multinomial(probs, num_samples, replacement)
+    check_integer.multinomial(probs, num_samples, replacement)
     rows = probs.reshape(-1, probs.shape[-1])
     shape = (*probs.shape[:-1], num_samples)
     if rows.shape[0] == 0:
         return np.empty(shape, np.int64)
-    _check_weights(rows)
+    check_integer.weights(rows)
     if not replacement:
-        _check_supply(rows, num_samples)
+        check_integer.supply(rows, num_samples)
     draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
     return draw(rows, num_samples, generator or default_generator).reshape(shape)
-
-
-def _check_multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
-    if probs.ndim not in (1, 2):
-        raise RuntimeError(f"prob_dist must be 1 or 2 dim, but it has {probs.ndim}")
-    if name_of(probs.dtype) not in DIGITS:
-        raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {name_of(probs.dtype)}"
-        )
-    if num_samples <= 0:
-        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
-    categories = probs.shape[-1]
-    if not replacement and num_samples > categories:
-        raise RuntimeError(
-            "cannot sample n_sample > prob_dist.size(-1) samples without replacement, got "
-            f"{num_samples} > {categories}"
-        )
-    if categories > _MOST_CATEGORIES:
-        raise RuntimeError(f"number of categories cannot exceed 2^24, got {categories}")
-
-
-def _check_weights(rows: np.ndarray) -> None:
-    if rows.shape[1] == 0:
-        raise RuntimeError("multinomial: cannot draw from a distribution with no categories")
-    if not np.all((rows >= 0) & np.isfinite(rows)):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not np.all(np.any(rows > 0, axis=1)):
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-
-
-def _check_supply(rows: np.ndarray, num_samples: int) -> None:
-    """Raises RuntimeError where a row has fewer weights above zero than are to be drawn."""
-    supply = int(np.count_nonzero(rows, axis=1).min())
-    if supply < num_samples:
-        raise RuntimeError(
-            f"cannot draw {num_samples} samples without replacement from a row with only {supply} "
-            "weights above zero: draw fewer, or with replacement=True"
-        )
 
 
 def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:

@@ -6,11 +6,13 @@ import ctypes
 import os
 import threading
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
+from ..device import backends
 from ..device import device as Device
 from ..tensor import Tensor, wrap_numpy
 
@@ -104,13 +106,31 @@ class _WordStream:
             self.block = self._source.randint(0, 1 << 32, BLOCK, np.uint32)
 
 
-class Generator:
-    """A stream of pseudorandom numbers: the same numbers as PyTorch's CPU generator.
+_CLASSES = {"cuda": ("philox", "PhiloxGenerator")}
+"""The generators of other devices: modules beside this one, and their classes."""
 
-    NumPy's random module is imported when the first number is drawn, not when a seed is set.
+
+def _class_for(where: Device) -> type[Generator]:  # type: ignore[valid-type]
+    module, name = _CLASSES.get(where.type, (None, ""))
+    backend = backends.find(where.type)
+    if module is None or backend is None or not backend.is_available():
+        raise RuntimeError(
+            f"Cannot get a generator of device {where}: random numbers are drawn on the CPU and on CUDA devices that can "
+            "be used here; leave the device out"
+        )
+    backend.canonical_index(where.index)
+    found: type[Generator] = getattr(import_module(f".{module}", __package__), name)
+    return found
+
+
+class Generator:
+    """A stream of pseudorandom numbers: the same numbers as PyTorch's generator of the same device.
+
+    This class is that of the CPU; for another device an object of that device's class is made. NumPy's random module is
+    imported when the first number is drawn, not when a seed is set.
 
     Args:
-        device: Where the numbers are drawn: on the CPU.
+        device: Where the numbers are drawn: "cpu", "cuda", "cuda:1".
 
     Raises:
         RuntimeError: There is no such device, or it has no generator of its own.
@@ -123,13 +143,15 @@ class Generator:
         tensor([0.4963])
     """
 
+    def __new__(cls, device: Any = "cpu") -> Generator:
+        where = Device(device)
+        return object.__new__(cls if where.type == cls.device_type else _class_for(where))
+
+    device_type = "cpu"
+    """The type of device whose numbers these are."""
+
     def __init__(self, device: Any = "cpu") -> None:
         self.device = Device(device)
-        if self.device.type != "cpu":
-            raise RuntimeError(
-                f"Cannot get a generator of device {self.device}: random numbers are drawn on the "
-                "CPU; leave the device out"
-            )
         # Reentrant: a draw holds it from its first word to its last, and draws nest.
         self.lock = threading.RLock()
         self._seed = DEFAULT_SEED
@@ -262,6 +284,16 @@ class Generator:
         Source: torch.Generator.graphsafe_get_state
         """
         raise NotImplementedError("graphsafe_get_state is not supported: use clone_state()")
+
+    def graphsafe_set_state(self, state: Generator) -> Generator:
+        """Only generators of other devices are captured in graphs.
+
+        Raises:
+            NotImplementedError: Always.
+
+        Source: torch.Generator.graphsafe_set_state
+        """
+        raise NotImplementedError("graphsafe_set_state is not supported: use set_state()")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.raw_state(),)

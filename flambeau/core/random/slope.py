@@ -9,6 +9,8 @@ Source: Figurnov, Mohamed and Mnih, Implicit reparameterization gradients (2018)
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 NODES = 20
@@ -17,13 +19,25 @@ PANELS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 4.0, 12.0, 40.0)
 has a short part at its start."""
 
 
+class _Rule:
+    """Points and weights for a decay of 1, computed on the host whatever the arrays are."""
+
+    @cached_property
+    def lists(self) -> tuple[list[float], list[float]]:
+        node, weight = np.polynomial.legendre.leggauss(NODES)
+        edges = np.array(PANELS)
+        half = np.diff(edges) / 2
+        points = (edges[:-1, None] + half[:, None] * (node + 1)).ravel()
+        return points.tolist(), (half[:, None] * weight).ravel().tolist()
+
+
+_RULE = _Rule()
+
+
 def _panels(decay: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights of the integral over s > 0, for each rate of decay (a last dimension of size 1)."""
-    node, weight = np.polynomial.legendre.leggauss(NODES)
-    edges = np.array(PANELS)
-    half = np.diff(edges) / 2
-    points = (edges[:-1, None] + half[:, None] * (node + 1)).ravel()
-    return points / decay, (half[:, None] * weight).ravel() / decay
+    points, weights = _RULE.lists
+    return np.array(points) / decay, np.array(weights) / decay
 
 
 def gamma_slope(x: np.ndarray, alpha: np.ndarray, digamma: np.ndarray) -> np.ndarray:

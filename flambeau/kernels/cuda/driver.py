@@ -10,9 +10,8 @@ import os
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Event
 from typing import Any
-
-from . import ptx
 
 EXTRAS = "pip install 'flambeau[cuda13]' (or flambeau[cuda12] where the driver is older than 580)"
 
@@ -26,21 +25,31 @@ def is_simulated() -> bool:
     return os.environ.get("FLAMBEAU_CUDA_SIMULATOR", "0") not in ("", "0")
 
 
-@cache
-def why_not() -> str:
-    """Why there is no GPU to use; empty where there is. Cheap: CuPy is not loaded for it."""
+def _look() -> tuple[int, str]:
+    """How many GPUs there are, and why none can be used; CuPy is not loaded for it."""
     if is_simulated():
-        return ""
+        return int(os.environ["FLAMBEAU_CUDA_SIMULATOR"]), ""
     try:
         library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:
-        return "no NVIDIA driver is installed here (libcuda.so.1 is missing)"
+        return 0, "no NVIDIA driver is installed here (libcuda.so.1 is missing)"
     count = ctypes.c_int()
     if library.cuInit(0) or library.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
-        return "the NVIDIA driver finds no GPU; nvidia-smi shows what it sees"
+        return 0, "the NVIDIA driver finds no GPU; nvidia-smi shows what it sees"
     if find_spec("cupy") is None:
-        return f"there is a GPU, but CuPy is not installed: {EXTRAS}"
-    return ""
+        return 0, f"there is a GPU, but CuPy is not installed: {EXTRAS}"
+    return count.value, ""
+
+
+@cache
+def why_not() -> str:
+    """Why there is no GPU to use; empty where there is. Cheap: CuPy is not loaded for it."""
+    return _look()[1]
+
+
+def count() -> int:
+    """How many GPUs can be used. Cheap, too."""
+    return _look()[0]
 
 
 @cache
@@ -56,9 +65,25 @@ def cupy() -> Any:
     if is_simulated():
         return import_module(f"{__package__.partition('.')[0]}.simulator")
     try:
-        return import_module("cupy")
+        found = import_module("cupy")
     except ImportError as error:
         raise Unavailable(f"CuPy cannot be imported ({error}): {EXTRAS}") from error
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked.set)
+    return found
+
+
+_forked = Event()
+
+
+def is_forked() -> bool:
+    """Was this process forked after CUDA had begun? The driver does not work in it."""
+    return _forked.is_set()
+
+
+def is_loaded() -> bool:
+    """Has CUDA begun in this process? Asking does not let it begin."""
+    return cupy.cache_info().currsize > 0
 
 
 @cache
@@ -103,6 +128,8 @@ class Kernel:
         function(grid if type(grid) is tuple else (grid,), (block,), arguments, shared_mem=shared)
 
     def _load(self, device: int) -> Any:
+        from . import ptx  # loads LLVM
+
         module = cupy().cuda.function.Module()
         module.load(ptx.assembly(self.text, architecture(device)).encode())
         return module.get_function(self.name)
@@ -111,6 +138,8 @@ class Kernel:
 @cache
 def architecture(device: int) -> str:
     """LLVM's name of a GPU's processor."""
+    from . import ptx
+
     capability = cupy().cuda.Device(device).compute_capability
     return ptx.architecture((int(capability[:-1]), int(capability[-1])))
 
@@ -121,13 +150,23 @@ def processors(device: int) -> int:
     return int(cupy().cuda.runtime.getDeviceProperties(device)["multiProcessorCount"])
 
 
+@cache
+def resident(device: int) -> int:
+    """How many threads a multiprocessor holds at once."""
+    return int(cupy().cuda.runtime.getDeviceProperties(device)["maxThreadsPerMultiProcessor"])
+
+
 __all__ = [
     "Kernel",
     "Unavailable",
     "architecture",
+    "count",
     "cupy",
     "cupyx",
+    "is_forked",
+    "is_loaded",
     "is_simulated",
     "processors",
+    "resident",
     "why_not",
 ]

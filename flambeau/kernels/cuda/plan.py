@@ -1,96 +1,36 @@
-"""What a call comes to for arrays of certain shapes: which kernels are launched how, and with which numbers."""
+"""Chooses a formula's kernels for arrays of certain shapes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
-from ...formula.expansion import usual_args
+from ...formula.expansion import usual_args, usual_side
 from ...formula.expression import POSITION, order, passes
 from ..llvm import BITS
 from ..loops.dispatch import memory_order, rows_order
 from ..loops.values import Unsupported
-from . import driver
+from . import driver, team
 from .dimensions import FLAT, MOST, STILL, Steps, Ways, steps_over
 from .elementwise import Elementwise
 from .formula import Facts, Formula, neighbours, widest
-from .rows import Rows, Team
+from .launch import Launch, Plan, Result, Staged, grid_of, new_array
+from .rows import Rows
+from .stages import split
 from .thread import WARP
 from .whole import Finish, Part, is_divisible
 
 BLOCK = 256
 """Threads of an elementwise kernel's blocks."""
-WAVES = 32
-"""Blocks for each multiprocessor at most: kernels go on to other elements in steps of the whole grid."""
 FAR = (1 << 31) - (1 << 24)
 """Indices up to here are 32 bits long; a step of the grid beyond stays within them."""
-TEAMS = (4, 8, 16, WARP, 128, 512)
-KEPT = 16
-"""Words of a row that a thread keeps in registers at most."""
-PIECE, PIECES = 4096, 1024
-"""A long row is cut in pieces of so many elements or more, and a launch in no more than so many."""
-FEW = 128
-"""Rows that are cut when they are long take fewer blocks than this."""
+LINES = 640
+"""Lines of a kernel's text at most, about: long programs take fewer elements at once, and so fewer registers."""
 WORDS: dict[str, Any] = {"i32": np.int32, "i64": np.int64}
-
-
-class Launch(NamedTuple):
-    """A kernel with all that is known before the arrays' addresses are."""
-
-    kernel: driver.Kernel
-    grid: int
-    block: int
-    numbers: tuple[Any, ...]
-
-
-class Result(NamedTuple):
-    """An array to make: its shape, and the order of dimensions back from the one in which it lies."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-    back: tuple[int, ...] | None = None
-
-    def empty(self) -> Any:
-        return driver.cupy().empty(self.shape, self.dtype)
-
-    def seen(self, made: Any) -> Any:
-        return made if self.back is None else made.transpose(self.back)
-
-
-class Plan:
-    """Launches one after the other, with the memory that they share.
-
-    Attributes:
-        results: What they make.
-        launches: The kernels.
-        scratch: Words of 64 bits that the first leaves for the second; 0 if there is one only.
-    """
-
-    __slots__ = ("launches", "results", "scratch")
-
-    def __init__(self, results: Sequence[Result], launches: Sequence[Launch], scratch: int = 0):
-        self.results, self.launches, self.scratch = tuple(results), tuple(launches), scratch
-
-    def __call__(self, arrays: Sequence[Any], numbers: Sequence[float]) -> Any:
-        made = [result.empty() for result in self.results]
-        self.run(made, arrays, numbers)
-        if len(made) == 1:
-            return self.results[0].seen(made[0])
-        return tuple([result.seen(x) for result, x in zip(self.results, made)])
-
-    def run(self, made: Sequence[Any], arrays: Sequence[Any], numbers: Sequence[float]) -> None:
-        """Write the results into arrays."""
-        if self.scratch:
-            scratch = driver.cupy().empty(self.scratch, np.int64)
-            for kernel, grid, block, given in self.launches:
-                rows, length, *rest = given
-                kernel(grid, block, *made, *arrays, rows, length, scratch, *rest, *numbers)
-            return
-        for kernel, grid, block, given in self.launches:
-            kernel(grid, block, *made, *arrays, *given, *numbers)
 
 
 class Planner:
@@ -107,16 +47,18 @@ class Planner:
         self.roots = [x.full for x in self.formula.roots]
         nodes = order(self.formula.roots, usual_args)
         self.is_placed = any(x.primitive is POSITION for x in nodes)
-        self.nodes, self.passes = len(nodes), passes(self.formula.roots)
+        roots, conditions = usual_side(self.formula.roots)
+        self.nodes, self.walks = len(nodes), passes([*roots, *conditions])
         self.elements = [*self.formula.results, *self.formula.inputs]
         self.is_elementwise = not self.formula.reductions and not self.facts.program.rowwise
         self.is_elementwise &= all(self.roots)
         self.kernels: dict[tuple, driver.Kernel] = {}
         flat = Ways(1, (FLAT,) * len(self.elements))  # what is Unsupported is found in writing
         if self.is_elementwise:
-            Elementwise(facts, flat, "i32", 1, BLOCK, False).text()
+            text = Elementwise(facts, flat, "i32", 1, BLOCK, False).text()
         else:
-            Rows(facts, Team(WARP, 128), flat, flat, "i32", 1).text()
+            text = Rows(facts, team.Team(WARP, 128), flat, flat, "i32", 1).text()
+        self.lines = text.count("\n")
 
     def kernel(self, cls: type, *options: Any) -> driver.Kernel:
         found = self.kernels.get((cls, *options))
@@ -125,7 +67,15 @@ class Planner:
             found = self.kernels[(cls, *options)] = driver.Kernel(made.name, made.text())
         return found
 
-    def plan(self, arrays: Sequence[Any], axes: Sequence[int] | None, drop: bool) -> Plan:
+    @cached_property
+    def stages(self) -> tuple[Planner, Planner] | None:
+        """Of what comes of one walk, and of the rest."""
+        both = split(self.facts, self.formula)
+        return None if both is None else (Planner(both[0]), Planner(both[1]))
+
+    def plan(
+        self, arrays: Sequence[Any], axes: Sequence[int] | None, drop: bool = False
+    ) -> Plan | Staged:
         """For new results.
 
         Raises:
@@ -135,7 +85,14 @@ class Planner:
         shape = broadcast_shapes(*(a.shape for a in arrays))
         if self.is_elementwise:
             return self.elementwise(arrays, shape)
-        return self.by_rows(arrays, shape, _dims(axes, len(shape)), drop)
+        dims = _dims(axes, len(shape))
+        return self.by_rows(arrays, shape, dims, drop) or self.staged(arrays, axes, drop)
+
+    def staged(self, arrays: Sequence[Any], axes: Any, drop: bool) -> Staged:
+        first, rest = self.stages  # type: ignore[misc]
+        plan = first.plan(arrays, axes)
+        values = [result.seen(result.empty()) for result in plan.results]  # type: ignore[union-attr]
+        return Staged(plan, rest.plan((*arrays, *values), axes, drop))
 
     # ---------------------------------------------------------------------------- elementwise
 
@@ -143,7 +100,7 @@ class Planner:
         lies = memory_order(arrays, shape)
         results, steps = [], []
         for dtype in self.facts.results:
-            result, its_steps = _new(shape, dtype, lies)
+            result, its_steps = new_array(shape, dtype, lies)
             results.append(result)
             steps.append(its_steps)
         given = [steps_over(a, shape) for a in arrays]
@@ -164,7 +121,7 @@ class Planner:
         word = "i32" if max(steps.reach(), steps.size) < FAR else "i64"
         kernel = self.kernel(Elementwise, ways, word, wide, BLOCK, changes)
         numbers = [WORDS[word](steps.size), *steps.numbers(ways, WORDS[word])]
-        return Launch(kernel, _grid(-(-steps.size // wide), BLOCK, word), BLOCK, tuple(numbers))
+        return Launch(kernel, grid_of(-(-steps.size // wide), BLOCK), BLOCK, tuple(numbers))
 
     def check_dims(self, *ways: Ways) -> None:
         if any(x.dims > MOST for x in ways):
@@ -179,6 +136,8 @@ class Planner:
         """
         near = neighbours(ways)
         wide = widest([self.elements[k] for k in near])
+        while wide > 1 and wide * self.lines > LINES:
+            wide //= 2
         first = len(self.elements) - len(arrays)
         while wide > 1:
             bytes_of = {k: min(16, wide * BITS[self.elements[k]] // 8) for k in near}
@@ -195,17 +154,18 @@ class Planner:
 
     def by_rows(
         self, arrays: Sequence[Any], shape: tuple[int, ...], dims: Sequence[int], drop: bool
-    ) -> Plan:
+    ) -> Plan | None:
+        """None where launches for each walk are better."""
         left = [i for i in range(len(shape)) if i not in dims]
         single = tuple(1 if i in dims else n for i, n in enumerate(shape))
         lies = rows_order(arrays, self.full, shape, dims)
         results, steps = [], []
         for full, dtype in zip(self.roots, self.facts.results):
-            result, its_steps = _new(shape if full else single, dtype, lies)
+            result, its_steps = new_array(shape if full else single, dtype, lies)
             if drop:
                 result, its_steps = (
                     Result(tuple(shape[i] for i in left), dtype),
-                    _new(single, dtype)[1],
+                    new_array(single, dtype)[1],
                 )
             results.append(result)
             steps.append(
@@ -224,42 +184,52 @@ class Planner:
 
         kept, reduced = picked(left).sorted(main).merged(), picked(sorted(dims))
         reduced = reduced.merged() if self.is_placed else reduced.sorted(main).merged()
-        launches, scratch = self.of_rows(kept, reduced, arrays, main)
-        return Plan(results, launches, scratch)
+        found = self.of_rows(kept, reduced, arrays, main)
+        return None if found is None else Plan(results, *found)
 
     def of_rows(
         self, kept: Steps, reduced: Steps, arrays: Sequence[Any], main: int
-    ) -> tuple[list[Launch], int]:
-        rows, length = kept.size, reduced.size
-        ways = kept.ways(), reduced.ways()
+    ) -> tuple[list[Launch], int] | None:
+        """The launches, and the words of scratch memory that they need."""
+        rows, length, ways = kept.size, reduced.size, (kept.ways(), reduced.ways())
         self.check_dims(*ways)
-        far = max(kept.reach() + reduced.reach(), rows * max(1, length))
+        far = max(kept.reach() + reduced.reach(), rows * length)
         word = "i32" if far < FAR else "i64"
-        number = WORDS[word]
         across = rows >= WARP // 2 and length > 1
         across = across and abs(kept.operands[main][-1]) < abs(reduced.operands[main][-1])
         wide = 1 if across else self.row_vector(kept, reduced, ways[1], arrays, length)
-        moving = sum(
-            full and ways[1].kinds[len(self.roots) + k] != STILL for k, full in enumerate(self.full)
-        )
-        numbers = [*kept.numbers(ways[0], number), *reduced.numbers(ways[1], number)]
+        number = WORDS[word]
         sizes = number(rows), number(length)
-        cut = self.cut(rows, length, across, wide)
-        if cut is not None:
-            team, pieces, chunk = cut
-            more = number(pieces), number(chunk)
-            blocks = -(-rows // team.rows) * pieces
-            part = self.kernel(Part, team, *ways, word, wide)
-            after = Team(128, 128)
+        numbers = (*kept.numbers(ways[0], number), *reduced.numbers(ways[1], number))
+        cut = team.cut(rows, length, across, wide)
+        if cut is not None and is_divisible(self.formula):
+            after, given = (
+                team.Team(128, 128),
+                (*sizes, number(cut.pieces), number(cut.chunk), *numbers),
+            )
+            part = self.kernel(Part, cut.team, *ways, word, wide)
             finish = self.kernel(Finish, after, *ways, word, wide)
-            return [
-                Launch(part, blocks, team.block, (*sizes, *more, *numbers)),
-                Launch(finish, rows, after.block, (*sizes, *more, *numbers)),
-            ], rows * pieces * len(self.formula.reductions)
-        team = self.team(length, across, wide, moving)
-        kernel = self.kernel(Rows, team, *ways, word, wide)
-        grid = _grid(-(-rows // team.rows), 1, word)
-        return [Launch(kernel, grid, team.block, (*sizes, *numbers))], 0
+            blocks = -(-rows // cut.team.rows) * cut.pieces
+            scratch = rows * cut.pieces * len(self.formula.reductions)
+            launches = [Launch(part, blocks, cut.team.block, given)]
+            return [*launches, Launch(finish, rows, after.block, given)], scratch
+        if cut is not None and cut.many and self.formula.reductions and self.stages:
+            return None
+        chosen = self.team_for(length, across, wide, ways[1])
+        kernel = self.kernel(Rows, chosen, *ways, word, wide)
+        grid = grid_of(-(-rows // chosen.rows), 1)
+        return [Launch(kernel, grid, chosen.block, (*sizes, *numbers))], 0
+
+    def team_for(self, length: int, across: bool, wide: int, ways: Ways) -> team.Team:
+        moving = [
+            k
+            for k, full in enumerate(self.full)
+            if full and ways.kinds[len(self.roots) + k] != STILL
+        ]
+        words = wide * max(1, len(moving)) * max(1, BITS[self.formula.element] // 32)
+        if across:
+            return team.across(length, words, self.walks, self.nodes < 24)
+        return team.along(length, wide, words, self.walks)
 
     def row_vector(
         self, kept: Steps, reduced: Steps, ways: Ways, arrays: Sequence[Any], length: int
@@ -269,75 +239,9 @@ class Planner:
             wide //= 2
         return wide
 
-    def team(self, length: int, across: bool, wide: int, moving: int) -> Team:
-        """Which threads share a row of a length.
-
-        A row that is walked more than once stays in registers where it fits; one that is walked once needs only
-        threads enough.
-        """
-        vectors = -(-length // wide)
-        words = wide * max(1, moving) * max(1, BITS[self.formula.element] // 32)
-        most = max(1, KEPT // words)
-        if across:
-            size = 16 if length >= 64 else 4
-            block, chunks = WARP * size, -(-length // size)
-            light = self.nodes < 24
-            ahead = 4 if light and chunks >= 4 else 1
-            if self.passes > 1 and chunks <= most:
-                return Team(size, block, True, _power(chunks))
-            return Team(size, block, True, 0, ahead)
-        for size in TEAMS:
-            few = most if size == TEAMS[-1] else max(1, most // 2)
-            if self.passes > 1 and -(-vectors // size) <= few:
-                return Team(size, max(128, size), False, _power(-(-vectors // size)))
-            if self.passes <= 1 and -(-vectors // size) <= 8:
-                break
-        return Team(size, max(128, size))
-
-    def cut(self, rows: int, length: int, across: bool, wide: int) -> tuple[Team, int, int] | None:
-        """How few long rows are cut: the team of a piece, how many there are of a row, and how long one is."""
-        if not is_divisible(self.formula):
-            return None
-        team = Team(16, 16 * WARP, True, 0, 4) if across else Team(BLOCK, BLOCK)
-        blocks = -(-rows // team.rows)
-        if blocks >= FEW:
-            return None
-        least = 16 * team.size if across else PIECE
-        pieces = min(-(-length // least), PIECES // blocks)
-        if pieces < 2:
-            return None
-        chunk = -(-length // pieces)
-        chunk = -(-chunk // (team.size * wide)) * team.size * wide
-        return team, -(-length // chunk), chunk
-
 
 def _dims(axes: Sequence[int] | None, ndim: int) -> list[int]:
     """The reduced dimensions, counted from the front, in order."""
     if axes is None or not ndim:
         return list(range(ndim))
     return sorted({axis % ndim for axis in axes})
-
-
-def _new(
-    shape: tuple[int, ...], dtype: Any, lies: Sequence[int] | None = None
-) -> tuple[Result, tuple[int, ...]]:
-    """A new array of a shape, which lies in memory in this order of its dimensions, and its steps."""
-    lies = range(len(shape)) if lies is None else lies
-    steps, step = [0] * len(shape), 1
-    for i in reversed(lies):
-        steps[i], step = step, step * shape[i]
-    if list(lies) == list(range(len(shape))):
-        return Result(shape, dtype), tuple(steps)
-    back = tuple(int(i) for i in np.argsort(lies))
-    return Result(tuple(shape[i] for i in lies), dtype, back), tuple(steps)
-
-
-def _power(n: int) -> int:
-    """The power of two from n on."""
-    return 1 << (n - 1).bit_length()
-
-
-def _grid(items: int, block: int, word: str) -> int:
-    """Blocks for so many items, a thread or (`block` 1) a block each."""
-    device = driver.cupy().cuda.runtime.getDevice()
-    return max(1, min(-(-items // block), driver.processors(device) * WAVES))

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...formula.expression import Expression
 from ..llvm import Value, choose, quotient, remainder
 from ..loops.values import RULES, check_reductions
 from .dimensions import Walk, Ways
 from .formula import Facts, Formula, Place
+from .team import Team
 from .thread import WARP
-
-
-class Team(NamedTuple):
-    """Which threads share a row.
-
-    Attributes:
-        size: How many: a power of two, within a warp or whole warps.
-        block: The threads of a block.
-        across: Do the threads of a warp belong to neighbouring rows? Else they follow one row.
-        chunks: How many vectors of the row each thread keeps in registers, so that memory is read once; 0 where rows are
-            too long for it and are read again for each walk.
-        ahead: How many vectors a thread that keeps none asks for before it needs the first.
-    """
-
-    size: int
-    block: int
-    across: bool = False
-    chunks: int = 0
-    ahead: int = 1
-
-    @property
-    def rows(self) -> int:
-        """Rows of a block."""
-        return self.block // self.size
 
 
 class Rows(Formula):

@@ -19,7 +19,7 @@ _NAMES = {
     "array.sort": "first order",
     "array.zeros": "fresh full zeros",
     "gather.few": "write write_at write_flat",
-    "gather.indexed": "add_at own placed put_at spread take",
+    "gather.indexed": "add_at combine_at placed put_at spread take",
 }
 """By module: its functions."""
 

@@ -21,8 +21,8 @@ class Thread(Code):
     text = code.kernel("doubled")
     """
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def __init__(self, declarations: set[str] | None = None) -> None:
+        super().__init__(1, declarations)
         self.listed: list[str] = []
         self.variables: list[str] = []
 
@@ -35,6 +35,9 @@ class Thread(Code):
     @property
     def fuses(self) -> bool:
         return True
+
+    def helper(self) -> Code:
+        return Thread(self.declarations)
 
     # ------------------------------------------------------------------------------ the kernel
 
@@ -65,10 +68,10 @@ class Thread(Code):
         """
         self.line("ret void")
         declared = "\n".join(sorted(self.declarations)).replace(" noinline", " alwaysinline")
-        signature = f"@{name}({', '.join(self.listed)})"
-        function = self.function(signature, "ptx_kernel void")
-        most = f'!nvvm.annotations = !{{!0}}\n!0 = !{{ptr @{name}, !"maxntidx", i32 {threads}}}'
-        return "\n".join([*self.variables, declared, function, *([most] if threads else [])])
+        # Without the second word ptxas likes 64 registers so much that it spills.
+        limit = f'"nvvm.maxntid"="{threads}" "nvvm.minctasm"="1"' if threads else ""
+        function = self.function(f"@{name}({', '.join(self.listed)})", "ptx_kernel void", limit)
+        return "\n".join([*self.variables, declared, function])
 
     # ------------------------------------------------------------------------- which thread it is
 
@@ -108,10 +111,19 @@ class Thread(Code):
     # --------------------------------------------------------------------------------- memory
 
     def several(
-        self, pointer: Value, element: str, count: int, values: Sequence[Value] = ()
+        self,
+        pointer: Value,
+        element: str,
+        count: int,
+        values: Sequence[Value] = (),
+        align: int | None = None,
     ) -> list[Value]:
-        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes."""
-        kind, align = f"<{count} x {element}>", min(16, count * BITS[element] // 8)
+        """Load neighbouring elements, or store `values` there, in pieces of at most 16 bytes.
+
+        align: Of how many bytes the address is a multiple; by default of as many as are taken at once.
+        """
+        kind = f"<{count} x {element}>"
+        align = align or min(16, count * BITS[element] // 8)
         if values:
             whole = "poison"
             for u, x in enumerate(values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from ..llvm import Code, Function, Value, choose
 
@@ -10,11 +11,11 @@ HALF_PI = (math.pi / 2, 6.123233995736766e-17)
 """pi / 2 as a sum of two float64 numbers."""
 REDUCE = Function("void", "reduce_huge", ("double", "ptr", "ptr", "ptr"))
 _BITS = 1216  # of 2 / pi behind the point
-_BYTES = _BITS // 8 + 40
+_WORDS = _BITS // 64 + 5
 
 
 def _two_over_pi() -> str:
-    """The bytes of floor(2^1216 * 2 / pi), the lowest first, by Machin's formula for pi."""
+    """The words of floor(2^1216 * 2 / pi), the lowest first, by Machin's formula for pi."""
     one = 1 << (_BITS + 128)
 
     def arctangent_of_inverse(n: int) -> int:
@@ -28,15 +29,15 @@ def _two_over_pi() -> str:
 
     pi = 16 * arctangent_of_inverse(5) - 4 * arctangent_of_inverse(239)
     number = (2 * one << _BITS) // pi
-    return "".join(f"\\{byte:02X}" for byte in number.to_bytes(_BYTES, "little"))
+    words = [number >> 64 * i & (1 << 64) - 1 for i in range(_WORDS)]
+    return ", ".join(f"i64 {word}" for word in words)
 
 
-def reduce_text(declarations: set[str]) -> str:
+def reduce_text(code: Code) -> str:
     """``void reduce_huge(double x, ptr k, ptr r, ptr t)`` for a finite |x| >= 2^30.
 
-    x = k pi / 2 + r + t with |r| <= pi / 4, and k an integer that is right modulo 4.
+    x = k pi / 2 + r + t with |r| <= pi / 4, and k an integer that is right modulo 4. `code` is new, of one lane.
     """
-    code = Code(1, declarations)
     x = Value(code, "%x", "double")
     word = x.bits()
     is_negative = word < 0
@@ -51,7 +52,7 @@ def reduce_text(declarations: set[str]) -> str:
     text = code.function(
         "@reduce_huge(double %x, ptr %k, ptr %r, ptr %t)", "internal void", "noinline"
     )
-    return f'@two_over_pi = internal constant [{_BYTES} x i8] c"{_two_over_pi()}"\n{text}'
+    return f"@two_over_pi = internal constant [{_WORDS} x i64] [{_two_over_pi()}]\n{text}"
 
 
 def _turns(code: Code, word: Value) -> tuple[Value, Value, Value]:
@@ -63,9 +64,11 @@ def _turns(code: Code, word: Value) -> tuple[Value, Value, Value]:
     m = (word & ((1 << 52) - 1)) | (1 << 52)
     shift = (_BITS - 190 + 1075) - (word.down(52) & 2047)
     digits = Value(code, "@two_over_pi", "ptr")
-    place = code.at(digits, "i8", shift.down(3))
-    bits = code.emit(f"load i256, ptr {place.name}, align 1", "i256")
-    window = bits.down((shift & 7).widen("i256")).convert("i192")
+    first, by = shift.down(6), shift & 63
+    words = [code.load(code.at(digits, "i64", first + i), "i64") for i in range(4)]
+    parts = [code.intrinsic("fshr", above, below, by) for below, above in pairwise(words)]
+    low, middle, high = (part.widen("i192") for part in parts)
+    window = (high << 128) | (middle << 64) | low
     turns = window * m.widen("i192")
     part = turns << 2
     is_above = part < 0
@@ -76,12 +79,18 @@ def _turns(code: Code, word: Value) -> tuple[Value, Value, Value]:
 def _scaled(fraction: Value, opposite: Value) -> tuple[Value, Value]:
     """A fraction of 192 bits as a sum of two float64 numbers."""
     code = fraction.code
-    zeros = code.intrinsic("ctlz", fraction, code.constant(0, "i1"))
-    normal = fraction << zeros
-    top, middle = normal.down(128).convert("i64"), normal.down(64).convert("i64")
+    words = [fraction.down(shift).convert("i64") for shift in (128, 64, 0)]
+    passed = words[0].like(0)
+    for _ in range(2):  # words that are 0
+        empty = words[0].equals(0)
+        words = [choose(empty, y, x) for x, y in pairwise([*words, words[0].like(0)])]
+        passed = passed + choose(empty, passed.like(64), 0)
+    by = code.intrinsic("ctlz", words[0], code.constant(0, "i1"))
+    zeros = passed + by
+    top, middle = (code.intrinsic("fshl", x, y, by) for x, y in pairwise(words))
     head = _unsigned(top & -2048)
     tail = _unsigned((top << 53) | middle.down(11)) * 2.0**-53
-    size = ((959 - zeros.convert("i64")) << 52).cast_bits("double")
+    size = ((959 - zeros) << 52).cast_bits("double")
     scale = choose(opposite, -size, size)
     return head * scale, tail * scale
 

@@ -101,7 +101,7 @@ def _reduced_huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
 def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     """The reduction of the lanes that are huge, one by one; `usual` elsewhere."""
     code = x.code
-    code.declarations.add(reduce_text(code.declarations))
+    code.declarations.add(reduce_text(code.helper()))
     given = code.slot(x.type, choose(huge, x, x.like(HUGE[x.element])))
     made = [code.slot(v.type) for v in usual]
     with code.loop(code.constant(0, "i64"), code.constant(code.lanes, "i64")) as i:
@@ -110,7 +110,7 @@ def _huge(x: Value, huge: Value, usual: list[Value]) -> list[Value]:
     return [choose(huge, code.load(p, v.type), v) for p, v in zip(made, usual)]
 
 
-def _sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
+def sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
     """(sine, less, cosine, less): each as a sum of two numbers."""
     short = r.element == "float"
     z = r * r
@@ -122,7 +122,7 @@ def _sine_and_cosine(r: Value, t: Value) -> tuple[Value, Value, Value, Value]:
     return sine, (r - sine) + by, cosine, (w - cosine) + down
 
 
-def _flipped(value: Value, k: Value) -> Value:
+def flipped(value: Value, k: Value) -> Value:
     """-value where the second bit of k is set."""
     return (value.bits() ^ ((k & 2) << (BITS[k.element] - 2))).cast_bits(value.element)
 
@@ -135,21 +135,21 @@ def _tiny(x: Value) -> Value:
 @lowers(p.sin)
 def sin(x: Value) -> Value:
     k, r, t = _reduced(x)
-    sine, _, cosine, _ = _sine_and_cosine(r, t)
-    return choose(_tiny(x), x, _flipped(choose((k & 1).equals(0), sine, cosine), k))
+    sine, _, cosine, _ = sine_and_cosine(r, t)
+    return choose(_tiny(x), x, flipped(choose((k & 1).equals(0), sine, cosine), k))
 
 
 @lowers(p.cos)
 def cos(x: Value) -> Value:
     k, r, t = _reduced(x)
-    sine, _, cosine, _ = _sine_and_cosine(r, t)
-    return _flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
+    sine, _, cosine, _ = sine_and_cosine(r, t)
+    return flipped(choose((k & 1).equals(0), cosine, sine), k + 1)
 
 
 @lowers(p.tan)
 def tan(x: Value) -> Value:
     k, r, t = _reduced(x)
-    sine, sine_low, cosine, cosine_low = _sine_and_cosine(r, t)
+    sine, sine_low, cosine, cosine_low = sine_and_cosine(r, t)
     even = (k & 1).equals(0)
     above, below = choose(even, sine, -cosine), choose(even, cosine, sine)
     above_low, below_low = choose(even, sine_low, -cosine_low), choose(even, cosine_low, sine_low)

@@ -83,6 +83,21 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
         x[own(key)] = values
 
 
+def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
+    """Each value combined with the element at its index, repeated ones one after the other.
+
+    Args:
+        how: The name of NumPy's function: "multiply", "maximum" or "minimum"; or "add", as `add_at` does it.
+
+    Raises:
+        IndexError: An index is out of range.
+    """
+    if how == "add":
+        add_at(x, key, values)
+    else:
+        ufunc_at(getattr(np, how), x, own(key), values)
+
+
 def placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
     """A copy of x in which `values` are written, or added, at the key.
 

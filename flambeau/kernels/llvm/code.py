@@ -44,6 +44,10 @@ class Code:
         """Has what it is for an instruction that multiplies and adds with one rounding?"""
         return fused.is_native()
 
+    def helper(self) -> Code:
+        """The code of another function of the module, of one lane."""
+        return Code(1, self.declarations)
+
     # ------------------------------------------------------------------------ types and names
 
     def vector(self, element: str) -> str:

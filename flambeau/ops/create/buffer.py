@@ -209,6 +209,8 @@ def from_file(
 
     if layout is not None or pin_memory:
         check_options("from_file", layout, pin_memory)
+    if pin_memory:
+        raise RuntimeError("from_file(): memory of files is not pinned; call .pin_memory() on it")
     kind = kind_for(None if dtype is None else named_dtype(dtype, "from_file"), device)
     if kind.device is not CPU:
         raise NotImplementedError(f"from_file() maps files on the CPU, not on {kind.device}")

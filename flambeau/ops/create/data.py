@@ -19,7 +19,7 @@ from ...core.promotion import PROMOTED
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
-from .factory import check_placement, kind_for, made, named_dtype
+from .factory import check_placement, kind_for, made, named_dtype, pinned
 
 _NUMBERS = frozenset((bool, int, float, complex))
 _ROWS = frozenset((list, tuple))
@@ -295,6 +295,7 @@ def tensor(
         dtype: Default: what the data stands for; Python floats stand for the default dtype.
         device: Default: the default device.
         requires_grad: Is its gradient wanted?
+        pin_memory: Put it into page-locked memory, which an accelerator reads by itself.
 
     Raises:
         ValueError: Nested sequences differ in length, or an integer has more than 64 bits.
@@ -319,7 +320,8 @@ def tensor(
         copied = as_tensor(data, dtype, device).clone()  # type: ignore[attr-defined]
         return copied.requires_grad_(requires_grad)
     array, found = array_of(data, dtype)
-    return made(array, kind_for(found, device), requires_grad)
+    kind = kind_for(found, device)
+    return made(pinned(array, kind) if pin_memory else array, kind, requires_grad)
 
 
 def _warn_of_copy(function: str) -> None:

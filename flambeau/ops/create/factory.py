@@ -22,7 +22,8 @@ import numpy as np
 
 from ...autograd.variable import requires_grad_
 from ...core import tensor as handle
-from ...core.device import default_device, resolve
+from ...core.accelerator import accelerator
+from ...core.device import CPU, default_device, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
@@ -36,7 +37,8 @@ from ...kernels.array import zeros as blocks
 SHARED_DOC = """        dtype: Default: the default dtype, unless the values say otherwise.
         layout: Only the strided one.
         device: Default: the default device.
-        requires_grad: Is its gradient wanted?"""
+        requires_grad: Is its gradient wanted?
+        pin_memory: Put it into page-locked memory, which an accelerator reads by itself."""
 
 
 def kind_for(dtype: Any, device: Any, default: Any = None) -> Kind:
@@ -100,6 +102,17 @@ def sparse_zeros(name: str, layout: Any, shape: tuple[int, ...], kind: Kind, gra
     return result.requires_grad_() if grad else result
 
 
+def pinned(array: Any, kind: Kind) -> Any:
+    """A new tensor's array in page-locked memory.
+
+    Raises:
+        RuntimeError: It is on an accelerator, or there is none.
+    """
+    if kind.device is not CPU:
+        raise RuntimeError("Only dense CPU tensors can be pinned: leave pin_memory or device out")
+    return accelerator().pinned(array)
+
+
 def made(array: Any, kind: Kind, requires_grad: bool = False) -> Tensor:
     """A new tensor on a new array."""
     result = wrap(array, kind)
@@ -133,22 +146,29 @@ def place(function: str, out: Any, dtype: Any, device: Any, default: Any = None)
     return kind
 
 
-def finish(function: str, array: Any, kind: Kind, out: Tensor | None, requires_grad: Any) -> Tensor:
+def finish(
+    function: str,
+    array: Any,
+    kind: Kind,
+    out: Tensor | None,
+    requires_grad: Any,
+    pin_memory: bool = False,
+) -> Tensor:
     """The new tensor, or ``out=`` with the values written to it."""
     if requires_grad.__class__ is not bool:
         raise TypeError(
             f"{function}(): argument 'requires_grad' must be bool, "
             f"not {type(requires_grad).__name__}"
         )
-    result = wrap(array, kind)
+    result = wrap(pinned(array, kind) if pin_memory else array, kind)
     if out is not None:
         result = write_out(out, result, function, warns=False)
     return requires_grad_(result) if requires_grad else result
 
 
 def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
-    """An array to draw random numbers in: on the host, where all are drawn, or one without elements."""
-    if kind.has_elements:
+    """An array to draw random numbers in."""
+    if kind.xp is np:
         return blocks.fresh(shape, kind.numpy)
     return kind.xp.empty(shape, kind.numpy)
 
@@ -156,7 +176,7 @@ def scratch(kind: Kind, shape: tuple[int, ...]) -> Any:
 def scratch_like(x: Tensor) -> Any:
     """An array of the shape of a tensor, to draw in."""
     array = x._array
-    return np.empty_like(array) if x._kind.has_elements else array.copy()
+    return np.empty_like(array) if x._kind.xp is np else x._kind.xp.empty_like(array)
 
 
 def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = None) -> Any:
@@ -239,7 +259,7 @@ def factory(make: Callable) -> Callable:
             raise reworded(error) from None
         if name in _FILLING and out is not None and out._array.size == array.size:
             array = array.reshape(out._array.shape)
-        return finish(name, array, kind, out, requires_grad)
+        return finish(name, array, kind, out, requires_grad, pin_memory)
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = make.__module__

@@ -89,7 +89,7 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
             array = new_array(name, kind, shape, value)
         else:
             array = left(memory.empty(kind.xp, shape, kind.numpy, memory_format))
-        return finish(name, array, kind, out, requires_grad)
+        return finish(name, array, kind, out, requires_grad, pin_memory)
 
     def function(*size: Any, **options: Any) -> Tensor:
         kind = state.kind or plain_kind()
@@ -223,7 +223,7 @@ def like(
     else:
         with quiet():
             array.fill(converted(value, kind.dtype, array.size == 1))
-    return finish(function, array, kind, None, requires_grad)
+    return finish(function, array, kind, None, requires_grad, pin_memory)
 
 
 def _like(name: str, value: Any) -> Callable:

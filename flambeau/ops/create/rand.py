@@ -11,11 +11,11 @@ import numpy as np
 
 from ...core import tensor as handle
 from ...core.dtype import int64, state
-from ...core.kind import Kind
 from ...core.layout import empty_like
 from ...core.limit import EXCEEDED, reworded
 from ...core.number import integer
-from ...core.random import draws, draws_integer
+from ...core.random import check_integer, draws, draws_integer
+from ...core.random.default import seed_all, seed_others
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
@@ -25,7 +25,7 @@ from .full import plain_kind
 
 @public()
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator.
+    """Seed the default generators of all devices; gives the CPU's.
 
     Source: torch.manual_seed
 
@@ -35,16 +35,18 @@ def manual_seed(seed: int) -> Generator:
         >>> torch.rand(2)
         tensor([0.4963, 0.7682])
     """
-    return default_generator.manual_seed(int(seed))
+    return seed_all(int(seed))
 
 
 @public()
 def seed() -> int:
-    """Seed the default generator from the system.
+    """Seed the default generators of all devices from the system.
 
     Source: torch.seed
     """
-    return default_generator.seed()
+    made = default_generator.seed()
+    seed_others(made)
+    return made
 
 
 @public()
@@ -110,12 +112,7 @@ _DOC = """A tensor of {what}.
     """
 
 
-def _drawn(kind: Kind, array: Any) -> Any:
-    """An array that was drawn on the host, where the kind wants it."""
-    return array if kind.xp is np else kind.xp.asarray(array)
-
-
-def _fresh(name: str, what: str, draw: Callable) -> Callable:
+def _fresh(name: str, what: str, draw: str) -> Callable:
     @factory
     def make(kind: Any, *size: Any, generator: Any = None, **options: Any) -> Any:
         if "size" in options and not size:
@@ -127,7 +124,7 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         chosen = kind()
         array, generator = scratch(chosen, sizes(size, name)), checked_generator(name, generator)
         if chosen.has_elements:
-            array = _drawn(chosen, draw(array, 0.0, 1.0, generator))
+            getattr(draws, draw)(array, 0.0, 1.0, generator)
         return array, chosen
 
     def like(
@@ -142,7 +139,7 @@ def _fresh(name: str, what: str, draw: Callable) -> Callable:
         memory_format: Any = None,
     ) -> Tensor:
         def fill(array: Any) -> None:
-            draw(array, 0.0, 1.0, checked_generator(name, generator))
+            getattr(draws, draw)(array, 0.0, 1.0, checked_generator(name, generator))
 
         options = dtype, layout, device, requires_grad, pin_memory, memory_format
         return _like(f"{name}_like", input, fill, *options)
@@ -175,16 +172,14 @@ def _like(
         )
     check_placement(function, layout, pin_memory, memory_format, input.ndim)
     kind = place(function, None, dtype or input.dtype, device or input.device)
-    if not kind.has_elements:
-        array = empty_like(input._array, kind.numpy, memory_format, kind.xp)
-        return finish(function, array, kind, None, requires_grad)
-    array = empty_like(input._array, kind.numpy, memory_format)
-    fill(array)
-    return finish(function, _drawn(kind, array), kind, None, requires_grad)
+    array = empty_like(input._array, kind.numpy, memory_format, kind.xp)
+    if kind.has_elements:
+        fill(array)
+    return finish(function, array, kind, None, requires_grad, pin_memory)
 
 
-_rand = _fresh("rand", "uniform numbers from [0, 1)", draws.uniform_)
-randn = public()(_fresh("randn", "standard normal numbers", draws.normal_))
+_rand = _fresh("rand", "uniform numbers from [0, 1)", "uniform_")
+randn = public()(_fresh("randn", "standard normal numbers", "normal_"))
 
 
 def rand(*size: Any, **options: Any) -> Tensor:
@@ -262,9 +257,10 @@ def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any
     chosen = kind(int64)
     shape = shape_of(size if size is not None else rest[0], "randint")
     generator = checked_generator("randint", generator)
-    if not chosen.has_elements:
-        return chosen.xp.empty(shape, chosen.numpy), chosen
-    return _drawn(chosen, draws_integer.randint(low, high, shape, chosen.numpy, generator)), chosen
+    array = scratch(chosen, shape)
+    if chosen.has_elements:
+        draws_integer.random_(array, low, high, generator)
+    return array, chosen
 
 
 @public()
@@ -321,7 +317,11 @@ def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     """
     chosen = kind(int64)
     count = integer(n, "randperm", "n", 1)
-    if not chosen.has_elements:
-        return chosen.xp.empty((count,), chosen.numpy), chosen
-    array = draws_integer.randperm(count, chosen.numpy, checked_generator("randperm", generator))
-    return _drawn(chosen, array), chosen
+    generator = checked_generator("randperm", generator)
+    if chosen.xp is np:
+        return draws_integer.randperm(count, chosen.numpy, generator), chosen
+    check_integer.permutation(count, chosen.numpy)
+    array = chosen.xp.empty((count,), chosen.numpy)
+    if chosen.has_elements:
+        array = draws_integer.permutation_like(array, generator)
+    return array, chosen

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from ...autograd.mode import mode
 from ...core.dtype import int64
@@ -17,7 +14,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
-from .factory import finish, into, place, scratch, scratch_like, shape_of
+from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
 from .rand import checked_generator
 
 _REQUIRED = object()
@@ -40,7 +37,7 @@ def _sampled(label: str) -> Any:
     return made
 
 
-def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> None:
+def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     names = list(defaults)
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
@@ -59,17 +56,13 @@ def _filler(name: str, draw: Callable, defaults: dict[str, Any], doc: str) -> No
         if self._node is not None and mode.recording:
             drawn = scratch_like(self)
             if self._kind.has_elements:
-                draw(drawn, *values, generator=generator)
+                getattr(draws, name)(drawn, *values, generator=generator)
             made = recorded(self, drawn)
             store(self, drawn)
             finish_write(self, made._node)
             return self
-        if self._kind.xp is np:
-            draw(self._array, *values, generator=generator)
-        elif self._kind.has_elements:
-            drawn = scratch_like(self)
-            draw(drawn, *values, generator=generator)
-            store(self, self._kind.xp.asarray(drawn))
+        if self._kind.has_elements:
+            getattr(draws, name)(self._array, *values, generator=generator)
         finish_write(self, None)
         return self
 
@@ -101,40 +94,34 @@ def _argument(function: str, name: str, value: Any) -> Any:
 
 
 _UNIT = {"from": 0.0, "to": 1.0}
-_filler("uniform_", draws.uniform_, _UNIT, "Fill with uniform numbers from [from, to).")
+_filler("uniform_", _UNIT, "Fill with uniform numbers from [from, to).")
 _filler(
     "normal_",
-    draws.normal_,
     {"mean": 0.0, "std": 1.0},
     "Fill with normal numbers of a mean and a standard deviation.",
 )
 _filler(
     "log_normal_",
-    draws.log_normal_,
     {"mean": 1.0, "std": 2.0},
     "Fill with numbers whose logarithm is normal, of a mean and a standard deviation.",
 )
 _filler(
     "exponential_",
-    draws.exponential_,
     {"lambd": 1.0},
     "Fill with exponential numbers of rate lambd.",
 )
 _filler(
     "cauchy_",
-    draws.cauchy_,
     {"median": 0.0, "sigma": 1.0},
     "Fill with Cauchy numbers around the median, of half-width sigma.",
 )
 _filler(
     "geometric_",
-    draws.geometric_,
     {"p": _REQUIRED},
     "Fill with the number of trials up to the first success of probability p.",
 )
 _filler(
     "bernoulli_",
-    draws.bernoulli_,
     {"p": 0.5},
     "Fill with 1 with probability p, else 0; p is a number or a tensor of them.",
 )
@@ -310,11 +297,13 @@ def normal(
             "or a tensor of means, of standard deviations, or both"
         )
     if not tensors:
+        if pin_memory is not False:
+            check_placement("normal", layout, pin_memory)
         kind = place("normal", out, dtype, device)
         values = scratch(kind, shape_of(size, "normal"))
         mean, std = number(mean, "normal", "mean", 1), number(std, "normal", "std", 2)
         draws.normal_(values, mean, std, generator)
-        return finish("normal", kind.xp.asarray(values), kind, out, requires_grad)
+        return finish("normal", values, kind, out, requires_grad, pin_memory)
     shape = broadcast([x._array.shape for x in tensors])
     kind = tensors[0]._kind
     if isinstance(std, Tensor):

@@ -14,7 +14,7 @@ from ...core.number import integer
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from .arange import arange
-from .factory import check_placement, made, named_dtype
+from .factory import check_placement, made, named_dtype, pinned
 
 _DOC = """{what}.
 
@@ -72,7 +72,10 @@ def _window(name: str, what: str, own: str, shape: Callable) -> None:
             values = shape(n, max(count - 1, 1), *args, **options)
         if length == 1:
             values = values.fill_(1)
-        return made(values._array[:length], values._kind, requires_grad)
+        array = values._array[:length]
+        if pin_memory:
+            array = pinned(array, values._kind)
+        return made(array, values._kind, requires_grad)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = _DOC.format(name=name, what=what, own=own)

@@ -6,12 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ...core.random.draws import uniform_
-from ...core.tensor import Tensor
+from ...core.random import draws
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, method, public
-from ..create.full import ones_like
 from . import activation as a
 from .activation import _run
 from .elementary import sigmoid, tanh
@@ -171,10 +168,7 @@ def rrelu(
         )
     if not training:
         return _run(a.leaky_relu, inplace, input, (lower + upper) / 2)
-    slope = ones_like(input.detach())
-    negative = input._array <= 0  # only these draw
-    drawn = uniform_(np.empty(int(negative.sum())), lower, upper)
-    slope._array[negative] = drawn
+    slope = wrap(draws.leaky_slopes(input._array, lower, upper), input._kind)
     result = a.prelu(input, slope)
     return input.copy_(result) if inplace else result  # type: ignore[attr-defined]
 

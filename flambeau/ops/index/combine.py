@@ -11,7 +11,6 @@ from ...core.dtype import BOOL, BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import operation
-from ...formula.dimensions import ufunc_at
 from ...kernels.gather.part import WIDE, Whole, is_half, part_of
 from ...kernels.gather.plan import snapshot
 from ..elementwise.comparison import where
@@ -39,6 +38,7 @@ START = {
 }
 """For each way to combine: what changes nothing."""
 _COMBINE = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
+"""The others: what they do with each value, by NumPy's names; sums and means add."""
 
 
 def check_reduction(name: str, dtype: Any, how: str) -> None:
@@ -58,12 +58,7 @@ def _combine(x: Any, src: Any, key: tuple, how: str, include: bool) -> None:
     values = part.fitted(src).astype(dtype, copy=False)
     if not include:
         put_at(part.array, part.key, np.asarray(START[how](dtype), dtype))
-    if how in _COMBINE:
-        ufunc_at(
-            getattr(np, _COMBINE[how]), part.array, kernels.gather.indexed.own(part.key), values
-        )
-    else:
-        add_at(part.array, part.key, values)
+    kernels.gather.indexed.combine_at(_COMBINE.get(how, "add"), part.array, part.key, values)
     if how == "mean":
         count = _counts(part.array.shape, part.key, include)
         if dtype.kind in "iu":

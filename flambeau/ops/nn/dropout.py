@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..._caller import warn
+from ...core.dtype import bool_
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ..create.factory import scratch, scratch_like
 
 _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes, negated
@@ -18,6 +21,27 @@ _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes,
 def _check_probability(p: float) -> None:
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+@operation(operands="input mask", label="NativeDropout")
+def native_dropout_(input: Any, mask: Any, values: Any, scale: float) -> Any:
+    """What is left of the input by a kernel that has drawn the mask, and has applied it."""
+    return values
+
+
+@native_dropout_.gradient
+def _(g: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, None]:
+    return g * mask * scale, None
+
+
+def fused_dropout(input: Tensor, p: float) -> tuple[Tensor, Tensor] | None:
+    """`dropout` by the device's own kernel, and what was left; None where it has none, and for p = 1."""
+    made = NotImplemented if p == 1 else draws.dropout(input._array, 1 - p)
+    if made is NotImplemented:
+        return None
+    values, mask = made
+    left = wrap(mask, input._kind.with_dtype(bool_))
+    return native_dropout_(input, left, values, 1 / (1 - p)), left
 
 
 def _dropped(
@@ -33,6 +57,9 @@ def _dropped(
         )
     if p == 1:
         return input.mul_(0) if inplace else input * 0
+    fused = None if features or alpha or inplace else fused_dropout(input, p)
+    if fused is not None:
+        return fused[0]
     kind = input._kind
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2)) if features else None
     noise = scratch_like(input) if shape is None else scratch(kind, shape)

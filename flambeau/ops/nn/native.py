@@ -17,6 +17,7 @@ from ...dispatch.registry import NAMESPACES, public
 from ..join.padding import pad
 from ..reduction.softmax import layer_norm
 from . import batch_norm, convolution, embedding, grid_sample
+from .dropout import fused_dropout
 
 # ------------------------------------------------------------------------------------ normalisation
 
@@ -126,6 +127,9 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
     x: Any = input
     if train is False or p == 0:
         return x.clone(), NAMESPACES["torch"]["ones_like"](x, dtype=bool_)
+    found = fused_dropout(x, p)
+    if found is not None:
+        return found
     left = NAMESPACES["torch"]["empty_like"](x).bernoulli_(1 - p)
     return x * left * (0.0 if p == 1 else 1 / (1 - p)), left.bool()
 

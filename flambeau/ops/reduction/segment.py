@@ -13,14 +13,14 @@ from ...core.number import converted, number
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
-from ...formula.dimensions import ufunc_at
 from ...kernels.gather.part import WIDE, is_half
 from ..index.advanced import add_advanced, index_advanced
 from ..index.combine import product_shares
 
 _START = {"sum": 0.0, "mean": math.nan, "max": -math.inf, "min": math.inf, "prod": 1.0}
 """For each reduction: what an empty segment gives."""
-_EXTREMES = {"max": np.maximum, "min": np.minimum}
+_COMBINE = {"max": "maximum", "min": "minimum", "prod": "multiply", "sum": "add", "mean": "add"}
+"""For each reduction: what it does with each element, by NumPy's names."""
 
 
 @operation(operands="x", label="SegmentReduce")
@@ -34,12 +34,7 @@ def segments(
     dtype = WIDE if is_half(x.dtype) else x.dtype
     start = (0.0 if how == "mean" else _START[how]) if initial is None else initial
     y, values = np.full(shape, start, dtype), x.astype(dtype, copy=False)
-    if how in _EXTREMES:
-        ufunc_at(_EXTREMES[how], y, key, values)
-    elif how == "prod":
-        ufunc_at(np.multiply, y, key, values)
-    else:
-        kernels.gather.indexed.add_at(y, key, values)
+    kernels.gather.indexed.combine_at(_COMBINE[how], y, key, values)
     if how == "mean":
         empty = _START[how] if initial is None else start
         y = np.where(lengths, y / np.maximum(lengths, 1).astype(dtype), empty)

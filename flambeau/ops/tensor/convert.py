@@ -7,6 +7,7 @@ from typing import Any
 
 from ...autograd.mode import mode
 from ...core import tensor as handle
+from ...core.accelerator import accelerator
 from ...core.device import CPU, resolve, transfer
 from ...core.device import device as Device
 from ...core.dtype import CONVERSIONS, DTYPES, convertible, dtype
@@ -51,6 +52,17 @@ def clone_(x: Any, format: Any = None) -> Any:
 
 
 @clone_.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
+@operation(label="PinMemory")
+def pinned_(x: Any) -> Any:
+    """A copy in page-locked memory."""
+    return accelerator().pinned(x)
+
+
+@pinned_.gradient
 def _(g: Tensor) -> Tensor:
     return g
 

@@ -7,12 +7,14 @@ from typing import Any
 from ...autograd.location import count_writes
 from ...autograd.node import Leaf
 from ...core import layout
+from ...core.device import backends
 from ...core.dtype import dtype as DType
 from ...core.dtype import legacy_name, parse_legacy_name
 from ...core.memory import at, owner
 from ...core.tensor import Tensor, become, class_name, register, wrap
 from ...dispatch.registry import method, public
 from ..view.shape import alias_
+from .convert import pinned_
 from .copying import parts_of
 
 # ----------------------------------------------------------------------------------- its class
@@ -337,26 +339,68 @@ def is_distributed(input: Tensor) -> bool:
 
 @method()
 def is_pinned(self: Tensor, device: Any = None) -> bool:
-    """Is its memory page-locked? Never, without an accelerator that it could be locked for.
+    """Is its memory page-locked, so that an accelerator reads it by itself?
+
+    Args:
+        device: Of the accelerator's type; there is no need to say it.
 
     Source: torch.Tensor.is_pinned
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.ones(1).is_pinned()
+        False
     """
-    return False
+    return self._kind.device.type == "cpu" and any(
+        backend.is_pinned(self._array) for backend in backends.values()
+    )
 
 
 @method()
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
-    """A copy in page-locked memory.
+    """The tensor in page-locked memory, which an accelerator reads by itself; itself if it is there.
+
+    Args:
+        device: Of the accelerator's type; there is no need to say it.
 
     Raises:
-        RuntimeError: There is no accelerator to lock it for.
+        RuntimeError: There is no accelerator to lock it for, or the tensor is not on the CPU.
 
     Source: torch.Tensor.pin_memory
     """
-    raise RuntimeError(
-        "Cannot access accelerator device when none is available: memory is pinned for copies to an "
-        "accelerator; leave pin_memory() out"
-    )
+    if backends.accelerator() is None:
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available: memory is pinned for copies to an "
+            "accelerator; leave pin_memory() out"
+        )
+    if self._kind.device.type != "cpu":
+        raise RuntimeError(
+            f"cannot pin '{self.type()}' only dense CPU tensors can be pinned"  # type: ignore[attr-defined]
+        )
+    if self.is_pinned():  # type: ignore[attr-defined]
+        return self
+    return pinned_(self)
+
+
+@method()
+def record_stream(self: Tensor, s: Any) -> None:
+    """Let its memory be reused only when a stream has done what it was told until the tensor is gone.
+
+    Memory is reused in the order of the stream where the tensor was made; who uses it in another one says so.
+
+    Args:
+        s: The other stream.
+
+    Raises:
+        NotImplementedError: The tensor is on the CPU, where nothing runs later.
+
+    Source: torch.Tensor.record_stream
+    """
+    if not self._kind.device.backend.is_accelerator:
+        raise NotImplementedError(
+            f"record_stream() is for tensors of accelerators, and this one is on {self._kind.device}: leave it out"
+        )
+    self._kind.device.backend.record(self._array, s._handle)
 
 
 @method()

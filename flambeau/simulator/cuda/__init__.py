@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from . import device, function, graph, memory, memory_hook, pinned_memory, runtime, stream
-from .device import Device, get_device_id
+from importlib import import_module
+from typing import Any
+
+from . import (
+    device,
+    function,
+    graph,
+    memory,
+    memory_hook,
+    nvtx,
+    pinned_memory,
+    profiler,
+    runtime,
+    stream,
+)
+from .device import Device, get_cublas_handle, get_device_id
 from .function import Function, Module
 from .graph import Graph
 from .memory import (
     BaseMemory,
     Memory,
+    MemoryAsyncPool,
     MemoryPointer,
     MemoryPool,
     UnownedMemory,
@@ -28,6 +43,13 @@ from .pinned_memory import (
 from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
 
 
+def __getattr__(name: str) -> Any:
+    """cuBLAS loads when first asked for, as CuPy's."""
+    if name != "cublas":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__.rpartition('.')[0]}.cublas")
+
+
 def is_available() -> bool:
     return runtime.getDeviceCount() > 0
 
@@ -44,6 +66,7 @@ __all__ = [
     "Function",
     "Graph",
     "Memory",
+    "MemoryAsyncPool",
     "MemoryHook",
     "MemoryPointer",
     "MemoryPool",
@@ -58,6 +81,7 @@ __all__ = [
     "device",
     "function",
     "get_allocator",
+    "get_cublas_handle",
     "get_current_stream",
     "get_device_id",
     "get_elapsed_time",
@@ -66,7 +90,9 @@ __all__ = [
     "is_available",
     "memory",
     "memory_hook",
+    "nvtx",
     "pinned_memory",
+    "profiler",
     "runtime",
     "set_allocator",
     "set_pinned_memory_allocator",

@@ -73,4 +73,9 @@ def get_device_id() -> int:
     return runtime.getDevice()
 
 
-__all__ = ["Device", "get_device_id"]
+def get_cublas_handle() -> int:
+    """The current device's handle of cuBLAS."""
+    return 0xB1A5 + runtime.getDevice()
+
+
+__all__ = ["Device", "get_cublas_handle", "get_device_id"]

@@ -24,11 +24,17 @@ class Graph:
 
     def __init__(self, works: list[Work]):
         self._works = works
+        self.graph, self.graphExec = 0, id(self)
 
     def launch(self, stream: Any = None) -> None:
         """Do it, with what now is in the memory that was named."""
         for work in self._works:
             perform(work, None)
+
+    def debug_dot_str(self, flags: int = 0) -> str:
+        """The works in their order, in the language of Graphviz."""
+        order = " -> ".join(str(i) for i in range(len(self._works)))
+        return f"digraph {{ {order} }}"
 
     def upload(self, stream: Any = None) -> None:
         """Make it ready."""

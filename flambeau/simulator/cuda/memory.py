@@ -6,8 +6,9 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -49,11 +50,12 @@ class BaseMemory:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """How NumPy sees it; arrays of it keep it alive."""
-        start = self.ptr if self.size else arena.device(self.device_id).base
+        """How NumPy sees it: what was asked for, not what it is rounded up to; arrays of it keep it alive."""
+        place = arena.device(self.device_id)
+        start = self.ptr if self.size else place.base
         return {
             "data": (start + _host(self.device_id), False),
-            "shape": (self.size,),
+            "shape": (place.sizes.get(self.ptr, self.size) if self.size else 0,),
             "typestr": "|u1",
             "version": 3,
         }
@@ -72,12 +74,25 @@ class Memory(BaseMemory):
 
     def __init__(self, size: int):
         self.device_id = runtime.getDevice()
-        self.ptr = arena.device(self.device_id).allocate(size) if size else 0
+        self.ptr = runtime.malloc(size) if size else 0
         self.size = size
+        self._place = _Place(self.device_id, self.ptr)
 
-    def __del__(self) -> None:
-        if self.ptr:
-            arena.device(self.device_id).free(self.ptr)
+
+class _Place:
+    """Gives an allocation back, whatever classes that derive from `Memory` do in `__del__`."""
+
+    def __init__(self, device_id: int, ptr: int):
+        self.arena, self.ptr = arena.device(device_id), ptr
+
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+            self.free()
+
+    def free(self) -> None:
+        """Give it back now. There may be no arrays of it any more."""
+        self.arena.free(self.ptr)
+        self.ptr = 0
 
 
 class UnownedMemory(BaseMemory):
@@ -88,33 +103,32 @@ class UnownedMemory(BaseMemory):
         self.device_id = runtime.getDevice() if device_id < 0 else device_id
 
 
-class PooledMemory(Memory):
-    """Memory that goes back to a pool."""
+class PooledMemory(BaseMemory):
+    """Memory that goes back to a pool: a whole piece of the driver's, of which only what was asked for may be used."""
 
-    def __init__(self, size: int, pool: _Pool):
-        super().__init__(size)
-        self.pool = pool
+    def __init__(self, whole: BaseMemory, size: int, pool: _Pool):
+        self.device_id, self.ptr, self.size = whole.device_id, whole.ptr, whole.size
+        self.whole, self.pool, self.arena = whole, pool, arena.device(self.device_id)
+        self.arena.narrow(self.ptr, size)
 
     def free(self) -> None:
-        """Give it back now. There may be no arrays of it any more."""
+        """Give it back to the pool now. There may be no arrays of it any more."""
         if not self.ptr:
             return
         told = hooks()
         facts = self._facts() if told else {}
         for hook in told:
             hook.free_preprocess(**facts)
-        arena.device(self.device_id).free(self.ptr)
+        self.arena.narrow(self.ptr, 0)
         self.ptr = 0
-        self.pool.take_back(self.size)
+        self.pool.take_back(self.whole)
         for hook in told:
             hook.free_postprocess(**facts)
-
-    __del__ = free
 
     def _facts(self) -> dict[str, int]:
         return {
             "device_id": self.device_id,
-            "mem_size": _rounded(self.size),
+            "mem_size": self.size,
             "mem_ptr": self.ptr,
             "pmem_id": id(self),
         }
@@ -187,16 +201,16 @@ def _rounded(size: int) -> int:
 
 
 class _Pool:
-    """What a pool counts on one GPU."""
+    """What a pool has on one GPU. It does not cut up what it keeps: a piece serves those that ask for as much."""
 
-    def __init__(self, device_id: int):
-        self.device_id = device_id
+    def __init__(self, device_id: int, allocator: Callable[[int], MemoryPointer]):
+        self.device_id, self.allocator = device_id, allocator
         self.used = self.limit = 0
-        self.kept: Counter[int] = Counter()
+        self.kept: defaultdict[int, list[BaseMemory]] = defaultdict(list)
         self.lock = threading.RLock()
 
     def total(self) -> int:
-        return self.used + sum(size * n for size, n in self.kept.items())
+        return self.used + sum(size * len(kept) for size, kept in self.kept.items())
 
     def malloc(self, size: int) -> PooledMemory:
         room = _rounded(size)
@@ -205,51 +219,53 @@ class _Pool:
         for hook in told:
             hook.malloc_preprocess(**facts)
         with self.lock:
-            if self.kept[room]:
-                self.kept[room] -= 1
-                made = PooledMemory(size, self)
-            else:
-                made = self._fresh(size, room)
+            kept = self.kept[room]
+            made = PooledMemory(kept.pop() if kept else self._fresh(room), size, self)
             self.used += room
         for hook in told:
             hook.malloc_postprocess(**facts, mem_ptr=made.ptr, pmem_id=id(made))
         return made
 
-    def _fresh(self, size: int, room: int) -> PooledMemory:
-        """Memory that the pool did not keep; it gives back what it keeps before there is too little."""
+    def _fresh(self, room: int) -> BaseMemory:
+        """Memory of the driver; the pool gives back what it keeps before there is too little."""
         if self.limit and self.total() + room > self.limit:
-            self.kept.clear()
-            if self.used + room > self.limit:
-                raise OutOfMemoryError(room, self.used, self.limit)
+            raise OutOfMemoryError(room, self.total(), self.limit)
         facts = {"device_id": self.device_id, "mem_size": room}
         for hook in hooks():
             hook.alloc_preprocess(**facts)
-        try:
-            made = PooledMemory(size, self)
-        except OutOfMemoryError:
-            raise OutOfMemoryError(room, self.used, self.limit) from None
+        made = self._asked(room)
         for hook in hooks():
             hook.alloc_postprocess(**facts, mem_ptr=made.ptr)
         return made
 
-    def take_back(self, size: int) -> None:
+    def _asked(self, room: int) -> BaseMemory:
+        try:
+            return self.allocator(room).mem
+        except runtime.CUDARuntimeError:
+            self.kept.clear()
+        try:
+            return self.allocator(room).mem
+        except runtime.CUDARuntimeError:
+            raise OutOfMemoryError(room, self.used, self.limit) from None
+
+    def take_back(self, whole: BaseMemory) -> None:
         with self.lock:
-            room = _rounded(size)
-            self.used -= room
-            self.kept[room] += 1
+            self.used -= whole.size
+            self.kept[whole.size].append(whole)
 
 
 class MemoryPool:
     """Memory of each GPU that is kept, when arrays die, for arrays to come."""
 
     def __init__(self, allocator: Any = None):
+        self._allocator = allocator or _malloc
         self._pools: dict[int, _Pool] = {}
 
     def _pool(self) -> _Pool:
         device_id = runtime.getDevice()
         pool = self._pools.get(device_id)
         if pool is None:
-            pool = self._pools[device_id] = _Pool(device_id)
+            pool = self._pools[device_id] = _Pool(device_id, self._allocator)
         return pool
 
     def malloc(self, size: int) -> MemoryPointer:
@@ -259,7 +275,7 @@ class MemoryPool:
         self._pool().kept.clear()
 
     def n_free_blocks(self) -> int:
-        return self._pool().kept.total()
+        return sum(map(len, self._pool().kept.values()))
 
     def used_bytes(self) -> int:
         return self._pool().used
@@ -286,6 +302,13 @@ class MemoryPool:
 
     def get_limit(self) -> int:
         return self._pool().limit
+
+
+class MemoryAsyncPool(MemoryPool):
+    """The driver's own pool; here one like the other."""
+
+    def __init__(self, pool_handles: Any = "current"):
+        super().__init__()
 
 
 def _malloc(size: int) -> MemoryPointer:
@@ -331,6 +354,7 @@ def using_allocator(allocator: Callable[[int], MemoryPointer] | None = None) -> 
 __all__ = [
     "BaseMemory",
     "Memory",
+    "MemoryAsyncPool",
     "MemoryPointer",
     "MemoryPool",
     "OutOfMemoryError",

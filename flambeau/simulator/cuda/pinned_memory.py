@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from weakref import ref
+
+_UNIT = 512
+"""Bytes that a pool rounds up to."""
+
+from .. import memory as arena
+from . import runtime
 
 
 class PinnedMemory:
@@ -16,8 +24,35 @@ class PinnedMemory:
     """
 
     def __init__(self, size: int, flags: int = 0):
-        self._bytes = (ctypes.c_char * max(size, 1))()
-        self.ptr, self.size = ctypes.addressof(self._bytes), size
+        self._bytes: Any
+        if flags & runtime.hostAllocMapped:  # in the arena, where kernels find it
+            place = arena.device(runtime.getDevice())
+            self._bytes = place.view(place.allocate(size), size)
+            self.ptr = self._bytes.ctypes.data
+        else:
+            self._bytes = (ctypes.c_char * max(size, 1))()
+            self.ptr = ctypes.addressof(self._bytes)
+        self.size = size
+
+    def __del__(self) -> None:
+        """The bytes go with it."""
+
+
+class PooledPinnedMemory(PinnedMemory):
+    """Pinned memory that goes back to a pool."""
+
+    def __init__(self, mem: PinnedMemory, pool: Any):
+        self.ptr, self.size = mem.ptr, mem.size
+        self._whole, self._pool = mem, pool
+
+    def free(self) -> None:
+        """Give it back now."""
+        pool = self._pool()
+        if pool is not None and self.ptr:
+            pool._take_back(self._whole)
+        self.ptr = self.size = 0
+
+    __del__ = free
 
 
 class PinnedMemoryPointer:
@@ -55,16 +90,29 @@ class PinnedMemoryPool:
     """Keeps pinned memory for later."""
 
     def __init__(self, allocator: Any = None):
-        self._free: list[PinnedMemory] = []
+        self._allocator = allocator or _malloc
+        self._free: defaultdict[int, list[PinnedMemory]] = defaultdict(list)
 
     def malloc(self, size: int) -> PinnedMemoryPointer:
-        return PinnedMemoryPointer(PinnedMemory(size), 0)
+        if not size:
+            return PinnedMemoryPointer(PinnedMemory(0), 0)
+        room = -(-size // _UNIT) * _UNIT
+        free = self._free[room]
+        whole = free.pop() if free else self._allocator(room).mem
+        return PinnedMemoryPointer(PooledPinnedMemory(whole, ref(self)), 0)
+
+    def _take_back(self, whole: PinnedMemory) -> None:
+        self._free[whole.size].append(whole)
 
     def free_all_blocks(self) -> None:
         self._free.clear()
 
     def n_free_blocks(self) -> int:
-        return len(self._free)
+        return sum(map(len, self._free.values()))
+
+
+def _malloc(size: int) -> PinnedMemoryPointer:
+    return PinnedMemoryPointer(PinnedMemory(size), 0)
 
 
 default_pool = PinnedMemoryPool()
@@ -79,13 +127,14 @@ def set_pinned_memory_allocator(
     allocator: Callable[[int], PinnedMemoryPointer] | None = None,
 ) -> None:
     global _allocator
-    _allocator = allocator or (lambda size: PinnedMemoryPointer(PinnedMemory(size), 0))
+    _allocator = allocator or _malloc
 
 
 __all__ = [
     "PinnedMemory",
     "PinnedMemoryPointer",
     "PinnedMemoryPool",
+    "PooledPinnedMemory",
     "alloc_pinned_memory",
     "set_pinned_memory_allocator",
 ]

@@ -14,6 +14,7 @@ memcpyHostToDevice = 1
 memcpyDeviceToHost = 2
 memcpyDeviceToDevice = 3
 memcpyDefault = 4
+hostAllocMapped = 2
 
 
 streamDefault = 0
@@ -24,8 +25,12 @@ streamCaptureModeGlobal = 0
 streamCaptureModeThreadLocal = 1
 streamCaptureModeRelaxed = 2
 
+errorMemoryAllocation = 2
+hostAllocPortable = 1
+
 _ERRORS = {
     1: "cudaErrorInvalidValue: invalid argument",
+    2: "cudaErrorMemoryAllocation: out of memory",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
     400: "cudaErrorInvalidResourceHandle: invalid resource handle",
     900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
@@ -118,6 +123,18 @@ def deviceCanAccessPeer(device: int, peerDevice: int) -> bool:
     return False
 
 
+def malloc(size: int) -> int:
+    """The address of memory on the current device.
+
+    Raises:
+        CUDARuntimeError: There is not so much left.
+    """
+    try:
+        return arena.device(getDevice()).allocate(size)
+    except arena.OutOfMemoryError:
+        raise CUDARuntimeError(errorMemoryAllocation) from None
+
+
 def memGetInfo() -> tuple[int, int]:
     """Bytes that are free, and all bytes, on the current device."""
     place = arena.device(getDevice())
@@ -135,6 +152,30 @@ def _bytes(address: int, size: int) -> np.ndarray:
     import ctypes
 
     return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+
+
+class PointerAttributes:
+    """What is known of an address.
+
+    Attributes:
+        device: The GPU that it belongs to.
+        devicePointer, hostPointer: What kernels and the host call it; 0 where they do not reach it.
+    """
+
+    def __init__(self, device: int, devicePointer: int, hostPointer: int):
+        self.device, self.devicePointer, self.hostPointer = device, devicePointer, hostPointer
+
+
+def pointerGetAttributes(ptr: int) -> PointerAttributes:
+    """What is known of an address: of a GPU's memory, or of the host's memory that a GPU reaches."""
+    for index in range(arena.count()):
+        place = arena.device(index)
+        host = place.bytes.ctypes.data
+        if host <= ptr < host + place.size:
+            return PointerAttributes(index, place.base + ptr - host, ptr)
+        if place.base <= ptr < place.base + place.size:
+            return PointerAttributes(index, ptr, 0)
+    return PointerAttributes(-1, 0, ptr)
 
 
 def memcpy(dst: int, src: int, size: int, kind: int) -> None:
@@ -175,12 +216,14 @@ def runtimeGetVersion() -> int:
 
 __all__ = [
     "CUDARuntimeError",
+    "PointerAttributes",
     "deviceCanAccessPeer",
     "deviceSynchronize",
     "driverGetVersion",
     "getDevice",
     "getDeviceCount",
     "getDeviceProperties",
+    "hostAllocMapped",
     "memGetInfo",
     "memcpy",
     "memcpyAsync",
@@ -193,6 +236,7 @@ __all__ = [
     "memcpyPeerAsync",
     "memset",
     "memsetAsync",
+    "pointerGetAttributes",
     "runtimeGetVersion",
     "setDevice",
     "streamCaptureModeGlobal",

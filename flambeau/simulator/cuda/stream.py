@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from . import runtime
 from .graph import Graph, Work, perform
@@ -48,7 +49,17 @@ class _BaseStream:
         self._before.pop()._use(self.device_id)
 
     def use(self) -> Any:
-        """Make it the current stream of this thread, on its GPU."""
+        """Make it the current stream of this thread, on its GPU, which is the current one.
+
+        Raises:
+            RuntimeError: The current device is another one.
+        """
+        device = runtime.getDevice()
+        if self.device_id not in (-1, device):
+            raise RuntimeError(
+                f"The device that the stream is created on ({self.device_id}) does not match with the current device "
+                f"({device})"
+            )
         self._use(self.device_id)
         return self
 
@@ -132,6 +143,20 @@ class Stream(_BaseStream):
             self.device_id = runtime.getDevice()
             self.is_non_blocking = non_blocking
             self.priority = priority or 0
+            _made[self.ptr] = self
+
+    @classmethod
+    def from_external(cls, obj: Any) -> Any:
+        """The stream of another library, which shows CUDA's protocol of streams."""
+        if not hasattr(obj, "__cuda_stream__"):
+            raise TypeError(f"{type(obj).__name__} has no __cuda_stream__")
+        ptr = obj.__cuda_stream__()[1]
+        known = _made.get(ptr)
+        return ExternalStream(ptr, runtime.getDevice()) if known is None else known
+
+
+_made: WeakValueDictionary[int, Stream] = WeakValueDictionary()
+"""Streams by their handles."""
 
 
 class ExternalStream(_BaseStream):

@@ -78,7 +78,7 @@ def _ld(i: Instruction) -> Iterator[Operation]:
         yield Operation([(out, kind)], [(f"{base}@{offset}", kind)], copied)
         return
     extend = np.dtype(f"{'i' if type[0] == 's' else 'u'}2") if width == 1 else None
-    stored = f"{'i' if type[0] == 's' else 'u'}1" if width == 1 else ""
+    stored = f"{'i' if type[0] == 's' else 'u'}{width}" if width == 1 or type[0] == "s" else ""
 
     def make(kind: str, *slots: int) -> Step:
         *targets, address = slots
@@ -94,10 +94,12 @@ def _ld(i: Instruction) -> Iterator[Operation]:
 
 
 def _loaded(type: str) -> str:
-    """What a load leaves in the register: bytes are extended to two."""
+    """What a load leaves in the register: bytes are extended to two; signed words know their sign where it is longer."""
     if WIDTHS[type] == 1:
         return "i2" if type[0] == "s" else "u2"
     kind = key(type)
+    if type[0] == "s":
+        return kind
     return f"b{kind[1]}" if kind[0] in "biu" else kind
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import access, warp
+from . import access, tensor_core, warp  # noqa: F401 - what instructions do
 from .body import SPECIAL, Body, flattened
 from .operation import INSTRUCTIONS, Operation, Step, Unsupported, one
 from .parser import Instruction, Module, parse

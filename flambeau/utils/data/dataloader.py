@@ -33,8 +33,9 @@ class DataLoader:
         sampler, batch_sampler: The order, or the batches, instead.
         num_workers: Processes that make batches ahead; 0 makes them in this one.
         collate_fn: Joins a list of samples; default `default_collate`.
-        pin_memory, pin_memory_device: For transfers to a CUDA device; without one there is a warning, and
-            nothing is pinned.
+        pin_memory: Put batches into page-locked memory, from which ``batch.to("cuda", non_blocking=True)`` is a copy beside
+            the program; without a device there is a warning, and nothing is pinned.
+        pin_memory_device: The accelerator's type; there is no need to say it.
         drop_last: Leave out a last batch that is too small.
         timeout: Seconds to wait for a batch from a worker; 0 waits for ever.
         worker_init_fn: Called in each worker with its number.

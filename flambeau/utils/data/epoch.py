@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from ..._failure import Failure
+from ...core.device import backends
+from ._utils.pin_memory import pin_memory
 from .channel import Parcel
 from .fetch import Fetcher, IterableFetcher, _DatasetKind
 from .pool import Pool
@@ -25,6 +27,14 @@ class _BaseDataLoaderIter(Iterator[Any]):
     def __init__(self, loader: Any) -> None:
         self.loader, self.indices = loader, iter(loader._index_sampler)
         self.seed = _base_seed(loader.generator)
+
+    @property
+    def _pin_memory(self) -> bool:
+        """Are batches put into page-locked memory? Only for an accelerator."""
+        return self.loader.pin_memory and backends.accelerator() is not None
+
+    def _finished(self, batch: Any) -> Any:
+        return pin_memory(batch) if self._pin_memory else batch
 
     def __len__(self) -> int:
         return len(self.loader._index_sampler)
@@ -59,11 +69,12 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     def __next__(self) -> Any:
         index = next(self.indices)
         try:
-            return self.fetcher.fetch(index)
+            batch = self.fetcher.fetch(index)
         except StopIteration as error:
             if self.loader._dataset_kind == _DatasetKind.Iterable:
                 raise
             raise RuntimeError("the dataset raised StopIteration for an index") from error
+        return self._finished(batch)
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
@@ -117,7 +128,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                 self._fill(self.pool.ahead)
             else:
                 self._fill(self.pool.ahead + 1)  # for one is about to leave
-                return _opened(self._take(number))
+                return self._finished(_opened(self._take(number)))
 
     def _fill(self, ahead: int) -> None:
         """Hand out jobs until so many batches are on their way."""

@@ -1,20 +1,166 @@
-"""Copies between arrays that lie in memory in different ways."""
+"""Copies between arrays that lie in memory in different ways.
+
+Where both arrays have neighbours side by side, packs of up to 16 bytes are copied. Where the target is dense along one
+dimension and the source along another, as for ``x.T``, squares go through the block's memory: each is read in whole
+lines and written in whole lines. Arrays of two dtypes are CuPy's to convert.
+"""
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any
+
+import numpy as np
+
+from ...llvm import Value, quotient, remainder
+from .. import driver
+from ..driver import Kernel
+from ..thread import Thread
+from .launch import THREADS, blocks, share, turns
+from .layout import Dims, Form, Walk, broadcast, facts, layout, merged
+from .move import SIZES, Item, Words
+
+SIDE = 32
+"""Elements along a side of a square."""
+LEAST = 16
+"""Elements along both dimensions from which squares pay."""
 
 
 def contiguous(array: Any) -> Any:
     """A copy of an array with its elements in order."""
-    return array.copy(order="C")
+    made = driver.cupy().empty(array.shape, array.dtype)
+    copy_into(made, array)
+    return made
 
 
 def in_order(array: Any) -> Any:
-    """The array if its elements lie in order, else a copy that does."""
+    """The array if its elements lie in order, else a copy that does; 0-d stays so."""
     return array if array.flags.c_contiguous else contiguous(array)
 
 
 def copy_into(target: Any, source: Any) -> None:
-    """Write an array's elements, broadcast and converted, into another's."""
-    target[...] = source
+    """``target[...] = source`` for any two arrays, converting: broadcast, overlapping or of any layout."""
+    if target.dtype != source.dtype or target.itemsize not in SIZES:
+        target[...] = source
+        return
+    if not target.size:
+        return
+    if overlaps(target, source):
+        source = contiguous(source)
+    at = target.shape, facts(target), broadcast(source, target.shape)
+    squares = _squares(*at)
+    if squares is None:
+        plain = layout(*at)
+        size = target.itemsize * plain.form.pack
+        grid = blocks(plain.count // turns(size))
+        _copier(target.itemsize, plain.form)(grid, THREADS, target, source, *plain.arguments)
+    else:
+        form, tiles, arguments = squares
+        _transposer(target.itemsize, form)(
+            blocks(tiles * THREADS), THREADS, target, source, *arguments
+        )
+
+
+def overlaps(target: Any, source: Any) -> bool:
+    """May a write to one array change the other? Two of the same elements do not disturb one another."""
+    if target.data.ptr == source.data.ptr and target.strides == source.strides:
+        return target.shape != source.shape
+    (low, high), (first, last) = _bounds(target), _bounds(source)
+    return low < last and first < high
+
+
+def _bounds(array: Any) -> tuple[int, int]:
+    """The first byte of an array that has elements, and the one behind the last."""
+    reach = [(n - 1) * step for n, step in zip(array.shape, array.strides)]
+    at = array.data.ptr
+    return at + sum(min(r, 0) for r in reach), at + sum(max(r, 0) for r in reach) + array.itemsize
+
+
+@cache
+def _copier(size: int, form: Form) -> Kernel:
+    """Packs, each by one thread."""
+    code, item = Thread(), Item(size)
+    target, source = code.takes("ptr target alone", "ptr source readonly")
+    walk, (_, moves) = Walk(code, form), form.moves
+
+    def fetch(i: Value) -> tuple[Value, Words]:
+        to, at = walk.places(i)
+        return to, item.fetch(code, source, at, form.pack, moves)
+
+    def put(found: tuple[Value, Words]) -> None:
+        item.put(code, found[1], target, found[0])
+
+    share(code, walk.count, turns(size * form.pack), fetch, put)
+    return Kernel("copy", code.kernel("copy"))
+
+
+# --------------------------------------------------------------------------------------- squares
+
+
+@lru_cache(4096)
+def _squares(
+    shape: tuple[int, ...], *operands: tuple[int, tuple[int, ...], int]
+) -> tuple[Form, int, tuple[Any, ...]] | None:
+    """How the outer dimensions lie, how many squares there are, and what the kernel takes; None where none are made.
+
+    p is the dimension along which the target is dense, q that along which the source is.
+    """
+    dims = merged(shape, [steps for _, steps, _ in operands])
+    at = _dense(dims)
+    if at is None or operands[0][0] > 8:
+        return None
+    across, target_step, _ = dims[at]
+    length, _, source_step = dims[-1]
+    rest = [d for i, d in enumerate(dims[:-1]) if i != at]
+    steps = [(16, tuple([d[k] for d in rest]), 0) for k in (1, 2)]
+    wide = layout(shape, *operands).form.index == "i64"
+    outer = layout(tuple([d[0] for d in rest]), *steps, wide=wide)
+    tiles = outer.count * -(-length // SIDE) * -(-across // SIDE)
+    integer = np.int64 if wide else np.int32
+    numbers = map(integer, (tiles, length, across, target_step, source_step))
+    return outer.form, tiles, (*outer.arguments, *numbers)
+
+
+def _dense(dims: Dims) -> int | None:
+    """Which dimension the source is dense along, where that is another than the target's and both are long."""
+    length, step, source_step = dims[-1]
+    if step != 1 or source_step in (-1, 0, 1) or length < LEAST:
+        return None
+    return next((i for i, d in enumerate(dims[:-1]) if d[2] == 1 and d[0] >= LEAST), None)
+
+
+@cache
+def _transposer(size: int, form: Form) -> Kernel:
+    """Squares, each by one block: a row of the block's memory is one element longer, so that its columns lie in
+    different banks."""
+    code, item = Thread(), Item(size)
+    target, source = code.takes("ptr target alone", "ptr source readonly")
+    walk, index = Walk(code, form), form.index
+    tiles, length, across, target_step, source_step = code.takes(
+        *(f"{index} {name}" for name in ("tiles", "length", "across", "target_step", "source_step"))
+    )
+    square = code.shared(item.word, SIDE * (SIDE + 1))
+    thread = code.special("tid", index)
+    lane, row = remainder(thread, SIDE), quotient(thread, SIDE)
+    along, over = (quotient(n + (SIDE - 1), SIDE) for n in (length, across))
+    rows = range(0, SIDE, THREADS // SIDE)
+
+    with code.loop(code.special("ctaid", index), tiles, code.special("nctaid", index)) as tile:
+        upper, p = quotient(tile, along), remainder(tile, along) * SIDE
+        q = remainder(upper, over) * SIDE
+        to, at = walk.places(quotient(upper, over))
+        for k in rows:
+            with code.when((p + row + k < length) & (q + lane < across)):
+                place = at + (p + row + k) * source_step + q + lane
+                words = item.fetch(code, source, place)
+                item.put(code, words, square, (row + k) * (SIDE + 1) + lane)
+        code.barrier()
+        for k in rows:
+            with code.when((p + lane < length) & (q + row + k < across)):
+                words = item.fetch(code, square, lane * (SIDE + 1) + row + k)
+                item.put(code, words, target, to + (q + row + k) * target_step + p + lane)
+        code.barrier()
+    return Kernel("transpose", code.kernel("transpose"))
+
+
+__all__ = ["contiguous", "copy_into", "in_order", "overlaps"]

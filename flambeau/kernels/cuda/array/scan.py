@@ -1,55 +1,166 @@
-"""Running sums, products, extremes and logarithms of sums along a dimension of an array."""
+"""Running sums, products, extremes and logarithms of sums along a dimension of an array.
+
+Arrays are seen as A blocks of R rows of B columns, and the walk goes along R. Sums and products of floats are made in
+double, those of half types in float32, and rounded once for each result; the order of additions depends on shapes and on
+the number of multiprocessors.
+Complex numbers are CuPy's.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import driver
+from . import scan_kernel
+from .copy import in_order
+from .launch import THREADS, WAVES, blocks
+from .monoid import Element, Monoid, is_known
+
+NUMPY = {"float": np.float32, "double": np.float64, "i32": np.int32, "i64": np.int64}
+"""The dtype of an array of states, by the type of its values."""
+_LEAST = 64
+"""Rows of a chunk at least, where a thread walks; a block walks over so many elements for each thread."""
 
 
 def running_sum(x: Any, dim: int, narrow: bool = False) -> Any:
-    """Running sums: floats in their dtype, rounded once from double; int64 of integers and bools.
+    """Running sums: floats in their dtype, rounded once; int64 of integers and bools.
 
     narrow: Of integers in their own dtype, what does not fit cut off.
     """
-    return _accumulated(driver.cupy().cumsum, x, dim, narrow)
+    return _accumulated("sum", x, dim, narrow)
 
 
 def running_product(x: Any, dim: int, narrow: bool = False) -> Any:
     """Running products, in the dtypes of `running_sum`."""
-    return _accumulated(driver.cupy().cumprod, x, dim, narrow)
-
-
-def _accumulated(by: Any, x: Any, dim: int, narrow: bool) -> Any:
-    kind = x.dtype.kind
-    result = x.dtype if narrow or kind in "fcVW" else np.dtype(np.int64)
-    wide = np.complex128 if kind in "cW" else np.float64
-    return by(x.astype(result if result.kind in "iu" else wide), dim).astype(result, copy=False)
+    return _accumulated("product", x, dim, narrow)
 
 
 def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
     """The largest (or smallest) value so far, and the last place where it stood; nan wins."""
     xp = driver.cupy()
-    best, index = xp.empty(x.shape, x.dtype), xp.empty(x.shape, np.int64)
-    rows, values, places = (xp.moveaxis(a, dim, 0) for a in (x, best, index))
-    for i in range(len(rows)):
-        values[i], places[i] = rows[i], i
-        if i:
-            before, row = values[i - 1], rows[i]
-            won = (row >= before if largest else row <= before) | (row != row)
-            values[i] = xp.where(won, row, before)
-            places[i] = xp.where(won, i, places[i - 1])
-    return best, index
+    values, index = xp.empty(x.shape, x.dtype), xp.empty(x.shape, np.int64)
+    if x.size:
+        _run(monoid("largest" if largest else "smallest", x), in_order(x), (values, index), dim)
+    return values, index
 
 
 def running_logsumexp(x: Any, dim: int) -> Any:
     """log of running sums of exp, without overflow."""
+    made = driver.cupy().empty(x.shape, x.dtype)
+    if x.size:
+        _run(monoid("logsumexp", x), in_order(x), (made,), dim)
+    return made
+
+
+def monoid(name: str, x: Any) -> Monoid:
+    """What joins an array's elements.
+
+    Raises:
+        TypeError: Such elements have no order.
+    """
+    if not is_known(x.dtype):
+        raise TypeError(f"elements of {x.dtype} have no {name}")
+    return Monoid(name, Element(str(x.dtype.name)))
+
+
+def _accumulated(name: str, x: Any, dim: int, narrow: bool) -> Any:
+    xp, kind = driver.cupy(), x.dtype.kind
+    result = x.dtype if narrow or kind in "fcVW" else np.dtype(np.int64)
+    if not is_known(x.dtype):
+        by = xp.cumsum if name == "sum" else xp.cumprod
+        return by(x.astype(np.complex128), dim).astype(result)
+    made = xp.empty(x.shape, result)
+    if x.size:
+        _run(monoid(name, x), in_order(x), (made,), dim)
+    return made
+
+
+class Shape(NamedTuple):
+    """What walks are told.
+
+    Attributes:
+        blocks, length, breadth: A, R and B.
+        chunk: Rows of a chunk.
+        chunks: Of a row.
+    """
+
+    blocks: int
+    length: int
+    breadth: int
+    chunk: int
+    chunks: int
+
+    @property
+    def wide(self) -> bool:
+        return self.breadth > 1
+
+    @property
+    def units(self) -> int:
+        return self.blocks * self.chunks * self.breadth
+
+    @property
+    def whole(self) -> Shape:
+        """The same without chunks."""
+        return self._replace(chunk=self.length, chunks=1)
+
+    @property
+    def over(self) -> Shape:
+        """The walk over what the chunks join to."""
+        return Shape(self.blocks, self.chunks, self.breadth, self.chunks, 1)
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        facts = (self.units, self.length, self.breadth, self.chunk, self.chunks)
+        return tuple(map(np.int64, facts))
+
+    @property
+    def grid(self) -> int:
+        return blocks(self.units) if self.wide else min(self.units, 1 << 16)
+
+
+def shape_of(shape: Sequence[int], dim: int) -> Shape:
+    """How an array is walked along a dimension: in chunks where its rows are few and long."""
+    outer, length, breadth = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
+    processors = driver.processors(driver.cupy().cuda.runtime.getDevice())
+    if breadth > 1:
+        wanted = processors * WAVES * THREADS // (outer * breadth)
+        least = _LEAST
+    else:
+        wanted, least = processors * WAVES // outer, _LEAST * THREADS
+    chunks = max(1, min(wanted, length // least, _LEAST if breadth > 1 else THREADS))
+    chunk = -(-length // chunks)
+    return Shape(outer, length, breadth, chunk, -(-length // chunk))
+
+
+def totals(how: Monoid, x: Any, shape: Shape) -> list[Any]:
+    """What each chunk joins to: arrays of its state."""
     xp = driver.cupy()
-    wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
-    made = xp.empty(x.shape, wide.dtype)
-    rows, sums = xp.moveaxis(wide, dim, 0), xp.moveaxis(made, dim, 0)
-    for i in range(len(rows)):
-        sums[i] = rows[i] if not i else xp.logaddexp(sums[i - 1], rows[i])
-    return made.astype(x.dtype, copy=False)
+    made = [xp.empty((shape.units,), NUMPY[type]) for type in how.types]
+    kernel = scan_kernel.total(how, shape.wide, False, False)
+    kernel(shape.grid, THREADS, x, *made, *shape.arguments)
+    return made
+
+
+def _run(how: Monoid, x: Any, made: Sequence[Any], dim: int) -> None:
+    """Walk over an array in order; with chunks in three launches."""
+    shape = shape_of(x.shape, dim % x.ndim)
+    carry: list[Any] = []
+    if shape.chunks > 1:
+        found = totals(how, x, shape)
+        carry = [driver.cupy().empty_like(a) for a in found]
+        over = shape.over
+        kernel = scan_kernel.running(how, shape.wide, True, False, "")
+        kernel(over.grid, THREADS, *found, *carry, *over.arguments)
+    result = str(made[0].dtype.name)
+    kernel = scan_kernel.running(how, shape.wide, False, bool(carry), result)
+    kernel(shape.grid, THREADS, x, *made, *carry, *shape.arguments)
+
+
+__all__ = [
+    "monoid", "running_extreme", "running_logsumexp", "running_product", "running_sum", "shape_of",
+    "totals",
+]  # fmt: skip

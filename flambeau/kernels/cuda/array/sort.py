@@ -1,26 +1,188 @@
-"""The order of the elements of each row."""
+"""The order of the elements of each row.
+
+An element becomes a key, an unsigned integer that stands in the order of the elements: all nan are equal and the largest,
+zeros of both signs are equal. A row of up to `SHORT` elements is sorted in a block's memory (Batcher's bitonic sort, 1968),
+with each key's place below it, so that equal ones keep their order. Keys of longer rows are sorted by CuPy's stable sort.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from ...array.sort import INFINITY, Keys
+from ...llvm import Value, choose, quotient, remainder
 from .. import driver
+from ..driver import Kernel
+from ..thread import Thread
+from .copy import in_order
+from .launch import THREADS, blocks, share, turns
+
+SHORT = 1024
+"""Elements of a row that a block sorts."""
 
 
 def order(x: Any, dim: int, descending: bool = False) -> Any:
     """The indices (int64) that sort a dimension, equal elements in their order; nan is the largest."""
-    xp = driver.cupy()
-    if x.dtype.isbuiltin == 2:
-        x = x.astype(np.float32)
-    if not descending:
-        return xp.argsort(x, dim)
-    back = xp.flip(xp.argsort(xp.flip(x, dim), dim), dim)
-    return x.shape[dim] - 1 - back
+    return first(x, x.shape[dim], dim, descending)
 
 
 def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
-    """The first `k` of `order`."""
-    found = order(x, dim, descending)[(*(slice(None),) * (dim % x.ndim), slice(k))]
-    return driver.cupy().ascontiguousarray(found)
+    """The first `k` of `order`.
+
+    Raises:
+        TypeError: Elements of this dtype have no order.
+    """
+    if x.dtype.kind not in "biu" and x.dtype.name not in INFINITY:
+        if x.dtype.kind == "c":
+            raise TypeError(f"elements of {x.dtype} are not sorted")
+        x = x.astype(np.float32)  # the types of eight bits
+    xp, dim = driver.cupy(), dim % x.ndim
+    rows = in_order(xp.moveaxis(x, dim, -1))
+    n = rows.shape[-1]
+    if not rows.size or not k:
+        made = xp.empty((*rows.shape[:-1], k), np.int64)
+    elif n <= SHORT:
+        made = xp.empty((*rows.shape[:-1], k), np.int64)
+        _short(rows, made, n, k, descending)
+    else:
+        made = xp.argsort(_keys(rows, descending), -1)[..., :k]
+    return in_order(xp.moveaxis(made, -1, dim))
+
+
+def _short(rows: Any, made: Any, n: int, k: int, descending: bool) -> None:
+    padded = max(2, 1 << (n - 1).bit_length())
+    threads = max(THREADS, padded // 2)
+    count = rows.size // n
+    per_block = threads // (padded // 2)
+    grid = blocks(-(-count // per_block) * threads, threads)
+    kernel = _sorter(rows.dtype, descending, padded, threads)
+    kernel(grid, threads, rows, made, np.int64(count), np.int32(n), np.int32(k))
+
+
+def _keys_of(code: Thread, dtype: Any, descending: bool) -> Keys:
+    element, infinity = f"i{8 * dtype.itemsize}", INFINITY.get(dtype.name)
+    return Keys(code, element, infinity, dtype.kind in "bu", descending)  # type: ignore[arg-type]
+
+
+def _keys(x: Any, descending: bool) -> Any:
+    """The keys of an array in order."""
+    made = driver.cupy().empty(x.shape, f"u{x.itemsize}")
+    kernel = _keyer(x.dtype, descending)
+    kernel(blocks(x.size // turns(x.itemsize)), THREADS, x, made, np.int64(x.size))
+    return made
+
+
+@cache
+def _keyer(dtype: Any, descending: bool) -> Kernel:
+    code = Thread()
+    x, made, count = code.takes("ptr x readonly", "ptr made alone", "i64 count")
+    keys = _keys_of(code, dtype, descending)
+
+    def fetch(i: Value) -> tuple[Value, Value]:
+        return i, keys.key(code.load(code.at(x, keys.element, i), keys.element))
+
+    def put(found: tuple[Value, Value]) -> None:
+        code.store(found[1], code.at(made, keys.element, found[0]))
+
+    share(code, count, turns(dtype.itemsize), fetch, put)
+    return Kernel("keys", code.kernel("keys"))
+
+
+@cache
+def _sorter(dtype: Any, descending: bool, padded: int, threads: int) -> Kernel:
+    return Sorter(dtype, descending, padded, threads).kernel()
+
+
+class Sorter:
+    """The code of a block that sorts rows of up to `padded` elements, a power of two: as many as it has threads for."""
+
+    def __init__(self, dtype: Any, descending: bool, padded: int, threads: int):
+        code = self.code = Thread()
+        self.keys = _keys_of(code, dtype, descending)
+        self.half, self.teams = padded // 2, threads // (padded // 2)
+        self.x, self.index, self.rows, self.n, self.k = code.takes(
+            "ptr x readonly", "ptr index alone", "i64 rows", "i32 n", "i32 k"
+        )
+        size = self.teams * padded
+        self.words = code.shared("i64", size)
+        self.places = None if self.keys.packed else code.shared("i32", size)
+        thread = code.special("tid")
+        self.member, self.team = remainder(thread, self.half), quotient(thread, self.half)
+        self.start = self.team * padded
+
+    def kernel(self) -> Kernel:
+        code, teams = self.code, self.teams
+        groups = quotient(self.rows + (teams - 1), teams)
+        with code.loop(
+            code.special("ctaid", "i64"), groups, code.special("nctaid", "i64")
+        ) as group:
+            row = group * teams + self.team.convert("i64")
+            exists = row < self.rows
+            for i in (self.member, self.member + self.half):
+                self.read(choose(exists, row, 0), i)
+            self.sort()
+            for i in (self.member, self.member + self.half):
+                with code.when(exists & (i < self.k)):
+                    at = row * self.k.convert("i64") + i.convert("i64")
+                    code.store(self.place(i).convert("i64"), code.at(self.index, "i64", at))
+            code.barrier()
+        return Kernel("sort", code.kernel("sort"))
+
+    def read(self, row: Value, i: Value) -> None:
+        """An element's key and place; behind the row's end, what stands behind all others."""
+        code, keys = self.code, self.keys
+        inside = i < self.n
+        at = row * self.n.convert("i64") + choose(inside, i, 0).convert("i64")
+        key = keys.key(code.load(code.at(self.x, keys.element, at), keys.element)).widen("i64")
+        key = choose(inside, key, (1 << keys.bits) - 1 if keys.packed else -1)
+        self.put(i, keys.word(key, i.widen("i64")), i)
+
+    def sort(self) -> None:
+        """Runs of 2, 4, 8 ... are merged: one goes up and its neighbour down, so that both are one bitonic run."""
+        run = 2
+        while run <= 2 * self.half:
+            by = run // 2
+            while by:
+                self.code.barrier()
+                self.exchange(run, by)
+                by //= 2
+            run *= 2
+        self.code.barrier()
+
+    def exchange(self, run: int, by: int) -> None:
+        """Put two elements, `by` apart, in the order of their run."""
+        code = self.code
+        low = quotient(self.member, by) * (2 * by) + remainder(self.member, by)
+        high = low + by
+        (a, i), (b, j) = self.get(low), self.get(high)
+        wrong = b.below(a)
+        if self.places is not None:
+            wrong = wrong | (b.equals(a) & (j < i))
+        descends = (low & run).differs(0)
+        with code.when(wrong ^ descends):
+            self.put(low, b, j)
+            self.put(high, a, i)
+
+    def get(self, i: Value) -> tuple[Value, Value]:
+        word = self.code.load(self._at(self.words, "i64", i), "i64")
+        if self.places is None:
+            return word, i
+        return word, self.code.load(self._at(self.places, "i32", i), "i32")
+
+    def put(self, i: Value, word: Value, place: Value) -> None:
+        self.code.store(word, self._at(self.words, "i64", i))
+        if self.places is not None:
+            self.code.store(place, self._at(self.places, "i32", i))
+
+    def place(self, i: Value) -> Value:
+        word, place = self.get(i)
+        return (word & 0xFFFF_FFFF).convert("i32") if self.places is None else place
+
+    def _at(self, memory: Value, type: str, i: Value) -> Value:
+        return self.code.at(memory, type, self.start + i)
+
+
+__all__ = ["first", "order"]

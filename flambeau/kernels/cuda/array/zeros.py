@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import driver
+from . import fill
 
 
 def fresh(shape: Any, dtype: Any) -> Any:
@@ -20,5 +21,5 @@ def zeros(shape: Any, dtype: Any) -> Any:
 def full(shape: Any, dtype: Any, value: Any) -> Any:
     """An array that holds one value everywhere."""
     made = fresh(shape, dtype)
-    made.fill(value)
+    fill.write(made, value)
     return made

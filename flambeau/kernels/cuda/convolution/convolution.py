@@ -14,6 +14,7 @@ from typing import Any
 from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
+from ..tensor_core import TYPES, WITHOUT
 from . import single, tiled
 from .sums import Form, Numbers
 from .table import Sum, of_pass, of_weight
@@ -128,7 +129,7 @@ def _launch(work: Sum, tables: tuple[Any, ...], a: Any, b: Any, bias: Any, c: An
 def _tiled(form: Form, work: Sum, arrays: tuple[Any, ...]) -> None:
     """A sum by tiles, its steps split where there are too few tiles for the GPU."""
     n, processors, c = work.numbers, driver.processors(_device()), arrays[3]
-    tile, blocks = _tile(n, work.groups, processors, form.compute)
+    tile, blocks = _tile(form, n, work.groups, processors)
     whole = n.rows * n.wide * work.groups == c.size  # and not one of several passes
     most = min(2 * processors // blocks, n.total // STRETCH, 65535 // work.groups)
     splits = max(1, most) if whole else 1
@@ -151,16 +152,22 @@ def _tiled(form: Form, work: Sum, arrays: tuple[Any, ...]) -> None:
     )  # fmt: skip
 
 
-def _tile(n: Numbers, groups: int, processors: int, compute: str) -> tuple[tiled.Tile, int]:
+def _tile(form: Form, n: Numbers, groups: int, processors: int) -> tuple[tiled.Tile, int]:
     """The largest tile of which there are enough, and how many there are."""
-    sizes = [tiled.FLAT] if n.rows <= tiled.FLAT.rows else [tiled.LARGE, tiled.SMALL]
-    if compute == "double":
-        sizes = sizes[-1:]
-    for tile in sizes:
+    for tile in _tiles(form, n.rows):
         blocks = -(-n.wide // tile.columns) * -(-n.rows // tile.rows) * groups
         if blocks >= 2 * processors:
             break
     return tile, blocks
+
+
+def _tiles(form: Form, rows: int) -> list[tiled.Tile]:
+    """Those that suit a form, the largest first: what its registers have room for."""
+    if form.dtype in TYPES and driver.architecture(_device()) not in WITHOUT:
+        return [tiled.HALF_SMALL] if form.outer else [tiled.HALF_LARGE, tiled.HALF_SMALL]
+    if rows <= tiled.FLAT.rows:
+        return [tiled.FLAT]
+    return [tiled.SMALL] if form.compute == "double" else [tiled.LARGE, tiled.SMALL]
 
 
 __all__ = ["forward", "transposed", "weight"]

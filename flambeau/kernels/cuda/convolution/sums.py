@@ -72,7 +72,7 @@ class Form:
         result: That of the result's.
         compute: LLVM's type of the sums.
         checked: The dimensions of the image in which places may lie outside.
-        outer: Are there steps outside of the table?
+        outer: Are there steps outside of the table (and no columns)?
         biased: Is there a bias?
     """
 
@@ -98,14 +98,14 @@ class Sums:
         self.form, self.code = form, Thread()
         named = self.code.takes(*POINTERS, *(f"i64 {name}" for name in Numbers._fields))
         self.p = dict(zip((text.split()[1] for text in POINTERS), named))
-        self.long = Numbers(*named[len(POINTERS) :])  # type: ignore[arg-type]
-        self.n = Numbers(*(x.convert("i32") for x in self.long))  # type: ignore[attr-defined]
+        self.long: Any = Numbers(*named[len(POINTERS) :])  # type: ignore[arg-type]
+        self.n: Any = Numbers(*(x.convert("i32") for x in self.long))
         self.element = MEMORY[form.dtype]
 
     def begin(self, group: Value) -> None:
         """Go to a group: pointers to its factors and results."""
         code, far = self.code, group.widen("i64")
-        n: Any = self.long
+        n = self.long
         self.a = code.at(self.p["a"], self.element, far * n.a_group)
         self.b = code.at(self.p["b"], self.element, far * n.b_group)
         self.c = code.at(self.p["c"], MEMORY[self.form.result], far * n.c_group)
@@ -122,8 +122,10 @@ class Sums:
 
     def column(self, j: Value) -> tuple[Value, Place]:
         """A pointer to where b begins for a column, and its entry."""
+        if self.form.outer:  # then all columns are in the table
+            return self.b, self.entry("columns", j)
         outer, inner = quotient(j, self.n.width), remainder(j, self.n.width)
-        n: Any = self.long
+        n = self.long
         return self.code.at(self.b, self.element, outer.widen("i64") * n.b_wide), self.entry(
             "columns", inner
         )
@@ -134,7 +136,7 @@ class Sums:
         a, b, inner = self.a, code.constant(0, "i64"), k
         if self.form.outer:
             outer, inner = quotient(k, self.n.deep), remainder(k, self.n.deep)
-            far: Any = outer.widen("i64")
+            far = outer.widen("i64")
             a, b = code.at(self.a, self.element, far * n.a_outer), far * n.b_outer
         factor = code.load(code.at(self.p["factors"], "i32", inner), "i32")
         return a, b, self.entry("steps", inner), factor
@@ -180,7 +182,7 @@ class Sums:
         code, n = self.code, self.long
         kind = MEMORY[self.form.result]
         outer, inner = quotient(j, self.n.width), remainder(j, self.n.width)
-        within: Any = code.load(code.at(self.p["targets"], "i32", inner), "i32").widen("i64")
+        within = code.load(code.at(self.p["targets"], "i32", inner), "i32").widen("i64")
         place = within + row.widen("i64") * n.c_row + outer.widen("i64") * n.c_wide
         if split is not None:
             place = place + split.widen("i64") * n.c_split

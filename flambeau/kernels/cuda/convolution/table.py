@@ -28,7 +28,7 @@ class Sum:
         targets, factors: Where columns go in the result, and where steps are in a.
         numbers: As the kernels are told, of one split.
         groups: How many there are.
-        outer: Are there steps outside of the table?
+        outer: Are there steps outside of the table (and no columns)?
     """
 
     columns: Any

@@ -1,13 +1,32 @@
-"""Reading, writing and adding at index arrays: ``x[key]``, ``x[key] = values``, ``np.add.at(x, key, values)``."""
+"""Reading, writing and adding at index arrays: ``x[key]``, ``x[key] = values``, ``np.add.at(x, key, values)``.
+
+What a key means is a `Plan`. Of values that are written to one place the last one in the key's order counts: where there may
+be several, each claims its place first. Values are added in the key's order too, sorted by their places, but single numbers
+of float32 and float64: those are added by atomic instructions, in the order in which threads come, unless
+`torch.use_deterministic_algorithms` forbids it. Where an index is wrong, the others are written all the same.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from ....formula.dimensions import broadcast_shapes
 from ...gather.bounds import outside
-from ...gather.part import WIDE, is_half
-from ...gather.plan import Along, Unsigned
+from ...gather.plan import Along
+from ...runtime import determinism
 from .. import driver
+from ..array.compress import places
+from ..array.copy import contiguous, in_order, overlaps
+from ..array.launch import THREADS, blocks, turns
+from . import combine, kernel
+from .lookup import check, wrong
+from .plan import Plan, plan_of, row_major
+
+LONG = 8
+"""Elements at each index from which sorting indices costs little beside adding what is there."""
 
 
 def take(x: Any, key: tuple) -> Any:
@@ -16,30 +35,70 @@ def take(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    return driver.cupy().ascontiguousarray(x[_checked(x, key)])
+    plan = plan_of(*_merged(in_order(x), key)) if _is_mask(key) else plan_of(x, key)
+    made = driver.cupy().empty(plan.shape, x.dtype)
+    if _has_places(plan):
+        told = plan.layout(made=made)
+        size = x.itemsize
+        run = kernel.taker(size, told.form, plan.types)
+        grid = blocks(told.count // turns(size * told.form.pack))
+        run(grid, THREADS, plan.x, made, *plan.lookup, wrong(), *told.arguments)
+        check()
+    return made
 
 
 def put_at(x: Any, key: tuple, values: Any) -> None:
-    """``x[key] = values``; of repeated indices the last counts. Nothing is written where one is out of range.
+    """``x[key] = values``; of repeated indices the last counts.
 
     Raises:
         IndexError: An index is out of range.
+        ValueError: The values do not broadcast.
     """
-    x[_checked(x, key)] = values
+    plan, values = _written(x, key, values)
+    if not _has_places(plan):
+        return
+    unique = _is_mask(key) or not any(_steps(values, plan))
+    claims = None if unique else _claimed(plan, key)
+    told = plan.layout(values, claims=claims)
+    given = [values] if claims is None else [values, claims.x]
+    jumps = [] if claims is None else map(np.int64, claims.jumps)
+    size = x.itemsize
+    run = kernel.putter(size, told.form, plan.types, not unique)
+    grid = blocks(told.count // turns(size * told.form.pack))
+    run(grid, THREADS, plan.x, *given, *plan.lookup, *jumps, wrong(), *told.arguments)
+    check()
 
 
 def add_at(x: Any, key: tuple, values: Any) -> None:
-    """``np.add.at(x, key, values)``: repeated indices add again; nothing is written where one is out of range.
+    """``np.add.at(x, key, values)``: repeated indices add again.
 
     Raises:
         IndexError: An index is out of range.
+        ValueError: The values do not broadcast.
     """
-    if is_half(x.dtype):
-        wide = x.astype(WIDE)
-        add_at(wide, key, values.astype(WIDE))
-        x[...] = wide.astype(x.dtype)
+    combine_at("add", x, key, values)
+
+
+def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
+    """``ufunc.at(x, key, values)`` for "add", "multiply", "maximum" or "minimum".
+
+    Raises:
+        IndexError: An index is out of range.
+        ValueError: The values do not broadcast.
+        TypeError: There are no kernels for such elements.
+    """
+    plan, values = _written(x, key, values)
+    if not _has_places(plan):
         return
-    driver.cupy().add.at(x, _checked(x, key), values)
+    if how == "add" and x.dtype.kind == "c":
+        plan, values = _in_parts(plan, values)
+    quick = how == "add" and str(plan.x.dtype.name) in combine.ATOMIC
+    exact = plan.x.dtype.kind != "f"
+    short = math.prod(plan.rest) < LONG and not determinism.demanded
+    if quick and (exact or short):
+        combine.in_any_order(plan, values)
+    else:
+        combine.in_order_of(how, plan, values)
 
 
 def placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
@@ -48,7 +107,7 @@ def placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    made = x.copy(order="C")
+    made = contiguous(x)
     (add_at if add else put_at)(made, key, values)
     return made
 
@@ -59,41 +118,89 @@ def spread(shape: tuple[int, ...], key: tuple, values: Any) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    if is_half(values.dtype):
-        return spread(shape, key, values.astype(WIDE)).astype(values.dtype)
     made = driver.cupy().zeros(shape, values.dtype)
     add_at(made, key, values)
     return made
 
 
-def own(key: tuple) -> tuple:
-    """A key as CuPy is given it."""
-    return _along(key) if key.__class__ is Along else tuple(key)
+# ------------------------------------------------------------------------------------ beforehand
 
 
-def _checked(x: Any, key: tuple) -> tuple:
-    """A key as CuPy is given it, whose indices are in range.
+def _is_mask(key: tuple) -> bool:
+    """Is it one mask, whose places are all different?"""
+    return len(key) == 1 and key[0].__class__ is not slice and key[0].dtype.kind == "b"
+
+
+def _merged(x: Any, key: tuple) -> tuple[Any, tuple]:
+    """An array in order with a mask's dimensions as one, and the places where the mask is true."""
+    mask = driver.cupy().asarray(key[0])
+    if mask.shape != x.shape[: mask.ndim]:
+        raise IndexError(f"a mask of shape {mask.shape} does not fit an array of shape {x.shape}")
+    return x.reshape(mask.size, *x.shape[mask.ndim :]), (places(mask),)
+
+
+def _written(x: Any, key: tuple, values: Any) -> tuple[Plan, Any]:
+    """The plan of a write, and the values: of x's dtype, in other memory, and such that they broadcast.
 
     Raises:
-        IndexError: One is not.
+        ValueError: They do not.
     """
-    signs = not isinstance(key, Unsigned)
-    dims, at = own(key), 0
-    for item in dims:
-        kind = getattr(getattr(item, "dtype", None), "kind", None)
-        if kind in ("i", "u") and item.size:
-            size = x.shape[at]
-            if bool(((item < -size * signs) | (item >= size)).any()):
-                raise outside((size,))
-        at += item.ndim if kind == "b" else item is not None
-    return dims
+    merges = _is_mask(key) and x.flags.c_contiguous
+    plan = plan_of(*_merged(x, key)) if merges else plan_of(x, key)
+    values = driver.cupy().asarray(values).astype(x.dtype, copy=False)
+    while values.ndim > len(plan.shape) and values.shape[0] == 1:
+        values = values[0]
+    if broadcast_shapes(values.shape, plan.shape) != plan.shape:
+        raise ValueError(
+            f"shape mismatch: value array of shape {values.shape} could not be broadcast to indexing "
+            f"result of shape {plan.shape}"
+        )
+    if x.size and values.size and overlaps(x, values):
+        values = contiguous(values)
+    indices = [contiguous(i) if i.size and x.size and overlaps(x, i) else i for i in plan.indices]
+    return plan._replace(indices=tuple(indices)), values
 
 
-def _along(key: Along) -> tuple:
-    xp, shape = driver.cupy(), key.index.shape
-    places: list[Any] = [
-        xp.arange(n).reshape((1,) * i + (n,) + (1,) * (len(shape) - 1 - i))
-        for i, n in enumerate(shape)
-    ]
-    places[key.dim] = key.index
-    return tuple(places)
+def _has_places(plan: Plan) -> bool:
+    """Does the key name anything?
+
+    Raises:
+        IndexError: It does, in a dimension without elements.
+    """
+    if plan.size and 0 in plan.sizes:
+        raise outside(plan.sizes)
+    return plan.size > 0
+
+
+def _steps(values: Any, plan: Plan) -> tuple[int, ...]:
+    """The steps of values along the dimensions of indices; all 0 if every place is given the same."""
+    lead = len(plan.shape) - values.ndim
+    first, last = (max(at - lead, 0) for at in plan.over)
+    return tuple([n > 1 for n in values.shape[first:last]])
+
+
+def _claimed(plan: Plan, key: tuple) -> Plan:
+    """Where each place of the indices keeps the last position that names it: the plan of an array of those."""
+    over = plan.over_indices
+    if key.__class__ is Along:
+        sizes = plan.x.shape
+        jumps = (row_major(sizes)[key.dim],)
+        steps = tuple([0 if i == key.dim else s for i, s in enumerate(row_major(sizes))])
+    else:
+        sizes, steps = plan.sizes, over.steps
+        jumps = row_major(sizes)
+    claims = driver.cupy().zeros((math.prod(sizes),), np.int64)
+    made = over._replace(x=claims, steps=steps, jumps=jumps)
+    told = made.layout()
+    run = kernel.claimer(told.form, plan.types)
+    run(blocks(told.count), THREADS, claims, *made.lookup, wrong(), *told.arguments)
+    return made
+
+
+def _in_parts(plan: Plan, values: Any) -> tuple[Plan, Any]:
+    """Complex numbers as pairs of real ones, along one more dimension."""
+    part = np.dtype(f"f{plan.x.itemsize // 2}")
+    steps = (*(2 * step for step in plan.steps), 1)
+    pairs = contiguous(values).reshape(*values.shape, 1).view(part)
+    jumps = tuple([2 * jump for jump in plan.jumps])
+    return plan._replace(x=plan.x.real, shape=(*plan.shape, 2), steps=steps, jumps=jumps), pairs

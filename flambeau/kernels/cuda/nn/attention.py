@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from ...matmul.matmul import starts
 from .. import driver
-from . import attention_kernel
+from ..tensor_core import TYPES, WITHOUT
+from . import attention_kernel, attention_tensor
 from .attention_tile import ARRAYS, Form, Numbers
 
 SUMS = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
 """The dtypes of sums, by those of arrays."""
 WIDEST = 128
-"""Columns of a result that a block's registers have room for."""
+"""Columns of a row that a block's registers have room for."""
 THREADS = 256
 
 
@@ -46,13 +48,13 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         mask: None, bool (True takes part) or added to the scores; broadcasts to (..., L, S).
         causal: Query i looks at keys up to i.
     """
-    if not fits(q, k, v) or v.shape[-1] > WIDEST:
+    if not fits(q, k, v) or max(q.shape[-1], v.shape[-1]) > WIDEST:
         return NotImplemented
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     logs = driver.cupy().empty(q.shape[:-1], SUMS[q.dtype.name])
     call = _Call({"q": q, "k": k, "v": v, "out": out}, mask, scale, causal)
-    kernel = attention_kernel.forward(call.form(v.shape[-1]))
+    kernel = (attention_tensor if call.on_tensor_cores else attention_kernel).forward(call.form)
     call.launch(kernel, call.blocks(q.shape[-2]), q, k, v, call.mask, out, logs)
     return out, logs
 
@@ -63,23 +65,24 @@ def backward(
     """The gradients towards q, k and v, given what `forward` gave."""
     if not fits(q, k, v) or max(q.shape[-1], v.shape[-1]) > WIDEST:
         return NotImplemented
-    gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
+    dq, dk, dv = (seated(x.shape, x.dtype) for x in (q, k, v))
     q, k, v, g, out = (_rows_in_order(x) for x in (q, k, v, g, out))
     xp = driver.cupy()
     logs, shares = xp.ascontiguousarray(logs), xp.empty(logs.shape, logs.dtype)
-    made = dict(zip(("dq", "dk", "dv"), gradients))
-    call = _Call({"q": q, "k": k, "v": v, "out": out, "g": g, **made}, mask, scale, causal)
-    form = call.form(max(q.shape[-1], v.shape[-1]))
-    rows = -(-logs.size // THREADS)
-    call.launch(attention_kernel.shares(form), rows, g, out, shares, threads=THREADS)
-    given = q, k, v, call.mask, g, logs, shares
-    call.launch(
-        attention_kernel.backward_queries(form), call.blocks(q.shape[-2]), *given, gradients[0]
-    )
-    call.launch(
-        attention_kernel.backward_keys(form), call.blocks(k.shape[-2]), *given, *gradients[1:]
-    )
-    return tuple(gradients)
+    arrays = {"q": q, "k": k, "v": v, "out": out, "g": g, "dq": dq, "dk": dk, "dv": dv}
+    call = _Call(arrays, mask, scale, causal)
+    own = attention_kernel.shares(Form(q.dtype.name, "", False, 0))
+    call.launch(own, -(-logs.size // THREADS), g, out, shares, threads=THREADS)
+    given, form = (q, k, v, call.mask, g, logs, shares), call.form
+    by_queries, by_keys = call.blocks(q.shape[-2]), call.blocks(k.shape[-2])
+    if call.on_tensor_cores:
+        call.launch(attention_tensor.backward_queries(form), by_queries, *given, dq)
+        for name, result in (("dk", dk), ("dv", dv)):
+            call.launch(attention_tensor.backward_keys(form, name), by_keys, *given, result)
+    else:
+        call.launch(attention_kernel.backward_queries(form), by_queries, *given, dq)
+        call.launch(attention_kernel.backward_keys(form), by_keys, *given, dk, dv)
+    return dq, dk, dv
 
 
 def _rows_in_order(x: Any) -> Any:
@@ -89,63 +92,67 @@ def _rows_in_order(x: Any) -> Any:
 
 
 class _Call:
-    """What the kernels of one call are told besides their arrays."""
+    """What the kernels of one call are told besides their arrays.
+
+    Attributes:
+        on_tensor_cores: Do they multiply there?
+        form: What they are made for.
+        mask: The mask with the scores' shape, or any array where there is none.
+    """
 
     def __init__(self, arrays: dict[str, Any], mask: Any, scale: float, causal: bool):
         q, k, v = (arrays[name] for name in "qkv")
-        self.dtype, self.causal = q.dtype.name, causal
-        self.mask_name = "" if mask is None else mask.dtype.name
-        self.mask = q
+        self.mask, name = q, ""
         if mask is not None:
             wanted = (*q.shape[:-1], k.shape[-2])
-            arrays["mask"] = self.mask = driver.cupy().broadcast_to(mask, wanted)
-        names = tuple(name for name in ARRAYS if name in arrays)
-        given = [arrays[name] for name in names]
-        shapes, strides = tuple(x.shape for x in given), tuple(x.strides for x in given)
-        items = tuple(x.itemsize for x in given)
+            name = mask.dtype.name
+            arrays = arrays | {"mask": driver.cupy().broadcast_to(mask, wanted)}
+            self.mask = arrays["mask"]
         device = int(driver.cupy().cuda.runtime.getDevice())
-        self.starts = _starts(device, names, shapes, strides, items)
-        steps = {f"{name}_row": x.strides[-2] // x.itemsize for name, x in arrays.items()}
-        along = self.mask.strides[-1] // self.mask.itemsize
-        self.heads = math.prod(q.shape[:-2])
-        fields = dict.fromkeys(Numbers._fields, 0) | steps
-        self.numbers = Numbers(**fields | {
+        facts = tuple((key, x.shape, x.strides, x.itemsize) for key, x in arrays.items())
+        self.starts, starts_whole = _starts(device, facts)
+        self.on_tensor_cores = q.dtype.name in TYPES and driver.architecture(device) not in WITHOUT
+        whole = self.on_tensor_cores and starts_whole and all(
+            x.data.ptr % 16 == 0 for key, x in arrays.items() if key != "mask"
+        )  # fmt: skip
+        width = _room(max(q.shape[-1], v.shape[-1]))
+        form = Form(q.dtype.name, name, causal, width, whole)
+        self.form = form if self.on_tensor_cores else replace(form, width=max(width, form.side))
+        self.heads, self.scale = math.prod(q.shape[:-2]), float(scale)
+        steps = {f"{key}_row": x.strides[-2] // x.itemsize for key, x in arrays.items()}
+        self.numbers = Numbers(**dict.fromkeys(Numbers._fields, 0) | steps | {
             "heads": self.heads, "queries": q.shape[-2], "keys": k.shape[-2], "size": q.shape[-1],
-            "depth": v.shape[-1], "mask_along": along,
+            "depth": v.shape[-1], "mask_along": self.mask.strides[-1] // self.mask.itemsize,
         })  # fmt: skip
-        self.scale = float(scale)
-
-    def form(self, width: int) -> Form:
-        """The kernels' form where results have so many columns."""
-        form = Form(self.dtype, self.mask_name, self.causal, 0)
-        side = form.side
-        return Form(
-            self.dtype,
-            self.mask_name,
-            self.causal,
-            1 << (-(-width // side) * side - 1).bit_length(),
-        )
 
     def blocks(self, rows: int) -> int:
         """A block for each tile of rows of each head."""
-        side = Form(self.dtype, self.mask_name, self.causal, 0).side
+        side = attention_tensor.SIDE if self.on_tensor_cores else self.form.side
         return -(-rows // side) * self.heads
 
     def launch(self, kernel: Any, grid: int, *arrays: Any, threads: int = 0) -> None:
-        block = threads or Form(self.dtype, self.mask_name, self.causal, 0).threads
-        kernel(grid, block, *arrays, self.starts, self.scale, *self.numbers)
+        own = attention_tensor.THREADS if self.on_tensor_cores else self.form.threads
+        kernel(grid, threads or own, *arrays, self.starts, self.scale, *self.numbers)
+
+
+def _room(width: int) -> int:
+    """The columns that kernels are made for: a few sizes are enough for all."""
+    return next(size for size in (32, 64, 128) if size >= width)
 
 
 @lru_cache(1024)
-def _starts(
-    device: int, names: tuple[str, ...], shapes: tuple, strides: tuple, items: tuple[int, ...]
-) -> Any:
-    """Where the heads of each array begin, on a device; of those that are not there, at 0."""
-    lead = shapes[0][:-2]
+def _starts(device: int, facts: tuple) -> tuple[Any, bool]:
+    """Where the heads of each array begin, on a device, of those that are not there at 0; and whether all rows are
+    multiples of 16 bytes."""
+    lead = facts[0][1][:-2]
     found = np.zeros((len(ARRAYS), math.prod(lead)), np.int64)
-    for name, *facts in zip(names, shapes, strides, items):
-        found[ARRAYS.index(name)] = starts(lead, *facts)
-    return driver.cupy().asarray(found)
+    whole = True
+    for name, shape, strides, item in facts:
+        place = found[ARRAYS.index(name)] = starts(lead, shape, strides, item)
+        if name != "mask":
+            rows = shape[-1] * item, strides[-2]
+            whole = whole and not any(x % 16 for x in rows) and not (place * item % 16).any()
+    return driver.cupy().asarray(found), whole
 
 
 __all__ = ["backward", "fits", "forward", "seated"]

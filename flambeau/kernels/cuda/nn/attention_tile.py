@@ -25,12 +25,14 @@ class Form:
         mask: That of the mask's, or "".
         causal: Does query i look at keys up to i alone?
         width: Columns of a result that a block holds, a multiple of the tile's side.
+        whole: Are all rows multiples of 16 bytes, and where they begin too?
     """
 
     dtype: str
     mask: str
     causal: bool
     width: int
+    whole: bool = False
 
     @property
     def compute(self) -> str:
@@ -95,11 +97,15 @@ class Rows(NamedTuple):
 Tile = list[list[Variable]]
 
 
-class Tiles:
-    """The code of one thread of a block."""
+class Attention:
+    """The code of one thread of a block: which head and rows it has, and what scores are.
 
-    def __init__(self, form: Form, pointers: tuple[str, ...]):
-        self.form, code = form, Thread()
+    Args:
+        side: Rows of the tile that a block has.
+    """
+
+    def __init__(self, form: Form, pointers: tuple[str, ...], side: int):
+        self.form, self.side, code = form, side, Thread()
         self.code, self.kind = code, form.compute
         named = code.takes(
             *pointers, "ptr starts readonly", "double scale", *(f"i64 {n}" for n in Numbers._fields)
@@ -110,20 +116,13 @@ class Tiles:
         wide = named[len(pointers) + 2 :]
         self.n: Any = Numbers(*(x.convert("i32") for x in wide))  # type: ignore[arg-type]
         self.me = code.special("tid")
-        self.own = form.own
-        self.pitch, self.line = form.side + form.own, form.width + form.own
-        across = form.side // self.own
-        self.ty, self.tx = quotient(self.me, across), remainder(self.me, across)
-        self.left = code.shared(self.kind, DEEP * self.pitch)
-        self.right = code.shared(self.kind, DEEP * self.line)
-        self.weights = code.shared(self.kind, form.side * self.pitch)
 
     def at_block(self, rows: Value) -> Value:
         """The tile's first row; the block's head is `self.head`."""
-        tiles = quotient(rows + (self.form.side - 1), self.form.side)
+        tiles = quotient(rows + (self.side - 1), self.side)
         block = self.code.special("ctaid")
         self.head = quotient(block, tiles)
-        return remainder(block, tiles) * self.form.side
+        return remainder(block, tiles) * self.side
 
     def rows(self, name: str, first: Value, count: Value) -> Rows:
         """An array's rows, of the block's head."""
@@ -136,6 +135,40 @@ class Tiles:
         where = code.at(self.starts, "i64", self.n.heads * ARRAYS.index(name) + self.head)
         element = MEMORY[self.form.mask if name == "mask" else self.form.dtype]
         return code.at(self.p[name], element, code.load(where, "i64"))
+
+    def score(self, x: Value, query: Value, key: Value) -> Value:
+        """A product as a score: scaled, with the mask, -inf for a pair that does not take part."""
+        code, form, n = self.code, self.form, self.n
+        value = x * self.scale
+        there = (query < n.queries) & (key < n.keys)
+        if form.mask:
+            place = query.widen("i64") * n.mask_row.widen("i64") + key.widen(
+                "i64"
+            ) * n.mask_along.widen("i64")
+            element = MEMORY[form.mask]
+            added = code.load(code.at(self.mask, element, choose(there, place, 0)), element)
+            number = unpacked(added, form.mask)
+            if form.mask == "bool":
+                there = there & number
+            else:
+                value = value + number.convert(self.kind)
+        if form.causal:
+            there = there & (key <= query)
+        return choose(there, value, float("-inf"))
+
+
+class Tiles(Attention):
+    """Products by fused multiplications and additions."""
+
+    def __init__(self, form: Form, pointers: tuple[str, ...]):
+        super().__init__(form, pointers, form.side)
+        code, self.own = self.code, form.own
+        self.pitch, self.line = form.side + form.own, form.width + form.own
+        across = form.side // self.own
+        self.ty, self.tx = quotient(self.me, across), remainder(self.me, across)
+        self.left = code.shared(self.kind, DEEP * self.pitch)
+        self.right = code.shared(self.kind, DEEP * self.line)
+        self.weights = code.shared(self.kind, form.side * self.pitch)
 
     def tile(self, width: int = 0) -> Tile:
         """Registers for a thread's part of a tile so many columns wide, all 0."""
@@ -224,28 +257,6 @@ class Tiles:
                     across += self.run(self.right, self.tx * self.own + (line + part))
                 self.multiplied(sums, down, across)
 
-    # ------------------------------------------------------------------------- rows of scores
-
-    def score(self, x: Value, query: Value, key: Value) -> Value:
-        """A product as a score: scaled, with the mask, -inf for a pair that does not take part."""
-        code, form, n = self.code, self.form, self.n
-        value = x * self.scale
-        there = (query < n.queries) & (key < n.keys)
-        if form.mask:
-            place = query.widen("i64") * n.mask_row.widen("i64") + key.widen(
-                "i64"
-            ) * n.mask_along.widen("i64")
-            element = MEMORY[form.mask]
-            added = code.load(code.at(self.mask, element, choose(there, place, 0)), element)
-            number = unpacked(added, form.mask)
-            if form.mask == "bool":
-                there = there & number
-            else:
-                value = value + number.convert(self.kind)
-        if form.causal:
-            there = there & (key <= query)
-        return choose(there, value, float("-inf"))
-
     def over_row(self, values: list[Value], join: Any) -> Value:
         """What a row of the tile joins to, the same bits in all threads that hold some of it."""
         total = values[0]
@@ -269,4 +280,4 @@ class Tiles:
                         code.store(packed(value, self.form.dtype), code.at(begin, element, column))
 
 
-__all__ = ["ARRAYS", "DEEP", "Form", "Numbers", "Rows", "Tiles"]
+__all__ = ["ARRAYS", "DEEP", "Attention", "Form", "Numbers", "Rows", "Tiles"]

@@ -204,8 +204,8 @@ def shares(dtype: str, parts: bool) -> Kernel:
 
 @cache
 def chosen(dtype: str, parts: bool) -> Kernel:
-    """``f(g, places, x, *Numbers)``: the transpose of `maxima`: each element sums up, in order, the windows or parts that see
-    it and have their maximum there."""
+    """``f(g, places, x, *Numbers)``: the transpose of `maxima`: each element sums up, in order, the windows or parts
+    that see it and have their maximum there."""
     make = Pool(dtype, parts, "ptr g readonly", "ptr places readonly", "ptr x")
     code, total = make.code, make.variable(0.0)
     with make.each("x") as (i, plane, at):

@@ -60,8 +60,8 @@ class Step:
 
 @cache
 def forward(cell: Any, element: str, biased: bool) -> Kernel:
-    """``f(x, bias, gates, states, cells, *Numbers)``: gates hold what the state gives to them, and then with the bias, and with what
-    the input gives unless that stays apart."""
+    """``f(x, bias, gates, states, cells, *Numbers)``: gates hold what the state gives to them, and then that with the
+    bias, and with what the input gives unless it stays apart."""
     step = Step(
         cell, element, "ptr x readonly", "ptr bias readonly", "ptr gates", "ptr states", "ptr cells"
     )

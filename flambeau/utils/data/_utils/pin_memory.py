@@ -29,7 +29,7 @@ def pin_memory(data: Any, device: Any = None) -> Any:
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(pin_memory(item, device) for item in data))
     if isinstance(data, tuple):
-        return [pin_memory(item, device) for item in data]
+        return type(data)(pin_memory(item, device) for item in data)
     if isinstance(data, Sequence):
         return _listed(data, [pin_memory(item, device) for item in data])
     return data

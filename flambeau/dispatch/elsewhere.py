@@ -1,0 +1,99 @@
+"""Functions that call NumPy, for tensors whose arrays are not NumPy's.
+
+Operations are told apart by their arrays (`core/twin.py`). So are all other functions of definitions that ask for `np`:
+public ones that look at elements, and helpers. From the first use of such a device on, each looks at its arguments and runs
+as its twin where there are that device's arrays or tensors. It gets other code for that, so that whoever holds the function
+calls it so. Before, no call is slower for it.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..core import twin
+from .lazy import METHODS
+from .registry import NAMESPACES, OPERATIONS
+from .torch_function import exchanged_code
+
+_SOURCE = """\
+def outer({cells}):
+    def placed(*args, **kwargs):
+        if 0: ({cells})
+        return "choice".function(args, kwargs)(*args, **kwargs)
+
+    return (placed.__code__,)
+"""
+
+
+class Choice:
+    """A function as it was written, and its twins."""
+
+    __slots__ = ("own",)
+
+    def __init__(self, own: FunctionType):
+        self.own = own
+
+    def function(self, args: tuple, kwargs: dict) -> Any:
+        """The one that takes these arguments."""
+        arrays = twin.arrays_of(args)
+        if arrays is None and kwargs:
+            arrays = twin.arrays_of(kwargs.values())
+        return arrays.twin(self.own) if arrays is not None and arrays.everywhere else self.own
+
+
+def exchange_all() -> None:
+    """Let all functions of definitions look at their arguments; loads what would load late."""
+    for module in {*METHODS.values(), *(m for f in NAMESPACES.values() for m in f.late.values())}:
+        import_module(module)
+    prepared = {id(function) for function in _prepared()}
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and id(function) not in prepared and _asks(function):
+            _exchange(function)
+
+
+def _prepared() -> Iterator[Any]:
+    """The functions of operations, which look at their arguments already."""
+    for operation in OPERATIONS.values():
+        for name in ("compute", "write", "rule"):
+            yield getattr(getattr(operation, name, None), "for_elements", None)
+
+
+def _asks(function: FunctionType) -> bool:
+    """Is it a definition's, and does it call NumPy?"""
+    scope = function.__globals__
+    home = scope.get("__name__", "")
+    if not f"{home}.".startswith(twin.TWINNED) or function in twin.OWN:
+        return False
+    if getattr(sys.modules.get(home), "__dict__", None) is not scope:  # a twin
+        return False
+    if hasattr(function, "for_host") or hasattr(function, "for_elements"):
+        return False
+    return any(scope.get(name) is np for name in _names(function.__code__))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _exchange(function: FunctionType) -> None:
+    own = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
+    twin.OWN[function] = own
+    function.__code__ = exchanged_code(
+        _SOURCE, len(function.__closure__ or ()), function.__name__, choice=Choice(own)
+    )
+
+
+__all__ = ["exchange_all"]

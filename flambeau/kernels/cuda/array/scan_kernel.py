@@ -1,0 +1,165 @@
+"""Walks along the rows of A blocks of R rows of B columns: what all join to, or what each joins to with those before.
+
+Where B is 1 a block of threads takes a row, as many elements at a time as it has threads. Else a thread takes a column,
+so that neighbours read neighbouring memory. Rows are cut into chunks where there are too few of them to keep a GPU
+busy: one launch joins each chunk, the next walks over those, and the last walks through each chunk from where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from ...llvm import Value, choose, quotient, remainder, smaller
+from ..driver import Kernel
+from ..thread import Thread
+from .block import Block
+from .launch import THREADS
+from .monoid import Monoid, State
+
+
+class Walk:
+    """The code of one kind of walk.
+
+    Args:
+        wide: Do rows stand side by side, B columns of them?
+        states: Is x an array of states, as an earlier walk leaves it?
+    """
+
+    def __init__(self, monoid: Monoid, wide: bool, states: bool):
+        self.code, self.monoid, self.wide, self.states = Thread(), monoid, wide, states
+        count = len(monoid.types) if states else 1
+        self.x = self.code.takes(*(f"ptr x{k} readonly" for k in range(count)))
+
+    def shape(self) -> None:
+        """The parameters that say how large all is."""
+        names = ("units", "length", "breadth", "chunk", "chunks")
+        listed = self.code.takes(*(f"i64 {name}" for name in names))
+        self.units, self.length, self.breadth, self.chunk, self.chunks = listed
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """Loop over chunks: of a row for each block, or of a column for each thread."""
+        code = self.code
+        if self.wide:
+            first, step = code.first("i64"), code.threads("i64")
+        else:
+            first, step = code.special("ctaid", "i64"), code.special("nctaid", "i64")
+        with code.loop(first, self.units, step) as unit:
+            upper = quotient(unit, self.breadth) if self.wide else unit
+            self.unit, self.column = unit, remainder(unit, self.breadth)
+            self.row, self.number = quotient(upper, self.chunks), remainder(upper, self.chunks)
+            self.begin = self.number * self.chunk
+            self.end = smaller(self.begin + self.chunk, self.length)
+            yield
+
+    def at(self, place: Value) -> Value:
+        """Where an element of the row is."""
+        return (self.row * self.length + place) * self.breadth + self.column
+
+    def element(self, place: Value) -> State:
+        code, monoid = self.code, self.monoid
+        if self.states:
+            at = self.at(place)
+            return [code.load(code.at(x, t, at), t) for x, t in zip(self.x, monoid.types)]
+        return monoid.of(monoid.element.load(code, self.x[0], self.at(place)), place)
+
+    def inside(self, place: Value, block: Block) -> tuple[Value, State]:
+        """Whether a block's thread has an element at `place` + its number, and that or nothing."""
+        at = place + block.thread.convert("i64")
+        inside = at < self.end
+        found = self.element(choose(inside, at, self.begin))
+        nothing = self.monoid.nothing(self.code)
+        return inside, [choose(inside, x, none) for x, none in zip(found, nothing)]
+
+    def held(self, state: State) -> list:
+        return [self.code.variable(x, x.type) for x in state]
+
+    def kernel(self, name: str) -> Kernel:
+        return Kernel(name, self.code.kernel(name))
+
+
+def _put(slots: list, state: State) -> None:
+    for slot, x in zip(slots, state):
+        slot.value = x
+
+
+@cache
+def total(monoid: Monoid, wide: bool, states: bool, only_place: bool) -> Kernel:
+    """What each chunk joins to: all of its state, or the place alone."""
+    walk = Walk(monoid, wide, states)
+    code, kinds = walk.code, monoid.types[1:] if only_place else monoid.types
+    made = code.takes(*(f"ptr made{k} alone" for k in range(len(kinds))))
+    walk.shape()
+    block = None if wide else Block(code, monoid, THREADS)
+
+    def save(state: State) -> None:
+        for x, target in zip(state[-len(kinds) :], made):
+            code.store(x, code.at(target, x.type, walk.unit))
+
+    with walk.each():
+        so_far = walk.held(monoid.nothing(code))
+        if block is None:
+            with code.loop(walk.begin, walk.end) as r:
+                _put(so_far, monoid.join([s.value for s in so_far], walk.element(r)))
+            save([s.value for s in so_far])
+        else:
+            with code.loop(walk.begin, walk.end, THREADS) as r:
+                _, found = walk.inside(r, block)
+                _put(so_far, monoid.join([s.value for s in so_far], found))
+            whole = block.total([s.value for s in so_far])
+            with code.when(block.thread.equals(0)):
+                save(whole)
+    return walk.kernel(f"total_{monoid.name}")
+
+
+@cache
+def running(monoid: Monoid, wide: bool, states: bool, carried: bool, result: str) -> Kernel:
+    """What each element joins to with those before it.
+
+    carried: There is, for each chunk, what all up to its end join to.
+    result: The dtype of the result; "" for arrays of states.
+    """
+    walk = Walk(monoid, wide, states)
+    code, types = walk.code, monoid.types
+    made = code.takes(*(f"ptr made{k} alone" for k in range(len(types))))
+    carry = code.takes(*(f"ptr carry{k} readonly" for k in range(len(types)))) if carried else []
+    walk.shape()
+    block = None if wide else Block(code, monoid, THREADS)
+
+    def start() -> State:
+        nothing = monoid.nothing(code)
+        if not carried:
+            return nothing
+        is_first = walk.number.equals(0)
+        before = choose(is_first, walk.unit, walk.unit - walk.breadth)
+        found = [code.load(code.at(c, t, before), t) for c, t in zip(carry, types)]
+        return [choose(is_first, none, x) for x, none in zip(found, nothing)]
+
+    def save(state: State, place: Value) -> None:
+        at = walk.at(place)
+        for k, (x, target) in enumerate(zip(state, made)):
+            if k or not result:
+                code.store(x, code.at(target, x.type, at))
+            else:
+                monoid.element._replace(name=result).store(code, x, target, at)
+
+    with walk.each():
+        so_far = walk.held(start())
+        if block is None:
+            with code.loop(walk.begin, walk.end) as r:
+                _put(so_far, monoid.join([s.value for s in so_far], walk.element(r)))
+                save([s.value for s in so_far], r)
+        else:
+            with code.loop(walk.begin, walk.end, THREADS) as r:
+                inside, found = walk.inside(r, block)
+                before = [s.value for s in so_far]
+                upto, whole = block.running(found)
+                with code.when(inside):
+                    save(monoid.join(before, upto), r + block.thread.convert("i64"))
+                _put(so_far, monoid.join(before, whole))
+    return walk.kernel(f"running_{monoid.name}")
+
+
+__all__ = ["running", "total"]

@@ -1,0 +1,1 @@
+"""Random numbers on the GPU: curand's generator, drawn from in PyTorch's order, so that a seed gives its numbers."""
