@@ -1,24 +1,29 @@
 """Random numbers of the accelerator: torch.accelerator.random.
 
-Generators draw on the CPU, for tensors on every device; so an accelerator's state is that of the default one.
+Source: torch.accelerator.random
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.random.generator import default_generator
+from ..core.accelerator import accelerator
+from ..core.device import device as Device
+from ..core.random.default import default_of
+from ..core.random.generator import Generator
 from ..core.tensor import Tensor
-from . import device_count, is_available
+from . import _index, device_count
 
 __all__ = ["get_rng_state", "get_rng_state_all", "initial_seed"]
 
 
-def _check() -> None:
-    if not is_available():
-        raise RuntimeError(
-            "torch.accelerator: there is no accelerator on this machine; torch.random has the CPU's generator"
-        )
+def _generator(device: Any = None) -> Generator:
+    """The default generator of an accelerator.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    return default_of(Device(accelerator().name, _index(device)))
 
 
 def get_rng_state(device: Any = None) -> Tensor:
@@ -29,8 +34,7 @@ def get_rng_state(device: Any = None) -> Tensor:
 
     Source: torch.accelerator.random.get_rng_state
     """
-    _check()
-    return default_generator.get_state()
+    return _generator(device).get_state()
 
 
 def get_rng_state_all() -> list[Tensor]:
@@ -43,16 +47,15 @@ def get_rng_state_all() -> list[Tensor]:
         >>> len(torch.accelerator.random.get_rng_state_all()) == torch.accelerator.device_count()
         True
     """
-    return [default_generator.get_state() for _ in range(device_count())]
+    return [_generator(i).get_state() for i in range(device_count())]
 
 
 def initial_seed() -> int:
-    """The seed of the accelerator's generator.
+    """The seed of the current accelerator's generator.
 
     Raises:
         RuntimeError: There is none.
 
     Source: torch.accelerator.random.initial_seed
     """
-    _check()
-    return default_generator.initial_seed()
+    return _generator().initial_seed()

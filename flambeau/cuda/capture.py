@@ -13,9 +13,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from ..core.device import device as Device
+from ..core.random.default import default_of
 from ..kernels.cuda import driver
 from . import streams
-from .current import allocator, api, synchronize
+from .current import allocator, api, current_device, synchronize
 from .memory import empty_cache
 
 _MODES = ("global", "thread_local", "relaxed")
@@ -61,6 +63,8 @@ class CUDAGraph:
                 "CUDAGraph: keep_graph=True is not supported: CuPy makes graphs ready at once; leave it out"
             )
         self._graph: Any = None
+        self._draws: list[tuple[Any, Any]] = []
+        self._registered: list[Any] = []
         self._pool: Any = None
         self._stream: Any = None
         self._entered = ExitStack()
@@ -107,7 +111,11 @@ class CUDAGraph:
         found = allocator()
         self._pool = found.pool(found.new_identity() if pool is None else tuple(pool))
         self._pool.graphs += 1
+        default = default_of(Device("cuda", current_device()))
         with ExitStack() as entered:
+            for generator in {id(g): g for g in (default, *self._registered)}.values():
+                self._draws.append((generator, generator.begin_capture()))
+                entered.callback(generator.end_capture)
             entered.enter_context(self._pool.used())
             stream.begin_capture()
             self._entered = entered.pop_all()
@@ -141,18 +149,29 @@ class CUDAGraph:
         return self._graph
 
     def replay(self) -> None:
-        """Start what was recorded, on the current stream.
+        """Start what was recorded, on the current stream; what it draws are the generators' next numbers.
 
         Raises:
             RuntimeError: Nothing was recorded.
         """
-        self._recorded().launch()
+        recorded = self._recorded()
+        for generator, draws in self._draws:
+            generator.replay(draws)
+        recorded.launch()
+
+    def register_generator_state(self, generator: Any) -> None:
+        """Let what is recorded draw from another generator of the device than the default one.
+
+        Source: torch.cuda.CUDAGraph.register_generator_state
+        """
+        self._registered.append(generator)
 
     def reset(self) -> None:
         """Forget what was recorded, and let go of its memory."""
         if self._pool is not None:
             self._pool.graphs -= 1
         self._graph = self._pool = None
+        self._draws = []
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.
