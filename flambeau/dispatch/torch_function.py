@@ -297,7 +297,7 @@ def exchanged_code(source: str, cells: int, name: str, **objects: Any) -> CodeTy
     """The code of the function in a source like the one above, for a function of so many cells; see `_mentioning`."""
     text = source.format(cells="".join(f"cell{i}, " for i in range(cells)))
     scope: dict[str, Any] = {}
-    exec(compile(text, __file__, "exec", dont_inherit=True), scope)
+    exec(compile(text, f"<flambeau {name}>", "exec", dont_inherit=True), scope)
     (code,) = scope["outer"](*range(cells))
     return _mentioning(code, name, **objects)
 

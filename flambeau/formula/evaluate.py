@@ -177,7 +177,7 @@ class _Writer:
             self.support[item] = frozenset({item})  # the shape of one row, which is no operand's
             self.define(
                 item,
-                f"{self.bind('row_position', self.lookup(row_position))}({self.widest()}, axes)",
+                f"{self.bind('row_position', self.lookup(row_position, True))}({self.widest()}, axes)",
             )
         elif kind is p.held:
             self.names[item] = self.names[item.args[0]]

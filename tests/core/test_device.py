@@ -37,7 +37,7 @@ class Recorder(HostBackend):
         self.moves.append(("to", index, non_blocking))
         return array
 
-    def to_host(self, array: Any) -> Any:
+    def to_host(self, array: Any, non_blocking: bool = False) -> Any:
         self.moves.append(("to_host",))
         return array
 

@@ -263,8 +263,8 @@ def _(g: Tensor, place: Any, shape: tuple[int, ...]) -> Tensor:
 @operation
 def take_place(g: Any, place: Any) -> Any:
     """What lies at a place of memory."""
-    whole, part = place.memory()
-    np.copyto(whole, g)
+    whole, part = place.memory(g)
+    whole[...] = g
     return part.copy()
 
 
@@ -276,8 +276,8 @@ def _(g: Tensor, place: Any, shape_g: tuple[int, ...]) -> Tensor:
 @operation
 def without_place(g: Any, place: Any) -> Any:
     """`g` with zeros at a place of memory."""
-    whole, part = place.memory()
-    np.copyto(whole, g)
+    whole, part = place.memory(g)
+    whole[...] = g
     part[...] = 0
     return whole
 
