@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .device import CPU
 
 _PACKAGE = __name__.partition(".")[0]
 TWINNED = tuple(
@@ -26,6 +27,12 @@ TWINNED = tuple(
 
 KNOWN: dict[type, Arrays] = {}
 """What definitions meet for each class of arrays that are not NumPy's."""
+
+
+def device_of(array: Any) -> Any:
+    """The device whose kernels take an array."""
+    known = KNOWN.get(array.__class__)
+    return CPU if known is None else known.device_of(array)
 
 
 OWN: dict[FunctionType, FunctionType] = {}
@@ -44,6 +51,7 @@ class Arrays:
             within definitions only, since elsewhere nothing says what is wanted.
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
         check: Called with the arguments of an operation; raises where they do not go together.
+        device_of: Gives the device of an array; formulas that a definition calls have their kernels there.
     """
 
     def __init__(
@@ -54,9 +62,10 @@ class Arrays:
         makes: dict[str, Callable],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
+        device_of: Callable[[Any], Any] = lambda array: CPU,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.check, self.everywhere = check, everywhere
+        self.check, self.everywhere, self.device_of = check, everywhere, device_of
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 

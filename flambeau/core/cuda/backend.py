@@ -11,6 +11,7 @@ import numpy as np
 from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
+from ..device import resolve
 from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
@@ -74,7 +75,10 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
+ARRAYS = Arrays(
+    driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True,
+    device_of=lambda array: resolve(f"cuda:{array.device.id}"),
+)  # fmt: skip
 
 
 class CudaBackend:

@@ -22,6 +22,7 @@ from ...core.dtype import BY_NUMPY
 from ...core.handler import mapped
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
+from ...core.twin import device_of
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.rule.rule_operation import operation
 from ...formula import primitive as p
@@ -73,9 +74,9 @@ GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 """How many blocks of hidden_size rows the weights of each kind have."""
 
 
-def _specialization(mode: str, dtype: Any) -> Any:
+def _specialization(mode: str, dtype: Any, device: Any = CPU) -> Any:
     operation = CELLS[mode].operation
-    kind = kind_of(BY_NUMPY[dtype], CPU)
+    kind = kind_of(BY_NUMPY[dtype], device)
     return operation.specialize((kind,) * len(operation.operands), kind, ())
 
 
@@ -92,9 +93,9 @@ def _cell(mode: str, dtype: Any) -> Any:
 
 
 @cache
-def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
+def _gradient(mode: str, dtype: Any, device: Any) -> tuple[Any, Any]:
     """The cell's gradient, written into given arrays, and what it asks for."""
-    spec = _specialization(mode, dtype)
+    spec = _specialization(mode, dtype, device)
     wanted = (True,) * len(spec.kinds)
     return spec.gradient_into(wanted), spec.plans[wanted].gradient
 
@@ -113,7 +114,7 @@ def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
     states[0] = h
     if mode == "LSTM":
         cells[0] = c
-    into, shift = _specialization(mode, x.dtype).into, 0 if b is None else b
+    into, shift = _specialization(mode, x.dtype, device_of(x)).into, 0 if b is None else b
     for t in range(len(x)):
         np.matmul(states[t], w.T, out=gates[t])
         gates[t] += shift
@@ -219,7 +220,7 @@ def _walk_back(
 ) -> tuple:
     """The same with NumPy, from the end."""
     count = GATES[mode]
-    kernel, gradient = _gradient(mode, gates.dtype)
+    kernel, gradient = _gradient(mode, gates.dtype, device_of(gates))
     asked, shown = gradient.inputs, gradient.outputs
     slopes = memory.empty(gates.shape, gates.dtype)
     others = memory.empty(gates.shape, gates.dtype) if mode == "GRU" else None
