@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from .backend import Backend, HostBackend
 from .dtype import LEGACY, parse_legacy_name, set_default_dtype, state
+from .twin import KNOWN
 
 # -- The table of backends -------------------------------------------------------------------------
 
@@ -313,6 +314,12 @@ def resolve(spec: Any = None) -> device:
             f"device, a string such as 'cuda:0', or an int"
         )
     return _canonical(_make(spec, None))
+
+
+def device_of(array: Any) -> device:
+    """Where an array is."""
+    found = KNOWN.get(array.__class__)
+    return CPU if found is None else device(found.place(array))
 
 
 def default_device() -> device:

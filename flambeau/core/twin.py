@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from .device import CPU
 
 _PACKAGE = __name__.partition(".")[0]
 TWINNED = tuple(
@@ -27,12 +26,6 @@ TWINNED = tuple(
 
 KNOWN: dict[type, Arrays] = {}
 """What definitions meet for each class of arrays that are not NumPy's."""
-
-
-def device_of(array: Any) -> Any:
-    """The device whose kernels take an array."""
-    known = KNOWN.get(array.__class__)
-    return CPU if known is None else known.device_of(array)
 
 
 OWN: dict[FunctionType, FunctionType] = {}
@@ -50,8 +43,8 @@ class Arrays:
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
+        place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
-        device_of: Gives the device of an array; formulas that a definition calls have their kernels there.
     """
 
     def __init__(
@@ -60,12 +53,12 @@ class Arrays:
         numpy: Any,
         places: dict[str, Callable],
         makes: dict[str, Callable],
+        place: Callable[[Any], str],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
-        device_of: Callable[[Any], Any] = lambda array: CPU,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.check, self.everywhere, self.device_of = check, everywhere, device_of
+        self.place, self.check, self.everywhere = place, check, everywhere
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 

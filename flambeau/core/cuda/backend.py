@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
-from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
-from ..device import resolve
 from ..random import places
 from ..twin import Arrays
 from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
+
+
+def _place(array: Any) -> str:
+    return f"cuda:{array.device.id}"
 
 
 def _check(given: tuple) -> None:
@@ -35,7 +38,7 @@ def _places(x: Any) -> list[str]:
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
-        return [f"cuda:{x.device.id}"]
+        return [_place(x)]
     if cls is list or cls is tuple:
         return [place for item in x for place in _places(item)]
     return []
@@ -75,10 +78,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(
-    driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True,
-    device_of=lambda array: resolve(f"cuda:{array.device.id}"),
-)  # fmt: skip
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
 class CudaBackend:
@@ -131,7 +131,7 @@ class CudaBackend:
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:
-        return number.number(value, dtype)
+        return driver.cupy().asarray(np.asarray(value, dtype))
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)

@@ -18,8 +18,17 @@ _NAMES = {
     "array.scan": "running_extreme running_logsumexp running_product running_sum",
     "array.sort": "first order",
     "array.zeros": "fresh full zeros",
+    "convolution.convolution": "forward transposed weight",
     "gather.few": "write write_at write_flat",
     "gather.indexed": "add_at combine_at placed put_at spread take",
+    "matmul.gemv": "matrix_vector",
+    "matmul.matmul": "added product",
+    "nn.attention": "backward forward",
+    "nn.pooling": (
+        "averaged averaged_of_parts largest largest_of_parts shared shared_of_parts spread taken"
+    ),
+    "nn.resample": "chosen mixed",
+    "nn.rnn": "backward forward",
 }
 """By module: its functions."""
 

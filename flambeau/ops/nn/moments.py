@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ...core.device import device_of
 from ...core.dtype import BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor
-from ...core.twin import device_of
 from ...dispatch.formula.rowwise import RowOperation, rowwise
 from ...dispatch.rule.rule_operation import operation
 from ...formula import primitive as p
@@ -102,13 +102,12 @@ def combined_rows(
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
     """A row formula of arrays of one dtype, without tensors."""
     first = arrays[0]
-    found = _specialization(of, first.dtype, device_of(first), len(arrays))
-    return found.run(*arrays, *numbers, axes)
+    return _specialization(of, first.dtype, device_of(first), len(arrays)).run(*arrays, *numbers, axes)
 
 
 @lru_cache(None)
-def _specialization(of: RowOperation, dtype: Any, device: Any, count: int) -> Any:
-    kind = kind_of(BY_NUMPY[dtype], device)
+def _specialization(of: RowOperation, dtype: Any, place: Any, count: int) -> Any:
+    kind = kind_of(BY_NUMPY[dtype], place)
     return of.specialize((kind,) * count, kind, ())
 
 
