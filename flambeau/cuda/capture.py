@@ -64,8 +64,6 @@ class CUDAGraph:
                 "CUDAGraph: keep_graph=True is not supported: CuPy makes graphs ready at once; leave it out"
             )
         self._graph: Any = None
-        self._draws: list[tuple[Any, Any]] = []
-        self._registered: list[Any] = []
         self._pool: Any = None
         self._stream: Any = None
         self._entered = ExitStack()
@@ -178,7 +176,7 @@ class CUDAGraph:
         if self._pool is not None:
             self._pool.graphs -= 1
         self._graph = self._pool = None
-        self._draws = []
+        self._draws = dict.fromkeys(self._draws)
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.

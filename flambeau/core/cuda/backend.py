@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
-from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
 from . import draws, host
@@ -132,7 +132,7 @@ class CudaBackend:
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:
-        return number.number(value, dtype)
+        return driver.cupy().asarray(np.asarray(value, dtype))
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)
