@@ -86,6 +86,11 @@ def is_loaded() -> bool:
     return cupy.cache_info().currsize > 0
 
 
+def can_look() -> bool:
+    """May the host look at values on the device? Not while what the current stream is told is recorded into a graph."""
+    return not cupy().cuda.get_current_stream().is_capturing()
+
+
 @cache
 def cupyx(module: str = "") -> Any:
     """CuPy's extensions, one of their modules, or what stands in for them.
@@ -161,6 +166,7 @@ __all__ = [
     "Kernel",
     "Unavailable",
     "architecture",
+    "can_look",
     "count",
     "cupy",
     "cupyx",
