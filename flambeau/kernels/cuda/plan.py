@@ -20,7 +20,7 @@ from .elementwise import Elementwise
 from .formula import Facts, Formula, neighbours, widest
 from .launch import Launch, Plan, Result, Staged, grid_of, new_array
 from .rows import Rows
-from .stages import split
+from .stages import most_together, split
 from .thread import WARP
 from .whole import Finish, Part, is_divisible
 
@@ -49,6 +49,7 @@ class Planner:
         self.is_placed = any(x.primitive is POSITION for x in nodes)
         roots, conditions = usual_side(self.formula.roots)
         self.nodes, self.walks = len(nodes), passes([*roots, *conditions])
+        self.together = most_together(self.formula.reductions)
         self.elements = [*self.formula.results, *self.formula.inputs]
         self.is_elementwise = not self.formula.reductions and not self.facts.program.rowwise
         self.is_elementwise &= all(self.roots)
@@ -225,7 +226,7 @@ class Planner:
             for k, full in enumerate(self.full)
             if full and ways.kinds[len(self.roots) + k] != STILL
         ]
-        words = wide * max(1, len(moving)) * max(1, BITS[self.formula.element] // 32)
+        words = wide * max(1, len(moving), self.together) * max(1, BITS[self.formula.element] // 32)
         if across:
             return team.across(length, words, self.walks, self.nodes < 24)
         return team.along(length, wide, words, self.walks)
