@@ -65,7 +65,8 @@ class Planner:
         found = self.kernels.get((cls, *options))
         if found is None:
             made = cls(self.facts, *options)
-            found = self.kernels[(cls, *options)] = driver.Kernel(made.name, made.text())
+            found = driver.Kernel(made.name, made.text(), self.facts.program)
+            self.kernels[(cls, *options)] = found
         return found
 
     @cached_property
