@@ -9,4 +9,5 @@ import numpy as np
 
 def reduce(bits: Any, dims: tuple[int, ...], keepdims: bool) -> Any:
     """``np.bitwise_xor.reduce(bits, dims, keepdims=keepdims)`` of unsigned words of 64 bits."""
-    return np.asarray(np.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdims))
+    xor: Any = np.bitwise_xor
+    return np.asarray(xor.reduce(bits, axis=dims, keepdims=keepdims))
