@@ -193,7 +193,9 @@ def _written(x: Any, key: tuple, values: Any) -> tuple[Use, Any]:
     merges = _is_mask(key) and x.flags.c_contiguous
     use = use_of(*_merged(x, key)) if merges else use_of(x, key)
     shape = use.plan.shape
-    values = driver.cupy().asarray(values).astype(x.dtype, copy=False)
+    values = driver.cupy().asarray(values)
+    if values.dtype != x.dtype:
+        values = values.astype(x.dtype)
     while values.ndim > len(shape) and values.shape[0] == 1:
         values = values[0]
     if broadcast_shapes(values.shape, shape) != shape:
