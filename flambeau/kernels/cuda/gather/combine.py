@@ -1,7 +1,6 @@
 """Values combined with what is at the places of a key: added, multiplied, the larger or smaller of both.
 
-Positions of the key are sorted by the places that they name, and one thread combines all values of an element, in the key's
-order. Where a place is named very often that thread takes long.
+Positions of the key are sorted by the places that they name, and combined in the key's order (`fold.py`).
 """
 
 from __future__ import annotations
@@ -9,23 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import driver
 from ..array.copy import in_order
 from ..array.launch import THREADS, blocks
-from ..array.layout import LIMIT, broadcast, layout
+from ..array.layout import LIMIT, Layout, broadcast, layout
 from ..array.monoid import Element, is_known
+from ..array.scan import NUMPY
 from ..array.sort import order
-from . import kernel
+from . import fold, kernel
 from .lookup import begin, check
 from .plan import Plan, Use, row_major
 
 ATOMIC = {"float32": "float", "float64": "double", "int32": "i32", "uint32": "i32",
           "int64": "i64", "uint64": "i64"}  # fmt: skip
 """The elements that atomic instructions add, and LLVM's types of them."""
+
+
+LEAST = 32
+"""Ranks of a chunk at least; with many ranks their root, so that chunks are as many as the ranks of one."""
 
 
 def checked(use: Use) -> tuple[Any, ...]:
@@ -67,27 +71,62 @@ def in_order_of(how: str, use: Use, values: Any) -> None:
         TypeError: There are no kernels for such elements.
     """
     x, guard = use.x, begin()
-    run, grid, arguments = _folding(use.plan, how, x.dtype, x.size)
     located = _located(use, guard)
     ranks, rows = order(located, 0), in_order(_by_position(use.plan, values))
-    run(grid, THREADS, x, rows, ranks, located, *guard[1:], *arguments)
+    told = _folding(use.plan, how, x.dtype, x.size)
+    given, begins = (rows, ranks, located, *guard[1:]), x
+    if told.begin is not None:
+        begins = driver.cupy().empty(told.begins, told.dtype)
+        run, grid, arguments = told.begin
+        run(grid, THREADS, *given, *arguments, begins)
+    run, grid, arguments = told.fold
+    run(grid, THREADS, *given, *arguments, begins, x)
     check()
 
 
+class Folding(NamedTuple):
+    """Launches: a kernel, its blocks, its numbers.
+
+    Attributes:
+        begin: The first one, where there are several chunks of ranks.
+        fold: The last one.
+        begins, dtype: How much memory they share, and of what.
+    """
+
+    begin: tuple[Any, ...] | None
+    fold: tuple[Any, ...]
+    begins: int
+    dtype: Any
+
+
 @lru_cache(4096)
-def _folding(plan: Plan, how: str, dtype: Any, size: int) -> tuple[Any, ...]:
+def _folding(plan: Plan, how: str, dtype: Any, size: int) -> Folding:
     element, parts = _element(how, dtype)
-    rest, count = plan.rest, math.prod(plan.index_shape)
-    shape = count, *rest
-    told = layout(
+    count, run = math.prod(plan.index_shape), math.prod(plan.rest)
+    chunk = max(LEAST, 1 << (count.bit_length() // 2))
+    chunks = -(-count // chunk)
+    facts = how, element, parts
+
+    def launch(make: Callable, rows: int) -> tuple[Any, ...]:
+        told = _ranks(plan, rows, parts * size)
+        integer = np.int64 if told.form.index == "i64" else np.int32
+        numbers = map(integer, (count, run, chunk))
+        return make(*facts, told.form), blocks(told.count), (*numbers, *told.arguments)
+
+    begin = launch(fold.beginner, chunks - 1) if chunks > 1 else None
+    memory = chunks * run * parts
+    return Folding(begin, launch(fold.folder, count), memory, NUMPY[element.number])
+
+
+def _ranks(plan: Plan, rows: int, size: int) -> Layout:
+    """How elements lie: by their number, their rank, from the place on, and among the values of a position."""
+    rest = plan.rest
+    shape = rows, *rest
+    return layout(
         shape, (16, row_major(shape), 0), (16, (1,) + (0,) * len(rest), 0),
         (16, (0, *plan.rest_steps), 0), (16, (0, *row_major(rest)), 0),
-        wide=plan.is_wide or parts * size > LIMIT,
+        wide=plan.is_wide or size > LIMIT,
     )  # fmt: skip
-    integer = np.int64 if told.form.index == "i64" else np.int32
-    numbers = integer(count), integer(math.prod(rest))
-    fold = kernel.folder(how, element, parts, told.form)
-    return fold, blocks(told.count), (*numbers, *told.arguments)
 
 
 def _element(how: str, dtype: Any) -> tuple[Element, int]:
