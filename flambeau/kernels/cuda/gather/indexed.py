@@ -191,7 +191,7 @@ def _written(x: Any, key: tuple, values: Any) -> tuple[Use, Any]:
         ValueError: They do not.
     """
     merges = _is_mask(key) and x.flags.c_contiguous
-    use = use_of(*_merged(x, key)) if merges else use_of(x, key)
+    use = use_of(*_merged(x, key)) if merges else use_of(x, key, writes=True)
     shape = use.plan.shape
     values = driver.cupy().asarray(values)
     if values.dtype != x.dtype:
@@ -203,12 +203,9 @@ def _written(x: Any, key: tuple, values: Any) -> tuple[Use, Any]:
             f"shape mismatch: value array of shape {values.shape} could not be broadcast to indexing "
             f"result of shape {shape}"
         )
-    if not x.size:
-        return use, values
-    indices = [contiguous(i) if i.size and overlaps(x, i) else i for i in use.indices]
-    if values.size and overlaps(x, values):
+    if x.size and values.size and overlaps(x, values):
         values = contiguous(values)
-    return use._replace(indices=tuple(indices)), values
+    return use, values
 
 
 def _has_places(plan: Plan) -> bool:

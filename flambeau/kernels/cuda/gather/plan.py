@@ -17,6 +17,7 @@ from ....formula.dimensions import broadcast_shapes
 from ...gather.plan import Along, Unsigned
 from .. import driver
 from ..array.compress import places
+from ..array.copy import contiguous, overlaps
 from ..array.layout import LIMIT, Layout, facts, layout
 from .lookup import Indices
 
@@ -150,17 +151,17 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([math.prod(shape[i + 1 :]) for i in range(len(shape))])
 
 
-def use_of(x: Any, key: tuple) -> Use:
-    """A key's use on an array.
+def use_of(x: Any, key: tuple, writes: bool = False) -> Use:
+    """A key's use on an array; of indices in the memory that it writes to, copies are used.
 
     Raises:
         IndexError: There are too many indices, or they do not broadcast.
     """
     if key.__class__ is Along:
-        index = _index(key.index)  # type: ignore[attr-defined]
+        index = _index(key.index, x, writes)  # type: ignore[attr-defined]
         plan = _along(x.shape, facts(x), index.shape, facts(index), key.dim)  # type: ignore[attr-defined]
         return Use(plan, x, (index,))
-    x, items = _opened(x, key)
+    x, items = _opened(x, key, writes)
     if any(item.__class__ is slice and item != _FULL for item in items):
         x = x[tuple([item if item.__class__ is slice else _FULL for item in items])]
     arrays = tuple([item for item in items if item.__class__ is not slice])
@@ -218,7 +219,7 @@ def _spread(shape: tuple[int, ...], given: Facts, common: tuple[int, ...]) -> Fa
     return item, (0,) * (len(common) - len(steps)) + steps, at
 
 
-def _opened(x: Any, key: tuple) -> tuple[Any, list[Any]]:
+def _opened(x: Any, key: tuple, writes: bool) -> tuple[Any, list[Any]]:
     """A key's items: each index array on the GPU, a mask as one for each of its dimensions.
 
     A mask without dimensions takes all or nothing: x has a dimension of size 1 in its place.
@@ -228,7 +229,7 @@ def _opened(x: Any, key: tuple) -> tuple[Any, list[Any]]:
         if item.__class__ is slice:
             items.append(item)
         elif item.dtype.kind != "b":
-            items.append(_index(item))
+            items.append(_index(item, x, writes))
         elif item.ndim:
             items += coordinates(item)
         else:
@@ -244,10 +245,13 @@ def coordinates(mask: Any) -> list[Any]:
     return [found] if mask.ndim == 1 else list(xp.unravel_index(found, mask.shape))
 
 
-def _index(index: Any) -> Any:
-    """An index array as kernels read it: of int64 or int32, on the GPU."""
+def _index(index: Any, x: Any, writes: bool) -> Any:
+    """An index array as kernels read it: of int64 or int32, on the GPU, and not in memory that is written."""
     found = driver.cupy().asarray(index)
-    return found if found.dtype in (np.int64, np.int32) else found.astype(np.int64)
+    if found.dtype not in (np.int64, np.int32):
+        return found.astype(np.int64)
+    apart = not writes or not found.size or not x.size or not overlaps(x, found)
+    return found if apart else contiguous(found)
 
 
 __all__ = ["Plan", "Use", "coordinates", "row_major", "use_of"]

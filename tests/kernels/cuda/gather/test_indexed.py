@@ -220,6 +220,19 @@ def test_a_key_in_the_target(xp):
     np.testing.assert_array_equal(gpu.get(), x)
 
 
+@pytest.mark.parametrize("along", [False, True])
+def test_a_column_of_the_target_as_key(xp, along):
+    rows = np.arange(100)[::-1, None].repeat(2, 1).copy()
+    gpu, values = xp.asarray(rows), np.arange(200).reshape(100, 2)
+    if along:
+        indexed.put_at(gpu, Along(gpu[:, ::-1], 0), xp.asarray(values))
+        np.put_along_axis(rows, rows[:, ::-1].copy(), values, 0)
+    else:
+        indexed.put_at(gpu, (gpu[:, 1],), xp.asarray(values))
+        rows[rows[:, 1].copy()] = values
+    np.testing.assert_array_equal(gpu.get(), rows)
+
+
 @pytest.mark.parametrize("count", [31, 32, 33, 64, 1000, 3000])
 @pytest.mark.parametrize("places", [1, 3, 50])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.complex64, np.int8])
