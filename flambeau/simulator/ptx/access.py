@@ -15,7 +15,7 @@ from .parser import WIDTHS, Instruction, listed, place
 from .space import WINDOWS
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
 
 _SPACES = ("global", "shared", "local", "const", "param")
 _PASSED = {

@@ -13,7 +13,7 @@ from ..memory import FIRST, GARBAGE, Memory
 from .race import Races
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
     from .parser import Instruction
 
 WINDOWS = {"shared": 1 << 40, "local": 1 << 41, "param": 1 << 42}
@@ -176,7 +176,7 @@ class Spaces:
         if races is None:
             places = self.blocks * self.shared // self.grain
             threads = self.blocks * self.threads
-            races = self.races = Races(places, self.blocks, threads, group.batch.warps)
+            races = self.races = Races(places, self.blocks, threads, group.batch.geometry.warps)
         note, several = getattr(races, how), size // self.grain
         for k in range(several):
             bad = note(index * several + k if several > 1 else index, group)
