@@ -96,7 +96,7 @@ class Group:
     def over_warps(self, join: np.ufunc, values: Any) -> Any:
         """Values joined over each warp, for each of its threads."""
         starts, own = self.starts()
-        return join.reduceat(values, starts)[own]
+        return join.reduceat(values, starts, dtype=values.dtype)[own]
 
     def each_warp(self) -> Iterator[slice]:
         starts, _ = self.starts()

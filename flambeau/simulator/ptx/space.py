@@ -46,6 +46,8 @@ class Spaces:
         self.shared, self.local, self.variables, self.grain = shared, local, variables, grain
         self.blocks, self.threads = blocks, threads
         self.found = (0, 0)
+        self.bounds: dict[int, tuple[Any, ...]] = {}
+        self.delta = np.int64(memory.bytes.ctypes.data - memory.base)
         self.kept: dict[tuple[str, str], np.ndarray] = {}
         self.bytes: dict[str, np.ndarray] = {}
         self.races: Races | None = None
@@ -102,6 +104,24 @@ class Spaces:
             if not stop or high + size > stop:
                 self._global_each(address, size, i, group)
         return (address - self.base) >> size.bit_length() - 1
+
+    def word(self, address: int, size: int, i: Instruction, group: Group) -> int:
+        """`reach` of the one address of all threads."""
+        if address & (size - 1) or self.near(address, size, i) is None:
+            return int(self.reach("global", np.int64(address), size, i, group))
+        return (address - self.base) >> size.bit_length() - 1
+
+    def near(self, address: int, size: int, i: Instruction) -> tuple[Any, ...] | None:
+        """The allocation that an access lies in, as `native.gather` takes it; None if it is not in one."""
+        found = self.bounds.get(id(i))
+        if found is None or not found[0] <= address <= found[0] + found[1]:
+            start, stop = self.memory.holding(address)
+            limit = stop - start - size
+            if address > start + limit:
+                return None
+            found = (np.int64(start), np.int64(limit), np.int64(size - 1), self.delta)
+            self.bounds[id(i)] = found
+        return found
 
     def _global_each(self, address: Any, size: int, i: Instruction, group: Group) -> None:
         """Addresses in several allocations, or outside of any."""
