@@ -12,7 +12,7 @@ from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
-from . import draws
+from . import draws, host
 from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
 
@@ -68,7 +68,7 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
-    late |= {place: _Late(place, draws.function) for place in draws.PLACES}
+from . import draws, host
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 

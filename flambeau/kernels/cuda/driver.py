@@ -92,13 +92,14 @@ def can_look() -> bool:
 
 
 @cache
-def cupyx() -> Any:
-    """CuPy's extensions, or what stands in for them.
+def cupyx(module: str = "") -> Any:
+    """CuPy's extensions, one of their modules, or what stands in for them.
 
     `cupyx().errstate(linalg="raise")` makes linear algebra look whether there is a result, which CuPy else does not.
     """
     package = cupy().__name__
-    return import_module(f"{package}.cupyx" if is_simulated() else "cupyx")
+    package = f"{package}.cupyx" if is_simulated() else "cupyx"
+    return import_module(f"{package}.{module}" if module else package)
 
 
 class Kernel:
