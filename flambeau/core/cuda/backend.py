@@ -68,7 +68,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
-from . import draws, host
+    late |= {place: _Late(place, draws.function) for place in draws.PLACES}
+    late |= {place: _Late(place, host.function) for place in host.DEFINITIONS}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
