@@ -205,3 +205,17 @@ def test_vmap_draws_the_same_or_other_numbers() -> None:
     assert not torch.equal(other[0], other[1])
     with pytest.raises(RuntimeError, match="randomness"):
         torch.vmap(function)(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floats(dtype: Any) -> None:
+    weights = torch.tensor([0.0, 1, 3, 0], device="cuda", dtype=dtype)
+    assert sorted(torch.multinomial(weights, 2).tolist()) == [1, 2]
+    assert set(torch.multinomial(weights, 50, True).tolist()) == {1, 2}
+    hits = torch.bernoulli(torch.tensor([0.0, 1.0], device="cuda", dtype=dtype))
+    assert hits.tolist() == [0.0, 1.0]
+    rates = torch.full((2000,), 3.0, device="cuda", dtype=dtype)
+    assert 2.8 < torch.poisson(rates).double().mean().item() < 3.2
+    slopes = torch.nn.functional.rrelu(-rates, training=True) / -rates
+    assert slopes.dtype is dtype
+    assert 0.21 < slopes.double().mean().item() < 0.25
