@@ -12,6 +12,7 @@ import pytest
 import flambeau as torch
 from flambeau.core.cuda.draws import PLACES, function
 from flambeau.core.random import default
+from tests.kernels.cuda.random import reference
 
 
 def offset() -> int:
@@ -219,3 +220,21 @@ def test_other_floats(dtype: Any) -> None:
     slopes = torch.nn.functional.rrelu(-rates, training=True) / -rates
     assert slopes.dtype is dtype
     assert 0.21 < slopes.double().mean().item() < 0.25
+
+
+WHOLE = [
+    *((torch.bool, 1), (torch.uint8, 255), (torch.int8, 127), (torch.int16, 2**15 - 1)),
+    *((torch.int32, 2**31 - 1), (torch.float16, 2**11), (torch.bfloat16, 2**8)),
+    *((torch.float32, 2**24), (torch.int64, 2**63 - 1), (torch.float64, 2**53)),
+]
+
+
+@pytest.mark.parametrize(("dtype", "largest"), WHOLE)
+def test_random_integers_are_pytorchs(dtype: Any, largest: int) -> None:
+    """Words modulo how many integers there are; of 64 bits for the two widest dtypes."""
+    torch.manual_seed(9)
+    found = torch.empty(600, device="cuda", dtype=dtype).random_().cpu()
+    long = dtype in (torch.int64, torch.float64)
+    words = (reference.of_long_words if long else reference.of_words)(9, 600, reference.H100)
+    expected = torch.tensor([int(word) % (largest + 1) for word in words.tolist()]).to(dtype)
+    assert torch.equal(found, expected)
