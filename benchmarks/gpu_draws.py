@@ -3,10 +3,10 @@
 
     python benchmarks/gpu_draws.py [--into FOLDER] [--tiny]
 
-Each library draws in a process of its own, from the same seeds, and saves what it has drawn in FOLDER; then both are
-compared: the share of equal numbers, the largest difference, and where the generators are afterwards. Draws that are not meant to be
-equal (docs/differences.md) are left out. It needs CuPy and a PyTorch with CUDA; without PyTorch, or in the simulator,
-flambeau's numbers are saved, to be compared elsewhere.
+Each library draws in a process of its own, from the same seeds, and saves what it has drawn in FOLDER. Then both are
+compared: the share of equal numbers, the largest difference, and where the generators are afterwards. Draws that are not
+meant to be equal (docs/differences.md) are left out. It needs CuPy and a PyTorch with CUDA; without PyTorch, or in the
+simulator, flambeau's numbers are saved, to be compared elsewhere.
 """
 
 from __future__ import annotations
