@@ -252,8 +252,7 @@ def standard_gamma(alpha: Any, generator: Generator | None = None) -> Any:
 def dropout(x: Any, keep: float, generator: Generator | None = None) -> Any:
     """x with elements kept with a probability and divided by it, the others zero; and which were kept."""
     check_floating(x.dtype, "fused_dropout")
-    whole = driver.cupy().ascontiguousarray(x)
-    return dropping.dropout(whole, keep, _take(x, generator))
+    return dropping.dropout(x, keep, _take(x, generator))
 
 
 @_there
