@@ -118,7 +118,7 @@ def number_for(value: Any, kind: Kind, single: bool = False) -> Tensor:
     """A number as a 0-d tensor of `kind`, if its dtype can hold it; see `converted`."""
     held = converted(value.item() if isinstance(value, np.generic) else value, kind.dtype, single)
     with quiet():
-        return wrap(kind.xp.asarray(held).astype(kind.numpy), kind)
+        return wrap(kind.xp.asarray(np.asarray(held).astype(kind.numpy)), kind)
 
 
 @functools.cache
