@@ -27,7 +27,7 @@ from flambeau.kernels.cuda import ptxas
 from .record import VARIABLE
 from .table import ARCHITECTURES, HEADER, Row, assembled
 
-TESTS = ("tests/kernels/cuda", "tests/simulator")
+TESTS = ("tests/kernels/cuda", "tests/simulator", "tests/on_cuda")
 
 
 def options() -> argparse.Namespace:
@@ -81,7 +81,7 @@ def main() -> int:
     lines = "\n".join([HEADER, *map(str, found), last])
     if given.into:
         given.into.write_text(lines + "\n")
-    print(lines if not given.into else last)
+    print("\n".join([*(str(row) for row in found if row.defect), last]) if given.into else lines)
     return int(not found or any(row.defect for row in found))
 
 

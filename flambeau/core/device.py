@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from .backend import Backend, HostBackend
 from .dtype import LEGACY, parse_legacy_name, set_default_dtype, state
+from .twin import KNOWN
 
 # -- The table of backends -------------------------------------------------------------------------
 
@@ -261,28 +262,6 @@ CPU: device = device("cpu")
 backends.register(CPU.type, HostBackend)
 
 
-def _meta() -> Backend:
-    from .meta import ARRAYS, MetaBackend  # rare, so not loaded with the library
-
-    ARRAYS.install()
-    return MetaBackend()
-
-
-def _cuda() -> Backend | None:
-    from ..kernels.cuda import driver
-
-    if driver.why_not():
-        return None
-    from .cuda import ARRAYS, CudaBackend
-
-    ARRAYS.install()
-    return CudaBackend()
-
-
-backends.register("cuda", _cuda)
-backends.register("meta", _meta)
-
-
 class _Defaults(local):
     """Each thread's device for factories. Fast code reads `defaults.current`."""
 
@@ -313,6 +292,12 @@ def resolve(spec: Any = None) -> device:
             f"device, a string such as 'cuda:0', or an int"
         )
     return _canonical(_make(spec, None))
+
+
+def device_of(array: Any) -> device:
+    """Where an array is."""
+    found = KNOWN.get(array.__class__)
+    return CPU if found is None else device(found.place(array))
 
 
 def default_device() -> device:

@@ -43,10 +43,11 @@ class Arrays:
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
+        place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
 
     Attributes:
-        place: Where there are several such devices, gives a block within which an array's is the current one, or None if
+        block: Where there are several such devices, gives a block within which an array's is the current one, or None if
             it is.
     """
 
@@ -56,12 +57,13 @@ class Arrays:
         numpy: Any,
         places: dict[str, Callable],
         makes: dict[str, Callable],
+        place: Callable[[Any], str],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.check, self.everywhere = check, everywhere
-        self.place: Callable[[Any], AbstractContextManager[Any] | None] | None = None
+        self.place, self.check, self.everywhere = place, check, everywhere
+        self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 
@@ -92,10 +94,10 @@ class Arrays:
 
     def placed(self, function: Callable, given: Any) -> Callable:
         """A function, with the device of its arguments' arrays as the current one while it runs."""
-        if self.place is None:
+        if self.block is None:
             return function
         array = _first(self.cls, given)
-        block = None if array is None else self.place(array)
+        block = None if array is None else self.block(array)
         return function if block is None else _inside(block, function)
 
     # ------------------------------------------------------------------- what stands for what
@@ -250,7 +252,7 @@ def around(tensors: Sequence[Any]) -> AbstractContextManager[Any]:
         return HERE
     array = tensors[0]._array
     found = KNOWN.get(array.__class__)
-    return found.place(array) or HERE if found is not None and found.place is not None else HERE
+    return found.block(array) or HERE if found is not None and found.block is not None else HERE
 
 
 def _holds(cls: type, given: Any) -> bool:

@@ -11,10 +11,14 @@ import numpy as np
 from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
-from ..random import places
 from ..twin import Arrays
+from . import draws, host
 from .numpy import Functions, OnDevice, Within
 from .shortage import out_of_memory
+
+
+def _place(array: Any) -> str:
+    return f"cuda:{array.device.id}"
 
 
 def _check(given: tuple) -> None:
@@ -34,7 +38,7 @@ def _places(x: Any) -> list[str]:
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
-        return [f"cuda:{x.device.id}"]
+        return [_place(x)]
     if cls is list or cls is tuple:
         return [place for item in x for place in _places(item)]
     return []
@@ -64,7 +68,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
-    late |= {place: _Late(place, places.function) for place in places.PLACES}
+    late |= {place: _Late(place, draws.function) for place in draws.PLACES}
+    late |= {place: _Late(place, host.function) for place in host.DEFINITIONS}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -74,7 +79,7 @@ def _exchanged(value: Any) -> Any:
 
 
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _check, everywhere=True)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
 class CudaBackend:
@@ -94,7 +99,7 @@ class CudaBackend:
             for i in range(self.count)
         ]
         if self.count > 1:
-            ARRAYS.place = self.place
+            ARRAYS.block = self.block
 
     def is_available(self) -> bool:
         return self.count > 0
@@ -134,7 +139,7 @@ class CudaBackend:
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)
 
-    def place(self, array: Any) -> AbstractContextManager[Any] | None:
+    def block(self, array: Any) -> AbstractContextManager[Any] | None:
         """A block within which an array's device is the current one; None where it is."""
         device = array.device
         return None if device.id == self.cuda.runtime.getDevice() else device
@@ -149,6 +154,9 @@ class CudaBackend:
     def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         with self.on(array.device.id):
             return transfer.to_host(array, non_blocking)
+
+    def can_look(self) -> bool:
+        return driver.can_look()
 
     def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return pinned.pinned(array)

@@ -100,7 +100,7 @@ class Definitions(Shapes):
         return np.ascontiguousarray(array, dtype)
 
 
-ARRAYS = Arrays(MetaArray, Definitions(), kernel.KERNELS, kernel.MAKES)
+ARRAYS = Arrays(MetaArray, Definitions(), kernel.KERNELS, kernel.MAKES, lambda array: "meta")
 
 
 class MetaBackend(HostBackend):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..array.copy import in_order
+from ..array.half import widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
 from . import winograd
@@ -60,6 +61,15 @@ def usable(*arrays: Any) -> bool:
     return True
 
 
+def _of_half(function: Callable, arrays: tuple[Any, ...], *rest: Any) -> Any:
+    """The same of a half type, in float32; NotImplemented for all other arrays that are not usable."""
+    wide = widened(*arrays)
+    if wide is None or not usable(*wide):
+        return NotImplemented
+    found = function(*wide, *rest)
+    return found if found is NotImplemented else found.astype(arrays[0].dtype)
+
+
 @lru_cache(1024)
 def forward_plan(
     dtype: Any, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int
@@ -100,7 +110,7 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
     plus a bias (O)."""
     if not usable(x, w, bias):
-        return NotImplemented
+        return _of_half(forward, (x, w, bias), window, groups)
     found = forward_plan(x.dtype, x.shape, w.shape, window, groups)
     if found is None:
         return NotImplemented
@@ -180,7 +190,7 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
     `forward`; NotImplemented also for a weight that is not finite, which zeros around y would spread."""
     if not usable(y, w, bias):
-        return NotImplemented
+        return _of_half(transposed, (y, w, bias), window, groups, sizes)
     w = in_order(w)
     if not window.is_point and not math.isfinite(np.vdot(w, w)):
         return NotImplemented
@@ -220,7 +230,7 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
     weight's shape."""
     if not usable(y, x) or 0 in shape:
-        return NotImplemented
+        return _of_half(weight, (y, x), window, groups, shape)
     found = weight_plan(x.dtype, y.shape, x.shape, window, groups, tuple(shape))
     w = memory.empty(found.shape, x.dtype)
     found.run(in_order(y), in_order(x), w)

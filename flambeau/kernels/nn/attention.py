@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..array.half import widened
 from ..matmul.matmul import ELEMENTS, starts
 from ..matmul.microkernel import Shape, shapes
 from ..runtime import memory
@@ -117,7 +118,12 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         causal: Query i looks at keys up to i.
     """
     if not fits(q, k, v):
-        return NotImplemented
+        wide = widened(q, k, v)
+        if wide is None or not fits(*wide):
+            return NotImplemented
+        q_wide, k_wide, v_wide = wide
+        out, logs = forward(q_wide, k_wide, v_wide, _wide_mask(mask), scale, causal)
+        return out.astype(q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
 
@@ -142,7 +148,13 @@ def backward(
 ) -> Any:
     """The gradients towards q, k and v, given what `forward` gave."""
     if not fits(q, k, v):
-        return NotImplemented
+        wide = widened(q, k, v, g, out)
+        if wide is None or not fits(*wide[:3]):
+            return NotImplemented
+        q_wide, k_wide, v_wide, g, out = wide
+        added = _wide_mask(mask)
+        found = backward(g, q_wide, k_wide, v_wide, out, logs, added, scale, causal)
+        return tuple(x.astype(q.dtype) for x in found)
     gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     g, out = _alike(g, _rows_in_order(out))
@@ -155,6 +167,11 @@ def backward(
     )  # fmt: skip
     attention_kernel.backward(facts.shape)(*arrays, *facts.backward)
     return dq, dk, dv
+
+
+def _wide_mask(mask: Any) -> Any:
+    """A mask for float32 scores."""
+    return mask if mask is None or mask.dtype == np.bool_ else mask.astype(np.float32)
 
 
 def _alike(g: Any, out: Any) -> tuple[Any, Any]:

@@ -127,9 +127,13 @@ def _told_of_places(rows: int, work: int, size: int, count: int) -> tuple[int, .
     return *job, *PlaceNumbers(size=size, count=count)
 
 
-def spread(g: Any, places: Any, sizes: Sequence[int]) -> Any:
+def spread(g: Any, places: Any, sizes: Sequence[int], window: Any = None) -> Any:
     """Arrays of the given last sizes with the elements of g added, in their order, at places of these
-    sizes' elements counted as one row."""
+    sizes' elements counted as one row.
+
+    Args:
+        window: What the places are maxima of, where that is known: it does not matter here.
+    """
     element, lead = _element(g), g.shape[: g.ndim - len(sizes)]
     known = type(places) is np.ndarray and places.dtype == np.int64 and places.shape == g.shape
     if element is None or not known:

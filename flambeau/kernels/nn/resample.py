@@ -54,6 +54,11 @@ def mixed(x: Any, dim: int, taps: Any) -> Any:
     return y
 
 
+def chosen(x: Any, dim: int, taps: Any) -> Any:
+    """The one element along a dimension that each result is."""
+    return x.take(taps.places, dim)
+
+
 @lru_cache(1024)
 def _told(
     shape: tuple[int, ...], dim: int, count: int, longest: int, taps: int

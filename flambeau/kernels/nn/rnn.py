@@ -18,7 +18,7 @@ from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
 from . import rnn_kernel
-from .rnn_kernel import Cell
+from .rnn_cell import Cell
 
 BLOCK, BLOCKS = 8, 8
 """Rows of a block at least, and how many blocks are wanted."""

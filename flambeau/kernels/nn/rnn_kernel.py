@@ -6,30 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from ...formula.program import Gradient, Program
+from ...formula.program import Program
 from ..elementary import lower
 from ..llvm import Value, smaller
 from ..matmul.microkernel import Shape, call_multiply, multiply, within
 from ..runtime.entry import Body, kernel
-
-
-class Cell(NamedTuple):
-    """What a step computes from its gates.
-
-    Attributes:
-        program: Of the gates (first those of the input, if they are apart), and then of the cell, or
-            of the state if the gates are apart; gives the next state, and the next cell.
-        gradient: Its gradient towards all of them.
-        gates: How many blocks of hidden size the weights have.
-        apart: Does it look at what the input and what the state give apart?
-        lasting: Is there a cell?
-    """
-
-    program: Program
-    gradient: Gradient
-    gates: int
-    apart: bool
-    lasting: bool
+from .rnn_cell import Cell
 
 
 class ForwardArrays(NamedTuple):

@@ -33,7 +33,7 @@ def _(g: Tensor, pads: tuple[tuple[int, int], ...]) -> Tensor:
 @operation(label="Pad")
 def taken(x: Any, places: Any, dim: int) -> Any:
     """The elements at `places` along a dimension, which may come several times."""
-    return x.take(places, dim)
+    return x.take(np.asarray(places), dim)
 
 
 @taken.gradient

@@ -10,7 +10,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.mode import mode
 from ...backends.attention import Allowed, SDPBackend
-from ...core.dtype import DTYPES
+from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
@@ -102,7 +102,7 @@ def _fits_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
     """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
     kind = query._kind
     q, k, v = query._array, key._array, value._array
-    if kind.compute is not kind.numpy or q.dtype.kind != "f":
+    if not kind.dtype.is_floating_point or kind.dtype.itemsize < 2:
         return False
     if mask is not None and (mask._node is not None or not _spans(mask, query, key)):
         return False
@@ -128,7 +128,9 @@ def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
 
 
 def _attended(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> tuple:
-    """`attention_` with NumPy. A query that sees no key gives zeros."""
+    """`attention_` with NumPy. A query that sees no key gives zeros; the half types are rounded once."""
+    dtype = q.dtype
+    q, k, v = (x.astype(BY_NUMPY[dtype].compute, copy=False) for x in (q, k, v))
     scores = _scores(q, k, mask, scale, causal)
     most = scores.max(-1, keepdims=True)
     most[np.isneginf(most)] = 0
@@ -136,7 +138,7 @@ def _attended(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> 
     total = weights.sum(-1, keepdims=True)
     logs = np.where(total == 0, np.inf, np.log(total)) + most
     weights /= np.where(total == 0, 1, total)
-    return _seated(np.matmul(weights, v)), logs[..., 0]
+    return _seated(np.matmul(weights, v)).astype(dtype, copy=False), logs[..., 0]
 
 
 def _seated(x: Any) -> Any:
@@ -148,12 +150,15 @@ def _attended_back(
     g: Any, q: Any, k: Any, v: Any, out: Any, logs: Any, mask: Any, scale: float, causal: bool
 ) -> tuple:
     """`attention_gradient` with NumPy."""
+    dtype = q.dtype
+    g, q, k, v, out = (x.astype(BY_NUMPY[dtype].compute, copy=False) for x in (g, q, k, v, out))
     weights = np.exp(_scores(q, k, mask, scale, causal) - logs[..., None])
     slopes = np.matmul(g, v.swapaxes(-1, -2)) - (g * out).sum(-1, keepdims=True)
     slopes *= weights
     slopes *= slopes.dtype.type(scale)
     turned = slopes.swapaxes(-1, -2), weights.swapaxes(-1, -2)
-    return np.matmul(slopes, k), np.matmul(turned[0], q), np.matmul(turned[1], g)
+    found = np.matmul(slopes, k), np.matmul(turned[0], q), np.matmul(turned[1], g)
+    return tuple(x.astype(dtype, copy=False) for x in found)
 
 
 _forward_map = kernels.Native("nn.attention", "forward", _attended)

@@ -25,12 +25,17 @@ from .window import KnownWindows, Window, columns, numbers, uncolumned
 _NAMES = ("conv1d", "conv2d", "conv3d")
 
 
-def _wide(*arrays: Any) -> tuple[Any, tuple]:
-    """The arrays, the half types as float32; and the dtype to go back to, or None."""
-    dtype = arrays[0].dtype
-    if BY_NUMPY[dtype].is_reduced:
-        return dtype, tuple(None if a is None else a.astype(np.float32) for a in arrays)
-    return None, arrays
+def _widened(plain: Callable, operands: int) -> Callable:
+    """A map that computes the half types in float32, and rounds once."""
+
+    def compute(*given: Any) -> Any:
+        dtype = given[0].dtype
+        if not BY_NUMPY[dtype].is_reduced:
+            return plain(*given)
+        wide = (None if a is None else a.astype(np.float32) for a in given[:operands])
+        return plain(*wide, *given[operands:]).astype(dtype)
+
+    return compute
 
 
 def _grouped(w: Any, groups: int) -> Any:
@@ -69,17 +74,16 @@ def _weight_by_columns(y: Any, x: Any, window: Window, groups: int, shape: tuple
     return np.matmul(_split(y, groups), cols.swapaxes(2, 3)).sum(0).reshape(shape)
 
 
-_forward_map = kernels.Native("convolution.convolution", "forward", _by_columns)
-_backward_map = kernels.Native("convolution.convolution", "transposed", _back_by_columns)
-_weight_map = kernels.Native("convolution.convolution", "weight", _weight_by_columns)
+_ROOM = "convolution.convolution"
+_forward_map = kernels.Native(_ROOM, "forward", _widened(_by_columns, 3))
+_backward_map = kernels.Native(_ROOM, "transposed", _widened(_back_by_columns, 3))
+_weight_map = kernels.Native(_ROOM, "weight", _widened(_weight_by_columns, 2))
 
 
 @operation(operands="x w bias", label="Convolution")
 def convolution_(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes)."""
-    narrow, (x, w, bias) = _wide(x, w, bias)
-    y = _forward_map(x, w, bias, window, groups)
-    return y if narrow is None else y.astype(narrow)
+    return _forward_map(x, w, bias, window, groups)
 
 
 def _channel_sums(g: Tensor) -> Any:
@@ -118,9 +122,7 @@ convolution_.product(spread=_channels)
 @operation(operands="y w bias", label="Convolution")
 def transposed_(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: Any) -> Any:
     """From the output's side (N, O, places) back to the input's (N, C, sizes)."""
-    narrow, (y, w, bias) = _wide(y, w, bias)
-    x = _backward_map(y, w, bias, window, groups, sizes)
-    return x if narrow is None else x.astype(narrow)
+    return _backward_map(y, w, bias, window, groups, sizes)
 
 
 @transposed_.gradient
@@ -146,9 +148,7 @@ transposed_.product(spread=_channels)
 @operation(operands="y x", label="ConvolutionWeight")
 def weight_(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of outputs (N, O, places) with the windows of x, in the weight's shape."""
-    narrow, (y, x) = _wide(y, x)
-    w = _weight_map(y, x, window, groups, shape)
-    return w if narrow is None else w.astype(narrow)
+    return _weight_map(y, x, window, groups, shape)
 
 
 @weight_.gradient

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.device import CPU
+from ...core.device import device_of
 from ...core.dtype import BY_NUMPY
 from ...core.kind import kind_of
 from ...core.tensor import Tensor
@@ -101,12 +101,15 @@ def combined_rows(
 
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
     """A row formula of arrays of one dtype, without tensors."""
-    return _specialization(of, arrays[0].dtype, len(arrays)).run(*arrays, *numbers, axes)
+    first = arrays[0]
+    return _specialization(of, first.dtype, device_of(first), len(arrays)).run(
+        *arrays, *numbers, axes
+    )
 
 
 @lru_cache(None)
-def _specialization(of: RowOperation, dtype: Any, count: int) -> Any:
-    kind = kind_of(BY_NUMPY[dtype], CPU)
+def _specialization(of: RowOperation, dtype: Any, place: Any, count: int) -> Any:
+    kind = kind_of(BY_NUMPY[dtype], place)
     return of.specialize((kind,) * count, kind, ())
 
 

@@ -51,10 +51,10 @@ def picked(x: Any, places: Any) -> Any:
 
 @picked.gradient
 def _(g: Tensor, places: Any, shape_x: tuple[int, ...]) -> Tensor:
-    return spread(g, places, shape_x[-1:])
+    return spread(g, places, shape_x[-1:], None)
 
 
-def _counted(g: Any, places: Any, sizes: tuple[int, ...]) -> Any:
+def _counted(g: Any, places: Any, sizes: tuple[int, ...], window: Any = None) -> Any:
     """`spread` with NumPy."""
     lead, size = g.shape[: g.ndim - len(sizes)], math.prod(sizes)
     rows = math.prod(lead)
@@ -68,9 +68,12 @@ _spread = kernels.Native("nn.pooling", "spread", _counted)
 
 
 @operation(label="MaxPoolBackward")
-def spread(g: Any, places: Any, sizes: tuple[int, ...]) -> Any:
-    """Zeros of the given last sizes with the elements of g added at places of their flattened elements."""
-    return _spread(g, places, sizes)
+def spread(g: Any, places: Any, sizes: tuple[int, ...], window: Any) -> Any:
+    """Zeros of the given last sizes with the elements of g added at places of their flattened elements.
+
+    window: What the places are maxima of: a window, () for parts, or None if they are any.
+    """
+    return _spread(g, places, sizes, window)
 
 
 @spread.gradient
@@ -139,8 +142,10 @@ def largest(x: Any, window: Window, counts: tuple[int, ...]) -> Any:
 
 
 @largest.gradient
-def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
-    return spread(g_values, places._array, shape_x[-len(counts) :])
+def _(
+    g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], window: Window, counts: Any
+) -> Any:
+    return spread(g_values, places._array, shape_x[-len(counts) :], window)
 
 
 def take_places(x: Tensor, places: Any, n: int) -> Tensor:

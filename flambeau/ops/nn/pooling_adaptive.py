@@ -169,7 +169,7 @@ def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
 
 @largest_of_parts.gradient
 def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[int, ...]) -> Any:
-    return spread(g_values, places._array, shape_x[-len(counts) :])
+    return spread(g_values, places._array, shape_x[-len(counts) :], ())
 
 
 def _adaptive_max(n: int) -> None:

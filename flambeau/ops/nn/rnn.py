@@ -17,11 +17,12 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.gradient import grad
-from ...core.device import CPU
+from ...core.device import CPU, device_of
 from ...core.dtype import BY_NUMPY
 from ...core.handler import mapped
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
+from ...core.twin import host
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.rule.rule_operation import operation
 from ...formula import primitive as p
@@ -73,18 +74,17 @@ GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 """How many blocks of hidden_size rows the weights of each kind have."""
 
 
-def _specialization(mode: str, dtype: Any) -> Any:
+def _specialization(mode: str, dtype: Any, place: Any = CPU) -> Any:
     operation = CELLS[mode].operation
-    kind = kind_of(BY_NUMPY[dtype], CPU)
+    kind = kind_of(BY_NUMPY[dtype], place)
     return operation.specialize((kind,) * len(operation.operands), kind, ())
 
 
+@host
 @cache
 def _cell(mode: str, dtype: Any) -> Any:
-    """What kernels are told of a cell; None where they are off."""
-    if not kernels.enabled():
-        return None
-    from ...kernels.nn.rnn_kernel import Cell
+    """What kernels are told of a cell."""
+    from ...kernels.nn.rnn_cell import Cell
 
     spec = _specialization(mode, dtype)
     gradient = spec.program.gradient((True,) * len(spec.program.roots), (True,) * len(spec.kinds))
@@ -92,9 +92,9 @@ def _cell(mode: str, dtype: Any) -> Any:
 
 
 @cache
-def _gradient(mode: str, dtype: Any) -> tuple[Any, Any]:
+def _gradient(mode: str, dtype: Any, place: Any) -> tuple[Any, Any]:
     """The cell's gradient, written into given arrays, and what it asks for."""
-    spec = _specialization(mode, dtype)
+    spec = _specialization(mode, dtype, place)
     wanted = (True,) * len(spec.kinds)
     return spec.gradient_into(wanted), spec.plans[wanted].gradient
 
@@ -113,7 +113,7 @@ def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
     states[0] = h
     if mode == "LSTM":
         cells[0] = c
-    into, shift = _specialization(mode, x.dtype).into, 0 if b is None else b
+    into, shift = _specialization(mode, x.dtype, device_of(x)).into, 0 if b is None else b
     for t in range(len(x)):
         np.matmul(states[t], w.T, out=gates[t])
         gates[t] += shift
@@ -129,9 +129,17 @@ def _walk(mode: str, x: Any, w: Any, b: Any, h: Any, c: Any) -> tuple:
     return states, cells, gates
 
 
+def _none(cell: Any, *arrays: Any) -> Any:
+    """There is a plain form of all steps, but it is told of the cell otherwise."""
+    return NotImplemented
+
+
+_forward_map = kernels.Native("nn.rnn", "forward", _none)
+_backward_map = kernels.Native("nn.rnn", "backward", _none)
+
+
 def _forward(mode: str, *arrays: Any) -> tuple:
-    cell = _cell(mode, arrays[0].dtype)
-    found = NotImplemented if cell is None else kernels.nn.rnn.forward(cell, *arrays)
+    found = _forward_map(_cell(mode, arrays[0].dtype), *arrays)
     return _walk(mode, *arrays) if found is NotImplemented else found
 
 
@@ -207,10 +215,7 @@ def _(
 
 def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
     """The slopes of the state's gates and of the input's (None: the same), of h and of c."""
-    cell = _cell(mode, gates.dtype)
-    found = (
-        NotImplemented if cell is None else kernels.nn.rnn.backward(cell, given, last, gates, *rest)
-    )
+    found = _backward_map(_cell(mode, gates.dtype), given, last, gates, *rest)
     return _walk_back(mode, given, last, gates, *rest) if found is NotImplemented else found
 
 
@@ -219,7 +224,7 @@ def _walk_back(
 ) -> tuple:
     """The same with NumPy, from the end."""
     count = GATES[mode]
-    kernel, gradient = _gradient(mode, gates.dtype)
+    kernel, gradient = _gradient(mode, gates.dtype, device_of(gates))
     asked, shown = gradient.inputs, gradient.outputs
     slopes = memory.empty(gates.shape, gates.dtype)
     others = memory.empty(gates.shape, gates.dtype) if mode == "GRU" else None
@@ -288,11 +293,11 @@ def advance(mode: str, x: Any, h: Any, c: Any, w: Any, b: Any) -> tuple[Any, Any
 
 
 def serves(*values: Any) -> bool:
-    """Are these arrays of NumPy of one kind that `recurrence` computes with?"""
+    """Are these arrays with elements, of one kind that `recurrence` computes with?"""
     kind = values[0]._kind
     return (
         kind.dtype.name in ("float32", "float64")
-        and kind.xp is np
+        and kind.has_elements
         and mapped() is None
         and all(value is None or value._kind is kind for value in values)
     )

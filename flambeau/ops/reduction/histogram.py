@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.device import device_of
 from ...core.dtype import BY_NUMPY, FLOAT
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
@@ -49,7 +50,7 @@ def _edges(column: Any, count: int, span: Sequence[float] | None, dim: int, kind
         )
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return linspace(low, high, count + 1, dtype=kind.dtype)._array
+    return linspace(low, high, count + 1, dtype=kind.dtype, device=kind.device)._array
 
 
 def _binned(columns: list[Any], edges: list[Any], weight: Any, density: bool, dtype: Any) -> Any:
@@ -101,7 +102,7 @@ def histc(
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
-    edges = linspace(low, high, bins + 1, dtype=BY_NUMPY[flat.dtype])._array
+    edges = linspace(low, high, bins + 1, dtype=BY_NUMPY[flat.dtype], device=device_of(flat))._array
     result = wrap(_binned([flat], [edges], None, False, input._kind.numpy), input._kind)
     return result if out is None else write_out(out, result, "histc")
 

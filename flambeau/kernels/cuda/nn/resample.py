@@ -14,6 +14,8 @@ from ..driver import Kernel
 from ..thread import Thread
 
 ELEMENTS = {"float32": "float", "float64": "double"}
+WORDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+"""What is copied of elements that are not computed with, by their bytes."""
 THREADS, WAVES = 256, 16
 LIMIT = 1 << 31
 
@@ -27,14 +29,30 @@ def mixed(x: Any, dim: int, taps: Any) -> Any:
     element = ELEMENTS.get(x.dtype.name)
     if element is None or not x.size or not taps.longest or len(taps.places) >= LIMIT:
         return NotImplemented
+    starts, places, weights = _listed(_device(), taps, x.dtype)
+    return _launched(lines(element), x, dim, taps.count, starts, places, weights)
+
+
+def chosen(x: Any, dim: int, taps: Any) -> Any:
+    """The one element along a dimension that each result is; NotImplemented for what it is not made for."""
+    if not x.size or x.itemsize not in WORDS or len(taps.places) >= LIMIT:
+        return NotImplemented
+    _, places, _ = _listed(_device(), taps, np.float32)
+    return _launched(single(WORDS[x.itemsize]), x, dim, len(taps.places), places)
+
+
+def _launched(kernel: Kernel, x: Any, dim: int, count: int, *tables: Any) -> Any:
     xp = driver.cupy()
-    y = xp.empty((*x.shape[:dim], taps.count, *x.shape[dim + 1 :]), x.dtype)
-    device = int(xp.cuda.runtime.getDevice())
-    grid = min(-(-y.size // THREADS), WAVES * driver.processors(device))
-    numbers = y.size, x.shape[dim], taps.count, math.prod(x.shape[dim + 1 :])
-    arrays = xp.ascontiguousarray(x), y, *_listed(device, taps, x.dtype)
-    lines(element)(grid, THREADS, *arrays, *numbers)
+    y = xp.empty((*x.shape[:dim], count, *x.shape[dim + 1 :]), x.dtype)
+    grid = min(-(-y.size // THREADS), WAVES * driver.processors(_device()))
+    if grid:
+        numbers = y.size, x.shape[dim], count, math.prod(x.shape[dim + 1 :])
+        kernel(grid, THREADS, xp.ascontiguousarray(x), y, *tables, *numbers)
     return y
+
+
+def _device() -> int:
+    return int(driver.cupy().cuda.runtime.getDevice())
 
 
 @lru_cache(256)
@@ -70,4 +88,21 @@ def lines(element: str) -> Kernel:
     return Kernel("resample", code.kernel("resample"))
 
 
-__all__ = ["mixed"]
+@cache
+def single(element: str) -> Kernel:
+    """``f(x, y, places, total, size, count, inner)``: a thread for each result."""
+    code = Thread()
+    x, y, places, total, size, count, inner = code.takes(
+        "ptr x readonly", "ptr y", "ptr places readonly", "i64 total", "i64 size", "i64 count",
+        "i64 inner",
+    )  # fmt: skip
+    with code.loop(code.first("i64"), total, code.threads("i64")) as i:
+        line = quotient(i, inner)
+        outer, which = quotient(line, count), remainder(line, count)
+        place = code.load(code.at(places, "i32", which), "i32").widen("i64")
+        source = (outer * size + place) * inner + (i - line * inner)
+        code.store(code.load(code.at(x, element, source), element), code.at(y, element, i))
+    return Kernel("resample_single", code.kernel("resample_single"))
+
+
+__all__ = ["chosen", "mixed"]

@@ -29,7 +29,7 @@ def forward(cell: Any, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     """The states (time + 1, batch, hidden) from the first on, the cells likewise, and the gates.
 
     Args:
-        cell: What a step computes: `flambeau.kernels.nn.rnn_kernel.Cell`.
+        cell: What a step computes: `flambeau.kernels.nn.rnn_cell.Cell`.
         x: (time, batch, gates * hidden), what the input gives to the gates.
         w, b: (gates * hidden, hidden) and (gates * hidden) or None, for the state.
         h, c: The first state (batch, hidden), and the first cell or None.
