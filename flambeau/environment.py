@@ -21,6 +21,7 @@ import numpy
 
 from flambeau import _version
 from flambeau.core.device import backends
+from flambeau.kernels.cuda import driver
 
 __all__ = ["report"]
 
@@ -128,7 +129,10 @@ def _kernels() -> Rows:
 def _cuda() -> Rows:
     backend = backends.find("cuda")
     count = 0 if backend is None or not backend.is_available() else backend.device_count()
-    yield "flambeau", f'{count} device(s) "cuda"' if count else 'no device "cuda"'
+    found = f'{count} device(s) "cuda"' if count else 'no device "cuda"'
+    if count and driver.is_simulated():
+        found += ", simulated: FLAMBEAU_CUDA_SIMULATOR is set, so NumPy stands in for a GPU"
+    yield "flambeau", found
     wheels = (f"{name} {_installed(name)}" for name in _CUPY_WHEELS if _installed(name))
     yield "CuPy", next(wheels, "not installed")
     yield "driver", _cuda_driver()

@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     elsewhere.use(config.getoption("--device"))
+    if config.getoption("--device") != "cpu":  # said once in a process, by whichever test comes first
+        config.addinivalue_line("filterwarnings", "ignore:.* has no CUDA form")
 
 
 class Setting(NamedTuple):

@@ -1,33 +1,33 @@
-"""Random numbers of the accelerator: torch.accelerator.random.
-
-Source: torch.accelerator.random
-"""
+"""Random numbers of the accelerator: torch.accelerator.random."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..core.accelerator import accelerator
 from ..core.device import device as Device
 from ..core.random.default import default_of
 from ..core.random.generator import Generator
 from ..core.tensor import Tensor
-from . import _index, device_count
+from . import current_accelerator, device_count
 
 __all__ = ["get_rng_state", "get_rng_state_all", "initial_seed"]
 
 
 def _generator(device: Any = None) -> Generator:
-    """The default generator of an accelerator.
-
-    Raises:
-        RuntimeError: There is none.
-    """
-    return default_of(Device(accelerator().name, _index(device)))
+    """The default generator of an accelerator: the current one, or one that a device or a number names."""
+    current = current_accelerator()
+    if current is None:
+        raise RuntimeError(
+            "torch.accelerator: there is no accelerator on this machine; torch.random has the CPU's generator"
+        )
+    return default_of(Device(current.type) if device is None else Device(device))
 
 
 def get_rng_state(device: Any = None) -> Tensor:
     """The state of the generator of an accelerator.
+
+    Args:
+        device: The accelerator, or its number; the current one if None.
 
     Raises:
         RuntimeError: There is none.
@@ -47,7 +47,7 @@ def get_rng_state_all() -> list[Tensor]:
         >>> len(torch.accelerator.random.get_rng_state_all()) == torch.accelerator.device_count()
         True
     """
-    return [_generator(i).get_state() for i in range(device_count())]
+    return [_generator(index).get_state() for index in range(device_count())]
 
 
 def initial_seed() -> int:

@@ -83,6 +83,10 @@ def _basis(y: Tensor) -> Iterator[Tensor]:
             yield wrap(y._kind.xp.asarray(array.reshape(y._array.shape)), y._kind)
 
 
+def _on_host(x: Tensor) -> np.ndarray:
+    return x.detach().cpu()._array
+
+
 def _flat(value: Any, is_complex: bool) -> np.ndarray:
     """The elements as real numbers: real parts, then imaginary parts."""
     array = np.asarray(value)
@@ -157,7 +161,7 @@ class Check:
 
     def values(self, indices: Sequence[int]) -> list[Any]:
         outputs = as_tuple(self.func(*self.inputs))
-        return [np.array(outputs[j]._array) for j in indices]
+        return [_on_host(outputs[j]).copy() for j in indices]
 
     def difference(self, x: Tensor, step: Any, indices: Sequence[int]) -> list[Any]:
         """The central difference of each output along `step`, an array in the shape of x."""
@@ -195,7 +199,7 @@ class Check:
             columns.append(
                 np.zeros(x._array.size * len(_units(x)))
                 if g is None
-                else _flat(g._array, x.dtype.is_complex)
+                else _flat(_on_host(g), x.dtype.is_complex)
             )
         return np.array(columns).reshape(len(columns), -1).T
 
@@ -215,7 +219,7 @@ class Check:
             v = vector(y)
             given = wrap(y._kind.xp.asarray(v), y._kind)
             runs = [grad(y, x, given, retain_graph=True, allow_unused=True)[0] for _ in range(2)]
-            first, second = (0.0 if g is None else _real_product(g._array, u) for g in runs)
+            first, second = (0.0 if g is None else _real_product(_on_host(g), u) for g in runs)
             self.compare(np.array([first]), np.array([_real_product(v, part)]), i, j)
             self.compare_runs(np.array([first]), np.array([second]))
 
@@ -292,7 +296,7 @@ class Check:
                 self.places, together, *(self.gradients([y], [v]) for v in vs)
             ):
                 if g is not None and not np.allclose(
-                    g._array, np.stack([s._array for s in single]), self.rtol, self.atol
+                    _on_host(g), np.stack([_on_host(s) for s in single]), self.rtol, self.atol
                 ):
                     raise GradcheckError(
                         f"While checking batched gradients: output {j}, input {i} differ from one at a time"

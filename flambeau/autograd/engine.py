@@ -472,9 +472,7 @@ def _spread(part: Any, shape: tuple[int, ...]) -> Any:
     if part.size == 1 and part.__class__ is np.ndarray:
         # What the gradient of a sum is: NumPy's broadcast_to would take ten times as long.
         return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
-    if part.ndim > len(shape):
-        part = part.reshape(part.shape[part.ndim - len(shape) :])
-    return np.broadcast_to(part, shape)
+    return np.broadcast_to(part.reshape(()) if part.size == 1 else part, shape)
 
 
 _measure()

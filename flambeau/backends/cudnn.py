@@ -1,31 +1,69 @@
-"""cuDNN: not used. Its switches choose among its algorithms and change nothing here."""
+"""cuDNN: convolutions on a GPU use it where the package nvidia-cudnn-frontend is installed (the extra cudnn).
+
+`enabled` and `allow_tf32` say whether and how; without cuDNN, kernels of flambeau's own convolve, and lose nothing to TF32.
+Plans are chosen by cuDNN's heuristics, and only among those that give the same bits every time: `benchmark` and
+`deterministic` change nothing.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
-enabled = True
 benchmark = False
 benchmark_limit: int | None = 10
 deterministic = False
-allow_tf32 = True
+
+
+def _permission(name: str) -> property:
+    """An attribute of this module that convolutions look at."""
+
+    def known() -> Any:
+        from ..kernels.cuda.convolution.permission import permission
+
+        return permission
+
+    def read(module: Any) -> bool:
+        return bool(getattr(known(), name))
+
+    def write(module: Any, value: bool) -> None:
+        setattr(known(), name, bool(value))
+
+    return property(read, write)
+
+
+class _Switches(ModuleType):
+    enabled = _permission("enabled")
+    allow_tf32 = _permission("allow_tf32")
+
+
+sys.modules[__name__].__class__ = _Switches
+
+
+def _library() -> Any:
+    from ..kernels.cuda.convolution.cudnn import library
+
+    return library()
 
 
 def is_available() -> bool:
-    """Is cuDNN used? It is not.
+    """Is cuDNN used for convolutions on a GPU? It is if there is a GPU, and nvidia-cudnn-frontend with cuDNN.
 
     Source: torch.backends.cudnn.is_available
     """
-    return False
+    return _library() is not None
 
 
 def version() -> int | None:
-    """cuDNN's version: None, because it is not used.
+    """cuDNN's version, 9.10.2 as 91002; None where it is not used.
 
     Source: torch.backends.cudnn.version
     """
-    return None
+    library = _library()
+    return None if library is None else int(library.backend_version())
 
 
 @contextmanager
@@ -46,10 +84,12 @@ def flags(
         ...     cudnn.deterministic
         True
     """
-    given = dict(locals())
-    before = {name: globals()[name] for name in given}
-    globals().update(given)
+    given, module = dict(locals()), sys.modules[__name__]
+    before = {name: getattr(module, name) for name in given}
     try:
+        for name, value in given.items():
+            setattr(module, name, value)
         yield
     finally:
-        globals().update(before)
+        for name, value in before.items():
+            setattr(module, name, value)

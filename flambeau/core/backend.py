@@ -79,6 +79,9 @@ class Backend(Protocol):
     def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         """One of its own arrays as a NumPy array, sharing memory where it can."""
 
+    def can_look(self) -> bool:
+        """May the host look at values now? Checks of them are left out while work is recorded for later."""
+
     def synchronize(self, index: int | None) -> None:
         """Wait until all that was started on device `index` is done."""
 
@@ -136,6 +139,9 @@ class HostBackend:
 
     def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         return array
+
+    def can_look(self) -> bool:
+        return True
 
     def synchronize(self, index: int | None) -> None:
         pass

@@ -23,7 +23,7 @@ import numpy as np
 from .. import kernels
 from .._caller import warn
 from .._mixed import described, is_pytorchs
-from .device import CPU
+from .device import CPU, device_of
 from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
@@ -534,7 +534,11 @@ def become(tensor: Tensor, cls: type) -> Any:
 
 
 def wrap_numpy(array: np.ndarray) -> Tensor:
-    """A new tensor on a NumPy array of a supported dtype."""
+    """A new tensor on a NumPy array of a supported dtype, or on a device's array, in definitions that make such."""
+    if array.__class__ is not np.ndarray and (place := device_of(array)) is not CPU:
+        from .dtype import from_numpy
+
+        return wrap(array, kind_of(from_numpy(array.dtype), place))
     kind = _kinds.get((array.dtype, "cpu"))
     if kind is None:
         from .dtype import from_numpy  # bfloat16: ml_dtypes loads when it is first met

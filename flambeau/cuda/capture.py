@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core.device import device as Device
 from ..core.random.default import default_of
+from ..core.random.generator import Generator
 from ..kernels.cuda import driver
 from . import streams
 from .current import allocator, api, current_device, synchronize
@@ -63,11 +64,10 @@ class CUDAGraph:
                 "CUDAGraph: keep_graph=True is not supported: CuPy makes graphs ready at once; leave it out"
             )
         self._graph: Any = None
-        self._draws: list[tuple[Any, Any]] = []
-        self._registered: list[Any] = []
         self._pool: Any = None
         self._stream: Any = None
         self._entered = ExitStack()
+        self._draws: dict[Any, Any] = {}
         self._debug = False
 
     def capture_begin(
@@ -111,10 +111,10 @@ class CUDAGraph:
         found = allocator()
         self._pool = found.pool(found.new_identity() if pool is None else tuple(pool))
         self._pool.graphs += 1
-        default = default_of(Device("cuda", current_device()))
+        self._draws.setdefault(default_of(Device("cuda", current_device())), None)
         with ExitStack() as entered:
-            for generator in {id(g): g for g in (default, *self._registered)}.values():
-                self._draws.append((generator, generator.begin_capture()))
+            for generator in self._draws:
+                self._draws[generator] = generator.begin_capture()
                 entered.callback(generator.end_capture)
             entered.enter_context(self._pool.used())
             stream.begin_capture()
@@ -154,24 +154,29 @@ class CUDAGraph:
         Raises:
             RuntimeError: Nothing was recorded.
         """
-        recorded = self._recorded()
-        for generator, draws in self._draws:
+        graph = self._recorded()
+        for generator, draws in self._draws.items():
             generator.replay(draws)
-        recorded.launch()
+        graph.launch()
 
-    def register_generator_state(self, generator: Any) -> None:
-        """Let what is recorded draw from another generator of the device than the default one.
+    def register_generator_state(self, generator: Generator) -> None:
+        """Let a graph that is recorded later draw from a generator: each replay goes on where the generator is.
 
-        Source: torch.cuda.CUDAGraph.register_generator_state
+        The default generator of the current device is registered by itself.
+
+        Raises:
+            RuntimeError: The graph is recorded already, or is being recorded.
         """
-        self._registered.append(generator)
+        if self._stream is not None or self._graph is not None:
+            raise RuntimeError("register_generator_state: call it before capture_begin()")
+        self._draws.setdefault(generator, None)
 
     def reset(self) -> None:
         """Forget what was recorded, and let go of its memory."""
         if self._pool is not None:
             self._pool.graphs -= 1
         self._graph = self._pool = None
-        self._draws = []
+        self._draws = dict.fromkeys(self._draws)
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.

@@ -15,7 +15,15 @@ from .capture import run, synchronizes
 
 _WARNING = ("mean", "std", "var", "median", "quantile", "nan")
 """Functions that NumPy warns of, where there is nothing to take a mean of, and CuPy does not."""
-_SYNCHRONOUS = ("argwhere", "flatnonzero", "histogram", "nonzero", "setdiff1d", "unique")
+_SYNCHRONOUS = (
+    "argwhere",
+    "bincount",
+    "flatnonzero",
+    "histogram",
+    "nonzero",
+    "setdiff1d",
+    "unique",
+)
 """Functions that wait for the GPU, because values decide how many elements there are."""
 
 

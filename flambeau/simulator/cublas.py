@@ -16,6 +16,7 @@ from . import memory
 from .capture import run
 from .cuda import runtime
 from .cuda.device import get_cublas_handle
+from .cusolver import cgetrfBatched, dgetrfBatched, sgetrfBatched, zgetrfBatched
 from .ptx.fault import Fault
 
 CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_OP_C = 0, 1, 2
@@ -139,5 +140,6 @@ def gemmStridedBatchedEx(
 
 __all__ = [
     "CUBLAS_COMPUTE_32F", "CUBLAS_COMPUTE_32F_FAST_TF32", "CUBLAS_COMPUTE_64F", "CUBLAS_GEMM_DEFAULT",
-    "CUBLAS_OP_C", "CUBLAS_OP_N", "CUBLAS_OP_T", "CUBLASError", "gemmEx", "gemmStridedBatchedEx",
+    "CUBLAS_OP_C", "CUBLAS_OP_N", "CUBLAS_OP_T", "CUBLASError", "cgetrfBatched",
+    "dgetrfBatched", "gemmEx", "gemmStridedBatchedEx", "sgetrfBatched", "zgetrfBatched",
 ]  # fmt: skip

@@ -239,6 +239,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         raise ValueError("Must provide both 'x' and 'y' or neither.")
     if x is None:
         return condition.nonzero()
+    if condition.__class__ is not ndarray:
+        raise TypeError(f"the condition has to be an array on the device, not {type(condition)}")
     choice, first, second = operand(condition), operand(x), operand(y)
     return computed(lambda: np.where(choice, first, second))
 
@@ -247,6 +249,21 @@ def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None
     target, source = operand(dst), operand(src)
     mask = True if where is None else operand(where)
     run(lambda: np.copyto(target, source, casting, mask))  # type: ignore[arg-type]
+
+
+def clip(a: ndarray, a_min: Any, a_max: Any, out: Any = None) -> ndarray:
+    """Numbers kept within bounds; CuPy has it for real numbers, and bfloat16 becomes float32."""
+    if a.dtype.kind == "c":
+        raise TypeError("ufunc 'cupy_clip' not supported for the input types")
+    if a.dtype.name == "bfloat16":
+        a = a.astype(np.float32)
+    return call(np.clip, a, a_min, a_max, out=out)
+
+
+def repeat(a: ndarray, repeats: Any, axis: int | None = None) -> ndarray:
+    if repeats.__class__ is ndarray:
+        synchronizes()  # how many elements there will be
+    return call(np.repeat, a, repeats, axis=axis)
 
 
 def diff(

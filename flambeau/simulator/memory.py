@@ -11,7 +11,6 @@ import os
 from bisect import bisect_right, insort
 from functools import cache
 from threading import RLock
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,6 @@ class Memory:
     def __init__(self, base: int, size: int = SIZE):
         self.base, self.size, self.used = base, size, 0
         self.bytes = np.empty(size, np.uint8)  # the host commits pages as they are touched
-        self.words: dict[Any, np.ndarray] = {}
         self.sizes: dict[int, int] = {}
         self.rooms: dict[int, int] = {}
         self.starts: list[int] = []
@@ -99,13 +97,6 @@ class Memory:
         start = address - self.base
         return self.bytes[start : start + nbytes]
 
-    def as_words(self, dtype: np.dtype) -> np.ndarray:
-        """The whole arena as elements of this type: the one at `address` is number ``(address - base) // itemsize``."""
-        found = self.words.get(dtype)
-        if found is None:
-            found = self.words[dtype] = self.bytes.view(dtype)
-        return found
-
     def holding(self, address: int) -> tuple[int, int]:
         """Where the live allocation around an address begins, and behind which byte it ends; (0, 0) if there is none."""
         starts = self.starts
@@ -129,7 +120,8 @@ class Memory:
         pieces = sorted((a, n) for n, places in self.spare.items() for a in places)
         pieces.append((self.top, self.base + self.size - self.top))
         self.top = self.base + self.size
-        self.spare, joined, found = {}, [], None
+        self.spare, found = {}, None
+        joined: list[tuple[int, int]] = []
         for address, length in pieces:
             if joined and sum(joined[-1]) == address:
                 address, length = joined[-1][0], joined.pop()[1] + length

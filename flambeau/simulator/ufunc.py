@@ -10,6 +10,7 @@ from . import signatures
 from .array import SCALARS, computed, ndarray, operand
 from .call import call
 from .capture import run
+from .elementwise import OWN
 
 
 class ufunc:
@@ -20,6 +21,7 @@ class ufunc:
         self.name = f"cupy_{name}"
         self.nin, self.nout, self.nargs = nin, nout, nin + nout
         self._function = function
+        self._compute = OWN.get(name, function)
 
     def __repr__(self) -> str:
         return f"<ufunc '{self.name}'>"
@@ -52,7 +54,7 @@ class ufunc:
             if out.__class__ is not ndarray:
                 raise TypeError("return arrays must be of ArrayType")
             options["out"] = tuple(operand(x) for x in outs)
-        function = self._function
+        function = self._compute
         if outs:
             run(lambda: function(*hosts, **options))
             return outs[0] if self.nout == 1 else outs

@@ -15,6 +15,10 @@ from tests.ops import sample
 from tests.ops.test_registry import caller, formulas, samples
 
 
+DRAWN = {"drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"}
+"""Programs whose results are others, each with its reason."""
+
+
 def facts(tensor: torch.Tensor) -> tuple:
     return tuple(tensor.shape), tensor.dtype, tensor.stride()
 
@@ -100,7 +104,7 @@ def test_formulas(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*in beta")
-@pytest.mark.parametrize("name", sample.PROGRAMS)
+@pytest.mark.parametrize("name", [name for name in sample.PROGRAMS if name not in DRAWN])
 def test_programs(name: str) -> None:
     function, inputs = sample.PROGRAMS[name]
     rng = np.random.default_rng(0)

@@ -325,3 +325,21 @@ def test_dlpack(cupy: ModuleType, dtype: Any, max_version: Any) -> None:
         cupy.from_dlpack(X)
     with pytest.raises((BufferError, RuntimeError, ValueError)):
         np.from_dlpack(made)
+
+
+def test_integers_to_negative_powers(cupy: ModuleType) -> None:
+    x = cupy.asarray(np.array([2, 1, -1, -1, 0, 3]))
+    y = cupy.asarray(np.array([-1, -5, -3, -2, -1, 2]))
+    assert (x**y).get().tolist() == [0, 1, -1, 1, 0, 9]
+    assert cupy.power(x, y, out=cupy.empty_like(x)).get().tolist() == [0, 1, -1, 1, 0, 9]
+    assert (x**-1).get().tolist() == [0, 1, -1, -1, 0, 0]
+
+
+def test_dtypes_that_cupy_lacks(cupy: ModuleType) -> None:
+    z = cupy.ones(3, np.complex64)
+    for refused in (lambda: cupy.logical_and(z, z), lambda: cupy.clip(z, 0, 1)):
+        with pytest.raises(TypeError, match="not supported for the input types"):
+            refused()
+    assert cupy.clip(cupy.ones(3, ml_dtypes.bfloat16), 0, 1).dtype == np.float32
+    with pytest.raises(TypeError, match="condition"):
+        cupy.where(True, z, z)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import ml_dtypes
+import numpy as np
 import pytest
 
 from flambeau import simulator
@@ -108,6 +111,61 @@ def test_elementwise_functions_take_as_many_arrays(cupy: ModuleType) -> None:
     for name in signatures.UFUNCS.split():
         ours, theirs = getattr(simulator, name), getattr(cupy, name)
         assert (ours.nin, ours.nout) == (theirs.nin, theirs.nout), name
+
+
+DTYPES = [np.dtype(letter) for letter in "?bBhilLefdFD"] + [np.dtype(ml_dtypes.bfloat16)]
+
+
+def chosen(function: Any, inputs: tuple) -> list[np.dtype] | None:
+    """The dtypes of the results that CuPy gives: those of the first of its loops that takes these."""
+    for loop in function._ops.ops:
+        if all(map(np.can_cast, inputs, loop.in_types)):
+            return [np.dtype(kind) for kind in loop.out_types]
+    return None
+
+
+STRICT = {"arctan2", "atan2", "copysign", "hypot", "nextafter", "gcd", "lcm", "i0"}
+"""Functions that CuPy has for more dtypes, which nothing needs: complex numbers, bools."""
+
+
+@pytest.mark.parametrize("name", signatures.UFUNCS.split())
+def test_results_have_cupys_dtypes(cupy: ModuleType, name: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
+    function, wrong = getattr(simulator, name), []
+    for inputs in itertools.product(DTYPES, repeat=function.nin):
+        expected = chosen(getattr(cupy, name), inputs)
+        try:
+            results = function(*(simulator.ones(1, kind) for kind in inputs))
+        except TypeError:
+            got = None
+        else:
+            got = [x.dtype for x in (results if type(results) is tuple else [results])]
+        if got != expected and not (got is None and (name in STRICT or np.dtype("?") in inputs)):
+            wrong.append((inputs, got, expected))
+    assert not wrong or name in ("i0", "sinc")  # of integers: float64, float16 in CuPy
+
+
+REDUCTIONS = {
+    "sum": "_routines_math.sum_auto_dtype",
+    "nansum": "_routines_math.nansum_auto_dtype",
+    "prod": "_routines_math.prod_auto_dtype",
+    "nanprod": "_routines_math.nanprod_auto_dtype",
+    "amax": "_routines_statistics.amax",
+    "amin": "_routines_statistics.amin",
+    "nanmax": "_routines_statistics.nanmax",
+    "nanmin": "_routines_statistics.nanmin",
+    "all": "_routines_logic.all",
+    "any": "_routines_logic.any",
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_have_cupys_dtypes(cupy: ModuleType, name: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
+    kernel = place(cupy._core, REDUCTIONS[name])
+    for dtype in DTYPES:
+        got = getattr(simulator, name)(simulator.ones(2, dtype)).dtype
+        assert [got] == chosen(kernel, (dtype,)), dtype
 
 
 def test_cupyx(cupy: ModuleType) -> None:

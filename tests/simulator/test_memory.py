@@ -22,7 +22,7 @@ def test_views_share_the_arena():
     memory = small()
     place = memory.allocate(8)
     memory.view(place, 8).view(np.float64)[0] = 2.5
-    assert memory.as_words(np.dtype("f8"))[(place - memory.base) // 8] == 2.5
+    assert memory.bytes.view(np.float64)[(place - memory.base) // 8] == 2.5
 
 
 def test_what_nobody_wrote_and_what_was_freed_is_garbage():

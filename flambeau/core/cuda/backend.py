@@ -11,8 +11,8 @@ import numpy as np
 from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
-from ..random import places
 from ..twin import Arrays
+from . import draws, host
 from .numpy import Functions, OnDevice, within
 from .shortage import out_of_memory
 
@@ -68,7 +68,8 @@ _MAKE_ARRAYS = ("kernels.array.zeros.", "kernels.runtime.memory.")
 def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
-    late |= {place: _Late(place, places.function) for place in places.PLACES}
+    late |= {place: _Late(place, draws.function) for place in draws.PLACES}
+    late |= {place: _Late(place, host.function) for place in host.DEFINITIONS}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -152,6 +153,9 @@ class CudaBackend:
     def to_host(self, array: Any, non_blocking: bool = False) -> np.ndarray[Any, Any]:
         with self.on(array.device.id):
             return transfer.to_host(array, non_blocking)
+
+    def can_look(self) -> bool:
+        return driver.can_look()
 
     def pinned(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return pinned.pinned(array)

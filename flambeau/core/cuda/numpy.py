@@ -39,6 +39,7 @@ MAKES = frozenset(
     ]
 )
 """Functions that make arrays of what is no array."""
+SERIES = f"{__name__.partition('.')[0]}.formula.special"
 HOST = frozenset(
     [
         "broadcast_shapes",
@@ -77,7 +78,12 @@ class Functions:
             self.__name__, self.ndarray = "cuda", cupy.ndarray
 
     def own(self, function: Callable, reduces: bool) -> Any:
-        """A function of NumPy's arrays that a formula calls, for device arrays."""
+        """A function of NumPy's arrays that a formula calls, for device arrays.
+
+        Those of `formula/special/` are series that end where all elements are right: each step would wait for the device.
+        """
+        if function.__module__.startswith(SERIES):
+            return on_host(function, function.__name__, self._cupy)
         return self._exchanged(function)
 
     def __getattr__(self, name: str) -> Any:
@@ -93,9 +99,9 @@ class Functions:
         if name in HOST or isinstance(host, type) or not callable(host):
             return host
         if path in SHIMS:
-            return chosen(host, functools.partial(SHIMS[path], self._cupy), self._cupy.ndarray)
+            device = functools.partial(SHIMS[path], self._cupy)
         if device is None:
-            return on_host(host, path, self._cupy)
+            return on_host(host, f"np.{path}", self._cupy)
         if self._path == "linalg.":
             device = looked_at(device)
         if name in MAKES:
@@ -179,7 +185,7 @@ def on_host(function: Callable, name: str, cupy: Any) -> Callable:
         if not warned:
             warned.append(True)
             warnings.warn(
-                f"np.{name} has no CUDA form: it runs on the CPU, with copies there and back",
+                f"{name} has no CUDA form: it runs on the CPU, with copies there and back",
                 stacklevel=3,
             )
         values = function(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...formula.dimensions import broadcast_shapes
 from ...kernels.cuda import table
 
 
@@ -49,14 +50,30 @@ def _extreme(name: str) -> Callable:
     return extreme
 
 
+def _solve(cupy: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 1:
+        return cupy.linalg.solve(a, b)
+    lead = broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    whole = cupy.broadcast_to(a, (*lead, *a.shape[-2:]))
+    return cupy.linalg.solve(whole, cupy.broadcast_to(b, (*lead, *b.shape[-2:])))
+
+
+def _where(cupy: Any, condition: Any, *branches: Any) -> Any:
+    if condition.__class__ is not cupy.ndarray:
+        condition = cupy.asarray(condition)
+    return cupy.where(condition, *branches)
+
+
 SHIMS: dict[str, Callable] = {
     "lib.stride_tricks.as_strided": _as_strided,
     "lib.stride_tricks.sliding_window_view": _sliding_window_view,
     "count_nonzero": _count_nonzero,
+    "linalg.solve": _solve,
     "max": _extreme("max"),
     "amax": _extreme("max"),
     "min": _extreme("min"),
     "amin": _extreme("min"),
+    "where": _where,
 }
 """By NumPy's name, the function; its first argument is CuPy."""
 

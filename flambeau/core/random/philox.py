@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.cuda import driver
 from ...kernels.cuda.random.philox import WORDS, Origin
 from ..device import backends, resolve
 from ..device import device as Device
@@ -123,6 +124,11 @@ class PhiloxGenerator(Generator):
         with self.lock:
             state, capture = self.state, self.state.capture
             if capture is None:
+                if not driver.can_look():
+                    raise RuntimeError(
+                        "a graph that is being captured draws from a generator that it does not know: call "
+                        "graph.register_generator_state(generator) before the capture begins"
+                    )
                 start, state.offset = state.offset, (state.offset + words) % _END
                 return Origin(state.seed, start)
             start, capture.used = capture.used, capture.used + words
@@ -197,7 +203,7 @@ class PhiloxGenerator(Generator):
         made.state = self.state
         return made
 
-    def graphsafe_set_state(self, state: PhiloxGenerator) -> PhiloxGenerator:
+    def graphsafe_set_state(self, state: Generator) -> PhiloxGenerator:
         """Take another generator's state itself, now and in graphs that were captured with it.
 
         Source: torch.Generator.graphsafe_set_state

@@ -23,6 +23,7 @@ from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.memory import placed
 from ...core.tensor import Tensor, element_strides, wrap
+from ...core.twin import host
 from ..arguments import arguments
 from ..registry import method
 from .rule_operation import Operation
@@ -204,6 +205,7 @@ def view_operation(
     return make
 
 
+@host
 def with_strides(array: Any) -> Any:
     """An array without elements, with the strides that PyTorch gives it instead of NumPy's zeros."""
     if array.__class__ is not np.ndarray:

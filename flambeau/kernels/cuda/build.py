@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..._source import Source
 from ...formula.dimensions import broadcast_shapes
 from ...formula.evaluate import dropping
 from ...formula.program import Program
@@ -33,8 +34,7 @@ def build(
         planner = Planner(facts)
     except Unsupported:
         return None
-    cls = Into if into else Launcher
-    return cls(planner, interpreter, drop)
+    return (Into if into else Launcher)(planner, interpreter, drop).function()
 
 
 class Launcher:
@@ -49,89 +49,110 @@ class Launcher:
     def __init__(self, planner: Planner, interpreter: Callable, drop: bool = False):
         self.facts = planner.facts
         self.planners: dict[tuple, Planner | None] = {self.facts.inputs: planner}
-        self.count, self.numbers = len(self.facts.inputs), len(self.facts.program.parameters)
         self.drop = drop
-        self.plain = dropping(interpreter) if drop else interpreter
+        self.interpreter = dropping(interpreter) if drop else interpreter
         self.plans: dict[tuple, Any] = {}
-        self.__name__ = self.facts.name
 
-    def __call__(self, *given: Any) -> Any:
-        count = self.count
-        arrays, numbers = given[:count], [float(x) for x in given[count : count + self.numbers]]
-        key = (
-            *[(a.shape, a.strides, a.dtype, a.data.ptr & 15) for a in arrays],
-            given[-1] if self.facts.rows else None,
-        )
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = self.remember(key, self.decide(arrays, key[-1]))
-        return self.plain(*given) if plan is _PLAIN else plan(arrays, numbers)
+    def function(self) -> Callable:
+        """``f(*arrays, *parameters[, axes])``, written out: a call of a known case looks it up and launches it."""
+        facts = self.facts
+        names = [f"a{i}" for i in range(len(facts.inputs))]
+        numbers = [f"n{i}" for i in range(len(facts.program.parameters))]
+        axes = ["axes"] if facts.rows else []
+        source = Source(f"launch {facts.name}", plans=self.plans, remember=self.remember)
+        with source.block(f"def launch({', '.join([*names, *numbers, *axes])}):"):
+            source(f"key = ({_key(names)} {', '.join(axes)})")
+            source("plan = plans.get(key)")
+            with source.block("if plan is None:"):
+                source(f"plan = remember(key, ({_listed(names)}), ({_listed(axes)}))")
+            source(f"return plan(({_listed(names)}), ({_listed(numbers)}))")
+        return self.named(source)
 
-    def remember(self, key: tuple, plan: Any) -> Any:
+    def named(self, source: Source) -> Callable:
+        """The function `launch` of a text, as others see it."""
+        made = source.function("launch")
+        made.__name__ = made.__qualname__ = self.facts.name
+        made.launcher = self  # type: ignore[attr-defined]
+        return made
+
+    def remember(self, key: tuple, arrays: Sequence[Any], axes: tuple) -> Any:
+        """What a call with arrays such as these comes to."""
         if len(self.plans) >= REMEMBERED:
             self.plans.clear()
-        self.plans[key] = plan
-        return plan
+        found = self.plans[key] = self.decide(arrays, axes)
+        return found
 
-    def decide(self, arrays: Sequence[Any], axes: Any) -> Any:
-        if any(not a.size for a in arrays):
-            return _PLAIN
-        planner = self.planner(arrays)
+    def decide(self, arrays: Sequence[Any], axes: tuple) -> Callable:
+        planner = self.planner(arrays) if all(a.size for a in arrays) else None
+        if planner is None:
+            return Plain(self.interpreter, axes)
         try:
-            return _PLAIN if planner is None else planner.plan(arrays, axes, self.drop)
+            return planner.plan(arrays, axes[0] if axes else None, self.drop)
         except Unsupported:
-            return _PLAIN
+            return Plain(self.interpreter, axes)
 
     def planner(self, arrays: Sequence[Any]) -> Planner | None:
         """For arrays of other dtypes than was said one of its own: so a number meets a half type unrounded."""
         dtypes = tuple([a.dtype for a in arrays])
         if dtypes not in self.planners:
-            facts = self.facts
             try:
-                made = Planner(
-                    Facts(
-                        facts.program, dtypes, facts.compute, facts.results, facts.name, facts.rows
-                    )
-                )
+                self.planners[dtypes] = Planner(self.facts.of(dtypes))
             except Unsupported:
-                made = None
-            self.planners[dtypes] = made
+                self.planners[dtypes] = None
         return self.planners[dtypes]
 
 
-_PLAIN = object()
-"""Is remembered for arrays that no kernel is made for."""
+class Plain:
+    """What stands in a plan's place where there is no kernel."""
+
+    __slots__ = ("axes", "interpreter")
+
+    def __init__(self, interpreter: Callable, axes: tuple):
+        self.interpreter, self.axes = interpreter, axes
+
+    def __call__(self, arrays: Sequence[Any], numbers: Sequence[float]) -> Any:
+        return self.interpreter(*arrays, *numbers, *self.axes)
 
 
 class Into(Launcher):
     """The same, writing the results into its first arguments."""
 
-    def __call__(self, *given: Any) -> Any:
-        first = len(self.facts.results)
-        targets, rest = given[:first], given[first:]
-        arrays, numbers = (
-            rest[: self.count],
-            [float(x) for x in rest[self.count : self.count + self.numbers]],
-        )
-        key = (
-            "into",
-            *[(a.shape, a.strides, a.dtype, a.data.ptr & 15) for a in given[: first + self.count]],
-        )
-        found = self.plans.get(key)
-        if found is None:
-            found = self.remember(key, self.decide_into(targets, arrays))
-        if found is not _PLAIN and _are_apart(
-            first, [a.data.ptr for a in given[: first + self.count]], found[1]
-        ):
-            found[0].run(targets, arrays, numbers)
-        else:
-            made = super().__call__(*rest)
-            for target, value in zip(targets, made if first > 1 else (made,)):
-                target[...] = value
-        return targets if first > 1 else targets[0]
+    def function(self) -> Callable:
+        """``f(*targets, *arrays, *parameters[, axes])``."""
+        facts, making = self.facts, super().function()
+        targets = [f"t{i}" for i in range(len(facts.results))]
+        names = [f"a{i}" for i in range(len(facts.inputs))]
+        numbers = [f"n{i}" for i in range(len(facts.program.parameters))]
+        axes = ["axes"] if facts.rows else []
+        every = [*targets, *names]
+        source = Source(
+            f"launch {facts.name}", plans=self.plans, remember=self.remember_into, making=making, apart=_are_apart
+        )  # fmt: skip
+        with source.block(f"def launch({', '.join([*every, *numbers, *axes])}):"):
+            source(f"key = ({_key(every)})")
+            source("found = plans.get(key)")
+            with source.block("if found is None:"):
+                source(f"found = remember(key, ({_listed(targets)}), ({_listed(names)}))")
+            places = ", ".join(f"{name}.data.ptr" for name in every)
+            with source.block(f"if found and apart({len(targets)}, ({places}), found[1]):"):
+                source(
+                    f"found[0].run(({_listed(targets)}), ({_listed(names)}), ({_listed(numbers)}))"
+                )
+            with source.block("else:"):
+                source(f"made = making({', '.join([*names, *numbers, *axes])})")
+                for i, target in enumerate(targets):
+                    source(f"{target}[...] = made{f'[{i}]' if len(targets) > 1 else ''}")
+            source(f"return {', '.join(targets)}")
+        return self.named(source)
 
-    def decide_into(self, targets: Sequence[Any], arrays: Sequence[Any]) -> Any:
-        """A plan, with the memory that each array takes; for an elementwise program on targets such as its results are."""
+    def remember_into(self, key: tuple, targets: Sequence[Any], arrays: Sequence[Any]) -> tuple:
+        """A plan, with the memory that each array takes; empty where results are made first and then copied."""
+        if len(self.plans) >= REMEMBERED:
+            self.plans.clear()
+        found = self.plans[key] = self.decide_into(targets, arrays)
+        return found
+
+    def decide_into(self, targets: Sequence[Any], arrays: Sequence[Any]) -> tuple:
         planner = self.planner(arrays)
         shape = broadcast_shapes(*(a.shape for a in arrays))
         fits = all(
@@ -139,12 +160,22 @@ class Into(Launcher):
             for target, dtype in zip(targets, self.facts.results)
         )
         if planner is None or not planner.is_elementwise or not fits:
-            return _PLAIN
+            return ()
         try:
             plan = planner.into(targets, arrays)
         except Unsupported:
-            return _PLAIN
+            return ()
         return plan, [_extent(a) for a in (*targets, *arrays)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As a tuple has them."""
+    return "".join(f"{name}, " for name in names)
+
+
+def _key(names: Sequence[str]) -> str:
+    """What a plan is remembered by: all that decides it."""
+    return "".join(f"{x}.shape, {x}.strides, {x}.dtype, {x}.data.ptr & 15, " for x in names)
 
 
 class Extent(NamedTuple):

@@ -86,14 +86,20 @@ def is_loaded() -> bool:
     return cupy.cache_info().currsize > 0
 
 
+def can_look() -> bool:
+    """May the host look at values on the device? Not while what the current stream is told is recorded into a graph."""
+    return not cupy().cuda.get_current_stream().is_capturing()
+
+
 @cache
-def cupyx() -> Any:
-    """CuPy's extensions, or what stands in for them.
+def cupyx(module: str = "") -> Any:
+    """CuPy's extensions, one of their modules, or what stands in for them.
 
     `cupyx().errstate(linalg="raise")` makes linear algebra look whether there is a result, which CuPy else does not.
     """
     package = cupy().__name__
-    return import_module(f"{package}.cupyx" if is_simulated() else "cupyx")
+    package = f"{package}.cupyx" if is_simulated() else "cupyx"
+    return import_module(f"{package}.{module}" if module else package)
 
 
 class Kernel:
@@ -160,6 +166,7 @@ __all__ = [
     "Kernel",
     "Unavailable",
     "architecture",
+    "can_look",
     "count",
     "cupy",
     "cupyx",

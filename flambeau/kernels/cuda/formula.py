@@ -26,6 +26,10 @@ class Facts:
         self.program, self.inputs, self.compute = program, tuple(inputs), compute
         self.results, self.name, self.rows = tuple(results), name, rows
 
+    def of(self, inputs: Sequence[Any]) -> Facts:
+        """The same with operands of these dtypes."""
+        return Facts(self.program, inputs, self.compute, self.results, self.name, self.rows)
+
 
 class Place:
     """Neighbouring elements that a thread computes together.

@@ -29,9 +29,6 @@ class Result(NamedTuple):
     dtype: Any
     back: tuple[int, ...] | None = None
 
-    def empty(self) -> Any:
-        return driver.cupy().empty(self.shape, self.dtype)
-
     def seen(self, made: Any) -> Any:
         return made if self.back is None else made.transpose(self.back)
 
@@ -45,28 +42,39 @@ class Plan:
         scratch: Words of 64 bits that the first leaves for the second; 0 if there is one only.
     """
 
-    __slots__ = ("launches", "results", "scratch")
+    __slots__ = ("empty", "launches", "only", "results", "scratch")
 
     def __init__(self, results: Sequence[Result], launches: Sequence[Launch], scratch: int = 0):
         self.results, self.launches, self.scratch = tuple(results), tuple(launches), scratch
+        self.empty = driver.cupy().empty
+        is_single = len(self.results) == len(self.launches) == 1 and self.results[0].back is None
+        self.only = (*self.results[0][:2], *self.launches[0]) if is_single else None
+
+    def made(self) -> list[Any]:
+        """Arrays such as the results."""
+        return [result.seen(self.empty(result.shape, result.dtype)) for result in self.results]
 
     def __call__(self, arrays: Sequence[Any], numbers: Sequence[float]) -> Any:
-        made = [result.empty() for result in self.results]
-        self.run(made, arrays, numbers)
-        if len(made) == 1:
-            return self.results[0].seen(made[0])
-        return tuple([result.seen(x) for result, x in zip(self.results, made)])
+        if self.only is not None:
+            shape, dtype, kernel, grid, block, given = self.only
+            made = self.empty(shape, dtype)
+            kernel(grid, block, made, *arrays, *given, *(map(float, numbers) if numbers else ()))
+            return made
+        results = [self.empty(result.shape, result.dtype) for result in self.results]
+        self.run(results, arrays, numbers)
+        seen = [result.seen(x) for result, x in zip(self.results, results)]
+        return seen[0] if len(seen) == 1 else tuple(seen)
 
     def run(self, made: Sequence[Any], arrays: Sequence[Any], numbers: Sequence[float]) -> None:
         """Write the results into arrays."""
-        if self.scratch:
-            scratch = driver.cupy().empty(self.scratch, np.int64)
+        numbers = [float(x) for x in numbers]
+        if not self.scratch:
             for kernel, grid, block, given in self.launches:
-                rows, length, *rest = given
-                kernel(grid, block, *made, *arrays, rows, length, scratch, *rest, *numbers)
+                kernel(grid, block, *made, *arrays, *given, *numbers)
             return
-        for kernel, grid, block, given in self.launches:
-            kernel(grid, block, *made, *arrays, *given, *numbers)
+        scratch = self.empty(self.scratch, np.int64)
+        for kernel, grid, block, (rows, length, *given) in self.launches:
+            kernel(grid, block, *made, *arrays, rows, length, scratch, *given, *numbers)
 
 
 class Staged:
@@ -76,6 +84,9 @@ class Staged:
 
     def __init__(self, first: Plan | Staged, rest: Plan | Staged):
         self.first, self.rest = first, rest
+
+    def made(self) -> list[Any]:
+        return self.rest.made()
 
     def __call__(self, arrays: Sequence[Any], numbers: Sequence[float]) -> Any:
         values = self.first(arrays, numbers)

@@ -91,8 +91,7 @@ class Planner:
     def staged(self, arrays: Sequence[Any], axes: Any, drop: bool) -> Staged:
         first, rest = self.stages  # type: ignore[misc]
         plan = first.plan(arrays, axes)
-        values = [result.seen(result.empty()) for result in plan.results]  # type: ignore[union-attr]
-        return Staged(plan, rest.plan((*arrays, *values), axes, drop))
+        return Staged(plan, rest.plan((*arrays, *plan.made()), axes, drop))
 
     # ---------------------------------------------------------------------------- elementwise
 

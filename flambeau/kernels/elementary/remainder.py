@@ -136,8 +136,9 @@ def floor_divide(x: Value, y: Value) -> Value:
 
 @lowers(p.left_shift, integers=True)
 def left_shift(x: Value, y: Value) -> Value:
-    inside = y.below(BITS[x.element])
-    return choose(inside, x << choose(inside, y, y.like(0)), x.like(0))
+    # For GPUs, LLVM makes a choice by `y` of a shift by `y` one shift by the lower half of `y`.
+    bits = BITS[x.element]
+    return choose(y.below(bits), x << (y & (bits - 1)), x.like(0))
 
 
 @lowers(p.right_shift, integers=True)

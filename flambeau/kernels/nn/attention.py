@@ -121,7 +121,8 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         wide = widened(q, k, v)
         if wide is None or not fits(*wide):
             return NotImplemented
-        out, logs = forward(*wide, _wide_mask(mask), scale, causal)
+        q_wide, k_wide, v_wide = wide
+        out, logs = forward(q_wide, k_wide, v_wide, _wide_mask(mask), scale, causal)
         return out.astype(q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
@@ -150,8 +151,9 @@ def backward(
         wide = widened(q, k, v, g, out)
         if wide is None or not fits(*wide[:3]):
             return NotImplemented
-        *own, slopes, result = wide
-        found = backward(slopes, *own, result, logs, _wide_mask(mask), scale, causal)
+        q_wide, k_wide, v_wide, g, out = wide
+        added = _wide_mask(mask)
+        found = backward(g, q_wide, k_wide, v_wide, out, logs, added, scale, causal)
         return tuple(x.astype(q.dtype) for x in found)
     gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
     q, k, v = (_rows_in_order(x) for x in (q, k, v))

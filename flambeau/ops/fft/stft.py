@@ -225,7 +225,7 @@ def istft(
 
 def _covering(call: str, envelope: Tensor) -> Tensor:
     """The windows' sum of squares, which must be positive everywhere."""
-    if not (np.abs(envelope._array).min(initial=1.0) > 1e-11):
+    if not np.min(np.abs(envelope._array), initial=1.0) > 1e-11:
         raise RuntimeError(
             f"{call} : window overlap add min is 0: the windows leave parts of the signal uncovered, "
             "so it cannot be recovered; take a smaller hop_length or another window"

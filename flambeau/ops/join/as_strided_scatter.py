@@ -43,7 +43,7 @@ def as_strided_scatter(
         raise RuntimeError(OVERLAPS)
     if 0 in wanted[0]:
         return input.clone()
-    taken = wrap_numpy(_elements_at(flat.size, wanted, own))
+    taken = wrap_numpy(_elements_at(flat.size, wanted, own)).to(input.device)
     return where(taken > 0, src.to(input.dtype).reshape(-1)[(taken - 1).clamp(min=0)], input)
 
 

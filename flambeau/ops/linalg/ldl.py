@@ -92,15 +92,20 @@ def _factor_one(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray,
     return a, pivots, info
 
 
-@operation(outputs="ld pivots info", label="LinalgLdlFactorEx")
-def ldl_(a: Any, hermitian: bool) -> Any:
-    """L and D in one array, pivots, and codes (0: success)."""
+def factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """L and D in one array, pivots, and codes (0: success), of a stack of matrices."""
     parts = [_factor_one(matrix, hermitian) for matrix in flat(a, 2)]
     batch, n = a.shape[:-2], a.shape[-1]
     ld = np.stack([p[0] for p in parts]) if parts else np.empty((0, n, n), a.dtype)
     pivots = np.stack([p[1] for p in parts]) if parts else np.empty((0, n), np.int32)
     info = np.array([p[2] for p in parts], np.int32)
     return ld.reshape(a.shape), pivots.reshape(*batch, n), info.reshape(batch)
+
+
+@operation(outputs="ld pivots info", label="LinalgLdlFactorEx")
+def ldl_(a: Any, hermitian: bool) -> Any:
+    """L and D in one array, pivots, and codes (0: success)."""
+    return factored(a, hermitian)
 
 
 @ldl_.gradient
@@ -181,9 +186,8 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
     return x
 
 
-@operation(operands="ld pivots b", label="LinalgLdlSolve", linear=False)
-def ldl_solve_(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
-    """x of A x = b from the factors of A."""
+def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
+    """x of A x = b from the factors of A, for stacks that broadcast."""
     batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])
     n, k = b.shape[-2:]
     systems = (
@@ -191,8 +195,14 @@ def ldl_solve_(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
         flat(np.broadcast_to(pivots, (*batch, n)), 1),
         flat(np.broadcast_to(b, (*batch, n, k)), 2),
     )
-    solved = [_solve_one(*parts, hermitian) for parts in zip(*systems)]
-    return (np.stack(solved) if solved else np.empty((0, n, k), b.dtype)).reshape(*batch, n, k)
+    parts = [_solve_one(*system, hermitian) for system in zip(*systems)]
+    return (np.stack(parts) if parts else np.empty((0, n, k), b.dtype)).reshape(*batch, n, k)
+
+
+@operation(operands="ld pivots b", label="LinalgLdlSolve", linear=False)
+def ldl_solve_(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
+    """x of A x = b from the factors of A."""
+    return solved(ld, pivots, b, hermitian)
 
 
 @ldl_solve_.gradient

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.dtype import int64
 from ...core.result import named_result
-from ...core.tensor import Tensor, wrap, wrap_numpy
+from ...core.tensor import Tensor, wrap
 from ...core.twin import of_arrays
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -174,11 +174,18 @@ def matrix_rank(
     if not A._kind.has_elements:
         ranks = A._kind.with_dtype(int64)
         return wrap(ranks.xp.empty(values.shape[:-1], np.int64), ranks)
-    size = np.abs(values)
     if tol is not None:
         atol, rtol = tol, 0.0
-    cut = np.asarray(_cutoff(size, A.shape, atol, rtol))[..., None]
-    return wrap_numpy(np.asarray((size > cut).sum(-1), np.int64))
+    ranks = A._kind.with_dtype(int64)
+    return wrap(_counted(values, A.shape, _tolerance(atol), _tolerance(rtol)), ranks)
+
+
+@of_arrays
+def _counted(values: Any, shape: tuple[int, ...], atol: Any, rtol: Any) -> Any:
+    """How many singular values are above what counts as zero, of each matrix."""
+    size = np.abs(values)
+    cut = np.asarray(_cutoff(size, shape, atol, rtol))[..., None]
+    return np.asarray((size > cut).sum(-1), np.int64)
 
 
 @public("linalg.cond", out=True, tensors="A")

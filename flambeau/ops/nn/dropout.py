@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._caller import warn
-from ...core.dtype import bool_
+from ...core.dtype import FLOAT, bool_
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
@@ -35,8 +35,9 @@ def _(g: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, None]:
 
 
 def fused_dropout(input: Tensor, p: float) -> tuple[Tensor, Tensor] | None:
-    """`dropout` by the device's own kernel, and what was left; None where it has none, and for p = 1."""
-    made = NotImplemented if p == 1 else draws.dropout(input._array, 1 - p)
+    """`dropout` by the device's own kernel, and what was left; None where it has none, for integers and for p = 1."""
+    fits = p != 1 and input._kind.dtype.category == FLOAT and input._array.size
+    made = draws.dropout(input._array, 1 - p) if fits else NotImplemented
     if made is NotImplemented:
         return None
     values, mask = made

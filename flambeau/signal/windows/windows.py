@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core import window
 from ...core.device import device as Device
+from ...core.device import resolve
 from ...core.dtype import dtype as DType
 from ...core.dtype import float64, get_default_dtype
 from ...core.number import integer
@@ -40,7 +41,7 @@ def _make(
     if dtype.name not in ("float32", "float64"):
         raise ValueError(f"{name} expects float32 or float64 dtypes, got: {dtype}")
     array = values(M, M if sym else M + 1) if M > 1 else np.ones(M)
-    result = as_tensor(array, dtype=dtype, device=device)
+    result = as_tensor(array, dtype=dtype, device=resolve(device))
     return result.requires_grad_() if requires_grad else result
 
 

@@ -44,10 +44,10 @@ from .stream import Event, ExternalStream, Stream, get_current_stream, get_elaps
 
 
 def __getattr__(name: str) -> Any:
-    """cuBLAS loads when first asked for, as CuPy's."""
-    if name != "cublas":
+    """Libraries load when they are first asked for, as CuPy's."""
+    if name not in ("cublas", "cusolver"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__.rpartition('.')[0]}.cublas")
+    return import_module(f"{__name__.rpartition('.')[0]}.{name}")
 
 
 def is_available() -> bool:

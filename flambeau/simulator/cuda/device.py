@@ -78,4 +78,9 @@ def get_cublas_handle() -> int:
     return 0xB1A5 + runtime.getDevice()
 
 
-__all__ = ["Device", "get_cublas_handle", "get_device_id"]
+def get_cusolver_handle() -> int:
+    """The current device's handle of cuSOLVER."""
+    return 0x501E + runtime.getDevice()
+
+
+__all__ = ["Device", "get_cublas_handle", "get_cusolver_handle", "get_device_id"]

@@ -61,8 +61,8 @@ class Module:
         """
         return Function(self, name)
 
-    def get_global_var(self, name: str) -> MemoryPointer:
-        """Where a variable is.
+    def get_global_var(self, name: str) -> int:
+        """A variable's address.
 
         Raises:
             CUDADriverError: There is none of this name.
@@ -129,14 +129,14 @@ class Function:
         threads = block[0] * block[1] * block[2]
         if threads > found.bound:
             raise Fault(f"{name}: {threads} threads a block, and it may have {found.bound}")
-        if found.shared_size + dynamic > self._most:
+        if found.layout.shared_size + dynamic > self._most:
             raise Fault(
-                f"{name}: {found.shared_size} + {dynamic} bytes of shared memory a block, and there are {self._most}"
+                f"{name}: {found.layout.shared_size} + {dynamic} bytes of shared memory a block, and there are {self._most}"
             )
 
     def _arguments(self, args: Any) -> np.ndarray:
         """The arguments' bytes in parameter memory."""
-        places, sizes, types = self._plan.layout
+        places, sizes, types = self._plan.layout.parameters
         if len(args) != len(places):
             raise Fault(
                 f"kernel {self._plan.name} has {len(places)} parameters, and {len(args)} arguments were given"

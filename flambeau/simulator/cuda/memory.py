@@ -6,6 +6,7 @@ outside of an array is found. What the pool keeps is only counted.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections import defaultdict
@@ -87,7 +88,9 @@ class _Place:
         self.arena, self.ptr = arena.device(device_id), ptr
 
     def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
-        if self.ptr and not ends():  # at the end modules are empty, and the memory goes with the process
+        if (
+            self.ptr and not ends()
+        ):  # at the end modules are empty, and the memory goes with the process
             self.free()
 
     def free(self) -> None:
@@ -107,8 +110,8 @@ class UnownedMemory(BaseMemory):
 class PooledMemory(BaseMemory):
     """Memory that goes back to a pool: a whole piece of the driver's, of which only what was asked for may be used.
 
-    A piece that was taken while a stream is captured stays in use, all of it: the graph writes to it again, whether or not
-    somebody still has it.
+    A piece that was taken while a stream is captured stays in use, all of it, and serves only what is captured later: the
+    graph writes to it again, whether or not somebody still has it.
     """
 
     def __init__(self, whole: BaseMemory, size: int, pool: _Pool):
@@ -118,6 +121,10 @@ class PooledMemory(BaseMemory):
             pool.captured.add(self.ptr)
         captured = self.ptr in pool.captured
         self.arena.narrow(self.ptr, whole.size if captured else size)
+
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ends():
+            self.free()
 
     def free(self) -> None:
         """Give it back to the pool now. There may be no arrays of it any more."""
@@ -216,11 +223,11 @@ class _Pool:
         self.device_id, self.allocator = device_id, allocator
         self.used = self.limit = 0
         self.captured: set[int] = set()
-        self.kept: defaultdict[int, list[BaseMemory]] = defaultdict(list)
+        self.kept: defaultdict[tuple[int, bool], list[BaseMemory]] = defaultdict(list)
         self.lock = threading.RLock()
 
     def total(self) -> int:
-        return self.used + sum(size * len(kept) for size, kept in self.kept.items())
+        return self.used + sum(size * len(kept) for (size, _), kept in self.kept.items())
 
     def malloc(self, size: int) -> PooledMemory:
         room = _rounded(size)
@@ -229,7 +236,7 @@ class _Pool:
         for hook in told:
             hook.malloc_preprocess(**facts)
         with self.lock:
-            kept = self.kept[room]
+            kept = self.kept[room, get_current_stream().is_capturing()]
             made = PooledMemory(kept.pop() if kept else self._fresh(room), size, self)
             self.used += room
         for hook in told:
@@ -238,7 +245,10 @@ class _Pool:
 
     def _fresh(self, room: int) -> BaseMemory:
         """Memory of the driver; the pool gives back what it keeps before there is too little."""
-        if self.limit and self.total() + room > self.limit:
+        for free in (self.kept.clear, self._collect):
+            if self._above(room):
+                free()
+        if self._above(room):
             raise OutOfMemoryError(room, self.total(), self.limit)
         facts = {"device_id": self.device_id, "mem_size": room}
         for hook in hooks():
@@ -248,20 +258,28 @@ class _Pool:
             hook.alloc_postprocess(**facts, mem_ptr=made.ptr)
         return made
 
+    def _above(self, room: int) -> bool:
+        return bool(self.limit) and self.total() + room > self.limit
+
+    def _collect(self) -> None:
+        gc.collect()
+        self.kept.clear()
+
     def _asked(self, room: int) -> BaseMemory:
+        for free in (self.kept.clear, self._collect):
+            try:
+                return self.allocator(room).mem
+            except runtime.CUDARuntimeError:
+                free()
         try:
             return self.allocator(room).mem
         except runtime.CUDARuntimeError:
-            self.kept.clear()
-        try:
-            return self.allocator(room).mem
-        except runtime.CUDARuntimeError:
-            raise OutOfMemoryError(room, self.used, self.limit) from None
+            raise OutOfMemoryError(room, self.total(), self.limit) from None
 
     def take_back(self, whole: BaseMemory) -> None:
         with self.lock:
             self.used -= whole.size
-            self.kept[whole.size].append(whole)
+            self.kept[whole.size, whole.ptr in self.captured].append(whole)
 
 
 class MemoryPool:

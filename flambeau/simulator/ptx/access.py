@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import halves
-from .arithmetic import listed
 from .operation import Operation, Registers, Step, copied, instruction, key, unsupported
-from .parser import WIDTHS, Instruction
+from .parser import WIDTHS, Instruction, listed, place
 from .space import WINDOWS
 
 if TYPE_CHECKING:
@@ -25,14 +24,6 @@ _PASSED = {
     "mmio", "cop", "L1::evict_last", "L1::no_allocate",
 }  # fmt: skip
 """Modifiers that change nothing where all threads run in one order."""
-
-
-def place(text: str) -> tuple[str, int]:
-    """What stands in brackets: a register or a name, and the bytes behind it."""
-    found = re.fullmatch(r"\[\s*([%\w$.]+)\s*(?:\+\s*(-?\w+))?\s*\]", text)
-    if found is None:
-        raise ValueError(f"the simulator does not read the address {text!r}")
-    return found[1], int(found[2] or "0", 0)
 
 
 def _space(i: Instruction) -> tuple[str, int]:
@@ -70,7 +61,7 @@ def _ld(i: Instruction) -> Iterator[Operation]:
     space, count = _space(i)
     type = i.modifiers[-1]
     out, text = i.operands
-    outs = listed(out) if count > 1 else [out]
+    outs = listed(out)
     base, offset = place(text)
     width = WIDTHS[type]
     if space == "param" and not base.startswith("%"):
@@ -78,7 +69,8 @@ def _ld(i: Instruction) -> Iterator[Operation]:
         yield Operation([(out, kind)], [(f"{base}@{offset}", kind)], copied)
         return
     extend = np.dtype(f"{'i' if type[0] == 's' else 'u'}2") if width == 1 else None
-    stored = f"{'i' if type[0] == 's' else 'u'}{width}" if width == 1 or type[0] == "s" else ""
+    loaded = _loaded(type)
+    stored = f"{loaded[0]}1" if width == 1 else loaded if loaded[0] != "b" else ""
 
     def make(kind: str, *slots: int) -> Step:
         *targets, address = slots
@@ -157,17 +149,15 @@ def _st(i: Instruction) -> Iterator[Operation]:
     space, count = _space(i)
     type = i.modifiers[-1]
     text, value = i.operands
-    values = listed(value) if count > 1 else [value]
+    values = listed(value)
     base, offset = place(text)
     width = WIDTHS[type]
     kind = "u1" if width == 1 else _loaded(type)
-    if space == "param":
-        yield Operation([(f"{base}@{offset}", _loaded(type))], [(value, _loaded(type))], copied)
-        return
+    fixed = "" if kind[0] == "b" else kind
     size, away = width * count, np.int64(offset)
 
     def make(kind: str, address: int, *sources: int) -> Step:
-        kind = kind or "u1"
+        kind = fixed or kind
 
         def step(r: Registers, group: Group) -> None:
             at = r[address] + away if offset else r[address]
@@ -329,8 +319,7 @@ def turns(index: Any) -> Iterator[Any]:
     counts = np.diff(np.r_[starts, len(order)])
     rank = np.arange(len(order)) - np.repeat(starts, counts)
     by_rank = np.argsort(rank, kind="stable")
-    for members in np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1]):
-        yield members
+    yield from np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1])
 
 
-__all__ = ["place", "split", "turns"]
+__all__ = ["split", "turns"]

@@ -26,15 +26,14 @@ from .operation import (
     two,
     unsupported,
 )
-from .parser import Instruction
+from .parser import Instruction, listed
 
 
 def _same(i: Instruction, kind: str, op: Callable[..., Any]) -> Operation:
     """An operation whose operands and result have one type."""
     out, *ins = i.operands
-    return Operation(
-        [(out, kind)], [(x, kind) for x in ins], MAKERS[len(ins)](op), computes=kind[0] == "f"
-    )
+    step = MAKERS[len(ins)](op)
+    return Operation([(out, kind)], [(x, kind) for x in ins], step, computes=kind[0] == "f")
 
 
 def _open(kind: str) -> str:
@@ -277,7 +276,6 @@ def _products(i: Instruction) -> Iterator[Operation]:
     allow(i, {"lo", "hi", "wide"})
     kind, mode = key(type), i.modifiers[0]
     d, a, b, *c = i.operands
-    op: Callable[..., Any]
     if mode == "lo":
         yield _same(i, _open(kind), operator.mul if not c else lambda a, b, c: a * b + c)
     elif mode == "hi":
@@ -285,10 +283,11 @@ def _products(i: Instruction) -> Iterator[Operation]:
         yield _same(i, kind, high if not c else lambda a, b, c: high(a, b) + c)
     else:
         wide = np.dtype(_wide(kind))
-        if c:
-            op = lambda a, b, c: a.astype(wide) * b.astype(wide) + c  # noqa: E731
-        else:
-            op = lambda a, b: a.astype(wide) * b.astype(wide)  # noqa: E731
+
+        def op(a: Any, b: Any, *c: Any) -> Any:
+            product = a.astype(wide) * b.astype(wide)
+            return product + c[0] if c else product
+
         ins = [(a, kind), (b, kind)] + [(x, wide.str[1:]) for x in c]
         yield Operation([(d, wide.str[1:])], ins, MAKERS[len(ins)](op))
 
@@ -547,7 +546,7 @@ def _set(i: Instruction) -> Iterator[Operation]:
     compare, kind = _typed_comparison(i, name, source)
     kind = _concrete(kind)
     own = np.dtype(key(target).replace("b", "u"))
-    yes = own.type(1) if own.kind == "f" else own.type(0) - own.type(1)
+    yes = own.type(1) if own.kind == "f" else ~own.type(0)
 
     def op(a: Any, b: Any) -> Any:
         return np.where(compare(a, b), yes, own.type(0))[()]
@@ -585,11 +584,6 @@ def _slct(i: Instruction) -> Iterator[Operation]:
 
 
 # ------------------------------------------------------------------------------------ copies
-
-
-def listed(text: str) -> list[str]:
-    """The registers in braces."""
-    return [x.strip() for x in text.strip("{}").split(",")]
 
 
 @instruction("mov")
@@ -647,4 +641,4 @@ def _cvta(i: Instruction) -> Iterator[Operation]:
         yield Operation([(d, "i8")], [(a, "i8")], one(lambda x: x + base))
 
 
-__all__ = ["CARRY", "listed"]
+__all__ = ["CARRY"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from .operation import Unsupported
-from .parser import WIDTHS, Function, Instruction, Module, Parameter, Variable
+from .parser import WIDTHS, Function, Instruction, Module, Parameter, Variable, listed, place
 
 SPECIAL = re.compile(
     r"%(?:(?:n?tid|n?ctaid|)(?:\.[xyz])?|laneid|n?warpid|n?smid|gridid|lanemask_\w+|clock\w*|dynamic_smem_size|"
@@ -21,7 +22,7 @@ class Body:
     """Instructions and labels, and what they name.
 
     Attributes:
-        widths: Bytes of registers: of "%r" for all called so and numbered, and of parameters of called functions.
+        widths: Bytes of registers; "%r" stands for all that are called so and numbered.
     """
 
     items: list[Instruction | str]
@@ -38,8 +39,28 @@ def flattened(module: Module, function: Function) -> Body:
     """
     widths = {name: WIDTHS[type] for name, type in function.registers.items()}
     made = Body([], widths, function.parameters, list(function.variables))
-    made.items = _pasted(module, function, made, (function.name,))
+    own = {parameter.name for parameter in function.parameters}
+    for item in _pasted(module, function, made, (function.name,)):
+        if isinstance(item, Instruction) and item.modifiers[:1] == ("param",):
+            made.items += _moved(item, own, made)
+        else:
+            made.items.append(item)
     return made
+
+
+def _moved(item: Instruction, own: set[str], into: Body) -> Iterator[Instruction]:
+    """An access to a parameter of a called function: a copy from register to register."""
+    text, value = item.operands if item.name == "st" else item.operands[::-1]
+    base, offset = place(text)
+    if base in own or base.startswith("%"):
+        yield item
+        return
+    width = WIDTHS[item.modifiers[-1]]
+    for k, register in enumerate(listed(value)):
+        name = f"%parameter.{base}.{offset + k * width}."
+        into.widths[name] = max(2, width)
+        pair = [name, register] if item.name == "st" else [register, name]
+        yield replace(item, name="mov", modifiers=(f"b{8 * max(2, width)}",), operands=pair)
 
 
 def _pasted(

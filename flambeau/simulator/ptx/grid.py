@@ -16,6 +16,7 @@ from ..memory import Memory
 from .fault import Fault
 from .parser import Instruction
 from .plan import Block, Plan
+from .region import Region, joins, region
 from .space import Spaces
 
 WARP = 32
@@ -24,6 +25,7 @@ TOGETHER = 8192
 LIMIT = 2_000_000
 """How many blocks of instructions threads may execute before they are taken to run for ever."""
 Dimensions = tuple[int, int, int]
+_EVERY = np.uint32(0xFFFFFFFF)
 
 
 class Geometry:
@@ -122,14 +124,18 @@ class Group:
     def lane_bits(self) -> Any:
         return self.of("lane").astype(np.uint32)
 
+    def numbers(self, threads: Any) -> Any:
+        """Which of these threads those of the batch are."""
+        return threads if self.lanes is None else np.searchsorted(self.lanes, threads)
+
     def part(self, where: Any) -> Group:
         """Some of these threads, without registers."""
         return Group(self.batch, self.at, self.threads()[where], [])
 
-    def split(self, where: Any, target: int) -> Group:
+    def split(self, where: Any, target: int, live: list[int]) -> Group:
         """Some of these threads, at another block, with the registers that are still of use there."""
         r, own = self.batch.initial.copy(), self.r
-        for slot in self.batch.plan.live[target]:
+        for slot in live:
             value = own[slot]
             r[slot] = value[where] if type(value) is np.ndarray else value
         return Group(self.batch, target, self.threads()[where], r)
@@ -217,18 +223,19 @@ class Batch:
     ):
         self.plan, self.geometry, self.count = plan, geometry, geometry.count
         self.warps = geometry.warps
-        variables = plan.shared
-        if plan.is_dynamic and dynamic:
-            variables = [*variables, (plan.shared_size, plan.shared_size + dynamic)]
-        shared = -(-(plan.shared_size + dynamic) // 16) * 16
+        layout = plan.layout
+        variables = layout.shared
+        if layout.is_dynamic and dynamic:
+            variables = [*variables, (layout.shared_size, layout.shared_size + dynamic)]
+        shared = -(-(layout.shared_size + dynamic) // 16) * 16
         self.spaces = Spaces(
             memory,
             geometry.count // geometry.size,
             geometry.size,
             shared,
-            plan.local_size,
+            layout.local_size,
             variables,
-            plan.grain,
+            layout.grain,
         )
         self.spaces.bytes["param"] = parameters
         self.initial = initial.copy()
@@ -238,6 +245,7 @@ class Batch:
             )
         self.running = [Group(self, 0, None, self.initial.copy())]
         self.waiting: list[Group] = []
+        self.within: Region | None = None
         self.left = LIMIT
 
     def run(self) -> None:
@@ -260,18 +268,20 @@ class Batch:
         return here[0] if len(here) == 1 else self.merged(here)
 
     def merged(self, groups: list[Group]) -> Group:
-        lanes = np.concatenate([group.threads() for group in groups])
-        order = np.argsort(lanes)
-        r = self.initial.copy()
-        counts = [group.count for group in groups]
-        for slot in self.plan.live[groups[0].at]:
-            r[slot] = _joined([group.r[slot] for group in groups], counts, order)
+        """Groups at one block as one."""
+        at = groups[0].at
+        lanes = np.sort(np.concatenate([group.threads() for group in groups]))
         whole = len(lanes) == self.count
-        return Group(self, groups[0].at, None if whole else lanes[order], r)
+        made = Group(self, at, None if whole else lanes, self.initial.copy())
+        places = [made.numbers(group.threads()) for group in groups]
+        for slot in self.within.live[at] if self.within is not None else self.plan.live[at]:
+            made.r[slot] = _joined([group.r[slot] for group in groups], places, len(lanes))
+        return made
 
-    def advance(self, group: Group) -> None:
-        """Let a group run until it ends, parts, waits or is ahead of another one."""
+    def advance(self, group: Group) -> bool:
+        """Let a group run until it ends, parts, waits or is ahead of another one; does it come to the region's end?"""
         blocks, running = self.plan.blocks, self.running
+        join = -1 if self.within is None else self.within.join
         while True:
             block = blocks[group.at]
             self.left -= 1
@@ -282,7 +292,7 @@ class Batch:
             if block.together is not None:
                 found = self.assembled(group, block)
                 if found is None:
-                    return
+                    return False
                 group = found
             r = group.r
             for step in block.steps:
@@ -290,10 +300,12 @@ class Batch:
             if block.last == "next":
                 group.at = block.targets[0]
             elif not self.turn(group, block):
-                return
+                return False
+            if group.at == join:
+                return True
             if running and group.at >= min(other.at for other in running):
                 running.append(group)
-                return
+                return False
 
     def turn(self, group: Group, block: Block) -> bool:
         """What comes at a block's end; does the group go on as it is?"""
@@ -318,8 +330,51 @@ class Batch:
             group.at = target if bool(count) != block.negated else onward
             return True
         taken = ~taken if block.negated else taken
-        self.running += [group.split(taken, target), group.split(~taken, onward)]
-        return False
+        region = self.region(group.at)
+        if region is None:
+            live = self.plan.live
+            self.running += [
+                group.split(taken, target, live[target]),
+                group.split(~taken, onward, live[onward]),
+            ]
+            return False
+        for where, start in ((taken, target), (~taken, onward)):
+            if start != region.join:
+                self.run_through(region, group, where, start)
+        group.at = region.join
+        return True
+
+    def region(self, branch: int) -> Region | None:
+        plan = self.plan
+        if branch not in plan.regions:
+            plan.joins = plan.joins or joins(plan.blocks)
+            plan.regions[branch] = region(plan.blocks, plan.live, branch, plan.joins[branch])
+        return plan.regions[branch]
+
+    def run_through(self, region: Region, group: Group, where: Any, start: int) -> None:
+        """Run some threads of a group to where the others wait, and take over what they wrote."""
+        before = self.running, self.within
+        self.running, self.within = [group.split(where, start, region.live[start])], region
+        arrived: list[Group] = []
+        while self.running:
+            found = self.next()
+            if found.at != region.join and not self.advance(found):
+                continue
+            arrived.append(found)
+        self.running, self.within = before
+        written: dict[int, Any] = {}
+        for some in arrived:
+            whole = len(arrived) == 1 and some.count == np.count_nonzero(where)
+            places = where if whole else group.numbers(some.threads())
+            for slot in region.writes:
+                value = some.r[slot]
+                if value is None:
+                    continue
+                if slot not in written:
+                    written[slot] = _copied(group.r[slot], value, group.count)
+                written[slot][places] = value
+        for slot, value in written.items():
+            group.r[slot] = value
 
     def choose(self, group: Group, block: Block) -> bool:
         """`brx`: a branch by number."""
@@ -328,7 +383,8 @@ class Batch:
         if bad.size:
             group.fault(block.end, int(bad[0]), f"entry {which[bad[0]]} of {len(block.targets)}")
         for k in np.unique(which).tolist():
-            self.running.append(group.split(which == k, block.targets[k]))
+            target = block.targets[k]
+            self.running.append(group.split(which == k, target, self.plan.live[target]))
         return False
 
     # --------------------------------------------------------------------------------- meetings
@@ -344,7 +400,8 @@ class Batch:
 
     def pass_barrier(self, group: Group) -> None:
         if self.spaces.races is not None:
-            self.spaces.races.pass_barrier(np.unique(group.blocks()))
+            blocks = slice(None) if group.lanes is None else np.unique(group.blocks())
+            self.spaces.races.pass_barrier(blocks)
 
     def release(self) -> None:
         """Nobody else can come: those who wait must be whole blocks, at one barrier each."""
@@ -364,10 +421,10 @@ class Batch:
 
     def assembled(self, group: Group, block: Block) -> Group | None:
         """Those of a group whose warps are complete; the others wait for who is missing."""
-        if group.lanes is None and block.mask < 0:
+        mask = group.r[block.mask] if block.mask >= 0 else _EVERY
+        if group.lanes is None and type(mask) is not np.ndarray and mask == _EVERY:
             return group
         bits = np.uint32(1) << group.lane_bits()
-        mask = group.r[block.mask] if block.mask >= 0 else np.uint32(0xFFFFFFFF)
         unnamed = np.flatnonzero((bits & mask) == 0)
         if unnamed.size:
             group.fault(block.together, int(unnamed[0]), "its mask does not name the thread itself")
@@ -378,13 +435,14 @@ class Batch:
         missing = (mask & there & ~group.present()) != 0
         if not missing.any():
             return group
-        stays = group.split(missing, group.at)
+        live = self.plan.live[group.at]
+        stays = group.split(missing, group.at, live)
         stays.stuck = True
         self.running.append(stays)
-        return None if missing.all() else group.split(~missing, group.at)
+        return None if missing.all() else group.split(~missing, group.at, live)
 
 
-def _joined(values: list[Any], counts: list[int], order: Any) -> Any:
+def _joined(values: list[Any], places: list[Any], count: int) -> Any:
     """A register of several groups that have met."""
     first = values[0]
     if all(value is first for value in values[1:]):
@@ -394,18 +452,26 @@ def _joined(values: list[Any], counts: list[int], order: Any) -> Any:
         words = {value.tobytes() for value in values}
         if len(words) == 1:
             return first
-    parts = [
-        np.broadcast_to(np.zeros((), dtype) if value is None else value, count)
-        for value, count in zip(values, counts, strict=True)
-    ]
-    return np.concatenate(parts)[order]
+    made = np.zeros(count, dtype)
+    for value, where in zip(values, places, strict=True):
+        if value is not None:
+            made[where] = value
+    return made
+
+
+def _copied(old: Any, new: Any, count: int) -> Any:
+    """A register of which some threads' words will change."""
+    made = np.empty(count, new.dtype)
+    if old is not None:
+        made[:] = old
+    return made
 
 
 def _other(name: str, dynamic: int, plan: Plan) -> Any:
     if name == "%dynamic_smem_size":
         return np.uint32(dynamic)
     if name == "%total_smem_size":
-        return np.uint32(dynamic + plan.shared_size)
+        return np.uint32(dynamic + plan.layout.shared_size)
     return np.uint64(0) if "64" in name or "global" in name else np.uint32(0)
 
 

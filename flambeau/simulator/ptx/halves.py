@@ -92,6 +92,6 @@ def packed(op: Callable[..., Any], kind: str) -> Callable[..., Any]:
 
 
 __all__ = [
-    "compared", "double_to_bfloat16", "fma_bfloat16", "fma_float16", "from_bfloat16", "in_bfloat16", "packed", "sticky_sum", "to_bfloat16",
-    "to_float16",
+    "compared", "double_to_bfloat16", "fma_bfloat16", "fma_float16", "from_bfloat16", "in_bfloat16", "packed",
+    "sticky_sum", "to_bfloat16", "to_float16",
 ]  # fmt: skip

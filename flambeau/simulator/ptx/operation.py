@@ -134,7 +134,7 @@ def many(op: Callable[..., tuple[Any, ...]], results: int) -> Callable[..., Step
     return make
 
 
-MAKERS = {1: one, 2: two, 3: three}
+MAKERS: dict[int, Callable[..., Callable[..., Step]]] = {1: one, 2: two, 3: three}
 
 
 def copied(d: int, a: int) -> Step:

@@ -42,6 +42,19 @@ _INSTRUCTION = re.compile(r"(?:@(!?)(%\w+)\s+)?([a-z][\w.:]*)\s*(.*)", re.S)
 _OPERAND = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\([^)]*\)|[^,\s(][^,]*")
 
 
+def listed(text: str) -> list[str]:
+    """An operand's registers: one, or those in braces."""
+    return [x.strip() for x in text.strip("{}").split(",")]
+
+
+def place(text: str) -> tuple[str, int]:
+    """What stands in brackets: a register or a name, and the bytes behind it."""
+    found = re.fullmatch(r"\[\s*([%\w$.]+)\s*(?:\+\s*(-?\w+))?\s*\]", text)
+    if found is None:
+        raise ValueError(f"the simulator does not read the address {text!r}")
+    return found[1], int(found[2] or "0", 0)
+
+
 @dataclass(slots=True)
 class Variable:
     """Memory with a name: how much, how it is aligned, and what it holds at first."""
@@ -246,4 +259,6 @@ def _instruction(text: str) -> Instruction:
     return Instruction(shown, name, tuple(modifiers), operands, guard or "", bool(negated))
 
 
-__all__ = ["WIDTHS", "Function", "Instruction", "Module", "Parameter", "Variable", "parse"]
+__all__ = [
+    "WIDTHS", "Function", "Instruction", "Module", "Parameter", "Variable", "listed", "parse", "place",
+]  # fmt: skip

@@ -2,90 +2,106 @@
 
 On a GPU the result depends on which warp comes first; here it would not, since all run in step. So every place remembers who
 wrote and who read it since when. Threads of one warp are no exception: since Volta they run apart too, and need
-`bar.warp.sync` between.
+`bar.warp.sync` between a write and a read of another's.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-_NOBODY, _SEVERAL, _ATOMIC = -1, -2, -3
+if TYPE_CHECKING:
+    from .grid import Group
 
 
 class Races:
     """Who was at which place of a batch's shared memory.
 
+    What is remembered of a place is one number: the interval between barriers, times `several` + 1, plus who it was: the
+    thread that wrote last, the warp that read last, or `several`.
+
     Args:
         places: How many places there are.
-        blocks, warps: How many blocks and warps.
+        blocks, threads, warps: How many there are in the batch.
     """
 
-    def __init__(self, places: int, blocks: int, warps: int):
-        self.writer = np.full(places, _NOBODY, np.int32)
-        self.written = np.full(places, -1, np.int32)  # in which interval between barriers
-        self.written_in_warp = np.full(places, -1, np.int32)
-        self.reader = np.full(places, _NOBODY, np.int32)
-        self.read = np.full(places, -1, np.int32)
-        self.intervals = np.zeros(blocks, np.int32)
+    def __init__(self, places: int, blocks: int, threads: int, warps: int):
+        self.writer = np.full(places, -1, np.int64)
+        self.reader = np.full(places, -1, np.int64)
+        self.in_warp = np.zeros(
+            places, np.int32
+        )  # when, in intervals between barriers of the warp, it was written
+        self.several = threads
+        self.intervals = np.zeros(blocks, np.int64)
         self.warp_intervals = np.zeros(warps, np.int32)
 
     def pass_barrier(self, blocks: Any) -> None:
         """All threads of these blocks have met."""
-        self.intervals[blocks] += 1
+        self.intervals[blocks] += self.several + 1
 
     def pass_warp_barrier(self, warps: Any) -> None:
         self.warp_intervals[warps] += 1
 
-    def at_read(self, place: Any, thread: Any, warp: Any, block: Any) -> Any:
-        """Note that threads read, each its place; give which of them another thread may not have written for yet."""
-        now = self.intervals[block]
-        bad = self._written_by_others(place, thread, warp, now)
-        before = self.reader[place]
-        mixed = (self.read[place] == now) & (before != warp)
-        noted = np.where(mixed, _SEVERAL, warp)
-        self.reader[place], self.read[place] = noted, now
-        lost = self.reader[place] != noted  # two warps at one place in this very instruction
+    def at_read(self, place: Any, group: Group) -> Any:
+        """Note that threads read, each its place; give those that another one has just written for, or None."""
+        now, warp = self.intervals[group.blocks()], group.warps()
+        bad = self._written_by_others(place, now, group)
+        own, before = now + warp, self.reader[place]
+        mixed = (before >= now) & (before != own)
+        if mixed.any():
+            own = np.where(mixed, now + self.several, own)
+        self.reader[place] = own
+        lost = self.reader[place] != own  # two warps at one place in this very instruction
         if lost.any():
-            self.reader[place[lost]] = _SEVERAL
+            self.reader[place[lost]] = (now + self.several)[lost]
         return bad
 
-    def at_write(self, place: Any, thread: Any, warp: Any, block: Any) -> Any:
-        """Note that threads write, each its place; give which of them do so while another thread is there."""
-        now = self.intervals[block]
-        bad = self._written_by_others(place, thread, warp, now) | self._read_by_others(
-            place, warp, now
+    def at_write(self, place: Any, group: Group) -> Any:
+        """Note that threads write, each its place; give those that come upon another one, or None."""
+        now = self.intervals[group.blocks()]
+        bad = _either(
+            self._written_by_others(place, now, group), self._read_by_others(place, now, group)
         )
-        self.writer[place], self.written[place] = thread, now
-        self.written_in_warp[place] = self.warp_intervals[warp]
-        return bad | (self.writer[place] != thread)
+        own = now + group.threads()
+        self.writer[place] = own
+        self.in_warp[place] = self.warp_intervals[group.warps()]
+        lost = self.writer[place] != own
+        return _either(bad, lost) if lost.any() else bad
 
-    def at_atomic(self, place: Any, thread: Any, warp: Any, block: Any) -> Any:
-        """Note that threads change their places, where other such changes do not matter."""
-        now = self.intervals[block]
-        plain = self._written_by_others(place, thread, warp, now) & (self.writer[place] != _ATOMIC)
-        bad = plain | self._read_by_others(place, warp, now)
-        self.writer[place], self.written[place] = _ATOMIC, now
-        self.written_in_warp[place] = self.warp_intervals[warp]
+    def at_atomic(self, place: Any, group: Group) -> Any:
+        """Note that threads change their places one after the other: only those who just read or write come in between."""
+        now = self.intervals[group.blocks()]
+        bad = self._written_by_others(place, now, group)
+        if bad is not None:
+            bad &= self.writer[place] != now + self.several
+        bad = _either(bad, self._read_by_others(place, now, group))
+        self.writer[place] = now + self.several
         return bad
 
-    def _written_by_others(self, place: Any, thread: Any, warp: Any, now: Any) -> Any:
+    def _written_by_others(self, place: Any, now: Any, group: Group) -> Any:
         writer = self.writer[place]
-        others = (self.written[place] == now) & (writer != thread)
-        if not others.any():
-            return others
-        alien = (writer < 0) | (self._warp_of(writer) != warp)
-        return others & (alien | (self.written_in_warp[place] == self.warp_intervals[warp]))
+        recent = writer >= now
+        if not recent.any():
+            return None
+        thread = writer - now
+        other = recent & (thread != group.threads())
+        warps = group.batch.geometry.warp
+        near = np.where(recent & (thread < self.several), thread, 0)
+        same = (warps[near] == group.warps()) & (thread < self.several)
+        parted = self.in_warp[place] != self.warp_intervals[group.warps()]
+        return other & ~(same & parted)
 
-    def _read_by_others(self, place: Any, warp: Any, now: Any) -> Any:
-        return (self.read[place] == now) & (self.reader[place] != warp)
+    def _read_by_others(self, place: Any, now: Any, group: Group) -> Any:
+        reader = self.reader[place]
+        recent = reader >= now
+        return recent & (reader != now + group.warps()) if recent.any() else None
 
-    def _warp_of(self, thread: Any) -> Any:
-        return self.warps[thread]
 
-    warps: Any = None
-    """The warp of each thread of the batch."""
+def _either(a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return b if a is None else a
+    return a | b
 
 
 __all__ = ["Races"]

@@ -54,11 +54,8 @@ class Spaces:
         """All of a space's memory as elements of a type."""
         found = self.kept.get((space, key))
         if found is None:
-            if space == "global":
-                found = self.memory.as_words(np.dtype(key))
-            else:
-                found = self._own(space).view(key)
-            self.kept[space, key] = found
+            whole = self.memory.bytes if space == "global" else self._own(space)
+            found = self.kept[space, key] = whole.view(key)
         return found
 
     def rows(self, space: str, key: str, count: int) -> np.ndarray:
@@ -92,7 +89,7 @@ class Spaces:
         return self._local(address, size, i, group)
 
     def _at(self, address: Any, which: int) -> str:
-        return f"{int(np.broadcast_to(address, which + 1 if np.ndim(address) == 0 else None)[which]) & 2**64 - 1:#x}"
+        return f"{int(address[which] if np.ndim(address) else address) & 2**64 - 1:#x}"
 
     def _global(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
         if type(address) is np.ndarray:
@@ -104,7 +101,7 @@ class Spaces:
             start, stop = self.found = self.memory.holding(low)
             if not stop or high + size > stop:
                 self._global_each(address, size, i, group)
-        return (address - self.base) // size
+        return (address - self.base) >> size.bit_length() - 1
 
     def _global_each(self, address: Any, size: int, i: Instruction, group: Group) -> None:
         """Addresses in several allocations, or outside of any."""
@@ -135,18 +132,24 @@ class Spaces:
         return text
 
     def _shared(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
-        address = np.atleast_1d(address)
+        if type(address) is np.ndarray:
+            low, high = int(address.min()), int(address.max()) + size
+        else:
+            low, high = int(address), int(address) + size
+        if not any(start <= low and high <= stop for start, stop in self.variables):
+            self._shared_each(np.atleast_1d(address), size, i, group)
+        return (address + group.of("blocks") * self.shared) >> size.bit_length() - 1
+
+    def _shared_each(self, address: Any, size: int, i: Instruction, group: Group) -> None:
+        """Addresses in several variables, or outside of any."""
         inside = np.zeros(address.shape, bool)
         for start, stop in self.variables:
             inside |= (address >= start) & (address + size <= stop)
-            if inside.all():
-                break
-        else:
+        if not inside.all():
             bad = int(np.flatnonzero(~inside)[0])
             ends = " ".join(f"{start}..{stop}" for start, stop in self.variables)
-            text = f"{size} bytes at {int(address[bad])} of shared memory are in no variable of it ({ends or 'none'})"
-            group.fault(i, bad, text)
-        return (address + group.blocks() * self.shared) // size
+            where = f"at {int(address[bad])} of shared memory are in no variable of it ({ends or 'none'})"
+            group.fault(i, bad, f"{size} bytes {where}")
 
     def _local(self, address: Any, size: int, i: Instruction, group: Group) -> Any:
         inside = np.atleast_1d((address >= 0) & (address + size <= self.local))
@@ -172,20 +175,15 @@ class Spaces:
         races = self.races
         if races is None:
             places = self.blocks * self.shared // self.grain
-            races = self.races = Races(places, self.blocks, group.batch.warps)
-            races.warps = group.batch.geometry.warp
-        thread, warp, block = group.threads(), group.warps(), group.blocks()
-        index = np.broadcast_to(index, thread.shape)
-        several = size // self.grain
+            threads = self.blocks * self.threads
+            races = self.races = Races(places, self.blocks, threads, group.batch.warps)
+        note, several = getattr(races, how), size // self.grain
         for k in range(several):
-            bad = getattr(races, how)(index * several + k, thread, warp, block)
-            if bad.any():
+            bad = note(index * several + k if several > 1 else index, group)
+            if bad is not None and bad.any():
                 which = int(np.flatnonzero(bad)[0])
-                group.fault(
-                    i,
-                    which,
-                    "another thread was at this place of shared memory since the last barrier",
-                )
+                what = "another thread was at this place of shared memory since the last barrier"
+                group.fault(i, which, what)
 
 
 __all__ = ["WINDOWS", "Spaces"]

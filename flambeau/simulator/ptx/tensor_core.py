@@ -1,8 +1,8 @@
 """Products of small matrices by the threads of a warp together: mma.sync.m16n8k16 of the half types.
 
-The matrices are spread over the threads as PTX says it: lane 4 g + t holds two neighbouring steps, 2 t and 2 t + 1, of rows g
-and g + 8 of the left factor and of column g of the right one, and columns 2 t and 2 t + 1 of the sums in those rows. The order
-in which tensor cores sum is not told; here it is NumPy's.
+The matrices are spread over the threads as PTX says it: lane 4 g + t holds two neighbouring steps, 2 t and 2 t + 1, of
+rows g and g + 8 of the left factor and of column g of the right one, and columns 2 t and 2 t + 1 of the sums in those rows.
+The order in which tensor cores sum is not told; here it is NumPy's.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arithmetic import listed
 from .halves import from_bfloat16
 from .operation import Operation, Registers, Step, instruction, unsupported
-from .parser import Instruction
+from .parser import Instruction, listed
 
 if TYPE_CHECKING:
     from .grid import Group

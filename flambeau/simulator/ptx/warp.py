@@ -41,10 +41,9 @@ def _shfl(i: Instruction) -> Iterator[Operation]:
         target, *within, value, by, edge = slots
 
         def step(r: Registers, group: Group) -> None:
-            x, lane, inside = r[value], *_source(mode, r[by], r[edge], group)
-            if type(x) is np.ndarray:
-                x = x[group.places(lane, i)]
-            r[target] = x
+            x = r[value]
+            places, inside = _places(mode, r[by], r[edge], i, group)
+            r[target] = x[places] if type(x) is np.ndarray else x
             if within:
                 r[within[0]] = inside
 
@@ -54,8 +53,20 @@ def _shfl(i: Instruction) -> Iterator[Operation]:
     yield Operation(outs, [(a, "b4"), (b, "u4"), (c, "u4")], make, typed=True)
 
 
+def _places(mode: str, by: Any, edge: Any, i: Instruction, group: Group) -> tuple[Any, Any]:
+    """Which of the group's threads each one reads, and whether that is within its part of the warp."""
+    if group.lanes is not None or type(by) is np.ndarray or type(edge) is np.ndarray:
+        lane, inside = _source(mode, by, edge, group)
+        return group.places(lane, i), inside
+    kept, key = group.batch.geometry.sources, (mode, int(by), int(edge))
+    if key not in kept:
+        lane, inside = _source(mode, by, edge, group)
+        kept[key] = group.places(lane, i), inside
+    return kept[key]
+
+
 def _source(mode: str, by: Any, edge: Any, group: Group) -> tuple[Any, Any]:
-    """Which lane each thread reads, and whether that is within its part of the warp."""
+    """Which lane each thread reads."""
     own = group.lane()
     by, clamp, segment = (np.asarray(x).astype(np.int32) for x in (by, edge, edge >> 8))
     by, clamp, segment = by & 31, clamp & 31, segment & 31

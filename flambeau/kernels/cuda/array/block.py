@@ -28,14 +28,17 @@ class Block:
         return self._warps(state, 0)[0]
 
     def running(self, state: State) -> tuple[State, State]:
-        """Each thread's state joined behind those of all threads before it, and that of all."""
-        by = 1
+        """The states of all threads before each joined, and those of all."""
+        monoid, own, by = self.monoid, state, 1
         while by < WARP:
-            joined = self.monoid.join(self._from(state, "up", by), state)
-            state = self._where(self.lane >= by, joined, state)
+            joined = monoid.join(self._from(own, "up", by), own)
+            own = self._where(self.lane >= by, joined, own)
             by *= 2
-        total, before = self._warps(state, WARP - 1)
-        return self._where(self.warp > 0, self.monoid.join(before, state), state), total
+        total, before = self._warps(own, WARP - 1)
+        nothing = monoid.nothing(self.code)
+        behind = self._where(self.lane > 0, self._from(own, "up", 1), nothing)
+        before = self._where(self.warp > 0, before, nothing)
+        return monoid.join(before, behind), total
 
     def _warps(self, state: State, lane: int) -> tuple[State, State]:
         """The states of all warps joined, which lane `lane` of each has, and of those before the thread's own."""

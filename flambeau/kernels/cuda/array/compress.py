@@ -97,11 +97,11 @@ def _packer() -> Kernel:
     block = Block(code, _COUNT, THREADS)
     with piece.turns() as turn:
         flag = piece.flags(turn)
-        (upto,), (total,) = block.running([flag.convert("i64")])
+        (behind,), (total,) = block.running([flag.convert("i64")])
         so_far = before.value
         with code.when(flag.differs(0)):
             here = piece.start + (turn + piece.thread).convert("i64")
-            code.store(here, code.at(made, "i64", so_far + upto - 1))
+            code.store(here, code.at(made, "i64", so_far + behind))
         before.value = so_far + total
     return Kernel("places", code.kernel("places"))
 

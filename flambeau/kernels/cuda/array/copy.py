@@ -2,7 +2,8 @@
 
 Where both arrays have neighbours side by side, packs of up to 16 bytes are copied. Where the target is dense along one
 dimension and the source along another, as for ``x.T``, squares go through the block's memory: each is read in whole
-lines and written in whole lines. Arrays of two dtypes are CuPy's to convert.
+lines and written in whole lines. Numbers of two dtypes are converted one by one as C converts them; complex ones, and
+float64 to a half type, are CuPy's to convert.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from ..driver import Kernel
 from ..thread import Thread
 from .launch import THREADS, blocks, share, turns
 from .layout import Dims, Form, Walk, broadcast, facts, layout, merged
-from .move import SIZES, Item, Words
+from .monoid import HALF, MEMORY, Element
+from .move import Item, Words
 
+EACH = 4
+"""Elements that a thread converts at a time."""
 SIDE = 32
 """Elements along a side of a square."""
 LEAST = 16
@@ -40,14 +44,14 @@ def in_order(array: Any) -> Any:
 
 def copy_into(target: Any, source: Any) -> None:
     """``target[...] = source`` for any two arrays, converting: broadcast, overlapping or of any layout."""
-    if target.dtype != source.dtype or target.itemsize not in SIZES:
-        target[...] = source
-        return
     if not target.size:
         return
     if overlaps(target, source):
         source = contiguous(source)
     at = target.shape, facts(target), broadcast(source, target.shape)
+    if target.dtype != source.dtype:
+        _convert(target, source, at)
+        return
     squares = _squares(*at)
     if squares is None:
         plain = layout(*at)
@@ -74,6 +78,43 @@ def _bounds(array: Any) -> tuple[int, int]:
     reach = [(n - 1) * step for n, step in zip(array.shape, array.strides)]
     at = array.data.ptr
     return at + sum(min(r, 0) for r in reach), at + sum(max(r, 0) for r in reach) + array.itemsize
+
+
+def _convert(target: Any, source: Any, at: tuple[Any, ...]) -> None:
+    names = str(target.dtype.name), str(source.dtype.name)
+    if not _is_converted(*names):
+        target[...] = source
+        return
+    told = layout(*at, single=True)
+    grid = blocks(told.count // EACH)
+    _converter(*names, told.form)(grid, THREADS, target, source, *told.arguments)
+
+
+def _is_converted(target: str, source: str) -> bool:
+    """Does the kernel convert between such elements?"""
+    rounds = source == "float64" and target in HALF
+    return {target, source} <= MEMORY.keys() and "uint64" not in (target, source) and not rounds
+
+
+@cache
+def _converter(target_name: str, source_name: str, form: Form) -> Kernel:
+    """Elements, each by one thread."""
+    code, to, of = Thread(), Element(target_name), Element(source_name)
+    target, source = code.takes("ptr target alone", "ptr source readonly")
+    walk = Walk(code, form)
+
+    def fetch(i: Value) -> tuple[Value, Value]:
+        place, at = walk.places(i)
+        value = of.load(code, source, at)
+        if to.name == "bool":
+            return place, value.differs(0)
+        return place, value.convert("i64" if value.is_float and not to.is_float else to.number)
+
+    def put(found: tuple[Value, Value]) -> None:
+        to.store(code, found[1], target, found[0])
+
+    share(code, walk.count, EACH, fetch, put)
+    return Kernel("convert", code.kernel("convert"))
 
 
 @cache

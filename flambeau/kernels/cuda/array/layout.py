@@ -69,6 +69,7 @@ def layout(
     jumps: tuple[int, ...] = (),
     wide: bool = False,
     still: int = 0,
+    single: bool = False,
 ) -> Layout:
     """The layout of arrays of a shape, told by their `facts`.
 
@@ -76,9 +77,11 @@ def layout(
         jumps: Other steps that the second array is moved by, in elements.
         wide: Must an index have 64 bits, for other reasons than these arrays?
         still: So many arrays at the end have one element for all of a pack.
+        single: Is a pack one element?
     """
     dims = merged(shape, [steps for _, steps, _ in operands])
-    pack, moves = _pack(dims, operands, jumps, still)
+    alone = 1, (False,) * len(operands)
+    pack, moves = alone if single else _pack(dims, operands, jumps, still)
     inner = dims[-1]
     dims[-1] = (inner[0] // pack, *(s * pack if move else s for s, move in zip(inner[1:], moves)))
     count = 1

@@ -28,12 +28,12 @@ class Element(NamedTuple):
     @property
     def memory(self) -> str:
         """LLVM's type of them in memory."""
-        return _MEMORY[self.name]
+        return MEMORY[self.name]
 
     @property
     def number(self) -> str:
         """LLVM's type of numbers that hold and compare them."""
-        if self.name in ("float16", "bfloat16"):
+        if self.name in HALF:
             return "float"
         if self.memory in FLOATS:
             return self.memory
@@ -51,22 +51,24 @@ class Element(NamedTuple):
         return value.widen("i32") if self.name == "bool" else value
 
     def store(self, code: Thread, value: Value, base: Value, at: Value) -> None:
-        if self.name in ("float16", "bfloat16"):
+        if self.name in HALF:
             value = packed(value, self.name)
         code.store(value.convert(self.memory), code.at(base, self.memory, at))
 
 
-_MEMORY = {
+MEMORY = {
     "bool": "i8", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16": "i16", "int32": "i32",
     "uint32": "i32", "int64": "i64", "uint64": "i64", "float16": "i16", "bfloat16": "i16",
     "float32": "float", "float64": "double",
 }  # fmt: skip
-_UNPACKED = frozenset(("bool", "int8", "uint8", "int16", "float16", "bfloat16"))
+"""The dtypes of elements that have kernels, and LLVM's types of them in memory."""
+HALF = frozenset(("float16", "bfloat16"))
+_UNPACKED = HALF | {"bool", "int8", "uint8", "int16"}
 
 
 def is_known(dtype: Any) -> bool:
     """Are there kernels for elements of this dtype?"""
-    return str(dtype.name) in _MEMORY and dtype.isnative
+    return str(dtype.name) in MEMORY and dtype.isnative
 
 
 class Monoid(NamedTuple):
@@ -88,7 +90,7 @@ class Monoid(NamedTuple):
     @property
     def work(self) -> str:
         """The type of the values: an extreme is an element; the others are made wider and rounded at the end."""
-        if self.has_place or self.element.name in ("float16", "bfloat16"):
+        if self.has_place or self.element.name in HALF:
             return self.element.number
         return "double" if self.element.is_float else "i64"
 

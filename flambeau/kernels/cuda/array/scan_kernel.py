@@ -1,6 +1,6 @@
 """Walks along the rows of A blocks of R rows of B columns: what all join to, or what each joins to with those before.
 
-Where B is 1 a block of threads takes a row, as many elements at a time as it has threads. Else a thread takes a column,
+Where B is 1 a block of threads takes a row, some elements for each thread at a time. Else a thread takes a column,
 so that neighbours read neighbouring memory. Rows are cut into chunks where there are too few of them to keep a GPU
 busy: one launch joins each chunk, the next walks over those, and the last walks through each chunk from where it stands.
 """
@@ -17,6 +17,9 @@ from ..thread import Thread
 from .block import Block
 from .launch import THREADS
 from .monoid import Monoid, State
+
+EACH = 4
+"""Elements that a thread takes at a time."""
 
 
 class Walk:
@@ -65,19 +68,33 @@ class Walk:
             return [code.load(code.at(x, t, at), t) for x, t in zip(self.x, monoid.types)]
         return monoid.of(monoid.element.load(code, self.x[0], self.at(place)), place)
 
-    def inside(self, place: Value, block: Block) -> tuple[Value, State]:
-        """Whether a block's thread has an element at `place` + its number, and that or nothing."""
-        at = place + block.thread.convert("i64")
-        inside = at < self.end
-        found = self.element(choose(inside, at, self.begin))
+    def several(self, place: Value, step: int) -> list[tuple[Value, State]]:
+        """Elements of the chunk from `place` on, so many apart: whether each is there, and what it is, or nothing. All are
+        on their way before the first is looked at."""
+        found = []
+        for u in range(EACH):
+            at = place + step * u
+            inside = at < self.end
+            found.append((inside, self.element(choose(inside, at, self.begin))))
         nothing = self.monoid.nothing(self.code)
-        return inside, [choose(inside, x, none) for x, none in zip(found, nothing)]
+        return [
+            (inside, [choose(inside, x, none) for x, none in zip(state, nothing)])
+            for inside, state in found
+        ]
 
     def held(self, state: State) -> list:
         return [self.code.variable(x, x.type) for x in state]
 
     def kernel(self, name: str) -> Kernel:
         return Kernel(name, self.code.kernel(name))
+
+
+def _joined(monoid: Monoid, given: list[tuple[Value, State]]) -> list[tuple[Value, State]]:
+    """What neighbours join to with those before them."""
+    found = given[:1]
+    for inside, state in given[1:]:
+        found.append((inside, monoid.join(found[-1][1], state)))
+    return found
 
 
 def _put(slots: list, state: State) -> None:
@@ -100,14 +117,14 @@ def total(monoid: Monoid, wide: bool, states: bool, only_place: bool) -> Kernel:
 
     with walk.each():
         so_far = walk.held(monoid.nothing(code))
+        apart = 1 if block is None else THREADS
+        with code.loop(walk.begin, walk.end, EACH * apart) as r:
+            first = r if block is None else r + block.thread.convert("i64")
+            for _, found in walk.several(first, apart):
+                _put(so_far, monoid.join([s.value for s in so_far], found))
         if block is None:
-            with code.loop(walk.begin, walk.end) as r:
-                _put(so_far, monoid.join([s.value for s in so_far], walk.element(r)))
             save([s.value for s in so_far])
         else:
-            with code.loop(walk.begin, walk.end, THREADS) as r:
-                _, found = walk.inside(r, block)
-                _put(so_far, monoid.join([s.value for s in so_far], found))
             whole = block.total([s.value for s in so_far])
             with code.when(block.thread.equals(0)):
                 save(whole)
@@ -147,18 +164,19 @@ def running(monoid: Monoid, wide: bool, states: bool, carried: bool, result: str
 
     with walk.each():
         so_far = walk.held(start())
-        if block is None:
-            with code.loop(walk.begin, walk.end) as r:
-                _put(so_far, monoid.join([s.value for s in so_far], walk.element(r)))
-                save([s.value for s in so_far], r)
-        else:
-            with code.loop(walk.begin, walk.end, THREADS) as r:
-                inside, found = walk.inside(r, block)
-                before = [s.value for s in so_far]
-                upto, whole = block.running(found)
+        apart = 1 if block is None else THREADS
+        with code.loop(walk.begin, walk.end, EACH * apart) as r:
+            first = r if block is None else r + block.thread.convert("i64") * EACH
+            before = [s.value for s in so_far]
+            upto = _joined(monoid, walk.several(first, 1))
+            onward = before
+            if block is not None:
+                behind, whole = block.running(upto[-1][1])
+                onward, before = before, monoid.join(before, behind)
+            for u, (inside, state) in enumerate(upto):
                 with code.when(inside):
-                    save(monoid.join(before, upto), r + block.thread.convert("i64"))
-                _put(so_far, monoid.join(before, whole))
+                    save(monoid.join(before, state), first + u)
+            _put(so_far, monoid.join(onward, upto[-1][1] if block is None else whole))
     return walk.kernel(f"running_{monoid.name}")
 
 

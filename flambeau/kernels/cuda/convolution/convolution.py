@@ -15,7 +15,7 @@ from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
 from ..tensor_core import TYPES, WITHOUT
-from . import single, tiled
+from . import cudnn, single, tiled
 from .sums import Form, Numbers
 from .table import Sum, of_pass, of_weight
 
@@ -40,9 +40,12 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes), plus a bias (O)."""
     if not usable(x, w, bias) or min(window.places(x.shape[2:])) < 1:
         return NotImplemented
-    plan = forward_plan(_device(), x.shape, w.shape, window, groups)
     shape = x.shape[0], w.shape[0], *window.places(x.shape[2:])
-    return _result(plan, w, x, bias, shape)
+    a, b, bias = _in_order(w, x, bias)
+    made = cudnn.computed("forward", a, b, bias, window, shape)
+    if made is not NotImplemented:
+        return made
+    return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
 
 
 @lru_cache(1024)
@@ -56,8 +59,13 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in `forward`."""
     if not usable(y, w, bias) or min(sizes) < 1:
         return NotImplemented
+    shape = y.shape[0], w.shape[1] * groups, *sizes
+    a, b, bias = _in_order(w, y, bias)
+    made = cudnn.computed("transposed", a, b, bias, window, shape)
+    if made is not NotImplemented:
+        return made
     plan = transposed_plan(_device(), y.shape, w.shape, window, groups, tuple(sizes))
-    return _result(plan, w, y, bias, (y.shape[0], w.shape[1] * groups, *sizes))
+    return _summed(plan, a, b, bias, shape)
 
 
 @lru_cache(1024)
@@ -73,8 +81,12 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the weight's shape."""
     if not usable(y, x) or 0 in shape:
         return NotImplemented
-    plan = weight_plan(_device(), y.shape, x.shape, window, groups, tuple(shape))
-    return _result(plan, y, x, None, tuple(shape))
+    (a, b, _), shape = _in_order(y, x, None), tuple(shape)
+    made = cudnn.computed("weight", a, b, None, window, shape)
+    if made is not NotImplemented:
+        return made
+    plan = weight_plan(_device(), y.shape, x.shape, window, groups, shape)
+    return _summed(plan, a, b, None, shape)
 
 
 @lru_cache(1024)
@@ -99,13 +111,16 @@ def _placed(sums: list[Sum]) -> Plan | None:
     return [(work, work.placed()) for work in sums]
 
 
-def _result(plan: Plan | None, a: Any, b: Any, bias: Any, shape: tuple[int, ...]) -> Any:
+def _in_order(*arrays: Any) -> list[Any]:
+    xp = driver.cupy()
+    return [None if a is None else xp.ascontiguousarray(a) for a in arrays]
+
+
+def _summed(plan: Plan | None, a: Any, b: Any, bias: Any, shape: tuple[int, ...]) -> Any:
+    """A map by the kernels of this room."""
     if plan is None:
         return NotImplemented
-    xp = driver.cupy()
-    a, b = xp.ascontiguousarray(a), xp.ascontiguousarray(b)
-    bias = None if bias is None else xp.ascontiguousarray(bias)
-    c = xp.empty(shape, a.dtype)
+    c = driver.cupy().empty(shape, a.dtype)
     for work, tables in plan:
         _launch(work, tables, a, b, bias, c)
     return c

@@ -1,7 +1,7 @@
 """Sums that are no tiles: of depthwise convolutions, and of groups with few rows.
 
-`each` gives every result a thread, `together` a block, for sums with many steps and few results; `parts` joins the splits of a
-tiled sum in their order.
+`each` gives every result a thread, `together` a block, for sums with many steps and few results; `parts` joins the
+splits of a tiled sum in their order.
 """
 
 from __future__ import annotations
@@ -110,4 +110,21 @@ def parts(compute: str, dtype: str, biased: bool) -> Kernel:
     return Kernel("convolution_parts", code.kernel("convolution_parts"))
 
 
-__all__ = ["THREADS", "each", "parts", "together"]
+@cache
+def biased(dtype: str) -> Kernel:
+    """``f(c, bias, count, rows, places)``: adds its row's bias to each c[i]."""
+    code, element = Thread(), MEMORY[dtype]
+    target, bias, count, rows, places = code.takes(
+        "ptr c", "ptr bias readonly", "i64 count", "i64 rows", "i64 places"
+    )
+    with code.loop(code.first("i64"), count, code.threads("i64")) as i:
+        row = remainder(quotient(i, places), rows)
+        x, more = (
+            unpacked(code.load(code.at(pointer, element, at), element), dtype)
+            for pointer, at in ((target, i), (bias, row))
+        )
+        code.store(packed(x + more, dtype), code.at(target, element, i))
+    return Kernel("convolution_bias", code.kernel("convolution_bias"))
+
+
+__all__ = ["THREADS", "biased", "each", "parts", "together"]

@@ -35,8 +35,8 @@ class Numbers(NamedTuple):
         total: All steps.
         part: The steps of a split.
         splits: How many splits there are.
-        a_row, a_outer, a_group, b_outer, b_wide, b_group: Elements from row to row, from outer step to outer step, from outer
-            column to outer column and from group to group.
+        a_row, a_outer, a_group, b_outer, b_wide, b_group: Elements from row to row, from outer step to outer step,
+            from outer column to outer column and from group to group.
         c_row, c_wide, c_group, c_split: The same in the result.
         x0, x1, x2: Sizes of the image.
     """

@@ -1,9 +1,10 @@
 """Reading, writing and adding at index arrays: ``x[key]``, ``x[key] = values``, ``np.add.at(x, key, values)``.
 
-What a key means is a `Plan`. Of values that are written to one place the last one in the key's order counts: where there may
-be several, each claims its place first. Values are added in the key's order too, sorted by their places, but single numbers
-of float32 and float64: those are added by atomic instructions, in the order in which threads come, unless
-`torch.use_deterministic_algorithms` forbids it. Where an index is wrong, the others are written all the same.
+What a key means is a `Plan`. Of values that are written to one place the last one in the key's order counts: where there
+may be several, each claims its place first, or, where x has many more places, they are sorted by them. Values are added
+in the key's order too, sorted by their places, but single numbers of float32 and float64: those are added by atomic
+instructions, in the order in which threads come, unless `torch.use_deterministic_algorithms` forbids it. All indices are
+looked at before the first value is written: where one is wrong, nothing is.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from ..array.compress import places
 from ..array.copy import contiguous, in_order, overlaps
 from ..array.launch import THREADS, blocks, turns
 from . import combine, kernel
-from .lookup import check, wrong
+from .lookup import begin, check
 from .plan import Plan, plan_of, row_major
 
 LONG = 8
 """Elements at each index from which sorting indices costs little beside adding what is there."""
+MUCH = 8
+"""Places for each position from which positions are sorted, so that memory grows with them."""
 
 
 def take(x: Any, key: tuple) -> Any:
@@ -42,7 +45,7 @@ def take(x: Any, key: tuple) -> Any:
         size = x.itemsize
         run = kernel.taker(size, told.form, plan.types)
         grid = blocks(told.count // turns(size * told.form.pack))
-        run(grid, THREADS, plan.x, made, *plan.lookup, wrong(), *told.arguments)
+        run(grid, THREADS, plan.x, made, *plan.lookup, *begin(), *told.arguments)
         check()
     return made
 
@@ -57,16 +60,25 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
     plan, values = _written(x, key, values)
     if not _has_places(plan):
         return
-    unique = _is_mask(key) or not any(_steps(values, plan))
-    claims = None if unique else _claimed(plan, key)
+    if _is_mask(key) or not any(_differs(values, plan)):
+        _put(plan, values, combine.checked(plan))
+    elif math.prod(_places(plan, key)) > MUCH * math.prod(plan.index_shape):
+        combine.in_order_of("put", plan, values)
+    else:
+        guard = begin()
+        _put(plan, values, guard, _claimed(plan, key, guard))
+    check()
+
+
+def _put(plan: Plan, values: Any, guard: tuple[Any, ...], claims: Plan | None = None) -> None:
+    """Write where no other value is written; or where the position's claim stands."""
     told = plan.layout(values, claims=claims)
     given = [values] if claims is None else [values, claims.x]
     jumps = [] if claims is None else map(np.int64, claims.jumps)
-    size = x.itemsize
-    run = kernel.putter(size, told.form, plan.types, not unique)
+    size = plan.x.itemsize
+    run = kernel.putter(size, told.form, plan.types, claims is not None)
     grid = blocks(told.count // turns(size * told.form.pack))
-    run(grid, THREADS, plan.x, *given, *plan.lookup, *jumps, wrong(), *told.arguments)
-    check()
+    run(grid, THREADS, plan.x, *given, *plan.lookup, *jumps, *guard, *told.arguments)
 
 
 def add_at(x: Any, key: tuple, values: Any) -> None:
@@ -90,12 +102,13 @@ def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
     plan, values = _written(x, key, values)
     if not _has_places(plan):
         return
-    if how == "add" and x.dtype.kind == "c":
-        plan, values = _in_parts(plan, values)
-    quick = how == "add" and str(plan.x.dtype.name) in combine.ATOMIC
-    exact = plan.x.dtype.kind != "f"
+    exact = x.dtype.kind in "iu"
     short = math.prod(plan.rest) < LONG and not determinism.demanded
-    if quick and (exact or short):
+    if how != "add" or not (exact or short):
+        combine.in_order_of(how, plan, values)
+    elif x.dtype.kind == "c":
+        combine.in_any_order(*_in_parts(plan, values))
+    elif str(x.dtype.name) in combine.ATOMIC:
         combine.in_any_order(plan, values)
     else:
         combine.in_order_of(how, plan, values)
@@ -172,28 +185,31 @@ def _has_places(plan: Plan) -> bool:
     return plan.size > 0
 
 
-def _steps(values: Any, plan: Plan) -> tuple[int, ...]:
-    """The steps of values along the dimensions of indices; all 0 if every place is given the same."""
+def _differs(values: Any, plan: Plan) -> tuple[bool, ...]:
+    """Along which of the indices' dimensions are values different?"""
     lead = len(plan.shape) - values.ndim
     first, last = (max(at - lead, 0) for at in plan.over)
     return tuple([n > 1 for n in values.shape[first:last]])
 
 
-def _claimed(plan: Plan, key: tuple) -> Plan:
+def _places(plan: Plan, key: tuple) -> tuple[int, ...]:
+    """The sizes of the dimensions that indices are for, or that one along a dimension counts along."""
+    return plan.x.shape if key.__class__ is Along else plan.sizes
+
+
+def _claimed(plan: Plan, key: tuple, guard: tuple[Any, ...]) -> Plan:
     """Where each place of the indices keeps the last position that names it: the plan of an array of those."""
-    over = plan.over_indices
+    over, sizes = plan.over_indices, _places(plan, key)
+    jumps, steps = row_major(sizes), over.steps
     if key.__class__ is Along:
-        sizes = plan.x.shape
-        jumps = (row_major(sizes)[key.dim],)
-        steps = tuple([0 if i == key.dim else s for i, s in enumerate(row_major(sizes))])
-    else:
-        sizes, steps = plan.sizes, over.steps
-        jumps = row_major(sizes)
+        dim = key.dim  # type: ignore[attr-defined]
+        steps = tuple([0 if i == dim else step for i, step in enumerate(jumps)])
+        jumps = (jumps[dim],)
     claims = driver.cupy().zeros((math.prod(sizes),), np.int64)
     made = over._replace(x=claims, steps=steps, jumps=jumps)
     told = made.layout()
     run = kernel.claimer(told.form, plan.types)
-    run(blocks(told.count), THREADS, claims, *made.lookup, wrong(), *told.arguments)
+    run(blocks(told.count), THREADS, claims, *made.lookup, *guard, *told.arguments)
     return made
 
 

@@ -74,7 +74,8 @@ def putter(size: int, form: Form, indices: Indices, claimed: bool) -> Kernel:
         with code.when(valid):
             item.put(code, words, x, at)
 
-    share(code, walk.count, turns(size * form.pack), fetch, put)
+    with code.when(look.allowed()):
+        share(code, walk.count, turns(size * form.pack), fetch, put)
     return Kernel("put", code.kernel("put"))
 
 
@@ -98,42 +99,60 @@ def adder(type: str, form: Form, indices: Indices) -> Kernel:
                 place = code.at(x, type, at + u)
                 code.atomic(operation, place, word if word.type == type else word.cast_to(type))
 
-    share(code, walk.count, turns(item.size * form.pack), fetch, put)
+    with code.when(look.allowed()):
+        share(code, walk.count, turns(item.size * form.pack), fetch, put)
     return Kernel("add", code.kernel("add"))
 
 
 @cache
+def checker(form: Form, indices: Indices) -> Kernel:
+    """Are all indices in range?"""
+    code = Thread()
+    look, walk = Lookup(code, indices, form.index), Walk(code, form)
+    with code.loop(code.first(form.index), walk.count, code.threads(form.index)) as i:
+        _, at, *places = walk.places(i)
+        look.moved([at], places)
+    return Kernel("check", code.kernel("check"))
+
+
+@cache
 def locator(form: Form, indices: Indices) -> Kernel:
-    """For each position, where in x the elements of its indices begin; -1 where one is wrong."""
+    """For each position, where in x the elements of its indices begin."""
     code = Thread()
     (made,) = code.takes("ptr made alone")
     look, walk = Lookup(code, indices, form.index), Walk(code, form)
     with code.loop(code.first(form.index), walk.count, code.threads(form.index)) as i:
         position, at, *places = walk.places(i)
-        valid, (at,) = look.moved([at], places)
-        place = choose(valid, at.convert("i64"), -1)
-        code.store(place, code.at(made, "i64", position))
+        _, (at,) = look.moved([at], places)
+        code.store(at.convert("i64"), code.at(made, "i64", position))
     return Kernel("locate", code.kernel("locate"))
 
 
-JOINS = {
+Join = Callable[[list[Value], list[Value]], list[Value]]
+JOINS: dict[str, Callable[[Value, Value], Value]] = {
+    "put": lambda x, y: y,
     "add": lambda x, y: x + y,
     "multiply": lambda x, y: x * y,
     "maximum": larger,
     "minimum": smaller,
 }
-"""How values are combined with what is there; half types in float32, rounded once."""
+"""How a value is combined with what is there."""
 
 
 @cache
-def folder(how: str, element: Element, form: Form) -> Kernel:
-    """Positions sorted by their places: the first of each place combines the values of all, in their order, with x."""
+def folder(how: str, element: Element, parts: int, form: Form) -> Kernel:
+    """Positions sorted by their places: the first of each place combines the values of all, in their order, with x.
+
+    Half types are combined in float32 and rounded once.
+
+    element, parts: What an element is made of: one number, or two.
+    """
     code, index = Thread(), form.index
-    x, values, order, located, number, run = code.takes(
+    x, values, order, located, stopped, call, number, run = code.takes(
         "ptr x", "ptr values readonly", "ptr order readonly", "ptr located readonly",
-        f"{index} number", f"{index} run",
+        "ptr stopped", "i64 call", f"{index} number", f"{index} run",
     )  # fmt: skip
-    walk, join = Walk(code, form), _join(how, element)
+    walk, join = Walk(code, form), _join(how, element, parts)
 
     def position(rank: Value) -> Value:
         return code.load(code.at(order, "i64", rank), "i64")
@@ -141,35 +160,56 @@ def folder(how: str, element: Element, form: Form) -> Kernel:
     def place(rank: Value) -> Value:
         return code.load(code.at(located, "i64", position(rank)), "i64")
 
-    with code.loop(code.first(index), walk.count, code.threads(index)) as i:
-        _, rank, own, value_at = walk.places(i)
+    def load(base: Value, at: Value) -> list[Value]:
+        return [element.load(code, base, at * parts + u) for u in range(parts)]
+
+    def whole(rank: Value, own: Value, value_at: Value) -> None:
+        """Combine an element's values, of which those at this rank are the first."""
         here = place(rank)
+        at = here + own.convert("i64")
+        so_far = [code.variable(part, element.number) for part in load(x, at)]
+        after = code.variable(rank, index)
+        with code.repeat() as loop:
+            source = position(after.value) * run.convert("i64") + value_at.convert("i64")
+            joined = join([part.value for part in so_far], load(values, source))
+            for part, value in zip(so_far, joined):
+                part.value = value
+            after.value = after.value + 1
+            loop.stop_unless(after.value < number)
+            loop.next_when(place(after.value).equals(here))
+            loop.stop()
+        for u, part in enumerate(so_far):
+            element.store(code, part.value, x, at * parts + u)
+
+    allowed = code.load(stopped, "i64").differs(call)
+    with (
+        code.when(allowed),
+        code.loop(code.first(index), walk.count, code.threads(index)) as i,
+    ):
+        _, rank, own, value_at = walk.places(i)
         before = place(choose(rank > 0, rank - 1, rank))
-        is_first = rank.equals(0) | here.differs(before)
-        with code.when(is_first & (here >= 0)):
-            at = here + own.convert("i64")
-            so_far = code.variable(element.load(code, x, at), element.number)
-            next_rank = code.variable(rank, index)
-            with code.repeat() as loop:
-                now = next_rank.value
-                source = position(now) * run.convert("i64") + value_at.convert("i64")
-                so_far.value = join(so_far.value, element.load(code, values, source))
-                after = now + 1
-                next_rank.value = after
-                loop.stop_unless(after < number)
-                loop.next_when(place(after).equals(here))
-                loop.stop()
-            element.store(code, so_far.value, x, at)
+        with code.when(rank.equals(0) | place(rank).differs(before)):
+            whole(rank, own, value_at)
     return Kernel(f"fold_{how}", code.kernel(f"fold_{how}"))
 
 
-def _join(how: str, element: Element) -> Callable[[Value, Value], Value]:
+def _join(how: str, element: Element, parts: int) -> Join:
+    """How elements are combined: those of two parts are complex numbers."""
+    if how == "multiply" and parts == 2:
+        return _complex_product
     if element.name == "bool":
         how = {"add": "maximum", "multiply": "minimum"}.get(how, how)
     if element.name == "uint64" and how in ("maximum", "minimum"):
-        greater = how == "maximum"
-        return lambda x, y: choose(x.above(y) if greater else x.below(y), x, y)
-    return JOINS[how]
+        return lambda a, b: [_unsigned_extreme(a[0], b[0], how == "maximum")]
+    return lambda a, b: [JOINS[how](x, y) for x, y in zip(a, b)]
 
 
-__all__ = ["adder", "claimer", "folder", "locator", "putter", "taker"]
+def _complex_product(a: list[Value], b: list[Value]) -> list[Value]:
+    return [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]]
+
+
+def _unsigned_extreme(x: Value, y: Value, largest: bool) -> Value:
+    return choose(x.above(y) if largest else x.below(y), x, y)
+
+
+__all__ = ["adder", "checker", "claimer", "folder", "locator", "putter", "taker"]

@@ -1,8 +1,9 @@
 """The code that finds elements by indices, and what happens where one is wrong.
 
-A wrong index reads nothing and writes nothing. The kernel stores the size of its dimension in a word of the CPU's memory,
+A wrong index reads nothing. The kernel that finds it stores the size of its dimension in a word of the CPU's memory,
 which is looked at after each launch without waiting: an error is raised by the call that made it where launches wait
-(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or by `check`.
+(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or by `check`. It also stores the call's number in
+a word of the GPU's, by which the call's later kernels know that they must not write.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ class Lookup:
         self.jumps = [
             code.takes(*(f"i64 jump{target}_{k}" for k in count)) for target in range(targets)
         ]
-        (self.wrong,) = code.takes("ptr wrong")
+        self.wrong, self.stopped, self.call = code.takes("ptr wrong", "ptr stopped", "i64 call")
+
+    def allowed(self) -> Value:
+        """Has no earlier kernel of this call found a wrong index?"""
+        return self.code.load(self.stopped, "i64").differs(self.call)
 
     def moved(self, starts: list[Value], places: list[Value]) -> tuple[Value, list[Value]]:
         """Is there an element at the indices, and where is it in each array? Where there is none, at 0.
@@ -68,20 +73,30 @@ class Lookup:
             inside = index.below(size)
             with code.unless(inside):
                 code.store(size, self.wrong)
+                code.store(self.call, self.stopped)
             found.append(index)
             valid = valid & inside
         return found, valid
 
 
 class Word:
-    """A word of the CPU's memory that one GPU's kernels write to."""
+    """Where one GPU's kernels say that an index was wrong.
+
+    Attributes:
+        held: The word of the CPU's memory.
+        address: Where the GPU finds that.
+        stopped: The word of the GPU's memory.
+        calls: How many calls there were.
+    """
 
     def __init__(self) -> None:
-        cuda = driver.cupy().cuda
-        self.memory = cuda.PinnedMemory(8, cuda.runtime.hostAllocMapped)
-        self.address = cuda.runtime.pointerGetAttributes(self.memory.ptr).devicePointer
+        xp = driver.cupy()
+        self.memory = xp.cuda.PinnedMemory(8, xp.cuda.runtime.hostAllocMapped)
+        self.address = xp.cuda.runtime.pointerGetAttributes(self.memory.ptr).devicePointer
         self.held = ctypes.c_int64.from_address(self.memory.ptr)
         self.held.value = 0
+        self.stopped = xp.zeros(1, np.int64)
+        self.calls = 0
 
 
 @cache
@@ -89,9 +104,15 @@ def _word(device: int) -> Word:
     return Word()
 
 
-def wrong() -> Any:
-    """The address of the current GPU's word of errors, for `Lookup`."""
-    return np.int64(_word(driver.cupy().cuda.runtime.getDevice()).address)
+def _here() -> Word:
+    return _word(driver.cupy().cuda.runtime.getDevice())
+
+
+def begin() -> tuple[Any, ...]:
+    """What `Lookup` takes to say that an index is wrong, for the kernels of one call on the current GPU."""
+    word = _here()
+    word.calls += 1
+    return np.int64(word.address), word.stopped, np.int64(word.calls)
 
 
 def check() -> None:
@@ -100,11 +121,12 @@ def check() -> None:
     Raises:
         IndexError: It has.
     """
-    held = _word(driver.cupy().cuda.runtime.getDevice()).held
-    size = held.value
+    word = _here()
+    size = word.held.value
     if size:
-        held.value = 0
+        word.held.value = 0
+        word.stopped.fill(0)
         raise outside((size,))
 
 
-__all__ = ["Indices", "Lookup", "check", "wrong"]
+__all__ = ["Indices", "Lookup", "begin", "check"]

@@ -94,7 +94,7 @@ def multiply(x: Any, y: Any, result: Any, add: bool = False) -> None:
     lead = result.shape[:-2]
     (a, left), (b, right) = (_operand(v, lead) for v in (x, y))
     out = layout(result.shape, result.strides, result.itemsize, lead)
-    assert out is not None and not out.turned
+    assert out is not None
     (m, k), n = x.shape[-2:], y.shape[-1]
     blas, (kind, one, zero) = driver.cupy().cuda.cublas, _numbers(x.dtype.name)
     name = x.dtype.name

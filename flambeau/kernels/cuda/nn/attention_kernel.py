@@ -1,9 +1,9 @@
 """Attention in one pass over the keys, and its gradients, without the matrix of all scores.
 
-Forward: a block has some queries, walks over the keys, and keeps each row's largest score, the sum of the exponentials and the
-weighted sum of values, which are scaled down whenever a larger score is met (Milakov and Gimelshein 2018; Dao et al. 2022).
-Back: a block has some queries and walks over the keys, for their gradient, or has some keys and walks over the
-queries, for theirs and that of the values. Every sum has one order, so the bits are the same every time.
+Forward: a block has some queries, walks over the keys, and keeps each row's largest score, the sum of the exponentials
+and the weighted sum of values, which are scaled down whenever a larger score is met (Milakov and Gimelshein 2018; Dao et
+al. 2022). Back: a block has some queries and walks over the keys, for their gradient, or has some keys and walks over
+the queries, for theirs and that of the values. Every sum has one order, so the bits are the same every time.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ class Tiles(Attention):
 
     def products(self, a: Rows, b: Rows, columns: Value) -> Tile:
         """Of each row of a with each row of b."""
-        code, form, sums = self.code, self.form, self.tile()
+        code, sums = self.code, self.tile()
         with code.loop(code.constant(0, "i32"), columns, DEEP) as first:
             code.barrier()
             self.turned(a, first, columns, self.left)
@@ -236,7 +236,7 @@ class Tiles(Attention):
 
     def keep(self, weights: list[list[Value]]) -> None:
         """A tile of weights, into shared memory: each column's rows side by side."""
-        code, form = self.code, self.form
+        code = self.code
         for j in range(self.own):
             column = (self.tx * self.own + j) * self.pitch + self.ty * self.own
             for i in range(self.own):

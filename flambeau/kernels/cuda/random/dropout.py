@@ -60,7 +60,7 @@ def dropout_kernel(dtype: str, several: int) -> driver.Kernel:
         *(f"{type} keep", f"{type} scale"),
     )
     first, step = code.first("i64"), code.threads("i64")
-    stream = Stream(code, *origin, first)
+    stream = Stream(code, origin, first)
 
     def applied(value: Value, u: Value) -> tuple[Value, Value]:
         kept = u.convert(type) < keep

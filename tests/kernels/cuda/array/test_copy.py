@@ -1,5 +1,6 @@
 """Copies between layouts, against NumPy's."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -58,10 +59,47 @@ def test_broadcast_and_overlap(xp):
     np.testing.assert_array_equal(there.get()[1:], x[:-1])
 
 
-def test_converts(xp):
-    there = xp.empty((3, 4), np.int64)
-    copy.copy_into(there, xp.asarray(np.linspace(0, 5, 12, dtype=np.float32).reshape(3, 4)))
-    assert there.get().tolist() == [[0, 0, 0, 1], [1, 2, 2, 3], [3, 4, 4, 5]]
+NAMES = [
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+]
+
+
+@pytest.mark.parametrize("source", [*NAMES, "uint64", "complex64", "bfloat16"])
+def test_converts(xp, source):
+    source = ml_dtypes.bfloat16 if source == "bfloat16" else source
+    x = numbers((12, 10), np.float32)
+    x = (abs(x) if np.dtype(source).kind in "u" else x).astype(source)
+    for target in (*NAMES, "uint64", "complex64", ml_dtypes.bfloat16):
+        if np.dtype(source).kind == "c" and np.dtype(target).kind != "c":
+            continue
+        there = xp.zeros((10, 12), target)
+        copy.copy_into(there, xp.asarray(x).T)
+        wide = (
+            x.astype(np.int64)
+            if np.dtype(source).kind in "fV" and np.dtype(target).kind in "iu"
+            else x
+        )
+        np.testing.assert_array_equal(there.get(), wide.T.astype(target))
+
+
+def test_converting_rounds_half_to_even_and_keeps_nan(xp):
+    x = np.array([1 + 2**-8, 1 + 3 * 2**-8, np.nan, np.inf, -0.0, 65520, 2**-25], np.float32)
+    for target in (np.float16, ml_dtypes.bfloat16):
+        there = xp.zeros(x.shape, target)
+        copy.copy_into(there, xp.asarray(x))
+        with np.errstate(over="ignore"):
+            expected = x.astype(target).astype(np.float32)
+        np.testing.assert_array_equal(there.get().astype(np.float32), expected)
 
 
 def test_in_order_is_the_array_itself(xp):

@@ -1,0 +1,60 @@
+"""The LU factorisation: cuSOLVER's getrf of a matrix, cuBLAS's of a stack of square ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import driver
+from ..array.copy import contiguous
+
+LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+"""The first letters of LAPACK's names by dtype."""
+SIDE = 256
+"""Matrices up to this side, times the root of how many there are, are factored at once, by few threads each: CuPy's rule."""
+
+
+def factor(a: Any) -> Any:
+    """L and U in one array, the row that each row was swapped with (from 1), and the first zero pivot (0: there is none)."""
+    letter = LETTERS[a.dtype.name]
+    cupy = driver.cupy()
+    *lead, m, n = a.shape
+    count, k = math.prod(lead), min(m, n)
+    columns = contiguous(a.swapaxes(-1, -2)).reshape(count, n, m)  # the libraries read them so
+    pivots = cupy.zeros((count, k), "int32")
+    info = cupy.zeros(count, "int32")
+    if count and k:
+        batched = m == n and count > 1 and n <= SIDE * count**0.5
+        (_at_once if batched else _one_by_one)(letter, columns, pivots, info)
+    return (
+        contiguous(columns.reshape(*lead, n, m).swapaxes(-1, -2)),
+        pivots.reshape(*lead, k),
+        info.reshape(lead),
+    )
+
+
+def _at_once(letter: str, columns: Any, pivots: Any, info: Any) -> None:
+    cupy = driver.cupy()
+    count, n, _ = columns.shape
+    start, step = columns.data.ptr, columns.strides[0]
+    places = cupy.arange(start, start + step * count, step, dtype="uint64")
+    handle = cupy.cuda.device.get_cublas_handle()
+    function = getattr(cupy.cuda.cublas, f"{letter}getrfBatched")
+    function(handle, n, places.data.ptr, n, pivots.data.ptr, info.data.ptr, count)
+
+
+def _one_by_one(letter: str, columns: Any, pivots: Any, info: Any) -> None:
+    cupy = driver.cupy()
+    count, n, m = columns.shape
+    handle = cupy.cuda.device.get_cusolver_handle()
+    library = cupy.cuda.cusolver
+    size = getattr(library, f"{letter}getrf_bufferSize")(handle, m, n, columns.data.ptr, m)
+    work = cupy.empty(max(size, 1), columns.dtype)
+    function = getattr(library, f"{letter}getrf")
+    for i in range(count):
+        function(
+            handle, m, n, columns[i].data.ptr, m, work.data.ptr, pivots[i].data.ptr, info[i].data.ptr
+        )  # fmt: skip
+
+
+__all__ = ["factor"]

@@ -1,0 +1,1 @@
+"""What flambeau uses of `cupyx.scipy`."""
