@@ -217,3 +217,34 @@ def test_norms_of_lists(order: float) -> None:
     assert_near(found, wanted, 1e-6)
     with_history = torch._foreach_norm(there, order)
     assert all(x.grad_fn is not None for x in with_history)
+
+
+def test_unscaling_takes_few_launches_and_finds_what_is_not_finite() -> None:
+    given = [torch.ones(3, device="cuda") * i for i in range(30)]
+    given += [torch.ones(3, device="cuda", dtype=torch.bfloat16), torch.ones(0, device="cuda")]
+    found, inverse = torch.zeros((), device="cuda"), torch.tensor(0.5, device="cuda")
+    function = torch._amp_foreach_non_finite_check_and_unscale_
+    function(given, found, inverse)
+    assert found.item() == 0.0
+    assert [x.tolist() for x in given[:2]] == [[0.0] * 3, [0.5] * 3]
+    for bad in (float("inf"), float("nan")):
+        given[17][1], found = bad, torch.zeros((), device="cuda")
+        function(given, found, inverse)
+        assert found.item() == 1.0
+    assert len(launches(lambda: function(given, found, inverse))) < 25
+
+
+def test_a_scaler_skips_the_step_of_gradients_that_are_not_finite() -> None:
+    x = torch.nn.Parameter(torch.ones(2, device="cuda"))
+    optimizer = torch.optim.SGD([x], lr=1.0)
+    scaler = torch.amp.GradScaler("cuda", init_scale=4.0)
+    scaler.scale(x.sum()).backward()
+    assert x.grad.tolist() == [4.0, 4.0]
+    scaler.step(optimizer)
+    scaler.update()
+    assert x.tolist() == [0.0, 0.0]
+    x.grad = torch.tensor([float("inf"), 1.0], device="cuda")
+    scaler.step(optimizer)
+    scaler.update()
+    assert x.tolist() == [0.0, 0.0]
+    assert scaler.get_scale() == 2.0

@@ -299,3 +299,26 @@ def _foreach_powsum(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
     return _call(
         lambda x: torch["sum"](torch["pow"](torch["abs"](x), ord), dtype=dtype), False, self
     )
+
+
+@public()
+def _amp_foreach_non_finite_check_and_unscale_(
+    self: Tensors, found_inf: Tensor, inv_scale: Tensor
+) -> None:
+    """Multiply tensors of one device in place; `found_inf` becomes 1 where an element is not finite, else stays.
+
+    Nobody waits for what is found.
+
+    Source: torch._amp_foreach_non_finite_check_and_unscale_
+    """
+    torch = NAMESPACES["torch"]
+    kinds: dict[Any, list[Tensor]] = {}
+    for x in self:
+        kinds.setdefault(x._kind, []).append(x)
+    for xs in kinds.values():
+        torch["_foreach_mul_"](xs, inv_scale)
+        full = [x for x in xs if x._array.size]
+        if full:
+            largest = torch["stack"](torch["_foreach_norm"](full, float("inf")))
+            bad = torch["isfinite"](largest).all().logical_not()
+            found_inf.copy_(torch["maximum"](found_inf, bad.to(found_inf.dtype)))
