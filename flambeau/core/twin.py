@@ -300,4 +300,15 @@ def _guard_natives() -> None:
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 
 
-__all__ = ["KNOWN", "OWN", "TWINNED", "Arrays", "arrays_of", "either", "host", "module_of", "of_arrays", "prepare"]
+__all__ = [
+    "KNOWN",
+    "OWN",
+    "TWINNED",
+    "Arrays",
+    "arrays_of",
+    "either",
+    "host",
+    "module_of",
+    "of_arrays",
+    "prepare",
+]

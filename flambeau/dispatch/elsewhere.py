@@ -87,7 +87,11 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def _exchange(function: FunctionType) -> None:
     own = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
     twin.OWN[function] = own

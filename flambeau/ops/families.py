@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
+from ..core.device import backends
 from ..dispatch import lazy
 
 _FOREACH = (
@@ -289,3 +290,12 @@ lazy.announce(__package__.rpartition(".")[0], SPARSE)
 for _name in _families():
     if _name not in _NOT_AT_IMPORT:
         load(_name)
+
+
+def _look_at_devices() -> None:
+    from ..dispatch import elsewhere
+
+    elsewhere.exchange_all()
+
+
+backends.when_loaded("cuda", _look_at_devices)
