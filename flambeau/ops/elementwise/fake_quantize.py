@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtype import float32
+from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.rowwise import wrap_dim
 from ...dispatch.registry import public
@@ -54,7 +55,7 @@ def _check(input: Tensor, zero: Any, low: int, high: int) -> None:
 
 
 def _float(values: Any, like: Tensor) -> Tensor:
-    kind = like._kind.with_dtype(float32)
+    kind = kind_of(float32, like._kind.device)
     return wrap(kind.xp.asarray(values, np.float32), kind)
 
 
