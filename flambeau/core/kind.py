@@ -81,8 +81,9 @@ class Kind:
             if isinstance(value, int):
                 check_bits(value)
             found = self.backend.number(value, self.compute)
-            # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
-            if value and not INT64_MAX < abs(value) < math.inf:
+            # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused; and what is recorded
+            # for later has no value yet.
+            if value and not INT64_MAX < abs(value) < math.inf and self.backend.can_look():
                 if len(self._scalars) > 512:
                     self._scalars.clear()
                 self._scalars[value] = found

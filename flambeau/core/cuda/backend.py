@@ -132,7 +132,10 @@ class CudaBackend:
         return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
 
     def number(self, value: Any, dtype: Any) -> Any:
-        return driver.cupy().asarray(np.asarray(value, dtype))
+        host = np.asarray(value, dtype)
+        if driver.can_look():
+            return driver.cupy().asarray(host)
+        return driver.cupy().full((), host[()], host.dtype)  # is recorded, as a copy from the host cannot be
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)
