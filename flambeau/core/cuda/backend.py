@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...formula.program import Program
+from ...kernels import gradient
 from ...kernels.cuda import allocator, driver, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
@@ -93,6 +95,7 @@ class CudaBackend:
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
         allocator.allocator().shortage = out_of_memory
+        gradient.BUILDERS[ARRAYS.cls] = lambda x: partial(self.build, x.device.id)
         self.count = int(self.cuda.runtime.getDeviceCount())
         self.modules = [
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
@@ -135,7 +138,9 @@ class CudaBackend:
         host = np.asarray(value, dtype)
         if driver.can_look():
             return driver.cupy().asarray(host)
-        return driver.cupy().full((), host[()], host.dtype)  # is recorded, as a copy from the host cannot be
+        return driver.cupy().full(
+            (), host[()], host.dtype
+        )  # is recorded, as a copy from the host cannot be
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)
