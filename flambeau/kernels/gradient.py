@@ -26,9 +26,11 @@ def _kernel(x: Any, name: str, plain: Callable, into: bool = False) -> Callable 
     if x.__class__ is np.ndarray:
         if x.size < SMALL or x.dtype.char not in "fd":
             return None
+        key = name, into, x.dtype, -1
     elif x.__class__ not in BUILDERS or not x.size or x.dtype.name not in _FLOATS:
         return None
-    key = name, into, x.dtype, x.device
+    else:
+        key = name, into, x.dtype, x.device.id
     found = _kernels.get(key)
     if found is None:
         found = _kernels[key] = _built(x, name, plain, into)
