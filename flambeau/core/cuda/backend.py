@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,15 +84,6 @@ FUNCTIONS = Functions(driver.cupy(), _exchanged)
 ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
-def _build(*facts: Any, **options: Any) -> Callable | None:
-    from ...kernels.cuda.build import build
-
-    return build(*facts, **options)
-
-
-gradient.BUILD[ARRAYS.cls] = _build
-
-
 class CudaBackend:
     """All CUDA devices that the driver shows, or the one that is simulated."""
 
@@ -103,6 +95,7 @@ class CudaBackend:
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
         allocator.allocator().shortage = out_of_memory
+        gradient.BUILDERS[ARRAYS.cls] = lambda x: partial(self.build, x.device.id)
         self.count = int(self.cuda.runtime.getDeviceCount())
         self.modules = [
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
@@ -130,7 +123,9 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        made = _build(*facts, **options)
+        from ...kernels.cuda.build import build
+
+        made = build(*facts, **options)
         return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def foreach(
