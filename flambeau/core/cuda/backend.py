@@ -14,8 +14,8 @@ from ...kernels import gradient
 from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
-from . import draws, host
-from .numpy import Functions, OnDevice, Within
+from . import draws
+from .numpy import Functions, OnDevice, Within, on_host
 from .shortage import out_of_memory
 
 
@@ -71,7 +71,6 @@ def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
     late |= {place: _Late(place, draws.function) for place in draws.PLACES}
-    late |= {place: _Late(place, host.function) for place in host.DEFINITIONS}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -80,8 +79,12 @@ def _exchanged(value: Any) -> Any:
     return ARRAYS.exchanged(value)
 
 
+def _fetched(function: Callable, name: str) -> Callable:
+    return on_host(function, name, driver.cupy())
+
+
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, True, _fetched)
 
 
 class CudaBackend:
