@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
-from ...kernels.cuda import allocator, driver, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
 from . import draws, host
@@ -163,3 +163,4 @@ class CudaBackend:
     def synchronize(self, index: int | None) -> None:
         with self.on(index):
             self.cuda.Device().synchronize()
+            report.ask()

@@ -2,7 +2,7 @@
 
 A wrong index reads nothing. The kernel that finds it stores the size of its dimension in a word of the CPU's memory,
 which is looked at after each launch without waiting: an error is raised by the call that made it where launches wait
-(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or by `check`. It also stores the call's number in
+(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or where the host waits (`report.ask`). It also stores the call's number in
 a word of the GPU's, by which the call's later kernels know that they must not write.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from ...gather.bounds import outside
 from ...llvm import Value, choose
-from .. import driver
+from .. import driver, report
 from ..thread import Thread
 
 
@@ -97,6 +97,7 @@ class Word:
         self.held.value = 0
         self.stopped = xp.zeros(1, np.int64)
         self.calls = 0
+        report.register(check)
 
 
 @cache
