@@ -2,8 +2,8 @@
 
 A wrong index reads nothing. The kernel that finds it stores the size of its dimension in a word of the CPU's memory,
 which is looked at after each launch without waiting: an error is raised by the call that made it where launches wait
-(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or where the host waits (`report.ask`). It also stores the call's number in
-a word of the GPU's, by which the call's later kernels know that they must not write.
+(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or where the host waits (`report.ask`). It also
+stores the call's number in a word of the GPU's, by which the call's later kernels know that they must not write.
 """
 
 from __future__ import annotations
