@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...autograd.mode import mode
@@ -22,8 +23,6 @@ from .key import index_array, shape_at, split_key
 _FULL = slice(None)
 _FEW = 1024
 """Elements of an array and of an index below which NumPy reads without further question."""
-_HOST = np.ndarray
-"""NumPy's arrays, which check indices themselves; definitions for other devices take another module for NumPy."""
 
 
 def is_plain(key: tuple) -> bool:
@@ -83,7 +82,7 @@ def _simple(array: Any, key: Any) -> Any:
         cls = key.__class__
         if cls is slice:
             return array[key]
-        if array.size <= _FEW and cls is _HOST and key.size <= _FEW:
+        if array.size <= _FEW and cls is ndarray and key.size <= _FEW:
             found = array[key.copy()]  # others may write to it
             return found if found.flags.c_contiguous else np.ascontiguousarray(found)
         return kernels.gather.indexed.take(array, key if key.__class__ is tuple else (key,))
@@ -191,7 +190,7 @@ def _write(array: Any, key: Any, value: Any) -> None:
     """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
     if key.__class__ is np.ndarray:
         few = key.size * (array.size // max(array.shape[0], 1)) <= _FEW
-        if few and key.dtype != bool and array.__class__ is _HOST:
+        if few and key.dtype != bool and array.__class__ is ndarray:
             array[key.copy()] = value  # others may write to it
             return
         if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...core.promotion import can_cast, promote_types
@@ -19,13 +20,11 @@ from ..view.slice import put_basic
 
 _FEW = 4096
 """Elements of the first part below which NumPy joins without further question."""
-_HOST = np.ndarray
-"""NumPy's arrays; definitions for other devices take another module for NumPy."""
 
 
 def _is_few(arrays: Any) -> bool:
     first = arrays[0]
-    return first.size < _FEW and first.__class__ is _HOST
+    return first.size < _FEW and first.__class__ is ndarray
 
 
 @operation(operands="*tensors", label="Cat")
