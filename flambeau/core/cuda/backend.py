@@ -11,7 +11,7 @@ import numpy as np
 
 from ...formula.program import Program
 from ...kernels import gradient
-from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, number, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
 from . import draws
@@ -182,3 +182,4 @@ class CudaBackend:
     def synchronize(self, index: int | None) -> None:
         with self.on(index):
             self.cuda.Device().synchronize()
+            report.ask()
