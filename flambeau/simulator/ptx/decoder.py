@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..memory import GARBAGE
 from .body import Body, flattened
 from .operation import INSTRUCTIONS, Operation, one, unsupported
 from .parser import Instruction, Module, parse
@@ -86,6 +87,8 @@ class _Decoder:
         blocks = in_order(self.blocks())
         live = alive(blocks)
         made = {slot for block in blocks for outs, _ in block.touched for slot in outs}
+        for slot in made.intersection(live[0]):
+            self.initial[slot] = self.garbage(slot)
         for block in blocks:
             forget(block, made, set().union(*(live[t] for t in block.targets)))
         return Plan(
@@ -239,6 +242,14 @@ class _Decoder:
         if found is None:
             found = self.slots[key] = self.fresh()
         return found
+
+    def garbage(self, slot: int) -> Any:
+        """What a register holds that is read before anything was written."""
+        kind = self.storage.kind(next(text for text, k in self.slots.items() if k == slot))
+        if kind == "?":
+            return np.bool_(True)
+        width = int(kind[1:])
+        return np.frombuffer(bytes([GARBAGE]) * width, kind)[0]
 
     def constant(self, text: str, kind: str) -> int:
         value = _value(text, kind)
