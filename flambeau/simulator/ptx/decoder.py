@@ -87,8 +87,10 @@ class _Decoder:
         blocks = in_order(self.blocks())
         live = alive(blocks)
         made = {slot for block in blocks for outs, _ in block.touched for slot in outs}
-        for slot in made.intersection(live[0]):
-            self.initial[slot] = self.garbage(slot)
+        unwritten = {*live[0]}
+        for key, slot in self.slots.items():
+            if slot in unwritten and isinstance(key, str) and is_register(key):
+                self.initial[slot] = _garbage(self.storage.kind(key))
         for block in blocks:
             forget(block, made, set().union(*(live[t] for t in block.targets)))
         return Plan(
@@ -243,14 +245,6 @@ class _Decoder:
             found = self.slots[key] = self.fresh()
         return found
 
-    def garbage(self, slot: int) -> Any:
-        """What a register holds that is read before anything was written."""
-        kind = self.storage.kind(next(text for text, k in self.slots.items() if k == slot))
-        if kind == "?":
-            return np.bool_(True)
-        width = int(kind[1:])
-        return np.frombuffer(bytes([GARBAGE]) * width, kind)[0]
-
     def constant(self, text: str, kind: str) -> int:
         value = _value(text, kind)
         slot = self.slot((value.tobytes(), kind))
@@ -282,6 +276,12 @@ class _Decoder:
 
 def _is_open(operation: Operation) -> bool:
     return any(kind[0] in "nb" for _, kind in (*operation.outs, *operation.ins))
+
+
+def _garbage(kind: str) -> Any:
+    """What a register holds that is read before anything was written."""
+    width = np.dtype(kind).itemsize
+    return np.bool_(True) if kind == "?" else np.frombuffer(bytes([GARBAGE] * width), kind)[0]
 
 
 @cache
