@@ -149,7 +149,7 @@ class CUDAGraph:
         return self._graph
 
     def replay(self) -> None:
-        """Start what was recorded, on the current stream.
+        """Start what was recorded, on the current stream; what it draws are the generators' next numbers.
 
         Raises:
             RuntimeError: Nothing was recorded.
@@ -176,6 +176,7 @@ class CUDAGraph:
         if self._pool is not None:
             self._pool.graphs -= 1
         self._graph = self._pool = None
+        self._draws = dict.fromkeys(self._draws)
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.
