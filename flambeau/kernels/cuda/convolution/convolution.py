@@ -15,7 +15,7 @@ from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
 from ..tensor_core import TYPES, WITHOUT
-from . import cudnn, single, tiled
+from . import cudnn, point, single, tiled
 from .sums import Form, Numbers
 from .table import Sum, of_pass, of_weight
 
@@ -42,7 +42,7 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
         return NotImplemented
     shape = x.shape[0], w.shape[0], *window.places(x.shape[2:])
     a, b, bias = _in_order(w, x, bias)
-    made = cudnn.computed("forward", a, b, bias, window, shape)
+    made = _by_library("forward", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
     return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
@@ -61,7 +61,7 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
         return NotImplemented
     shape = y.shape[0], w.shape[1] * groups, *sizes
     a, b, bias = _in_order(w, y, bias)
-    made = cudnn.computed("transposed", a, b, bias, window, shape)
+    made = _by_library("transposed", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
     plan = transposed_plan(_device(), y.shape, w.shape, window, groups, tuple(sizes))
@@ -82,7 +82,7 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     (a, b, _), shape = _in_order(y, x, None), tuple(shape)
-    made = cudnn.computed("weight", a, b, None, window, shape)
+    made = _by_library("weight", a, b, None, window, shape, groups)
     if made is not NotImplemented:
         return made
     plan = weight_plan(_device(), y.shape, x.shape, window, groups, shape)
@@ -98,6 +98,16 @@ def weight_plan(
     return _placed(
         [of_weight(x_shape[0], groups, shape[1], rows, x_shape[2:], y_shape[2:], window)]
     )
+
+
+def _by_library(
+    name: str, a: Any, b: Any, bias: Any, window: Window, shape: tuple[int, ...], groups: int
+) -> Any:
+    """A map by cuDNN where it is installed, or by cuBLAS where it is a product; else NotImplemented."""
+    made = cudnn.computed(name, a, b, bias, window, shape)
+    if made is NotImplemented and window.is_point:
+        return point.computed(name, a, b, bias, shape, groups)
+    return made
 
 
 def _device() -> int:
