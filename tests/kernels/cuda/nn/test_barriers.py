@@ -1,4 +1,4 @@
-"""Negative controls: each barrier of the kernels that share memory is needed, and the simulator finds where it is missing."""
+"""Negative controls: each barrier of the kernels that share memory is needed, and is found where it is missing."""
 
 from __future__ import annotations
 
