@@ -58,8 +58,18 @@ def serve(library: str, tiny: bool) -> None:
         try:
             found = facts(T) if name == "facts" else timed(T, name, steps, tiny)
         except Exception as error:
-            found = {"error": f"{type(error).__name__}: {error}"[:500]}
+            found = {"error": f"{type(error).__name__}: {error}"[:500], "lost": is_lost(T)}
+            steps.clear()
         print(json.dumps(found), file=answers, flush=True)
+
+
+def is_lost(T: Any) -> bool:
+    """Does the GPU do nothing more for this process? So it is after an access to memory that is not there."""
+    try:
+        T.cuda.synchronize()
+        return float(T.ones(2, device="cuda").sum()) != 2.0
+    except Exception:
+        return True
 
 
 def facts(T: Any) -> dict[str, Any]:
@@ -132,8 +142,8 @@ class Worker:
         except OSError:
             line, ready = "", [True]
         why = "the process ended" if ready else f"no answer in {timeout:.0f} s"
-        found: dict[str, Any] = json.loads(line) if line else {"error": why}
-        if "error" in found:
+        found: dict[str, Any] = json.loads(line) if line else {"error": why, "lost": True}
+        if found.pop("lost", False):
             self.stop()
         return found
 

@@ -24,6 +24,7 @@ from .autograd.mode import (
     set_grad_enabled,
 )
 from .core import dtype as _dtype
+from .core import installed as _installed
 from .core import layout as _layout
 from .core.device import device, get_default_device, set_default_device, set_default_tensor_type
 from .core.dtype import finfo, get_default_dtype, iinfo, set_default_dtype

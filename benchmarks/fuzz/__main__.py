@@ -7,7 +7,8 @@
 Each case is a function, a seed and what follows from them: shapes, strides (transposed, in steps, backwards,
 expanded, overlapping), offsets, dtypes, hard values, arguments, and the form of the call (function, method,
 in place, out=). What it gives is compared with the same function of plain operands, with NumPy's result
-where a function has one, with the same in 64 bits, and with a sibling process whose kernels are off.
+where a function has one, with the same in 64 bits, and with a sibling process whose kernels are off, or which computes
+with PyTorch or on a GPU (--beside; FLAMBEAU_CUDA_SIMULATOR=1 makes one).
 It may change no memory but its target's, and nothing if it is refused. Both processes are children, so
 that a crash or a hang ends one of them and is reported.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 
 from tqdm import tqdm
 
@@ -48,8 +50,9 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--repeat", metavar="NAME:SEED+FEATURE-FEATURE", help="run one case again")
     parser.add_argument(
-        "--beside", choices=("interpreter", "nothing", "torch"), default="interpreter"
+        "--beside", choices=("interpreter", "nothing", "torch", "cuda"), default="interpreter"
     )
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for all cases")
     parser.add_argument(
         "--python", default=sys.executable, help="the interpreter of --beside torch"
     )
@@ -60,6 +63,8 @@ def options() -> argparse.Namespace:
 def sibling(given: argparse.Namespace) -> Child | None:
     if given.beside == "nothing":
         return None
+    if given.beside == "cuda":
+        return Child("cuda", judges=False, timeout=given.timeout)
     if given.beside == "torch":
         return Child("torch", judges=False, python=given.python, timeout=given.timeout)
     return Child(judges=False, kernels=False, timeout=given.timeout)
@@ -89,7 +94,10 @@ def main() -> int:
             return 0 if repeat(session, given.repeat) else 1
         functions = chosen(given.only)
         with contextlib.suppress(KeyboardInterrupt):  # then the table is of the cases so far
+            end = time.monotonic() + given.seconds
             for i in tqdm(range(given.cases), unit="case", mininterval=1, smoothing=0.02):
+                if time.monotonic() > end:
+                    break
                 entry = functions[i % len(functions)]
                 finding = session.run(entry, given.seed + i // len(functions))
                 if finding:

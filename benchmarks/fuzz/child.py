@@ -35,7 +35,7 @@ class Child:
     """A process and its pipes.
 
     Args:
-        library: Whose functions it calls: "flambeau" or "torch".
+        library: Whose functions it calls: "flambeau" or "torch"; "cuda" is flambeau on a GPU.
         judges: Does it compare with what is known, or only run?
         kernels: Are flambeau's kernels on?
         python: The interpreter.
@@ -121,12 +121,13 @@ def serve(library: str, task: str) -> None:
     from .case import Case
     from .judge import judge
     from .registry import entries
-    from .side import Side
+    from .side import side as side_of
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if library != "cuda":  # whose drivers reserve more addresses than there is memory
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints goes elsewhere
-    side, known = Side(library), entries()
+    side, known = side_of(library), entries()
     while (question := read(sys.stdin.buffer)) is not None:
         path, *drawn = question
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .case import Case
 from .child import Child, Gone
-from .judge import Verdict, beside
+from .judge import RANDOM, Verdict, beside
 from .known import reason
 from .registry import Entry
 
@@ -87,6 +87,9 @@ class Session:
                 return None, answer.how + where
         verdict = answers[0]
         complaint = verdict.complaint
+        draws_others = "cuda" in self.sibling.options if self.sibling else False
+        if draws_others and verdict.family in RANDOM:
+            return verdict, complaint
         if not complaint and len(answers) > 1:
             complaint = beside(verdict, answers[1])
         return verdict, complaint

@@ -1,9 +1,9 @@
-"""The two sides of a comparison: flambeau with kernels or without, or PyTorch where it is installed."""
+"""The sides of comparisons: flambeau with kernels or without, or on a GPU; or PyTorch where it is installed."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
 
@@ -21,9 +21,11 @@ class Side:
         blocks: The memory of the operands of the case that runs, by the id of the operand.
     """
 
+    blocks: MutableMapping[int, np.ndarray]
+
     def __init__(self, name: str):
         self.module = import_module(name)
-        self.blocks: dict[int, np.ndarray] = {}
+        self.blocks = {}
         self.native = name == "flambeau"
 
     def function(self, path: str) -> Callable:
@@ -97,3 +99,61 @@ class Side:
         self.blocks.clear()
         self.module.manual_seed(seed % (1 << 31))
         warnings.simplefilter("ignore")
+
+
+class Blocks(MutableMapping[int, np.ndarray]):
+    """Blocks of memory on a GPU, which are seen as copies."""
+
+    def __init__(self, module: Any):
+        self.module = module
+        self.tensors: dict[int, Any] = {}
+
+    def __getitem__(self, key: int) -> np.ndarray:
+        found = self.tensors[key].cpu()._array
+        return np.array(found)
+
+    def __setitem__(self, key: int, block: np.ndarray) -> None:
+        kind = self.module.zeros((), device="cpu", dtype=getattr(self.module, block.dtype.name))
+        from flambeau.core.tensor import wrap
+
+        self.tensors[key] = wrap(block, kind._kind).cuda()
+
+    def __delitem__(self, key: int) -> None:
+        del self.tensors[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+class OnCuda(Side):
+    """flambeau, with operands on a GPU or in the simulator, and what names no device made there."""
+
+    blocks: Blocks
+
+    def __init__(self) -> None:
+        super().__init__("flambeau")
+        self.module.set_default_device("cuda")
+        self.blocks = Blocks(self.module)
+
+    def tensor(self, operand: Operand) -> Any:
+        from flambeau.core.tensor import wrap
+
+        if id(operand) not in self.blocks.tensors:
+            self.blocks[id(operand)] = operand.block
+        flat = self.blocks.tensors[id(operand)]
+        size = flat._array.itemsize
+        strides = tuple(s * size for s in operand.strides)
+        lib = flat._kind.xp.lib.stride_tricks
+        array = lib.as_strided(flat._array[operand.offset :], operand.shape, strides)
+        return wrap(array, flat._kind)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        return super().array(tensor.detach().cpu())
+
+
+def side(name: str) -> Side:
+    """The side of a library's name, or "cuda"."""
+    return OnCuda() if name == "cuda" else Side(name)

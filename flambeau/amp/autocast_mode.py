@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from .._caller import warn
@@ -14,56 +14,36 @@ from ..core.handler import entered, state
 from ..core.tensor import Tensor
 from ..dispatch.function_mode import TorchFunctionMode
 from ..dispatch.torch_function import full_name, guards
-
-_LOWER = frozenset(
-    (
-        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"),
-        *("conv_transpose3d", "bmm", "mm", "baddbmm", "addmm", "addbmm", "linear", "matmul"),
-        *("__matmul__", "__rmatmul__", "scaled_dot_product_attention", "linalg.vecdot"),
-        *("einsum", "tensordot"),  # made of bmm
-    )
-)
-"""Functions that PyTorch runs in the 16-bit type on a CPU: products."""
-
-_FULL = frozenset(
-    (
-        *("avg_pool3d", "max_pool3d", "adaptive_avg_pool3d", "max_unpool2d", "max_unpool3d"),
-        *("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "nll_loss"),
-        *("cosine_embedding_loss", "hinge_embedding_loss", "poisson_nll_loss", "kl_div"),
-        *("smooth_l1_loss", "cross_entropy", "l1_loss", "huber_loss", "margin_ranking_loss"),
-        *("soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "ctc_loss"),
-        *("multilabel_margin_loss", "grid_sample", "polar", "prod", "quantile", "nanquantile"),
-        *("stft", "cdist", "trace", "view_as_complex", "cholesky", "cholesky_inverse"),
-        *("cholesky_solve", "inverse", "lu_solve", "orgqr", "ormqr", "pinverse"),
-        *("linalg.cond", "linalg.matrix_rank", "linalg.solve", "linalg.cholesky"),
-        *("linalg.cholesky_ex", "linalg.svdvals", "linalg.eigvals", "linalg.eigvalsh"),
-        *("linalg.inv", "linalg.inv_ex", "linalg.householder_product", "linalg.tensorinv"),
-        *("linalg.tensorsolve", "linalg.eig", "linalg.eigh", "linalg.lstsq", "linalg.qr"),
-        *("linalg.svd", "linalg.lu_factor"),
-    )
-)
-"""Functions that it runs in float32; those of `fft` are others."""
-
-_NORMS = frozenset(("layer_norm", "batch_norm", "instance_norm", "group_norm", "rms_norm"))
-"""Functions whose result has the input's dtype, though their weights are float32."""
+from .policy import POLICIES
 
 _bfloat16, _float16, _float32 = (DTYPES[name] for name in ("bfloat16", "float16", "float32"))
 _defaults = {"cpu": _bfloat16, "cuda": _float16}
 
 
-def _cast(value: Any, to: dtype, of: tuple[dtype, ...]) -> Any:
+_NARROW = (_float16, _bfloat16)
+_FLOATS = (_float32, *_NARROW)
+
+
+def _cast(value: Any, to: dtype, of: tuple[dtype, ...], device: str) -> Any:
+    """Tensors of a type of device that have one of some dtypes, in another dtype, also in lists and tuples."""
     if isinstance(value, Tensor):
-        return value.to(to) if value.dtype in of else value  # type: ignore[attr-defined]
+        fits = value.dtype in of and value.device.type == device
+        return value.to(to) if fits else value  # type: ignore[attr-defined]
     if value.__class__ in (list, tuple):
-        return type(value)(_cast(item, to, of) for item in value)
+        return type(value)(_cast(item, to, of, device) for item in value)
     return value
 
 
 class _Mode(TorchFunctionMode):
-    """Sees every public function and casts; what is on no list runs with the mode still in force."""
+    """Sees every public function and casts; what is on no list runs with the mode still in force.
 
-    def __init__(self, to: dtype) -> None:
-        self.to = to
+    Attributes:
+        device: The type of device whose tensors are cast.
+        to: The 16-bit type.
+    """
+
+    def __init__(self, device: str, to: dtype) -> None:
+        self.device, self.to, self.policy = device, to, POLICIES[device]
 
     def __torch_function__(
         self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
@@ -72,13 +52,21 @@ class _Mode(TorchFunctionMode):
         path = full_name(func).removeprefix("torch.")
         for space in ("Tensor.", "nn.functional."):
             path = path.removeprefix(space)
-        if path in _LOWER:
-            return self._run(func, args, kwargs, self.to, (_float32, _float16, _bfloat16))
-        if path in _FULL or path.startswith("fft."):
-            return self._run(func, args, kwargs, _float32, (_float16, _bfloat16))
-        if path in _NORMS:
+        policy = self.policy
+        if path in policy.lower:
+            return self._run(func, args, kwargs, self.to, _FLOATS)
+        if path in policy.full or path.startswith(policy.spaces):
+            return self._run(func, args, kwargs, _float32, _NARROW)
+        if path in policy.chosen and kwargs.get("dtype") is None:
+            return self._run(func, args, kwargs, _float32, _NARROW)
+        if path in policy.widest:
+            return self._run(func, args, kwargs, _widest((args, kwargs), self.device), _FLOATS)
+        if path in policy.like_input:
             given = args[0] if args else kwargs["input"]
-            return func(*args, **kwargs).to(given.dtype)
+            result = func(*args, **kwargs)
+            return result.to(given.dtype) if given.device.type == self.device else result
+        if policy.refused is not None and path == policy.refused[0]:
+            self._refuse(args, kwargs, policy.refused[1])
         guard = guards.table.get(id(func))
         if guard is None or types:
             return func(*args, **kwargs)
@@ -91,8 +79,28 @@ class _Mode(TorchFunctionMode):
     def _run(
         self, func: Callable, args: tuple, kwargs: dict, to: dtype, of: tuple[dtype, ...]
     ) -> Any:
-        named = {name: _cast(value, to, of) for name, value in kwargs.items()}
-        return func(*(_cast(value, to, of) for value in args), **named)
+        named = {name: _cast(value, to, of, self.device) for name, value in kwargs.items()}
+        return func(*(_cast(value, to, of, self.device) for value in args), **named)
+
+    def _refuse(self, args: tuple, kwargs: dict, why: str) -> None:
+        if any(x.device.type == self.device for x in _tensors((args, kwargs))):
+            raise RuntimeError(why)
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, dict):
+        yield from _tensors(list(values.values()))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _tensors(value)
+
+
+def _widest(values: Any, device: str) -> dtype:
+    """The dtype that holds those of all tensors of a type of device."""
+    found = {x.dtype for x in _tensors(values) if x.device.type == device} & set(_FLOATS)
+    return found.pop() if len(found) == 1 else _float32
 
 
 def is_autocast_available(device_type: str) -> bool:
@@ -106,12 +114,12 @@ def is_autocast_available(device_type: str) -> bool:
 class autocast:
     """Inside, products run in a 16-bit type, losses and what needs range in float32, as in PyTorch.
 
-    Which functions cast is PyTorch's list for the CPU. The first use makes every later call of a
+    Which functions cast are PyTorch's lists for the type of device (`policy.py`). The first use makes every later call of a
     small function slower by a tenth, because from then on each one asks whether a cast is in force.
 
     Args:
         device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
-        dtype: bfloat16 or float16. Default: bfloat16 on a CPU.
+        dtype: bfloat16 or float16. Default: bfloat16 on a CPU, float16 on CUDA.
         enabled: False: as if outside of all `autocast`.
         cache_enabled: Casts of weights are not kept, so either is honoured.
 
@@ -161,8 +169,8 @@ class autocast:
 
     def __enter__(self) -> autocast:
         self.before = state.modes
-        others = tuple(mode for mode in self.before if not isinstance(mode, _Mode))
-        self.mode = _Mode(self.fast_dtype) if self._enabled else None
+        others = _without(self.device)
+        self.mode = _Mode(self.device, self.fast_dtype) if self._enabled else None
         if self.mode is not None:
             guards.enable()
             entered.append(self.mode)
@@ -186,15 +194,36 @@ class autocast:
         return inside
 
 
-def _innermost() -> _Mode | None:
-    return next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
+def _without(device: str | None = None) -> tuple[Any, ...]:
+    """The modes in force but `autocast` for a type of device, or for any."""
+    return tuple(
+        mode
+        for mode in state.modes
+        if not (isinstance(mode, _Mode) and device in (None, mode.device))
+    )
 
 
-def kept() -> Callable[[], autocast]:
-    """Makes the context that is in force here once more, for what is computed again elsewhere."""
-    inside = _innermost()
-    to = _defaults["cpu"] if inside is None else inside.to
-    return lambda: autocast("cpu", to, enabled=inside is not None)
+def _innermost(device: str) -> _Mode | None:
+    """`autocast` for a type of device, where it is in force."""
+    found = (m for m in reversed(state.modes) if isinstance(m, _Mode) and m.device == device)
+    return next(found, None)
+
+
+def kept() -> Callable[[], AbstractContextManager[Any]]:
+    """Makes the contexts that are in force here once more, for what is computed again elsewhere."""
+    inside = {device: _innermost(device) for device in _defaults}
+
+    @contextmanager
+    def again() -> Iterator[None]:
+        with ExitStack() as stack:
+            for device, mode in inside.items():
+                if mode is not None:
+                    stack.enter_context(autocast(device, mode.to))
+                elif _innermost(device) is not None:
+                    stack.enter_context(autocast(device, enabled=False))
+            yield
+
+    return again
 
 
 def is_autocast_enabled(device_type: str | None = None) -> bool:
@@ -202,7 +231,7 @@ def is_autocast_enabled(device_type: str | None = None) -> bool:
 
     Source: torch.is_autocast_enabled
     """
-    return device_type == "cpu" and _innermost() is not None
+    return _innermost(device_type or "cuda") is not None
 
 
 def is_autocast_cpu_enabled() -> bool:
@@ -210,7 +239,7 @@ def is_autocast_cpu_enabled() -> bool:
 
     Source: torch.is_autocast_cpu_enabled
     """
-    return _innermost() is not None
+    return _innermost("cpu") is not None
 
 
 def get_autocast_dtype(device_type: str) -> dtype:
@@ -218,8 +247,8 @@ def get_autocast_dtype(device_type: str) -> dtype:
 
     Source: torch.get_autocast_dtype
     """
-    inside = _innermost()
-    return inside.to if device_type == "cpu" and inside else _defaults[device_type]
+    inside = _innermost(device_type)
+    return _defaults[device_type] if inside is None else inside.to
 
 
 def get_autocast_cpu_dtype() -> dtype:
@@ -306,9 +335,11 @@ def custom_fwd(
         if cast_inputs is None or not inside:
             return fwd(*args, **kwargs)
         with autocast(device_type, enabled=False):
-            floats = (_float32, _float16, _bfloat16)
-            given = [_cast(value, cast_inputs, floats) for value in args[1:]]
-            named = {name: _cast(value, cast_inputs, floats) for name, value in kwargs.items()}
+            given = [_cast(value, cast_inputs, _FLOATS, device_type) for value in args[1:]]
+            named = {
+                name: _cast(value, cast_inputs, _FLOATS, device_type)
+                for name, value in kwargs.items()
+            }
             return fwd(ctx, *given, **named)
 
     return decorated
@@ -342,7 +373,7 @@ def custom_bwd(bwd: Callable | None = None, *, device_type: str) -> Any:
 def _outside() -> Iterator[None]:
     """As if outside of all `autocast`."""
     before = state.modes
-    state.modes = tuple(mode for mode in before if not isinstance(mode, _Mode))
+    state.modes = _without()
     try:
         yield
     finally:

@@ -31,14 +31,14 @@ def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -
     """
     if isinstance(device_type, bool):
         device_type, enabled = "cuda", device_type
-    context = autocast(device_type, enabled=bool(enabled)) if enabled else None
-    if device_type != "cpu":
-        return  # the warning is all there is
-    inside = _innermost()
+    context = autocast(device_type) if enabled else None  # which warns where there is no device
+    inside = _innermost(device_type)
     if inside in _lasting:
         _lasting.remove(inside)
         entered.remove(inside)
-    context = (context or autocast("cpu", enabled=False)).__enter__()
+    elif inside is None and context is None:
+        return
+    context = (context or autocast(device_type, enabled=False)).__enter__()
     if context.mode is not None:
         _lasting.append(context.mode)
 

@@ -8,11 +8,14 @@ from enum import Enum
 from typing import Any
 
 from .. import (  # type: ignore[attr-defined]
+    _amp_foreach_non_finite_check_and_unscale_,
     float16,
     float32,
     full,
     int32,
     ones,
+    stack,
+    where,
     zeros,
     zeros_like,
 )
@@ -145,12 +148,15 @@ class GradScaler:
     def _unscale_grads_(
         self, optimizer: Any, inv_scale: Tensor, found_inf: Tensor, allow_fp16: bool
     ) -> dict[Any, Tensor]:
-        """Multiply the gradients; whether one was not finite is written to `found_inf`.
+        """Multiply the gradients; whether one was not finite is found on each device, and nobody waits for it.
+
+        Returns:
+            For each device a tensor, 1 where there was such a gradient, else 0.
 
         Raises:
             ValueError: A gradient is in half precision, and that is not allowed.
         """
-        finite = True
+        given: dict[Any, list[Tensor]] = {}
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 grad = parameter.grad
@@ -158,11 +164,15 @@ class GradScaler:
                     continue
                 if not allow_fp16 and grad.dtype is float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
-                grad.mul_(inv_scale)
-                finite = finite and bool(grad.isfinite().all())
-        if not finite:
-            found_inf.fill_(1.0)  # type: ignore[attr-defined]
-        return {found_inf.device: found_inf}
+                values = grad._values() if grad.is_sparse else grad
+                given.setdefault(values.device, []).append(values)
+        found = {found_inf.device: found_inf}
+        for place, grads in given.items():
+            if place not in found:
+                found[place] = zeros((), dtype=float32, device=place)
+            scale = inv_scale.to(place, non_blocking=True)  # type: ignore[attr-defined]
+            _amp_foreach_non_finite_check_and_unscale_(grads, found[place], scale)
+        return found
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """``optimizer.step()``, on gradients divided by the factor, if all of them are finite.
@@ -243,20 +253,18 @@ class GradScaler:
             ]
             if not found:
                 raise AssertionError("No inf checks were recorded prior to update.")
-            self._let_grow(scale, tracker, any(value.item() for value in found))
+            there = [value.to(scale.device, non_blocking=True) for value in found]
+            self._let_grow(scale, tracker, stack(there).any())
         self._per_optimizer_states.clear()
 
-    def _let_grow(self, scale: Any, tracker: Any, failed: bool) -> None:
-        if failed:
-            scale.mul_(self._backoff_factor)
-            tracker.zero_()
-            return
-        tracker.add_(1)
-        if tracker.item() == self._growth_interval:
-            grown = scale * self._growth_factor
-            if bool(grown.isfinite()):
-                scale.copy_(grown)
-            tracker.zero_()
+    @no_grad()
+    def _let_grow(self, scale: Any, tracker: Any, failed: Any) -> None:
+        """The factor and the count after a step, on their device: nobody waits for what is found there."""
+        larger, count = scale * self._growth_factor, tracker + 1
+        due = count == self._growth_interval
+        kept = where(due & larger.isfinite(), larger, scale)
+        scale.copy_(where(failed, scale * self._backoff_factor, kept))
+        tracker.copy_(count.masked_fill_(failed | due, 0))
 
     def get_scale(self) -> float:
         """The factor; 1 where the scaler is disabled."""

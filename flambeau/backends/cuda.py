@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from .attention import Allowed, SDPBackend, allow
@@ -37,6 +38,20 @@ class _Matmul:
     def allow_tf32(self, allow: bool) -> None:
         _precision().allow_tf32 = bool(allow)
 
+    @property
+    def fp32_precision(self) -> str:
+        """The same as a word: "ieee", or "tf32".
+
+        Source: torch.backends.cuda.matmul.fp32_precision
+        """
+        return "tf32" if self.allow_tf32 else "ieee"
+
+    @fp32_precision.setter
+    def fp32_precision(self, precision: str) -> None:
+        if precision not in ("none", "ieee", "tf32"):
+            raise RuntimeError(f"Unknown precision: {precision}: it is 'none', 'ieee' or 'tf32'")
+        self.allow_tf32 = precision == "tf32"
+
 
 def _precision() -> Any:
     from ..kernels.cuda.matmul.precision import precision
@@ -48,11 +63,61 @@ matmul = _Matmul()
 
 
 def is_built() -> bool:
-    """Is there CUDA code in this build? There is not.
+    """Can CUDA be used? It is no matter of the build here: what is missing can be installed.
 
     Source: torch.backends.cuda.is_built
     """
-    return False
+    from ..kernels.cuda import driver
+
+    return not driver.why_not()
+
+
+class _LinalgBackend(Enum):
+    """Libraries of linear algebra."""
+
+    Default = 0
+    Cusolver = 1
+
+
+class _BlasBackend(Enum):
+    """Libraries of products."""
+
+    Default = 0
+    Cublas = 1
+
+
+def _preferred(given: Any, known: type[Enum], used: Enum) -> Enum:
+    """The library that is used; another one is refused."""
+    if given is None or isinstance(given, known):
+        return used
+    names = [member.name.lower() for member in known]
+    if str(given).lower() not in names:
+        raise RuntimeError(
+            f"Unknown input value. Choose from: {', '.join(names)}, not {given!r}: CuPy has no other library for it"
+        )
+    return used
+
+
+def preferred_linalg_library(backend: Any = None) -> Any:
+    """The library of linear algebra on CUDA: cuSOLVER, which may be asked for.
+
+    Raises:
+        RuntimeError: Another one is asked for.
+
+    Source: torch.backends.cuda.preferred_linalg_library
+    """
+    return _preferred(backend, _LinalgBackend, _LinalgBackend.Cusolver)
+
+
+def preferred_blas_library(backend: Any = None) -> Any:
+    """The library of products on CUDA: cuBLAS, which may be asked for.
+
+    Raises:
+        RuntimeError: Another one is asked for.
+
+    Source: torch.backends.cuda.preferred_blas_library
+    """
+    return _preferred(backend, _BlasBackend, _BlasBackend.Cublas)
 
 
 def _switch(way: SDPBackend, told: str, asked: str) -> tuple[Callable, Callable]:

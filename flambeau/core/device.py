@@ -262,28 +262,6 @@ CPU: device = device("cpu")
 backends.register(CPU.type, HostBackend)
 
 
-def _meta() -> Backend:
-    from .meta import ARRAYS, MetaBackend  # rare, so not loaded with the library
-
-    ARRAYS.install()
-    return MetaBackend()
-
-
-def _cuda() -> Backend | None:
-    from ..kernels.cuda import driver
-
-    if driver.why_not():
-        return None
-    from .cuda import ARRAYS, CudaBackend
-
-    ARRAYS.install()
-    return CudaBackend()
-
-
-backends.register("cuda", _cuda)
-backends.register("meta", _meta)
-
-
 class _Defaults(local):
     """Each thread's device for factories. Fast code reads `defaults.current`."""
 

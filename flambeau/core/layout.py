@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import kernels
-from .twin import KNOWN
 from .device import backends
+from .twin import KNOWN
 
 
 class _Named:

@@ -13,9 +13,12 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from ..core.device import device as Device
+from ..core.random.default import default_of
+from ..core.random.generator import Generator
 from ..kernels.cuda import driver
 from . import streams
-from .current import allocator, api, synchronize
+from .current import allocator, api, current_device, synchronize
 from .memory import empty_cache
 
 _MODES = ("global", "thread_local", "relaxed")
@@ -64,6 +67,7 @@ class CUDAGraph:
         self._pool: Any = None
         self._stream: Any = None
         self._entered = ExitStack()
+        self._draws: dict[Any, Any] = {}
         self._debug = False
 
     def capture_begin(
@@ -107,7 +111,11 @@ class CUDAGraph:
         found = allocator()
         self._pool = found.pool(found.new_identity() if pool is None else tuple(pool))
         self._pool.graphs += 1
+        self._draws.setdefault(default_of(Device("cuda", current_device())), None)
         with ExitStack() as entered:
+            for generator in self._draws:
+                self._draws[generator] = generator.begin_capture()
+                entered.callback(generator.end_capture)
             entered.enter_context(self._pool.used())
             stream.begin_capture()
             self._entered = entered.pop_all()
@@ -141,18 +149,34 @@ class CUDAGraph:
         return self._graph
 
     def replay(self) -> None:
-        """Start what was recorded, on the current stream.
+        """Start what was recorded, on the current stream; what it draws are the generators' next numbers.
 
         Raises:
             RuntimeError: Nothing was recorded.
         """
-        self._recorded().launch()
+        graph = self._recorded()
+        for generator, draws in self._draws.items():
+            generator.replay(draws)
+        graph.launch()
+
+    def register_generator_state(self, generator: Generator) -> None:
+        """Let a graph that is recorded later draw from a generator: each replay goes on where the generator is.
+
+        The default generator of the current device is registered by itself.
+
+        Raises:
+            RuntimeError: The graph is recorded already, or is being recorded.
+        """
+        if self._stream is not None or self._graph is not None:
+            raise RuntimeError("register_generator_state: call it before capture_begin()")
+        self._draws.setdefault(generator, None)
 
     def reset(self) -> None:
         """Forget what was recorded, and let go of its memory."""
         if self._pool is not None:
             self._pool.graphs -= 1
         self._graph = self._pool = None
+        self._draws = dict.fromkeys(self._draws)
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.

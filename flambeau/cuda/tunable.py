@@ -18,7 +18,8 @@ globals().update(
     functions(
         __name__,
         "get_filename get_max_tuning_duration get_max_tuning_iterations get_results get_validators read_file "
-        "set_filename set_max_tuning_duration set_max_tuning_iterations tune_gemm_in_file",
+        "get_rotating_buffer_size mgpu_tune_gemm_in_file record_untuned_enable set_filename set_max_tuning_duration "
+        "set_max_tuning_iterations set_numerical_check_tolerances set_rotating_buffer_size tune_gemm_in_file",
         _refused,
     )
 )
@@ -47,4 +48,4 @@ def is_enabled() -> bool:
     return False
 
 
-tuning_is_enabled = is_enabled
+tuning_is_enabled = record_untuned_is_enabled = is_enabled

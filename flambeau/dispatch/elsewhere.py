@@ -45,7 +45,9 @@ class Choice:
         arrays = twin.arrays_of(args)
         if arrays is None and kwargs:
             arrays = twin.arrays_of(kwargs.values())
-        return arrays.twin(self.own) if arrays is not None and arrays.everywhere else self.own
+        if arrays is None or not arrays.everywhere:
+            return self.own
+        return arrays.placed(arrays.twin(self.own), (*args, *kwargs.values()))
 
 
 def exchange_all() -> None:
@@ -87,7 +89,11 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def _exchange(function: FunctionType) -> None:
     own = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
     twin.OWN[function] = own

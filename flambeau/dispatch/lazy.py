@@ -8,11 +8,9 @@ are found before it is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from importlib import import_module
 from typing import Any
 
-from ..core.device import backends
 from ..core.tensor import Tensor
 from .registry import NAMESPACES
 
@@ -47,13 +45,6 @@ def announce(package: str, families: Mapping[str, tuple[str, str]]) -> None:
         for name in methods.split():
             METHODS[name] = module
             setattr(Tensor, name, LazyMethod(name, module))
-
-
-@partial(backends.when_loaded, "cuda")
-def _look_at_devices() -> None:
-    from . import elsewhere
-
-    elsewhere.exchange_all()
 
 
 def function(name: str) -> Callable:

@@ -125,7 +125,7 @@ def batched(value: Tensor, mapping: Mapping) -> Tensor:
     """The sample that a value with the batch as dimension 0 stands for."""
     array, kind = (value.sample if isinstance(value, Batched) else value)._array, value._kind
     sample = array[0] if len(array) else kind.xp.zeros(array.shape[1:], kind.numpy)
-    if sample.__class__ is not np.ndarray:  # NumPy gives numbers for single elements
+    if isinstance(sample, np.generic):  # NumPy gives numbers for single elements
         sample = array[:1].reshape(())
     made = become(wrap(sample, kind), Batched)
     made.physical, made.mapping, made.sample = value, mapping, wrap(sample, kind)

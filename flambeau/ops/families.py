@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
+from ..core.device import backends
 from ..dispatch import lazy
 
 _FOREACH = (
@@ -35,7 +36,8 @@ LAZY = {
     ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
-        + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
+        + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_"
+        + " _amp_foreach_non_finite_check_and_unscale_",
         "",
     ),
     "fft.fourier": ("", ""),
@@ -288,3 +290,12 @@ lazy.announce(__package__.rpartition(".")[0], SPARSE)
 for _name in _families():
     if _name not in _NOT_AT_IMPORT:
         load(_name)
+
+
+def _look_at_devices() -> None:
+    from ..dispatch import elsewhere
+
+    elsewhere.exchange_all()
+
+
+backends.when_loaded("cuda", _look_at_devices)

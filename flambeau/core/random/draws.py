@@ -305,7 +305,7 @@ def bernoulli_(
     if each:
         check.bernoulli(out.dtype, None, "bernoulli_tensor_cpu_self_")
         return _bernoulli_each(out, p, generator)  # type: ignore[arg-type]
-    check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")
+    check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")  # type: ignore[arg-type]
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.cuda import driver
 from ...kernels.cuda.random.philox import WORDS, Origin
-from ..device import backends, resolve
 from ..device import device as Device
+from ..device import resolve
 from ..dtype import int64
 from ..kind import kind_of
 from ..tensor import Tensor, wrap, wrap_numpy
@@ -41,8 +42,8 @@ class Capture:
         used: Words that a replay uses of each subsequence.
     """
 
-    def __init__(self, xp: Any):
-        self.place = xp.zeros(2, np.uint64)
+    def __init__(self) -> None:
+        self.place = driver.cupy().zeros(2, np.uint64)
         self.used = 0
 
     def set(self, seed: int, offset: int) -> None:
@@ -123,6 +124,11 @@ class PhiloxGenerator(Generator):
         with self.lock:
             state, capture = self.state, self.state.capture
             if capture is None:
+                if not driver.can_look():
+                    raise RuntimeError(
+                        "a graph that is being captured draws from a generator that it does not know: call "
+                        "graph.register_generator_state(generator) before the capture begins"
+                    )
                 start, state.offset = state.offset, (state.offset + words) % _END
                 return Origin(state.seed, start)
             start, capture.used = capture.used, capture.used + words
@@ -197,7 +203,7 @@ class PhiloxGenerator(Generator):
         made.state = self.state
         return made
 
-    def graphsafe_set_state(self, state: PhiloxGenerator) -> PhiloxGenerator:
+    def graphsafe_set_state(self, state: Generator) -> PhiloxGenerator:
         """Take another generator's state itself, now and in graphs that were captured with it.
 
         Source: torch.Generator.graphsafe_set_state
@@ -215,11 +221,11 @@ class PhiloxGenerator(Generator):
     # --------------------------------------------------------------------------------- graphs
 
     def begin_capture(self) -> Capture:
-        """Draw, from now on, for a graph that is being captured on the generator's device."""
+        """Draw, from now on, for a graph that is being captured on the current device."""
         with self.lock:
             if self.state.capture is not None:
                 raise RuntimeError("another graph that draws from this generator is being captured")
-            self.state.capture = Capture(backends["cuda"].module(self.device.index))
+            self.state.capture = Capture()
             return self.state.capture
 
     def end_capture(self) -> None:

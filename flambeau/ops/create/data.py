@@ -383,13 +383,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype or data.dtype, device=device or data.device)
+    if hasattr(data, "__cuda_array_interface__"):
+        return _on_gpu(data).to(dtype=dtype, device=device)  # type: ignore[attr-defined]
     if isinstance(data, np.ndarray):
         shared = from_numpy(data)
         if dtype is None and device is None:
             return shared
         return shared.to(dtype=dtype, device=device)
-    if hasattr(data, "__cuda_array_interface__"):
-        return _on_gpu(data).to(dtype=dtype, device=device)  # type: ignore[attr-defined]
     return tensor(data, dtype=dtype, device=device)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...core.tensor import Tensor, wrap
+from ...core.twin import of_arrays
 from ...dispatch.registry import public
 
 
@@ -16,12 +19,18 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if tensor.dtype.name != "int64":
         raise RuntimeError("one_hot is only applicable to index tensor.")
-    array = tensor._array
-    if array.size and array.min() < 0:
+    array, looks = tensor._array, tensor._kind.backend.can_look()
+    if looks and array.size and array.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     count = int(array.max()) + 1 if num_classes == -1 else num_classes
-    if array.size and array.max() >= count:
+    if looks and array.size and array.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
     if num_classes == -1:
         tensor._kind.check_elements("one_hot")
-    return wrap((array[..., None] == np.arange(count)).astype(np.int64), tensor._kind)
+    return wrap(_hot(array, count), tensor._kind)
+
+
+@of_arrays
+def _hot(index: Any, count: int) -> Any:
+    """Ones at the indices, along a new last dimension."""
+    return (index[..., None] == np.arange(count)).astype(np.int64)

@@ -10,12 +10,15 @@ import numpy as np
 from ... import kernels
 from ...autograd.location import count_writes
 from ...autograd.mode import no_grad
+from ...core.dtype import int64
 from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_numpy
+from ...core.twin import of_arrays
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...kernels.gather.plan import Unsigned
 from ..join.padding import taken
+from . import bag
 
 
 @operation(operands="w index", label="Embedding")
@@ -72,13 +75,20 @@ def put_rows(
 def _(g: Tensor, index: Tensor, padding: int | None, by_count: bool) -> tuple:
     if padding is None and not by_count:
         return rows(g, index, None, False), None
-    factor = np.ones(g.shape[0], g._kind.numpy)
+    factor = _factors(index._array, g.shape[0], g._kind.numpy, padding, by_count)
+    return rows(g * wrap(factor, g._kind), index, None, False), None
+
+
+@of_arrays
+def _factors(index: Any, size: int, dtype: Any, padding: int | None, by_count: bool) -> Any:
+    """What rows of a gradient were multiplied with, (size, 1)."""
+    factor = np.ones(size, dtype)
     if by_count:
-        met, counts = np.unique(index._array, return_counts=True)
+        met, counts = np.unique(index, return_counts=True)
         factor[met] /= counts
     if padding is not None:
         factor[padding] = 0
-    return rows(g * wrap(factor[:, None], g._kind), index, None, False), None
+    return factor[:, None]
 
 
 def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
@@ -90,7 +100,7 @@ def _check(index: Tensor, weight: Tensor, name: str = "indices") -> None:
 
 
 def _check_range(index: Tensor, weight: Tensor) -> None:
-    error = _wrong(index, weight)
+    error = _wrong(index, weight) if index._kind.backend.can_look() else None
     if error is not None:
         raise error
 
@@ -120,16 +130,23 @@ def _padding(padding_idx: int | None, weight: Tensor) -> int | None:
 def renormalize(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
     """Shrink, in place, the rows that are looked up and longer than max_norm."""
     with no_grad():
-        met = np.unique(index)
-        table = weight._array
-        if math.isinf(norm_type):
-            norms = np.abs(table[met]).max(-1)
-        else:
-            norms = (np.abs(table[met]) ** norm_type).sum(-1) ** (1 / norm_type)
-        long = norms > max_norm
-        if long.any():
-            table[met[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
+        if _shrink(weight._array, index, max_norm, norm_type):
             count_writes((weight,))
+
+
+@of_arrays
+def _shrink(table: Any, index: Any, max_norm: float, norm_type: float) -> bool:
+    """`renormalize` of arrays: was there something to shrink?"""
+    met = np.unique(index)
+    if math.isinf(norm_type):
+        norms = np.abs(table[met]).max(-1)
+    else:
+        norms = (np.abs(table[met]) ** norm_type).sum(-1) ** (1 / norm_type)
+    long = norms > max_norm
+    if not long.any():
+        return False
+    table[met[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
+    return True
 
 
 @public("nn.functional.embedding")
@@ -244,12 +261,11 @@ def embedding_bag(
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
-    index = input._array.copy()
-    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    kept = np.arange(len(index)) if padding is None else np.flatnonzero(index != padding)
-    index, owner = index[kept], owner[kept]
+    index = input._array
+    owner, kept = bag.owners(index, starts), bag.without(index, padding)
+    index, owner = index[kept].astype(np.int64), owner[kept]
     picked = (sparse_rows if sparse else rows)(
-        weight, wrap_numpy(index.astype(np.int64)), None, scale_grad_by_freq
+        weight, wrap(index, input._kind.with_dtype(int64)), None, scale_grad_by_freq
     )
     if per_sample_weights is not None:
         picked = picked * taken(per_sample_weights, kept, 0).unsqueeze(1)
@@ -272,7 +288,7 @@ def _bags(
                 f"length sequences. However, found offsets of type {type(offsets)}"
             )
         count, size = input.shape
-        starts = np.arange(count + 1) * size
+        starts = bag.even(input._array, count, size)
         return input.reshape(-1), starts, None if weights is None else weights.reshape(-1)
     if input.ndim != 1:
         raise ValueError(
@@ -284,7 +300,9 @@ def _bags(
         raise ValueError("offsets has to be a 1D Tensor")
     starts = offsets._array
     if not last:
-        starts = np.append(starts, len(input))
+        starts = bag.ended(starts, len(input))
+    if not offsets._kind.backend.can_look():
+        return input, starts, weights
     if len(starts) and starts[0] != 0:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position "
@@ -321,17 +339,13 @@ def _reduced(picked: Tensor, owner: Any, bags: int, mode: str) -> Tensor:
         sums = returned(picked, owner, 0, bags)
         if mode == "sum":
             return sums
-        counts = np.maximum(np.bincount(owner, minlength=bags), 1)[:, None]
+        counts = np.maximum(bag.counted(owner, bags), 1)[:, None]
         return sums / wrap(counts.astype(picked._kind.numpy), picked._kind)
-    table = picked._array
-    places = np.zeros((bags, picked.shape[1]), np.int64)
-    filled = np.zeros((bags, 1), picked._kind.numpy)
-    for bag in np.unique(owner):
-        own = np.flatnonzero(owner == bag)
-        places[bag] = own[table[own].argmax(0)]
-        filled[bag] = 1
     if not len(owner):
         return returned(picked, owner, 0, bags)
     from .pooling import picked as at
 
+    starts = bag.starts_of(owner, bags)
+    places = kernels.gather.segment.largest(picked._array, starts)
+    filled = (starts[1:] > starts[:-1])[:, None].astype(picked._kind.numpy)
     return at(picked.T, places.T).T * wrap(filled, picked._kind)

@@ -102,7 +102,9 @@ def combined_rows(
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
     """A row formula of arrays of one dtype, without tensors."""
     first = arrays[0]
-    return _specialization(of, first.dtype, device_of(first), len(arrays)).run(*arrays, *numbers, axes)
+    return _specialization(of, first.dtype, device_of(first), len(arrays)).run(
+        *arrays, *numbers, axes
+    )
 
 
 @lru_cache(None)

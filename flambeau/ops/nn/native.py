@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import bool_
-from ...core.tensor import Tensor, wrap_numpy
+from ... import kernels
+from ...core.dtype import bool_, int64
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
 from ..join.padding import pad
 from ..reduction.softmax import layer_norm
-from . import batch_norm, convolution, embedding, grid_sample
+from . import bag, batch_norm, convolution, embedding, grid_sample
 from .dropout import fused_dropout
 
 # ------------------------------------------------------------------------------------ normalisation
@@ -209,24 +210,23 @@ def embedding_bag(
     )
     bags = len(result._array)
     if mode == 0:
-        sizes = wrap_numpy(np.zeros(bags, np.int64))
-        return result, wrap_numpy(np.zeros(0, np.int64)), sizes, sizes.clone()  # type: ignore[attr-defined]
-    index = indices._array
-    ends = np.append(offsets._array, len(index))[: bags + 1]
-    owner = np.repeat(np.arange(bags), np.diff(ends))
-    kept = np.ones(len(index), bool) if padding is None else index != padding
-    counts = np.bincount(owner[kept], minlength=bags)
+        sizes = indices.new_zeros(bags, dtype=int64)
+        return result, indices.new_zeros(0, dtype=int64), sizes, sizes.clone()
+    index, kind = indices._array, indices._kind.with_dtype(int64)
+    owner = bag.owners(index, bag.ended(offsets._array, len(index))[: bags + 1])
+    kept = bag.without(index, padding)
+    counts = bag.counted(owner[kept], bags)
     rows = counts if mode == 1 else _largest(weight._array, index[kept], owner[kept], bags)
-    return result, wrap_numpy(owner), wrap_numpy(counts), wrap_numpy(rows.copy())
+    return result, wrap(owner, kind), wrap(counts, kind), wrap(rows.copy(), kind)
 
 
 def _largest(table: Any, index: Any, owner: Any, bags: int) -> Any:
     """For each bag and column, which row of the table has the largest element; 0 for an empty bag."""
-    rows = np.zeros((bags, table.shape[1]), np.int64)
-    for bag in np.unique(owner):
-        own = index[owner == bag]
-        rows[bag] = own[table[own].argmax(0)]
-    return rows
+    starts = bag.starts_of(owner, bags)
+    if not len(index):
+        return kernels.gather.segment.largest(table, starts)
+    places = kernels.gather.segment.largest(table[index], starts)
+    return index[places].astype(np.int64) * (starts[1:] > starts[:-1])[:, None]
 
 
 @public(tensors="input indices")

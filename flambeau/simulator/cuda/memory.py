@@ -21,6 +21,7 @@ from .. import memory as arena
 from ..memory import OutOfMemoryError
 from . import runtime
 from .memory_hook import hooks
+from .stream import get_current_stream
 
 _UNIT = arena.ALIGNMENT
 
@@ -107,12 +108,19 @@ class UnownedMemory(BaseMemory):
 
 
 class PooledMemory(BaseMemory):
-    """Memory that goes back to a pool: a whole piece of the driver's, of which only what was asked for may be used."""
+    """Memory that goes back to a pool: a whole piece of the driver's, of which only what was asked for may be used.
+
+    A piece that was taken while a stream is captured stays in use, all of it, and serves only what is captured later: the
+    graph writes to it again, whether or not somebody still has it.
+    """
 
     def __init__(self, whole: BaseMemory, size: int, pool: _Pool):
         self.device_id, self.ptr, self.size = whole.device_id, whole.ptr, whole.size
         self.whole, self.pool, self.arena = whole, pool, arena.device(self.device_id)
-        self.arena.narrow(self.ptr, size)
+        if get_current_stream().is_capturing():
+            pool.captured.add(self.ptr)
+        captured = self.ptr in pool.captured
+        self.arena.narrow(self.ptr, whole.size if captured else size)
 
     def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
         if not ends():
@@ -126,7 +134,8 @@ class PooledMemory(BaseMemory):
         facts = self._facts() if told else {}
         for hook in told:
             hook.free_preprocess(**facts)
-        self.arena.narrow(self.ptr, 0)
+        if self.ptr not in self.pool.captured:
+            self.arena.narrow(self.ptr, 0)
         self.ptr = 0
         self.pool.take_back(self.whole)
         for hook in told:
@@ -213,11 +222,12 @@ class _Pool:
     def __init__(self, device_id: int, allocator: Callable[[int], MemoryPointer]):
         self.device_id, self.allocator = device_id, allocator
         self.used = self.limit = 0
-        self.kept: defaultdict[int, list[BaseMemory]] = defaultdict(list)
+        self.captured: set[int] = set()
+        self.kept: defaultdict[tuple[int, bool], list[BaseMemory]] = defaultdict(list)
         self.lock = threading.RLock()
 
     def total(self) -> int:
-        return self.used + sum(size * len(kept) for size, kept in self.kept.items())
+        return self.used + sum(size * len(kept) for (size, _), kept in self.kept.items())
 
     def malloc(self, size: int) -> PooledMemory:
         room = _rounded(size)
@@ -226,7 +236,7 @@ class _Pool:
         for hook in told:
             hook.malloc_preprocess(**facts)
         with self.lock:
-            kept = self.kept[room]
+            kept = self.kept[room, get_current_stream().is_capturing()]
             made = PooledMemory(kept.pop() if kept else self._fresh(room), size, self)
             self.used += room
         for hook in told:
@@ -269,7 +279,7 @@ class _Pool:
     def take_back(self, whole: BaseMemory) -> None:
         with self.lock:
             self.used -= whole.size
-            self.kept[whole.size].append(whole)
+            self.kept[whole.size, whole.ptr in self.captured].append(whole)
 
 
 class MemoryPool:
@@ -290,7 +300,10 @@ class MemoryPool:
         return MemoryPointer(self._pool().malloc(size) if size else Memory(0), 0)
 
     def free_all_blocks(self, stream: Any = None) -> None:
-        self._pool().kept.clear()
+        pool = self._pool()
+        for kept in pool.kept.values():
+            pool.captured.difference_update(whole.ptr for whole in kept)
+        pool.kept.clear()
 
     def n_free_blocks(self) -> int:
         return sum(map(len, self._pool().kept.values()))

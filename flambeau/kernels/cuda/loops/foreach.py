@@ -15,7 +15,7 @@ import numpy as np
 from ....formula.program import Program
 from ...elementary.lower import Unsupported
 from .. import driver
-from .foreach_kernel import NEVER, PIECE, THREADS, WORDS, Foreach
+from .foreach_kernel import NEVER, PIECE, THREADS, WORDS, Foreach, groups_at_once
 
 _TABLE = np.dtype([("words", np.int64, (WORDS,))])
 
@@ -46,6 +46,7 @@ class Step:
     def __init__(self, program: Program, dtype: np.dtype, name: str):
         self.program, self.dtype, self.__name__ = program, dtype, name
         self.width, self.changed = len(program.inputs), len(program.roots)
+        self.at_once = groups_at_once(self.width)
         self.kernels: dict[tuple[str, ...], driver.Kernel] = {}
         self.kernel(())
 
@@ -58,7 +59,6 @@ class Step:
                 Foreach(self.program, self.dtype, compute, listed),
                 f"foreach_{self.__name__}",
             )
-            self.at_once = kernel.at_once
             found = self.kernels[listed] = driver.Kernel(name, kernel.text(name))
         return found
 
@@ -77,21 +77,23 @@ class Step:
         names = zip(self.program.parameters, numbers)
         kernel = self.kernel(tuple(name for name, x in names if is_array(x)))
         for start in range(0, len(full), self.at_once):
-            blocks, table = self.table([groups[i] for i in full[start : start + self.at_once]])
-            kernel(blocks, THREADS, table, np.int32(start), *numbers)
+            blocks, words = table([groups[i] for i in full[start : start + self.at_once]])
+            kernel(blocks, THREADS, words, np.int32(start), *numbers)
         for group in groups:
             group.finish()
 
-    def table(self, groups: Sequence[Group]) -> tuple[int, np.ndarray]:
-        """How many blocks these groups take, and what their launch brings along."""
-        sizes = [group.size for group in groups]
-        *first, blocks = accumulate((-(-size // PIECE) for size in sizes), initial=0)
-        columns = [first, sizes, *zip(*(group.pointers for group in groups))]
-        made = np.zeros((), _TABLE)
-        words = made["words"][: self.at_once * len(columns)].reshape(len(columns), self.at_once)
-        words[0] = NEVER
-        words[:, : len(groups)] = columns
-        return blocks, made
+
+def table(groups: Sequence[Group]) -> tuple[int, np.ndarray]:
+    """How many blocks these groups take, and what their launch brings along."""
+    sizes = [group.size for group in groups]
+    *first, blocks = accumulate((-(-size // PIECE) for size in sizes), initial=0)
+    columns = [first, sizes, *zip(*(group.pointers for group in groups))]
+    at_once = groups_at_once(len(columns) - 2)
+    made = np.zeros((), _TABLE)
+    words = made["words"][: at_once * len(columns)].reshape(len(columns), at_once)
+    words[0] = NEVER
+    words[:, : len(groups)] = columns
+    return blocks, made
 
 
 class Group:

@@ -93,7 +93,7 @@ def _each_kernel(dtype: str, type: str) -> driver.Kernel:
     code = Thread()
     out, p, count, *origin = code.takes("ptr out", "ptr p readonly", "i64 count", *PARAMETERS)
     first = code.first("i64")
-    drawn = number.uniform(Stream(code, *origin, first).four(), "float")
+    drawn = number.uniform(Stream(code, origin, first).four(), "float")
     for i, u in enumerate(drawn):
         place = first * WORDS + i
         with code.when(place < count):

@@ -29,7 +29,7 @@ LIMIT = 1 << 31
 _UNSIGNED = {"uint16": "i16", "uint32": "i32", "uint64": "i64"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distribution:
     """What is drawn.
 
@@ -59,8 +59,7 @@ def draw(
     """
     if not out.size:
         return
-    order = sorted(range(out.ndim), key=lambda dim: -abs(out.strides[dim]))
-    target = out.transpose(order) if out.ndim > 1 else out
+    target = out if out.flags.c_contiguous else out.transpose(memory_dims(out))
     flat = target if target.flags.c_contiguous else driver.cupy().empty(target.shape, out.dtype)
     kernel = fill_kernel(distribution, str(out.dtype.name), type)
     given = [_as(kind, type, value) for kind, value in zip(distribution.parameters, parameters)]
@@ -69,6 +68,11 @@ def draw(
         kernel(grid, BLOCK, piece, np.int64(piece.size), *take(words).arguments(), *given)
     if flat is not target:
         target[...] = flat
+
+
+def memory_dims(x: Any) -> list[int]:
+    """The dimensions in the order in which memory is walked through."""
+    return sorted(range(x.ndim), key=lambda dim: -abs(x.strides[dim]))
 
 
 def per_counter(type: str) -> int:
@@ -115,7 +119,7 @@ def fill_kernel(distribution: Distribution, dtype: str, type: str) -> driver.Ker
     out, count, *origin = code.takes("ptr out", "i64 count", *PARAMETERS)
     parameters = code.takes(*(f"{kind} p{i}" for i, kind in enumerate(own)))
     first, step = code.first("i64"), code.threads("i64")
-    stream = Stream(code, *origin, first)
+    stream = Stream(code, origin, first)
     with code.loop(first, count, step * per_counter(type)) as start:
         place = start
         for number in distribution.numbers(stream.four(), type):
@@ -139,4 +143,7 @@ def stored(value: Value, dtype: str) -> Value:
     return packed(value, dtype) if dtype == "bool" else value.convert((MEMORY | _UNSIGNED)[dtype])
 
 
-__all__ = ["BLOCK", "Distribution", "draw", "fill_kernel", "per_counter", "policy", "stored"]
+__all__ = [
+    *("BLOCK", "Distribution", "draw", "fill_kernel", "memory_dims", "per_counter", "policy"),
+    "stored",
+]

@@ -19,13 +19,15 @@ from .philox import PARAMETERS, WORDS, Stream, Take
 _BLOCK = 128
 _ROWS = 65535
 """The largest grid across rows."""
+_SMALL = 2.0**-24
+"""One over the most categories; products with it are exact."""
 
 
 def with_replacement(weights: Any, samples: int, take: Take) -> Any:
     """Indices (rows, samples) drawn in proportion to weights (rows, categories), of float32 or float64."""
     cupy = driver.cupy()
     rows, categories = weights.shape
-    share = weights / weights.sum(axis=1, keepdims=True)
+    share = _shares(weights)
     sums = cupy.cumsum(share, axis=1)
     drawn = cupy.empty((rows, samples), np.int64)
     grid = -(-samples // _BLOCK), min(rows, _ROWS)
@@ -36,6 +38,15 @@ def with_replacement(weights: Any, samples: int, take: Take) -> Any:
     return drawn
 
 
+def _shares(weights: Any) -> Any:
+    """Weights over their sums, which may be larger than any number of the dtype."""
+    if weights.dtype == np.float64:
+        weights = weights * _SMALL
+        return weights / weights.sum(axis=1, keepdims=True)
+    total = weights.sum(axis=1, keepdims=True, dtype=np.float64)
+    return (weights / total).astype(np.float32)
+
+
 @cache
 def _kernel(type: str) -> driver.Kernel:
     code = Thread()
@@ -44,7 +55,7 @@ def _kernel(type: str) -> driver.Kernel:
         *PARAMETERS,
     )  # fmt: skip
     sample, first = code.first("i64"), code.special("ctaid", "i64", "y")
-    stream = Stream(code, *origin, first * code.threads("i64") + sample)
+    stream = Stream(code, origin, first * code.threads("i64") + sample)
     with (
         code.when(sample < samples),
         code.loop(first, rows, code.special("nctaid", "i64", "y")) as row,

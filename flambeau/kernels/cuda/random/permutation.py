@@ -76,7 +76,7 @@ def _kernel(element: str, key: str) -> driver.Kernel:
             walk.stop_unless(code.load(code.at(keys, key, end.value), key).equals(own))
             end.value = end.value + 1
         last = code.variable(end.value - first - 1)
-        island, stream = code.at(made, element, first), Stream(code, *origin, first)
+        island, stream = code.at(made, element, first), Stream(code, origin, first)
         drawn = code.variable(0, "i32")
         with code.repeat() as swaps:
             swaps.stop_unless(last.value > 0)
@@ -85,7 +85,7 @@ def _kernel(element: str, key: str) -> driver.Kernel:
             _swap(code, island, element, last.value, _word(words, drawn.value))
             drawn.value, last.value = drawn.value + 1, last.value - 1
     name = f"shuffle_equal_{element}_{key}"
-    return driver.Kernel(name, code.kernel(name))
+    return driver.Kernel(name, code.kernel(name, _BLOCK))
 
 
 def _word(words: list[Any], drawn: Any) -> Any:

@@ -53,13 +53,12 @@ class Stream:
     """The words of one subsequence, four at a time, in the code of a thread.
 
     Args:
-        seed, offset, captured: The kernel's `PARAMETERS`.
+        origin: The kernel's `PARAMETERS`.
         subsequence: Its number, of type i64.
     """
 
-    def __init__(
-        self, code: Thread, seed: Value, offset: Value, captured: Value, subsequence: Value
-    ):
+    def __init__(self, code: Thread, origin: Sequence[Value], subsequence: Value):
+        seed, offset, captured = origin
         key, self.counter = code.variable(seed), code.variable(offset)
         with code.when(captured.differs(0)):
             place = captured.as_pointer()

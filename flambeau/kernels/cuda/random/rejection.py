@@ -78,7 +78,7 @@ def rejection_kernel(name: str, dtype: str) -> driver.Kernel:
         given = [
             unpacked(code.load(code.at(x, MEMORY[dtype], i), MEMORY[dtype]), dtype) for x in arrays
         ]
-        value = draw(code, Stream(code, *origin, i), *(x.convert(type) for x in given))
+        value = draw(code, Stream(code, origin, i), *(x.convert(type) for x in given))
         element = stored(value if dtype == "float64" else value.convert("float"), dtype)
         code.store(element, code.at(made, MEMORY[dtype], i))
     name = f"{name}_{dtype}"

@@ -13,7 +13,8 @@ from tests.kernels.cuda.random.reference import Source
 
 
 def expected(weights: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    share = weights / weights.sum(1, keepdims=True)
+    share = weights / weights.sum(1, keepdims=True, dtype=np.float64)
+    share = share.astype(weights.dtype)
     sums = np.cumsum(share, 1, dtype=weights.dtype)
     width = -(-samples // 128) * 128
     thread = np.arange(len(weights))[:, None] * width + np.arange(samples)

@@ -1,4 +1,4 @@
-"""Which draws have a form of their own on CUDA devices: the function of the same name in `on_cuda.py`."""
+"""Which draws have a form of their own on CUDA devices: the function of the same name in `core/random/on_cuda.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLACES: dict[str, str] = {
 
 def function(place: str) -> Callable:
     """The device's function for a place of the table; loaded when it is first asked for."""
-    found: Callable = getattr(import_module(".on_cuda", __package__), PLACES[place])
+    found: Callable = getattr(import_module("...random.on_cuda", __name__), PLACES[place])
     return found
 
 

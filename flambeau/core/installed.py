@@ -1,0 +1,33 @@
+"""The types of devices that there may be beside the CPU. Each loads when it is first used.
+
+It is all that other code is told of them: what can be done on a device it asks the device's backend.
+"""
+
+from __future__ import annotations
+
+from .backend import Backend
+from .device import backends
+
+
+def _meta() -> Backend:
+    from .meta import ARRAYS, MetaBackend
+
+    ARRAYS.install()
+    return MetaBackend()
+
+
+def _cuda() -> Backend | None:
+    from ..kernels.cuda import driver
+
+    if driver.why_not():
+        return None
+    from .cuda import ARRAYS, CudaBackend
+
+    ARRAYS.install()
+    return CudaBackend()
+
+
+backends.register("cuda", _cuda)
+backends.register("meta", _meta)
+
+__all__: list[str] = []
