@@ -48,7 +48,7 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def forward_plan(
     device: int, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int
 ) -> Plan | None:
@@ -68,7 +68,7 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     return _summed(plan, a, b, bias, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def transposed_plan(
     device: int, y_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int,
     sizes: tuple[int, ...],
@@ -89,7 +89,7 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     return _summed(plan, a, b, None, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def weight_plan(
     device: int, y_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, groups: int,
     shape: tuple[int, ...],

@@ -12,6 +12,7 @@ import numpy as np
 from ...matmul.matmul import starts
 from .. import driver
 from ..tensor_core import TYPES, WITHOUT
+from ..upload import uploaded
 from . import attention_kernel, attention_tensor
 from .attention_tile import ARRAYS, Form, Numbers
 
@@ -152,7 +153,7 @@ def _starts(device: int, facts: tuple) -> tuple[Any, bool]:
         if name != "mask":
             rows = shape[-1] * item, strides[-2]
             whole = whole and not any(x % 16 for x in rows) and not (place * item % 16).any()
-    return driver.cupy().asarray(found), whole
+    return uploaded(found), whole
 
 
 __all__ = ["backward", "fits", "forward", "seated"]

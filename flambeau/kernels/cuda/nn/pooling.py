@@ -15,6 +15,7 @@ import numpy as np
 
 from ...convolution.plan import axes, three
 from .. import driver
+from ..upload import uploaded
 from . import pooling_kernel
 from .pooling_kernel import Numbers
 
@@ -149,17 +150,17 @@ def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
     kind = SUMS[dtype.name]
     if type(divisor) is np.ndarray:
         device = int(driver.cupy().cuda.runtime.getDevice())
-        return _uploaded(device, divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind)
+        return _kept(device, divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind)
     xp = driver.cupy()
     return xp.ascontiguousarray(xp.broadcast_to(divisor.astype(kind), counts))
 
 
 @lru_cache(256)
-def _uploaded(
+def _kept(
     device: int, shape: tuple[int, ...], data: bytes, counts: tuple[int, ...], kind: str
 ) -> Any:
     divisor = np.frombuffer(data, kind).reshape(shape)
-    return driver.cupy().asarray(np.ascontiguousarray(np.broadcast_to(divisor, counts)))
+    return uploaded(np.broadcast_to(divisor, counts))
 
 
 def taken(x: Any, places: Any) -> Any:

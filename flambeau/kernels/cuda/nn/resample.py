@@ -12,6 +12,7 @@ from ...llvm import quotient, remainder
 from .. import driver
 from ..driver import Kernel
 from ..thread import Thread
+from ..upload import uploaded
 
 ELEMENTS = {"float32": "float", "float64": "double"}
 WORDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
@@ -65,9 +66,8 @@ def _device() -> int:
 @lru_cache(256)
 def _listed(device: int, taps: Any, dtype: Any) -> tuple[Any, ...]:
     """Starts, places and weights on a device."""
-    xp = driver.cupy()
     given = (taps.starts, np.int32), (taps.places, np.int32), (taps.weights, dtype)
-    return tuple(xp.asarray(np.ascontiguousarray(values, kind)) for values, kind in given)
+    return tuple(uploaded(values, kind) for values, kind in given)
 
 
 @cache
