@@ -14,6 +14,7 @@ from typing import Any
 from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
+from ..array.copy import in_order
 from ..tensor_core import TYPES, WITHOUT
 from . import cudnn, point, single, tiled
 from .sums import Form, Numbers
@@ -122,8 +123,7 @@ def _placed(sums: list[Sum]) -> Plan | None:
 
 
 def _in_order(*arrays: Any) -> list[Any]:
-    xp = driver.cupy()
-    return [None if a is None else xp.ascontiguousarray(a) for a in arrays]
+    return [None if a is None else in_order(a) for a in arrays]
 
 
 def _summed(plan: Plan | None, a: Any, b: Any, bias: Any, shape: tuple[int, ...]) -> Any:

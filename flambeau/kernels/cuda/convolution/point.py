@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import driver
+from ..array.copy import copy_into
 from ..matmul.matmul import multiply
 
 
@@ -26,7 +27,7 @@ def computed(name: str, a: Any, b: Any, bias: Any, shape: tuple[int, ...], group
         w = w.swapaxes(1, 2)
     c = driver.cupy().empty(shape, b.dtype)
     if bias is not None:
-        c[...] = bias.reshape(-1, *(1,) * (len(shape) - 2))
+        copy_into(c, bias.reshape(-1, *(1,) * (len(shape) - 2)))
     split = images, groups, -1, places
     multiply(w, b.reshape(split), c.reshape(split), add=bias is not None)
     return c

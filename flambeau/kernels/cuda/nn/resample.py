@@ -10,6 +10,7 @@ import numpy as np
 
 from ...llvm import quotient, remainder
 from .. import driver
+from ..array.copy import in_order
 from ..driver import Kernel
 from ..thread import Thread
 from ..upload import uploaded
@@ -50,7 +51,7 @@ def _launched(kernel: Kernel, x: Any, dim: int, count: int, *tables: Any) -> Any
     grid = min(-(-y.size // THREADS), WAVES * driver.processors(_device()))
     if grid:
         numbers = y.size, x.shape[dim], count, math.prod(x.shape[dim + 1 :])
-        kernel(grid, THREADS, xp.ascontiguousarray(x), y, *tables, *numbers)
+        kernel(grid, THREADS, in_order(x), y, *tables, *numbers)
     return y
 
 
