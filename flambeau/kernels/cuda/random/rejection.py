@@ -18,7 +18,7 @@ from ...loops.element import MEMORY, unpacked
 from .. import driver
 from ..thread import Thread
 from .binomial import binomial as draw_binomial
-from .distribution import BLOCK, stored
+from .distribution import BLOCK, name_of, stored
 from .gamma import gamma as draw_gamma
 from .philox import PARAMETERS, WORDS, Stream, Take
 from .poisson import poisson as draw_poisson
@@ -58,7 +58,7 @@ def _drawn(name: str, take: Take, *parameters: Any) -> Any:
         given = [driver.cupy().ascontiguousarray(x) for x in parameters]
         device = driver.cupy().cuda.runtime.getDevice()
         most = driver.processors(device) * (driver.resident(device) // BLOCK)
-        kernel = rejection_kernel(name, str(made.dtype.name))
+        kernel = rejection_kernel(name, name_of(made.dtype))
         origin = take(_COUNTERS * WORDS)
         grid = min(most, -(-made.size // BLOCK))
         kernel(grid, BLOCK, made, *given, np.int64(made.size), *origin.arguments())
