@@ -198,7 +198,7 @@ def new_array(function: str, kind: Kind, shape: tuple[int, ...], value: Any = No
         if value.__class__ is int and value == 0:
             return kind.xp.zeros(shape, kind.numpy)
         array = kind.xp.empty(shape, kind.numpy)
-        with quiet():
+        with quiet(), kind.backend.on(kind.device.index):
             array.fill(value)
         return array
     except (MemoryError, ValueError) as error:
