@@ -14,12 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.cuda import driver
-from ...kernels.cuda.random import (
-    continuous,
-    discrete,
-    permutation,
-    rejection,
-)
+from ...kernels.cuda.random import continuous, discrete, permutation, rejection
 from ...kernels.cuda.random import dropout as dropping
 from ...kernels.cuda.random import multinomial as categories
 from ...kernels.cuda.random.philox import Take
