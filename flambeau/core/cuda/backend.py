@@ -11,6 +11,7 @@ import numpy as np
 from ...formula.program import Program
 from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
+from .. import backend_stream
 from ..twin import Arrays
 from . import draws, host
 from .numpy import Functions, OnDevice, Within
@@ -88,7 +89,7 @@ class CudaBackend:
     name: str = "cuda"
     is_accelerator: bool = True
     has_elements: bool = True
-    streams = Streams()
+    streams: backend_stream.Streams = Streams()
 
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
