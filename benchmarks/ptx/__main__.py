@@ -2,6 +2,7 @@
 
     python -m benchmarks.ptx                        of all tests of CUDA
     python -m benchmarks.ptx tests/kernels/cuda     of these tests
+    python -m benchmarks.ptx --device cuda tests/ops    of tests written for the CPU, and so of every operation's gradient
     python -m benchmarks.ptx --folder kernels       of texts that were recorded before (benchmarks/ptx/record.py)
 
 The tests run in the simulator, so no GPU is needed; ptxas is (pip install nvidia-cuda-nvcc). Registers are a thread's,
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -34,16 +36,18 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("tests", nargs="*", default=TESTS, help="arguments of pytest")
     parser.add_argument("--folder", type=Path, help="of recorded texts, instead of running tests")
     parser.add_argument("--architectures", nargs="+", default=ARCHITECTURES)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--into", type=Path, help="a file for the table")
-    return parser.parse_args()
+    given, given.tests = parser.parse_known_args()
+    return given
 
 
-def run_tests(tests: list[str], folder: Path) -> None:
-    """Record what they make. Tests that fail are not this program's business, but what they lack would be."""
+def run_tests(tests: Sequence[str], folder: Path) -> None:
+    """Record what they make; `tests` are arguments of pytest. Tests that fail are no business of this program's, but kernels
+    that they do not come to would be missing.
+    """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "benchmarks.ptx.record", *tests]
     environment = {**os.environ, VARIABLE: str(folder), "FLAMBEAU_CUDA_SIMULATOR": "1"}
     if subprocess.run(command, env=environment).returncode:
@@ -70,7 +74,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made:
         folder = given.folder or Path(made)
         if given.folder is None:
-            run_tests(given.tests, folder)
+            run_tests(given.tests or TESTS, folder)
         start = time.perf_counter()
         total = len(list(folder.glob("*.ll"))) * len(given.architectures)
         found: list[Row] = []

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from .. import (  # type: ignore[attr-defined]
+    _amp_foreach_non_finite_check_and_unscale_,
     float16,
     float32,
     full,
@@ -155,7 +156,7 @@ class GradScaler:
         Raises:
             ValueError: A gradient is in half precision, and that is not allowed.
         """
-        bad: dict[Any, list[Tensor]] = {found_inf.device: []}
+        given: dict[Any, list[Tensor]] = {}
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 grad = parameter.grad
@@ -164,12 +165,14 @@ class GradScaler:
                 if not allow_fp16 and grad.dtype is float16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 values = grad._values() if grad.is_sparse else grad
-                values.mul_(inv_scale.to(values.device, non_blocking=True))  # type: ignore[attr-defined]
-                bad.setdefault(values.device, []).append(values.isfinite().all().logical_not())
-        return {
-            place: stack(each).any().to(float32) if each else found_inf
-            for place, each in bad.items()
-        }
+                given.setdefault(values.device, []).append(values)
+        found = {found_inf.device: found_inf}
+        for place, grads in given.items():
+            if place not in found:
+                found[place] = zeros((), dtype=float32, device=place)
+            scale = inv_scale.to(place, non_blocking=True)  # type: ignore[attr-defined]
+            _amp_foreach_non_finite_check_and_unscale_(grads, found[place], scale)
+        return found
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """``optimizer.step()``, on gradients divided by the factor, if all of them are finite.

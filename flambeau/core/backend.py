@@ -60,6 +60,9 @@ class Backend(Protocol):
     ) -> Callable | None:
         """A program over many groups of arrays at once (see `kernels.loops.foreach.build`); None where it has no kernel."""
 
+    def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
+        """The norms of many arrays as one; NotImplemented where each is better taken by itself."""
+
     def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         """A number, or an array of one element on the host, as an operand of kernels.
 
@@ -124,6 +127,9 @@ class HostBackend:
         if not kernels.enabled() or dtype.char not in "fd":
             return None
         return kernels.loops.foreach.build(program, dtype, name, interpreter)
+
+    def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
+        return NotImplemented
 
     def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         return np.asarray(value, dtype)

@@ -36,7 +36,8 @@ LAZY = {
     ),
     "elementwise.foreach": (
         " ".join(f"_foreach_{name} _foreach_{name}_" for name in _FOREACH.split())
-        + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_",
+        + " _foreach_clone _foreach_copy_ _foreach_max _foreach_mm _foreach_norm _foreach_powsum _foreach_zero_"
+        + " _amp_foreach_non_finite_check_and_unscale_",
         "",
     ),
     "fft.fourier": ("", ""),

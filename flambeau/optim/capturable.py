@@ -7,18 +7,15 @@ array of each number that changes from step to step, with one element for each p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.sparse import SparseTensor
 from ..core.tensor import Tensor
 from ..dispatch.registry import NAMESPACES
 from . import fused
 
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
 
-
-def update(optimizer: Optimizer, group: dict[str, Any], decay: Any, how: str) -> None:
+def update(optimizer: Any, group: dict[str, Any], decay: Any, how: str) -> None:
     """Change one group's parameters by the algorithm's `plan`.
 
     Raises:
@@ -49,7 +46,8 @@ def update(optimizer: Optimizer, group: dict[str, Any], decay: Any, how: str) ->
             formula = fused.completed(formula, maximize, how)
         batch = fused.Batch(kind, formula, numbers, len(names), False)
         for p, state in zip(parameters, states):
-            batch.members.append((p, p.grad, [state[name] for name in names]))
+            grad: Any = p.grad
+            batch.members.append((p, grad, [state[name] for name in names]))
         batch.run(optimizer._writer)
 
 

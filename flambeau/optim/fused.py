@@ -15,12 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.location import count_writes
-from ..core.dtype import FLOAT
 from ..core.tensor import Tensor
-from ..formula import primitive
-from ..formula.evaluate import compile_program
-from ..formula.expression import parameter, symbol
-from ..formula.program import Program
+from ..ops.elementwise import together
+from ..ops.elementwise.together import number_of
 from .state import handles
 
 _PARAMETER = itemgetter(0)
@@ -83,13 +80,6 @@ class Batch:
         }
 
 
-def number_of(x: Any, count: int) -> Any:
-    """A number as kernels take it: of a tensor, an array with one for each of so many groups."""
-    if not isinstance(x, Tensor):
-        return float(x)
-    return x.double().expand(count).contiguous()._array  # type: ignore[attr-defined]
-
-
 def settled(xp: Any, value: Any, dtype: Any) -> Any:
     """State with 0 in place of subnormal numbers.
 
@@ -127,16 +117,14 @@ def completed(formula: Callable, maximize: bool, decay: str) -> Callable:
 def kernel(formula: Callable, kind: Any, states: int, numbers: tuple[str, ...]) -> Callable | None:
     """The step of many parameters: ``f(*values, *first states, ..., *gradients, *numbers)``; None if there is none."""
     dtype = kind.numpy
-    if kind.dtype.category != FLOAT:
-        return None
-    p, g = symbol("p"), symbol("g")
-    kept = [symbol(f"state{i}") for i in range(states)]
-    found = formula(primitive, p, g, *kept, **{name: parameter(name) for name in numbers})
-    roots = (found[0], *(settled(primitive, x, dtype) for x in found[1:]))
-    program = Program((p, *kept, g), roots, numbers)
-    name = formula.__name__
-    interpreter = compile_program(program, kind.xp, kind.compute, name)
-    return kind.backend.foreach(kind.device.index, program, dtype, name, interpreter)
+
+    def step(xp: Any, p: Any, *others: Any, **numbers: Any) -> tuple:
+        *state, g = others
+        first, *rest = formula(xp, p, g, *state, **numbers)
+        return first, *(settled(xp, x, dtype) for x in rest)
+
+    step.__name__ = formula.__name__
+    return together.kernel(step, kind, states + 2, numbers)
 
 
 def change(tensors: Sequence[Tensor], formula: Callable, **numbers: Any) -> None:

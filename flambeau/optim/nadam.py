@@ -107,7 +107,7 @@ class NAdam(Optimizer):
         return numbers
 
 
-def momentum(t: float, group: dict[str, Any]) -> float:
+def momentum(t: Any, group: dict[str, Any]) -> Any:
     return group["betas"][0] * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
 
 

@@ -224,7 +224,7 @@ def number(value: Any, recorded: bool = False) -> Any:
 
 def step_size(group: dict[str, Any]) -> Any:
     """The learning rate: a number, unless the step is recorded, for its gradient or by a graph."""
-    return number(group["lr"], group.get("differentiable") or group.get("capturable"))
+    return number(group["lr"], bool(group.get("differentiable") or group.get("capturable")))
 
 
 def root(x: Any) -> Any:

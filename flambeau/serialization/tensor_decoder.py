@@ -116,7 +116,7 @@ class Storages:
             if kind is bool_:
                 check_bools(storage.cpu().untyped()._bytes.view(bool))
             flat = self.flat[key] = self._changed(flat, kind_of(kind, storage.device), changes)
-        return view_of(flat, *place, kind_of(kind, storage.device).xp)
+        return view_of(flat, *place, xp=kind_of(kind, storage.device).xp)
 
     def _changed(self, flat: Any, kind: Kind, changes: tuple) -> Any:
         """All of a storage conjugated or negated: once, however many tensors look at it so."""

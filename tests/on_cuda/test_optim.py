@@ -165,3 +165,86 @@ def test_clipping_has_the_cpus_numbers() -> None:
     assert found[1].is_cuda
     assert found[1].item() == pytest.approx(found[0].item(), 1e-6)
     assert_near([p.grad for p in there], [p.grad for p in here], 1e-6)
+
+
+def launches(work: Any) -> list[str]:
+    """The names of the kernels that a call launches, which then do nothing."""
+    found: list[str] = []
+
+    def launch(self: Any, *arguments: Any, **options: Any) -> None:
+        found.append(self.name)
+
+    with mock.patch.object(driver.Kernel, "__call__", launch):
+        work()
+    return found
+
+
+def test_clipping_takes_few_launches() -> None:
+    given = [torch.nn.Parameter(torch.ones(2, device="cuda")) for _ in range(50)]
+    for p in given:
+        p.grad = torch.ones_like(p)
+    torch.nn.utils.clip_grad_norm_(given, 1.0)
+    found = launches(lambda: torch.nn.utils.clip_grad_norm_(given, 1.0))
+    assert [name for name in found if name.startswith(("norm", "foreach"))] == [
+        "norm_parts",
+        "norm_whole",
+        "foreach__product",
+    ]
+    assert len(found) < 12
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_lists_in_place_take_one_launch(name: str) -> None:
+    function = getattr(torch, f"_foreach_{name}_")
+    single = getattr(torch, name)
+    for other in (2.0, torch.tensor(3.0, device="cuda"), "list"):
+        xs, ys = parameters("cuda"), parameters("cuda")
+        wanted = [single(x.detach(), y if other == "list" else other) for x, y in zip(xs, ys)]
+        with torch.no_grad():
+            assert function(xs, ys if other == "list" else other) == xs
+            found = launches(lambda xs=xs, other=other: function(xs, 2.0))
+        assert_near(xs, wanted, 0)
+        assert len(found) == 1
+    with pytest.raises(RuntimeError, match="leaf"):
+        function(parameters("cuda"), 1.0)
+
+
+@pytest.mark.parametrize("order", [1, 2, float("inf"), 3])
+def test_norms_of_lists(order: float) -> None:
+    here, there = parameters("cpu")[:4], parameters("cuda")[:4]
+    with torch.no_grad():
+        found, wanted = (torch._foreach_norm(xs, order) for xs in (there, here))
+    assert_near(found, wanted, 1e-6)
+    with_history = torch._foreach_norm(there, order)
+    assert all(x.grad_fn is not None for x in with_history)
+
+
+def test_unscaling_takes_few_launches_and_finds_what_is_not_finite() -> None:
+    given = [torch.ones(3, device="cuda") * i for i in range(30)]
+    given += [torch.ones(3, device="cuda", dtype=torch.bfloat16), torch.ones(0, device="cuda")]
+    found, inverse = torch.zeros((), device="cuda"), torch.tensor(0.5, device="cuda")
+    function = torch._amp_foreach_non_finite_check_and_unscale_
+    function(given, found, inverse)
+    assert found.item() == 0.0
+    assert [x.tolist() for x in given[:2]] == [[0.0] * 3, [0.5] * 3]
+    for bad in (float("inf"), float("nan")):
+        given[17][1], found = bad, torch.zeros((), device="cuda")
+        function(given, found, inverse)
+        assert found.item() == 1.0
+    assert len(launches(lambda: function(given, found, inverse))) < 25
+
+
+def test_a_scaler_skips_the_step_of_gradients_that_are_not_finite() -> None:
+    x = torch.nn.Parameter(torch.ones(2, device="cuda"))
+    optimizer = torch.optim.SGD([x], lr=1.0)
+    scaler = torch.amp.GradScaler("cuda", init_scale=4.0)
+    scaler.scale(x.sum()).backward()
+    assert x.grad.tolist() == [4.0, 4.0]
+    scaler.step(optimizer)
+    scaler.update()
+    assert x.tolist() == [0.0, 0.0]
+    x.grad = torch.tensor([float("inf"), 1.0], device="cuda")
+    scaler.step(optimizer)
+    scaler.update()
+    assert x.tolist() == [0.0, 0.0]
+    assert scaler.get_scale() == 2.0

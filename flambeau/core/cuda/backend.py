@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -133,6 +133,12 @@ class CudaBackend:
 
         made = build(program, dtype, name)
         return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
+
+    def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
+        from ...kernels.cuda.loops.foreach_norm import norms
+
+        with self.on(index):
+            return norms(arrays, order)
 
     def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         return number.number(value, dtype, index or 0)

@@ -115,6 +115,9 @@ class MetaBackend(HostBackend):
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
         return None
 
+    def foreach(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
+        return None
+
     def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         return MetaArray.xp.asarray(value, dtype)
 

@@ -36,13 +36,13 @@ def get_total_norm(
 
     Source: torch.nn.utils.get_total_norm
     """
-    from ... import isfinite, linalg, stack, tensor  # type: ignore[attr-defined]
+    from ... import _foreach_norm, isfinite, linalg, stack, tensor  # type: ignore[attr-defined]
 
     listed = _listed(tensors)
     if not listed:
         return tensor(0.0)
     order = float(norm_type)
-    norms = [linalg.vector_norm(x, order) for x in listed]
+    norms = _foreach_norm(listed, order)
     total = linalg.vector_norm(stack(norms), order)
     if error_if_nonfinite and not bool(isfinite(total)):
         raise RuntimeError(
@@ -61,9 +61,14 @@ def clip_grads_with_norm_(
 
     Source: torch.nn.utils.clip_grads_with_norm_
     """
+    from ... import _foreach_mul_  # type: ignore[attr-defined]
+
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    kinds: dict[Any, list[Any]] = {}
     for g in _gradients(parameters):
-        g.mul_(factor.to(g.dtype))
+        kinds.setdefault(g._kind, []).append(g)
+    for kind, grads in kinds.items():
+        _foreach_mul_(grads, factor.to(kind.dtype))
 
 
 @no_grad()

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
+from . import together
 
 Tensors = Sequence[Tensor]
 
@@ -91,6 +92,42 @@ def _call(function: Callable, in_place: bool, *lists: Iterable[Any], **options: 
     return list(lists[0]) if in_place else tuple(results)
 
 
+def _sum(xp: Any, x: Any, other: Any) -> tuple:
+    return (x + other,)
+
+
+def _difference(xp: Any, x: Any, other: Any) -> tuple:
+    return (x - other,)
+
+
+def _product(xp: Any, x: Any, other: Any) -> tuple:
+    return (x * other,)
+
+
+def _quotient(xp: Any, x: Any, other: Any) -> tuple:
+    return (x / other,)
+
+
+_TOGETHER = {
+    "_foreach_add_": _sum,
+    "_foreach_sub_": _difference,
+    "_foreach_mul_": _product,
+    "_foreach_div_": _quotient,
+}
+"""Those in place that one kernel does for a whole list."""
+
+
+def _together(listed: str, self: Tensors, other: Any) -> bool:
+    """Change all tensors at once, by a list of tensors or by one number for all. Was that done?"""
+    formula = _TOGETHER.get(listed)
+    if formula is None or isinstance(other, complex):
+        return False
+    if isinstance(other, (list, tuple)):
+        alike = isinstance(other[0], Tensor)
+        return alike and together.change(formula, self, other)
+    return together.change(formula, self, other=other)
+
+
 def _forms(
     name: str, make: Callable[[str, Callable, bool], Callable], in_place: bool = True
 ) -> None:
@@ -124,6 +161,8 @@ def _scaled(listed: str, one: Callable, in_place: bool) -> Callable:
         _checked(listed, self)
         other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
         others = _each(listed, self, other)
+        if in_place and alpha == 1 and _together(listed, self, other):
+            return list(self)
         if alpha == 1:
             return _call(one, in_place, self, others)
         return _call(one, in_place, self, others, alpha=alpha)
@@ -137,7 +176,10 @@ def _binary(listed: str, one: Callable, in_place: bool) -> Callable:
     ) -> Any:
         _checked(listed, self)
         other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
-        return _call(one, in_place, self, _each(listed, self, other))
+        others = _each(listed, self, other)
+        if in_place and _together(listed, self, other):
+            return list(self)
+        return _call(one, in_place, self, others)
 
     return function
 
@@ -237,6 +279,11 @@ def _foreach_norm(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
     Source: torch._foreach_norm
     """
     _checked("_foreach_norm", self)
+    kind = self[0]._kind
+    if dtype is None and all(together.is_plain(x, kind) for x in self):
+        found = kind.backend.norms(kind.device.index, [x._array for x in self], float(ord))
+        if found is not NotImplemented:
+            return tuple(wrap(norm, kind) for norm in found)
     vector_norm = NAMESPACES["linalg"]["vector_norm"]
     return _call(lambda x: vector_norm(x, ord, dtype=dtype), False, self)
 
@@ -252,3 +299,26 @@ def _foreach_powsum(self: Tensors, ord: Any = 2, dtype: Any = None) -> Any:
     return _call(
         lambda x: torch["sum"](torch["pow"](torch["abs"](x), ord), dtype=dtype), False, self
     )
+
+
+@public()
+def _amp_foreach_non_finite_check_and_unscale_(
+    self: Tensors, found_inf: Tensor, inv_scale: Tensor
+) -> None:
+    """Multiply tensors of one device in place; `found_inf` becomes 1 where an element is not finite, else stays.
+
+    Nobody waits for what is found.
+
+    Source: torch._amp_foreach_non_finite_check_and_unscale_
+    """
+    torch = NAMESPACES["torch"]
+    kinds: dict[Any, list[Tensor]] = {}
+    for x in self:
+        kinds.setdefault(x._kind, []).append(x)
+    for xs in kinds.values():
+        torch["_foreach_mul_"](xs, inv_scale)
+        full = [x for x in xs if x._array.size]
+        if full:
+            largest = torch["stack"](torch["_foreach_norm"](full, float("inf")))
+            bad = torch["isfinite"](largest).all().logical_not()
+            found_inf.copy_(torch["maximum"](found_inf, bad.to(found_inf.dtype)))

@@ -1,0 +1,76 @@
+"""Formulas over many tensors at once: one call of a kernel that takes many, where the device has one.
+
+A formula is a plain function ``f(xp, x, *others, **numbers)`` that gives new values of its first operands, in a tuple; xp
+has the functions it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from ...autograd.location import count_writes
+from ...autograd.mode import mode
+from ...core.device import CPU
+from ...core.dtype import FLOAT
+from ...core.tensor import Tensor
+from ...formula import primitive
+from ...formula.evaluate import compile_program
+from ...formula.expression import parameter, symbol
+from ...formula.program import Program
+
+
+@cache
+def kernel(formula: Callable, kind: Any, width: int, numbers: tuple[str, ...]) -> Callable | None:
+    """The formula as ``f(*first operands, *second operands, ..., *numbers)``, which changes the first ones.
+
+    Args:
+        kind: Of all operands.
+        width: How many operands the formula has.
+        numbers: The names of its numbers.
+
+    Returns:
+        The kernel; None where the device has none.
+    """
+    if kind.dtype.category != FLOAT:
+        return None
+    symbols = [symbol(f"x{i}") for i in range(width)]
+    roots = formula(primitive, *symbols, **{name: parameter(name) for name in numbers})
+    program = Program(tuple(symbols), roots, numbers)
+    name = formula.__name__
+    interpreter = compile_program(program, kind.xp, kind.compute, name)
+    return kind.backend.foreach(kind.device.index, program, kind.numpy, name, interpreter)
+
+
+def number_of(x: Any, count: int) -> Any:
+    """A number as kernels take it: of a tensor on a device, an array there with one for each of so many groups."""
+    if not isinstance(x, Tensor):
+        return float(x)
+    if x._kind.device is CPU:
+        return float(x._array.item())
+    return x.double().expand(count).contiguous()._array  # type: ignore[attr-defined]
+
+
+def is_plain(x: Tensor, kind: Any) -> bool:
+    """Is it of this kind, and does nobody want a gradient of what happens to it?"""
+    return x._kind is kind and (x._node is None or not mode.recording)
+
+
+def change(formula: Callable, *lists: Sequence[Tensor], **numbers: Any) -> bool:
+    """Change the tensors of the first list in place, all at once. Were they changed?
+
+    They are not where the device has no kernel for them, or a gradient is wanted: then each is to be changed by itself.
+    """
+    first = lists[0][0]._kind
+    if not all(is_plain(x, first) for xs in lists for x in xs):
+        return False
+    if any(x.shape != y.shape for xs in lists[1:] for x, y in zip(lists[0], xs)):
+        return False
+    found = kernel(formula, first, len(lists), tuple(numbers))
+    if found is None:
+        return False
+    arrays = [x._array for xs in lists for x in xs]
+    found(*arrays, *(number_of(x, len(lists[0])) for x in numbers.values()))
+    count_writes(lists[0])
+    return True
