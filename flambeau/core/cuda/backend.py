@@ -13,6 +13,7 @@ from ...formula.program import Program
 from ...kernels import gradient
 from ...kernels.cuda import allocator, driver, number, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
+from .. import backend_stream
 from ..twin import Arrays
 from . import draws
 from .numpy import Functions, OnDevice, Within, on_host
@@ -93,7 +94,7 @@ class CudaBackend:
     name: str = "cuda"
     is_accelerator: bool = True
     has_elements: bool = True
-    streams = Streams()
+    streams: backend_stream.Streams = Streams()
 
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
