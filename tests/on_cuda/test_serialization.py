@@ -173,3 +173,10 @@ def test_another_process_does_not_get_the_memory() -> None:
         RuntimeError, match=r"cuda:0 cannot be handed to another process.*x.cpu\(\)"
     ):
         queue.put(counted(2))
+
+
+def test_a_forked_process_is_told_that_it_has_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator goes on in such a process; the driver does not."""
+    monkeypatch.setattr(driver, "is_forked", lambda: True)
+    with pytest.raises(RuntimeError, match="CUDA in forked subprocess.*'spawn' start method"):
+        torch.ones(2, device="cuda")
