@@ -17,6 +17,7 @@ from ..core.device import CPU
 from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
 from ..core.tensor import HANDLES, Tensor, address, wrap
+from ..core.twin import around
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
@@ -51,7 +52,8 @@ def run(
     mode.task = (next_task(), roots, allowed)
     token = silence(silent)
     try:
-        _loop(flow, roots, grads, retain, allowed, catch)
+        with around(grads):
+            _loop(flow, roots, grads, retain, allowed, catch)
     except Exception as error:
         if session is not None:
             session.explain(error)

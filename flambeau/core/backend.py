@@ -63,7 +63,7 @@ class Backend(Protocol):
     def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
         """The norms of many arrays as one; NotImplemented where each is better taken by itself."""
 
-    def number(self, value: Any, dtype: Any) -> Any:
+    def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         """A number, or an array of one element on the host, as an operand of kernels.
 
         Raises:
@@ -93,6 +93,9 @@ class Backend(Protocol):
 
     def record(self, array: Any, stream: BackendStream) -> None:
         """Let an array's memory be reused only when a stream has done what it was told until the array is gone."""
+
+
+_HERE = nullcontext()
 
 
 class HostBackend:
@@ -128,11 +131,11 @@ class HostBackend:
     def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
         return NotImplemented
 
-    def number(self, value: Any, dtype: Any) -> Any:
+    def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         return np.asarray(value, dtype)
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
-        return nullcontext()
+        return _HERE
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         return array

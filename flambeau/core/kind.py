@@ -80,7 +80,7 @@ class Kind:
         if found is None:
             if isinstance(value, int):
                 check_bits(value)
-            found = self.backend.number(value, self.compute)
+            found = self.backend.number(self.device.index, value, self.compute)
             # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
             if value and not INT64_MAX < abs(value) < math.inf:
                 if len(self._scalars) > 512:
@@ -99,8 +99,9 @@ class Kind:
     def one(self) -> Any:
         """A new 0-d array of 1."""
         if self._one is None:
-            self._one = self.xp.ones((), self.numpy)
-        return self._one.copy()
+            self._one = self.backend.number(self.device.index, 1, self.numpy)
+        with self.backend.on(self.device.index):
+            return self._one.copy()
 
     def with_dtype(self, dtype: dtype) -> Kind:  # type: ignore[valid-type]
         return kind_of(dtype, self.device)

@@ -118,7 +118,9 @@ def number_for(value: Any, kind: Kind, single: bool = False) -> Tensor:
     """A number as a 0-d tensor of `kind`, if its dtype can hold it; see `converted`."""
     held = converted(value.item() if isinstance(value, np.generic) else value, kind.dtype, single)
     with quiet():
-        return wrap(kind.xp.asarray(held).astype(kind.numpy), kind)
+        if kind.xp is np or not kind.has_elements:
+            return wrap(kind.xp.asarray(held).astype(kind.numpy), kind)
+        return wrap(kind.xp.full((), held, kind.numpy), kind)  # without a copy from the host
 
 
 @functools.cache

@@ -8,8 +8,8 @@ its place. Nothing of this is there until such a device is first used.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -45,6 +45,10 @@ class Arrays:
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
         place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
+
+    Attributes:
+        block: Where there are several such devices, gives a block within which an array's is the current one, or None if
+            it is.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Arrays:
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
         self.place, self.check, self.everywhere = place, check, everywhere
+        self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
 
@@ -81,9 +86,19 @@ class Arrays:
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
-            return (rule if _holds(cls, given) else function)(*given, **options)
+            if _holds(cls, given):
+                return self.placed(rule, given)(*given, **options)
+            return function(*given, **options)
 
         return call
+
+    def placed(self, function: Callable, given: Any) -> Callable:
+        """A function, with the device of its arguments' arrays as the current one while it runs."""
+        if self.block is None:
+            return function
+        array = _first(self.cls, given)
+        block = None if array is None else self.block(array)
+        return function if block is None else _inside(block, function)
 
     # ------------------------------------------------------------------- what stands for what
 
@@ -228,12 +243,42 @@ def module_of(array: Any) -> Any:
     return np if found is None else found.numpy
 
 
+HERE = nullcontext()
+
+
+def around(tensors: Sequence[Any]) -> AbstractContextManager[Any]:
+    """A block within which the first tensor's device is the current one."""
+    if not KNOWN or not tensors:
+        return HERE
+    array = tensors[0]._array
+    found = KNOWN.get(array.__class__)
+    return found.block(array) or HERE if found is not None and found.block is not None else HERE
+
+
 def _holds(cls: type, given: Any) -> bool:
     for x in given:
         kind = x.__class__
         if kind is cls or ((kind is list or kind is tuple) and _holds(cls, x)):
             return True
     return False
+
+
+def _first(cls: type, given: Any) -> Any:
+    """The first array of a class among arguments: arrays, tensors and sequences of them."""
+    for x in given:
+        kind = x.__class__
+        inner = _first(cls, x) if kind is list or kind is tuple else getattr(x, "_array", x)
+        if inner.__class__ is cls:
+            return inner
+    return None
+
+
+def _inside(block: AbstractContextManager[Any], function: Callable) -> Callable:
+    def run(*given: Any, **options: Any) -> Any:
+        with block:
+            return function(*given, **options)
+
+    return run
 
 
 def host(function: Callable) -> Callable:
@@ -258,7 +303,7 @@ def either(function: Callable, operands: int | None = None) -> Callable:
             return function(*given)
         if arrays.check is not None:
             arrays.check(given[:operands])
-        return arrays.twin(function)(*given)
+        return arrays.placed(arrays.twin(function), given)(*given)
 
     chosen.for_elements = function  # type: ignore[attr-defined]
     return chosen
@@ -284,7 +329,9 @@ def of_arrays(function: Callable) -> Callable:
         if first.__class__ is np.ndarray:
             return function(first, *rest)
         arrays = KNOWN.get(first.__class__)
-        return (function if arrays is None else arrays.twin(function))(first, *rest)
+        if arrays is None:
+            return function(first, *rest)
+        return arrays.placed(arrays.twin(function), (first,))(first, *rest)
 
     chosen.for_elements = function  # type: ignore[attr-defined]
     return chosen
@@ -295,7 +342,9 @@ def _guard_natives() -> None:
 
     def call(self: Any, *given: Any) -> Any:
         arrays = arrays_of(given)
-        return plain(self, *given) if arrays is None else arrays.native(self)(*given)
+        if arrays is None:
+            return plain(self, *given)
+        return arrays.placed(arrays.native(self), given)(*given)
 
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 
@@ -305,6 +354,7 @@ __all__ = [
     "OWN",
     "TWINNED",
     "Arrays",
+    "around",
     "arrays_of",
     "either",
     "host",

@@ -45,7 +45,9 @@ class Choice:
         arrays = twin.arrays_of(args)
         if arrays is None and kwargs:
             arrays = twin.arrays_of(kwargs.values())
-        return arrays.twin(self.own) if arrays is not None and arrays.everywhere else self.own
+        if arrays is None or not arrays.everywhere:
+            return self.own
+        return arrays.placed(arrays.twin(self.own), (*args, *kwargs.values()))
 
 
 def exchange_all() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .capture import run, synchronizes, works
+from .cast import as_written, converted
 from .cuda import memory as _memory
 from .cuda import runtime as _runtime
 from .index import has_mask, read, write
@@ -234,7 +235,9 @@ class ndarray(Transfers):
         host = operand(self)
         if not copy and host.dtype == dtype and host.astype(dtype, order, copy=False) is host:  # type: ignore[call-overload]
             return self
-        return computed(lambda: host.astype(dtype, order, casting or "unsafe"))
+        if casting not in (None, "unsafe"):
+            return computed(lambda: host.astype(dtype, order, casting))
+        return computed(lambda: converted(host, dtype, order))
 
     def copy(self, order: Any = "C") -> ndarray:
         """A copy in the current device's memory, wherever the array lies."""
@@ -269,7 +272,7 @@ class ndarray(Transfers):
     def __setitem__(self, key: Any, value: Any) -> None:
         key, advanced = index(key)
         host, given = operand(self), operand(value)
-        run(lambda: write(host, key, advanced, given))
+        run(lambda: write(host, key, advanced, as_written(given, host.dtype)))
 
     # what NumPy asks
 
@@ -309,7 +312,8 @@ def supported(dtype: Any) -> np.dtype:
 
 def memory_of(host: np.ndarray) -> Any:
     """The memory that a view lies in."""
-    return host.base.base  # type: ignore[union-attr]
+    base: Any = host.base
+    return base.base if base.__class__ is np.ndarray else base
 
 
 def check(memory: Any) -> None:

@@ -6,6 +6,8 @@ Nobody but this module can read what is at such an address, and it takes none th
 from __future__ import annotations
 
 import ctypes
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,11 @@ from .cuda.memory import MemoryPointer, UnownedMemory, offset
 CUDA = 2
 """DLPack's number of the kind of device."""
 
-_TENSOR_AT = {b"dltensor": 0, b"dltensor_versioned": 32}
-"""Where the tensor begins in what a capsule holds, by the capsule's name."""
+_LAYOUTS = {b"dltensor": (0, 56), b"dltensor_versioned": (32, 16)}
+"""Where the tensor begins in what a capsule holds, and its deleter stands, by the capsule's name."""
+_USED = {name: b"used_" + name for name in _LAYOUTS}
+"""The names of capsules that have been read."""
+_Deleter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _BFLOAT16 = 4
 
 
@@ -38,14 +43,40 @@ class _Tensor(ctypes.Structure):
     )
 
 
-def _inside(capsule: Any) -> _Tensor:
-    valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
-    valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
-    pointer.restype = ctypes.c_void_p
-    for name, start in _TENSOR_AT.items():
+def _name(capsule: Any) -> bytes:
+    valid = ctypes.pythonapi.PyCapsule_IsValid
+    valid.argtypes = (ctypes.py_object, ctypes.c_char_p)
+    for name in _LAYOUTS:
         if valid(capsule, name):
-            return _Tensor.from_address(pointer(capsule, name) + start)
+            return name
     raise ValueError("A DLPack tensor object cannot be consumed multiple times")
+
+
+def _start(capsule: Any, name: bytes) -> int:
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.argtypes, pointer.restype = (ctypes.py_object, ctypes.c_char_p), ctypes.c_void_p
+    return int(pointer(capsule, name))
+
+
+def _inside(capsule: Any) -> _Tensor:
+    name = _name(capsule)
+    return _Tensor.from_address(_start(capsule, name) + _LAYOUTS[name][0])
+
+
+class _Owner:
+    """Takes what a capsule holds out of it, and has it deleted when nobody needs it any more."""
+
+    def __init__(self, capsule: Any):
+        name = _name(capsule)
+        self.start = _start(capsule, name)
+        self.delete = _Deleter.from_address(self.start + _LAYOUTS[name][1])
+        rename = ctypes.pythonapi.PyCapsule_SetName
+        rename.argtypes = (ctypes.py_object, ctypes.c_char_p)
+        rename(capsule, _USED[name])
+
+    def __del__(self, ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not ends():
+            self.delete(self.start)
 
 
 def _device(x: ndarray) -> tuple[int, int]:
@@ -101,5 +132,5 @@ def imported(producer: Any) -> ndarray:
     low, high = sum(min(n, 0) for n in reach), sum(max(n, 0) for n in reach)
     start = (tensor.data or 0) + tensor.byte_offset
     size = high - low + dtype.itemsize if all(shape) else 0
-    memory = UnownedMemory(start + low, size, capsule, device_id)
+    memory = UnownedMemory(start + low, size, _Owner(capsule), device_id)
     return ndarray(shape, dtype, MemoryPointer(memory, -low), strides)

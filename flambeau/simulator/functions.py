@@ -10,6 +10,7 @@ import numpy as np
 from .array import computed, memory_of, ndarray, new, operand, supported, wrap
 from .call import accumulated, call, host
 from .capture import run, synchronizes
+from .cast import as_written
 from .dlpack import imported
 from .index import inside
 
@@ -248,7 +249,11 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None) -> None:
     target, source = operand(dst), operand(src)
     mask = True if where is None else operand(where)
-    run(lambda: np.copyto(target, source, casting, mask))  # type: ignore[arg-type]
+    run(lambda: np.copyto(target, _cast(source, target.dtype, casting), casting, mask))  # type: ignore[arg-type]
+
+
+def _cast(source: Any, dtype: np.dtype, casting: str) -> Any:
+    return as_written(source, dtype) if casting == "unsafe" else source
 
 
 def clip(a: ndarray, a_min: Any, a_max: Any, out: Any = None) -> ndarray:

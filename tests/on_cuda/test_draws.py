@@ -12,6 +12,7 @@ import pytest
 import flambeau as torch
 from flambeau.core.cuda.draws import PLACES, function
 from flambeau.core.random import default
+from tests.kernels.cuda.random import reference
 
 
 def offset() -> int:
@@ -205,3 +206,35 @@ def test_vmap_draws_the_same_or_other_numbers() -> None:
     assert not torch.equal(other[0], other[1])
     with pytest.raises(RuntimeError, match="randomness"):
         torch.vmap(function)(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floats(dtype: Any) -> None:
+    weights = torch.tensor([0.0, 1, 3, 0], device="cuda", dtype=dtype)
+    assert sorted(torch.multinomial(weights, 2).tolist()) == [1, 2]
+    assert set(torch.multinomial(weights, 50, True).tolist()) == {1, 2}
+    hits = torch.bernoulli(torch.tensor([0.0, 1.0], device="cuda", dtype=dtype))
+    assert hits.tolist() == [0.0, 1.0]
+    rates = torch.full((2000,), 3.0, device="cuda", dtype=dtype)
+    assert 2.8 < torch.poisson(rates).double().mean().item() < 3.2
+    slopes = torch.nn.functional.rrelu(-rates, training=True) / -rates
+    assert slopes.dtype is dtype
+    assert 0.21 < slopes.double().mean().item() < 0.25
+
+
+WHOLE = [
+    *((torch.bool, 1), (torch.uint8, 255), (torch.int8, 127), (torch.int16, 2**15 - 1)),
+    *((torch.int32, 2**31 - 1), (torch.float16, 2**11), (torch.bfloat16, 2**8)),
+    *((torch.float32, 2**24), (torch.int64, 2**63 - 1), (torch.float64, 2**53)),
+]
+
+
+@pytest.mark.parametrize(("dtype", "largest"), WHOLE)
+def test_random_integers_are_pytorchs(dtype: Any, largest: int) -> None:
+    """Words modulo how many integers there are; of 64 bits for the two widest dtypes."""
+    torch.manual_seed(9)
+    found = torch.empty(600, device="cuda", dtype=dtype).random_().cpu()
+    long = dtype in (torch.int64, torch.float64)
+    words = (reference.of_long_words if long else reference.of_words)(9, 600, reference.H100)
+    expected = torch.tensor([int(word) % (largest + 1) for word in words.tolist()]).to(dtype)
+    assert torch.equal(found, expected)

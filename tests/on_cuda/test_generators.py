@@ -253,3 +253,16 @@ def test_generators_of_other_devices_are_refused() -> None:
         RuntimeError, match="Expected a 'cpu' device type for generator but found 'cuda'"
     ):
         torch.rand(3, generator=torch.Generator("cuda"))
+
+
+def test_philox_state_of_a_graph_is_on_the_device() -> None:
+    generator, graph = torch.Generator("cuda").manual_seed(5), torch.cuda.CUDAGraph()
+    generator.set_offset(8)
+    graph.register_generator_state(generator)
+    with torch.cuda.graph(graph):
+        generator.philox_state(8)
+        seed, start, place = generator.philox_state(4)
+    graph.replay()
+    assert (seed.device.type, start.device.type, place.device.type) == ("cuda", "cuda", "cpu")
+    assert (seed.item(), start.item(), place.item()) == (5, 8, 8)
+    assert generator.get_offset() == 20

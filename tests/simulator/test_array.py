@@ -79,6 +79,7 @@ def test_addresses_follow_strides(cupy: ModuleType) -> None:
     assert x.view(np.int32)[2, 1].data.ptr == start + 36
     assert x.data.mem.ptr == start
     assert x[1].data.mem is x.data.mem
+    assert cupy.moveaxis(x, 0, 1).base.data.ptr == x[1].base.data.ptr == start
     assert start % 512 == 0
 
 
@@ -91,9 +92,10 @@ def test_an_array_at_an_address(cupy: ModuleType) -> None:
 
 
 def test_memory_lives_as_long_as_a_view(cupy: ModuleType) -> None:
-    pool = cupy.get_default_memory_pool()
+    pool = cupy.cuda.MemoryPool()
     before = pool.used_bytes()
-    view = cupy.asarray(X)[1:]
+    with cupy.cuda.using_allocator(pool.malloc):
+        view = cupy.asarray(X)[1:]
     assert pool.used_bytes() == before + 512
     np.testing.assert_array_equal(view.get(), X[1:])
     del view
@@ -318,6 +320,11 @@ def test_dlpack(cupy: ModuleType, dtype: Any, max_version: Any) -> None:
         assert (made.shape, made.dtype, made.strides) == (part.shape, part.dtype, part.strides)
         np.testing.assert_array_equal(made.get(), part.get())
         assert not part.size or made.data.ptr == part.data.ptr
+    capsule = x.__dlpack__(max_version=max_version)
+    Once = type("Once", (Other,), {"__dlpack__": lambda self, stream: capsule})
+    cupy.from_dlpack(Once(x))
+    with pytest.raises(ValueError, match="multiple times"):
+        cupy.from_dlpack(Once(x))
     expected = part.get()
     del part, x
     np.testing.assert_array_equal(made.get(), expected)  # the memory lives as long as one has it
@@ -343,3 +350,26 @@ def test_dtypes_that_cupy_lacks(cupy: ModuleType) -> None:
     assert cupy.clip(cupy.ones(3, ml_dtypes.bfloat16), 0, 1).dtype == np.float32
     with pytest.raises(TypeError, match="condition"):
         cupy.where(True, z, z)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (np.int64, [0, 2**63 - 1, -(2**63), -3, 2**33, 300]),
+        (np.int32, [0, 2**31 - 1, -(2**31), -3, 2**31 - 1, 300]),
+        (np.int8, [0, -1, 0, -3, -1, 44]),
+        (np.uint64, [0, 2**64 - 1, 0, 0, 2**33, 300]),
+        (np.uint32, [0, 2**32 - 1, 0, 0, 2**32 - 1, 300]),
+        (np.uint8, [0, 255, 0, 0, 255, 44]),
+    ],
+)
+def test_floats_become_the_nearest_integers(
+    cupy: ModuleType, dtype: Any, expected: list[int]
+) -> None:
+    x = cupy.asarray(np.array([np.nan, np.inf, -np.inf, -3.7, 2.0**33, 300.9]))
+    assert x.astype(dtype).get().tolist() == expected
+    made = cupy.empty(6, dtype)
+    made[...] = x
+    assert made.get().tolist() == expected
+    cupy.copyto(made, x.astype(np.float32), casting="unsafe")
+    assert made.get().tolist() == expected

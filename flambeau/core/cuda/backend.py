@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
-from ...kernels.cuda import allocator, driver, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
 from . import draws, host
-from .numpy import Functions, OnDevice, within
+from .numpy import Functions, OnDevice, Within
 from .shortage import out_of_memory
 
 
@@ -98,6 +98,8 @@ class CudaBackend:
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
             for i in range(self.count)
         ]
+        if self.count > 1:
+            ARRAYS.block = self.block
 
     def is_available(self) -> bool:
         return self.count > 0
@@ -126,7 +128,7 @@ class CudaBackend:
         from ...kernels.cuda.build import build
 
         made = build(*facts, **options)
-        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+        return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def foreach(
         self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
@@ -134,7 +136,7 @@ class CudaBackend:
         from ...kernels.cuda.loops.foreach import build
 
         made = build(program, dtype, name)
-        return made if made is None or self.count == 1 else within(self.cuda.Device(index), made)
+        return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def norms(self, index: int | None, arrays: Sequence[Any], order: float) -> Any:
         from ...kernels.cuda.loops.foreach_norm import norms
@@ -142,11 +144,16 @@ class CudaBackend:
         with self.on(index):
             return norms(arrays, order)
 
-    def number(self, value: Any, dtype: Any) -> Any:
-        return driver.cupy().asarray(np.asarray(value, dtype))
+    def number(self, index: int | None, value: Any, dtype: Any) -> Any:
+        return number.number(value, dtype, index or 0)
 
     def on(self, index: int | None) -> AbstractContextManager[Any]:
         return nullcontext() if self.count == 1 else self.cuda.Device(index)
+
+    def block(self, array: Any) -> AbstractContextManager[Any] | None:
+        """A block within which an array's device is the current one; None where it is."""
+        device = array.device
+        return None if device.id == self.cuda.runtime.getDevice() else device
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         own = array.__class__ is ARRAYS.cls

@@ -217,14 +217,20 @@ def sent(values: Any, cupy: Any) -> Any:
     )
 
 
-def within(device: Any, function: Callable) -> Callable:
-    """A function that runs with this device as the current one."""
+class Within:
+    """A function, and its methods, that run with a device as the current one."""
 
-    def run(*given: Any, **options: Any) -> Any:
-        with device:
-            return function(*given, **options)
+    def __init__(self, device: Any, function: Callable):
+        self._device, self._function = device, function
+        self.__name__ = getattr(function, "__name__", "")
 
-    return run
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        with self._device:
+            return self._function(*given, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._function, name)
+        return Within(self._device, found) if callable(found) else found
 
 
 class OnDevice:
@@ -236,10 +242,7 @@ class OnDevice:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._functions, name)
-        made = (
-            within(self._device, found)
-            if callable(found) and not isinstance(found, type)
-            else found
-        )
+        is_function = callable(found) and not isinstance(found, type)
+        made = Within(self._device, found) if is_function else found
         setattr(self, name, made)
         return made

@@ -118,7 +118,7 @@ class MetaBackend(HostBackend):
     def foreach(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
         return None
 
-    def number(self, value: Any, dtype: Any) -> Any:
+    def number(self, index: int | None, value: Any, dtype: Any) -> Any:
         return MetaArray.xp.asarray(value, dtype)
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:

@@ -64,6 +64,11 @@ def _there(function: Callable) -> Callable:
     return call
 
 
+def _wide(x: Any) -> Any:
+    """Floats of 16 bits as float32: CuPy does not compute with all of them."""
+    return x.astype(np.float32) if x.itemsize == 2 else x
+
+
 # ---- continuous distributions ----------------------------------------------------------------
 
 
@@ -154,10 +159,10 @@ def bernoulli_(out: Any, p: Any = 0.5, generator: Generator | None = None) -> An
         return out
     check.bernoulli(out.dtype, None, "bernoulli_tensor_cuda_self_")
     check_floating(p.dtype, "bernoulli_tensor_cuda_p_")
+    cupy, p = driver.cupy(), p.astype(np.float64 if out.dtype == np.float64 else np.float32)
     if driver.can_look():
         check.probabilities(bool(((p >= 0) & (p <= 1)).all()))
-    cupy, wide = driver.cupy(), np.float64 if out.dtype == np.float64 else np.float32
-    each = cupy.ascontiguousarray(cupy.broadcast_to(p.astype(wide), out.shape))
+    each = cupy.ascontiguousarray(cupy.broadcast_to(p, out.shape))
     drawn = out if out.flags.c_contiguous else cupy.empty(out.shape, out.dtype)
     discrete.bernoulli_each_(drawn, take, each)
     if drawn is not out:
@@ -202,17 +207,17 @@ def multinomial(
     cupy = driver.cupy()
     if not rows.shape[0]:
         return cupy.empty(shape, np.int64)
+    wide, take = _wide(rows), _take(probs, generator)
     if driver.can_look():
-        check_integer.weights(rows)
+        check_integer.weights(wide)
         if not replacement:
-            check_integer.supply(rows, num_samples)
-    take = _take(probs, generator)
+            check_integer.supply(wide, num_samples)
     if replacement and num_samples > 1:
-        wide = rows if rows.dtype == np.float64 else rows.astype(np.float32)
         return categories.with_replacement(wide, num_samples, take).reshape(shape)
     race = cupy.empty(rows.shape, rows.dtype)
     continuous.exponential_(race, take, 1.0)
-    race = cupy.where(rows > 0, rows / race, rows.dtype.type(-1))
+    race = _wide((wide / _wide(race)).astype(rows.dtype))  # rounded as the rows are
+    race = cupy.where(wide > 0, race, wide.dtype.type(-1))
     if num_samples == 1:
         return race.argmax(axis=1).reshape(shape)
     return cupy.argsort(-race, axis=1, kind="stable")[:, :num_samples].reshape(shape)
@@ -223,7 +228,7 @@ def poisson(rate: Any, generator: Generator | None = None) -> Any:
     """Poisson numbers of given rates."""
     check_floating(rate.dtype, "poisson_cuda")
     if driver.can_look():
-        check.rates(bool((rate >= 0).all()))
+        check.rates(bool((_wide(rate) >= 0).all()))
     return rejection.poisson(rate, _take(rate, generator))
 
 
@@ -247,15 +252,14 @@ def standard_gamma(alpha: Any, generator: Generator | None = None) -> Any:
 def dropout(x: Any, keep: float, generator: Generator | None = None) -> Any:
     """x with elements kept with a probability and divided by it, the others zero; and which were kept."""
     check_floating(x.dtype, "fused_dropout")
-    whole = driver.cupy().ascontiguousarray(x)
-    return dropping.dropout(whole, keep, _take(x, generator))
+    return dropping.dropout(x, keep, _take(x, generator))
 
 
 @_there
 def leaky_slopes(x: Any, low: float, high: float) -> Any:
     """1 where x is positive, uniform numbers elsewhere: see `draws.leaky_slopes`."""
-    drawn = uniform_(driver.cupy().empty(x.shape, x.dtype), low, high)
-    return driver.cupy().where(x > 0, x.dtype.type(1), drawn)
+    drawn = _wide(uniform_(driver.cupy().empty(x.shape, x.dtype), low, high))
+    return driver.cupy().where(_wide(x) > 0, drawn.dtype.type(1), drawn).astype(x.dtype)
 
 
 __all__ = [

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...kernels.cuda import driver
 from ...kernels.cuda.random.philox import WORDS, Origin
-from ..device import backends, resolve
 from ..device import device as Device
+from ..device import resolve
 from ..dtype import int64
 from ..kind import kind_of
 from ..tensor import Tensor, wrap, wrap_numpy
@@ -42,8 +42,8 @@ class Capture:
         used: Words that a replay uses of each subsequence.
     """
 
-    def __init__(self, xp: Any):
-        self.place = xp.zeros(2, np.uint64)
+    def __init__(self) -> None:
+        self.place = driver.cupy().zeros(2, np.uint64)
         self.used = 0
 
     def set(self, seed: int, offset: int) -> None:
@@ -221,11 +221,11 @@ class PhiloxGenerator(Generator):
     # --------------------------------------------------------------------------------- graphs
 
     def begin_capture(self) -> Capture:
-        """Draw, from now on, for a graph that is being captured on the generator's device."""
+        """Draw, from now on, for a graph that is being captured on the current device."""
         with self.lock:
             if self.state.capture is not None:
                 raise RuntimeError("another graph that draws from this generator is being captured")
-            self.state.capture = Capture(backends["cuda"].module(self.device.index))
+            self.state.capture = Capture()
             return self.state.capture
 
     def end_capture(self) -> None:

@@ -49,7 +49,7 @@ def arrays_of(operands: Sequence[Any], spec: Specialization) -> list[Any]:
         if not isinstance(x, Tensor):
             arrays.append(number_array(x, kind, operands))
         elif kind.device is not x._kind.device and x._array.ndim == 0:
-            arrays.append(kind.backend.number(x._array, x._array.dtype))
+            arrays.append(kind.backend.number(kind.device.index, x._array, x._array.dtype))
         else:
             arrays.append(x._array)
     return arrays
@@ -67,13 +67,13 @@ def number_array(value: Any, kind: Kind, operands: Sequence[Any] = ()) -> Any:
     compute = kind.dtype.compute
     try:
         with quiet():
-            return kind.backend.number(value, compute)
+            return kind.backend.number(kind.device.index, value, compute)
     except OverflowError:
         if operands and all(x.dtype.category == BOOL for x in operands if isinstance(x, Tensor)):
             converted(value, kind.dtype)
         bits = 8 * compute.itemsize
         wrapped = np.asarray(int(value) % (1 << bits), f"u{compute.itemsize}").astype(compute)
-        return kind.backend.number(wrapped, compute)
+        return kind.backend.number(kind.device.index, wrapped, compute)
 
 
 def common_device(tensors: Sequence[Tensor], name: str) -> Any:

@@ -43,7 +43,6 @@ class Pool:
 
     Attributes:
         identity: Its name.
-        malloc: Gives memory of a size, as `cupy.cuda.alloc`.
         kept: Memory that lives as long as the pool.
         graphs: How many graphs replay in it.
     """
@@ -52,7 +51,12 @@ class Pool:
         self.identity, self.source = identity, source
         self.kept: list[Any] = []
         self.graphs = 0
-        self.malloc = make(self)
+        self._make = make
+
+    @property
+    def malloc(self) -> Callable[[int], Any]:
+        """A function that gives memory of a size, as `cupy.cuda.alloc`; the pool does not hold it, but is held by it."""
+        return self._make(self)  # type: ignore[no-any-return]
 
     def used(self) -> AbstractContextManager[Any]:
         """A block in which this thread's arrays take their memory here."""

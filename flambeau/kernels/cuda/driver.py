@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...formula.program import Program
 
 EXTRAS = "pip install 'flambeau[cuda13]' (or flambeau[cuda12] where the driver is older than 580)"
 
@@ -102,18 +107,32 @@ def cupyx(module: str = "") -> Any:
     return import_module(f"{package}.{module}" if module else package)
 
 
+_watchers: list[Callable] = []
+
+
+@contextmanager
+def watching(see: Callable[[Kernel, Any, int, tuple, Callable], None]) -> Iterator[None]:
+    """Give each launch meanwhile to a function: the kernel, its grid, block and arguments, and what launches it."""
+    _watchers.append(see)
+    try:
+        yield
+    finally:
+        _watchers.remove(see)
+
+
 class Kernel:
     """A kernel: compiled and loaded on each GPU when it is first launched there.
 
     Args:
         name: The name of its function, which profilers show.
         text: Its module in LLVM's language (`Thread.kernel`).
+        program: The formula that it computes, if it computes one.
     """
 
-    __slots__ = ("functions", "name", "text")
+    __slots__ = ("functions", "name", "program", "text")
 
-    def __init__(self, name: str, text: str):
-        self.name, self.text = name, text
+    def __init__(self, name: str, text: str, program: Program | None = None):
+        self.name, self.text, self.program = name, text, program
         self.functions: dict[int, Any] = {}
 
     def __call__(
@@ -131,7 +150,12 @@ class Kernel:
         function = self.functions.get(device)
         if function is None:
             function = self.functions[device] = self._load(device)
-        function(grid if type(grid) is tuple else (grid,), (block,), arguments, shared_mem=shared)
+        blocks = grid if type(grid) is tuple else (grid,)
+        if _watchers:
+            launch = partial(function, blocks, (block,), arguments, shared_mem=shared)
+            _watchers[-1](self, grid, block, arguments, launch)
+        else:
+            function(blocks, (block,), arguments, shared_mem=shared)
 
     def _load(self, device: int) -> Any:
         from . import ptx  # loads LLVM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from .elementwise import Elementwise
 from .formula import Facts, Formula, neighbours, widest
 from .launch import Launch, Plan, Result, Staged, grid_of, new_array
 from .rows import Rows
-from .stages import split
+from .stages import most_together, split
 from .thread import WARP
-from .whole import Finish, Part, is_divisible
+from .whole import Finish, Part, Spread, is_divisible
 
 BLOCK = 256
 """Threads of an elementwise kernel's blocks."""
@@ -31,6 +31,21 @@ FAR = (1 << 31) - (1 << 24)
 LINES = 640
 """Lines of a kernel's text at most, about: long programs take fewer elements at once, and so fewer registers."""
 WORDS: dict[str, Any] = {"i32": np.int32, "i64": np.int64}
+
+
+class Layout(NamedTuple):
+    """How many rows of how many elements there are, and how they lie.
+
+    Attributes:
+        across: Do neighbouring rows lie nearer to each other than a row's elements?
+        options, numbers: What kernels take of it: to be written, and to be launched.
+    """
+
+    rows: int
+    length: int
+    across: bool
+    options: tuple[Ways, Ways, str, int]
+    numbers: tuple[Any, ...]
 
 
 class Planner:
@@ -49,6 +64,8 @@ class Planner:
         self.is_placed = any(x.primitive is POSITION for x in nodes)
         roots, conditions = usual_side(self.formula.roots)
         self.nodes, self.walks = len(nodes), passes([*roots, *conditions])
+        self.joins_nothing = not any(x.primitive.reduces for x in order(self.formula.roots))
+        self.together = most_together(self.formula.reductions)
         self.elements = [*self.formula.results, *self.formula.inputs]
         self.is_elementwise = not self.formula.reductions and not self.facts.program.rowwise
         self.is_elementwise &= all(self.roots)
@@ -64,7 +81,8 @@ class Planner:
         found = self.kernels.get((cls, *options))
         if found is None:
             made = cls(self.facts, *options)
-            found = self.kernels[(cls, *options)] = driver.Kernel(made.name, made.text())
+            found = driver.Kernel(made.name, made.text(), self.facts.program)
+            self.kernels[(cls, *options)] = found
         return found
 
     @cached_property
@@ -183,13 +201,12 @@ class Planner:
 
         kept, reduced = picked(left).sorted(main).merged(), picked(sorted(dims))
         reduced = reduced.merged() if self.is_placed else reduced.sorted(main).merged()
-        found = self.of_rows(kept, reduced, arrays, main)
+        layout = self.layout(kept, reduced, arrays, main)
+        found = self.of_rows(layout)
         return None if found is None else Plan(results, *found)
 
-    def of_rows(
-        self, kept: Steps, reduced: Steps, arrays: Sequence[Any], main: int
-    ) -> tuple[list[Launch], int] | None:
-        """The launches, and the words of scratch memory that they need."""
+    def layout(self, kept: Steps, reduced: Steps, arrays: Sequence[Any], main: int) -> Layout:
+        """main: The operand whose neighbours decide whether threads follow rows or lie across them."""
         rows, length, ways = kept.size, reduced.size, (kept.ways(), reduced.ways())
         self.check_dims(*ways)
         far = max(kept.reach() + reduced.reach(), rows * length)
@@ -198,26 +215,42 @@ class Planner:
         across = across and abs(kept.operands[main][-1]) < abs(reduced.operands[main][-1])
         wide = 1 if across else self.row_vector(kept, reduced, ways[1], arrays, length)
         number = WORDS[word]
-        sizes = number(rows), number(length)
         numbers = (*kept.numbers(ways[0], number), *reduced.numbers(ways[1], number))
+        return Layout(rows, length, across, (*ways, word, wide), numbers)
+
+    def of_rows(self, layout: Layout) -> tuple[list[Launch], int] | None:
+        """The launches, and the words of scratch memory that they need."""
+        rows, length, across, options, numbers = layout
+        word, wide = options[2:]
+        sizes = WORDS[word](rows), WORDS[word](length)
         cut = team.cut(rows, length, across, wide)
-        if cut is not None and is_divisible(self.formula):
-            after, given = (
-                team.Team(128, 128),
-                (*sizes, number(cut.pieces), number(cut.chunk), *numbers),
-            )
-            part = self.kernel(Part, cut.team, *ways, word, wide)
-            finish = self.kernel(Finish, after, *ways, word, wide)
-            blocks = -(-rows // cut.team.rows) * cut.pieces
-            scratch = rows * cut.pieces * len(self.formula.reductions)
-            launches = [Launch(part, blocks, cut.team.block, given)]
-            return [*launches, Launch(finish, rows, after.block, given)], scratch
-        if cut is not None and cut.many and self.formula.reductions and self.stages:
-            return None
-        chosen = self.team_for(length, across, wide, ways[1])
-        kernel = self.kernel(Rows, chosen, *ways, word, wide)
+        if cut is not None:
+            given = (*sizes, WORDS[word](cut.pieces), WORDS[word](cut.chunk), *numbers)
+            found = self.in_pieces(layout, cut, given)
+            if found is not None:
+                return found
+            if cut.many and self.formula.reductions and self.stages:
+                return None
+        chosen = self.team_for(length, across, wide, options[1])
+        kernel = self.kernel(Rows, chosen, *options)
         grid = grid_of(-(-rows // chosen.rows), 1)
         return [Launch(kernel, grid, chosen.block, (*sizes, *numbers))], 0
+
+    def in_pieces(
+        self, layout: Layout, cut: team.Cut, given: tuple
+    ) -> tuple[list[Launch], int] | None:
+        """The launches where blocks share rows; None where the program does not go so."""
+        rows, options = layout.rows, layout.options
+        blocks, threads = -(-rows // cut.team.rows) * cut.pieces, cut.team.block
+        if self.joins_nothing and any(self.roots):
+            spread = self.kernel(Spread, cut.team, *options)
+            return [Launch(spread, blocks, threads, given)], 0
+        if not is_divisible(self.formula):
+            return None
+        after = team.Team(128, 128)
+        part, finish = self.kernel(Part, cut.team, *options), self.kernel(Finish, after, *options)
+        launches = [Launch(part, blocks, threads, given), Launch(finish, rows, after.block, given)]
+        return launches, rows * cut.pieces * len(self.formula.reductions)
 
     def team_for(self, length: int, across: bool, wide: int, ways: Ways) -> team.Team:
         moving = [
@@ -225,7 +258,7 @@ class Planner:
             for k, full in enumerate(self.full)
             if full and ways.kinds[len(self.roots) + k] != STILL
         ]
-        words = wide * max(1, len(moving)) * max(1, BITS[self.formula.element] // 32)
+        words = wide * max(1, len(moving), self.together) * max(1, BITS[self.formula.element] // 32)
         if across:
             return team.across(length, words, self.walks, self.nodes < 24)
         return team.along(length, wide, words, self.walks)

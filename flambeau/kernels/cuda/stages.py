@@ -5,6 +5,8 @@ Few long rows take launches of their own for each walk, so that all of a GPU wor
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,11 +40,23 @@ def split(facts: Facts, formula: Formula) -> tuple[Facts, Facts] | None:
     )
 
 
+def most_together(reductions: Sequence[Expression]) -> int:
+    """How many of these are made in one walk at most."""
+    walks = _walks(reductions)
+    return max(Counter(walks[x] for x in reductions).values(), default=0)
+
+
+def _walks(roots: Sequence[Expression]) -> dict[Expression, int]:
+    """How many walks of a row each value below `roots` takes."""
+    found: dict[Expression, int] = {}
+    for x in order(roots):
+        found[x] = max((found[arg] for arg in x.args), default=0) + x.primitive.reduces
+    return found
+
+
 def _of_one_walk(roots: list[Expression]) -> list[Expression]:
     """The largest row values below `roots` that take one walk."""
-    walks: dict[Expression, int] = {}
-    for x in order(roots):
-        walks[x] = max((walks[arg] for arg in x.args), default=0) + x.primitive.reduces
+    walks = _walks(roots)
 
     def is_one(x: Expression) -> bool:
         return not x.full and walks[x] == 1

@@ -17,6 +17,7 @@ _NAMES = {
     "array.masked_fill": "fill filled",
     "array.scan": "running_extreme running_logsumexp running_product running_sum",
     "array.sort": "first order",
+    "array.xor": "reduce",
     "array.zeros": "fresh full zeros",
     "convolution.convolution": "forward transposed weight",
     "gather.few": "write write_at write_flat",

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from .thread import WARP
 
 SIZES = (4, 8, 16, WARP, 128, 512)
-KEPT = 16
-"""Words of a row that a thread keeps in registers at most."""
+KEPT, CHUNKS = 16, 8
+"""Words of a row that a thread keeps in registers at most, and vectors."""
 PIECE, PIECES = 4096, 1024
 """A long row is cut in pieces of so many elements or more, and a launch in no more than so many."""
 FEW = 128
@@ -50,10 +50,10 @@ def along(length: int, wide: int, words: int, walks: int) -> Team:
     Args:
         length: Of a row.
         wide: Elements of a vector.
-        words: What a vector takes of registers, in all operands.
+        words: What a vector takes of registers, in all operands or in all reductions of a walk.
         walks: How often a row is walked.
     """
-    vectors, most = -(-length // wide), max(1, KEPT // words)
+    vectors, most = -(-length // wide), min(CHUNKS, max(1, KEPT // words))
     for size in SIZES:
         each = -(-vectors // size)
         if walks > 1 and each <= (most if size == SIZES[-1] else max(1, most // 2)):
@@ -67,7 +67,7 @@ def across(length: int, words: int, walks: int, is_light: bool) -> Team:
     """A team whose warps each hold the same neighbouring rows. `is_light`: is there little to compute for an element?"""
     size = 16 if length >= 64 else 4
     each = -(-length // size)
-    if walks > 1 and each * words <= KEPT:
+    if walks > 1 and each <= min(CHUNKS, KEPT // words):
         return Team(size, WARP * size, True, _power(each))
     return Team(size, WARP * size, True, 0, 4 if is_light and each >= 4 else 1)
 

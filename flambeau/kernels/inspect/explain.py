@@ -14,6 +14,7 @@ from ..loops.column import ColumnNest
 from ..loops.nest import Nest
 from ..runtime.process import enabled, machine, why_off
 from . import roofline
+from .launched import Launched, launches_of
 from .pseudocode import Writer, operations
 from .tracing import Call, calls_of
 
@@ -29,14 +30,15 @@ def explain(
     """Run a function and report each kernel that it calls, in order.
 
     It runs twice or more: first to find the kernels, then to see what they are called with. A kernel is then called
-    again with the same arrays (copies of those that it writes to) for its fastest time.
+    again with the same arrays (copies of those that it writes to) for its fastest time. What it launches on a GPU comes
+    behind what it calls on the processor, and is timed by the GPU as it runs.
 
     Args:
         fn: The function.
         inputs: What it is called with.
         loops: Show the loop nest as pseudo-code.
         ir: Show the module in LLVM's intermediate language.
-        assembly: Show the processor's instructions.
+        assembly: Show the processor's instructions; of a GPU's kernel, its PTX.
         timing: Measure each kernel, and hold it against a copy of as many bytes and against
             multiply-adds in registers.
 
@@ -60,7 +62,9 @@ def explain(
     if not enabled():
         raise RuntimeError(f"explain() shows native kernels, and there are none: {why_off()}")
     calls = [call for call in calls_of(fn, inputs) if not call.inside]
-    return Explanation([Explained(call, timing) for call in calls], loops, ir, assembly)
+    launches = launches_of(fn, inputs, timing)
+    found: list[Explained | Launched] = [Explained(call, timing) for call in calls]
+    return Explanation([*found, *launches], loops, ir, assembly)
 
 
 class Explained:
@@ -146,10 +150,10 @@ class Explanation:
     """What `explain` found. Its text shows the parts that were asked for.
 
     Attributes:
-        kernels: An `Explained` for each call of a kernel, in order.
+        kernels: An `Explained` for each call of a kernel, in order, and then a `Launched` for each launch on a GPU.
     """
 
-    def __init__(self, kernels: list[Explained], loops: bool, ir: bool, assembly: bool):
+    def __init__(self, kernels: list[Explained | Launched], loops: bool, ir: bool, assembly: bool):
         self.kernels = kernels
         self.parts = [
             name for name, on in (("loops", loops), ("ir", ir), ("assembly", assembly)) if on
@@ -162,7 +166,7 @@ class Explanation:
 
     __repr__ = __str__
 
-    def _one(self, i: int, item: Explained) -> str:
+    def _one(self, i: int, item: Explained | Launched) -> str:
         lines = [f"kernel {i + 1}: {item.name}"]
         if item.interpreted:
             lines.append("handed to NumPy: it is not made for these arrays")

@@ -44,7 +44,8 @@ def eye(kind: Any, n: int, m: int | None = None) -> Any:
     columns = rows if m is None else _size(integer(m, "eye", "m", 2), "m")
     chosen = kind()
     array = chosen.xp.zeros((rows, columns), chosen.numpy)
-    array.reshape(-1)[: columns * min(rows, columns) + columns : columns + 1] = 1
+    with chosen.backend.on(chosen.device.index):
+        array.reshape(-1)[: columns * min(rows, columns) + columns : columns + 1] = 1
     return array, chosen
 
 

@@ -310,13 +310,15 @@ def normal(
         if std.is_complex():
             raise RuntimeError("normal expects standard deviation to be non-complex")
         looks = std._kind.has_elements and std._kind.backend.can_look()
-        if looks and not bool((std._array >= 0).all()):
-            raise RuntimeError("normal expects all elements of std >= 0.0")
+        with kind.backend.on(kind.device.index):
+            if looks and not bool((std._array >= 0).all()):
+                raise RuntimeError("normal expects all elements of std >= 0.0")
     scale = 1.0 if isinstance(std, Tensor) else number(std, "normal", "std", 2)
     values = draws.normal_(scratch(kind, shape), 0.0, scale, generator)
-    if isinstance(std, Tensor):
-        values *= std._array.astype(values.real.dtype)
-    values += mean._array.astype(kind.numpy) if isinstance(mean, Tensor) else mean
+    with kind.backend.on(kind.device.index):
+        if isinstance(std, Tensor):
+            values *= std._array.astype(values.real.dtype)
+        values += mean._array.astype(kind.numpy) if isinstance(mean, Tensor) else mean
     drawn = normal_of(*tensors, values) if len(tensors) == 2 else _normal(tensors[0], values)
     return into(out, drawn, "normal")
 

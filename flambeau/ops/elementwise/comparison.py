@@ -228,7 +228,10 @@ def equal(input: Tensor, other: Tensor) -> bool:
             f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
         )
     input._kind.check_elements("equal")
-    return input._array.shape == other._array.shape and bool((input._array == other._array).all())
+    if input._array.shape != other._array.shape:
+        return False
+    with input._kind.backend.on(input._kind.device.index):
+        return bool((input._array == other._array).all())
 
 
 @pointwise(

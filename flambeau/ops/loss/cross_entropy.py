@@ -111,6 +111,8 @@ def _checked(
         check_dtype("weight", weight, input)
     if not array.size or not target._kind.has_elements:
         return target, dim, False
+    if not target._kind.backend.can_look():
+        return target, dim, True
     if not 0 <= ignore_index < classes:
         kind = target._kind
         low, high = extent.specialize((kind,), kind, ()).run(array, None)

@@ -11,8 +11,10 @@ from ..._caller import warn
 from ...core.dtype import FLOAT, bool_
 from ...core.random import draws
 from ...core.tensor import Tensor, wrap
+from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.expression import Expression
 from ..create.factory import scratch, scratch_like
 
 _SATURATION = 1.7580993408473766  # -selu(-inf): what a dropped element becomes, negated
@@ -31,7 +33,13 @@ def native_dropout_(input: Any, mask: Any, values: Any, scale: float) -> Any:
 
 @native_dropout_.gradient
 def _(g: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, None]:
-    return g * mask * scale, None
+    return masked_scale(g, mask, scale), None  # type: ignore[call-arg]
+
+
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="NativeDropoutBackward")
+def masked_scale(g: Expression, mask: Expression, scale: float = 1.0) -> Expression:
+    """What is left of g, times a number."""
+    return g * mask * scale
 
 
 def fused_dropout(input: Tensor, p: float) -> tuple[Tensor, Tensor] | None:

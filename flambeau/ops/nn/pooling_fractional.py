@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_numpy
+from ...core.twin import of_arrays
 from ...dispatch.registry import NAMESPACES, public
 from .pooling import check_dims, take_places
 from .window import numbers
@@ -28,6 +29,7 @@ def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
     return np.concatenate([places, np.full((*sample.shape, 1), last)], -1)
 
 
+@of_arrays
 def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
     """Where each window's maximum is.
 

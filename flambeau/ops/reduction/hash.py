@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import uint64
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
@@ -53,6 +54,5 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
         raise IndexError(f"hash_tensor: Expected reduction dim {empty[0]} to have non-zero size.")
     wide = np.float64 if input.dtype.is_floating_point else np.int64
     bits = input._array.astype(wide).view(np.uint64)
-    xor: Any = np.bitwise_xor
-    result = xor.reduce(bits, axis=dims, keepdims=keepdim)
-    return wrap(np.asarray(result), kind_of(uint64, input._kind.device))
+    result = kernels.array.xor.reduce(bits, dims, keepdim)
+    return wrap(result, kind_of(uint64, input._kind.device))

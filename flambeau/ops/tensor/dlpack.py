@@ -35,15 +35,20 @@ _BY_CODE = {
 }
 
 
-class _ElementType(ctypes.Structure):
-    """The beginning of DLPack's DLDataType."""
+class _Held(ctypes.Structure):
+    """The beginning of DLPack's DLTensor, with that of its DLDataType."""
 
-    _fields_ = (("code", ctypes.c_uint8), ("bits", ctypes.c_uint8))
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device", ctypes.c_int32 * 2),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+    )
 
 
-# Where the type of the elements lies: after data (8 bytes), device (8) and ndim (4) of a DLTensor, which in
-# a versioned capsule comes after version (8), context (8), deleter (8) and flags (8).
-_TYPE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+# Where it lies: in a versioned capsule after version (8 bytes), context (8), deleter (8) and flags (8).
+_HELD_AT = {b"dltensor": 0, b"dltensor_versioned": 32}
 _FLAGS_AT, _READ_ONLY = 24, 1
 _NO_SYNCHRONISATION = -1
 """The stream of a consumer that does not want the producer to wait, on whatever device."""
@@ -51,8 +56,8 @@ _MAJOR = 1
 """The version of DLPack whose layout that is; within it nothing moves."""
 
 
-def _type_of(capsule: Any) -> tuple[_ElementType, bool]:
-    """The type of a capsule's elements, in its memory; and may its elements be written to?
+def _inside(capsule: Any) -> tuple[_Held, bool]:
+    """What a capsule holds, in its memory; and may its elements be written to?
 
     Raises:
         RuntimeError: It is no DLPack capsule, or was used up.
@@ -61,7 +66,7 @@ def _type_of(capsule: Any) -> tuple[_ElementType, bool]:
     valid, pointer = ctypes.pythonapi.PyCapsule_IsValid, ctypes.pythonapi.PyCapsule_GetPointer
     valid.argtypes = pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
     pointer.restype = ctypes.c_void_p
-    for name, offset in _TYPE_AT.items():
+    for name, offset in _HELD_AT.items():
         if valid(capsule, name):
             start: Any = pointer(capsule, name)
             versioned = name != b"dltensor"
@@ -72,7 +77,7 @@ def _type_of(capsule: Any) -> tuple[_ElementType, bool]:
                     f"for __dlpack__(max_version=({_MAJOR}, 0))"
                 )
             flags = ctypes.c_uint64.from_address(start + _FLAGS_AT).value if versioned else 0
-            return _ElementType.from_address(start + offset), not flags & _READ_ONLY
+            return _Held.from_address(start + offset), not flags & _READ_ONLY
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
         "once, so you might have already constructed a tensor from it once."
@@ -107,7 +112,7 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
         array = array.view(f"u{array.itemsize}")
     capsule = _exported(array, stream, max_version)
     if own.is_extension:
-        held, _writable = _type_of(capsule)
+        held, _writable = _inside(capsule)
         if held.code != UINT:
             raise BufferError(
                 f"the capsule of a {own} tensor is not of unsigned integers as expected"
@@ -149,8 +154,9 @@ class _Producer:
     def __dlpack_device__(self) -> tuple[int, int]:
         if hasattr(self.source, "__dlpack_device__"):
             number, index = self.source.__dlpack_device__()
-            return int(number), index
-        return DLDeviceType.kDLCPU, 0
+        else:
+            number, index = _inside(self.source)[0].device
+        return int(number), index
 
     def __dlpack__(self, **options: Any) -> Any:
         capsule = self.source
@@ -159,7 +165,7 @@ class _Producer:
                 capsule = self.source.__dlpack__(**options)
             except TypeError:  # a producer of the protocol's first version
                 capsule = self.source.__dlpack__()
-        held, self.writable = _type_of(capsule)
+        held, self.writable = _inside(capsule)
         self.extension = _BY_CODE.get((held.code, held.bits))
         if self.extension is not None:
             held.code = UINT

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import halves
+from . import halves, native
 from .operation import Operation, Registers, Step, copied, instruction, key, unsupported
 from .parser import WIDTHS, Instruction, listed, place
 from .space import WINDOWS
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
 
 _SPACES = ("global", "shared", "local", "const", "param")
 _PASSED = {
@@ -51,6 +51,11 @@ def split(address: Any) -> Iterator[tuple[str, Any, Any]]:
             yield space, None if where.all() else where, address - WINDOWS[space]
     if rest.any():
         yield "global", None if rest.all() else rest, address
+
+
+def own(x: Any) -> bool:
+    """Does each thread hold its own?"""
+    return type(x) is np.ndarray
 
 
 # ---------------------------------------------------------------------------------- loads
@@ -115,7 +120,17 @@ def _read(
     space: str, address: Any, kind: str, size: int, count: int, i: Instruction, group: Group
 ) -> list[Any]:
     spaces = group.batch.spaces
-    index = spaces.reach(space, address, size, i, group)
+    if space != "global":
+        index = spaces.reach(space, address, size, i, group)
+    elif own(address):
+        bounds = spaces.near(int(address[0]), size, i)
+        if bounds is not None:
+            *words, bad = native.gather(kind, count)(address, *bounds)
+            if not bad:
+                return words
+        index = spaces.reach(space, address, size, i, group)
+    else:
+        index = spaces.word(int(address), size, i, group)
     if space == "shared":
         spaces.note("at_read", index, size, i, group)
     if count == 1:
@@ -169,7 +184,7 @@ def _st(i: Instruction) -> Iterator[Operation]:
                 if where is None:
                     _write(where_to, inner, given, kind, size, i, group)
                 else:
-                    some = [x[where] if type_of(x) else x for x in given]
+                    some = [x[where] if own(x) else x for x in given]
                     _write(where_to, inner[where], some, kind, size, i, group.part(where))
 
         return step
@@ -179,20 +194,20 @@ def _st(i: Instruction) -> Iterator[Operation]:
     )
 
 
-def type_of(x: Any) -> bool:
-    """Does each thread hold its own?"""
-    return type(x) is np.ndarray
-
-
 def _write(
     space: str, address: Any, values: list[Any], kind: str, size: int, i: Instruction, group: Group
 ) -> None:
     spaces, count = group.batch.spaces, len(values)
+    if space == "global" and own(address):
+        bounds = spaces.near(int(address[0]), size, i)
+        words = [x if own(x) else np.full(group.count, x) for x in values]
+        if bounds is not None and not native.scatter(kind, count)(address, *bounds, *words):
+            return
     index = spaces.reach(space, address, size, i, group)
     if space == "shared":
         spaces.note("at_write", index, size, i, group)
     if np.ndim(index) == 0:  # all threads write there: the last one's stays
-        values = [x[-1] if type_of(x) else x for x in values]
+        values = [x[-1] if own(x) else x for x in values]
     if count == 1:
         spaces.words(space, kind)[index] = values[0]
         return

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from .operation import Unsupported
+from .operation import CARRY, Unsupported
 from .parser import WIDTHS, Function, Instruction, Module, Parameter, Variable, listed, place
 
 SPECIAL = re.compile(
-    r"%(?:(?:n?tid|n?ctaid|)(?:\.[xyz])?|laneid|n?warpid|n?smid|gridid|lanemask_\w+|clock\w*|dynamic_smem_size|"
-    r"total_smem_size|globaltimer\w*)$"
+    r"%(?:(?:n?tid|n?ctaid)\.[xyz]|laneid|n?warpid|n?smid|gridid|lanemask_(?:eq|lt|le|gt|ge)|clock(?:64)?|globaltimer|"
+    r"dynamic_smem_size|total_smem_size)$"
 )
+"""Registers that say who a thread is and how it was launched."""
 _NAME = re.compile(r"%[\w$.]+")
 _ENDS = ("ret", "exit")
 
@@ -38,6 +39,7 @@ def flattened(module: Module, function: Function) -> Body:
         Unsupported: A function calls itself, or one that is not in the module.
     """
     widths = {name: WIDTHS[type] for name, type in function.registers.items()}
+    widths[CARRY] = 1
     made = Body([], widths, function.parameters, list(function.variables))
     own = {parameter.name for parameter in function.parameters}
     for item in _pasted(module, function, made, (function.name,)):

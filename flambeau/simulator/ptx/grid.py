@@ -6,207 +6,22 @@ behind goes first, so that they meet again. A barrier waits for all threads of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..memory import Memory
-from .fault import Fault
-from .parser import Instruction
-from .plan import Block, Plan
-from .region import Region, joins, region
+from .geometry import WARP, Dimensions, Geometry, geometry
+from .group import Group
+from .plan import Block, Plan, Region
+from .region import joins, region
 from .space import Spaces
 
-WARP = 32
 TOGETHER = 8192
 """How many threads run in step at most, unless a block has more."""
 LIMIT = 2_000_000
 """How many blocks of instructions threads may execute before they are taken to run for ever."""
-Dimensions = tuple[int, int, int]
 _EVERY = np.uint32(0xFFFFFFFF)
-
-
-class Geometry:
-    """Who the threads of some blocks are."""
-
-    def __init__(self, grid: Dimensions, block: Dimensions, first: int, count: int):
-        self.grid, self.block, self.first = grid, block, first
-        size = block[0] * block[1] * block[2]
-        self.size, self.count = size, size * count
-        self.thread = np.arange(self.count)
-        inside = self.thread % size
-        self.blocks = self.thread // size
-        self.lane = (inside % WARP).astype(np.int32)
-        self.warps_of_block = -(-size // WARP)
-        self.warp = self.blocks * self.warps_of_block + inside // WARP
-        self.warps = count * self.warps_of_block
-        self.sources: dict[Any, Any] = {}
-        self.special = {
-            **{f"%ntid.{a}": np.uint32(n) for a, n in zip("xyz", block, strict=True)},
-            **{f"%nctaid.{a}": np.uint32(n) for a, n in zip("xyz", grid, strict=True)},
-            **dict(zip(("%tid.x", "%tid.y", "%tid.z"), _places(inside, block), strict=True)),
-            **dict(
-                zip(
-                    ("%ctaid.x", "%ctaid.y", "%ctaid.z"),
-                    _places(self.blocks + first, grid),
-                    strict=True,
-                )
-            ),
-            "%laneid": self.lane.astype(np.uint32),
-            "%warpid": (inside // WARP).astype(np.uint32),
-            "%nwarpid": np.uint32(32),
-            "%smid": (self.blocks + first).astype(np.uint32),
-            "%nsmid": np.uint32(grid[0] * grid[1] * grid[2]),
-            "%gridid": np.uint32(0),
-        }
-        one, lane = np.uint32(1), self.lane.astype(np.uint32)
-        below = (one << lane) - one
-        self.special |= {
-            "%lanemask_eq": one << lane,
-            "%lanemask_lt": below,
-            "%lanemask_le": below | one << lane,
-            "%lanemask_gt": ~(below | one << lane),
-            "%lanemask_ge": ~below,
-        }
-
-
-def _places(flat: Any, dimensions: Dimensions) -> Iterator[Any]:
-    """Numbers along three dimensions, the first one fastest: scalars where all are 0."""
-    for n in dimensions:
-        yield np.uint32(0) if n == 1 else (flat % n).astype(np.uint32)
-        flat = flat // n
-
-
-_geometry = lru_cache(256)(Geometry)
-
-
-class Group:
-    """Threads that are at the same block.
-
-    Attributes:
-        at: The block's number.
-        lanes: Which threads of the batch they are, in order; None for all.
-        r: Their registers.
-    """
-
-    __slots__ = ("at", "batch", "count", "kept", "lanes", "r", "stuck")
-
-    def __init__(self, batch: Batch, at: int, lanes: Any, r: list[Any]):
-        self.batch, self.at, self.lanes, self.r = batch, at, lanes, r
-        self.count = batch.count if lanes is None else len(lanes)
-        self.kept: dict[str, Any] = {}
-        self.stuck = False
-
-    def of(self, name: str) -> Any:
-        """One of the geometry's arrays for these threads."""
-        whole = getattr(self.batch.geometry, name)
-        if self.lanes is None:
-            return whole
-        found = self.kept.get(name)
-        if found is None:
-            found = self.kept[name] = whole[self.lanes]
-        return found
-
-    def threads(self) -> Any:
-        return self.of("thread")
-
-    def blocks(self) -> Any:
-        return self.of("blocks")
-
-    def warps(self) -> Any:
-        return self.of("warp")
-
-    def lane(self) -> Any:
-        return self.of("lane")
-
-    def lane_bits(self) -> Any:
-        return self.of("lane").astype(np.uint32)
-
-    def numbers(self, threads: Any) -> Any:
-        """Which of these threads those of the batch are."""
-        return threads if self.lanes is None else np.searchsorted(self.lanes, threads)
-
-    def part(self, where: Any) -> Group:
-        """Some of these threads, without registers."""
-        return Group(self.batch, self.at, self.threads()[where], [])
-
-    def split(self, where: Any, target: int, live: list[int]) -> Group:
-        """Some of these threads, at another block, with the registers that are still of use there."""
-        r, own = self.batch.initial.copy(), self.r
-        for slot in live:
-            value = own[slot]
-            r[slot] = value[where] if type(value) is np.ndarray else value
-        return Group(self.batch, target, self.threads()[where], r)
-
-    # ----------------------------------------------------------------------------------- warps
-
-    def starts(self) -> tuple[Any, Any]:
-        """Where each warp begins among these threads, and which of them each thread belongs to."""
-        found = self.kept.get("starts")
-        if found is None:
-            warps = self.warps()
-            first = np.r_[True, warps[1:] != warps[:-1]]
-            found = self.kept["starts"] = (np.flatnonzero(first), np.cumsum(first) - 1)
-        return found
-
-    def over_warps(self, join: np.ufunc, values: Any) -> Any:
-        """Values joined over each warp, for each of its threads."""
-        starts, own = self.starts()
-        return join.reduceat(values, starts)[own]
-
-    def each_warp(self) -> Iterator[slice]:
-        starts, _ = self.starts()
-        for start, stop in zip(starts, [*starts[1:], self.count], strict=True):
-            yield slice(start, stop)
-
-    def present(self) -> Any:
-        """The threads of each thread's warp that are here, as bits."""
-        found = self.kept.get("present")
-        if found is None:
-            bits = np.uint32(1) << self.lane_bits()
-            found = self.kept["present"] = self.over_warps(np.bitwise_or, bits)
-        return found
-
-    def places(self, lane: Any, i: Instruction) -> Any:
-        """Where among these threads those lanes of each thread's warp are."""
-        wanted = self.threads() - self.lane() + lane
-        if self.lanes is None:
-            if self.batch.geometry.size % WARP:
-                bad = np.flatnonzero(lane > self.lane() + self.room())
-                if bad.size:
-                    self.fault(i, int(bad[0]), "it reads a thread that the block does not have")
-            return wanted
-        found = np.minimum(np.searchsorted(self.lanes, wanted), self.count - 1)
-        bad = np.flatnonzero(self.lanes[found] != wanted)
-        if bad.size:
-            self.fault(i, int(bad[0]), "it reads a thread that is not there")
-        return found
-
-    def room(self) -> Any:
-        """How many threads of its block stand behind each."""
-        size = self.batch.geometry.size
-        return size - 1 - self.threads() % size
-
-    # ---------------------------------------------------------------------------------- faults
-
-    def fault(self, i: Instruction | None, which: int, what: str) -> None:
-        """Stop: one of these threads did what it must not.
-
-        Raises:
-            Fault: Always.
-        """
-        thread = int(self.threads()[min(which, self.count - 1)])
-        geometry = self.batch.geometry
-        inside, block = thread % geometry.size, thread // geometry.size + geometry.first
-        where = f"block {_shown(block, geometry.grid)}, thread {_shown(inside, geometry.block)}"
-        at = f" at {i.text!r}" if i is not None else ""
-        raise Fault(f"kernel {self.batch.plan.name}{at}, {where}: {what}")
-
-
-def _shown(flat: int, dimensions: Dimensions) -> tuple[int, ...]:
-    return tuple(int(x) for x in _places(np.array(flat), dimensions))
 
 
 class Batch:
@@ -222,7 +37,7 @@ class Batch:
         dynamic: int,
     ):
         self.plan, self.geometry, self.count = plan, geometry, geometry.count
-        self.warps = geometry.warps
+        self.name = plan.name
         layout = plan.layout
         variables = layout.shared
         if layout.is_dynamic and dynamic:
@@ -239,10 +54,10 @@ class Batch:
         )
         self.spaces.bytes["param"] = parameters
         self.initial = initial.copy()
+        sizes = {"%dynamic_smem_size": dynamic, "%total_smem_size": shared}
         for slot, name in plan.specials:
-            self.initial[slot] = (
-                geometry.special[name] if name in geometry.special else _other(name, dynamic, plan)
-            )
+            known = name in sizes
+            self.initial[slot] = np.uint32(sizes[name]) if known else geometry.special(name)
         self.running = [Group(self, 0, None, self.initial.copy())]
         self.waiting: list[Group] = []
         self.within: Region | None = None
@@ -467,14 +282,6 @@ def _copied(old: Any, new: Any, count: int) -> Any:
     return made
 
 
-def _other(name: str, dynamic: int, plan: Plan) -> Any:
-    if name == "%dynamic_smem_size":
-        return np.uint32(dynamic)
-    if name == "%total_smem_size":
-        return np.uint32(dynamic + plan.layout.shared_size)
-    return np.uint64(0) if "64" in name or "global" in name else np.uint32(0)
-
-
 def launch(
     plan: Plan,
     memory: Memory,
@@ -501,8 +308,8 @@ def launch(
     together = max(1, TOGETHER // (block[0] * block[1] * block[2]))
     with np.errstate(all="ignore"):
         for first in range(0, total, together):
-            geometry = _geometry(grid, block, first, min(together, total - first))
-            Batch(plan, memory, geometry, initial, parameters, dynamic).run()
+            threads = geometry(grid, block, first, min(together, total - first))
+            Batch(plan, memory, threads, initial, parameters, dynamic).run()
 
 
-__all__ = ["LIMIT", "TOGETHER", "WARP", "Batch", "Geometry", "Group", "launch"]
+__all__ = ["LIMIT", "TOGETHER", "Batch", "launch"]

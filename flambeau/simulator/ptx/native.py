@@ -32,6 +32,8 @@ done:
   ret void
 }}
 """
+_WITH_SIGNATURE = 31
+"""Where PyUFunc_FromFuncAndDataAndSignature stands in NumPy's table of functions."""
 _keep: list[Any] = []  # compiled code, and what NumPy has pointers to
 
 
@@ -66,7 +68,7 @@ def ufunc(name: str, types: str, work: str, declared: str = "") -> np.ufunc:
     text = _LOOP.format(
         begins="\n".join(begins), loads="\n".join(loads), work=work, stores="\n".join(stores)
     )
-    return _made(name, [np.dtype(kind) for kind in kinds], _compiled(text + declared))
+    return _made(name, [np.dtype(kind) for kind in kinds], 1, _compiled(text + declared))
 
 
 def _compiled(text: str) -> int:
@@ -92,20 +94,23 @@ def _engine() -> Any:
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
-def _made(name: str, dtypes: list[np.dtype], address: int) -> np.ufunc:
+def _made(
+    name: str, dtypes: list[np.dtype], results: int, address: int, signature: str | None = None
+) -> np.ufunc:
     """NumPy's own constructor of ufuncs, out of its C interface."""
     take = ctypes.pythonapi.PyCapsule_GetPointer
     take.restype, take.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     capsule = np._core._multiarray_umath._UFUNC_API  # type: ignore[attr-defined]
     table = ctypes.cast(take(capsule, None), ctypes.POINTER(ctypes.c_void_p))
-    pointer, integer = ctypes.c_void_p, ctypes.c_int
-    signature = [pointer] * 3 + [integer] * 4 + [ctypes.c_char_p] * 2 + [integer]
-    construct = ctypes.PYFUNCTYPE(ctypes.py_object, *signature)(table[1])
+    pointer, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
+    types = [pointer] * 3 + [integer] * 4 + [text, text, integer, text]
+    construct = ctypes.PYFUNCTYPE(ctypes.py_object, *types)(table[_WITH_SIGNATURE])
     loops, data = (pointer * 1)(address), (pointer * 1)()
     kinds = (ctypes.c_char * len(dtypes))(*(bytes([dtype.num]) for dtype in dtypes))
-    text = name.encode()
-    _keep.append((loops, data, kinds, text))
-    made = construct(loops, data, kinds, 1, len(dtypes) - 1, 1, -1, text, b"", 0)
+    shown, dimensions = name.encode(), None if signature is None else signature.encode()
+    _keep.append((loops, data, kinds, shown, dimensions))
+    operands = len(dtypes) - results
+    made = construct(loops, data, kinds, 1, operands, results, -1, shown, b"", 0, dimensions)
     assert isinstance(made, np.ufunc)
     return made
 
@@ -287,6 +292,95 @@ def permuted() -> np.ufunc:
   %z2 = or i32 %put2, %put3
   %z = or i32 %z1, %z2"""
     return ufunc("prmt", "u4 u4 u4->u4", work)
+
+
+# -------------------------------------------------------------------------------------- memory
+
+_ACCESS = """
+define void @loop(ptr %arguments, ptr %counts, ptr %steps, ptr %data) {{
+entry:
+  %length = getelementptr i64, ptr %counts, i64 1
+  %count = load i64, ptr %length
+{begins}
+  %some = icmp sgt i64 %count, 0
+  br i1 %some, label %body, label %done
+body:
+  %i = phi i64 [ 0, %entry ], [ %onward, %next ]
+  %bad = phi i64 [ 0, %entry ], [ %bad.next, %next ]
+  %a.offset = mul i64 %i, %a.step
+  %a.at = getelementptr i8, ptr %a.first, i64 %a.offset
+  %address = load i64, ptr %a.at
+  %inside = sub i64 %address, %start
+  %low = and i64 %address, %mask
+  %odd = icmp ne i64 %low, 0
+  %beyond = icmp ugt i64 %inside, %limit
+  %wrong = or i1 %odd, %beyond
+  br i1 %wrong, label %next, label %move
+move:
+  %host = add i64 %address, %delta
+  %place = inttoptr i64 %host to ptr
+{moves}
+  br label %next
+next:
+  %more.bad = zext i1 %wrong to i64
+  %bad.next = add i64 %bad, %more.bad
+  %onward = add i64 %i, 1
+  %more = icmp slt i64 %onward, %count
+  br i1 %more, label %body, label %done
+done:
+  %found = phi i64 [ 0, %entry ], [ %bad.next, %next ]
+  store i64 %found, ptr %z.first
+  ret void
+}}
+"""
+
+
+@cache
+def gather(kind: str, count: int) -> np.ufunc:
+    """Load `count` neighbouring words for each address.
+
+    Its operands: addresses, the first one and how far from it they may be, the bits that must be 0 in them, and how far the
+    host's addresses are from them. Its results: the words, and how many addresses are not so; nothing is loaded there.
+    """
+    dimensions = f"(n),(),(),(),()->{',(n)' * count},()".replace("->,", "->")
+    return _access(kind, count, dimensions, False)
+
+
+@cache
+def scatter(kind: str, count: int) -> np.ufunc:
+    """Store `count` neighbouring words for each address: `gather` the other way round, the words being operands."""
+    dimensions = f"(n),(),(),(),(){',(n)' * count}->()"
+    return _access(kind, count, dimensions, True)
+
+
+def _access(kind: str, count: int, dimensions: str, stores: bool) -> np.ufunc:
+    width = np.dtype(kind).itemsize
+    type, words = f"i{8 * width}", [f"w{k}" for k in range(count)]
+    begins = []
+    for k, name in enumerate(["a", "start", "limit", "mask", "delta", *words, "z"]):
+        begins += [f"  %{name}.place = getelementptr ptr, ptr %arguments, i64 {k}"]
+        begins += [f"  %{name}.first = load ptr, ptr %{name}.place"]
+        if name in ("start", "limit", "mask", "delta"):
+            begins += [f"  %{name} = load i64, ptr %{name}.first"]
+    for k, name in enumerate(["a", *words]):
+        place = 5 + count + 1 + k  # behind the steps of the operands themselves
+        begins += [f"  %{name}.stride = getelementptr i64, ptr %steps, i64 {place}"]
+        begins += [f"  %{name}.step = load i64, ptr %{name}.stride"]
+    moves = []
+    for k, name in enumerate(words):
+        own, far = f"%{name}.at", f"%{name}.far"
+        source, target = (own, far) if stores else (far, own)
+        moves += [
+            f"  %{name}.offset = mul i64 %i, %{name}.step",
+            f"  {own} = getelementptr i8, ptr %{name}.first, i64 %{name}.offset",
+            f"  {far} = getelementptr i8, ptr %place, i64 {k * width}",
+            f"  %{name}.word = load {type}, ptr {source}, align {width}",
+            f"  store {type} %{name}.word, ptr {target}, align {width}",
+        ]
+    text = _ACCESS.format(begins="\n".join(begins), moves="\n".join(moves))
+    dtypes = [np.dtype("i8")] * 5 + [np.dtype(kind)] * count + [np.dtype("i8")]
+    name, results = ("st", 1) if stores else ("ld", count + 1)
+    return _made(name, dtypes, results, _compiled(text), dimensions)
 
 
 __all__ = [

@@ -6,15 +6,18 @@ whichever the register holds, and "b4" any word of four bytes. So words are seld
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .parser import WIDTHS, Instruction
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
 
 Registers = list[Any]
 """A group's registers: NumPy's scalars where all threads hold the same, otherwise an element a thread."""
@@ -146,7 +149,57 @@ def copied(d: int, a: int) -> Step:
     return step
 
 
+CARRY = "%carry"
+"""The register of carries, a predicate."""
+BITWISE: dict[str, Callable[..., Any]] = {
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+    "not": np.invert,
+}
+"""Logic of words and of predicates."""
+
+
+def same(i: Instruction, kind: str, op: Callable[..., Any]) -> Operation:
+    """An operation whose operands and result have one type."""
+    out, *ins = i.operands
+    step = MAKERS[len(ins)](op)
+    return Operation([(out, kind)], [(x, kind) for x in ins], step, computes=kind[0] == "f")
+
+
+def any_sign(kind: str) -> str:
+    """An integer's type where its sign does not matter."""
+    return kind if kind in ("?", "f2", "f4", "f8") else f"n{kind[1]}"
+
+
+def is_float(type: str) -> bool:
+    return type.startswith(("f", "bf"))
+
+
+def unsigned(kind: str) -> str:
+    return f"u{kind[1]}"
+
+
 __all__ = [
-    "INSTRUCTIONS", "MAKERS", "Operation", "Registers", "Step", "Unsupported", "allow", "copied", "instruction", "key",
-    "many", "one", "three", "two", "unsupported",
-]  # fmt: skip
+    "BITWISE",
+    "CARRY",
+    "INSTRUCTIONS",
+    "MAKERS",
+    "Operation",
+    "Registers",
+    "Step",
+    "Unsupported",
+    "allow",
+    "any_sign",
+    "copied",
+    "instruction",
+    "is_float",
+    "key",
+    "many",
+    "one",
+    "same",
+    "three",
+    "two",
+    "unsigned",
+    "unsupported",
+]

@@ -11,8 +11,7 @@ from .parser import Instruction
 from .variable import Layout
 
 if TYPE_CHECKING:
-    from .grid import Group
-    from .region import Region
+    from .group import Group
 
 
 @dataclass(slots=True)
@@ -41,6 +40,21 @@ class Block:
     touched: list[tuple[list[int], list[int]]] = field(default_factory=list)
     reads: set[int] = field(default_factory=set)
     writes: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Region:
+    """The blocks behind a branch.
+
+    Attributes:
+        join: The block where all threads meet: the first that each way leads to.
+        live: The registers that each of its blocks needs when it begins.
+        writes: The registers that it may change and that are of use later.
+    """
+
+    join: int
+    live: dict[int, list[int]]
+    writes: list[int]
 
 
 @dataclass(slots=True)
@@ -152,4 +166,4 @@ def _forgetting(slots: list[int]) -> Step:
     return step
 
 
-__all__ = ["Block", "Plan", "alive", "alive_until", "forget", "in_order"]
+__all__ = ["Block", "Plan", "Region", "alive", "alive_until", "forget", "in_order"]

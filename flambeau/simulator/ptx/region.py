@@ -6,24 +6,7 @@ others need not be touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from .plan import Block, alive_until
-
-
-@dataclass(slots=True)
-class Region:
-    """The blocks behind a branch.
-
-    Attributes:
-        join: The block where all threads meet: the first that each way leads to.
-        live: The registers that each of its blocks needs when it begins.
-        writes: The registers that it may change and that are of use later.
-    """
-
-    join: int
-    live: dict[int, list[int]]
-    writes: list[int]
+from .plan import Block, Region, alive_until
 
 
 def joins(blocks: list[Block]) -> list[int]:
@@ -67,4 +50,4 @@ def region(blocks: list[Block], live: list[list[int]], branch: int, join: int) -
     return Region(join, alive_until(blocks, inside, kept), sorted(kept))
 
 
-__all__ = ["Region", "joins", "region"]
+__all__ = ["joins", "region"]

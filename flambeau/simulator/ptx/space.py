@@ -13,7 +13,7 @@ from ..memory import FIRST, GARBAGE, Memory
 from .race import Races
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
     from .parser import Instruction
 
 WINDOWS = {"shared": 1 << 40, "local": 1 << 41, "param": 1 << 42}
@@ -46,6 +46,8 @@ class Spaces:
         self.shared, self.local, self.variables, self.grain = shared, local, variables, grain
         self.blocks, self.threads = blocks, threads
         self.found = (0, 0)
+        self.bounds: dict[int, tuple[Any, ...]] = {}
+        self.delta = np.int64(memory.bytes.ctypes.data - memory.base)
         self.kept: dict[tuple[str, str], np.ndarray] = {}
         self.bytes: dict[str, np.ndarray] = {}
         self.races: Races | None = None
@@ -102,6 +104,24 @@ class Spaces:
             if not stop or high + size > stop:
                 self._global_each(address, size, i, group)
         return (address - self.base) >> size.bit_length() - 1
+
+    def word(self, address: int, size: int, i: Instruction, group: Group) -> int:
+        """`reach` of the one address of all threads."""
+        if address & (size - 1) or self.near(address, size, i) is None:
+            return int(self.reach("global", np.int64(address), size, i, group))
+        return (address - self.base) >> size.bit_length() - 1
+
+    def near(self, address: int, size: int, i: Instruction) -> tuple[Any, ...] | None:
+        """The allocation that an access lies in, as `native.gather` takes it; None if it is not in one."""
+        found = self.bounds.get(id(i))
+        if found is None or not found[0] <= address <= found[0] + found[1]:
+            start, stop = self.memory.holding(address)
+            limit = stop - start - size
+            if address > start + limit:
+                return None
+            found = (np.int64(start), np.int64(limit), np.int64(size - 1), self.delta)
+            self.bounds[id(i)] = found
+        return found
 
     def _global_each(self, address: Any, size: int, i: Instruction, group: Group) -> None:
         """Addresses in several allocations, or outside of any."""
@@ -176,7 +196,7 @@ class Spaces:
         if races is None:
             places = self.blocks * self.shared // self.grain
             threads = self.blocks * self.threads
-            races = self.races = Races(places, self.blocks, threads, group.batch.warps)
+            races = self.races = Races(places, self.blocks, threads, group.batch.geometry.warps)
         note, several = getattr(races, how), size // self.grain
         for k in range(several):
             bad = note(index * several + k if several > 1 else index, group)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .body import SPECIAL
-from .operation import Operation
+from .operation import Operation, Unsupported
 
 NANS = {2: 0x7FFF, 4: 0x7FFFFFFF, 8: 0xFFF8000000000000}
 """The NaN that a GPU's arithmetic makes, by the bytes of its type."""
@@ -93,8 +93,10 @@ class Storage:
             self.computed.update(out for out, ins in copies if self.computed.intersection(ins))
 
     def width(self, text: str) -> int:
-        found = self.widths.get(text)
-        return self.widths.get(text.rstrip("0123456789"), 1) if found is None else found
+        for name in (text, text.rstrip("0123456789")):
+            if name in self.widths:
+                return self.widths[name]
+        raise Unsupported(f"the simulator does not know the register {text}")
 
     def chosen(self, text: str) -> str:
         width = self.width(text)

@@ -17,7 +17,7 @@ from .operation import Operation, Registers, Step, instruction, unsupported
 from .parser import Instruction, listed
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
 
 SHAPE = ["sync", "aligned", "m16n8k16", "row", "col", "f32"]
 NUMBERS: dict[str, Callable[[Any], Any]] = {

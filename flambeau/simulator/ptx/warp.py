@@ -14,7 +14,7 @@ from .operation import Operation, Registers, Step, instruction, unsupported
 from .parser import Instruction
 
 if TYPE_CHECKING:
-    from .grid import Group
+    from .group import Group
 
 MASKS = {
     "shfl": -1,
@@ -58,7 +58,7 @@ def _places(mode: str, by: Any, edge: Any, i: Instruction, group: Group) -> tupl
     if group.lanes is not None or type(by) is np.ndarray or type(edge) is np.ndarray:
         lane, inside = _source(mode, by, edge, group)
         return group.places(lane, i), inside
-    kept, key = group.batch.geometry.sources, (mode, int(by), int(edge))
+    kept, key = group.batch.geometry.kept, (mode, int(by), int(edge))
     if key not in kept:
         lane, inside = _source(mode, by, edge, group)
         kept[key] = group.places(lane, i), inside

@@ -31,7 +31,8 @@ class _BaseDataLoaderIter(Iterator[Any]):
     @property
     def _pin_memory(self) -> bool:
         """Are batches put into page-locked memory? Only for an accelerator."""
-        return self.loader.pin_memory and backends.accelerator() is not None
+        asked = getattr(self.loader, "pin_memory", False)
+        return bool(asked) and backends.accelerator() is not None
 
     def _finished(self, batch: Any) -> Any:
         return pin_memory(batch) if self._pin_memory else batch

@@ -203,6 +203,16 @@ def test_gradients_of_sums_are_elementwise(xp) -> None:
     assert both.gpu.launcher.planner([x.astype(both.inputs[0])] * 2).is_elementwise  # type: ignore[union-attr]
 
 
+def test_long_rows_without_reductions(xp) -> None:
+    """Blocks share a row where nothing is joined along it."""
+    program = Program((X, R), (X * R + position(), p.sqrt(abs(R))))
+    both = Both(program, "float32")
+    for shape, axes in (((3, 20_001), (-1,)), ((20_001, 40), (0,))):
+        x, r = normal(*shape), normal(*(1 if i == axes[0] % 2 else n for i, n in enumerate(shape)))
+        assert_same(both.on_gpu(xp, x, r, axes), both.on_cpu(x, r, axes))
+    assert {cls.__name__ for cls, *_ in both.gpu.launcher.planner([x, r]).kernels} == {"Spread"}
+
+
 def test_the_same_bits_every_time(xp) -> None:
     x = normal(3, 70001)
     both = Both(moments(), "float32")

@@ -4,19 +4,25 @@ import numpy as np
 import pytest
 
 from flambeau.kernels.cuda.array import concatenate, copy, fill, layout, masked_fill
-from flambeau.kernels.cuda.gather import indexed, plan
+from flambeau.kernels.cuda.gather import combine, indexed, plan
 from flambeau.kernels.gather.plan import Along
+
+
+def _forget():
+    functions = [layout.layout, copy._squares]
+    for module in (plan, indexed, combine):
+        functions += [f for f in vars(module).values() if hasattr(f, "cache_clear")]
+    for function in functions:
+        function.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _everything_is_large(monkeypatch):
-    for module in (layout, concatenate, plan):
+    for module in (layout, concatenate, plan, combine):
         monkeypatch.setattr(module, "LIMIT", -1)
-    for function in (layout.layout, copy._squares):
-        function.cache_clear()
+    _forget()
     yield
-    for function in (layout.layout, copy._squares):
-        function.cache_clear()
+    _forget()
 
 
 def numbers(*shape):

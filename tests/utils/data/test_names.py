@@ -77,7 +77,7 @@ def test_seeds_and_pinned_memory() -> None:
     words = _utils.worker._generate_state(12345678901234, 3)
     assert words == [2677634501, 810098766, 226270600, 4115140591]  # PyTorch's
     assert _utils.worker._worker_info is None
-    assert _utils.pin_memory.pin_memory({"a": (1, "x")}) == {"a": [1, "x"]}
+    assert _utils.pin_memory.pin_memory({"a": (1, "x")}) == {"a": (1, "x")}
     with pytest.raises(RuntimeError, match="accelerator"):
         _utils.pin_memory.pin_memory([torch.ones(1)])
     fetcher = dataloader._DatasetKind.create_fetcher(0, np.arange(4), True, list, False)

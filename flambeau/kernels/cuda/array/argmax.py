@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import driver
-from . import scan_kernel
 from .copy import in_order
-from .launch import THREADS
-from .scan import monoid, shape_of, totals
+from .scan import last, monoid, shape_of
 
 
 def place(x: Any, dim: int, largest: bool) -> Any:
@@ -25,12 +23,8 @@ def place(x: Any, dim: int, largest: bool) -> Any:
         raise ValueError("attempt to get argmax of an empty sequence")
     if not made.size:
         return made
-    how, shape = monoid("argmax" if largest else "argmin", x), shape_of(x.shape, dim)
-    found, states = [in_order(x)], shape.chunks > 1
-    if states:
-        found, shape = totals(how, found[0], shape), shape.over
-    kernel = scan_kernel.total(how, shape.wide, states, True)
-    kernel(shape.grid, THREADS, *found, made, *shape.arguments)
+    how = monoid("argmax" if largest else "argmin", x)
+    last(how, in_order(x), shape_of(x.shape, dim), made, True)
     return made
 
 

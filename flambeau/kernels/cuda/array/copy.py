@@ -33,7 +33,8 @@ LEAST = 16
 def contiguous(array: Any) -> Any:
     """A copy of an array with its elements in order."""
     made = driver.cupy().empty(array.shape, array.dtype)
-    copy_into(made, array)
+    if made.size:
+        _copy(made, array)
     return made
 
 
@@ -46,8 +47,11 @@ def copy_into(target: Any, source: Any) -> None:
     """``target[...] = source`` for any two arrays, converting: broadcast, overlapping or of any layout."""
     if not target.size:
         return
-    if overlaps(target, source):
-        source = contiguous(source)
+    _copy(target, contiguous(source) if overlaps(target, source) else source)
+
+
+def _copy(target: Any, source: Any) -> None:
+    """Copy between arrays that do not overlap, of which the first has elements."""
     at = target.shape, facts(target), broadcast(source, target.shape)
     if target.dtype != source.dtype:
         _convert(target, source, at)

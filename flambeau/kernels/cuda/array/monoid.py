@@ -75,7 +75,7 @@ class Monoid(NamedTuple):
     """A way to join.
 
     Attributes:
-        name: "sum", "product", "logsumexp"; "largest" and "smallest", of which the last place counts; "argmax"
+        name: "sum", "product", "logsumexp", "xor"; "largest" and "smallest", of which the last place counts; "argmax"
             and "argmin", of which the first does.
         element: What it is of.
     """
@@ -85,7 +85,7 @@ class Monoid(NamedTuple):
 
     @property
     def has_place(self) -> bool:
-        return self.name not in ("sum", "product", "logsumexp")
+        return self.name not in ("sum", "product", "logsumexp", "xor")
 
     @property
     def work(self) -> str:
@@ -101,7 +101,7 @@ class Monoid(NamedTuple):
 
     def nothing(self, code: Thread) -> State:
         """The state that changes no other."""
-        value = {"sum": 0, "product": 1, "logsumexp": -math.inf}.get(self.name)
+        value = {"sum": 0, "product": 1, "logsumexp": -math.inf, "xor": 0}.get(self.name)
         if value is not None:
             return [code.constant(value, self.work)]
         place = _FAR if self.name.startswith("arg") else -1
@@ -128,6 +128,8 @@ class Monoid(NamedTuple):
         x, y = a[0], b[0]
         if self.name == "logsumexp":
             return [log_sum(x, y)]
+        if self.name == "xor":
+            return [x ^ y]
         return [x * y if self.name == "product" else x + y]
 
     def _wins(self, b: State, a: State) -> Value:

@@ -145,6 +145,15 @@ def totals(how: Monoid, x: Any, shape: Shape) -> list[Any]:
     return made
 
 
+def last(how: Monoid, x: Any, shape: Shape, made: Any, only_place: bool) -> None:
+    """What each row of an array in order joins to: its value, or the place of an extreme."""
+    found, states = [x], shape.chunks > 1
+    if states:
+        found, shape = totals(how, x, shape), shape.over
+    kernel = scan_kernel.total(how, shape.wide, states, only_place)
+    kernel(shape.grid, THREADS, *found, made, *shape.arguments)
+
+
 def _run(how: Monoid, x: Any, made: Sequence[Any], dim: int) -> None:
     """Walk over an array in order; with chunks in three launches."""
     shape = shape_of(x.shape, dim % x.ndim)
@@ -161,6 +170,6 @@ def _run(how: Monoid, x: Any, made: Sequence[Any], dim: int) -> None:
 
 
 __all__ = [
-    "monoid", "running_extreme", "running_logsumexp", "running_product", "running_sum", "shape_of",
-    "totals",
+    "last", "monoid", "running_extreme", "running_logsumexp", "running_product", "running_sum",
+    "shape_of",
 ]  # fmt: skip

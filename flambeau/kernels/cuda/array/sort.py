@@ -39,8 +39,8 @@ def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
         if x.dtype.kind == "c":
             raise TypeError(f"elements of {x.dtype} are not sorted")
         x = x.astype(np.float32)  # the types of eight bits
-    xp, dim = driver.cupy(), dim % x.ndim
-    rows = in_order(xp.moveaxis(x, dim, -1))
+    xp, is_last = driver.cupy(), dim in (-1, x.ndim - 1)
+    rows = in_order(x if is_last else xp.moveaxis(x, dim, -1))
     n = rows.shape[-1]
     if not rows.size or not k:
         made = xp.empty((*rows.shape[:-1], k), np.int64)
@@ -49,7 +49,7 @@ def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
         _short(rows, made, n, k, descending)
     else:
         made = xp.argsort(_keys(rows, descending), -1)[..., :k]
-    return in_order(xp.moveaxis(made, -1, dim))
+    return in_order(made if is_last else xp.moveaxis(made, -1, dim))
 
 
 def _short(rows: Any, made: Any, n: int, k: int, descending: bool) -> None:

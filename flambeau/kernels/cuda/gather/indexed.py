@@ -10,21 +10,22 @@ looked at before the first value is written: where one is wrong, nothing is.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ....formula.dimensions import broadcast_shapes
 from ...gather.bounds import outside
-from ...gather.plan import Along
 from ...runtime import determinism
 from .. import driver
 from ..array.compress import places
 from ..array.copy import contiguous, in_order, overlaps
 from ..array.launch import THREADS, blocks, turns
+from ..array.layout import broadcast
 from . import combine, kernel
 from .lookup import begin, check
-from .plan import Plan, plan_of, row_major
+from .plan import Plan, Use, use_of
 
 LONG = 8
 """Elements at each index from which sorting indices costs little beside adding what is there."""
@@ -38,16 +39,21 @@ def take(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    plan = plan_of(*_merged(in_order(x), key)) if _is_mask(key) else plan_of(x, key)
+    plan, x, indices = use_of(*_merged(in_order(x), key)) if _is_mask(key) else use_of(x, key)
     made = driver.cupy().empty(plan.shape, x.dtype)
     if _has_places(plan):
-        told = plan.layout(made=made)
-        size = x.itemsize
-        run = kernel.taker(size, told.form, plan.types)
-        grid = blocks(told.count // turns(size * told.form.pack))
-        run(grid, THREADS, plan.x, made, *plan.lookup, *begin(), *told.arguments)
+        run, grid, numbers, arguments = _taking(plan)
+        run(grid, THREADS, x, made, *indices, *numbers, *begin(), *arguments)
         check()
     return made
+
+
+@lru_cache(4096)
+def _taking(plan: Plan) -> tuple[Any, ...]:
+    """A kernel that reads, how many blocks it has, and its numbers."""
+    told, size = plan.layout(made=True), plan.x[0]
+    run = kernel.taker(size, told.form, plan.types)
+    return run, blocks(told.count // turns(size * told.form.pack)), plan.numbers, told.arguments
 
 
 def put_at(x: Any, key: tuple, values: Any) -> None:
@@ -57,28 +63,54 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
         IndexError: An index is out of range.
         ValueError: The values do not broadcast.
     """
-    plan, values = _written(x, key, values)
+    use, values = _written(x, key, values)
+    plan = use.plan
     if not _has_places(plan):
         return
     if _is_mask(key) or not any(_differs(values, plan)):
-        _put(plan, values, combine.checked(plan))
-    elif math.prod(_places(plan, key)) > MUCH * math.prod(plan.index_shape):
-        combine.in_order_of("put", plan, values)
+        _put(use, values, combine.checked(use))
+    elif math.prod(plan.places) > MUCH * math.prod(plan.index_shape):
+        combine.in_order_of("put", use, values)
     else:
         guard = begin()
-        _put(plan, values, guard, _claimed(plan, key, guard))
+        _put(use, values, guard, _claimed(use, guard))
     check()
 
 
-def _put(plan: Plan, values: Any, guard: tuple[Any, ...], claims: Plan | None = None) -> None:
+def _put(use: Use, values: Any, guard: tuple[Any, ...], claims: Any = None) -> None:
     """Write where no other value is written; or where the position's claim stands."""
-    told = plan.layout(values, claims=claims)
-    given = [values] if claims is None else [values, claims.x]
-    jumps = [] if claims is None else map(np.int64, claims.jumps)
-    size = plan.x.itemsize
-    run = kernel.putter(size, told.form, plan.types, claims is not None)
+    plan, given = use.plan, [values] if claims is None else [values, claims]
+    run, grid, numbers, arguments = _putting(
+        plan, broadcast(values, plan.shape), claims is not None
+    )
+    run(grid, THREADS, use.x, *given, *use.indices, *numbers, *guard, *arguments)
+
+
+@lru_cache(4096)
+def _putting(plan: Plan, values: Any, claimed: bool) -> tuple[Any, ...]:
+    """A kernel that writes, how many blocks it has, and its numbers."""
+    claims = plan.claims if claimed else None
+    told, size = plan.layout(values, claims=claims), plan.x[0]
+    jumps = () if claims is None else map(np.int64, claims.jumps)
+    run = kernel.putter(size, told.form, plan.types, claimed)
     grid = blocks(told.count // turns(size * told.form.pack))
-    run(grid, THREADS, plan.x, *given, *plan.lookup, *jumps, *guard, *told.arguments)
+    return run, grid, (*plan.numbers, *jumps), told.arguments
+
+
+def _claimed(use: Use, guard: tuple[Any, ...]) -> Any:
+    """The last position, from 1, that names each place of the indices."""
+    claims = driver.cupy().zeros((math.prod(use.plan.places),), np.int64)
+    run, grid, numbers, arguments = _claiming(use.plan)
+    run(grid, THREADS, claims, *use.indices, *numbers, *guard, *arguments)
+    return claims
+
+
+@lru_cache(4096)
+def _claiming(plan: Plan) -> tuple[Any, ...]:
+    claims = plan.claims
+    told = claims.layout()
+    run = kernel.claimer(told.form, plan.types)
+    return run, blocks(told.count), claims.numbers, told.arguments
 
 
 def add_at(x: Any, key: tuple, values: Any) -> None:
@@ -99,19 +131,19 @@ def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
         ValueError: The values do not broadcast.
         TypeError: There are no kernels for such elements.
     """
-    plan, values = _written(x, key, values)
-    if not _has_places(plan):
+    use, values = _written(x, key, values)
+    if not _has_places(use.plan):
         return
     exact = x.dtype.kind in "iu"
-    short = math.prod(plan.rest) < LONG and not determinism.demanded
+    short = math.prod(use.plan.rest) < LONG and not determinism.demanded
     if how != "add" or not (exact or short):
-        combine.in_order_of(how, plan, values)
+        combine.in_order_of(how, use, values)
     elif x.dtype.kind == "c":
-        combine.in_any_order(*_in_parts(plan, values))
+        combine.in_any_order(*_in_parts(use, values))
     elif str(x.dtype.name) in combine.ATOMIC:
-        combine.in_any_order(plan, values)
+        combine.in_any_order(use, values)
     else:
-        combine.in_order_of(how, plan, values)
+        combine.in_order_of(how, use, values)
 
 
 def placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
@@ -152,26 +184,28 @@ def _merged(x: Any, key: tuple) -> tuple[Any, tuple]:
     return x.reshape(mask.size, *x.shape[mask.ndim :]), (places(mask),)
 
 
-def _written(x: Any, key: tuple, values: Any) -> tuple[Plan, Any]:
-    """The plan of a write, and the values: of x's dtype, in other memory, and such that they broadcast.
+def _written(x: Any, key: tuple, values: Any) -> tuple[Use, Any]:
+    """The use of a key that is written at, and the values: of x's dtype, in other memory, and such that they broadcast.
 
     Raises:
         ValueError: They do not.
     """
     merges = _is_mask(key) and x.flags.c_contiguous
-    plan = plan_of(*_merged(x, key)) if merges else plan_of(x, key)
-    values = driver.cupy().asarray(values).astype(x.dtype, copy=False)
-    while values.ndim > len(plan.shape) and values.shape[0] == 1:
+    use = use_of(*_merged(x, key)) if merges else use_of(x, key, writes=True)
+    shape = use.plan.shape
+    values = driver.cupy().asarray(values)
+    if values.dtype != x.dtype:
+        values = values.astype(x.dtype)
+    while values.ndim > len(shape) and values.shape[0] == 1:
         values = values[0]
-    if broadcast_shapes(values.shape, plan.shape) != plan.shape:
+    if broadcast_shapes(values.shape, shape) != shape:
         raise ValueError(
             f"shape mismatch: value array of shape {values.shape} could not be broadcast to indexing "
-            f"result of shape {plan.shape}"
+            f"result of shape {shape}"
         )
     if x.size and values.size and overlaps(x, values):
         values = contiguous(values)
-    indices = [contiguous(i) if i.size and x.size and overlaps(x, i) else i for i in plan.indices]
-    return plan._replace(indices=tuple(indices)), values
+    return use, values
 
 
 def _has_places(plan: Plan) -> bool:
@@ -192,31 +226,11 @@ def _differs(values: Any, plan: Plan) -> tuple[bool, ...]:
     return tuple([n > 1 for n in values.shape[first:last]])
 
 
-def _places(plan: Plan, key: tuple) -> tuple[int, ...]:
-    """The sizes of the dimensions that indices are for, or that one along a dimension counts along."""
-    return plan.x.shape if key.__class__ is Along else plan.sizes
-
-
-def _claimed(plan: Plan, key: tuple, guard: tuple[Any, ...]) -> Plan:
-    """Where each place of the indices keeps the last position that names it: the plan of an array of those."""
-    over, sizes = plan.over_indices, _places(plan, key)
-    jumps, steps = row_major(sizes), over.steps
-    if key.__class__ is Along:
-        dim = key.dim  # type: ignore[attr-defined]
-        steps = tuple([0 if i == dim else step for i, step in enumerate(jumps)])
-        jumps = (jumps[dim],)
-    claims = driver.cupy().zeros((math.prod(sizes),), np.int64)
-    made = over._replace(x=claims, steps=steps, jumps=jumps)
-    told = made.layout()
-    run = kernel.claimer(told.form, plan.types)
-    run(blocks(told.count), THREADS, claims, *made.lookup, *guard, *told.arguments)
-    return made
-
-
-def _in_parts(plan: Plan, values: Any) -> tuple[Plan, Any]:
+def _in_parts(use: Use, values: Any) -> tuple[Use, Any]:
     """Complex numbers as pairs of real ones, along one more dimension."""
-    part = np.dtype(f"f{plan.x.itemsize // 2}")
-    steps = (*(2 * step for step in plan.steps), 1)
+    part = np.dtype(f"f{use.x.itemsize // 2}")
     pairs = contiguous(values).reshape(*values.shape, 1).view(part)
-    jumps = tuple([2 * jump for jump in plan.jumps])
-    return plan._replace(x=plan.x.real, shape=(*plan.shape, 2), steps=steps, jumps=jumps), pairs
+    return use._replace(plan=use.plan.in_parts, x=use.x.real), pairs
+
+
+__all__ = ["add_at", "combine_at", "placed", "put_at", "spread", "take"]

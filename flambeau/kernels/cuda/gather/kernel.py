@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
-from ...elementary.arithmetic import larger, smaller
 from ...llvm import Value, choose
 from ..array.launch import share, turns
 from ..array.layout import Form, Walk
-from ..array.monoid import Element
 from ..array.move import Item, Words
 from ..driver import Kernel
 from ..thread import Thread
@@ -128,88 +125,4 @@ def locator(form: Form, indices: Indices) -> Kernel:
     return Kernel("locate", code.kernel("locate"))
 
 
-Join = Callable[[list[Value], list[Value]], list[Value]]
-JOINS: dict[str, Callable[[Value, Value], Value]] = {
-    "put": lambda x, y: y,
-    "add": lambda x, y: x + y,
-    "multiply": lambda x, y: x * y,
-    "maximum": larger,
-    "minimum": smaller,
-}
-"""How a value is combined with what is there."""
-
-
-@cache
-def folder(how: str, element: Element, parts: int, form: Form) -> Kernel:
-    """Positions sorted by their places: the first of each place combines the values of all, in their order, with x.
-
-    Half types are combined in float32 and rounded once.
-
-    element, parts: What an element is made of: one number, or two.
-    """
-    code, index = Thread(), form.index
-    x, values, order, located, stopped, call, number, run = code.takes(
-        "ptr x", "ptr values readonly", "ptr order readonly", "ptr located readonly",
-        "ptr stopped", "i64 call", f"{index} number", f"{index} run",
-    )  # fmt: skip
-    walk, join = Walk(code, form), _join(how, element, parts)
-
-    def position(rank: Value) -> Value:
-        return code.load(code.at(order, "i64", rank), "i64")
-
-    def place(rank: Value) -> Value:
-        return code.load(code.at(located, "i64", position(rank)), "i64")
-
-    def load(base: Value, at: Value) -> list[Value]:
-        return [element.load(code, base, at * parts + u) for u in range(parts)]
-
-    def whole(rank: Value, own: Value, value_at: Value) -> None:
-        """Combine an element's values, of which those at this rank are the first."""
-        here = place(rank)
-        at = here + own.convert("i64")
-        so_far = [code.variable(part, element.number) for part in load(x, at)]
-        after = code.variable(rank, index)
-        with code.repeat() as loop:
-            source = position(after.value) * run.convert("i64") + value_at.convert("i64")
-            joined = join([part.value for part in so_far], load(values, source))
-            for part, value in zip(so_far, joined):
-                part.value = value
-            after.value = after.value + 1
-            loop.stop_unless(after.value < number)
-            loop.next_when(place(after.value).equals(here))
-            loop.stop()
-        for u, part in enumerate(so_far):
-            element.store(code, part.value, x, at * parts + u)
-
-    allowed = code.load(stopped, "i64").differs(call)
-    with (
-        code.when(allowed),
-        code.loop(code.first(index), walk.count, code.threads(index)) as i,
-    ):
-        _, rank, own, value_at = walk.places(i)
-        before = place(choose(rank > 0, rank - 1, rank))
-        with code.when(rank.equals(0) | place(rank).differs(before)):
-            whole(rank, own, value_at)
-    return Kernel(f"fold_{how}", code.kernel(f"fold_{how}"))
-
-
-def _join(how: str, element: Element, parts: int) -> Join:
-    """How elements are combined: those of two parts are complex numbers."""
-    if how == "multiply" and parts == 2:
-        return _complex_product
-    if element.name == "bool":
-        how = {"add": "maximum", "multiply": "minimum"}.get(how, how)
-    if element.name == "uint64" and how in ("maximum", "minimum"):
-        return lambda a, b: [_unsigned_extreme(a[0], b[0], how == "maximum")]
-    return lambda a, b: [JOINS[how](x, y) for x, y in zip(a, b)]
-
-
-def _complex_product(a: list[Value], b: list[Value]) -> list[Value]:
-    return [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]]
-
-
-def _unsigned_extreme(x: Value, y: Value, largest: bool) -> Value:
-    return choose(x.above(y) if largest else x.below(y), x, y)
-
-
-__all__ = ["adder", "checker", "claimer", "folder", "locator", "putter", "taker"]
+__all__ = ["adder", "checker", "claimer", "locator", "putter", "taker"]

@@ -27,15 +27,17 @@ def mixed(x: Any, dim: int, taps: Any) -> Any:
         taps: `flambeau.ops.nn.taps.Taps`.
     """
     element = ELEMENTS.get(x.dtype.name)
-    if element is None or not x.size or not taps.longest or len(taps.places) >= LIMIT:
+    if element is None or len(taps.places) >= LIMIT:
         return NotImplemented
+    if not x.size or not taps.longest:
+        return driver.cupy().zeros(_shape(x, dim, taps.count), x.dtype)
     starts, places, weights = _listed(_device(), taps, x.dtype)
     return _launched(lines(element), x, dim, taps.count, starts, places, weights)
 
 
 def chosen(x: Any, dim: int, taps: Any) -> Any:
     """The one element along a dimension that each result is; NotImplemented for what it is not made for."""
-    if not x.size or x.itemsize not in WORDS or len(taps.places) >= LIMIT:
+    if x.itemsize not in WORDS or len(taps.places) >= LIMIT:
         return NotImplemented
     _, places, _ = _listed(_device(), taps, np.float32)
     return _launched(single(WORDS[x.itemsize]), x, dim, len(taps.places), places)
@@ -43,12 +45,17 @@ def chosen(x: Any, dim: int, taps: Any) -> Any:
 
 def _launched(kernel: Kernel, x: Any, dim: int, count: int, *tables: Any) -> Any:
     xp = driver.cupy()
-    y = xp.empty((*x.shape[:dim], count, *x.shape[dim + 1 :]), x.dtype)
+    y = xp.empty(_shape(x, dim, count), x.dtype)
     grid = min(-(-y.size // THREADS), WAVES * driver.processors(_device()))
     if grid:
         numbers = y.size, x.shape[dim], count, math.prod(x.shape[dim + 1 :])
         kernel(grid, THREADS, xp.ascontiguousarray(x), y, *tables, *numbers)
     return y
+
+
+def _shape(x: Any, dim: int, count: int) -> tuple[int, ...]:
+    """The array's with another number of elements along a dimension."""
+    return (*x.shape[:dim], count, *x.shape[dim + 1 :])
 
 
 def _device() -> int:

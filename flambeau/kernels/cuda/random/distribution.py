@@ -59,7 +59,7 @@ def draw(
     """
     if not out.size:
         return
-    target = out if out.flags.c_contiguous else _in_order_of_memory(out)
+    target = out if out.flags.c_contiguous else out.transpose(memory_dims(out))
     flat = target if target.flags.c_contiguous else driver.cupy().empty(target.shape, out.dtype)
     kernel = fill_kernel(distribution, str(out.dtype.name), type)
     given = [_as(kind, type, value) for kind, value in zip(distribution.parameters, parameters)]
@@ -70,8 +70,9 @@ def draw(
         target[...] = flat
 
 
-def _in_order_of_memory(out: Any) -> Any:
-    return out.transpose(sorted(range(out.ndim), key=lambda dim: -abs(out.strides[dim])))
+def memory_dims(x: Any) -> list[int]:
+    """The dimensions in the order in which memory is walked through."""
+    return sorted(range(x.ndim), key=lambda dim: -abs(x.strides[dim]))
 
 
 def per_counter(type: str) -> int:
@@ -142,4 +143,7 @@ def stored(value: Value, dtype: str) -> Value:
     return packed(value, dtype) if dtype == "bool" else value.convert((MEMORY | _UNSIGNED)[dtype])
 
 
-__all__ = ["BLOCK", "Distribution", "draw", "fill_kernel", "per_counter", "policy", "stored"]
+__all__ = [
+    *("BLOCK", "Distribution", "draw", "fill_kernel", "memory_dims", "per_counter", "policy"),
+    "stored",
+]

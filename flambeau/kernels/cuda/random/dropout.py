@@ -18,7 +18,7 @@ from ...loops.element import MEMORY, packed, unpacked
 from .. import driver
 from ..thread import Thread
 from . import number
-from .distribution import BLOCK, policy
+from .distribution import BLOCK, memory_dims, policy
 from .philox import PARAMETERS, WORDS, Stream, Take
 
 
@@ -26,9 +26,18 @@ def dropout(x: Any, keep: float, take: Take) -> tuple[Any, Any]:
     """x with elements kept with a probability and divided by it, the others zero; and which were kept.
 
     Args:
-        x: Contiguous, of a floating dtype, not empty.
+        x: Of a floating dtype, not empty. Where it has no gaps, results lie in memory as it does.
         keep: The probability, above 0.
     """
+    if x.flags.c_contiguous:
+        return _dropped(x, keep, take)
+    order = memory_dims(x)
+    y, mask = _dropped(driver.cupy().ascontiguousarray(x.transpose(order)), keep, take)
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return y.transpose(back), mask.transpose(back)
+
+
+def _dropped(x: Any, keep: float, take: Take) -> tuple[Any, Any]:
     cupy = driver.cupy()
     y, mask = cupy.empty(x.shape, x.dtype), cupy.empty(x.shape, np.bool_)
     wide = x.dtype == np.float64

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from flambeau.kernels.cuda import driver
-from flambeau.kernels.cuda.array import argmax, scan
+from flambeau.kernels.cuda.array import argmax, scan, xor
 
 SHAPES = {
     "rows": ((5, 300), 1),
@@ -129,3 +129,12 @@ def test_the_same_bits_again(xp):
     x = xp.asarray(np.random.default_rng(0).normal(size=50_000))
     first, again = scan.running_sum(x, 0).get(), scan.running_sum(x, 0).get()
     assert first.tobytes() == again.tobytes()
+
+
+@pytest.mark.parametrize("dims", [(0,), (1,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_xor(xp, dims, keepdims):
+    x = np.random.default_rng(0).integers(0, 1 << 63, (5, 60, 70)).astype(np.uint64) * 2 + 1
+    made = xor.reduce(xp.asarray(x), dims, keepdims)
+    assert made.dtype == np.uint64
+    np.testing.assert_array_equal(made.get(), np.bitwise_xor.reduce(x, dims, keepdims=keepdims))

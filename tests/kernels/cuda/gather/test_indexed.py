@@ -218,3 +218,49 @@ def test_a_key_in_the_target(xp):
     indexed.put_at(gpu, (gpu,), gpu)
     x[x.copy()] = x.copy()
     np.testing.assert_array_equal(gpu.get(), x)
+
+
+@pytest.mark.parametrize("along", [False, True])
+def test_a_column_of_the_target_as_key(xp, along):
+    rows = np.arange(100)[::-1, None].repeat(2, 1).copy()
+    gpu, values = xp.asarray(rows), np.arange(200).reshape(100, 2)
+    if along:
+        indexed.put_at(gpu, Along(gpu[:, ::-1], 0), xp.asarray(values))
+        np.put_along_axis(rows, rows[:, ::-1].copy(), values, 0)
+    else:
+        indexed.put_at(gpu, (gpu[:, 1],), xp.asarray(values))
+        rows[rows[:, 1].copy()] = values
+    np.testing.assert_array_equal(gpu.get(), rows)
+
+
+@pytest.mark.parametrize("count", [31, 32, 33, 64, 1000, 3000])
+@pytest.mark.parametrize("places", [1, 3, 50])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.complex64, np.int8])
+def test_places_that_are_named_often(xp, count, places, dtype):
+    index = np.random.default_rng(count).integers(0, places, count)
+    x, values = numbers((50, 9), dtype), numbers((count, 9), np.int64) % 3 - 1
+    values = values.astype(dtype)
+    gpu, key = xp.asarray(x), (xp.asarray(index),)
+    indexed.combine_at("add", gpu, key, xp.asarray(values))
+    wide = x.astype(np.float32) if dtype is np.float16 else x.copy()
+    np.add.at(wide, index, values)
+    np.testing.assert_array_equal(gpu.get(), wide.astype(dtype))
+    ones = np.ones((50, 9), dtype)
+    gpu = xp.asarray(ones)
+    indexed.combine_at("multiply", gpu, key, xp.asarray(values))
+    np.multiply.at(ones, index, values)
+    np.testing.assert_array_equal(gpu.get(), ones)
+
+
+def test_sums_at_often_named_places_have_the_same_bits_again(xp):
+    random = np.random.default_rng(0)
+    index, values = random.integers(0, 3, 5000), random.normal(size=(5000, 8)).astype(np.float32)
+    made = []
+    for _ in range(2):
+        gpu = xp.zeros((3, 8), np.float32)
+        indexed.add_at(gpu, (xp.asarray(index),), xp.asarray(values))
+        made.append(gpu.get())
+    assert made[0].tobytes() == made[1].tobytes()
+    exact = np.zeros((3, 8))
+    np.add.at(exact, index, values.astype(np.float64))
+    np.testing.assert_allclose(made[0], exact, 0, 2e-5)

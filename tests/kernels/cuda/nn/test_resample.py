@@ -35,8 +35,15 @@ def test_chosen(xp, dtype):
     np.testing.assert_array_equal(made.get(), x.take(np.arange(8) // 2, 1))
 
 
+def test_empty(xp):
+    own = mean_taps(5, 3)
+    assert resample.mixed(xp.ones((0, 5), np.float32), 1, own).shape == (0, 3)
+    nothing = taps.Taps(5, 2, *np.zeros((3, 0), np.int64))
+    assert (resample.mixed(xp.ones((2, 5), np.float32), 1, nothing).get() == np.zeros((2, 2))).all()
+    assert resample.chosen(xp.ones((0, 5), np.float32), 1, own).shape == (0, 5)
+
+
 def test_what_it_is_not_made_for(xp):
     own = mean_taps(5, 3)
     assert resample.mixed(xp.ones((2, 5), np.int32), 1, own) is NotImplemented
-    assert resample.mixed(xp.ones((0, 5), np.float32), 1, own) is NotImplemented
     assert resample.chosen(xp.ones((2, 5), np.complex128), 1, own) is NotImplemented

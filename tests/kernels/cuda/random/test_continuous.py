@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from flambeau.kernels.cuda.random import continuous
+from flambeau.kernels.cuda.random import continuous, distribution
 from flambeau.kernels.cuda.random.philox import Origin
 from tests.kernels.cuda.random import reference as r
 from tests.kernels.cuda.random.reference import SMALL, Source
@@ -158,3 +158,24 @@ def test_an_array_beyond_31_bits_is_drawn_in_parts(
     parts = [r.uniform(7, 750, SMALL, 4), r.uniform(7, 751, SMALL, 8)]
     assert np.array_equal(out.get(), np.concatenate(parts))
     assert source.offset == 12
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        ("philox", "ROUNDS", 9),
+        ("philox", "WEYL", (0x9E3779B9, 0xBB67AE86)),
+        ("number", "_ANGLE", 1e-9),
+    ],
+)
+def test_the_checks_go_red(
+    cupy: Any, monkeypatch: pytest.MonkeyPatch, module: str, name: str, value: Any
+) -> None:
+    """The negative control: other constants give other numbers."""
+    monkeypatch.setattr(f"flambeau.kernels.cuda.random.{module}.{name}", value)
+    distribution.fill_kernel.cache_clear()
+    try:
+        found = drawn(cupy, "normal_", 600, np.float32, 0.0, 1.0)
+    finally:
+        distribution.fill_kernel.cache_clear()
+    assert not np.allclose(found, r.normal(7, 600, SMALL), rtol=1e-5, atol=4e-6)

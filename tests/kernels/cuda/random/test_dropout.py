@@ -62,3 +62,22 @@ def test_what_is_dropped_is_multiplied_with_zero(cupy: Any) -> None:
     x = np.full(400, np.inf, np.float32)
     y, mask = module.dropout(cupy.asarray(x), 0.5, Source(7))
     assert np.array_equal(np.isnan(y.get()), ~mask.get())
+
+
+def test_results_lie_in_memory_as_the_input_does(cupy: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 4, 5, 8)).astype(np.float32)
+    last = cupy.asarray(x).transpose(0, 3, 1, 2)
+    y, mask = module.dropout(last, 0.7, Source(7))
+    assert y.strides == last.strides
+    assert mask.strides == tuple(step // 4 for step in last.strides)
+    kept = (neighbours(7, x.size, 4) < np.float32(0.7)).reshape(x.shape).transpose(0, 3, 1, 2)
+    assert np.array_equal(mask.get(), kept)
+    scaled = x.transpose(0, 3, 1, 2) * np.float32(1 / np.float32(0.7))
+    assert np.allclose(y.get(), kept * scaled, rtol=1e-6)
+
+
+def test_gaps(cupy: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((6, 20)).astype(np.float32)
+    y, mask = module.dropout(cupy.asarray(x)[:, ::2], 0.7, Source(7))
+    assert np.array_equal(mask.get().ravel(), neighbours(7, 60, 4) < np.float32(0.7))
+    assert np.array_equal(y.get() != 0, mask.get())
