@@ -20,7 +20,7 @@ import numpy as np
 from ..core import twin
 from .lazy import METHODS
 from .registry import NAMESPACES, OPERATIONS
-from .torch_function import exchanged_code
+from .torch_function import exchanged_code, guards
 
 _SOURCE = """\
 def outer({cells}):
@@ -55,6 +55,14 @@ def exchange_all() -> None:
     for module in {*METHODS.values(), *(m for f in NAMESPACES.values() for m in f.late.values())}:
         import_module(module)
     prepared = {id(function) for function in _prepared()}
+    for guard in {id(guard): guard for guard in guards.table.values()}.values():
+        prepared.add(id(guard.published))
+        own, public = guard.original, guard.published
+        if id(own) not in prepared and _asks(own):
+            unguarded = public.__code__ is own.__code__
+            _exchange(own)
+            if unguarded:
+                public.__code__ = own.__code__
     for function in gc.get_objects():
         if isinstance(function, FunctionType) and id(function) not in prepared and _asks(function):
             _exchange(function)
@@ -97,6 +105,7 @@ def _exchange(function: FunctionType) -> None:
     )
     own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
     twin.OWN[function] = own
+    function.__wrapped__ = own  # type: ignore[attr-defined]  # for inspect.signature
     function.__code__ = exchanged_code(
         _SOURCE, len(function.__closure__ or ()), function.__name__, choice=Choice(own)
     )

@@ -17,7 +17,7 @@ SMALL = 2048
 """Elements below which NumPy is as fast."""
 
 
-def _built(dtype: Any, name: str, plain: Callable, into: bool = False) -> Callable:
+def _built(cls: type, dtype: Any, name: str, plain: Callable, into: bool = False) -> Callable:
     """The kernel for arrays of a dtype, or what NumPy does."""
     from ..formula import primitive  # with the first large gradient
     from ..formula.expression import Domain, symbol
@@ -28,10 +28,13 @@ def _built(dtype: Any, name: str, plain: Callable, into: bool = False) -> Callab
     program = Program((x,), (primitive.sum(x),)) if rows else Program((x, y), (x + y,))
     dtypes = [dtype] * len(program.inputs)
     return (
-        build(program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into) or plain
+        BUILD[cls](program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into)
+        or plain
     )
 
 
+BUILD: dict[type, Callable] = {np.ndarray: build}
+"""By the class of arrays, what makes a kernel of a program."""
 _adds: dict[Any, Callable] = {}
 _writes: dict[Any, Callable] = {}
 _sums: dict[Any, Callable] = {}
@@ -39,16 +42,17 @@ _FLOATS = frozenset("fd")
 
 
 def _is_large(x: Any) -> bool:
-    return x.size >= SMALL and x.__class__ is np.ndarray and x.dtype.char in _FLOATS
+    cls = x.__class__
+    return cls in BUILD and x.dtype.char in _FLOATS and (x.size >= SMALL or cls is not np.ndarray)
 
 
 def added(x: Any, y: Any) -> Any:
     """x + y."""
     if not _is_large(x):
         return x + y
-    found = _adds.get(x.dtype)
+    found = _adds.get((x.__class__, x.dtype))
     if found is None:
-        found = _adds[x.dtype] = _built(x.dtype, "add", np.add)
+        found = _adds[x.__class__, x.dtype] = _built(x.__class__, x.dtype, "add", np.add)
     return found(x, y)
 
 
@@ -57,9 +61,11 @@ def add_into(x: Any, y: Any) -> None:
     if not _is_large(x):
         x += y
         return
-    found = _writes.get(x.dtype)
+    found = _writes.get((x.__class__, x.dtype))
     if found is None:
-        found = _writes[x.dtype] = _built(x.dtype, "add", _add_into, into=True)
+        found = _writes[x.__class__, x.dtype] = _built(
+            x.__class__, x.dtype, "add", _add_into, into=True
+        )
     found(x, x, y)
 
 
@@ -71,9 +77,9 @@ def summed(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The sum over dimensions."""
     if not _is_large(x):
         return row_sum(x, axes, keepdims=keepdims)
-    found = _sums.get(x.dtype)
+    found = _sums.get((x.__class__, x.dtype))
     if found is None:
-        found = _sums[x.dtype] = _built(x.dtype, "sum", _row_sum)
+        found = _sums[x.__class__, x.dtype] = _built(x.__class__, x.dtype, "sum", _row_sum)
     value = found(x, tuple([axis % x.ndim - x.ndim for axis in axes]))
     return value if keepdims else value.squeeze(axes)
 

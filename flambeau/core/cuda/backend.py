@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.program import Program
+from ...kernels import gradient
 from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
 from ...kernels.cuda.stream import Streams
 from ..twin import Arrays
@@ -82,6 +83,15 @@ FUNCTIONS = Functions(driver.cupy(), _exchanged)
 ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
 
 
+def _build(*facts: Any, **options: Any) -> Callable | None:
+    from ...kernels.cuda.build import build
+
+    return build(*facts, **options)
+
+
+gradient.BUILD[ARRAYS.cls] = _build
+
+
 class CudaBackend:
     """All CUDA devices that the driver shows, or the one that is simulated."""
 
@@ -125,9 +135,7 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        from ...kernels.cuda.build import build
-
-        made = build(*facts, **options)
+        made = _build(*facts, **options)
         return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def foreach(

@@ -120,6 +120,11 @@ class Universal:
         self.__name__ = name
 
     def __call__(self, *given: Any, **options: Any) -> Any:
+        if self.name.startswith("logical_"):
+            given = tuple(
+                x != 0 if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
+                for x in given
+            )
         if holds(self.cupy.ndarray, given) or "out" in options:
             return self.device(*given, **options)
         return self.host(*given, **options)

@@ -105,7 +105,7 @@ def _bartlett(n: Tensor, last: int) -> Tensor:
 
 def _kaiser(n: Tensor, last: int, beta: float = 12.0) -> Tensor:
     x = 2 * n._array.astype(np.float64) / last - 1
-    y = np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / np.i0(beta)
+    y = np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / float(np.i0(beta))
     return made(y.astype(n._kind.numpy), n._kind)
 
 

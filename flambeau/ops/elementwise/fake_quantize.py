@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ...core.device import CPU
 from ...core.dtype import float32
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
@@ -55,8 +54,9 @@ def _check(input: Tensor, zero: Any, low: int, high: int) -> None:
         raise RuntimeError("`zero_point` must be between `quant_min` and `quant_max`.")
 
 
-def _float(values: Any) -> Tensor:
-    return wrap(np.asarray(values, np.float32), kind_of(float32, CPU))
+def _float(values: Any, like: Tensor) -> Tensor:
+    kind = kind_of(float32, like._kind.device)
+    return wrap(kind.xp.asarray(values, np.float32), kind)
 
 
 @public()
@@ -87,7 +87,9 @@ def fake_quantize_per_tensor_affine(
     scale, zero = (x.item() if isinstance(x, Tensor) else x for x in (scale, zero_point))
     zero = np.asarray(zero)
     _check(input, zero, quant_min, quant_max)
-    return fake_quantized(input, _float(scale), _float(zero), quant_min, quant_max, False)
+    return fake_quantized(
+        input, _float(scale, input), _float(zero, input), quant_min, quant_max, False
+    )
 
 
 @public(tensors="input scale zero_point")
@@ -121,5 +123,5 @@ def fake_quantize_per_channel_affine(
         )
     _check(input, zero_point._array, quant_min, quant_max)
     shape = [-1 if i == axis else 1 for i in range(input.ndim)]
-    parts = (_float(part._array.reshape(shape)) for part in (scale, zero_point))
+    parts = (_float(part._array.reshape(shape), input) for part in (scale, zero_point))
     return fake_quantized(input, *parts, quant_min, quant_max, zero_point.is_floating_point())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...autograd.mode import mode
@@ -81,7 +82,7 @@ def _simple(array: Any, key: Any) -> Any:
         cls = key.__class__
         if cls is slice:
             return array[key]
-        if array.size <= _FEW and cls is np.ndarray and key.size <= _FEW:
+        if array.size <= _FEW and cls is ndarray and key.size <= _FEW:
             found = array[key.copy()]  # others may write to it
             return found if found.flags.c_contiguous else np.ascontiguousarray(found)
         return kernels.gather.indexed.take(array, key if key.__class__ is tuple else (key,))

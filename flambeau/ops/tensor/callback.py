@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...autograd.mode import mode
+from ...core.device import CPU
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import method
 from ...dispatch.write import check_writable, finish_write, store
@@ -75,6 +76,8 @@ def _replace(target: Tensor, name: str, function: Callable, others: tuple[Tensor
         raise RuntimeError(
             f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
         )
+    if any(x._kind.device is not CPU for x in (target, *others)):
+        raise TypeError(f"{name.rstrip('_')}_ is only implemented on CPU tensors: move them with .cpu()")
     check_writable(target, (target, *others))
     shape = target._array.shape
     columns = [target, *(other.expand(shape) for other in others)]
