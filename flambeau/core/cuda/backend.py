@@ -115,6 +115,11 @@ class CudaBackend:
         return self.count
 
     def canonical_index(self, index: int | None) -> int | None:
+        if driver.is_forked():
+            raise RuntimeError(
+                "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the "
+                "'spawn' start method"
+            )
         if index is None:
             return int(self.cuda.runtime.getDevice())
         if index >= self.count:
