@@ -315,7 +315,8 @@ def test_modules_move() -> None:
     model.cpu()
     assert {x.device.type for x in model.state_dict().values()} == {"cpu"}
     made = nn.Linear(2, 3, device="cuda")
-    assert made.weight.is_cuda and made.bias.is_cuda
+    assert made.weight.is_cuda
+    assert made.bias.is_cuda
     with torch.device("cuda"):
         assert nn.Conv2d(1, 1, 3).weight.is_cuda
     empty = nn.Linear(2, 3, device="meta").to_empty(device="cuda")
