@@ -75,9 +75,9 @@ def _prepared() -> Iterator[Any]:
             yield getattr(getattr(operation, name, None), "for_elements", None)
 
 
-def _asks(function: FunctionType) -> bool:
+def _asks(function: Any) -> bool:
     """Is it a definition's, and does it call NumPy?"""
-    scope = function.__globals__
+    scope: dict[str, Any] = function.__globals__
     home = scope.get("__name__", "")
     if not f"{home}.".startswith(twin.TWINNED) or function in twin.OWN:
         return False
@@ -95,7 +95,7 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _exchange(function: FunctionType) -> None:
+def _exchange(function: Any) -> None:
     own = FunctionType(
         function.__code__,
         function.__globals__,
