@@ -276,3 +276,9 @@ def test_long_indices(xp, monkeypatch) -> None:
             4e-7,
         )
     assert_same(Both(Program((X, Y), (X + Y,)), "float32").on_gpu(xp, x, x[:, :1]), [x + x[:, :1]])
+    long = normal(2, 20_001)
+    sums = Both(Program((X,), (p.sum(X), p.amax(X))), "float32").on_gpu(xp, long, (-1,))
+    np.testing.assert_allclose(sums[0], long.astype("f8").sum(-1, keepdims=True), atol=1e-3)
+    assert_same(sums[1:], [long.max(-1, keepdims=True)])
+    placed = Both(Program((X,), (X + position(),)), "float32")
+    assert_same(placed.on_gpu(xp, long, (-1,)), [long + np.arange(20_001, dtype="f4")])
