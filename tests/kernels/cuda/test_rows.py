@@ -263,6 +263,8 @@ def test_teams_fit_rows() -> None:
     assert not team.along(8193, 4, 4, 3).chunks
     assert team.cut(1, 100_000, False, 4) == team.Cut(team.Team(256, 256), 25, 4096, True)
     assert team.cut(1000, 100_000, False, 4) is None
+    assert team.cut(4096, 4096, True, 1) == team.Cut(team.Team(16, 512, True, 0, 4), 8, 512, False)
+    assert team.cut(4096, 1024, True, 1) is None
 
 
 def test_long_indices(xp, monkeypatch) -> None:
