@@ -26,7 +26,13 @@ def api() -> Any:
 
     Raises:
         AssertionError: No device can be used; the message says why.
+        RuntimeError: This process was forked after CUDA had begun.
     """
+    if driver.is_forked():
+        raise RuntimeError(
+            "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the 'spawn' "
+            "start method"
+        )
     if "cuda" not in backends:
         if driver.why_not():
             raise not_compiled()
