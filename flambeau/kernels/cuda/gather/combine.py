@@ -26,8 +26,6 @@ from .plan import Plan, Use
 ATOMIC = {"float32": "float", "float64": "double", "int32": "i32", "uint32": "i32",
           "int64": "i64", "uint64": "i64"}  # fmt: skip
 """The elements that atomic instructions add, and LLVM's types of them."""
-
-
 LEAST = 32
 """Ranks of a chunk at least; with many ranks their root, so that chunks are as many as the ranks of one."""
 
