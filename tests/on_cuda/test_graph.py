@@ -53,8 +53,7 @@ def test_its_memory_is_its_own_until_it_is_reset() -> None:
     second.replay()
     assert z.tolist() == (torch.full((1000,), 2.0).exp() + 1).tolist()
     first.reset()
-    second.reset()
-    del z
+    del second, z
     gc.collect()
     cuda.empty_cache()
     assert cuda.memory_reserved() <= before + 4096
