@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.device import backends
 from ..core.device import device as _Device
-from ..kernels.cuda import driver
+from ..kernels.cuda import driver, report
 
 Device = Any
 """What functions take as a device: a number, a device, its name, or None for the current one."""
@@ -216,7 +216,9 @@ def synchronize(device: Device = None) -> None:
 
     Source: torch.cuda.synchronize
     """
-    api().Device(index_of(device)).synchronize()
+    with api().Device(index_of(device)) as current:
+        current.synchronize()
+        report.ask()
 
 
 def ipc_collect() -> None:
