@@ -83,7 +83,7 @@ def _asks(function: FunctionType) -> bool:
         return False
     if getattr(sys.modules.get(home), "__dict__", None) is not scope:  # a twin
         return False
-    if hasattr(function, "for_host") or hasattr(function, "for_elements"):
+    if any(hasattr(function, mark) for mark in ("for_host", "for_elements", "on_cpu")):
         return False
     return any(scope.get(name) is np for name in _names(function.__code__))
 

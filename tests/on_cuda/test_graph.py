@@ -72,6 +72,19 @@ def test_draws_go_on_with_each_replay() -> None:
     assert x.tolist() == expected[2]
 
 
+def test_memory_of_graphs_is_not_given_back_while_they_live() -> None:
+    """A replay writes again to what was freed while it was recorded."""
+    graph, x = cuda.CUDAGraph(), torch.arange(300.0, device="cuda")
+    with cuda.graph(graph):
+        y = (x * 2 + 1).sum()
+    cuda.empty_cache()
+    others = [torch.zeros(3, device="cuda") for _ in range(20)]
+    x.fill_(1.0)
+    graph.replay()
+    assert y.item() == 900.0
+    assert not any(other.any() for other in others)
+
+
 def test_a_training_step_is_one_graph() -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(

@@ -83,6 +83,25 @@ SHIMS: dict[str, Callable] = {
 """By NumPy's name, the function; its first argument is CuPy."""
 
 
+def folded(function: Callable, x: Any, axis: Any, keepdims: bool) -> Any:
+    """A reduction by a function that CuPy does not reduce by: halves are combined until one is left.
+
+    The axes are not empty.
+    """
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = sorted(a % x.ndim for a in axes)
+    rest = [a for a in range(x.ndim) if a not in axes]
+    kept = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    x = x.transpose(*axes, *rest).reshape(-1, *(x.shape[a] for a in rest))
+    while len(x) > 1:
+        half, odd = divmod(len(x), 2)
+        tail = x[2 * half :]
+        x = function(x[:half], x[half : 2 * half])
+        if odd:
+            x[:1] = function(x[:1], tail)
+    return x[0].reshape(kept) if keepdims else x[0]
+
+
 def _running_extreme(largest: bool) -> Callable:
     def accumulate(cupy: Any, x: Any, axis: int) -> Any:
         scan = table.function("kernels.array.scan.running_extreme")
@@ -104,4 +123,4 @@ ACCUMULATE: dict[str, Callable] = {
 }
 """By a universal function's name, its results along an axis so far."""
 
-__all__ = ["ACCUMULATE", "SHIMS"]
+__all__ = ["ACCUMULATE", "SHIMS", "folded"]

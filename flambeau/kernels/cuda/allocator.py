@@ -63,10 +63,10 @@ class Pool:
         return driver.cupy().cuda.using_allocator(self.malloc)
 
     def release(self) -> None:
-        """Give what waits to be reused back to the driver."""
+        """Give what waits to be reused back to the driver, unless graphs replay in it."""
         free = getattr(self.source, "free_all_blocks", None)
-        if free is None:
-            return  # a program's own function, which keeps nothing
+        if free is None or self.graphs:
+            return  # a program's own function keeps nothing; and what graphs have written to, they write to again
         cuda = driver.cupy().cuda
         for device in range(cuda.runtime.getDeviceCount()):
             with cuda.Device(device):
