@@ -309,9 +309,23 @@ def _amp_foreach_non_finite_check_and_unscale_(
 
     Nobody waits for what is found.
 
+    Raises:
+        TypeError: An argument is no list of tensors, or no tensor.
+        RuntimeError: `found_inf` or `inv_scale` has more than one element, or the list has none.
+
     Source: torch._amp_foreach_non_finite_check_and_unscale_
     """
-    torch = NAMESPACES["torch"]
+    name, torch = "_amp_foreach_non_finite_check_and_unscale_", NAMESPACES["torch"]
+    _checked(name, self)
+    for what, x in (("found_inf", found_inf), ("inv_scale", inv_scale)):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}(): argument '{what}' must be Tensor, not {type(x).__name__}")
+        if x._array.size != 1 or not x.is_floating_point():  # type: ignore[attr-defined]
+            raise RuntimeError(
+                f"{what} must be a 1-element float tensor, but it is {x.dtype} of {list(x.shape)}"
+            )
+    if not all(x.is_floating_point() for x in self):  # type: ignore[attr-defined]
+        raise RuntimeError(f"{name}() takes tensors of floating-point numbers")
     kinds: dict[Any, list[Tensor]] = {}
     name = "_amp_foreach_non_finite_check_and_unscale"
     for x in self:
