@@ -151,7 +151,12 @@ def use_of(x: Any, key: tuple, writes: bool = False) -> Use:
 
     Raises:
         IndexError: There are too many indices, or they do not broadcast.
+        RuntimeError: The array is on the CPU, and indices are not.
     """
+    if x.__class__ is np.ndarray:
+        raise RuntimeError(
+            "indices should be either on cpu or on the same device as the indexed tensor (cpu): move them with .cpu()"
+        )
     if key.__class__ is Along:
         index = _index(key.index, x, writes)  # type: ignore[attr-defined]
         plan = _along(x.shape, facts(x), index.shape, facts(index), key.dim)  # type: ignore[attr-defined]
