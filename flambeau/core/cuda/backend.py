@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...formula.program import Program
 from ...kernels import gradient
-from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, number, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
+from .. import backend_stream
+from ..error import two_devices
 from ..twin import Arrays
 from . import draws
 from .numpy import Functions, OnDevice, Within, on_host
@@ -26,22 +29,18 @@ def _check(given: tuple) -> None:
     """Raises RuntimeError where an operation's arrays are on several devices."""
     places = {place for x in given for place in _places(x)}
     if len(places) > 1:
-        first, second = sorted(places, reverse=True)[:2]
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
-            f"(move one with .to({first!r}))"
-        )
+        raise two_devices(sorted(places))
 
 
 def _places(x: Any) -> list[str]:
-    """The devices of an argument's arrays; NumPy's single numbers go along with any."""
+    """The devices of an argument's arrays; NumPy's single numbers go along with any, but in a sequence."""
     cls = x.__class__
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
         return [_place(x)]
     if cls is list or cls is tuple:
-        return [place for item in x for place in _places(item)]
+        return [p for i in x for p in (["cpu"] if i.__class__ is np.ndarray else _places(i))]
     return []
 
 
@@ -86,26 +85,18 @@ FUNCTIONS = Functions(driver.cupy(), _exchanged)
 ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, True, _fetched)
 
 
-def _build(*facts: Any, **options: Any) -> Callable | None:
-    from ...kernels.cuda.build import build
-
-    return build(*facts, **options)
-
-
-gradient.BUILD[ARRAYS.cls] = _build
-
-
 class CudaBackend:
     """All CUDA devices that the driver shows, or the one that is simulated."""
 
     name: str = "cuda"
     is_accelerator: bool = True
     has_elements: bool = True
-    streams = Streams()
+    streams: backend_stream.Streams = Streams()
 
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
         allocator.allocator().shortage = out_of_memory
+        gradient.BUILDERS[ARRAYS.cls] = lambda x: partial(self.build, x.device.id)
         self.count = int(self.cuda.runtime.getDeviceCount())
         self.modules = [
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
@@ -121,6 +112,11 @@ class CudaBackend:
         return self.count
 
     def canonical_index(self, index: int | None) -> int | None:
+        if driver.is_forked():
+            raise RuntimeError(
+                "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the "
+                "'spawn' start method"
+            )
         if index is None:
             return int(self.cuda.runtime.getDevice())
         if index >= self.count:
@@ -133,7 +129,9 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        made = _build(*facts, **options)
+        from ...kernels.cuda.build import build
+
+        made = build(*facts, **options)
         return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def foreach(
@@ -187,3 +185,4 @@ class CudaBackend:
     def synchronize(self, index: int | None) -> None:
         with self.on(index):
             self.cuda.Device().synchronize()
+            report.ask()

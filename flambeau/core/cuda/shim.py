@@ -27,6 +27,10 @@ def _count_nonzero(cupy: Any, x: Any, axis: Any = None, *, keepdims: bool = Fals
     return (x != 0).sum(axis=axis, dtype=cupy.int64, keepdims=keepdims)
 
 
+def _logical_not(cupy: Any, x: Any, **options: Any) -> Any:
+    return x == 0 if x.dtype.kind == "c" else cupy.logical_not(x, **options)
+
+
 def _extreme(name: str) -> Callable:
     def extreme(
         cupy: Any,
@@ -69,6 +73,7 @@ SHIMS: dict[str, Callable] = {
     "lib.stride_tricks.sliding_window_view": _sliding_window_view,
     "count_nonzero": _count_nonzero,
     "linalg.solve": _solve,
+    "logical_not": _logical_not,
     "max": _extreme("max"),
     "amax": _extreme("max"),
     "min": _extreme("min"),

@@ -189,7 +189,8 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
 def _write(array: Any, key: Any, value: Any) -> None:
     """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
     if key.__class__ is np.ndarray:
-        if key.size * (array.size // max(array.shape[0], 1)) <= _FEW and key.dtype != bool:
+        few = key.size * (array.size // max(array.shape[0], 1)) <= _FEW
+        if few and key.dtype != bool and array.__class__ is ndarray:
             array[key.copy()] = value  # others may write to it
             return
         if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:
