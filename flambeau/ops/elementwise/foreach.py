@@ -327,8 +327,13 @@ def _amp_foreach_non_finite_check_and_unscale_(
     if not all(x.is_floating_point() for x in self):  # type: ignore[attr-defined]
         raise RuntimeError(f"{name}() takes tensors of floating-point numbers")
     kinds: dict[Any, list[Tensor]] = {}
+    name = "_amp_foreach_non_finite_check_and_unscale"
     for x in self:
+        if not x.is_floating_point():
+            raise NotImplementedError(f'"{name}" not implemented for {x.dtype.legacy!r}')
         kinds.setdefault(x._kind, []).append(x)
+    if found_inf._array.size != 1 or inv_scale._array.size != 1:
+        raise RuntimeError(f"{name}: found_inf and inv_scale must be 1-element tensors")
     for xs in kinds.values():
         torch["_foreach_mul_"](xs, inv_scale)
         full = [x for x in xs if x._array.size]
