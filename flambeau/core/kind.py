@@ -84,6 +84,8 @@ class Kind:
             # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
             if value and not INT64_MAX < abs(value) < math.inf:
                 if len(self._scalars) > 512:
+                    if self.backend.is_accelerator:
+                        return found  # graphs may read those that are kept
                     self._scalars.clear()
                 self._scalars[value] = found
         return found

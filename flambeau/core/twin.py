@@ -49,6 +49,8 @@ class Arrays:
             "kernels.array.copy.contiguous". They take the same arguments.
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
+        fetched: Makes a function of NumPy's arrays, and its name in a warning, one that brings arrays to the CPU for it
+            (`on_cpu`).
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
         place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
@@ -67,9 +69,10 @@ class Arrays:
         place: Callable[[Any], str],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
+        fetched: Callable[[Callable, str], Callable] | None = None,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.place, self.check, self.everywhere = place, check, everywhere
+        self.place, self.check, self.everywhere, self.fetched = place, check, everywhere, fetched
         self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
@@ -178,6 +181,9 @@ class Arrays:
             return self.exchanged(function)
         function = OWN.get(function, function)
         made = self.twins.get(function)
+        name = getattr(function, "on_cpu", None)
+        if made is None and name is not None and self.fetched is not None:
+            made = self.twins[function] = self.fetched(function, name)
         if made is None:
             outer = function.__globals__
             scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
@@ -317,6 +323,22 @@ def host(function: Callable) -> Callable:
     """Decorator: a function that computes with NumPy for every device, such as the taps of an interpolation."""
     function.for_host = True  # type: ignore[attr-defined]
     return function
+
+
+def on_cpu(name: str) -> Callable[[Callable], Callable]:
+    """Decorator: a definition that looks at single elements to decide what comes next, for which no library has anything.
+
+    Arrays of another device are brought to the CPU for it and its results back, with one warning that says so.
+
+    Args:
+        name: What programs know it by.
+    """
+
+    def mark(function: Callable) -> Callable:
+        function.on_cpu = name  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def either(function: Callable, operands: int | None = None) -> Callable:

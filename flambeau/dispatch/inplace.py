@@ -15,6 +15,7 @@ from ..autograd.mode import mode
 from ..core.error import two_devices
 from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
+from ..core.twin import around
 from ..kernels.gather.plan import snapshot
 from .arguments import arguments, written
 from .registry import method, public
@@ -121,7 +122,8 @@ class Write(NamedTuple):
         return bool(mode.recording) and nodes != (None, None)
 
     def _kept_key(self) -> Any:
-        return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()
+        with around((self.input,)):
+            return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()
 
     def _explained(self, error: IndexError) -> Exception:
         """The error in PyTorch's words; the kernel's where the index is right again."""

@@ -19,6 +19,7 @@ from ..core.error import two_devices
 from ..core.memory import is_writable, share_elements
 from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor, class_name
+from ..core.twin import around
 from ..formula.dimensions import broadcast_shapes
 from ..formula.quiet import quiet
 
@@ -122,7 +123,8 @@ def store(target: Tensor, values: Any) -> None:
         if values.__class__ is np.ndarray and values.size > _SMALL:
             kernels.array.copy.copy_into(target._array, values)
         else:
-            np.copyto(target._array, values, casting="unsafe")
+            with around((target,)):
+                np.copyto(target._array, values, casting="unsafe")
 
 
 def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:

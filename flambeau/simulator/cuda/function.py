@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from .stream import get_current_stream
 
 _LIMITS = ((1024, 1024, 64), (2**31 - 1, 65535, 65535))
 _STATIC = 48 << 10
-"""Bytes of shared memory that a block may have unless more was asked for."""
+"""Bytes of shared memory that a block may have."""
+_PYTHON = {bool: np.bool_, int: np.int64, float: np.float64, complex: np.complex128}
+_APART = ({"f", "i"}, {"f", "u"}, {"f", "s"}, {"f", "b"})
+"""Kinds of an argument and a parameter that never fit, though a GPU would take the bits."""
 _NUMBERS = {np.dtype(letter).type for letter in "?bhilqBHILQefdFD"}
 
 
@@ -88,7 +91,6 @@ class Function:
                 f"CUDA_ERROR_NOT_FOUND: named symbol not found: {funcname}"
             ) from None
         self.ptr = id(self)
-        self._most = _STATIC
 
     def __call__(
         self,
@@ -103,20 +105,22 @@ class Function:
         Raises:
             Fault: It does what it must not, or is launched as no GPU can.
         """
-        found = self._plan
         blocks, threads = _dimensions(grid), _dimensions(block)
         self._check(blocks, threads, shared_mem)
-        if runtime.getDevice() != self.module._device:
-            raise Fault(
-                f"kernel {found.name} was loaded on GPU {self.module._device}, and launched on GPU {runtime.getDevice()}"
-            )
         parameters = self._arguments(args)
-        place, symbols = arena.device(self.module._device), self.module._symbols
         stream = get_current_stream() if stream is None else stream
-        perform(
-            lambda: launch(found, place, symbols, blocks, threads, parameters, shared_mem),
-            stream.works,
-        )
+        perform(partial(self._run, blocks, threads, parameters, shared_mem), stream.works)
+
+    def _run(
+        self,
+        grid: tuple[int, int, int],
+        block: tuple[int, int, int],
+        parameters: np.ndarray,
+        dynamic: int,
+    ) -> None:
+        module = self.module
+        place = arena.device(module._device)
+        launch(self._plan, place, module._symbols, grid, block, parameters, dynamic)
 
     def _check(self, grid: tuple[int, int, int], block: tuple[int, int, int], dynamic: int) -> None:
         found = self._plan
@@ -124,15 +128,19 @@ class Function:
         for what, given, limits in (("block", block, _LIMITS[0]), ("grid", grid, _LIMITS[1])):
             if min(given) < 1:
                 raise Fault(f"{name}: an empty {what} {given}; do not launch it for empty arrays")
-            if any(n > limit for n, limit in zip(given, limits, strict=True)):
+            if given[0] > limits[0] or given[1] > limits[1] or given[2] > limits[2]:
                 raise Fault(f"{name}: {what} {given} is beyond {limits}")
         threads = block[0] * block[1] * block[2]
         if threads > found.bound:
             raise Fault(f"{name}: {threads} threads a block, and it may have {found.bound}")
-        if found.layout.shared_size + dynamic > self._most:
+        shared = found.layout.shared_size
+        if shared + dynamic > _STATIC:
             raise Fault(
-                f"{name}: {found.layout.shared_size} + {dynamic} bytes of shared memory a block, and there are {self._most}"
+                f"{name}: {shared} + {dynamic} bytes of shared memory a block, and there are {_STATIC}"
             )
+        here, there = runtime.getDevice(), self.module._device
+        if here != there:
+            raise Fault(f"{name} was loaded on GPU {there}, and launched on GPU {here}")
 
     def _arguments(self, args: Any) -> np.ndarray:
         """The arguments' bytes in parameter memory."""
@@ -141,17 +149,14 @@ class Function:
             raise Fault(
                 f"kernel {self._plan.name} has {len(places)} parameters, and {len(args)} arguments were given"
             )
-        made = np.zeros(_size(places, sizes), np.uint8)
-        for k, (argument, place, size, type) in enumerate(
-            zip(args, places, sizes, types, strict=True)
-        ):
-            word = _bytes(argument)
-            if len(word) != size:
-                raise Fault(
-                    f"kernel {self._plan.name}: parameter {k} is .{type}, {size} bytes, and {argument!r} has {len(word)}"
-                )
-            made[place : place + size] = np.frombuffer(word, np.uint8)
-        return made
+        made = bytearray(_size(places, sizes))
+        for k, argument in enumerate(args):
+            word, kind = _word(argument)
+            if len(word) != sizes[k] or {kind, types[k][0]} in _APART:
+                told = f"parameter {k} is .{types[k]}, {sizes[k]} bytes"
+                raise Fault(f"kernel {self._plan.name}: {told}, and {argument!r} is given")
+            made[places[k] : places[k] + sizes[k]] = word
+        return np.frombuffer(made, np.uint8)
 
 
 def _dimensions(given: tuple[int, ...]) -> tuple[int, int, int]:
@@ -165,29 +170,19 @@ def _size(places: tuple[int, ...], sizes: tuple[int, ...]) -> int:
     return -(-max((p + n for p, n in zip(places, sizes, strict=True)), default=0) // 16) * 16
 
 
-def _bytes(argument: Any) -> bytes:
-    """An argument as CuPy passes it: an array by its address, Python's int and float with 64 bits."""
-    pointer = getattr(argument, "data", None)
-    if isinstance(pointer, MemoryPointer):
-        argument = np.uint64(pointer.ptr)
-    elif isinstance(argument, MemoryPointer):
-        argument = np.uint64(argument.ptr)
-    elif argument is None:
-        argument = np.uint64(0)
-    elif type(argument) not in _NUMBERS:
-        if isinstance(argument, bool):
-            argument = np.bool_(argument)
-        elif isinstance(argument, int):
-            argument = np.int64(argument)
-        elif isinstance(argument, float):
-            argument = np.float64(argument)
-        elif isinstance(argument, complex):
-            argument = np.complex128(argument)
-        elif isinstance(argument, np.ndarray) and argument.size == 1:
-            pass  # a structure, whose bytes are passed
-        else:
-            raise TypeError(f"Unsupported type {type(argument)}")
-    return bytes(argument.tobytes())
+def _word(argument: Any) -> tuple[bytes, str]:
+    """An argument's bytes as CuPy passes them, an array's address, Python's int and float with 64 bits; and its kind."""
+    if type(argument) in _NUMBERS:
+        return argument.tobytes(), argument.dtype.kind
+    pointer = argument if isinstance(argument, MemoryPointer) else getattr(argument, "data", None)
+    if isinstance(pointer, MemoryPointer) or argument is None:
+        return int(pointer.ptr if pointer is not None else 0).to_bytes(8, "little"), "u"
+    for type_, number in _PYTHON.items():
+        if isinstance(argument, type_):
+            return _word(number(argument))
+    if isinstance(argument, np.ndarray) and argument.size == 1:
+        return argument.tobytes(), "V"  # a structure
+    raise TypeError(f"Unsupported type {type(argument)}")
 
 
 __all__ = ["Function", "Module"]

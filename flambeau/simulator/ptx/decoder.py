@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..memory import GARBAGE
 from .body import Body, flattened
 from .operation import INSTRUCTIONS, Operation, one, unsupported
 from .parser import Instruction, Module, parse
@@ -86,6 +87,10 @@ class _Decoder:
         blocks = in_order(self.blocks())
         live = alive(blocks)
         made = {slot for block in blocks for outs, _ in block.touched for slot in outs}
+        unwritten = {*live[0]}
+        for key, slot in self.slots.items():
+            if slot in unwritten and isinstance(key, str) and is_register(key):
+                self.initial[slot] = _garbage(self.storage.kind(key))
         for block in blocks:
             forget(block, made, set().union(*(live[t] for t in block.targets)))
         return Plan(
@@ -271,6 +276,12 @@ class _Decoder:
 
 def _is_open(operation: Operation) -> bool:
     return any(kind[0] in "nb" for _, kind in (*operation.outs, *operation.ins))
+
+
+def _garbage(kind: str) -> Any:
+    """What a register holds that is read before anything was written."""
+    width = np.dtype(kind).itemsize
+    return np.bool_(True) if kind == "?" else np.frombuffer(bytes([GARBAGE] * width), kind)[0]
 
 
 @cache

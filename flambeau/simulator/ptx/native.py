@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -34,6 +35,7 @@ done:
 """
 _WITH_SIGNATURE = 31
 """Where PyUFunc_FromFuncAndDataAndSignature stands in NumPy's table of functions."""
+_lock = Lock()
 _keep: list[Any] = []  # compiled code, and what NumPy has pointers to
 
 
@@ -73,14 +75,15 @@ def ufunc(name: str, types: str, work: str, declared: str = "") -> np.ufunc:
 
 def _compiled(text: str) -> int:
     """The address of a module's loop."""
-    engine = _engine()
-    module = llvm.parse_assembly(text)
-    module.verify()
-    engine.add_module(module)
-    engine.finalize_object()
-    address = engine.get_function_address("loop")
-    engine.remove_module(module)  # its code stays; the next one has a loop of its own
-    _keep.append(module)
+    with _lock:
+        engine = _engine()
+        module = llvm.parse_assembly(text)
+        module.verify()
+        engine.add_module(module)
+        engine.finalize_object()
+        address = engine.get_function_address("loop")
+        engine.remove_module(module)  # its code stays; the next one has a loop of its own
+        _keep.append(module)
     return int(address)
 
 

@@ -492,12 +492,20 @@ def test_too_much_shared_memory(cupy):
     [
         ((np.int64(1),), "parameter 0 is .u32, 4 bytes"),
         ((1.5,), "parameter 0 is .u32, 4 bytes"),
+        ((np.float32(1),), "parameter 0 is .u32, 4 bytes, and np.float32"),
         ((), "1 parameters, and 0 arguments"),
     ],
 )
 def test_arguments_of_other_types(cupy, arguments, match):
     with pytest.raises(Fault, match=match):
         launch(kernel("", "u32"), *arguments)
+
+
+def test_a_register_that_nothing_was_written_to_holds_garbage(cupy):
+    (found,) = launch(
+        kernel(HERE + "st.global.u32 [%d3], %r20;", "u64"), np.zeros(2, "u4"), block=2
+    )
+    assert found.tolist() == [0xCDCDCDCD] * 2
 
 
 def test_an_instruction_that_is_not_executed(cupy):
