@@ -26,6 +26,6 @@ def test_a_sparse_tensor_is_on_the_cpu(make: Callable[[torch.Tensor], torch.Tens
 
 def test_it_meets_no_operand_on_a_gpu() -> None:
     sparse = torch.eye(3).to_sparse_csr()
-    with pytest.raises(RuntimeError, match="on the same device.*cuda:0 and cpu"):
+    with pytest.raises(RuntimeError, match=r"on the same device.*cuda:0 and cpu"):
         sparse @ torch.ones(3, 2, device="cuda")
     assert (sparse @ torch.ones(3, 1)).flatten().tolist() == [1.0, 1.0, 1.0]
