@@ -17,10 +17,10 @@ SATURATED = "numbers outside of an integer's range become its ends on a GPU, as 
 SHORT = "CuPy has no arrays of this dtype: such tensors live on the CPU"
 
 REMAINDER = {
-    r"create/test_sampling\.py::test_a_call_is_answered.*\[torch\.(rand|normal|bernoulli|poisson|binomial|multinomial)": DRAWN,
-    r"create/test_sampling\.py::test_a_call_is_answered.*\[torch\.empty\(3.*\)\.(uniform|normal|exponential|cauchy|log_normal)": DRAWN,
-    r"create/test_sampling\.py::test_a_call_is_answered.*\[torch\.empty\(3.*\)\.(geometric|random|bernoulli)": DRAWN,
-    r"create/test_sampling\.py::test_a_call_is_answered.*(dropout|rrelu)": DRAWN,
+    r"test_sampling\.py::test_a_call.*\[torch\.(rand|normal|bernoulli|poisson|binomial|multi)": DRAWN,
+    r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(uniform|normal|exponential|cauchy)": DRAWN,
+    r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(log|geometric|random|bernoulli)": DRAWN,
+    r"test_sampling\.py::test_a_call.*(dropout|rrelu)": DRAWN,
     r"create/test_sampling\.py::test_(fork_rng_puts|generators_are_copied|discrete_draws_leave|rrelu_draws)": DRAWN,
     r"create/test_sampling\.py::test_a_call_is_answered.*\[torch\.Generator\(.cuda": PLACE,
     r"create/test_full\.py::test_a_(default_device_of|buffer_is_shared)": HOST,
@@ -33,9 +33,12 @@ REMAINDER = {
     r"index/test_fill\.py::.*\[torch\.tensor\(\[1e20": SATURATED,
     r"ops/test_recorded_structure\.py::.*(np\.ones|\.view\(\))": HOST,
     r"ops/test_out\.py::test_refused": HOST,
+    r"test_convolution\.py::test_the_transpose_spreads_no_weight": (
+        "a weight that is not finite meets the zeros around an image, in the transpose too: docs/cuda.md"
+    ),
     r"tensor/test_callback\.py": "apply_, map_ and map2_ are of the CPU, in PyTorch too",
     r"tensor/test_copying\.py::test_(pickle_keeps|what_a_tensor)": PLACE,
-    r"tensor/test_dlpack\.py": "NumPy takes memory of the CPU; tests/on_cuda/test_serialization.py exchanges with CuPy",
+    r"tensor/test_dlpack\.py": "NumPy takes memory of the CPU; tests/on_cuda exchanges it with CuPy",
     r"tensor/test_exchange\.py": HOST,
     r"tensor/test_names\.py::test_what_is_asked_of_places": PLACE,
 }

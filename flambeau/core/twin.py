@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .error import two_devices
 
 _PACKAGE = __name__.partition(".")[0]
 TWINNED = tuple(
@@ -26,6 +27,12 @@ TWINNED = tuple(
 
 KNOWN: dict[type, Arrays] = {}
 """What definitions meet for each class of arrays that are not NumPy's."""
+
+
+FAILURES = (AttributeError, TypeError)
+"""What kernels, and functions of another device's arrays, raise where they get one of NumPy's ..."""
+_OF_NUMPY = "memoryview", "numpy.ndarray"
+"""... and what they say of it: the class of its memory, or its own."""
 
 
 OWN: dict[FunctionType, FunctionType] = {}
@@ -89,11 +96,22 @@ class Arrays:
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
-            if _holds(cls, given):
+            if not _holds(cls, given):
+                return function(*given, **options)
+            try:
                 return self.placed(rule, given)(*given, **options)
-            return function(*given, **options)
+            except FAILURES as failure:
+                self.explain(failure, given)
+                raise
 
         return call
+
+    def explain(self, failure: Exception, given: Any) -> None:
+        """Raises RuntimeError where a function failed since one of its arrays is NumPy's, and others are not."""
+        if any(word in str(failure) for word in _OF_NUMPY):
+            devices = dict.fromkeys(_devices_of(given, self))
+            if len(devices) > 1:
+                raise two_devices(devices) from None
 
     def placed(self, function: Callable, given: Any) -> Callable:
         """A function, with the device of its arguments' arrays as the current one while it runs."""
@@ -279,6 +297,20 @@ def _first(cls: type, given: Any) -> Any:
     return None
 
 
+def _devices_of(given: Any, arrays: Arrays) -> Iterator[str]:
+    """The devices of arrays and tensors among arguments."""
+    for x in given:
+        cls = x.__class__
+        if cls is list or cls is tuple:
+            yield from _devices_of(x, arrays)
+        elif hasattr(x, "_kind"):
+            yield str(x._kind.device)
+        elif cls is np.ndarray:
+            yield "cpu"
+        elif cls is arrays.cls:
+            yield arrays.place(x)
+
+
 def _inside(block: AbstractContextManager[Any], function: Callable) -> Callable:
     def run(*given: Any, **options: Any) -> Any:
         with block:
@@ -366,7 +398,11 @@ def _guard_natives() -> None:
         arrays = arrays_of(given)
         if arrays is None:
             return plain(self, *given)
-        return arrays.placed(arrays.native(self), given)(*given)
+        try:
+            return arrays.placed(arrays.native(self), given)(*given)
+        except FAILURES as failure:
+            arrays.explain(failure, given)
+            raise
 
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 

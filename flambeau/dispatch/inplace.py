@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .._source import Source
 from ..autograd.mode import mode
+from ..core.error import two_devices
 from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
 from ..core.twin import around
@@ -43,6 +44,8 @@ def write_result(
             f"{list(result._array.shape)}"
         )
     check_cast(result.dtype, target.dtype)
+    if target._kind.device is not result._kind.device:
+        raise two_devices((target._kind.device, result._kind.device))
     store(target, result._array)
     finish_write(target, result._node)
     return target

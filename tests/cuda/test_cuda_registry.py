@@ -14,8 +14,9 @@ from flambeau.dispatch.registry import OPERATIONS
 from tests.ops import sample
 from tests.ops.test_registry import caller, formulas, samples
 
-
-DRAWN = {"drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"}
+DRAWN = {
+    "drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"
+}
 """Programs whose results are others, each with its reason."""
 
 PLACE = str(torch.get_default_device())

@@ -46,13 +46,14 @@ def test_its_memory_is_its_own_until_it_is_reset() -> None:
     assert held >= 2 * 4096
     address = y.data_ptr()
     del y
+    cuda.empty_cache()
+    assert cuda.memory_reserved() - before >= held - 512  # what a graph writes to is not given back
     assert torch.empty(1000, device="cuda").data_ptr() != address
     first.replay()
     second.replay()
     assert z.tolist() == (torch.full((1000,), 2.0).exp() + 1).tolist()
     first.reset()
-    second.reset()
-    del z
+    del second, z
     gc.collect()
     cuda.empty_cache()
     assert cuda.memory_reserved() <= before + 4096

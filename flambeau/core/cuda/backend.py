@@ -14,6 +14,7 @@ from ...kernels import gradient
 from ...kernels.cuda import allocator, driver, number, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
 from .. import backend_stream
+from ..error import two_devices
 from ..twin import Arrays
 from . import draws
 from .numpy import Functions, OnDevice, Within, on_host
@@ -28,22 +29,18 @@ def _check(given: tuple) -> None:
     """Raises RuntimeError where an operation's arrays are on several devices."""
     places = {place for x in given for place in _places(x)}
     if len(places) > 1:
-        first, second = sorted(places, reverse=True)[:2]
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
-            f"(move one with .to({first!r}))"
-        )
+        raise two_devices(sorted(places))
 
 
 def _places(x: Any) -> list[str]:
-    """The devices of an argument's arrays; NumPy's single numbers go along with any."""
+    """The devices of an argument's arrays; NumPy's single numbers go along with any, but in a sequence."""
     cls = x.__class__
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
         return [_place(x)]
     if cls is list or cls is tuple:
-        return [place for item in x for place in _places(item)]
+        return [p for i in x for p in (["cpu"] if i.__class__ is np.ndarray else _places(i))]
     return []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd.mode import mode
+from ...core.error import two_devices
 from ...core.promotion import can_cast, check_cast
 from ...core.tensor import Tensor
 from ...core.twin import around
@@ -26,6 +27,8 @@ def write_into(
             f"{list(shape)}"
         )
     check_writable(target, operands)
+    if target._kind.device is not spec.result.device:
+        raise two_devices((target._kind.device, spec.result.device), operation.name)
     recording = mode.recording and any(
         isinstance(x, Tensor) and x._node is not None for x in operands
     )

@@ -19,7 +19,7 @@ from ...llvm import Value, choose, quotient, remainder, smaller
 from .. import driver
 from ..driver import Kernel
 from ..thread import Thread
-from .copy import in_order
+from .copy import converted, in_order
 from .launch import THREADS, blocks, share, turns
 
 SHORT = 1024
@@ -42,7 +42,7 @@ def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
     if x.dtype.kind not in "biu" and x.dtype.name not in INFINITY:
         if x.dtype.kind == "c":
             raise TypeError(f"elements of {x.dtype} are not sorted")
-        x = x.astype(np.float32)  # the types of eight bits
+        x = converted(x, np.float32)  # the types of eight bits
     xp, is_last = driver.cupy(), dim in (-1, x.ndim - 1)
     rows = in_order(x if is_last else xp.moveaxis(x, dim, -1))
     n = rows.shape[-1]
