@@ -17,6 +17,7 @@ import flambeau as torch
 from flambeau import kernels
 from flambeau.core import tensor as handle
 from tests import elsewhere
+from tests.remainder import why_left_out
 
 # Examples are drawn from a fixed seed, so that a run is red or green for its code alone.
 hypothesis.settings.register_profile("flambeau", deadline=None, derandomize=True)
@@ -31,8 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     elsewhere.use(config.getoption("--device"))
-    if config.getoption("--device") != "cpu":  # said once in a process, by whichever test comes first
+    if (
+        config.getoption("--device") != "cpu"
+    ):  # said once in a process, by whichever test comes first
         config.addinivalue_line("filterwarnings", "ignore:.* has no CUDA form")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--device") == "cpu":
+        return
+    for item in items:
+        why = why_left_out(item.nodeid)
+        if why:
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 class Setting(NamedTuple):
@@ -136,7 +148,7 @@ def _assert_answered(answer: Answer) -> None:
         except Exception as error:
             found["error"] = type(error).__name__
         else:
-            found["text"] = elsewhere.unplaced(repr(value))
+            found["text"] = repr(value)
             if isinstance(value, torch.Tensor):
                 found["dtype"] = str(value.dtype)
                 if "stride" in answer:

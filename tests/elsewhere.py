@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flambeau as torch
+from flambeau.core import printing
 from flambeau.core.device import defaults
 
 
@@ -28,15 +29,19 @@ def use(name: str) -> None:
     torch.set_default_device(name)
     for owner, function in ((torch, "from_numpy"), (torch, "as_tensor"), (torch, "frombuffer")):
         setattr(owner, function, _moved(getattr(owner, function)))
+    printing.format_tensor = _unplaced(printing.format_tensor)
     for method in ("numpy", "__array__"):
         setattr(torch.Tensor, method, _fetched(getattr(torch.Tensor, method)))
 
 
-def unplaced(text: str) -> str:
-    """What a tensor looks like in print, without its device where that is the tests'."""
-    for name in ("cuda:0",):
-        text = text.replace(f", device='{name}'", "")
-    return text
+def _unplaced(write: Callable) -> Callable:
+    """What writes a tensor, without the device that it is on."""
+
+    @functools.wraps(write)
+    def written(*given: Any, device: Any = None, **options: Any) -> str:
+        return write(*given, **options)
+
+    return written
 
 
 def _moved(make: Callable) -> Callable:

@@ -1,14 +1,24 @@
-"""torch.cuda and its like on a machine without such devices; answers recorded from PyTorch 2.13.0 for CPUs."""
+"""torch.cuda and its like on a machine without such devices; answers recorded from PyTorch 2.13.0 for CPUs.
+
+With a device, it is tested in tests/on_cuda; `test_with_simulated_gpus` runs those tests on two simulated GPUs.
+"""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import flambeau as torch
 
 cuda = torch.cuda
+without = pytest.mark.skipif(cuda.is_available(), reason="asks what happens without a GPU")
 
 
+@without
 def test_what_is_asked_is_answered() -> None:
     assert (cuda.is_available(), cuda.device_count(), cuda.is_initialized()) == (False, 0, False)
     assert not cuda.is_bf16_supported()
@@ -37,12 +47,16 @@ NEEDING = (
 )
 
 
+@without
 @pytest.mark.parametrize("name", NEEDING)
 def test_what_needs_a_device_says_so(name: str) -> None:
-    with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+    with pytest.raises(
+        AssertionError, match="Torch not compiled with CUDA enabled: no NVIDIA driver"
+    ):
         getattr(cuda, name)()
 
 
+@without
 def test_classes_exist_and_cannot_be_used() -> None:
     for cls in (torch.xpu.Stream, torch.mtia.Event):
         assert isinstance(cls, type)
@@ -80,6 +94,7 @@ def test_numbers_of_devices() -> None:
         torch._utils._get_device_index("cpu")
 
 
+@without
 def test_mixed_precision_under_its_old_names() -> None:
     with (
         pytest.warns(FutureWarning, match=r"torch\.amp\.GradScaler\('cuda'"),
@@ -96,6 +111,7 @@ def test_mixed_precision_under_its_old_names() -> None:
     assert torch.get_autocast_gpu_dtype() is torch.float16
 
 
+@without
 def test_accelerators() -> None:
     accelerator = torch.accelerator
     assert accelerator.current_accelerator() is None
@@ -125,3 +141,22 @@ def test_streams_and_events_of_the_cpu() -> None:
     for cls in (torch.Stream, torch.Event):
         with pytest.raises(RuntimeError, match="not linked with support for cuda devices"):
             cls(device="cuda")
+
+
+SIMULATED = ("device", "stream", "memory", "graph", "pinned", "amp", "comm")
+
+
+@without
+def test_with_simulated_gpus() -> None:
+    files = [f"tests/on_cuda/test_{name}.py" for name in SIMULATED]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        env={**os.environ, "FLAMBEAU_CUDA_SIMULATOR": "2"},
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stdout[-4000:] + found.stderr[-1000:]
+    assert " passed" in found.stdout
+    assert "skipped" not in found.stdout

@@ -216,7 +216,9 @@ class GradScaler:
         if ready:
             self._check_inf_per_device(optimizer)
         optimizer.grad_scale = scale if ready else None
-        optimizer.found_inf = next(iter(state["found_inf_per_device"].values()))
+        found = state["found_inf_per_device"].values()
+        there = [value.to(scale.device, non_blocking=True) for value in found]
+        optimizer.found_inf = there[0] if len(there) == 1 else stack(there).amax()
         try:
             return optimizer.step(*args, **kwargs)
         finally:

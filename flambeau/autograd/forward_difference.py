@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, wrap
-from .difference import Check, GradcheckError, _basis, _flat, _units
+from .difference import Check, GradcheckError, _basis, _flat, _on_host, _units
 from .forward import alias, level
 from .gradient import sequence as as_tuple
 
@@ -40,7 +40,7 @@ class ForwardCheck(Check):
         for direction in _basis(x):
             for row, y, t in zip(rows, self.outputs, self.along_tangent(i, direction)):
                 size = y._array.size * len(_units(y))
-                row.append(np.zeros(size) if t is None else _flat(t._array, y.dtype.is_complex))
+                row.append(np.zeros(size) if t is None else _flat(_on_host(t), y.dtype.is_complex))
         for j, row, expected in zip(self.indices, rows, numerical):
             found = np.array(row).reshape(len(row), -1)
             self.compare_forward(found, expected, i, j)
@@ -54,7 +54,7 @@ class ForwardCheck(Check):
         parts = self.difference(x, x._kind.xp.asarray(u * self.eps), self.indices)
         tangents = self.along_tangent(i, wrap(x._kind.xp.asarray(u), x._kind))
         for j, y, part, t in zip(self.indices, self.outputs, parts, tangents):
-            found = np.zeros_like(part) if t is None else t._array
+            found = np.zeros_like(part) if t is None else _on_host(t)
             self.compare_forward(
                 _flat(found, y.dtype.is_complex), _flat(part, y.dtype.is_complex), i, j
             )

@@ -92,6 +92,13 @@ def seed(i: int, edge: Any, grad: Any) -> Tensor:
             f"in dtype: grad_output[{i}] has a dtype of {grad.dtype} and output[{i}] has a dtype of "
             f"{kind.dtype}."
         )
+    if grad._kind.device is not kind.device:
+        if shape:
+            raise RuntimeError(
+                f"invalid gradient at index {i} - expected device {kind.device} but got {grad.device}: move it with "
+                f".to({str(kind.device)!r})"
+            )
+        return grad.to(kind.device)  # type: ignore[attr-defined]
     return grad
 
 

@@ -9,6 +9,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ..core.device import backends
+
 _ELSEWHERE = {
     "DeviceType": ("event", "DeviceType"),
     "EventList": ("event_list", "EventList"),
@@ -26,6 +28,7 @@ class emit_nvtx:
 
     Raises:
         AssertionError: On entering; there is no CUDA device.
+        NotImplementedError: On entering; `torch.cuda.nvtx.range` marks blocks, and nothing marks each operation.
 
     Source: torch.autograd.profiler.emit_nvtx
     """
@@ -34,8 +37,12 @@ class emit_nvtx:
         self.enabled, self.entered, self.record_shapes = enabled, False, record_shapes
 
     def __enter__(self) -> emit_nvtx | None:
-        if self.enabled:
+        if self.enabled and backends.accelerator() is None:
             raise AssertionError("Torch not compiled with CUDA enabled")
+        if self.enabled:
+            raise NotImplementedError(
+                "operations are not marked one by one: mark blocks with torch.cuda.nvtx.range"
+            )
         return None
 
     def __exit__(self, *exception: object) -> None:

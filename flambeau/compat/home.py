@@ -50,6 +50,10 @@ _HOMES = {
     "core.error": {"": "AcceleratorError OutOfMemoryError"},
     "core.size": {"": "Size"},
     "core.stream": {"": "Event Stream", "cpu": "StreamContext"},
+    "cuda.capture": {"cuda.graphs": "CUDAGraph graph"},
+    "cuda.current": {"cuda": "device device_of"},
+    "cuda.memory_pool": {"cuda.memory": "CUDAPluggableAllocator MemPool"},
+    "cuda.runtime": {"cuda": "CudaError DeferredCudaCallError cudaStatus"},
     "distributions.bernoulli": {"distributions.geometric": "Geometric"},
     "distributions.binomial": {
         "distributions.multinomial": "Multinomial",

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 class BackendEvent(Protocol):
     """A point in the work of a stream."""
 
-    index: int | None
-    """The device that it was recorded on, None before and for a device without a number."""
+    @property
+    def index(self) -> int | None:
+        """The device that it was recorded on, None before and for a device without a number."""
 
     @property
     def identity(self) -> int:
@@ -32,8 +33,9 @@ class BackendEvent(Protocol):
 class BackendStream(Protocol):
     """An order in which a device works off what it is told."""
 
-    index: int | None
-    """Its device."""
+    @property
+    def index(self) -> int | None:
+        """Its device."""
 
     @property
     def identity(self) -> int:
@@ -87,7 +89,7 @@ class Streams(Protocol):
 class HostEvent:
     """An event of the CPU: it has happened when it is recorded."""
 
-    index = None
+    index: int | None = None
     identity = 0
 
     def __init__(self, timed: bool):
@@ -114,7 +116,7 @@ class HostEvent:
 class HostStream:
     """The order of the program."""
 
-    index = None
+    index: int | None = None
     identity = priority = 0
 
     def query(self) -> bool:

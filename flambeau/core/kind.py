@@ -84,6 +84,8 @@ class Kind:
             # 0.0 and -0.0 are equal as keys, and so are large floats and ints that are refused.
             if value and not INT64_MAX < abs(value) < math.inf:
                 if len(self._scalars) > 512:
+                    if self.backend.is_accelerator:
+                        return found  # graphs may read those that are kept
                     self._scalars.clear()
                 self._scalars[value] = found
         return found
@@ -122,5 +124,10 @@ def kind_of(dtype: dtype, device: device) -> Kind:
                 f"there are no tensors of {dtype} but quantised ones: torch.quantize_per_tensor makes those of "
                 "torch.qint8, torch.quint8 and torch.qint32"
             )
-        found = _kinds.setdefault((dtype, device), Kind(dtype, device))
+        found = Kind(dtype, device)
+        if not found.backend.holds(dtype.numpy):
+            raise NotImplementedError(
+                f"there are no tensors of {dtype} on {device.type}: keep them on the CPU, and convert them on the way"
+            )
+        found = _kinds.setdefault((dtype, device), found)
     return found

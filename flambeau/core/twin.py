@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from .error import two_devices
 
 _PACKAGE = __name__.partition(".")[0]
 TWINNED = tuple(
@@ -26,6 +27,12 @@ TWINNED = tuple(
 
 KNOWN: dict[type, Arrays] = {}
 """What definitions meet for each class of arrays that are not NumPy's."""
+
+
+FAILURES = (AttributeError, TypeError)
+"""What kernels, and functions of another device's arrays, raise where they get one of NumPy's ..."""
+_OF_NUMPY = "memoryview", "numpy.ndarray"
+"""... and what they say of it: the class of its memory, or its own."""
 
 
 OWN: dict[FunctionType, FunctionType] = {}
@@ -42,6 +49,8 @@ class Arrays:
             "kernels.array.copy.contiguous". They take the same arguments.
         makes: The same for functions that have no arrays among their arguments, but make some. They serve
             within definitions only, since elsewhere nothing says what is wanted.
+        fetched: Makes a function of NumPy's arrays, and its name in a warning, one that brings arrays to the CPU for it
+            (`on_cpu`).
         everywhere: Do also functions that are no operations run as twins (see dispatch/elsewhere.py)?
         place: The device of an array, by its name.
         check: Called with the arguments of an operation; raises where they do not go together.
@@ -60,9 +69,10 @@ class Arrays:
         place: Callable[[Any], str],
         check: Callable[[tuple], None] | None = None,
         everywhere: bool = False,
+        fetched: Callable[[Callable, str], Callable] | None = None,
     ):
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
-        self.place, self.check, self.everywhere = place, check, everywhere
+        self.place, self.check, self.everywhere, self.fetched = place, check, everywhere, fetched
         self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
         self.twins: dict[Any, Callable] = {}
         self.natives: dict[kernels.Native, Callable] = {}
@@ -86,11 +96,22 @@ class Arrays:
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
-            if _holds(cls, given):
+            if not _holds(cls, given):
+                return function(*given, **options)
+            try:
                 return self.placed(rule, given)(*given, **options)
-            return function(*given, **options)
+            except FAILURES as failure:
+                self.explain(failure, given)
+                raise
 
         return call
+
+    def explain(self, failure: Exception, given: Any) -> None:
+        """Raises RuntimeError where a function failed since one of its arrays is NumPy's, and others are not."""
+        if any(word in str(failure) for word in _OF_NUMPY):
+            devices = dict.fromkeys(_devices_of(given, self))
+            if len(devices) > 1:
+                raise two_devices(devices) from None
 
     def placed(self, function: Callable, given: Any) -> Callable:
         """A function, with the device of its arguments' arrays as the current one while it runs."""
@@ -160,6 +181,9 @@ class Arrays:
             return self.exchanged(function)
         function = OWN.get(function, function)
         made = self.twins.get(function)
+        name = getattr(function, "on_cpu", None)
+        if made is None and name is not None and self.fetched is not None:
+            made = self.twins[function] = self.fetched(function, name)
         if made is None:
             outer = function.__globals__
             scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
@@ -273,6 +297,20 @@ def _first(cls: type, given: Any) -> Any:
     return None
 
 
+def _devices_of(given: Any, arrays: Arrays) -> Iterator[str]:
+    """The devices of arrays and tensors among arguments."""
+    for x in given:
+        cls = x.__class__
+        if cls is list or cls is tuple:
+            yield from _devices_of(x, arrays)
+        elif hasattr(x, "_kind"):
+            yield str(x._kind.device)
+        elif cls is np.ndarray:
+            yield "cpu"
+        elif cls is arrays.cls:
+            yield arrays.place(x)
+
+
 def _inside(block: AbstractContextManager[Any], function: Callable) -> Callable:
     def run(*given: Any, **options: Any) -> Any:
         with block:
@@ -285,6 +323,22 @@ def host(function: Callable) -> Callable:
     """Decorator: a function that computes with NumPy for every device, such as the taps of an interpolation."""
     function.for_host = True  # type: ignore[attr-defined]
     return function
+
+
+def on_cpu(name: str) -> Callable[[Callable], Callable]:
+    """Decorator: a definition that looks at single elements to decide what comes next, for which no library has anything.
+
+    Arrays of another device are brought to the CPU for it and its results back, with one warning that says so.
+
+    Args:
+        name: What programs know it by.
+    """
+
+    def mark(function: Callable) -> Callable:
+        function.on_cpu = name  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def either(function: Callable, operands: int | None = None) -> Callable:
@@ -344,7 +398,11 @@ def _guard_natives() -> None:
         arrays = arrays_of(given)
         if arrays is None:
             return plain(self, *given)
-        return arrays.placed(arrays.native(self), given)(*given)
+        try:
+            return arrays.placed(arrays.native(self), given)(*given)
+        except FAILURES as failure:
+            arrays.explain(failure, given)
+            raise
 
     kernels.Native.__call__ = call  # type: ignore[method-assign]
 

@@ -56,6 +56,8 @@ class CUDAGraph:
     Source: torch.cuda.CUDAGraph
     """
 
+    _pool: Any = None
+
     def __init__(self, keep_graph: bool = False) -> None:
         if driver.why_not():
             raise RuntimeError(f"torch.cuda.CUDAGraph requires CUDA support: {driver.why_not()}")
@@ -64,7 +66,6 @@ class CUDAGraph:
                 "CUDAGraph: keep_graph=True is not supported: CuPy makes graphs ready at once; leave it out"
             )
         self._graph: Any = None
-        self._pool: Any = None
         self._stream: Any = None
         self._entered = ExitStack()
         self._draws: dict[Any, Any] = {}
@@ -177,6 +178,10 @@ class CUDAGraph:
             self._pool.graphs -= 1
         self._graph = self._pool = None
         self._draws = dict.fromkeys(self._draws)
+
+    def __del__(self) -> None:
+        if self._pool is not None:
+            self.reset()
 
     def pool(self) -> tuple[int, int]:
         """The name of the pool of its memory, for a graph that shares it.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.device import backends
 from ..core.device import device as _Device
-from ..kernels.cuda import driver
+from ..kernels.cuda import driver, report
 
 Device = Any
 """What functions take as a device: a number, a device, its name, or None for the current one."""
@@ -26,7 +26,13 @@ def api() -> Any:
 
     Raises:
         AssertionError: No device can be used; the message says why.
+        RuntimeError: This process was forked after CUDA had begun.
     """
+    if driver.is_forked():
+        raise RuntimeError(
+            "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the 'spawn' "
+            "start method"
+        )
     if "cuda" not in backends:
         if driver.why_not():
             raise not_compiled()
@@ -210,7 +216,9 @@ def synchronize(device: Device = None) -> None:
 
     Source: torch.cuda.synchronize
     """
-    api().Device(index_of(device)).synchronize()
+    with api().Device(index_of(device)) as current:
+        current.synchronize()
+        report.ask()
 
 
 def ipc_collect() -> None:

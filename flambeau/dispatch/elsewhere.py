@@ -26,7 +26,7 @@ _SOURCE = """\
 def outer({cells}):
     def placed(*args, **kwargs):
         if 0: ({cells})
-        return "choice".function(args, kwargs)(*args, **kwargs)
+        return "choice".call(*args, **kwargs)
 
     return (placed.__code__,)
 """
@@ -40,14 +40,19 @@ class Choice:
     def __init__(self, own: FunctionType):
         self.own = own
 
-    def function(self, args: tuple, kwargs: dict) -> Any:
-        """The one that takes these arguments."""
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the one that takes these arguments."""
         arrays = twin.arrays_of(args)
         if arrays is None and kwargs:
             arrays = twin.arrays_of(kwargs.values())
         if arrays is None or not arrays.everywhere:
-            return self.own
-        return arrays.placed(arrays.twin(self.own), (*args, *kwargs.values()))
+            return self.own(*args, **kwargs)
+        given = (*args, *kwargs.values())
+        try:
+            return arrays.placed(arrays.twin(self.own), given)(*args, **kwargs)
+        except twin.FAILURES as failure:
+            arrays.explain(failure, given)
+            raise
 
 
 def exchange_all() -> None:
@@ -75,15 +80,15 @@ def _prepared() -> Iterator[Any]:
             yield getattr(getattr(operation, name, None), "for_elements", None)
 
 
-def _asks(function: FunctionType) -> bool:
+def _asks(function: Any) -> bool:
     """Is it a definition's, and does it call NumPy?"""
-    scope = function.__globals__
+    scope: dict[str, Any] = function.__globals__
     home = scope.get("__name__", "")
     if not f"{home}.".startswith(twin.TWINNED) or function in twin.OWN:
         return False
     if getattr(sys.modules.get(home), "__dict__", None) is not scope:  # a twin
         return False
-    if hasattr(function, "for_host") or hasattr(function, "for_elements"):
+    if any(hasattr(function, mark) for mark in ("for_host", "for_elements", "on_cpu")):
         return False
     return any(scope.get(name) is np for name in _names(function.__code__))
 
@@ -95,7 +100,7 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _exchange(function: FunctionType) -> None:
+def _exchange(function: Any) -> None:
     own = FunctionType(
         function.__code__,
         function.__globals__,

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from .._source import Source
 from ..autograd.mode import mode
+from ..core.error import two_devices
 from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
+from ..core.twin import around
 from ..kernels.gather.plan import snapshot
 from .arguments import arguments, written
 from .registry import method, public
@@ -42,6 +44,8 @@ def write_result(
             f"{list(result._array.shape)}"
         )
     check_cast(result.dtype, target.dtype)
+    if target._kind.device is not result._kind.device:
+        raise two_devices((target._kind.device, result._kind.device))
     store(target, result._array)
     finish_write(target, result._node)
     return target
@@ -118,7 +122,8 @@ class Write(NamedTuple):
         return bool(mode.recording) and nodes != (None, None)
 
     def _kept_key(self) -> Any:
-        return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()
+        with around((self.input,)):
+            return snapshot(self.key) if isinstance(self.key, tuple) else self.key.copy()
 
     def _explained(self, error: IndexError) -> Exception:
         """The error in PyTorch's words; the kernel's where the index is right again."""

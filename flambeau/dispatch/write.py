@@ -15,9 +15,11 @@ from ..autograd.inference import WRITTEN
 from ..autograd.location import UNSAVED, count_writes, note_write
 from ..autograd.mode import mode
 from ..autograd.node import Leaf, Port
+from ..core.error import two_devices
 from ..core.memory import is_writable, share_elements
 from ..core.promotion import check_cast
 from ..core.tensor import UNVERSIONED, Tensor, class_name
+from ..core.twin import around
 from ..formula.dimensions import broadcast_shapes
 from ..formula.quiet import quiet
 
@@ -121,7 +123,8 @@ def store(target: Tensor, values: Any) -> None:
         if values.__class__ is np.ndarray and values.size > _SMALL:
             kernels.array.copy.copy_into(target._array, values)
         else:
-            np.copyto(target._array, values, casting="unsafe")
+            with around((target,)):
+                np.copyto(target._array, values, casting="unsafe")
 
 
 def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
@@ -164,6 +167,10 @@ def write_out(
     if mode.recording and (result._node is not None or out._node is not None):
         check_out((result, out), name)
     check_cast(result.dtype, out.dtype)
+    if out._kind.device is not result._kind.device:
+        raise two_devices(
+            (result._kind.device, out._kind.device), f"{name}, whose result goes into out"
+        )
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:

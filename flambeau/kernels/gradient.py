@@ -1,6 +1,6 @@
 """What gradients need between operations: sums of two, sums over dimensions that were broadcast, copies.
 
-Large arrays take a kernel, which threads share; small ones are NumPy's.
+Large arrays take a kernel, which threads share; small ones are NumPy's. Those of devices take their device's.
 """
 
 from __future__ import annotations
@@ -15,58 +15,55 @@ from . import build
 
 SMALL = 2048
 """Elements below which NumPy is as fast."""
+BUILDERS: dict[type, Callable[[Any], Callable]] = {}
+"""For arrays of devices, by their class: from an array to what builds kernels for its device, as `build` does."""
+_FLOATS = frozenset(("float16", "bfloat16", "float32", "float64"))
+_kernels: dict[tuple, Callable] = {}
 
 
-def _built(cls: type, dtype: Any, name: str, plain: Callable, into: bool = False) -> Callable:
-    """The kernel for arrays of a dtype, or what NumPy does."""
+def _kernel(x: Any, name: str, plain: Callable, into: bool = False) -> Callable | None:
+    """The kernel for arrays of a dtype on a device; None where the array's own functions do as well."""
+    if x.__class__ is np.ndarray:
+        if x.size < SMALL or x.dtype.char not in "fd":
+            return None
+        key = name, into, x.dtype, -1
+    elif x.__class__ not in BUILDERS or not x.size or x.dtype.name not in _FLOATS:
+        return None
+    else:
+        key = name, into, x.dtype, x.device.id
+    found = _kernels.get(key)
+    if found is None:
+        found = _kernels[key] = _built(x, name, plain, into)
+    return found
+
+
+def _built(x: Any, name: str, plain: Callable, into: bool) -> Callable:
     from ..formula import primitive  # with the first large gradient
     from ..formula.expression import Domain, symbol
     from ..formula.program import Program
 
-    rows = name == "sum"
-    x, y = symbol("x", Domain.REAL), symbol("y", Domain.REAL)
-    program = Program((x,), (primitive.sum(x),)) if rows else Program((x, y), (x + y,))
-    dtypes = [dtype] * len(program.inputs)
-    return (
-        BUILD[cls](program, dtypes, dtype, [dtype], f"gradient_{name}", rows, plain, into=into)
-        or plain
-    )
-
-
-BUILD: dict[type, Callable] = {np.ndarray: build}
-"""By the class of arrays, what makes a kernel of a program."""
-_adds: dict[Any, Callable] = {}
-_writes: dict[Any, Callable] = {}
-_sums: dict[Any, Callable] = {}
-_FLOATS = frozenset("fd")
-
-
-def _is_large(x: Any) -> bool:
-    cls = x.__class__
-    return cls in BUILD and x.dtype.char in _FLOATS and (x.size >= SMALL or cls is not np.ndarray)
+    rows, dtype = name == "sum", x.dtype
+    a, b = symbol("x", Domain.REAL), symbol("y", Domain.REAL)
+    program = Program((a,), (primitive.sum(a),)) if rows else Program((a, b), (a + b,))
+    compute = np.dtype(np.float32) if dtype.itemsize == 2 else dtype
+    builds = BUILDERS[x.__class__](x) if x.__class__ in BUILDERS else build
+    facts = program, [dtype] * len(program.inputs), compute, [dtype], f"gradient_{name}"
+    return builds(*facts, rows, plain, into=into) or plain
 
 
 def added(x: Any, y: Any) -> Any:
     """x + y."""
-    if not _is_large(x):
-        return x + y
-    found = _adds.get((x.__class__, x.dtype))
-    if found is None:
-        found = _adds[x.__class__, x.dtype] = _built(x.__class__, x.dtype, "add", np.add)
-    return found(x, y)
+    found = _kernel(x, "add", np.add)
+    return x + y if found is None or y.__class__ is not x.__class__ else found(x, y)
 
 
 def add_into(x: Any, y: Any) -> None:
     """x += y."""
-    if not _is_large(x):
+    found = _kernel(x, "add", _add_into, into=True)
+    if found is None or y.__class__ is not x.__class__:
         x += y
-        return
-    found = _writes.get((x.__class__, x.dtype))
-    if found is None:
-        found = _writes[x.__class__, x.dtype] = _built(
-            x.__class__, x.dtype, "add", _add_into, into=True
-        )
-    found(x, x, y)
+    else:
+        found(x, x, y)
 
 
 def _add_into(target: Any, x: Any, y: Any) -> Any:
@@ -75,11 +72,9 @@ def _add_into(target: Any, x: Any, y: Any) -> Any:
 
 def summed(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The sum over dimensions."""
-    if not _is_large(x):
-        return row_sum(x, axes, keepdims=keepdims)
-    found = _sums.get((x.__class__, x.dtype))
+    found = _kernel(x, "sum", _row_sum)
     if found is None:
-        found = _sums[x.__class__, x.dtype] = _built(x.__class__, x.dtype, "sum", _row_sum)
+        return row_sum(x, axes, keepdims=keepdims)
     value = found(x, tuple([axis % x.ndim - x.ndim for axis in axes]))
     return value if keepdims else value.squeeze(axes)
 

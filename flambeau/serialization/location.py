@@ -41,8 +41,7 @@ def placer(map_location: Any) -> Callable[[np.ndarray, str], Place]:
     if callable(map_location):
         return lambda held, location: _asked(map_location, held, location)
     if isinstance(map_location, (str, device)):
-        target = resolve(map_location)
-        return lambda held, location: (held, target)
+        return lambda held, location: (held, _as_saved(map_location))
     raise TypeError(
         f"map_location must be a device, a string, a dict or a function, not "
         f"{type(map_location).__name__}"
@@ -58,7 +57,7 @@ def _asked(function: Callable[[Any, str], Any], held: np.ndarray, location: str)
     if answer is None:
         return held, _as_saved(location)
     if isinstance(answer, (str, device)):
-        return held, resolve(answer)
+        return held, _as_saved(answer)
     return _answered(answer, held)
 
 

@@ -1,8 +1,11 @@
 """A CUDA GPU in NumPy, for machines without one: the part of CuPy's interface that flambeau uses, and an executor of PTX.
 
-It takes CuPy's place when the environment has FLAMBEAU_CUDA_SIMULATOR=1. It is slow, strict, and there to test with: host
-arrays and device arrays do not mix, and kernels that a GPU would let pass (addresses outside of arrays, misaligned ones,
-barriers that not all threads reach) are errors.
+It takes CuPy's place when the environment has FLAMBEAU_CUDA_SIMULATOR=1, or the number of GPUs that there are to be. It is
+slow, and there to test with, so it refuses what a GPU or CuPy lets pass and computes something else with: arrays of the
+host or of another GPU among a function's arrays, indices that CuPy wraps round, two values for one element, waiting while
+a stream is captured; and in kernels addresses outside of arrays, misaligned ones, barriers that not all threads reach,
+races for shared memory. What nobody may read is garbage: new memory, and factors of matrices that have none. What only a
+GPU has is not here: work of several streams at once, and time.
 """
 
 from __future__ import annotations

@@ -61,7 +61,10 @@ def call(function: Callable, *args: Any, out: Any = None, **options: Any) -> Any
 def accumulated(
     function: Callable, *args: Any, dtype: Any = None, out: Any = None, **options: Any
 ) -> Any:
-    """A sum or product, which float16 and bfloat16 make in float32 and round once."""
+    """A sum or product, which float16 and bfloat16 make in float32 and round once.
+
+    CuPy adds in blocks, and NumPy along most axes number after number: sums of float32 are made in float64 instead.
+    """
     hosts = [host(x) for x in args]
     options = {name: host(x) for name, x in options.items() if x is not None}
     kinds = [x.dtype for x in hosts if isinstance(x, np.ndarray | np.generic)]
@@ -70,7 +73,12 @@ def accumulated(
     if dtype is not None:
         options["dtype"] = dtype
 
+    long = dtype is None and kind.char in "fF" and function.__name__ in ("sum", "mean")
+
     def work() -> Any:
+        if long:
+            wider = np.result_type(kind, np.float64)
+            return np.asarray(_quietly(function, hosts, {**options, "dtype": wider})).astype(kind)
         if not short:
             return _quietly(function, hosts, options)
         wide = [x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in hosts]

@@ -14,9 +14,13 @@ from flambeau.dispatch.registry import OPERATIONS
 from tests.ops import sample
 from tests.ops.test_registry import caller, formulas, samples
 
-
-DRAWN = {"drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"}
+DRAWN = {
+    "drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"
+}
 """Programs whose results are others, each with its reason."""
+
+PLACE = str(torch.get_default_device())
+"""The tests' device: ``--device cuda:1`` asks for another one than the current."""
 
 
 def facts(tensor: torch.Tensor) -> tuple:
@@ -80,7 +84,7 @@ def assert_alike(
     with torch.device("cpu"):
         inputs = [torch.tensor(a).requires_grad_(a.dtype.kind == "f") for a in arrays]
         want = tensors_of(call(*inputs))
-    moved = [x.detach().to("cuda").requires_grad_(x.requires_grad) for x in inputs]
+    moved = [x.detach().to(PLACE).requires_grad_(x.requires_grad) for x in inputs]
     got = tensors_of(on_device(*moved))
     assert len(got) == len(want)
     for i, (y, right) in enumerate(zip(got, want)):
@@ -110,4 +114,4 @@ def test_programs(name: str) -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(0.2, 0.8, x) if isinstance(x, tuple) else x for x in inputs]
     torch.manual_seed(0)
-    assert_alike(placed(function, "cpu", {}), placed(function, "cuda", {}), arrays)
+    assert_alike(placed(function, "cpu", {}), placed(function, PLACE, {}), arrays)

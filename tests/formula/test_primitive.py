@@ -28,6 +28,11 @@ INTERPRETED = {
 """Primitives without a native form of their own, and why."""
 
 TABLES = {
+    "core/cuda/shim.py": "NumPy's universal functions, and their results so far",
+    "kernels/cuda/gather/fold.py": "NumPy's universal functions that combine elements",
+    "simulator/elementwise.py": "CuPy's universal functions",
+    "simulator/ufunc.py": "CuPy's universal functions",
+    "simulator/ptx/arithmetic.py": "instructions of PTX",
     "core/cuda/numpy.py": "NumPy's universal functions, and CuPy's functions that reduce by them",
     "_ops/lowering.py": "PyTorch's other names of functions",
     "sparse/product.py": "what `reduce` may be called",

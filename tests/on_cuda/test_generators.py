@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -266,3 +269,28 @@ def test_philox_state_of_a_graph_is_on_the_device() -> None:
     assert (seed.device.type, start.device.type, place.device.type) == ("cuda", "cuda", "cpu")
     assert (seed.item(), start.item(), place.item()) == (5, 8, 8)
     assert generator.get_offset() == 20
+
+
+_TWO = """
+import flambeau as torch
+torch.manual_seed(0)
+second, first = (torch.rand(3, device=f"cuda:{i}") for i in (1, 0))
+assert torch.equal(first.cpu(), second.cpu())
+x = torch.ones(8).to("cuda:1")
+made = (
+    torch.nn.functional.dropout(x), torch.multinomial(x, 3), torch.multinomial(x, 3, True), torch.poisson(x),
+    torch.bernoulli(x * 0.5), torch.randint(5, (3,), device="cuda:1"), torch.randperm(5, device="cuda:1"), x.normal_(),
+)
+assert all(y.device.index == 1 for y in made)
+offsets = [g.get_offset() for g in torch.cuda.default_generators]
+assert offsets[0] == 4 < offsets[1], offsets
+with torch.random.fork_rng([1]):
+    torch.rand(3, device="cuda:1")
+assert torch.cuda.default_generators[1].get_offset() == offsets[1]
+"""
+
+
+def test_each_device_has_a_generator() -> None:
+    """In a process that has two simulated devices."""
+    environment = {**os.environ, "FLAMBEAU_CUDA_SIMULATOR": "2"}
+    subprocess.run([sys.executable, "-c", _TWO], check=True, env=environment)

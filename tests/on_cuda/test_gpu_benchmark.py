@@ -75,6 +75,14 @@ def test_ratios_and_shares(gpu: ModuleType, tmp_path: Path) -> None:
     )
 
 
+def test_functions_are_compared_with_the_cpus(gpu: ModuleType, tmp_path: Path) -> None:
+    report = gpu.Report(tmp_path, tiny=True)
+    gpu.compare_with_cpu(report, 60.0, tiny=True)
+    assert report.correctness["fuzz"] == "exit status 0"
+    assert report.correctness["cases"].startswith("20 ")
+    assert report.correctness["findings"] == "0, in fuzz.txt"
+
+
 def test_rows_say_what_is_wrong(gpu: ModuleType, tmp_path: Path) -> None:
     report = gpu.Report(tmp_path, tiny=False)
     report.raw["pointwise: add"] = {"flambeau": {"error": "it broke"}, "torch": {"seconds": 1.0}}

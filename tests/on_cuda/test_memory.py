@@ -86,7 +86,10 @@ def test_out_of_memory_says_who_has_it() -> None:
     assert re.search(r"\d+\.\d\d KiB in tensors", text)
     assert "torch.no_grad()" in text
     assert isinstance(caught.value, RuntimeError)
-    assert cuda.memory_stats()["num_ooms"] == 1
+    stats = cuda.memory_stats()
+    assert stats["num_ooms"] == 1
+    assert stats["segment.all.freed"] <= stats["segment.all.allocated"]
+    assert cuda.memory_reserved() >= cuda.memory_allocated()
     assert held.sum().item() == 60000
 
 

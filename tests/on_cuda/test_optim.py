@@ -248,3 +248,56 @@ def test_a_scaler_skips_the_step_of_gradients_that_are_not_finite() -> None:
     scaler.update()
     assert x.tolist() == [0.0, 0.0]
     assert scaler.get_scale() == 2.0
+
+
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "RAdam", "ASGD", "RMSprop", "Adamax"])
+def test_a_graph_replays_steps(name: str) -> None:
+    """Replays count on: RAdam changes its formula on the way, and all corrections are those of the step they do."""
+    usual, captured = parameters("cuda"), parameters("cuda")
+    cls = getattr(torch.optim, name)
+    for given in (usual, captured):
+        for p in given:
+            p.grad = torch.full_like(p, 0.5)
+    one, other = cls(usual), cls(captured, capturable=True)
+    other.step()  # makes the state and the kernels
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        other.step()
+    for _ in range(6):
+        graph.replay()
+    for _ in range(7):
+        one.step()
+    assert_near(captured, usual, 2e-6)
+    assert other.state[captured[0]]["step"].item() == 7
+
+
+def training_step(capturable: bool) -> Any:
+    """A step of a small network, from the same numbers each time; gives the loss."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1)
+    ).cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, capturable=capturable)
+    x = torch.randn(16, 3, device="cuda")
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = (model(x).squeeze(1) - x.sum(1)).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def test_a_graph_replays_a_training_step() -> None:
+    usual, captured = training_step(False), training_step(True)
+    wanted = [usual().item() for _ in range(12)]
+    found = [captured().item() for _ in range(2)]
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loss = captured()
+    for _ in range(10):
+        graph.replay()
+        found.append(loss.item())
+    assert found == pytest.approx(wanted, 1e-5)

@@ -173,3 +173,28 @@ def test_another_process_does_not_get_the_memory() -> None:
         RuntimeError, match=r"cuda:0 cannot be handed to another process.*x.cpu\(\)"
     ):
         queue.put(counted(2))
+
+
+def test_a_forked_process_is_told_that_it_has_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator goes on in such a process; the driver does not."""
+    monkeypatch.setattr(driver, "is_forked", lambda: True)
+    with pytest.raises(RuntimeError, match=r"CUDA in forked subprocess.*'spawn' start method"):
+        torch.ones(2, device="cuda")
+
+
+def test_safetensors(tmp_path) -> None:
+    import flambeau.compat
+
+    x = counted(2, 3)
+    file = str(tmp_path / "x.safetensors")
+    flambeau.compat.install()
+    try:
+        from safetensors.torch import load_file, save_file
+
+        save_file({"x": x, "half": x.bfloat16()}, file)
+        for place in ("cpu", "cuda"):
+            found = load_file(file, device=place)
+            assert found["x"].device.type == place
+            assert found["x"].tolist() == found["half"].tolist() == x.tolist()
+    finally:
+        flambeau.compat.uninstall()

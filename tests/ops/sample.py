@@ -157,6 +157,10 @@ PROGRAMS: dict[str, Program] = {
         lambda x, *rows: scaled_rows(x, *rows, dim=-1),
         ((2, 3), (2, 1), (2, 1), (2, 1), (2, 1)),
     ),
+    "batch_norm without weights": (
+        lambda x: F.batch_norm(x, None, None, training=True),
+        ((4, 3, 5),),
+    ),
     "batch_norm without rows": (
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
         ((4, 3), (3,), (3,)),

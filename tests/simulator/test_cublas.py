@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
+
+GEMM = {
+    "gemmEx": (
+        "handle transa transb m n k alpha A Atype lda B Btype ldb beta C Ctype ldc computeType algo"
+    ),
+    "gemmStridedBatchedEx": (
+        "handle transa transb m n k alpha A Atype lda strideA B Btype ldb strideB beta C Ctype ldc strideC "
+        "batchCount computeType algo"
+    ),
+}
+"""Parameters of CuPy 14.2's functions, as their docstrings have them."""
+
+
+@pytest.mark.parametrize("name", GEMM)
+def test_signatures_are_those_of_cupy(cupy, name):
+    own = inspect.signature(getattr(cupy.cuda.cublas, name))
+    assert list(own.parameters) == GEMM[name].split()
 
 
 def call(cupy, x, y, z, sizes, compute=None, steps=None, **numbers):

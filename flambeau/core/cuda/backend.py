@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...formula.program import Program
 from ...kernels import gradient
-from ...kernels.cuda import allocator, driver, number, pinned, table, transfer
+from ...kernels.cuda import allocator, driver, number, pinned, report, table, transfer
 from ...kernels.cuda.stream import Streams
+from .. import backend_stream
+from ..error import two_devices
 from ..twin import Arrays
-from . import draws, host
-from .numpy import Functions, OnDevice, Within
+from . import draws
+from .numpy import Functions, OnDevice, Within, on_host
 from .shortage import out_of_memory
 
 
@@ -26,22 +29,18 @@ def _check(given: tuple) -> None:
     """Raises RuntimeError where an operation's arrays are on several devices."""
     places = {place for x in given for place in _places(x)}
     if len(places) > 1:
-        first, second = sorted(places, reverse=True)[:2]
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, {first} and {second}! "
-            f"(move one with .to({first!r}))"
-        )
+        raise two_devices(sorted(places))
 
 
 def _places(x: Any) -> list[str]:
-    """The devices of an argument's arrays; NumPy's single numbers go along with any."""
+    """The devices of an argument's arrays; NumPy's single numbers go along with any, but in a sequence."""
     cls = x.__class__
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
     if cls is ARRAYS.cls:
         return [_place(x)]
     if cls is list or cls is tuple:
-        return [place for item in x for place in _places(item)]
+        return [p for i in x for p in (["cpu"] if i.__class__ is np.ndarray else _places(i))]
     return []
 
 
@@ -70,7 +69,6 @@ def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     """What stands in the CPU's places: for functions of arrays, and for those that make arrays."""
     late: dict[str, Callable] = {place: _Late(place, table.function) for place in table.TABLE}
     late |= {place: _Late(place, draws.function) for place in draws.PLACES}
-    late |= {place: _Late(place, host.function) for place in host.DEFINITIONS}
     makes = {place: made for place, made in late.items() if place.startswith(_MAKE_ARRAYS)}
     return {place: made for place, made in late.items() if place not in makes}, makes
 
@@ -79,17 +77,16 @@ def _exchanged(value: Any) -> Any:
     return ARRAYS.exchanged(value)
 
 
+def _fetched(function: Callable, name: str) -> Callable:
+    return on_host(function, name, driver.cupy())
+
+
 FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, everywhere=True)
+ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, True, _fetched)
 
 
-def _build(*facts: Any, **options: Any) -> Callable | None:
-    from ...kernels.cuda.build import build
-
-    return build(*facts, **options)
-
-
-gradient.BUILD[ARRAYS.cls] = _build
+EXTENSIONS = ("bfloat16",)
+"""The dtypes that are not NumPy's own and of which CuPy has arrays."""
 
 
 class CudaBackend:
@@ -98,11 +95,12 @@ class CudaBackend:
     name: str = "cuda"
     is_accelerator: bool = True
     has_elements: bool = True
-    streams = Streams()
+    streams: backend_stream.Streams = Streams()
 
     def __init__(self) -> None:
         self.cuda = driver.cupy().cuda
         allocator.allocator().shortage = out_of_memory
+        gradient.BUILDERS[ARRAYS.cls] = lambda x: partial(self.build, x.device.id)
         self.count = int(self.cuda.runtime.getDeviceCount())
         self.modules = [
             FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
@@ -114,10 +112,18 @@ class CudaBackend:
     def is_available(self) -> bool:
         return self.count > 0
 
+    def holds(self, dtype: Any) -> bool:
+        return dtype.isbuiltin == 1 or dtype.name in EXTENSIONS
+
     def device_count(self) -> int:
         return self.count
 
     def canonical_index(self, index: int | None) -> int | None:
+        if driver.is_forked():
+            raise RuntimeError(
+                "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the "
+                "'spawn' start method"
+            )
         if index is None:
             return int(self.cuda.runtime.getDevice())
         if index >= self.count:
@@ -130,7 +136,9 @@ class CudaBackend:
         return self.modules[index or 0]
 
     def build(self, index: int | None, *facts: Any, **options: Any) -> Callable | None:
-        made = _build(*facts, **options)
+        from ...kernels.cuda.build import build
+
+        made = build(*facts, **options)
         return made if made is None or self.count == 1 else Within(self.cuda.Device(index), made)
 
     def foreach(
@@ -184,3 +192,4 @@ class CudaBackend:
     def synchronize(self, index: int | None) -> None:
         with self.on(index):
             self.cuda.Device().synchronize()
+            report.ask()

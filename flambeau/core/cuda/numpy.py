@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.cuda import driver
-from .shim import ACCUMULATE, SHIMS
+from .shim import ACCUMULATE, SHIMS, folded
 
 MAKES = frozenset(
     [
@@ -134,6 +134,8 @@ class Universal:
     ) -> Any:
         if x.__class__ is not self.cupy.ndarray:
             return self.host.reduce(x, axis, dtype, out, keepdims)  # type: ignore[call-arg]
+        if self.name not in REDUCE:
+            return folded(self.device, x, axis, keepdims)
         function = getattr(self.cupy, REDUCE[self.name])
         more = {} if dtype is None else {"dtype": dtype}
         return function(x, axis=axis, out=out, keepdims=keepdims, **more)

@@ -27,6 +27,10 @@ def _count_nonzero(cupy: Any, x: Any, axis: Any = None, *, keepdims: bool = Fals
     return (x != 0).sum(axis=axis, dtype=cupy.int64, keepdims=keepdims)
 
 
+def _logical_not(cupy: Any, x: Any, **options: Any) -> Any:
+    return x == 0 if x.dtype.kind == "c" else cupy.logical_not(x, **options)
+
+
 def _extreme(name: str) -> Callable:
     def extreme(
         cupy: Any,
@@ -69,6 +73,7 @@ SHIMS: dict[str, Callable] = {
     "lib.stride_tricks.sliding_window_view": _sliding_window_view,
     "count_nonzero": _count_nonzero,
     "linalg.solve": _solve,
+    "logical_not": _logical_not,
     "max": _extreme("max"),
     "amax": _extreme("max"),
     "min": _extreme("min"),
@@ -76,6 +81,25 @@ SHIMS: dict[str, Callable] = {
     "where": _where,
 }
 """By NumPy's name, the function; its first argument is CuPy."""
+
+
+def folded(function: Callable, x: Any, axis: Any, keepdims: bool) -> Any:
+    """A reduction by a function that CuPy does not reduce by: halves are combined until one is left.
+
+    The axes are not empty.
+    """
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = sorted(a % x.ndim for a in axes)
+    rest = [a for a in range(x.ndim) if a not in axes]
+    kept = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    x = x.transpose(*axes, *rest).reshape(-1, *(x.shape[a] for a in rest))
+    while len(x) > 1:
+        half, odd = divmod(len(x), 2)
+        tail = x[2 * half :]
+        x = function(x[:half], x[half : 2 * half])
+        if odd:
+            x[:1] = function(x[:1], tail)
+    return x[0].reshape(kept) if keepdims else x[0]
 
 
 def _running_extreme(largest: bool) -> Callable:
@@ -99,4 +123,4 @@ ACCUMULATE: dict[str, Callable] = {
 }
 """By a universal function's name, its results along an axis so far."""
 
-__all__ = ["ACCUMULATE", "SHIMS"]
+__all__ = ["ACCUMULATE", "SHIMS", "folded"]

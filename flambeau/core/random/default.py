@@ -38,6 +38,12 @@ def default_of(where: device) -> Generator:  # type: ignore[valid-type]
     return found
 
 
+def default_at(type: str, index: int) -> Generator:
+    """The default generator of a device, by its name's parts."""
+    found = _OTHERS.get((type, index))
+    return default_of(device(type, index)) if found is None else found
+
+
 def seed_all(seed: int) -> Generator:
     """Seed the default generators of all devices, those too that are used later; gives the CPU's."""
     made = default_generator.manual_seed(seed)
@@ -96,4 +102,4 @@ def kept(generators: Iterable[Generator] | None = None) -> Iterator[None]:
         before.restore()
 
 
-__all__ = ["Snapshot", "default_of", "in_use", "kept", "seed_all", "seed_others"]
+__all__ = ["Snapshot", "default_at", "default_of", "in_use", "kept", "seed_all", "seed_others"]

@@ -14,19 +14,13 @@ from typing import Any
 import numpy as np
 
 from ...kernels.cuda import driver
-from ...kernels.cuda.random import (
-    continuous,
-    discrete,
-    permutation,
-    rejection,
-)
+from ...kernels.cuda.random import continuous, discrete, permutation, rejection
 from ...kernels.cuda.random import dropout as dropping
 from ...kernels.cuda.random import multinomial as categories
 from ...kernels.cuda.random.philox import Take
-from ..device import device
 from ..dtype import is_complex
 from . import check, check_integer
-from .default import default_of
+from .default import default_at
 from .generator import Generator
 from .philox import PhiloxGenerator
 from .words import check_floating, name_of
@@ -38,7 +32,7 @@ def _generator(where: int, generator: Generator | None) -> PhiloxGenerator:
     Raises:
         RuntimeError: It is another device's.
     """
-    made = generator or default_of(device("cuda", where))
+    made = generator or default_at("cuda", where)
     if not isinstance(made, PhiloxGenerator):
         raise RuntimeError(
             f"Expected a 'cuda' device type for generator but found '{made.device.type}': draw with a generator of the "

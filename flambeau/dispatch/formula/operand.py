@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.device import CPU
 from ...core.dtype import BOOL
+from ...core.error import two_devices
 from ...core.kind import Kind, check_bits
 from ...core.number import converted
 from ...core.tensor import Tensor, wrap_numpy
@@ -88,10 +89,7 @@ def common_device(tensors: Sequence[Tensor], name: str) -> Any:
         )
     )
     if len(devices) > 1:
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, "
-            f"{devices[0]} and {devices[1]}! (in {name}; move one with .to({str(devices[0])!r}))"
-        )
+        raise two_devices(devices, name)
     if devices:
         return devices[0]
     return tensors[0]._kind.device if tensors else CPU

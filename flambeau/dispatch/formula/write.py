@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd.mode import mode
+from ...core.error import two_devices
 from ...core.promotion import can_cast, check_cast
 from ...core.tensor import Tensor
+from ...core.twin import around
 from ...formula.quiet import quiet
 from ..write import broadcast, check_writable, finish_write, store
 from .formula_node import apply
@@ -25,6 +27,8 @@ def write_into(
             f"{list(shape)}"
         )
     check_writable(target, operands)
+    if target._kind.device is not spec.result.device:
+        raise two_devices((target._kind.device, spec.result.device), operation.name)
     recording = mode.recording and any(
         isinstance(x, Tensor) and x._node is not None for x in operands
     )
@@ -34,7 +38,8 @@ def write_into(
         finish_write(target, None)
         return target
     # What is saved must be the values before the write.
-    arrays = [arrays[0].copy(), *arrays[1:]]
+    with around((target,)):
+        arrays = [arrays[0].copy(), *arrays[1:]]
     result = apply(spec, operands, arrays, parameters, None)
     node = result._node
     if node is not None and 0 in node.checked:  # it saved the copy, which nobody writes to

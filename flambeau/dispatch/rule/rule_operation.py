@@ -356,7 +356,7 @@ class Operation:
     def node_class(self, outputs: int) -> type[RuleNode]:
         found = self.node_classes.get(outputs)
         if found is None:
-            found = self.node_classes[outputs] = type(
+            made: Any = type(
                 self.node_name,
                 (RuleNode,),
                 {
@@ -366,7 +366,10 @@ class Operation:
                     **saved_attributes(self.saved_names),
                 },
             )
-            found.make = staticmethod(kernels.constructor(found, *NODE_SLOTS))
+            made.make = staticmethod(kernels.constructor(made, *NODE_SLOTS))
+            found = self.node_classes.setdefault(
+                outputs, made
+            )  # complete, as other threads find it
         return found
 
 

@@ -154,7 +154,7 @@ class ViewOperation(Operation):
     def several_class(self, outputs: int) -> type[ViewsNode]:
         found = self.node_classes.get(outputs)
         if found is None:
-            found = self.node_classes[outputs] = type(
+            made: Any = type(
                 f"{self.label}Backward0",
                 (ViewsNode,),
                 {
@@ -164,7 +164,8 @@ class ViewOperation(Operation):
                     **saved_attributes(self.saved_names),
                 },
             )
-            found.make = staticmethod(kernels.constructor(found, *SLOTS))  # type: ignore[attr-defined]
+            made.make = staticmethod(kernels.constructor(made, *SLOTS))
+            found = self.node_classes.setdefault(outputs, made)
         return found  # type: ignore[return-value]
 
 

@@ -48,7 +48,9 @@ class Launcher:
 
     def __init__(self, planner: Planner, interpreter: Callable, drop: bool = False):
         self.facts = planner.facts
-        self.planners: dict[tuple, Planner | None] = {self.facts.inputs: planner}
+        self.planners: dict[tuple, Planner | None] = {
+            (self.facts.inputs, self.facts.results): planner
+        }
         self.drop = drop
         self.interpreter = dropping(interpreter) if drop else interpreter
         self.plans: dict[tuple, Any] = {}
@@ -91,12 +93,13 @@ class Launcher:
         except Unsupported:
             return Plain(self.interpreter, axes)
 
-    def planner(self, arrays: Sequence[Any]) -> Planner | None:
+    def planner(self, arrays: Sequence[Any], targets: Sequence[Any] = ()) -> Planner | None:
         """For arrays of other dtypes than was said one of its own: so a number meets a half type unrounded."""
-        dtypes = tuple([a.dtype for a in arrays])
+        results = tuple([a.dtype for a in targets]) or self.facts.results
+        dtypes = tuple([a.dtype for a in arrays]), results
         if dtypes not in self.planners:
             try:
-                self.planners[dtypes] = Planner(self.facts.of(dtypes))
+                self.planners[dtypes] = Planner(self.facts.of(*dtypes))
             except Unsupported:
                 self.planners[dtypes] = None
         return self.planners[dtypes]
@@ -153,13 +156,14 @@ class Into(Launcher):
         return found
 
     def decide_into(self, targets: Sequence[Any], arrays: Sequence[Any]) -> tuple:
-        planner = self.planner(arrays)
         shape = broadcast_shapes(*(a.shape for a in arrays))
         fits = all(
-            target.shape == shape and target.dtype == dtype and target.size
+            # What is rounded to a dtype before it is written as another is made first.
+            target.shape == shape and target.size and dtype in (target.dtype, self.facts.compute)
             for target, dtype in zip(targets, self.facts.results)
         )
-        if planner is None or not planner.is_elementwise or not fits:
+        planner = self.planner(arrays, targets) if fits else None
+        if planner is None or not planner.is_elementwise:
             return ()
         try:
             plan = planner.into(targets, arrays)

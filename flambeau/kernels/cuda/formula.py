@@ -26,9 +26,9 @@ class Facts:
         self.program, self.inputs, self.compute = program, tuple(inputs), compute
         self.results, self.name, self.rows = tuple(results), name, rows
 
-    def of(self, inputs: Sequence[Any]) -> Facts:
-        """The same with operands of these dtypes."""
-        return Facts(self.program, inputs, self.compute, self.results, self.name, self.rows)
+    def of(self, inputs: Sequence[Any], results: Sequence[Any]) -> Facts:
+        """The same with arrays of these dtypes."""
+        return Facts(self.program, inputs, self.compute, results, self.name, self.rows)
 
 
 class Place:

@@ -29,8 +29,9 @@ def _pool() -> Any:
         """Page-locked memory of the system."""
 
         def __del__(self) -> None:
-            ledger.segments.fall(1)
-            ledger.segment_bytes.fall(self.size)
+            if self.ptr:  # 0 where the system had none
+                ledger.segments.fall(1)
+                ledger.segment_bytes.fall(self.size)
             super().__del__()
 
     def segment(size: int) -> Any:

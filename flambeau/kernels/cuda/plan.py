@@ -174,25 +174,10 @@ class Planner:
     ) -> Plan | None:
         """None where launches for each walk are better."""
         left = [i for i in range(len(shape)) if i not in dims]
-        single = tuple(1 if i in dims else n for i, n in enumerate(shape))
-        lies = rows_order(arrays, self.full, shape, dims)
-        results, steps = [], []
-        for full, dtype in zip(self.roots, self.facts.results):
-            result, its_steps = new_array(shape if full else single, dtype, lies)
-            if drop:
-                result, its_steps = (
-                    Result(tuple(shape[i] for i in left), dtype),
-                    new_array(single, dtype)[1],
-                )
-            results.append(result)
-            steps.append(
-                tuple(0 if n == 1 else s for s, n in zip(its_steps, shape if full else single))
-            )
-        given = [steps_over(a, shape) for a in arrays]
-        every = (*steps, *given)
-        main = len(steps) + max(
-            (k for k, full in enumerate(self.full) if full), key=lambda k: arrays[k].size
-        )
+        results, steps = self.results_of_rows(arrays, shape, dims, drop)
+        every = (*steps, *(steps_over(a, shape) for a in arrays))
+        largest = max((k for k, full in enumerate(self.full) if full), key=lambda k: arrays[k].size)
+        main = len(steps) + largest
 
         def picked(places: Sequence[int]) -> Steps:
             return Steps(
@@ -204,6 +189,22 @@ class Planner:
         layout = self.layout(kept, reduced, arrays, main)
         found = self.of_rows(layout)
         return None if found is None else Plan(results, *found)
+
+    def results_of_rows(
+        self, arrays: Sequence[Any], shape: tuple[int, ...], dims: Sequence[int], drop: bool
+    ) -> tuple[list[Result], list[tuple[int, ...]]]:
+        """The arrays to make, and the steps of each over the whole shape."""
+        lies = rows_order(arrays, self.full, shape, dims)
+        single = tuple(1 if i in dims else n for i, n in enumerate(shape))
+        results, steps = [], []
+        for full, dtype in zip(self.roots, self.facts.results):
+            own = shape if full else single
+            result, its_steps = new_array(own, dtype, None if drop else lies)
+            if drop:
+                result = Result(tuple(n for i, n in enumerate(shape) if i not in dims), dtype)
+            results.append(result)
+            steps.append(tuple(0 if n == 1 else step for step, n in zip(its_steps, own)))
+        return results, steps
 
     def layout(self, kept: Steps, reduced: Steps, arrays: Sequence[Any], main: int) -> Layout:
         """main: The operand whose neighbours decide whether threads follow rows or lie across them."""

@@ -85,7 +85,9 @@ def cut(rows: int, length: int, is_across: bool, wide: int) -> Cut | None:
     """How few long rows are cut; None for others."""
     team = Team(16, 16 * WARP, True, 0, 4) if is_across else Team(256, 256)
     blocks = -(-rows // team.rows)
-    if blocks >= FEW:
+    # Threads of neighbouring rows ask for 4 bytes at a time: it takes more of them to keep the memory busy.
+    few = 4 * FEW if is_across and length >= 128 * team.size else FEW
+    if blocks >= few:
         return None
     whole = -(-length // (16 * team.size if is_across else PIECE))
     pieces = min(whole, PIECES // blocks)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import driver, pinned
+from . import driver, pinned, report
 from .allocator import allocator
 
 
@@ -38,6 +38,7 @@ def to_host(array: Any, non_blocking: bool = False) -> np.ndarray:
     """
     if not non_blocking:
         copy: np.ndarray = array.get()
+        report.ask()
         return copy
     out = pinned.empty(array.shape, array.dtype)
     array.get(out=out, blocking=False)

@@ -17,6 +17,14 @@ def _gradients(parameters: Any) -> list[Any]:
     return [p.grad for p in _listed(parameters) if p.grad is not None]
 
 
+def _by_kind(tensors: list[Any]) -> list[list[Any]]:
+    """Tensors by their dtype and device."""
+    kinds: dict[Any, list[Any]] = {}
+    for x in tensors:
+        kinds.setdefault(x._kind, []).append(x)
+    return list(kinds.values())
+
+
 @no_grad()
 def get_total_norm(
     tensors: Any,
@@ -42,7 +50,9 @@ def get_total_norm(
     if not listed:
         return tensor(0.0)
     order = float(norm_type)
-    norms = _foreach_norm(listed, order)
+    place, norms = listed[0].device, []
+    for alike in _by_kind(listed):
+        norms += [norm.to(place, non_blocking=True) for norm in _foreach_norm(alike, order)]
     total = linalg.vector_norm(stack(norms), order)
     if error_if_nonfinite and not bool(isfinite(total)):
         raise RuntimeError(
@@ -64,11 +74,8 @@ def clip_grads_with_norm_(
     from ... import _foreach_mul_  # type: ignore[attr-defined]
 
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-    kinds: dict[Any, list[Any]] = {}
-    for g in _gradients(parameters):
-        kinds.setdefault(g._kind, []).append(g)
-    for kind, grads in kinds.items():
-        _foreach_mul_(grads, factor.to(kind.dtype))
+    for grads in _by_kind(_gradients(parameters)):
+        _foreach_mul_(grads, factor.to(grads[0].device, grads[0].dtype))
 
 
 @no_grad()

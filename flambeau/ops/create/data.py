@@ -17,6 +17,7 @@ from ...core.limit import MAX_DIMS, too_many
 from ...core.memory import foreign
 from ...core.promotion import PROMOTED
 from ...core.tensor import Tensor, wrap
+from ...core.twin import host
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
 from .factory import check_placement, kind_for, made, named_dtype, pinned
@@ -25,6 +26,7 @@ _NUMBERS = frozenset((bool, int, float, complex))
 _ROWS = frozenset((list, tuple))
 
 
+@host
 def array_of(data: Any, dtype: dtype | None) -> tuple[Any, dtype]:
     """Data as a new array, and its dtype.
 
@@ -143,6 +145,7 @@ def _whole(value: Any, found: dtype) -> int:
 # ---- data of every sort ------------------------------------------------------------------------
 
 
+@host
 def _of_anything(data: Any, dtype: dtype | None) -> tuple[Any, dtype]:
     """`array_of` for what holds NumPy numbers, tensors, arrays, or sequences other than lists."""
     if hasattr(data, "_array") and not data._kind.has_elements:
@@ -316,7 +319,8 @@ def tensor(
         check_placement("tensor", None, pin_memory)
     if isinstance(data, Tensor):
         _warn_of_copy("torch.tensor")
-    elif hasattr(data, "__cuda_array_interface__"):
+        data = data.detach()  # type: ignore[attr-defined]
+    if hasattr(data, "__cuda_array_interface__"):
         copied = as_tensor(data, dtype, device).clone()  # type: ignore[attr-defined]
         return copied.requires_grad_(requires_grad)
     array, found = array_of(data, dtype)

@@ -220,6 +220,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
     Raises:
         TypeError: The second is no tensor.
+        RuntimeError: It is on another device.
 
     Source: torch.equal
     """
@@ -228,6 +229,11 @@ def equal(input: Tensor, other: Tensor) -> bool:
             f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
         )
     input._kind.check_elements("equal")
+    if input._kind.device is not other._kind.device:
+        raise RuntimeError(
+            f"Cannot compare two tensors on different devices. Got: {input.device} and {other.device}: move one with "
+            f".to({str(input.device)!r})"
+        )
     if input._array.shape != other._array.shape:
         return False
     with input._kind.backend.on(input._kind.device.index):

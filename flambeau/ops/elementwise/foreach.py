@@ -309,12 +309,31 @@ def _amp_foreach_non_finite_check_and_unscale_(
 
     Nobody waits for what is found.
 
+    Raises:
+        TypeError: An argument is no list of tensors, or no tensor.
+        RuntimeError: `found_inf` or `inv_scale` has more than one element, or the list has none.
+
     Source: torch._amp_foreach_non_finite_check_and_unscale_
     """
-    torch = NAMESPACES["torch"]
+    name, torch = "_amp_foreach_non_finite_check_and_unscale_", NAMESPACES["torch"]
+    _checked(name, self)
+    for what, x in (("found_inf", found_inf), ("inv_scale", inv_scale)):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}(): argument '{what}' must be Tensor, not {type(x).__name__}")
+        if x._array.size != 1 or not x.is_floating_point():  # type: ignore[attr-defined]
+            raise RuntimeError(
+                f"{what} must be a 1-element float tensor, but it is {x.dtype} of {list(x.shape)}"
+            )
+    if not all(x.is_floating_point() for x in self):  # type: ignore[attr-defined]
+        raise RuntimeError(f"{name}() takes tensors of floating-point numbers")
     kinds: dict[Any, list[Tensor]] = {}
+    name = "_amp_foreach_non_finite_check_and_unscale"
     for x in self:
+        if not x.is_floating_point():
+            raise NotImplementedError(f'"{name}" not implemented for {x.dtype.legacy!r}')
         kinds.setdefault(x._kind, []).append(x)
+    if found_inf._array.size != 1 or inv_scale._array.size != 1:
+        raise RuntimeError(f"{name}: found_inf and inv_scale must be 1-element tensors")
     for xs in kinds.values():
         torch["_foreach_mul_"](xs, inv_scale)
         full = [x for x in xs if x._array.size]

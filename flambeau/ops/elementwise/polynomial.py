@@ -68,7 +68,7 @@ def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -
         before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
         result = np.where(n == 0, before, np.where(n == 1, value, np.zeros_like(x)))
         result = np.where(n > LONGEST, np.nan, result)
-        for k in range(2, int(min(n.max(initial=0), LONGEST)) + 1):
+        for k in range(2, int(min(np.max(n, initial=0), LONGEST)) + 1):
             before, value = value, np.asarray(following(k, x, value, before), x.dtype)
             result = np.where(n == k, value, result)
         return result
@@ -144,7 +144,7 @@ _polynomial(
 def _zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Terms until q is past 9, then Euler and Maclaurin's formula."""
     s, q = s.astype(np.float64), q.astype(np.float64)
-    below = np.where(np.isfinite(q), q, 0).min(initial=0)
+    below = np.min(np.where(np.isfinite(q), q, 0), initial=0)
     total = np.zeros_like(q)
     y = q.copy()
     for _ in range(10 + int(min(-below, LONGEST_WALK))):

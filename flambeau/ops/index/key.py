@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._caller import warn
 from ...core.tensor import Tensor
+from ...core.twin import of_arrays
 from ...formula.dimensions import broadcast_shapes
 
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
@@ -184,6 +185,7 @@ def _check_basic(item: Any, dim: int, shape: tuple[int, ...]) -> None:
         )
 
 
+@of_arrays
 def _check(item: np.ndarray, dim: int, shape: tuple[int, ...]) -> None:
     if item.dtype == bool:
         for i, n in enumerate(item.shape):

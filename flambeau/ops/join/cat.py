@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...core.promotion import can_cast, promote_types
@@ -19,6 +20,11 @@ from ..view.slice import put_basic
 
 _FEW = 4096
 """Elements of the first part below which NumPy joins without further question."""
+
+
+def _is_few(arrays: Any) -> bool:
+    first = arrays[0]
+    return first.size < _FEW and first.__class__ is ndarray
 
 
 @operation(operands="*tensors", label="Cat")
@@ -114,9 +120,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:
-            join = (
-                np.concatenate if arrays[0].size < _FEW else kernels.array.concatenate.concatenate
-            )
+            join = np.concatenate if _is_few(arrays) else kernels.array.concatenate.concatenate
             return wrap(join(arrays, dim), tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
@@ -178,7 +182,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     arrays = plain_arrays(tensors)
     if arrays is not None and out is None:
         try:
-            join = np.stack if arrays[0].size < _FEW else kernels.array.concatenate.stack
+            join = np.stack if _is_few(arrays) else kernels.array.concatenate.stack
             return wrap(join(arrays, dim), tensors[0]._kind)
         except (ValueError, TypeError, IndexError):
             pass  # said below in PyTorch's words

@@ -244,7 +244,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         )
     for x in tensors:
         if x._kind is not tensors[0]._kind:
-            raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+            what = "dtype" if x.device == tensors[0].device else "device"
+            raise RuntimeError(f"meshgrid expects all tensors to have the same {what}")
     for x in tensors:
         if x._array.ndim > 1:
             raise RuntimeError(

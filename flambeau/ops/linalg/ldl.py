@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.result import named_result
 from ...core.tensor import Tensor
+from ...core.twin import on_cpu
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...formula.dimensions import broadcast_shapes
@@ -92,6 +93,7 @@ def _factor_one(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray,
     return a, pivots, info
 
 
+@on_cpu("linalg.ldl_factor")
 def factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and D in one array, pivots, and codes (0: success), of a stack of matrices."""
     parts = [_factor_one(matrix, hermitian) for matrix in flat(a, 2)]
@@ -186,6 +188,7 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
     return x
 
 
+@on_cpu("linalg.ldl_solve")
 def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
     """x of A x = b from the factors of A, for stacks that broadcast."""
     batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
+from ...core.twin import of_arrays
 from ...dispatch.formula.rowwise import rowwise
 from ...formula import primitive as p
 from ...formula.expression import Expression, position
@@ -118,14 +119,21 @@ def _checked(
         low, high = extent.specialize((kind,), kind, ()).run(array, None)
         if low.item() >= 0 and high.item() < classes:
             return target, dim, False
-    ignored = array == ignore_index
-    bad = ((array < 0) | (array >= classes)) & ~ignored
-    if bad.any():
+    bad, has_ignored = _others(array, classes, ignore_index)
+    if bad is not None:
         raise IndexError(
-            f"Target {int(array[bad][0])} is out of bounds. An input {list(sizes)} has {classes} classes, "
+            f"Target {bad} is out of bounds. An input {list(sizes)} has {classes} classes, "
             f"0 to {classes - 1}; ignore_index is {ignore_index}"
         )
-    return target, dim, bool(ignored.any())
+    return target, dim, has_ignored
+
+
+@of_arrays
+def _others(array: Any, classes: int, ignore_index: int) -> tuple[int | None, bool]:
+    """The first index that is none of the classes, if there is one, and whether some are ignored."""
+    ignored = array == ignore_index
+    bad = ((array < 0) | (array >= classes)) & ~ignored
+    return (int(array[bad][0]) if bad.any() else None), bool(ignored.any())
 
 
 def _mean_of_classes(

@@ -10,6 +10,7 @@ from ..._caller import warn
 from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
+from ...core.twin import around
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
@@ -437,7 +438,9 @@ def gaussian_nll_loss(
             "variances with .float()"
         )
     check_reduction(reduction)
-    if (v._array < 0).any():
+    with around((v,)):
+        negative = bool((v._array < 0).any())
+    if negative:
         raise ValueError("var has negative entry/entries: variances are 0 or more")
     losses = gaussian_loss.operation.general((input, target, v), (bool(full),), (float(eps),))
     return reduced(losses, reduction)

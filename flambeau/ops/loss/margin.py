@@ -225,9 +225,14 @@ def _check_margins(rows: Tensor, target: Tensor, weight: Tensor | None) -> None:
             raise RuntimeError(
                 f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
             )
-    array = target._array
-    if array.size and ((array < 0) | (array >= classes)).any():
+    if _has_others(target._array, 0, classes):
         raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
+
+
+@of_arrays
+def _has_others(array: Any, low: int, stop: int) -> bool:
+    """Is there a number that is less than the lowest, or not less than the end?"""
+    return bool(array.size) and bool(((array < low) | (array >= stop)).any())
 
 
 @of_arrays
@@ -259,7 +264,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     if input.ndim == 0:
         input, target = input.reshape(1), target.reshape(1)  # type: ignore[attr-defined]
     classes, labels = input.shape[-1], target._array.reshape(input.shape)
-    if labels.size and ((labels < -1) | (labels >= classes)).any():
+    if _has_others(labels, -1, classes):
         raise RuntimeError(
             f"argument #2 'target' is out of range: labels are 0 to {classes - 1}, or -1"
         )
@@ -267,7 +272,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     kind = target._kind
     picked = input.gather(-1, wrap(index, kind))  # type: ignore[attr-defined]
     lack = 1 - (picked.unsqueeze(-1) - input.unsqueeze(-2))  # type: ignore[attr-defined]
-    mask = wrap(counted & (lack._array > 0), kind.with_dtype(bool_))
+    mask = wrap(counted, kind.with_dtype(bool_)) & (lack > 0)
     losses = where(mask, lack, 0.0).sum((-2, -1)) / classes
     return reduced(losses, reduction, "MultilabelMarginLoss")
 

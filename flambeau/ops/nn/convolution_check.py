@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.error import two_devices
 from ...core.tensor import Tensor, class_name
 from .window import numbers
 
@@ -73,15 +74,13 @@ def check_convolution(
 
 def _check_dtypes(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     for key, value in (("weight", weight), ("bias", bias)):
-        if value is not None and value.dtype is not input.dtype:
-            raise RuntimeError(
-                f"Input type ({input.type()}) and {key} type ({value.type()}) should be the same: "  # type: ignore[attr-defined]
-                "convert one with .to(dtype)"
-            )
-        if value is not None and value.device != input.device:
-            raise RuntimeError(
-                f"Input is on {input.device} and {key} on {value.device}: move one with .to(device)"
-            )
+        if value is None or value._kind is input._kind:
+            continue
+        head = f"Input type ({input.type()}) and {key} type ({value.type()}) should be the same"  # type: ignore[attr-defined]
+        if value.device != input.device:
+            raise RuntimeError(f"{head}. {two_devices((input.device, value.device))}")
+        if value.dtype is not input.dtype:
+            raise RuntimeError(f"{head}: convert one with .to(dtype)")
 
 
 def resolved_padding(

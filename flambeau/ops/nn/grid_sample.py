@@ -13,6 +13,7 @@ import numpy as np
 
 from ..._caller import warn
 from ...core.tensor import Tensor, wrap
+from ...core.twin import around
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ..join.padding import pad
@@ -217,7 +218,8 @@ def _rows(input: Tensor, indices: list[Any]) -> Tensor:
     n, c, *sizes = input.shape
     total = math.prod(sizes)
     rows: Any = input.reshape(n, c, total)  # type: ignore[attr-defined]
-    outside = any(at.size and at.max() == total for at in indices)
+    with around((input,)):
+        outside = any(at.size and at.max() == total for at in indices)
     return pad(rows, (0, 1)) if outside else rows
 
 

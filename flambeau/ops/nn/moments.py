@@ -99,6 +99,28 @@ def combined_rows(
     return g * factor + (x - mean - rest) * scale * slope + shift
 
 
+@rowwise(reduced="r weight")
+def coefficients(
+    total: Expression,
+    product: Expression,
+    r: Expression,
+    weight: Expression,
+    share: float = 1.0,
+) -> tuple[Expression, ...]:
+    """What `combined_rows` is told of groups that join whole rows, and the sums of both operands."""
+    factor, outer, inner = r * weight, p.sum(total), p.sum(product)
+    return factor, inner * factor * -share, outer * factor * -share, inner, outer
+
+
+@rowwise(reduced="r")
+def plain_coefficients(
+    total: Expression, product: Expression, r: Expression, share: float = 1.0
+) -> tuple[Expression, ...]:
+    """The same without weights."""
+    outer, inner = p.sum(total), p.sum(product)
+    return inner * r * -share, outer * r * -share, inner, outer
+
+
 def _run(of: RowOperation, arrays: tuple[Any, ...], axes: tuple[int, ...], *numbers: float) -> Any:
     """A row formula of arrays of one dtype, without tensors."""
     first = arrays[0]
@@ -202,14 +224,9 @@ def _(
         part.reshape(grouped) for part in row_products(g, flat, *centred, dim=-1, keepdim=True)
     )
     parts: list[Tensor | None] = [None, None, None]
+    w = None if weight is None else weight.reshape((1, *grouped[1:]))  # type: ignore[attr-defined]
+    factor, slope, shift, of_weight, of_bias = _coefficients(total, product, r, w, axis, 1 / count)
     if needs[0]:
-        factor: Any = r
-        outer, inner = total, product
-        if weight is not None:
-            w = weight.reshape((1, *grouped[1:]))  # type: ignore[attr-defined]
-            factor, outer, inner = r * w, total * w, product * w
-        shift = sum(outer, axis, True) * r * (-1 / count)  # type: ignore[operator]
-        slope = sum(inner, axis, True) * r * (-1 / count)  # type: ignore[operator]
         shift = shift if g_mean is None else shift + g_mean * (1 / count)
         if g_deviation is not None:
             share = (deviation * r).masked_fill(deviation == 0, math.inf)  # type: ignore[operator]
@@ -217,10 +234,25 @@ def _(
         spread = [_rows(v, grouped, rows) for v in (factor, slope, shift)]
         parts[0] = combined_rows(g, flat, *centred, *spread, dim=-1).reshape(shape)
     if needs[1]:
-        parts[1] = sum(product, 0).reshape(shape[1])  # type: ignore[attr-defined]
+        parts[1] = (sum(product, 0) if of_weight is None else of_weight).reshape(shape[1])  # type: ignore[attr-defined]
     if needs[2]:
-        parts[2] = sum(total, 0).reshape(shape[1])  # type: ignore[attr-defined]
+        parts[2] = (sum(total, 0) if of_bias is None else of_bias).reshape(shape[1])  # type: ignore[attr-defined]
     return parts
+
+
+def _coefficients(
+    total: Tensor, product: Tensor, r: Tensor, w: Tensor | None, axis: int, share: float
+) -> tuple:
+    """The factor, slope and shift that `combined_rows` is told, and the gradients of the weight and the bias where
+    these come along."""
+    if axis:  # a group has several weights
+        weighted = (total, product) if w is None else (total * w, product * w)  # type: ignore[operator]
+        shift, slope = (sum(x, axis, True) * r * -share for x in weighted)  # type: ignore[operator]
+        return (r if w is None else r * w), slope, shift, None, None  # type: ignore[operator]
+    options = {"dim": 0, "keepdim": True, "parameters": (share,)}
+    if w is None:
+        return (r, *plain_coefficients(total, product, r, **options))
+    return coefficients(total, product, r, w, **options)
 
 
 @operation(operands="x weight bias mean var", label="NativeBatchNorm")

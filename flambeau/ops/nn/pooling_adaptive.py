@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import kernels
 from ...core.tensor import Tensor
-from ...core.twin import host
+from ...core.twin import around, host
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from .pooling import at_places, spread, unpooled
@@ -218,7 +218,9 @@ def _unpool(n: int) -> None:
             raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
         total = math.prod(sizes)
         array = indices._array
-        if array.size and not ((array >= 0) & (array < total)).all():
+        with around((indices,)):
+            fits = not array.size or bool(((array >= 0) & (array < total)).all())
+        if not fits:
             raise RuntimeError(
                 f"found an invalid max index: one is outside of the output volume of size {sizes}"
             )

@@ -77,7 +77,9 @@ def _replace(target: Tensor, name: str, function: Callable, others: tuple[Tensor
             f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
         )
     if any(x._kind.device is not CPU for x in (target, *others)):
-        raise TypeError(f"{name.rstrip('_')}_ is only implemented on CPU tensors: move them with .cpu()")
+        raise TypeError(
+            f"{name.rstrip('_')}_ is only implemented on CPU tensors: move them with .cpu()"
+        )
     check_writable(target, (target, *others))
     shape = target._array.shape
     columns = [target, *(other.expand(shape) for other in others)]

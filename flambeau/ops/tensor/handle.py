@@ -393,12 +393,17 @@ def record_stream(self: Tensor, s: Any) -> None:
 
     Raises:
         NotImplementedError: The tensor is on the CPU, where nothing runs later.
+        RuntimeError: The stream is of another type of device.
 
     Source: torch.Tensor.record_stream
     """
     if not self._kind.device.backend.is_accelerator:
         raise NotImplementedError(
             f"record_stream() is for tensors of accelerators, and this one is on {self._kind.device}: leave it out"
+        )
+    if s.device.type != self._kind.device.type:
+        raise RuntimeError(
+            f"record_stream(): expected a stream of a {self._kind.device.type} device, not of {s.device}"
         )
     self._kind.device.backend.record(self._array, s._handle)
 
@@ -467,7 +472,7 @@ def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         target = getattr(dtype, "dtype", None)
         if not isinstance(target, DType):
             raise TypeError("dtype must be a type, str, or dtype object")
-        dtype, place = target, "cpu"
+        dtype, place = target, getattr(dtype, "device_type", "cpu")
     if place is not None and place == self._kind.device.type:
         place = None
     return self.to(place, dtype, non_blocking)  # type: ignore[attr-defined]

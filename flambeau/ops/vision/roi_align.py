@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.tensor import Tensor
+from ...core.twin import on_cpu
 from .. import operation
 from ..create.data import tensor
 from .region import Aligned, check_regions
@@ -16,6 +17,7 @@ def _computed(x):
 
 
 @operation(operands="x rois", label="RoiAlign")
+@on_cpu("torchvision.roi_align")
 def regions(x, rois, aligned):
     images, places = _computed(x), _computed(rois)
     out = np.empty((len(rois), x.shape[1], aligned.height, aligned.width), images.dtype)
@@ -31,6 +33,7 @@ def _(g, rois, shape_x, aligned):
 
 
 @operation(operands="g rois", label="RoiAlignBackward")
+@on_cpu("torchvision.roi_align")
 def spread_regions(g, rois, shape, aligned):
     """The transpose of `regions`: cells give what they receive to the pixels that they saw."""
     grads, places = _computed(g), _computed(rois)
@@ -83,6 +86,7 @@ def roi_align(
 
 
 @operation(operands="x rois", label="PsRoiAlign")
+@on_cpu("torchvision.ps_roi_align")
 def own_regions(x, rois, aligned):
     images, places = _computed(x), _computed(rois)
     cells = (aligned.height, aligned.width)
@@ -100,6 +104,7 @@ def _(g, rois, shape_x, aligned):
 
 
 @operation(operands="g rois", label="PsRoiAlignBackward")
+@on_cpu("torchvision.ps_roi_align")
 def spread_own_regions(g, rois, shape, aligned):
     grads, places = _computed(g), _computed(rois)
     out = np.zeros(shape, grads.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.tensor import Tensor
+from ...core.twin import on_cpu
 from .. import operation
 from ..create.full import zeros
 from .region import Pooled, check_regions
@@ -12,6 +13,7 @@ from .roi_align import channels_of_cells, check_own_channels
 
 
 @operation(operands="x rois", label="RoiPool", differentiable=(0,), outputs="y argmax")
+@on_cpu("torchvision.roi_pool")
 def largest(x, rois, pooled):
     out = np.zeros((len(rois), x.shape[1], pooled.height, pooled.width), x.dtype)
     argmax = np.full(out.shape, -1, np.int32)
@@ -60,6 +62,7 @@ def roi_pool(
 
 
 @operation(operands="x rois", label="PsRoiPool")
+@on_cpu("torchvision.ps_roi_pool")
 def own_means(x, rois, pooled):
     cells = (pooled.height, pooled.width)
     out = np.zeros((len(rois), x.shape[1] // (cells[0] * cells[1]), *cells), x.dtype)
@@ -79,6 +82,7 @@ def _(g, rois, shape_x, pooled):
 
 
 @operation(operands="g rois", label="PsRoiPoolBackward")
+@on_cpu("torchvision.ps_roi_pool")
 def spread_own_means(g, rois, shape, pooled):
     out = np.zeros((shape[0], g.shape[1], pooled.height, pooled.width, *shape[2:]), g.dtype)
     for k, (number, rows, columns) in enumerate(pooled.cells(rois, shape)):

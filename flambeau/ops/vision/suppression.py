@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.tensor import Tensor
+from ...core.twin import on_cpu
 from .. import operation
 
 
 @operation(operands="boxes scores", differentiable=())
+@on_cpu("torchvision.nms")
 def non_maximum(boxes, scores, iou_threshold):
     order = np.argsort(-scores, kind="stable")
     x1, y1, x2, y2 = boxes[order].astype(np.result_type(boxes, np.float32), copy=False).T

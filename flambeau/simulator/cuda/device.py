@@ -35,8 +35,8 @@ class Device:
     def __eq__(self, other: object) -> bool:
         return self.id == int(other) if isinstance(other, Device | int) else NotImplemented
 
-    def __hash__(self) -> int:
-        return hash(self.id)
+    __hash__ = None  # type: ignore[assignment]
+    """CuPy's cannot be keys either."""
 
     def __repr__(self) -> str:
         return f"<CUDA Device {self.id}>"

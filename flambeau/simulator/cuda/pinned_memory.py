@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 from weakref import ref
 
-_UNIT = 512
-"""Bytes that a pool rounds up to."""
-
 from .. import memory as arena
 from . import runtime
+
+_UNIT = 512
+"""Bytes that a pool rounds up to."""
 
 
 class PinnedMemory:

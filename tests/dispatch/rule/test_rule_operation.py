@@ -35,6 +35,7 @@ UNREACHED = {
     "spmm": "it takes a pattern: see tests/sparse/test_product.py",
     "sampled": "it takes a pattern: see tests/sparse/test_product.py",
     "_moved": "it takes two devices, and there is one",
+    "native_dropout": "the kernel of a GPU draws for it: see tests/on_cuda/test_draws.py",
     "pinned": "it takes an accelerator, for which memory is page-locked",
     "r": "its rule says that mode='r' has no derivative",
     "geqrf": "its rule says that it has no derivative",

@@ -89,6 +89,19 @@ def test_targets_that_overlap_operands_elsewhere(xp) -> None:
     np.testing.assert_array_equal(on_gpu.get()[500:1500], whole[2000:3000] + np.float32(2))
 
 
+def test_targets_of_narrower_dtypes_are_written_at_once(xp, monkeypatch) -> None:
+    add = into(Program((X, Y), (X + Y,)))
+    x, y = normal(6, 8), normal(8)
+    monkeypatch.setattr(add.launcher, "decide", None)  # what makes results first
+    for name in ("float16", "bfloat16", "float64", "bool"):
+        target = xp.empty((6, 8), DTYPES[name])
+        assert add(target, xp.asarray(x), xp.asarray(y)) is target
+        np.testing.assert_array_equal(target.get(), (x + y).astype(DTYPES[name]))
+    half = xp.asarray(x.astype("f2"))  # a target that is an operand
+    add(half, half, xp.asarray(y))
+    np.testing.assert_array_equal(half.get(), (x.astype("f2").astype("f4") + y).astype("f2"))
+
+
 def test_targets_of_other_dtypes_and_rows(xp) -> None:
     add = into(Program((X, Y), (X + Y,)))
     x, y = normal(3, 4), normal(4)

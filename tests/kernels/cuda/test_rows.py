@@ -263,6 +263,8 @@ def test_teams_fit_rows() -> None:
     assert not team.along(8193, 4, 4, 3).chunks
     assert team.cut(1, 100_000, False, 4) == team.Cut(team.Team(256, 256), 25, 4096, True)
     assert team.cut(1000, 100_000, False, 4) is None
+    assert team.cut(4096, 4096, True, 1) == team.Cut(team.Team(16, 512, True, 0, 4), 8, 512, False)
+    assert team.cut(4096, 1024, True, 1) is None
 
 
 def test_long_indices(xp, monkeypatch) -> None:
@@ -276,3 +278,9 @@ def test_long_indices(xp, monkeypatch) -> None:
             4e-7,
         )
     assert_same(Both(Program((X, Y), (X + Y,)), "float32").on_gpu(xp, x, x[:, :1]), [x + x[:, :1]])
+    long = normal(2, 20_001)
+    sums = Both(Program((X,), (p.sum(X), p.amax(X))), "float32").on_gpu(xp, long, (-1,))
+    np.testing.assert_allclose(sums[0], long.astype("f8").sum(-1, keepdims=True), atol=1e-3)
+    assert_same(sums[1:], [long.max(-1, keepdims=True)])
+    placed = Both(Program((X,), (X + position(),)), "float32")
+    assert_same(placed.on_gpu(xp, long, (-1,)), [long + np.arange(20_001, dtype="f4")])

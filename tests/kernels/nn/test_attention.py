@@ -4,6 +4,7 @@ threads."""
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau import kernels
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
@@ -158,3 +159,42 @@ def test_heads_lie_within_the_length():
     turned = attention.backward(g, q, k, v, np.ascontiguousarray(out), logs, None, 0.3, False)
     for x, y in zip(found, turned):
         assert (x == y).all()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_half_types_are_computed_in_float32_and_rounded_once(name, masked):
+    dtype = getattr(torch, name).numpy
+    rng = np.random.default_rng(3)
+    q, k, v, g = (rng.standard_normal((2, 9, 8)).astype(dtype) for _ in range(4))
+    mask = rng.standard_normal((9, 9)).astype(dtype) if masked else None
+    wide = [x.astype(np.float32) for x in (q, k, v, g)]
+    added = None if mask is None else mask.astype(np.float32)
+    out, logs = kernels.nn.attention.forward(q, k, v, mask, SCALE, False)
+    want, want_logs = kernels.nn.attention.forward(*wide[:3], added, SCALE, False)
+    np.testing.assert_array_equal(out, want.astype(dtype))
+    np.testing.assert_array_equal(logs, want_logs)
+    made = kernels.nn.attention.backward(g, q, k, v, out, logs, mask, SCALE, False)
+    slopes = [wide[3], *wide[:3], out.astype(np.float32), logs]
+    for x, y in zip(made, kernels.nn.attention.backward(*slopes, added, SCALE, False), strict=True):
+        np.testing.assert_array_equal(x, y.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_long_attention_of_half_types(dtype):
+    """One operation, whose results are nearer to those in float64 than one rounding of each step would leave them."""
+    rng = np.random.default_rng(4)
+    given = [torch.tensor(rng.standard_normal((1, 2, 80, 16))).to(dtype) for _ in range(3)]
+    given = [x.requires_grad_() for x in given]
+    exact = [x.detach().double().requires_grad_() for x in given]
+    out, want = (
+        torch.nn.functional.scaled_dot_product_attention(*x, is_causal=True) for x in (given, exact)
+    )
+    assert out.dtype is dtype
+    eps = torch.finfo(dtype).eps
+    assert (out.double() - want).abs().max() <= eps * want.abs().max()
+    out.sum().backward()
+    want.sum().backward()
+    for x, y in zip(given, exact, strict=True):
+        assert x.grad.dtype is dtype
+        assert (x.grad.double() - y.grad).abs().max() <= 2 * eps * y.grad.abs().max()

@@ -17,7 +17,8 @@ class Block:
         self.code, self.monoid, self.threads = code, monoid, threads
         self.thread = code.special("tid")
         self.lane, self.warp = remainder(self.thread, WARP), quotient(self.thread, WARP)
-        self.kept = [code.shared(type, threads // WARP) for type in monoid.types]
+        several = threads > WARP
+        self.kept = [code.shared(type, threads // WARP) for type in monoid.types if several]
 
     def total(self, state: State) -> State:
         """All threads' states joined, in each thread."""
@@ -43,6 +44,8 @@ class Block:
     def _warps(self, state: State, lane: int) -> tuple[State, State]:
         """The states of all warps joined, which lane `lane` of each has, and of those before the thread's own."""
         code, monoid = self.code, self.monoid
+        if self.threads == WARP:
+            return self._from(state, "idx", lane), monoid.nothing(code)
         with code.when(self.lane.equals(lane)):
             for x, place in zip(state, self._kept(self.warp)):
                 code.store(x, place)

@@ -18,7 +18,8 @@ from ..thread import WARP, Thread
 from . import scan
 from .block import Block
 from .copy import in_order
-from .launch import THREADS
+from .launch import THREADS, blocks
+from .layout import Form, Walk, layout, row_major
 from .monoid import Element, Monoid
 
 PIECE = 8 * THREADS
@@ -39,6 +40,36 @@ def places(mask: Any) -> Any:
     if made.size:
         _packer()(pieces, THREADS, mask, counts, ends, made, np.int64(mask.size))
     return made
+
+
+def unravelled(numbers: Any, shape: tuple[int, ...]) -> list[Any]:
+    """The coordinates of elements of an array of this shape, by their numbers in row-major order: a vector for each
+    dimension."""
+    made = [driver.cupy().empty_like(numbers) for _ in shape]
+    if numbers.size:
+        ndim = len(shape)
+        steps = [tuple([int(i == k) for i in range(ndim)]) for k in range(ndim)]
+        told = layout(shape, (16, row_major(shape), 0), *((16, step, 0) for step in steps))
+        kernel = _unraveller(told.form)
+        kernel(
+            blocks(numbers.size), THREADS, numbers, *made, np.int64(numbers.size), *told.arguments
+        )
+    return made
+
+
+@cache
+def _unraveller(form: Form) -> Kernel:
+    """Places in arrays that move by one along one dimension are coordinates."""
+    code = Thread()
+    (numbers,) = code.takes("ptr numbers readonly")
+    made = code.takes(*(f"ptr made{k} alone" for k in range(form.operands - 1)))
+    (size,) = code.takes("i64 size")
+    walk = Walk(code, form)
+    with code.loop(code.first("i64"), size, code.threads("i64")) as i:
+        number = code.load(code.at(numbers, "i64", i), "i64").convert(form.index)
+        for target, coordinate in zip(made, walk.places(number)[1:]):
+            code.store(coordinate.convert("i64"), code.at(target, "i64", i))
+    return Kernel("unravel", code.kernel("unravel"))
 
 
 class Piece:
@@ -106,4 +137,4 @@ def _packer() -> Kernel:
     return Kernel("places", code.kernel("places"))
 
 
-__all__ = ["places"]
+__all__ = ["places", "unravelled"]

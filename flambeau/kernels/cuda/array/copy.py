@@ -38,6 +38,15 @@ def contiguous(array: Any) -> Any:
     return made
 
 
+def converted(array: Any, dtype: Any) -> Any:
+    """The array if it has this dtype, else a copy that does, with its elements in order."""
+    if array.dtype == dtype:
+        return array
+    made = driver.cupy().empty(array.shape, dtype)
+    copy_into(made, array)
+    return made
+
+
 def in_order(array: Any) -> Any:
     """The array if its elements lie in order, else a copy that does; 0-d stays so."""
     return array if array.flags.c_contiguous else contiguous(array)
@@ -208,4 +217,4 @@ def _transposer(size: int, form: Form) -> Kernel:
     return Kernel("transpose", code.kernel("transpose"))
 
 
-__all__ = ["contiguous", "copy_into", "in_order", "overlaps"]
+__all__ = ["contiguous", "converted", "copy_into", "in_order", "overlaps"]

@@ -8,6 +8,7 @@ one multiplication a dimension instead of a division (`_divisor`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -98,6 +99,11 @@ def broadcast(array: Any, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...],
     item, steps, at = facts(array)
     steps = tuple([0 if n == 1 else step for n, step in zip(array.shape, steps)])
     return item, (0,) * (len(shape) - len(steps)) + steps, at
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The steps of an array in order, in elements."""
+    return tuple([math.prod(shape[i + 1 :]) for i in range(len(shape))])
 
 
 def merged(shape: Sequence[int], steps: Sequence[Sequence[int]]) -> Dims:
@@ -203,4 +209,4 @@ class Walk:
         return (high + i).down(dim[2])
 
 
-__all__ = ["Form", "Layout", "Walk", "broadcast", "facts", "layout", "merged"]
+__all__ = ["Form", "Layout", "Walk", "broadcast", "facts", "layout", "merged", "row_major"]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import driver
+from ..thread import WARP
 from . import scan_kernel
 from .copy import in_order
 from .launch import THREADS, WAVES, blocks
@@ -22,6 +23,8 @@ from .monoid import Element, Monoid, is_known
 
 NUMPY = {"float": np.float32, "double": np.float64, "i32": np.int32, "i64": np.int64}
 """The dtype of an array of states, by the type of its values."""
+SHORT = 32
+"""Elements of a row that one thread takes."""
 _LEAST = 64
 """Rows of a chunk at least, where a thread walks; a block walks over so many elements for each thread."""
 
@@ -95,8 +98,12 @@ class Shape(NamedTuple):
     chunks: int
 
     @property
-    def wide(self) -> bool:
-        return self.breadth > 1
+    def threads(self) -> int:
+        """Of a block, which takes a row; 0 where threads take columns."""
+        if self.breadth > 1 or self.length <= SHORT:
+            return 0
+        wanted = self.chunk // scan_kernel.EACH
+        return max(WARP, min(THREADS, 1 << wanted.bit_length() >> 1))
 
     @property
     def units(self) -> int:
@@ -119,7 +126,7 @@ class Shape(NamedTuple):
 
     @property
     def grid(self) -> int:
-        return blocks(self.units) if self.wide else min(self.units, 1 << 16)
+        return min(self.units, 1 << 16) if self.threads else blocks(self.units)
 
 
 def shape_of(shape: Sequence[int], dim: int) -> Shape:
@@ -140,8 +147,8 @@ def totals(how: Monoid, x: Any, shape: Shape) -> list[Any]:
     """What each chunk joins to: arrays of its state."""
     xp = driver.cupy()
     made = [xp.empty((shape.units,), NUMPY[type]) for type in how.types]
-    kernel = scan_kernel.total(how, shape.wide, False, False)
-    kernel(shape.grid, THREADS, x, *made, *shape.arguments)
+    kernel = scan_kernel.total(how, shape.threads, False, False)
+    kernel(shape.grid, shape.threads or THREADS, x, *made, *shape.arguments)
     return made
 
 
@@ -150,8 +157,8 @@ def last(how: Monoid, x: Any, shape: Shape, made: Any, only_place: bool) -> None
     found, states = [x], shape.chunks > 1
     if states:
         found, shape = totals(how, x, shape), shape.over
-    kernel = scan_kernel.total(how, shape.wide, states, only_place)
-    kernel(shape.grid, THREADS, *found, made, *shape.arguments)
+    kernel = scan_kernel.total(how, shape.threads, states, only_place)
+    kernel(shape.grid, shape.threads or THREADS, *found, made, *shape.arguments)
 
 
 def _run(how: Monoid, x: Any, made: Sequence[Any], dim: int) -> None:
@@ -162,11 +169,11 @@ def _run(how: Monoid, x: Any, made: Sequence[Any], dim: int) -> None:
         found = totals(how, x, shape)
         carry = [driver.cupy().empty_like(a) for a in found]
         over = shape.over
-        kernel = scan_kernel.running(how, shape.wide, True, False, "")
-        kernel(over.grid, THREADS, *found, *carry, *over.arguments)
+        kernel = scan_kernel.running(how, over.threads, True, False, "")
+        kernel(over.grid, over.threads or THREADS, *found, *carry, *over.arguments)
     result = str(made[0].dtype.name)
-    kernel = scan_kernel.running(how, shape.wide, False, bool(carry), result)
-    kernel(shape.grid, THREADS, x, *made, *carry, *shape.arguments)
+    kernel = scan_kernel.running(how, shape.threads, False, bool(carry), result)
+    kernel(shape.grid, shape.threads or THREADS, x, *made, *carry, *shape.arguments)
 
 
 __all__ = [

@@ -1,8 +1,9 @@
 """Walks along the rows of A blocks of R rows of B columns: what all join to, or what each joins to with those before.
 
-Where B is 1 a block of threads takes a row, some elements for each thread at a time. Else a thread takes a column,
-so that neighbours read neighbouring memory. Rows are cut into chunks where there are too few of them to keep a GPU
-busy: one launch joins each chunk, the next walks over those, and the last walks through each chunk from where it stands.
+Where B is 1 a block of threads takes a row, some elements for each thread at a time. Else, and where rows are very short,
+a thread takes a column, so that neighbours read neighbouring memory. Rows are cut into chunks where there are too few of
+them to keep a GPU busy: one launch joins each chunk, the next walks over those, and the last walks through each chunk from
+where it stands.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from ...llvm import Value, choose, quotient, remainder, smaller
 from ..driver import Kernel
 from ..thread import Thread
 from .block import Block
-from .launch import THREADS
 from .monoid import Monoid, State
 
 EACH = 4
@@ -26,7 +26,7 @@ class Walk:
     """The code of one kind of walk.
 
     Args:
-        wide: Do rows stand side by side, B columns of them?
+        wide: Does a thread take a column?
         states: Is x an array of states, as an earlier walk leaves it?
     """
 
@@ -103,13 +103,16 @@ def _put(slots: list, state: State) -> None:
 
 
 @cache
-def total(monoid: Monoid, wide: bool, states: bool, only_place: bool) -> Kernel:
-    """What each chunk joins to: all of its state, or the place alone."""
-    walk = Walk(monoid, wide, states)
+def total(monoid: Monoid, threads: int, states: bool, only_place: bool) -> Kernel:
+    """What each chunk joins to: all of its state, or the place alone.
+
+    threads: Of a block, which takes a row; 0 where threads take columns.
+    """
+    walk = Walk(monoid, not threads, states)
     code, kinds = walk.code, monoid.types[1:] if only_place else monoid.types
     made = code.takes(*(f"ptr made{k} alone" for k in range(len(kinds))))
     walk.shape()
-    block = None if wide else Block(code, monoid, THREADS)
+    block = Block(code, monoid, threads) if threads else None
 
     def save(state: State) -> None:
         for x, target in zip(state[-len(kinds) :], made):
@@ -117,7 +120,7 @@ def total(monoid: Monoid, wide: bool, states: bool, only_place: bool) -> Kernel:
 
     with walk.each():
         so_far = walk.held(monoid.nothing(code))
-        apart = 1 if block is None else THREADS
+        apart = threads or 1
         with code.loop(walk.begin, walk.end, EACH * apart) as r:
             first = r if block is None else r + block.thread.convert("i64")
             for _, found in walk.several(first, apart):
@@ -132,18 +135,19 @@ def total(monoid: Monoid, wide: bool, states: bool, only_place: bool) -> Kernel:
 
 
 @cache
-def running(monoid: Monoid, wide: bool, states: bool, carried: bool, result: str) -> Kernel:
+def running(monoid: Monoid, threads: int, states: bool, carried: bool, result: str) -> Kernel:
     """What each element joins to with those before it.
 
+    threads: Of a block, which takes a row; 0 where threads take columns.
     carried: There is, for each chunk, what all up to its end join to.
     result: The dtype of the result; "" for arrays of states.
     """
-    walk = Walk(monoid, wide, states)
+    walk = Walk(monoid, not threads, states)
     code, types = walk.code, monoid.types
     made = code.takes(*(f"ptr made{k} alone" for k in range(len(types))))
     carry = code.takes(*(f"ptr carry{k} readonly" for k in range(len(types)))) if carried else []
     walk.shape()
-    block = None if wide else Block(code, monoid, THREADS)
+    block = Block(code, monoid, threads) if threads else None
 
     def start() -> State:
         nothing = monoid.nothing(code)
@@ -164,7 +168,7 @@ def running(monoid: Monoid, wide: bool, states: bool, carried: bool, result: str
 
     with walk.each():
         so_far = walk.held(start())
-        apart = 1 if block is None else THREADS
+        apart = threads or 1
         with code.loop(walk.begin, walk.end, EACH * apart) as r:
             first = r if block is None else r + block.thread.convert("i64") * EACH
             before = [s.value for s in so_far]

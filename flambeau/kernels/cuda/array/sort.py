@@ -2,26 +2,30 @@
 
 An element becomes a key, an unsigned integer that stands in the order of the elements: all nan are equal and the largest,
 zeros of both signs are equal. A row of up to `SHORT` elements is sorted in a block's memory (Batcher's bitonic sort, 1968),
-with each key's place below it, so that equal ones keep their order. Keys of longer rows are sorted by CuPy's stable sort.
+with each key's place below it, so that equal ones keep their order. The first few of a longer row are found in pieces: the
+first few of each are candidates, among which it goes on. Keys of longer rows are sorted whole by CuPy's stable sort.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ...array.sort import INFINITY, Keys
-from ...llvm import Value, choose, quotient, remainder
+from ...llvm import Value, choose, quotient, remainder, smaller
 from .. import driver
 from ..driver import Kernel
 from ..thread import Thread
-from .copy import in_order
+from .copy import converted, in_order
 from .launch import THREADS, blocks, share, turns
 
 SHORT = 1024
-"""Elements of a row that a block sorts."""
+"""Elements of a row, or of a piece of one, that a block sorts."""
+FEW = 128
+"""How many first elements of a long row are found in pieces."""
 
 
 def order(x: Any, dim: int, descending: bool = False) -> Any:
@@ -38,28 +42,49 @@ def first(x: Any, k: int, dim: int, descending: bool = False) -> Any:
     if x.dtype.kind not in "biu" and x.dtype.name not in INFINITY:
         if x.dtype.kind == "c":
             raise TypeError(f"elements of {x.dtype} are not sorted")
-        x = x.astype(np.float32)  # the types of eight bits
+        x = converted(x, np.float32)  # the types of eight bits
     xp, is_last = driver.cupy(), dim in (-1, x.ndim - 1)
     rows = in_order(x if is_last else xp.moveaxis(x, dim, -1))
     n = rows.shape[-1]
     if not rows.size or not k:
         made = xp.empty((*rows.shape[:-1], k), np.int64)
-    elif n <= SHORT:
-        made = xp.empty((*rows.shape[:-1], k), np.int64)
-        _short(rows, made, n, k, descending)
+    elif n <= SHORT or k <= FEW:
+        made = _by_blocks(rows, k, descending)
     else:
         made = xp.argsort(_keys(rows, descending), -1)[..., :k]
     return in_order(made if is_last else xp.moveaxis(made, -1, dim))
 
 
-def _short(rows: Any, made: Any, n: int, k: int, descending: bool) -> None:
-    padded = max(2, 1 << (n - 1).bit_length())
+def _by_blocks(rows: Any, k: int, descending: bool) -> Any:
+    """The first k of each row: of pieces, and then of what comes of those."""
+    n, among = rows.shape[-1], None
+    while n > SHORT:
+        pieces = -(-n // SHORT)
+        among = _pieces(rows, among, n, pieces, k, descending)
+        n = among.shape[-1]
+    return _pieces(rows, among, n, 1, k, descending)
+
+
+def _pieces(rows: Any, among: Any, n: int, pieces: int, k: int, descending: bool) -> Any:
+    """The first k of each piece of a row, one after the other; of a piece with fewer, all.
+
+    among: The indices that take part, n for each row; None for all of its n elements.
+    """
+    length = -(-n // pieces)
+    pieces = -(-n // length)
+    kept = min(k, length)
+    last = min(kept, n - (pieces - 1) * length)
+    lead = rows.shape[:-1]
+    made = driver.cupy().empty((*lead, (pieces - 1) * kept + last), np.int64)
+    padded = max(2, 1 << (length - 1).bit_length())
     threads = max(THREADS, padded // 2)
-    count = rows.size // n
-    per_block = threads // (padded // 2)
-    grid = blocks(-(-count // per_block) * threads, threads)
-    kernel = _sorter(rows.dtype, descending, padded, threads)
-    kernel(grid, threads, rows, made, np.int64(count), np.int32(n), np.int32(k))
+    units = math.prod(lead) * pieces
+    grid = blocks(-(-units // (threads // (padded // 2))) * threads, threads)
+    kernel = _sorter(rows.dtype, descending, padded, threads, among is not None)
+    places = [rows] if among is None else [rows, among]
+    counts = map(np.int64, (units, pieces, rows.shape[-1], n, made.shape[-1]))
+    kernel(grid, threads, *places, made, *counts, np.int32(length), np.int32(kept))
+    return made
 
 
 def _keys_of(code: Thread, dtype: Any, descending: bool) -> Keys:
@@ -92,20 +117,26 @@ def _keyer(dtype: Any, descending: bool) -> Kernel:
 
 
 @cache
-def _sorter(dtype: Any, descending: bool, padded: int, threads: int) -> Kernel:
-    return Sorter(dtype, descending, padded, threads).kernel()
+def _sorter(dtype: Any, descending: bool, padded: int, threads: int, among: bool) -> Kernel:
+    return Sorter(dtype, descending, padded, threads, among).kernel()
 
 
 class Sorter:
-    """The code of a block that sorts rows of up to `padded` elements, a power of two: as many as it has threads for."""
+    """The code of a block that sorts pieces of up to `padded` elements, a power of two: as many as it has threads for.
 
-    def __init__(self, dtype: Any, descending: bool, padded: int, threads: int):
+    among: Is there a list of the indices that take part?
+    """
+
+    def __init__(self, dtype: Any, descending: bool, padded: int, threads: int, among: bool):
         code = self.code = Thread()
         self.keys = _keys_of(code, dtype, descending)
         self.half, self.teams = padded // 2, threads // (padded // 2)
-        self.x, self.index, self.rows, self.n, self.k = code.takes(
-            "ptr x readonly", "ptr index alone", "i64 rows", "i32 n", "i32 k"
+        (self.x,) = code.takes("ptr x readonly")
+        self.among = code.takes("ptr among readonly")[0] if among else None
+        self.made, self.units, self.pieces, self.width, self.n, self.row = code.takes(
+            "ptr made alone", *(f"i64 {name}" for name in ("units", "pieces", "width", "n", "row"))
         )
+        self.length, self.k = code.takes("i32 length", "i32 k")
         size = self.teams * padded
         self.words = code.shared("i64", size)
         self.places = None if self.keys.packed else code.shared("i32", size)
@@ -115,30 +146,48 @@ class Sorter:
 
     def kernel(self) -> Kernel:
         code, teams = self.code, self.teams
-        groups = quotient(self.rows + (teams - 1), teams)
+        groups = quotient(self.units + (teams - 1), teams)
         with code.loop(
             code.special("ctaid", "i64"), groups, code.special("nctaid", "i64")
         ) as group:
-            row = group * teams + self.team.convert("i64")
-            exists = row < self.rows
+            unit = group * teams + self.team.convert("i64")
+            exists = unit < self.units
+            self.begin(choose(exists, unit, 0))
             for i in (self.member, self.member + self.half):
-                self.read(choose(exists, row, 0), i)
+                self.read(i)
             self.sort()
             for i in (self.member, self.member + self.half):
-                with code.when(exists & (i < self.k)):
-                    at = row * self.k.convert("i64") + i.convert("i64")
-                    code.store(self.place(i).convert("i64"), code.at(self.index, "i64", at))
+                with code.when(exists & (i < self.k) & (i < self.count)):
+                    self.write(i)
             code.barrier()
         return Kernel("sort", code.kernel("sort"))
 
-    def read(self, row: Value, i: Value) -> None:
-        """An element's key and place; behind the row's end, what stands behind all others."""
+    def begin(self, unit: Value) -> None:
+        """Where a piece is: its row, its first place in that, and how many elements it has."""
+        self.outer, self.piece = quotient(unit, self.pieces), remainder(unit, self.pieces)
+        self.first = self.piece * self.length.convert("i64")
+        self.count = smaller(self.n - self.first, self.length.convert("i64")).convert("i32")
+
+    def index(self, i: Value) -> Value:
+        """Which element of the row is at a place of the piece."""
+        place = self.first + i.convert("i64")
+        if self.among is None:
+            return place
+        return self.code.load(self.code.at(self.among, "i64", self.outer * self.n + place), "i64")
+
+    def read(self, i: Value) -> None:
+        """An element's key and place; behind the piece's end, what stands behind all others."""
         code, keys = self.code, self.keys
-        inside = i < self.n
-        at = row * self.n.convert("i64") + choose(inside, i, 0).convert("i64")
+        inside = i < self.count
+        at = self.outer * self.width + self.index(choose(inside, i, 0))
         key = keys.key(code.load(code.at(self.x, keys.element, at), keys.element)).widen("i64")
         key = choose(inside, key, (1 << keys.bits) - 1 if keys.packed else -1)
         self.put(i, keys.word(key, i.widen("i64")), i)
+
+    def write(self, i: Value) -> None:
+        """The index of the element that comes at this place of the order."""
+        at = self.outer * self.row + self.piece * self.k.convert("i64") + i.convert("i64")
+        self.code.store(self.index(self.place(i)), self.code.at(self.made, "i64", at))
 
     def sort(self) -> None:
         """Runs of 2, 4, 8 ... are merged: one goes up and its neighbour down, so that both are one bitonic run."""

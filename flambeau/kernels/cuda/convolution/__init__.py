@@ -1,5 +1,5 @@
-"""Convolution on a GPU: sums of products through tables of places.
+"""Convolution on a GPU: by cuDNN where it is installed, by cuBLAS where it is a product, else sums through tables of places.
 
-`table.py` says what each of the three maps (to the result, back to the image, to the weight) sums up, `tiled.py`,
-`single.py` and `joined.py` are the kernels that sum, `convolution.py` chooses and launches.
+`table.py` says what each of the three maps (to the result, back to the image, to the weight) sums up, `tiled.py` and
+`single.py` are the kernels that sum, `convolution.py` chooses and launches.
 """

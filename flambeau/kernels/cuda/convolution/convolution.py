@@ -14,8 +14,9 @@ from typing import Any
 from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
+from ..array.copy import in_order
 from ..tensor_core import TYPES, WITHOUT
-from . import cudnn, single, tiled
+from . import cudnn, point, single, tiled
 from .sums import Form, Numbers
 from .table import Sum, of_pass, of_weight
 
@@ -42,13 +43,13 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
         return NotImplemented
     shape = x.shape[0], w.shape[0], *window.places(x.shape[2:])
     a, b, bias = _in_order(w, x, bias)
-    made = cudnn.computed("forward", a, b, bias, window, shape)
+    made = _by_library("forward", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
     return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def forward_plan(
     device: int, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int
 ) -> Plan | None:
@@ -61,14 +62,14 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
         return NotImplemented
     shape = y.shape[0], w.shape[1] * groups, *sizes
     a, b, bias = _in_order(w, y, bias)
-    made = cudnn.computed("transposed", a, b, bias, window, shape)
+    made = _by_library("transposed", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
     plan = transposed_plan(_device(), y.shape, w.shape, window, groups, tuple(sizes))
     return _summed(plan, a, b, bias, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def transposed_plan(
     device: int, y_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int,
     sizes: tuple[int, ...],
@@ -82,14 +83,14 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     if not usable(y, x) or 0 in shape:
         return NotImplemented
     (a, b, _), shape = _in_order(y, x, None), tuple(shape)
-    made = cudnn.computed("weight", a, b, None, window, shape)
+    made = _by_library("weight", a, b, None, window, shape, groups)
     if made is not NotImplemented:
         return made
     plan = weight_plan(_device(), y.shape, x.shape, window, groups, shape)
     return _summed(plan, a, b, None, shape)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def weight_plan(
     device: int, y_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, groups: int,
     shape: tuple[int, ...],
@@ -98,6 +99,16 @@ def weight_plan(
     return _placed(
         [of_weight(x_shape[0], groups, shape[1], rows, x_shape[2:], y_shape[2:], window)]
     )
+
+
+def _by_library(
+    name: str, a: Any, b: Any, bias: Any, window: Window, shape: tuple[int, ...], groups: int
+) -> Any:
+    """A map by cuDNN where it is installed, or by cuBLAS where it is a product; else NotImplemented."""
+    made = cudnn.computed(name, a, b, bias, window, shape)
+    if made is NotImplemented and window.is_point:
+        return point.computed(name, a, b, bias, shape, groups)
+    return made
 
 
 def _device() -> int:
@@ -112,8 +123,7 @@ def _placed(sums: list[Sum]) -> Plan | None:
 
 
 def _in_order(*arrays: Any) -> list[Any]:
-    xp = driver.cupy()
-    return [None if a is None else xp.ascontiguousarray(a) for a in arrays]
+    return [None if a is None else in_order(a) for a in arrays]
 
 
 def _summed(plan: Plan | None, a: Any, b: Any, bias: Any, shape: tuple[int, ...]) -> Any:

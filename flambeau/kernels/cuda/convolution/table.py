@@ -12,11 +12,11 @@ import numpy as np
 
 from ...convolution.plan import Pass, taps_of, three
 from ...convolution.window import Window, flattened
-from .. import driver
+from ..upload import uploaded
 from .sums import Numbers
 
-LIMIT = 1 << 31
-"""Offsets within an image, and numbers of columns and steps, have 32 bits."""
+LIMIT = 1 << 30
+"""Offsets within an image, and numbers of columns and steps, have 32 bits, with room for a grid's step."""
 
 
 @dataclass(eq=False)
@@ -62,12 +62,11 @@ class Sum:
 
     def placed(self) -> tuple[Any, ...]:
         """The tables on the current device: as the kernels read them."""
-        xp = driver.cupy()
         columns, steps = self.columns, self.steps
         if not self.checked:
             columns, steps = columns[:, 0], steps[:, 0]
         listed = (columns, self.targets, steps, self.factors)
-        return tuple(xp.asarray(np.ascontiguousarray(v, np.int32)) for v in listed)
+        return tuple(uploaded(v, np.int32) for v in listed)
 
 
 def _grid(counts: Sequence[int], step: Sequence[int], begin: Sequence[int]) -> Any:

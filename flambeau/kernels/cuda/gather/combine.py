@@ -15,19 +15,17 @@ import numpy as np
 from .. import driver
 from ..array.copy import in_order
 from ..array.launch import THREADS, blocks
-from ..array.layout import LIMIT, Layout, broadcast, layout
+from ..array.layout import LIMIT, Layout, broadcast, layout, row_major
 from ..array.monoid import Element, is_known
 from ..array.scan import NUMPY
 from ..array.sort import order
 from . import fold, kernel
 from .lookup import begin, check
-from .plan import Plan, Use, row_major
+from .plan import Plan, Use
 
 ATOMIC = {"float32": "float", "float64": "double", "int32": "i32", "uint32": "i32",
           "int64": "i64", "uint64": "i64"}  # fmt: skip
 """The elements that atomic instructions add, and LLVM's types of them."""
-
-
 LEAST = 32
 """Ranks of a chunk at least; with many ranks their root, so that chunks are as many as the ranks of one."""
 

@@ -20,7 +20,7 @@ from ...gather.bounds import outside
 from ...runtime import determinism
 from .. import driver
 from ..array.compress import places
-from ..array.copy import contiguous, in_order, overlaps
+from ..array.copy import contiguous, converted, in_order, overlaps
 from ..array.launch import THREADS, blocks, turns
 from ..array.layout import broadcast
 from . import combine, kernel
@@ -193,9 +193,7 @@ def _written(x: Any, key: tuple, values: Any) -> tuple[Use, Any]:
     merges = _is_mask(key) and x.flags.c_contiguous
     use = use_of(*_merged(x, key)) if merges else use_of(x, key, writes=True)
     shape = use.plan.shape
-    values = driver.cupy().asarray(values)
-    if values.dtype != x.dtype:
-        values = values.astype(x.dtype)
+    values = converted(driver.cupy().asarray(values), x.dtype)
     while values.ndim > len(shape) and values.shape[0] == 1:
         values = values[0]
     if broadcast_shapes(values.shape, shape) != shape:

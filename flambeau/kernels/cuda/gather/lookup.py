@@ -2,21 +2,22 @@
 
 A wrong index reads nothing. The kernel that finds it stores the size of its dimension in a word of the CPU's memory,
 which is looked at after each launch without waiting: an error is raised by the call that made it where launches wait
-(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or by `check`. It also stores the call's number in
-a word of the GPU's, by which the call's later kernels know that they must not write.
+(in the simulator, and with CUDA_LAUNCH_BLOCKING=1), else by a later one, or where the host waits (`report.ask`). It also
+stores the call's number in a word of the GPU's, by which the call's later kernels know that they must not write.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...gather.bounds import outside
 from ...llvm import Value, choose
-from .. import driver
+from .. import driver, report
 from ..thread import Thread
 
 
@@ -35,11 +36,11 @@ class Lookup:
 
     def __init__(self, code: Thread, given: Indices, index: str, targets: int = 1):
         self.code, self.given, self.index = code, given, index
-        count = range(len(given.types))
-        self.arrays = code.takes(*(f"ptr index{k} readonly" for k in count))
-        self.sizes = code.takes(*(f"i64 bound{k}" for k in count))
+        numbers = range(len(given.types))
+        self.arrays = code.takes(*(f"ptr index{k} readonly" for k in numbers))
+        self.sizes = code.takes(*(f"i64 bound{k}" for k in numbers))
         self.jumps = [
-            code.takes(*(f"i64 jump{target}_{k}" for k in count)) for target in range(targets)
+            code.takes(*(f"i64 jump{target}_{k}" for k in numbers)) for target in range(targets)
         ]
         self.wrong, self.stopped, self.call = code.takes("ptr wrong", "ptr stopped", "i64 call")
 
@@ -86,7 +87,7 @@ class Word:
         held: The word of the CPU's memory.
         address: Where the GPU finds that.
         stopped: The word of the GPU's memory.
-        calls: How many calls there were.
+        calls: Numbers the calls.
     """
 
     def __init__(self) -> None:
@@ -96,7 +97,8 @@ class Word:
         self.held = ctypes.c_int64.from_address(self.memory.ptr)
         self.held.value = 0
         self.stopped = xp.zeros(1, np.int64)
-        self.calls = 0
+        self.calls = count(1)
+        report.register(check)
 
 
 @cache
@@ -111,8 +113,7 @@ def _here() -> Word:
 def begin() -> tuple[Any, ...]:
     """What `Lookup` takes to say that an index is wrong, for the kernels of one call on the current GPU."""
     word = _here()
-    word.calls += 1
-    return np.int64(word.address), word.stopped, np.int64(word.calls)
+    return np.int64(word.address), word.stopped, np.int64(next(word.calls))
 
 
 def check() -> None:
@@ -125,7 +126,7 @@ def check() -> None:
     size = word.held.value
     if size:
         word.held.value = 0
-        word.stopped.fill(0)
+        word.stopped.set(np.zeros(1, np.int64))
         raise outside((size,))
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from ....formula.dimensions import broadcast_shapes
 from ...gather.plan import Along, Unsigned
 from .. import driver
-from ..array.compress import places
-from ..array.copy import contiguous, overlaps
-from ..array.layout import LIMIT, Layout, facts, layout
+from ..array.compress import places, unravelled
+from ..array.copy import contiguous, converted, overlaps
+from ..array.layout import LIMIT, Layout, facts, layout, row_major
 from .lookup import Indices
 
 _FULL = slice(None)
@@ -146,17 +146,17 @@ class Use(NamedTuple):
     indices: tuple[Any, ...]
 
 
-def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The steps of an array in order, in elements."""
-    return tuple([math.prod(shape[i + 1 :]) for i in range(len(shape))])
-
-
 def use_of(x: Any, key: tuple, writes: bool = False) -> Use:
     """A key's use on an array; of indices in the memory that it writes to, copies are used.
 
     Raises:
         IndexError: There are too many indices, or they do not broadcast.
+        RuntimeError: The array is on the CPU, and indices are not.
     """
+    if x.__class__ is np.ndarray:
+        raise RuntimeError(
+            "indices should be either on cpu or on the same device as the indexed tensor (cpu): move them with .cpu()"
+        )
     if key.__class__ is Along:
         index = _index(key.index, x, writes)  # type: ignore[attr-defined]
         plan = _along(x.shape, facts(x), index.shape, facts(index), key.dim)  # type: ignore[attr-defined]
@@ -242,16 +242,16 @@ def coordinates(mask: Any) -> list[Any]:
     """Where a mask is true: a vector for each of its dimensions."""
     xp = driver.cupy()
     found = places(xp.asarray(mask))
-    return [found] if mask.ndim == 1 else list(xp.unravel_index(found, mask.shape))
+    return [found] if mask.ndim == 1 else unravelled(found, mask.shape)
 
 
 def _index(index: Any, x: Any, writes: bool) -> Any:
     """An index array as kernels read it: of int64 or int32, on the GPU, and not in memory that is written."""
     found = driver.cupy().asarray(index)
     if found.dtype not in (np.int64, np.int32):
-        return found.astype(np.int64)
+        return converted(found, np.int64)
     apart = not writes or not found.size or not x.size or not overlaps(x, found)
     return found if apart else contiguous(found)
 
 
-__all__ = ["Plan", "Use", "coordinates", "row_major", "use_of"]
+__all__ = ["Plan", "Use", "coordinates", "use_of"]

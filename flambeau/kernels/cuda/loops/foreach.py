@@ -143,7 +143,7 @@ def is_dense(array: Any) -> bool:
 
 
 def is_array(x: Any) -> bool:
-    return hasattr(x, "shape")
+    return isinstance(x, driver.cupy().ndarray)
 
 
 __all__ = ["Step", "build"]

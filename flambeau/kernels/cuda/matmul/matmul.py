@@ -16,6 +16,7 @@ import numpy as np
 
 from ....formula.dimensions import broadcast_shapes
 from .. import driver
+from ..array.copy import contiguous, copy_into
 from .precision import precision
 
 LIMIT = 1 << 31
@@ -82,7 +83,10 @@ def _multiplied(x: Any, y: Any, start: Any) -> Any:
     if not result.size:
         return result
     if start is not None or not x.shape[-1]:
-        result[...] = 0 if start is None else start
+        if start is None:
+            result.fill(0)
+        else:
+            copy_into(result, start)
     if x.shape[-1]:
         multiply(x, y, result, start is not None)
     return result
@@ -177,11 +181,10 @@ def _operand(x: Any, lead: tuple[int, ...]) -> tuple[Any, Layout]:
     found = layout(x.shape, x.strides, x.itemsize, lead)
     if found is not None and found.step < LIMIT:
         return x, found
-    xp = driver.cupy()
-    x = xp.ascontiguousarray(x)
+    x = contiguous(x)
     found = layout(x.shape, x.strides, x.itemsize, lead)
     if found is None:  # its leading dimensions are broadcast in more than one step
-        x = xp.ascontiguousarray(xp.broadcast_to(x, (*lead, *x.shape[-2:])))
+        x = contiguous(driver.cupy().broadcast_to(x, (*lead, *x.shape[-2:])))
         found = layout(x.shape, x.strides, x.itemsize, lead)
     assert found is not None
     return x, found

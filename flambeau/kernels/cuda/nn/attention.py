@@ -11,7 +11,9 @@ import numpy as np
 
 from ...matmul.matmul import starts
 from .. import driver
+from ..array.copy import in_order
 from ..tensor_core import TYPES, WITHOUT
+from ..upload import uploaded
 from . import attention_kernel, attention_tensor
 from .attention_tile import ARRAYS, Form, Numbers
 
@@ -68,7 +70,7 @@ def backward(
     dq, dk, dv = (seated(x.shape, x.dtype) for x in (q, k, v))
     q, k, v, g, out = (_rows_in_order(x) for x in (q, k, v, g, out))
     xp = driver.cupy()
-    logs, shares = xp.ascontiguousarray(logs), xp.empty(logs.shape, logs.dtype)
+    logs, shares = in_order(logs), xp.empty(logs.shape, logs.dtype)
     arrays = {"q": q, "k": k, "v": v, "out": out, "g": g, "dq": dq, "dk": dk, "dv": dv}
     call = _Call(arrays, mask, scale, causal)
     own = attention_kernel.shares(Form(q.dtype.name, "", False, 0))
@@ -88,7 +90,7 @@ def backward(
 def _rows_in_order(x: Any) -> Any:
     """The stack, or a copy if the elements of its rows are not side by side."""
     near = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    return x if near and min(x.strides) >= 0 else driver.cupy().ascontiguousarray(x)
+    return x if near and min(x.strides) >= 0 else in_order(x)
 
 
 class _Call:
@@ -152,7 +154,7 @@ def _starts(device: int, facts: tuple) -> tuple[Any, bool]:
         if name != "mask":
             rows = shape[-1] * item, strides[-2]
             whole = whole and not any(x % 16 for x in rows) and not (place * item % 16).any()
-    return driver.cupy().asarray(found), whole
+    return uploaded(found), whole
 
 
 __all__ = ["backward", "fits", "forward", "seated"]

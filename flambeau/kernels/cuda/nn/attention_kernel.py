@@ -43,7 +43,6 @@ class _Forward(Tiles):
             k, v = (self.rows(name, first, n.keys) for name in "kv")
             scores = self.products(q, k, n.size)
             weights = [self.weighed(i, line, sums[i], q, k) for i, line in enumerate(scores)]
-            code.barrier()
             self.keep(weights)
             self.mixed(sums, v, n.depth)
         self.end(sums, q)
@@ -131,7 +130,6 @@ class _Queries(_Backward):
                 found.append(
                     [self.slope(w, x.value, shares[i]) for w, x in zip(weights, slopes[i])]
                 )
-            code.barrier()
             self.keep(found)
             self.mixed(sums, k, n.size)
         values = [[x.value for x in line] for line in sums]
@@ -159,7 +157,6 @@ class _Keys(_Backward):
                 [self.weight(x.value, at, key, log) for x, at, log in zip(line, queries, logs)]
                 for line, key in zip(scores, keys)
             ]
-            code.barrier()
             self.keep(weights)
             self.mixed(by_value, g, n.depth)
             slopes = self.products(v, g, n.depth)
@@ -167,7 +164,6 @@ class _Keys(_Backward):
                 [self.slope(w, x.value, share) for w, x, share in zip(had, line, shares)]
                 for had, line in zip(weights, slopes)
             ]
-            code.barrier()
             self.keep(found)
             self.mixed(by_key, q, n.size)
         for result, sums, columns in (("dk", by_key, n.size), ("dv", by_value, n.depth)):

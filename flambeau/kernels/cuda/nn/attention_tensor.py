@@ -45,6 +45,7 @@ class Warps(Attention):
         self.mine = quotient(self.me, WARP) * ROWS + self.lane.row
         self.pace = steps_at_once(form)
         self.straight_pitch, self.turned_pitch = form.width + PACK, self.pace + PACK
+        self.used: set[str] = set()
 
     def room(self, turned: bool = False) -> Value:
         """Shared memory for the rows of a step."""
@@ -105,7 +106,9 @@ class Warps(Attention):
         variables = []
         for half in range(0, SIDE, self.pace):
             some = Rows(rows.pointer, rows.first + half, rows.count, rows.step)
-            code.barrier()
+            if memory.name in self.used:
+                code.barrier()
+            self.used.add(memory.name)
             self.straight(some, columns, memory)
             code.barrier()
             begin = quotient(self.me, WARP) * ROWS - half

@@ -235,7 +235,10 @@ class Tiles(Attention):
                 total.value = self.code.intrinsic("fma", x, y, total.value)
 
     def keep(self, weights: list[list[Value]]) -> None:
-        """A tile of weights, into shared memory: each column's rows side by side."""
+        """A tile of weights, into shared memory: each column's rows side by side.
+
+        Those that were there before have been read: `products`, which gave these, has barriers.
+        """
         code = self.code
         for j in range(self.own):
             column = (self.tx * self.own + j) * self.pitch + self.ty * self.own

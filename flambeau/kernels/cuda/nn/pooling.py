@@ -15,6 +15,8 @@ import numpy as np
 
 from ...convolution.plan import axes, three
 from .. import driver
+from ..array.copy import contiguous, in_order
+from ..upload import uploaded
 from . import pooling_kernel
 from .pooling_kernel import Numbers
 
@@ -78,7 +80,7 @@ def _largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
     y, places = xp.empty((*lead, *counts), x.dtype), xp.empty((*lead, *counts), np.int64)
     numbers = _numbers(math.prod(lead), sizes, tuple(counts), window)
     kernel = pooling_kernel.maxima(x.dtype.name, window is None)
-    _run(kernel, y.size, xp.ascontiguousarray(x), y, places, numbers=numbers)
+    _run(kernel, y.size, in_order(x), y, places, numbers=numbers)
     return y, places
 
 
@@ -101,7 +103,7 @@ def _averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any
     divisors = x if window is None else _divisors(divisor, counts, x.dtype)
     numbers = _numbers(math.prod(lead), sizes, tuple(counts), window)
     kernel = pooling_kernel.means(x.dtype.name, window is None)
-    _run(kernel, y.size, xp.ascontiguousarray(x), y, divisors, numbers=numbers)
+    _run(kernel, y.size, in_order(x), y, divisors, numbers=numbers)
     return y
 
 
@@ -140,7 +142,7 @@ def _shared(
     numbers = _numbers(math.prod(lead), sizes, tuple(counts), window)
     kernel = pooling_kernel.shares(g.dtype.name, window is None)
     divisors = _divisors(divisor, counts, g.dtype)
-    _run(kernel, x.size, xp.ascontiguousarray(g), x, divisors, numbers=numbers)
+    _run(kernel, x.size, in_order(g), x, divisors, numbers=numbers)
     return x
 
 
@@ -149,28 +151,29 @@ def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
     kind = SUMS[dtype.name]
     if type(divisor) is np.ndarray:
         device = int(driver.cupy().cuda.runtime.getDevice())
-        return _uploaded(device, divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind)
+        return _kept(device, divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind)
     xp = driver.cupy()
-    return xp.ascontiguousarray(xp.broadcast_to(divisor.astype(kind), counts))
+    return contiguous(xp.broadcast_to(divisor.astype(kind), counts))
 
 
 @lru_cache(256)
-def _uploaded(
+def _kept(
     device: int, shape: tuple[int, ...], data: bytes, counts: tuple[int, ...], kind: str
 ) -> Any:
     divisor = np.frombuffer(data, kind).reshape(shape)
-    return driver.cupy().asarray(np.ascontiguousarray(np.broadcast_to(divisor, counts)))
+    return uploaded(np.broadcast_to(divisor, counts))
 
 
 def taken(x: Any, places: Any) -> Any:
     """The elements of rows at places that count from 0; nan at one that lies outside."""
     rows = x.shape[:-1]
-    if x.dtype.name not in SUMS or not x.size or not places.size or places.shape[:-1] != rows:
+    fits = x.dtype.name in SUMS and x.size and places.size and places.dtype == np.int64
+    if not fits or places.shape[:-1] != rows:
         return NotImplemented
     xp = driver.cupy()
     y = xp.empty(places.shape, x.dtype)
     numbers = math.prod(rows), x.shape[-1], places.shape[-1]
-    arrays = xp.ascontiguousarray(x), xp.ascontiguousarray(places, np.int64), y
+    arrays = in_order(x), in_order(places), y
     _run(pooling_kernel.taken(x.dtype.name), y.size, *arrays, numbers=numbers)
     return y
 
@@ -184,11 +187,11 @@ def spread(g: Any, places: Any, sizes: Sequence[int], window: Any = None) -> Any
             looks for its own maxima; else each row is one thread's work.
     """
     counts, sizes = g.shape[g.ndim - len(sizes) :], tuple(sizes)
-    if not _fits(g, sizes, counts) or places.shape != g.shape:
+    if not _fits(g, sizes, counts) or places.shape != g.shape or places.dtype != np.int64:
         return NotImplemented
     xp, lead = driver.cupy(), g.shape[: g.ndim - len(sizes)]
     rows, dtype = math.prod(lead), g.dtype
-    g, places = xp.ascontiguousarray(g), xp.ascontiguousarray(places, np.int64)
+    g, places = in_order(g), in_order(places)
     if window is not None:
         x = xp.empty((*lead, *sizes), dtype)
         numbers = _numbers(rows, sizes, tuple(counts), window or None)

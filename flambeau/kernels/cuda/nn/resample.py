@@ -10,8 +10,10 @@ import numpy as np
 
 from ...llvm import quotient, remainder
 from .. import driver
+from ..array.copy import in_order
 from ..driver import Kernel
 from ..thread import Thread
+from ..upload import uploaded
 
 ELEMENTS = {"float32": "float", "float64": "double"}
 WORDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
@@ -49,7 +51,7 @@ def _launched(kernel: Kernel, x: Any, dim: int, count: int, *tables: Any) -> Any
     grid = min(-(-y.size // THREADS), WAVES * driver.processors(_device()))
     if grid:
         numbers = y.size, x.shape[dim], count, math.prod(x.shape[dim + 1 :])
-        kernel(grid, THREADS, xp.ascontiguousarray(x), y, *tables, *numbers)
+        kernel(grid, THREADS, in_order(x), y, *tables, *numbers)
     return y
 
 
@@ -65,9 +67,8 @@ def _device() -> int:
 @lru_cache(256)
 def _listed(device: int, taps: Any, dtype: Any) -> tuple[Any, ...]:
     """Starts, places and weights on a device."""
-    xp = driver.cupy()
     given = (taps.starts, np.int32), (taps.places, np.int32), (taps.weights, dtype)
-    return tuple(xp.asarray(np.ascontiguousarray(values, kind)) for values, kind in given)
+    return tuple(uploaded(values, kind) for values, kind in given)
 
 
 @cache

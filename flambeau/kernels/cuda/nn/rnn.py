@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import driver
+from ..array.copy import copy_into, in_order
 from ..matmul.matmul import multiply
 from . import rnn_kernel
 from .rnn_kernel import Numbers
@@ -39,14 +40,14 @@ def forward(cell: Any, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     xp, dtype = driver.cupy(), x.dtype
     time, batch, wide = x.shape
     width = h.shape[-1]
-    x, bias = _near(x), x if b is None else xp.ascontiguousarray(b)
+    x, bias = _near(x), x if b is None else in_order(b)
     gates = xp.empty((time, batch, wide), dtype)
     states = xp.empty((time + 1, batch, width), dtype)
-    states[0] = h
+    copy_into(states[0], h)
     cells = states
     if c is not None:
         cells = xp.empty(states.shape, dtype)
-        cells[0] = c
+        copy_into(cells[0], c)
     step = rnn_kernel.forward(cell, ELEMENTS[dtype.name], b is not None)
     turned, grid = w.T, _grid(batch * width)
     for t in range(time):
@@ -72,14 +73,14 @@ def backward(
     xp, dtype = driver.cupy(), gates.dtype
     time, batch, _ = gates.shape
     width = states.shape[-1]
-    gates, states = xp.ascontiguousarray(gates), xp.ascontiguousarray(states)
-    cells = xp.ascontiguousarray(cells) if cell.lasting else states
+    gates, states = in_order(gates), in_order(states)
+    cells = in_order(cells) if cell.lasting else states
     slopes = xp.empty(gates.shape, dtype)
     others = xp.empty(gates.shape, dtype) if cell.apart else slopes
     gh = xp.zeros((batch, width), dtype)
     gc = xp.zeros_like(gh)
     if last is not None:
-        gc[...] = last
+        copy_into(gc, last)
     arrives = given is not None
     given = _near(given) if arrives else gh
     x = _near(x) if cell.apart else gates
@@ -99,7 +100,7 @@ def _grid(count: int) -> int:
 
 def _near(x: Any) -> Any:
     """The array, or a copy if the elements of its last dimension are not side by side."""
-    return x if x.strides[-1] == x.itemsize else driver.cupy().ascontiguousarray(x)
+    return x if x.strides[-1] == x.itemsize else in_order(x)
 
 
 def _steps(x: Any) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from .. import driver
 from ..thread import Thread
 from . import number
 from .continuous import real_type
-from .distribution import BLOCK, Distribution, draw, stored
+from .distribution import BLOCK, Distribution, draw, name_of, stored
 from .philox import PARAMETERS, WORDS, Stream, Take
 
 _MANY = 1 << 28
@@ -83,7 +83,7 @@ def bernoulli_each_(out: Any, take: Take, p: Any) -> None:
         out, p: Contiguous, of one shape; p is float64 where out is, else float32.
     """
     if out.size:
-        kernel = _each_kernel(str(out.dtype.name), "double" if p.dtype == np.float64 else "float")
+        kernel = _each_kernel(name_of(out.dtype), "double" if p.dtype == np.float64 else "float")
         grid = -(-out.size // (BLOCK * WORDS))
         kernel(grid, BLOCK, out, p, np.int64(out.size), *take(12).arguments())
 

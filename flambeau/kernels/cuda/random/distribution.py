@@ -61,13 +61,19 @@ def draw(
         return
     target = out if out.flags.c_contiguous else out.transpose(memory_dims(out))
     flat = target if target.flags.c_contiguous else driver.cupy().empty(target.shape, out.dtype)
-    kernel = fill_kernel(distribution, str(out.dtype.name), type)
+    kernel = fill_kernel(distribution, name_of(out.dtype), type)
     given = [_as(kind, type, value) for kind, value in zip(distribution.parameters, parameters)]
-    for piece in _pieces(flat.reshape(-1), take, type):
+    for piece in (flat,) if fits(flat) else _pieces(flat.reshape(-1), take, type):
         grid, words = policy(piece.size, per_counter(type))
         kernel(grid, BLOCK, piece, np.int64(piece.size), *take(words).arguments(), *given)
     if flat is not target:
         target[...] = flat
+
+
+@cache  # NumPy puts it together on each reading
+def name_of(dtype: Any) -> str:
+    """A dtype's name."""
+    return str(dtype.name)
 
 
 def memory_dims(x: Any) -> list[int]:
@@ -87,17 +93,19 @@ def policy(size: int, numbers: int) -> tuple[int, int]:
     return grid, -(-size // (BLOCK * grid * numbers)) * WORDS
 
 
+def fits(x: Any) -> bool:
+    """Can 31 bits count an array's bytes?"""
+    return bool((x.size - 1) * x.itemsize + 1 < LIMIT)
+
+
 def _pieces(flat: Any, take: Take, type: str) -> Iterator[Any]:
-    """Parts whose bytes 31 bits can count, in turn; a whole that is larger takes words which nobody uses."""
-    if (flat.size - 1) * flat.itemsize + 1 < LIMIT:
-        yield flat
-        return
+    """The parts of a larger array, in turn; before them it takes words itself, which nobody uses."""
     take(policy(flat.size, per_counter(type))[1])
     yield from _halved(flat)
 
 
 def _halved(flat: Any) -> Iterator[Any]:
-    if (flat.size - 1) * flat.itemsize + 1 < LIMIT:
+    if fits(flat):
         yield flat
         return
     middle = flat.size // 2
@@ -144,6 +152,15 @@ def stored(value: Value, dtype: str) -> Value:
 
 
 __all__ = [
-    *("BLOCK", "Distribution", "draw", "fill_kernel", "memory_dims", "per_counter", "policy"),
+    *(
+        "BLOCK",
+        "Distribution",
+        "draw",
+        "fill_kernel",
+        "memory_dims",
+        "name_of",
+        "per_counter",
+        "policy",
+    ),
     "stored",
 ]

@@ -18,7 +18,7 @@ from ...loops.element import MEMORY, packed, unpacked
 from .. import driver
 from ..thread import Thread
 from . import number
-from .distribution import BLOCK, memory_dims, policy
+from .distribution import BLOCK, memory_dims, name_of, policy
 from .philox import PARAMETERS, WORDS, Stream, Take
 
 
@@ -47,7 +47,7 @@ def _dropped(x: Any, keep: float, take: Take) -> tuple[Any, Any]:
         words = max(words, -(-x.size // (grid * BLOCK * several)) * WORDS)
     share = np.float64(keep) if wide else np.float32(keep)
     scale = type(share)(1.0 / float(share))
-    kernel = dropout_kernel(str(x.dtype.name), several)
+    kernel = dropout_kernel(name_of(x.dtype), several)
     kernel(grid, BLOCK, y, mask, x, np.int64(x.size), *take(words).arguments(), share, scale)
     return y, mask
 

@@ -7,7 +7,6 @@ from inside curand; they have the distributions, and are the same each time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -18,15 +17,13 @@ from ...loops.element import MEMORY, unpacked
 from .. import driver
 from ..thread import Thread
 from .binomial import binomial as draw_binomial
-from .distribution import BLOCK, stored
+from .distribution import BLOCK, name_of, policy, stored
 from .gamma import gamma as draw_gamma
 from .philox import PARAMETERS, WORDS, Stream, Take
 from .poisson import poisson as draw_poisson
 
 _COUNTERS = 64
 """What an element may use: that a draw takes more has a probability of less than 1e-15."""
-
-Draw = Callable[..., AbstractContextManager[Any] | Value]
 
 
 def poisson(rate: Any, take: Take) -> Any:
@@ -44,36 +41,33 @@ def standard_gamma(alpha: Any, take: Take) -> Any:
     return _drawn("gamma", take, alpha)
 
 
-_DRAWS: dict[str, tuple[Callable[..., Value], bool]] = {
-    "poisson": (draw_poisson, True),
-    "binomial": (draw_binomial, True),
-    "gamma": (draw_gamma, False),
+_DRAWS: dict[str, tuple[Callable[..., Value], int, bool]] = {
+    "poisson": (draw_poisson, 1, True),
+    "binomial": (draw_binomial, 2, True),
+    "gamma": (draw_gamma, 1, False),
 }
-"""What makes an element's number of its parameters and a stream, and whether it always computes in float64."""
+"""What makes an element's number of a stream and parameters, how many of these, and whether it computes in float64."""
 
 
 def _drawn(name: str, take: Take, *parameters: Any) -> Any:
     made = driver.cupy().empty(parameters[0].shape, parameters[0].dtype)
     if made.size:
         given = [driver.cupy().ascontiguousarray(x) for x in parameters]
-        device = driver.cupy().cuda.runtime.getDevice()
-        most = driver.processors(device) * (driver.resident(device) // BLOCK)
-        kernel = rejection_kernel(name, str(made.dtype.name))
+        kernel = rejection_kernel(name, name_of(made.dtype))
+        grid, _ = policy(made.size, WORDS)
         origin = take(_COUNTERS * WORDS)
-        grid = min(most, -(-made.size // BLOCK))
-        kernel(grid, BLOCK, made, *given, np.int64(made.size), *origin.arguments())
+        kernel(grid, BLOCK, *given, made, np.int64(made.size), *origin.arguments())
     return made
 
 
 @cache
 def rejection_kernel(name: str, dtype: str) -> driver.Kernel:
     """The kernel for arrays of this dtype."""
-    draw, in_double = _DRAWS[name]
+    draw, parameters, in_double = _DRAWS[name]
     type = "double" if in_double or dtype == "float64" else "float"
     code = Thread()
-    listed = ["ptr x readonly"] if name != "binomial" else ["ptr x readonly", "ptr y readonly"]
-    made, *rest = code.takes("ptr made alone", *listed, "i64 count", *PARAMETERS)
-    arrays, (count, *origin) = rest[: len(listed)], rest[len(listed) :]
+    arrays = code.takes(*(f"ptr x{i} readonly" for i in range(parameters)))
+    made, count, *origin = code.takes("ptr made alone", "i64 count", *PARAMETERS)
     with code.loop(code.first("i64"), count, code.threads("i64")) as i:
         given = [
             unpacked(code.load(code.at(x, MEMORY[dtype], i), MEMORY[dtype]), dtype) for x in arrays

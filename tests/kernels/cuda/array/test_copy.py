@@ -82,6 +82,8 @@ def test_converts(xp, source):
     for target in (*NAMES, "uint64", "complex64", ml_dtypes.bfloat16):
         if np.dtype(source).kind == "c" and np.dtype(target).kind != "c":
             continue
+        if np.dtype(source).kind in "fV" and np.dtype(target) == np.uint64:
+            continue  # CuPy's, of which negative numbers become 0
         there = xp.zeros((10, 12), target)
         copy.copy_into(there, xp.asarray(x).T)
         wide = (

@@ -10,6 +10,8 @@ from flambeau.kernels.cuda.array import argmax, scan, xor
 SHAPES = {
     "rows": ((5, 300), 1),
     "short rows": ((70, 9), 1),
+    "rows of a warp": ((6, 100), 1),
+    "rows of two warps": ((3, 2, 290), 2),
     "columns": ((3, 40, 7), 1),
     "one long row": ((40_000,), 0),
     "few long columns": ((900, 3), 0),

@@ -71,3 +71,21 @@ def test_nothing(xp):
 def test_complex_numbers_have_no_order(xp):
     with pytest.raises(TypeError, match="complex64"):
         sort.order(xp.zeros(3, np.complex64), 0)
+
+
+@pytest.mark.parametrize("k", [1, 50, 128, 129])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(
+    ("n", "dtype"), [(1025, np.float32), (50_257, np.float32), (5000, np.int64), (3000, np.float16)]
+)
+def test_the_first_of_long_rows(xp, n, k, dtype, descending):
+    x = numbers((2, n), dtype)
+    made = sort.first(xp.asarray(x), k, 1, descending)
+    np.testing.assert_array_equal(made.get(), expected(x, 1, descending)[:, :k])
+
+
+def test_pieces_that_have_fewer_than_are_wanted(xp, monkeypatch):
+    monkeypatch.setattr(sort, "SHORT", 16)
+    x = numbers((3, 241), np.float32)  # the last piece has one
+    made = sort.first(xp.asarray(x), 8, 1)
+    np.testing.assert_array_equal(made.get(), expected(x, 1, False)[:, :8])

@@ -36,6 +36,7 @@ CASES = {
     "depthwise": Case(2, 8, 8, (6, 5), ((3, 3), (1, 1), (1, 1), (1, 1)), 8),
     "groups": Case(1, 16, 18, (6, 5), ((3, 3), (2, 2), (1, 1), (1, 1)), 2),
     "a point": Case(2, 20, 17, (5, 5), ((1, 1), (1, 1), (1, 1), (0, 0))),
+    "a point in groups": Case(2, 6, 9, (7,), ((1,), (1,), (1,), (0,)), 3),
     "gaps between windows": Case(1, 8, 8, (8, 5), ((2, 2), (3, 3), (1, 1), (0, 0))),
 }
 
@@ -106,8 +107,8 @@ def test_long_sums_are_split(xp, launched):
 
 
 def test_bias_of_a_split_sum(xp, launched):
-    window = Window((1,), (1,), (1,), (0,), (0,))
-    x, w, bias = (normal(shape, np.dtype("f2")) for shape in ((1, 600, 8), (9, 600, 1), (9,)))
+    window = Window((1,), (2,), (1,), (0,), (0,))
+    x, w, bias = (normal(shape, np.dtype("f2")) for shape in ((1, 600, 16), (9, 600, 1), (9,)))
     made = convolution.forward(*(xp.asarray(v) for v in (x, w, bias)), window, 1)
     assert launched[0][1][2] > 1
     assert_near(made, _by_columns(*(v.astype("f8") for v in (x, w, bias)), window, 1))

@@ -40,7 +40,8 @@ def test_empty(xp):
     assert resample.mixed(xp.ones((0, 5), np.float32), 1, own).shape == (0, 3)
     nothing = taps.Taps(5, 2, *np.zeros((3, 0), np.int64))
     assert (resample.mixed(xp.ones((2, 5), np.float32), 1, nothing).get() == np.zeros((2, 2))).all()
-    assert resample.chosen(xp.ones((0, 5), np.float32), 1, own).shape == (0, 5)
+    twice = taps.Taps(5, 8, np.arange(8), np.arange(8) // 2, np.ones(8))
+    assert resample.chosen(xp.ones((0, 5), np.float32), 1, twice).shape == (0, 8)
 
 
 def test_what_it_is_not_made_for(xp):

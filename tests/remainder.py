@@ -1,0 +1,50 @@
+"""Tests that say nothing of a GPU: by a pattern of their names, why. ``pytest --device cuda`` leaves them out.
+
+What a GPU does otherwise, as PyTorch's does on a GPU, is compared with PyTorch in tests/on_cuda and tests/kernels/cuda.
+"""
+
+from __future__ import annotations
+
+import re
+
+DRAWN = (
+    "a GPU draws other numbers for a seed; tests/on_cuda/test_draws.py compares them with PyTorch's"
+)
+HOST = "is about the memory of the host, or what NumPy shares of it"
+ARRAYS = "an operator with a NumPy array takes tensors of the CPU only"
+PLACE = "names the CPU, or asks where a tensor is"
+SATURATED = "numbers outside of an integer's range become its ends on a GPU, as PyTorch's do there"
+SHORT = "CuPy has no arrays of this dtype: such tensors live on the CPU"
+
+REMAINDER = {
+    r"test_sampling\.py::test_a_call.*\[torch\.(rand|normal|bernoulli|poisson|binomial|multi)": DRAWN,
+    r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(uniform|normal|exponential|cauchy)": DRAWN,
+    r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(log|geometric|random|bernoulli)": DRAWN,
+    r"test_sampling\.py::test_a_call.*(dropout|rrelu)": DRAWN,
+    r"create/test_sampling\.py::test_(fork_rng_puts|generators_are_copied|discrete_draws_leave|rrelu_draws)": DRAWN,
+    r"create/test_sampling\.py::test_a_call_is_answered.*\[torch\.Generator\(.cuda": PLACE,
+    r"create/test_full\.py::test_a_(default_device_of|buffer_is_shared)": HOST,
+    r"create/test_full\.py::test_bytes_cannot_be_written": HOST,
+    r"create/test_full\.py::.*(pin_memory=True|FloatTensor)": PLACE,
+    r"elementwise/test_operator\.py::test_(integers|numpy_says|in_place|matmul_of_both)": ARRAYS,
+    r"elementwise/test_names_of_inplace\.py::test_questions_of_tensors": PLACE,
+    r"index/test_in_place\.py::test_(memory_grows|recorded_writes_copy)": HOST,
+    r"index/test_fill\.py::.*(device|is_cu|is_cpu|\.to\(.cuda|\.to\(0\)|\.type\(\))": PLACE,
+    r"index/test_fill\.py::.*\[torch\.tensor\(\[1e20": SATURATED,
+    r"ops/test_recorded_structure\.py::.*(np\.ones|\.view\(\))": HOST,
+    r"ops/test_out\.py::test_refused": HOST,
+    r"test_convolution\.py::test_the_transpose_spreads_no_weight": (
+        "a weight that is not finite meets the zeros around an image, in the transpose too: docs/cuda.md"
+    ),
+    r"tensor/test_callback\.py": "apply_, map_ and map2_ are of the CPU, in PyTorch too",
+    r"tensor/test_copying\.py::test_(pickle_keeps|what_a_tensor)": PLACE,
+    r"tensor/test_dlpack\.py": "NumPy takes memory of the CPU; tests/on_cuda exchanges it with CuPy",
+    r"tensor/test_exchange\.py": HOST,
+    r"tensor/test_names\.py::test_what_is_asked_of_places": PLACE,
+}
+"""By a regular expression."""
+
+
+def why_left_out(name: str) -> str:
+    """Why a test is left out on a GPU; empty where it is not."""
+    return next((why for pattern, why in REMAINDER.items() if re.search(pattern, name)), "")
