@@ -65,6 +65,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
         >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
         tensor([4, 1])
     """
+    check_device("take", input, index)
     if index._array.dtype != np.int64 or not input._array.size:
         flat_key("take()", input, index)
     try:
