@@ -396,12 +396,13 @@ def _own(g: Any) -> Any:
 
 def _holds_all(g: Any) -> bool:
     """Is it another shape of a whole array that nobody else knows?"""
-    base = g.base
+    base, flags = g.base, g.flags
     return (
-        base.__class__ is np.ndarray
+        base.__class__ is g.__class__
         and base.flags.owndata
         and base.nbytes == g.nbytes
-        and g.flags.carray
+        and flags.c_contiguous
+        and getattr(flags, "writeable", True)  # a GPU's arrays all are
         and sys.getrefcount(base) <= HELD_BASE
     )
 

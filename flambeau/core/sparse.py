@@ -168,7 +168,7 @@ class SparseArray:
         raise without_meaning(function.__name__, self.layout)
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__") or name in ("xp", "get"):
+        if name.startswith("_") or name in ("xp", "get"):
             raise AttributeError(name)
         raise without_meaning(name, self.layout)
 

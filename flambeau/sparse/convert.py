@@ -175,6 +175,7 @@ def _to_coordinates(x: Tensor, count: int | None) -> Tensor:
         raise RuntimeError(
             f"sparse_dim must be in (0, {x.ndim}] for a tensor of {x.ndim} dimensions, got {count}"
         )
+    graph.expect_on_cpu(x)
     array = x._array
     met = (array != 0).any(tuple(range(count, array.ndim)))
     coordinates = np.stack(np.nonzero(met)) if count else np.zeros((0, int(met)), np.int64)
@@ -277,6 +278,7 @@ def _compressed(
     """The pattern of a tensor's blocks (of 1 by 1 where there are none), and its values there."""
     sizes, tail = tuple(x.shape[:dims]), tuple(x.shape[dims:])
     if source is None:
+        graph.expect_on_cpu(x)
         met = (x._array != 0).any(tuple(range(dims, x.ndim)))
         coordinates = np.stack(np.nonzero(met))
     else:

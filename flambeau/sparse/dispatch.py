@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import mode
+from ..core.device import CPU
 from ..core.sparse import COO, TITLES, SparseTensor
 from ..core.tensor import Tensor, wrap_numpy
 from ..dispatch.registry import method, public
@@ -103,9 +104,20 @@ def call(function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         raise refusal(name, args, kwargs)
     found, _ = _original(found)  # it may be public too, and would ask again
     args = tuple([wrap_numpy(x) if isinstance(x, np.ndarray) else x for x in args])
+    _expect_one_device(args)
     out = kwargs.pop("out", None)
     result = found(*args, **kwargs)
     return result if out is None else give(out, result, name)
+
+
+def _expect_one_device(args: tuple) -> None:
+    """Raises RuntimeError where one operand is sparse, so on the CPU, and another elsewhere."""
+    for x in args:
+        if isinstance(x, Tensor) and x._kind.device is not CPU and any(map(is_sparse, args)):
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{x._kind.device} and cpu! (sparse tensors are on the CPU: call .cpu() on the others)"
+            )
 
 
 def refusal(name: str, args: tuple, kwargs: dict) -> NotImplementedError:

@@ -90,11 +90,7 @@ def placed(
     layout_: layout | None = None,
 ) -> SparseTensor:
     """A sparse tensor of values with their history; what is not given is as in `like`."""
-    if values._kind.device is not CPU:
-        raise NotImplementedError(
-            f"sparse tensors are on the CPU, and these values are on {values._kind.device}: call .cpu() on "
-            "them first"
-        )
+    expect_on_cpu(values)
     bare = make(values._array, values._kind, None, values._cell, None)
     array = SparseArray(
         layout_ or like.layout,
@@ -106,6 +102,15 @@ def placed(
     if values._node is not None and mode.recording and values._kind.dtype.category >= FLOAT:
         record(PlacedBackward0(values, result, array), (result,))
     return result
+
+
+def expect_on_cpu(x: Tensor) -> None:
+    """Raises NotImplementedError for a tensor of another device: patterns are found, and kept, on the CPU."""
+    if x._kind.device is not CPU:
+        raise NotImplementedError(
+            f"sparse tensors are on the CPU, and these values are on {x._kind.device}: call .cpu() on "
+            "them first"
+        )
 
 
 def values_at(g: Tensor, like: SparseArray) -> Tensor:

@@ -164,7 +164,7 @@ def test_a_modified_value_is_reported_with_both_lines(detecting) -> None:
     error = str(failing(y.sum()))
     assert error.startswith(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        "operation: [torch.FloatTensor [2]], which is output 0 of ExpBackward0, is at version 1; "
+        f"operation: [{y.type()} [2]], which is output 0 of ExpBackward0, is at version 1; "
         "expected version 0 instead."
     )
     assert f"ExpBackward0 saved it at {__file__}:{saved} (`y, saved = x.exp(), line()`)" in error
@@ -205,7 +205,7 @@ def test_every_way_to_write_is_reported(write, text) -> None:
     y = torch.ones(2, requires_grad=True) * w
     write(w)
     error = message(y)
-    assert "[torch.FloatTensor [2]] is at version" in error
+    assert f"[{w.type()} [2]] is at version" in error
     assert f"written to at {__file__}:" in error
     assert text in error
 
@@ -226,9 +226,8 @@ def test_the_operands_history_is_named() -> None:
     b = x + 1
     y = b * b
     b.add_(1)
-    assert (
-        "[torch.DoubleTensor [2]], which is output 0 of AddBackward0, is at version 1" in message(y)
-    )
+    written = f"[{b.type()} [2]], which is output 0 of AddBackward0, is at version 1"
+    assert written in message(y)
 
 
 def test_a_function_of_the_user_reports_the_same() -> None:
