@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from .core import layout as _layout
-from .core.device import CPU, resolve
+from .core.device import resolve
 from .core.kind import kind_of
-from .core.storage import legacy_class
+from .core.storage import check_available, legacy_class
 from .core.tensor import Tensor
 from .ops.create.constructor import LEGACY, construct
 
@@ -29,13 +29,16 @@ class tensortype(type):
 
     dtype: Any
     layout = _layout.strided
+    device_type = "cpu"
     is_cuda = is_sparse = False
 
     def __call__(cls, *args: Any, device: Any = None, **options: Any) -> Any:
-        if device is not None and resolve(device) is not CPU:
+        check_available(cls)
+        place = resolve(cls.device_type if device is None else device)
+        if place.type != cls.device_type:
             raise RuntimeError(
-                f"legacy constructor expects device type: cpu but device type: "
-                f"{resolve(device).type} was passed"
+                f"legacy constructor expects device type: {cls.device_type} but device type: "
+                f"{place.type} was passed"
             )
         if "data" in options:
             args = (*args, options.pop("data"))
@@ -44,10 +47,13 @@ class tensortype(type):
                 f"{cls.__name__}() got an unexpected keyword argument '{next(iter(options))}'; it "
                 "takes sizes, or data"
             )
-        return construct(kind_of(cls.dtype, CPU), args, same_kind=True)
+        return construct(kind_of(cls.dtype, place), args, same_kind=True)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, Tensor) and instance._kind is kind_of(cls.dtype, CPU)
+        if not isinstance(instance, Tensor):
+            return False
+        kind = instance._kind
+        return kind.dtype is cls.dtype and kind.device.type == cls.device_type
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(Tensor, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .core.device import CPU
 from .core.dtype import get_default_dtype, int64
 from .core.random.generator import Generator
 from .core.tensor import Tensor
@@ -97,7 +98,7 @@ class SobolEngine:
         if scramble:
             self._scramble()
         else:
-            self.shift = _T["zeros"](dimension, dtype=int64)
+            self.shift = _T["zeros"](dimension, dtype=int64, device=CPU)
         self.quasi = self.shift.clone()
         self._first_point = (self.quasi / 2**self.MAXBIT).reshape(1, -1)
         self.num_generated = 0
@@ -106,9 +107,10 @@ class SobolEngine:
         """Multiply each direction number's bits by a random triangular matrix, and shift by a random number."""
         generator = None if self.seed is None else Generator().manual_seed(self.seed)
         randint, bits = _T["randint"], self.MAXBIT
-        shift = randint(2, (self.dimension, bits), generator=generator).numpy()
+        shift = randint(2, (self.dimension, bits), generator=generator, device=CPU).numpy()
         self.shift = _T["from_numpy"]((shift << np.arange(bits)).sum(-1))
-        matrices = randint(2, (self.dimension, bits, bits), generator=generator).tril().numpy()
+        matrices = randint(2, (self.dimension, bits, bits), generator=generator, device=CPU)
+        matrices = matrices.tril().numpy()
         matrices[:, range(bits), range(bits)] = 1
         places = np.arange(bits - 1, -1, -1)  # the highest bit first
         numbers = (self.sobolstate.numpy()[..., None] >> places) & 1

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from flambeau.kernels.cuda import ptxas
 
 from .record import VARIABLE
-from .table import ARCHITECTURES, HEADER, Row, assembled
+from .table import ARCHITECTURES, HEADER, Row, assembled, texts
 
 TESTS = ("tests/kernels/cuda", "tests/simulator", "tests/on_cuda")
 
@@ -38,6 +38,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, help="of recorded texts, instead of running tests")
     parser.add_argument("--architectures", nargs="+", default=ARCHITECTURES)
+    parser.add_argument("--most", type=int, help="a sample of so many kernels")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--into", type=Path, help="a file for the table")
     given, given.tests = parser.parse_known_args()
@@ -76,9 +77,9 @@ def main() -> int:
         if given.folder is None:
             run_tests(given.tests or TESTS, folder)
         start = time.perf_counter()
-        total = len(list(folder.glob("*.ll"))) * len(given.architectures)
-        found: list[Row] = []
-        for some in tqdm(assembled(folder, given.architectures, given.jobs), total=total):
+        files, found = texts(folder, given.most), list[Row]()
+        all_rows = assembled(files, given.architectures, given.jobs)
+        for some in tqdm(all_rows, total=len(files) * len(given.architectures)):
             found += some
     found.sort(key=lambda row: (row.usage is not None, row.usage or row.file, row.architecture))
     last = summary(found, time.perf_counter() - start)

@@ -54,9 +54,15 @@ def rows(file: str, text: str, architecture: str, threads: int = 0) -> list[Row]
     return [Row(file, architecture, usage, threads) for usage in used]
 
 
-def assembled(folder: Path, architectures: Iterable[str], jobs: int) -> Iterator[list[Row]]:
-    """The rows of each text of a folder on each chip, `jobs` at a time."""
-    files = sorted(folder.glob("*.ll"))
+def texts(folder: Path, most: int | None = None) -> list[Path]:
+    """The texts of a folder; of more than `most` those whose digests come first, which is a sample."""
+    return sorted(folder.glob("*.ll"))[:most]
+
+
+def assembled(
+    files: Iterable[Path], architectures: Iterable[str], jobs: int
+) -> Iterator[list[Row]]:
+    """The rows of each text on each chip, `jobs` at a time."""
     with ThreadPoolExecutor(jobs) as pool:
         asked = [
             pool.submit(rows, file.name, file.read_text(), architecture, threads_of(file))

@@ -521,7 +521,12 @@ for _name, _target in CONVERSIONS.items():
 class _OfType(type):
     """The old storage classes: `FloatStorage(3)` makes a TypedStorage."""
 
+    device_type = "cpu"
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_available(cls)
+        if cls.device_type != "cpu":
+            kwargs.setdefault("device", cls.device_type)
         return TypedStorage(*args, dtype=cls.dtype, **kwargs)  # type: ignore[attr-defined]
 
     def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:
@@ -536,18 +541,30 @@ class _OfType(type):
     _from_buffer = from_buffer
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+        if not isinstance(instance, TypedStorage) or instance.dtype is not cls.dtype:  # type: ignore[attr-defined]
+            return False
+        return instance.device.type == cls.device_type
 
 
-def legacy_class(name: str) -> Any:
-    """The class that "FloatStorage" names.
+def check_available(cls: Any) -> None:
+    """Raises TypeError where an old class is one of devices that cannot be used here."""
+    if backends.find(cls.device_type) is None:
+        raise TypeError(
+            f"type {cls.__module__}.{cls.__name__} not available. Torch not compiled with "
+            f"{cls.device_type.upper()} enabled."
+        )
+
+
+def legacy_class(name: str, module: str = "torch", device_type: str = "cpu") -> Any:
+    """The class that "FloatStorage" names, of one type of device.
 
     Raises:
         AttributeError: There is none.
     """
     for item in DTYPES.values():
         if name == f"{item.legacy}Storage":
-            return _OfType(name, (), {"dtype": item, "__module__": "torch"})
+            facts = {"dtype": item, "device_type": device_type, "__module__": module}
+            return _OfType(name, (), facts)
     raise AttributeError(f"module 'flambeau' has no attribute '{name}'")
 
 

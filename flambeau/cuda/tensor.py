@@ -1,21 +1,21 @@
-"""The old classes of tensors and storages on CUDA devices: none can be made."""
+"""The old classes of tensors and storages on CUDA devices: `torch.cuda.FloatTensor` and others, see legacy.py."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
+from ..core.storage import legacy_class
+from ..legacy import tensortype
+from ..ops.create.constructor import LEGACY
 from . import _STORAGES, _TENSORS
 
 
-class _Absent(type):
-    """Classes that have no objects."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"type torch.cuda.{cls.__name__} not available. Torch not compiled with CUDA enabled."
-        )
+def _make(name: str) -> Any:
+    """The class of tensors that a name stands for."""
+    text = f"A tensor of {LEGACY[name]} on the current GPU.\n\n    Source: torch.cuda.{name}\n    "
+    facts = {"dtype": LEGACY[name], "device_type": "cuda", "is_cuda": True, "__doc__": text}
+    return tensortype(name, (), {**facts, "__module__": "torch.cuda"})
 
 
-for _name in (*_TENSORS, *_STORAGES):
-    _doc = "An old class of what lies on a CUDA device: making one raises TypeError."
-    globals()[_name] = _Absent(_name, (), {"__module__": "torch.cuda", "__doc__": _doc})
+globals().update({name: _make(name) for name in _TENSORS})
+globals().update({name: legacy_class(name, "torch.cuda", "cuda") for name in _STORAGES})

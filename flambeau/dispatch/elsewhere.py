@@ -26,7 +26,7 @@ _SOURCE = """\
 def outer({cells}):
     def placed(*args, **kwargs):
         if 0: ({cells})
-        return "choice"(*args, **kwargs)
+        return "choice".call(*args, **kwargs)
 
     return (placed.__code__,)
 """
@@ -40,7 +40,7 @@ class Choice:
     def __init__(self, own: FunctionType):
         self.own = own
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the one that takes these arguments."""
         arrays = twin.arrays_of(args)
         if arrays is None and kwargs:

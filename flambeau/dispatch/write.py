@@ -168,7 +168,9 @@ def write_out(
         check_out((result, out), name)
     check_cast(result.dtype, out.dtype)
     if out._kind.device is not result._kind.device:
-        raise two_devices((result._kind.device, out._kind.device), f"{name}, whose result goes into out")
+        raise two_devices(
+            (result._kind.device, out._kind.device), f"{name}, whose result goes into out"
+        )
     if out._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
     for x in inputs:

@@ -45,7 +45,6 @@ KERNELS = {
     "kernels/cuda/convolution/convolution.py": "the types that a GPU convolves",
     "kernels/cuda/convolution/cudnn.py": "cuDNN's names of them",
     "kernels/cuda/gather/combine.py": "the types that a GPU adds in one step",
-    "kernels/cuda/linalg/lu.py": "the types that cuSOLVER factorises",
     "kernels/cuda/loops/foreach_norm.py": "the types that norms are taken of",
     "kernels/cuda/matmul/matmul.py": "cuBLAS's names of them",
     "kernels/cuda/nn/attention.py": "the types that attention is computed of",

@@ -6,6 +6,9 @@ import pytest
 
 import flambeau as torch
 
+collect_ignore = [] if torch.cuda.is_available() else ["test_draws.py", "test_places.py"]
+"""Tests of what is there only where CUDA is: they cannot be imported elsewhere."""
+
 
 @pytest.fixture(autouse=True)
 def _a_gpu() -> None:

@@ -82,7 +82,7 @@ def _simple(array: Any, key: Any) -> Any:
         cls = key.__class__
         if cls is slice:
             return array[key]
-        if array.size <= _FEW and cls is ndarray and key.size <= _FEW:
+        if cls is ndarray and array.__class__ is cls and array.size <= _FEW and key.size <= _FEW:
             found = array[key.copy()]  # others may write to it
             return found if found.flags.c_contiguous else np.ascontiguousarray(found)
         return kernels.gather.indexed.take(array, key if key.__class__ is tuple else (key,))
@@ -187,17 +187,21 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
 
 
 def _write(array: Any, key: Any, value: Any) -> None:
-    """``array[key] = value`` for one number or an array of the same dtype, in other memory."""
-    if key.__class__ is np.ndarray:
+    """``array[key] = value`` for one number or an array of the same dtype, in other memory.
+
+    Indices may be on the host where the array is not: then `ndarray` is their class, and `np.ndarray` the array's.
+    """
+    cls, own = key.__class__, array.__class__
+    if cls is ndarray or cls is np.ndarray:
         few = key.size * (array.size // max(array.shape[0], 1)) <= _FEW
-        if few and key.dtype != bool and array.__class__ is ndarray:
+        if few and own is ndarray and key.dtype != bool:
             array[key.copy()] = value  # others may write to it
             return
-        if key.shape == array.shape and key.dtype == bool and value.__class__ is not np.ndarray:
+        if key.shape == array.shape and key.dtype == bool and cls is own is not value.__class__:
             kernels.array.masked_fill.fill(array, key, value)
             return
         key = (key,)
-    elif key.__class__ is not tuple or all(item.__class__ is not np.ndarray for item in key):
+    elif cls is not tuple or all(item.__class__ not in (ndarray, np.ndarray) for item in key):
         array[key] = value
         return
     kernels.gather.indexed.put_at(array, key, np.asarray(value, array.dtype))

@@ -472,7 +472,7 @@ def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         target = getattr(dtype, "dtype", None)
         if not isinstance(target, DType):
             raise TypeError("dtype must be a type, str, or dtype object")
-        dtype, place = target, "cpu"
+        dtype, place = target, getattr(dtype, "device_type", "cpu")
     if place is not None and place == self._kind.device.type:
         place = None
     return self.to(place, dtype, non_blocking)  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _FLOW = ("bra", "brx", "ret", "exit", "trap", "brkpt")
 _LONG = ("clock64", "globaltimer")
 
 
-@cache
+@lru_cache(512)
 def plan(text: str, name: str) -> Plan:
     """The kernel of this name in a PTX text, decoded.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 WIDTHS = {
     "pred": 1,
@@ -117,7 +117,7 @@ class Module:
     variables: list[Variable]
 
 
-@cache
+@lru_cache(16)
 def parse(text: str) -> Module:
     """A PTX text's module.
 

@@ -11,6 +11,8 @@ def xp(monkeypatch):
     monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
     driver.why_not.cache_clear()
     driver.cupy.cache_clear()
+    driver.cupyx.cache_clear()
     yield driver.cupy()
     driver.why_not.cache_clear()
     driver.cupy.cache_clear()
+    driver.cupyx.cache_clear()

@@ -72,5 +72,7 @@ def test_what_is_launched_is_recorded(tmp_path) -> None:
     files = sorted(tmp_path.glob("*.ll"))
     assert sorted(file.read_text() for file in files) == sorted((first.text, second.text))
     assert sorted(map(record.threads_of, files)) == [1, 128]
-    (rows, *_) = table.assembled(tmp_path, ["sm_80"], 1)
+    assert table.texts(tmp_path) == files
+    assert table.texts(tmp_path, 1) == files[:1]
+    (rows, *_) = table.assembled(files, ["sm_80"], 1)
     assert rows[0].usage.name == "gathered"

@@ -332,6 +332,38 @@ def test_memory_that_was_given_back(cupy):
         launch(kernel(HERE + "ld.global.u32 %r5, [%d3];", "u64"), address)
 
 
+def test_memory_of_another_gpu(cupy, monkeypatch):
+    monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "2")
+    with cupy.cuda.Device(1):
+        x = cupy.zeros(32, "u4")
+    module = cupy.cuda.function.Module()
+    module.load(kernel(HERE + "ld.global.u32 %r5, [%d3];", "u64").encode())
+    function = module.get_function("test")
+    with pytest.raises(Fault, match="in no allocation of this GPU: they are GPU 1's"):
+        function((1,), (32,), (x,))
+    with cupy.cuda.Device(1), pytest.raises(Fault, match="loaded on GPU 0, and launched on GPU 1"):
+        function((1,), (32,), (x,))
+
+
+def test_captured_launches_read_what_memory_holds_then(cupy):
+    x = cupy.zeros(32, "u4")
+    module = cupy.cuda.function.Module()
+    text = kernel(
+        HERE + "ld.global.u32 %r5, [%d3]; add.u32 %r5, %r5, 1; st.global.u32 [%d3], %r5;", "u64"
+    )
+    module.load(text.encode())
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        stream.begin_capture()
+        module.get_function("test")((1,), (32,), (x,))
+        graph = stream.end_capture()
+    assert x.get().tolist() == [0] * 32
+    del module
+    graph.launch()
+    graph.launch()
+    assert x.get().tolist() == [2] * 32
+
+
 def test_a_misaligned_access(cupy):
     fault(
         HERE + "ld.global.v4.u32 {%r5, %r6, %r7, %r8}, [%d3];",

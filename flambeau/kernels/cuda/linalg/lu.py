@@ -8,15 +8,15 @@ from typing import Any
 from .. import driver
 from ..array.copy import contiguous
 
-LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
-"""The first letters of LAPACK's names by dtype."""
+LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}
+"""The first letters of LAPACK's names by NumPy's letters of dtypes."""
 SIDE = 256
 """Matrices up to this side, times the root of how many there are, are factored at once, by few threads each: CuPy's rule."""
 
 
 def factor(a: Any) -> Any:
     """L and U in one array, the row that each row was swapped with (from 1), and the first zero pivot (0: there is none)."""
-    letter = LETTERS[a.dtype.name]
+    letter = LETTERS[a.dtype.char]
     cupy = driver.cupy()
     *lead, m, n = a.shape
     count, k = math.prod(lead), min(m, n)
