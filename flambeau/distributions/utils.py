@@ -34,7 +34,7 @@ def broadcast_all(*values: Any) -> list[Tensor]:
 
 def every(x: Tensor) -> bool:
     """Are all elements of a bool tensor true?"""
-    return bool(x._array.all())
+    return bool(x._kind.xp.all(x._array))
 
 
 def all_numbers(*values: Any) -> bool:
