@@ -85,10 +85,6 @@ FUNCTIONS = Functions(driver.cupy(), _exchanged)
 ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, True, _fetched)
 
 
-EXTENSIONS = ("bfloat16",)
-"""The dtypes that are not NumPy's own and of which CuPy has arrays."""
-
-
 class CudaBackend:
     """All CUDA devices that the driver shows, or the one that is simulated."""
 
@@ -113,7 +109,11 @@ class CudaBackend:
         return self.count > 0
 
     def holds(self, dtype: Any) -> bool:
-        return dtype.isbuiltin == 1 or dtype.name in EXTENSIONS
+        try:
+            driver.cupy().empty(0, dtype)
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def device_count(self) -> int:
         return self.count
