@@ -85,7 +85,7 @@ class Adafactor(Optimizer):
         if not state:
             self.start(p, state, group)
         state["step"]._array += 1
-        g = p.grad._array  # type: ignore[attr-defined]
+        g = p.grad._array  # type: ignore[union-attr]
         kept = [state[name]._array for name in state if name != "step"]
         change(p._kind.xp, p._array, -g if group["maximize"] else g, state["step"].item(), *kept)
         count_writes((p,), self._writer)
