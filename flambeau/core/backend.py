@@ -28,6 +28,9 @@ class Backend(Protocol):
     def is_available(self) -> bool:
         """Whether arrays can be made now."""
 
+    def holds(self, dtype: Any) -> bool:
+        """Has it arrays of this array dtype?"""
+
     def device_count(self) -> int:
         """How many devices of the type there are."""
 
@@ -107,6 +110,9 @@ class HostBackend:
     has_elements: bool = True
 
     def is_available(self) -> bool:
+        return True
+
+    def holds(self, dtype: Any) -> bool:
         return True
 
     def device_count(self) -> int:

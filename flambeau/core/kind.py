@@ -124,5 +124,10 @@ def kind_of(dtype: dtype, device: device) -> Kind:
                 f"there are no tensors of {dtype} but quantised ones: torch.quantize_per_tensor makes those of "
                 "torch.qint8, torch.quint8 and torch.qint32"
             )
-        found = _kinds.setdefault((dtype, device), Kind(dtype, device))
+        found = Kind(dtype, device)
+        if not found.backend.holds(dtype.numpy):
+            raise NotImplementedError(
+                f"there are no tensors of {dtype} on {device.type}: keep them on the CPU, and convert them on the way"
+            )
+        found = _kinds.setdefault((dtype, device), found)
     return found

@@ -108,6 +108,13 @@ class CudaBackend:
     def is_available(self) -> bool:
         return self.count > 0
 
+    def holds(self, dtype: Any) -> bool:
+        try:
+            driver.cupy().empty(0, dtype)
+        except (TypeError, ValueError):
+            return False
+        return True
+
     def device_count(self) -> int:
         return self.count
 
