@@ -7,7 +7,6 @@ import pytest
 import flambeau as torch
 from flambeau.utils import data
 
-
 ORDERS = [
     lambda generator: list(data.RandomSampler(range(20), generator=generator)),
     lambda generator: list(data.RandomSampler(range(20), True, 40, generator=generator)),
