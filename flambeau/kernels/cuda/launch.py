@@ -107,7 +107,6 @@ def new_array(
     return Result(tuple(shape[i] for i in lies), dtype, back), tuple(steps)
 
 
-def grid_of(items: int, block: int) -> int:
-    """Blocks for so many items, a thread or (`block` 1) a block each."""
-    device = driver.cupy().cuda.runtime.getDevice()
-    return max(1, min(-(-items // block), driver.processors(device) * WAVES))
+def grid_of(items: int, block: int, waves: int = WAVES) -> int:
+    """Blocks for so many items, a thread or (`block` 1) a block each; at most so many for each multiprocessor."""
+    return max(1, min(-(-items // block), driver.processors(driver.device()) * waves))
