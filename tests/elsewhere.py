@@ -17,6 +17,9 @@ import flambeau as torch
 from flambeau.core import printing
 from flambeau.core.device import defaults
 
+place = "cpu"
+"""The device that the tests run on."""
+
 
 def use(name: str) -> None:
     """From now on tests run on this device. A GPU that is there is used, else the simulator."""
@@ -27,6 +30,8 @@ def use(name: str) -> None:
         from flambeau.kernels.cuda import driver
 
         driver.why_not.cache_clear()
+    global place
+    place = name
     torch.set_default_device(name)
     for function in ("from_numpy", "as_tensor", "frombuffer"):
         _change(torch, function, _moved)
@@ -48,14 +53,13 @@ def _change(owner: Any, name: str, wrapped: Callable[[Callable], Callable]) -> N
 @contextmanager
 def at_home() -> Iterator[None]:
     """A block in which nothing is moved: for tests that say themselves what is where."""
-    device = torch.get_default_device()
     for owner, name, plain, _ in _changes:
         setattr(owner, name, plain)
     torch.set_default_device("cpu")
     try:
         yield
     finally:
-        torch.set_default_device(device)
+        torch.set_default_device(place)
         for owner, name, _, changed in _changes:
             setattr(owner, name, changed)
 

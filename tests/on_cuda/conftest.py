@@ -6,9 +6,9 @@ python -m pytest --device cuda tests/on_cuda        # a GPU if there is one, els
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -17,26 +17,28 @@ from flambeau.core.random import default
 from tests import elsewhere
 
 
-class _Skipped(pytest.Module):
-    """A module that is not even imported: what it imports may need a GPU."""
+class _OnCuda(pytest.Module):
+    """A module that names the GPU where it means it: what names no device is on the CPU, with ``--device`` too.
 
-    def collect(self) -> NoReturn:
-        pytest.skip(
-            "there is no GPU: set FLAMBEAU_CUDA_SIMULATOR=1, or give --device cuda",
-            allow_module_level=True,
-        )
+    Without a GPU it is not even imported, for what it imports may need one.
+    """
+
+    def collect(self) -> Iterable[Any]:
+        if not torch.cuda.is_available():
+            pytest.skip(
+                "there is no GPU: set FLAMBEAU_CUDA_SIMULATOR=1, or give --device cuda",
+                allow_module_level=True,
+            )
+        with elsewhere.at_home():
+            return list(super().collect())
 
 
-def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
-    """Without a GPU there is one reason for all modules."""
-    if torch.cuda.is_available():
-        return None
-    return _Skipped.from_parent(parent, path=module_path)
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module:
+    return _OnCuda.from_parent(parent, path=module_path)
 
 
 @pytest.fixture(autouse=True)
 def _at_home() -> Iterator[None]:
-    """They name the GPU where they mean it: what names no device is on the CPU, with ``--device`` too."""
     with elsewhere.at_home():
         yield
 

@@ -10,6 +10,7 @@ import pytest
 
 import flambeau as torch
 from flambeau.dispatch.registry import OPERATIONS
+from tests import elsewhere
 from tests.ops import sample
 from tests.ops.placed import facts, placed, tensors_of
 from tests.ops.test_registry import caller, formulas, samples
@@ -22,8 +23,7 @@ DRAWN = {
 }
 """Programs whose results are others, each with its reason."""
 
-_DEFAULT = torch.get_default_device()
-PLACE = str(_DEFAULT) if _DEFAULT.type == "cuda" else "cuda"
+PLACE = elsewhere.place if elsewhere.place.startswith("cuda") else "cuda"
 """The tests' device: ``--device cuda:1`` asks for another one than the current."""
 
 
