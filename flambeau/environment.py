@@ -21,7 +21,6 @@ import numpy
 
 from flambeau import _version
 from flambeau.core.device import backends
-from flambeau.kernels.cuda import driver
 
 __all__ = ["report"]
 
@@ -130,8 +129,11 @@ def _cuda() -> Rows:
     backend = backends.find("cuda")
     count = 0 if backend is None or not backend.is_available() else backend.device_count()
     found = f'{count} device(s) "cuda"' if count else 'no device "cuda"'
-    if count and driver.is_simulated():
-        found += ", simulated: FLAMBEAU_CUDA_SIMULATOR is set, so NumPy stands in for a GPU"
+    if count:
+        from flambeau.kernels.cuda import driver  # which needs llvmlite, as the devices do
+
+        if driver.is_simulated():
+            found += ", simulated: FLAMBEAU_CUDA_SIMULATOR is set, so NumPy stands in for a GPU"
     yield "flambeau", found
     wheels = (f"{name} {_installed(name)}" for name in _CUPY_WHEELS if _installed(name))
     yield "CuPy", next(wheels, "not installed")

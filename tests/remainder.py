@@ -17,6 +17,9 @@ SATURATED = "numbers outside of an integer's range become its ends on a GPU, as 
 SHORT = "CuPy has no arrays of this dtype: such tensors live on the CPU"
 
 REMAINDER = {
+    r"amp/test_autocast_(mode|state)\.py": (
+        "autocast of the CPU; tests/on_cuda/test_amp.py has that of a GPU"
+    ),
     r"test_sampling\.py::test_a_call.*\[torch\.(rand|normal|bernoulli|poisson|binomial|multi)": DRAWN,
     r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(uniform|normal|exponential|cauchy)": DRAWN,
     r"test_sampling\.py::test_a_call.*\[torch\.empty\(3.*\)\.(log|geometric|random|bernoulli)": DRAWN,
@@ -26,6 +29,7 @@ REMAINDER = {
     r"create/test_full\.py::test_a_(default_device_of|buffer_is_shared)": HOST,
     r"create/test_full\.py::test_bytes_cannot_be_written": HOST,
     r"create/test_full\.py::.*(pin_memory=True|FloatTensor)": PLACE,
+    r"distributions/test_distributions\.py::test_gamma_numbers_come_from_a_generator": DRAWN,
     r"elementwise/test_operator\.py::test_(integers|numpy_says|in_place|matmul_of_both)": ARRAYS,
     r"elementwise/test_names_of_inplace\.py::test_questions_of_tensors": PLACE,
     r"index/test_in_place\.py::test_(memory_grows|recorded_writes_copy)": HOST,

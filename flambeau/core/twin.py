@@ -8,6 +8,7 @@ its place. Nothing of this is there until such a device is first used.
 from __future__ import annotations
 
 import functools
+from _thread import RLock  # `threading` loads late
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
@@ -75,6 +76,8 @@ class Arrays:
         self.place, self.check, self.everywhere, self.fetched = place, check, everywhere, fetched
         self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
         self.twins: dict[Any, Callable] = {}
+        self.unfinished: dict[Any, Callable] = {}
+        self.lock = RLock()
         self.natives: dict[kernels.Native, Callable] = {}
 
     def install(self) -> None:
@@ -146,9 +149,7 @@ class Arrays:
             return known
         inner = getattr(value, "__wrapped__", None)
         if isinstance(inner, FunctionType) and not isinstance(value, FunctionType):
-            made = self.twin(
-                inner
-            )  # functools.cache: another answer, not to be kept with the others
+            made = self.twin(inner)  # functools.cache: another answer, not to be kept with these
             made.__wrapped__ = made  # type: ignore[attr-defined]
             return made
         if isinstance(value, FunctionType) and (value.__module__ + ".").startswith(TWINNED):
@@ -181,26 +182,46 @@ class Arrays:
             return self.exchanged(function)
         function = OWN.get(function, function)
         made = self.twins.get(function)
-        name = getattr(function, "on_cpu", None)
-        if made is None and name is not None and self.fetched is not None:
-            made = self.twins[function] = self.fetched(function, name)
         if made is None:
-            outer = function.__globals__
-            scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
-            scope["__spec__"] = outer.get("__spec__")
-            closure = function.__closure__
-            cells = None if closure is None else tuple(_cell(cell) for cell in closure)
-            made = FunctionType(
-                function.__code__, scope, function.__name__, function.__defaults__, cells
-            )
-            made.__kwdefaults__ = function.__kwdefaults__
-            self.twins[function] = made
-            for name in _names(function.__code__):
-                if name in outer:
-                    scope[name] = self.exchanged(outer[name])
-            for cell in cells or ():
-                with suppress(ValueError):
-                    cell.cell_contents = self.exchanged(cell.cell_contents)
+            with self.lock:
+                made = self.twins.get(function) or self.unfinished.get(function)
+                if made is None:
+                    made = self._made(function)
+        return made
+
+    def _made(self, function: FunctionType) -> Callable:
+        """A twin; others see it, and those that it calls, when all have their globals."""
+        outermost = not self.unfinished
+        name = getattr(function, "on_cpu", None)
+        try:
+            if name is not None and self.fetched is not None:
+                made = self.unfinished[function] = self.fetched(function, name)
+            else:
+                made = self._of_same_code(function)
+            if outermost:
+                self.twins.update(self.unfinished)
+        finally:
+            if outermost:
+                self.unfinished.clear()
+        return made
+
+    def _of_same_code(self, function: FunctionType) -> Callable:
+        outer = function.__globals__
+        scope = {name: outer.get(name) for name in ("__builtins__", "__name__", "__package__")}
+        scope["__spec__"] = outer.get("__spec__")
+        closure = function.__closure__
+        cells = None if closure is None else tuple(_cell(cell) for cell in closure)
+        made = FunctionType(
+            function.__code__, scope, function.__name__, function.__defaults__, cells
+        )
+        made.__kwdefaults__ = function.__kwdefaults__
+        self.unfinished[function] = made
+        for name in _names(function.__code__):
+            if name in outer:
+                scope[name] = self.exchanged(outer[name])
+        for cell in cells or ():
+            with suppress(ValueError):
+                cell.cell_contents = self.exchanged(cell.cell_contents)
         return made
 
 

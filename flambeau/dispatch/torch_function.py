@@ -31,6 +31,7 @@ forbids it, functions are published inside of a wrapper, at the price above.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from importlib import import_module
@@ -297,7 +298,9 @@ def exchanged_code(source: str, cells: int, name: str, **objects: Any) -> CodeTy
     """The code of the function in a source like the one above, for a function of so many cells; see `_mentioning`."""
     text = source.format(cells="".join(f"cell{i}, " for i in range(cells)))
     scope: dict[str, Any] = {}
-    exec(compile(text, f"<flambeau {name}>", "exec", dont_inherit=True), scope)
+    with warnings.catch_warnings():  # a string that is called looks wrong, until it is an object
+        warnings.simplefilter("ignore", SyntaxWarning)
+        exec(compile(text, f"<flambeau {name}>", "exec", dont_inherit=True), scope)
     (code,) = scope["outer"](*range(cells))
     return _mentioning(code, name, **objects)
 

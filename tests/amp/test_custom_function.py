@@ -7,21 +7,23 @@ import pytest
 import flambeau as torch
 from flambeau.amp import custom_bwd, custom_fwd
 
+DEVICE = torch.get_default_device().type
+
 
 def product(cast_inputs: torch.dtype | None, seen: list) -> type[torch.autograd.Function]:
     class Product(torch.autograd.Function):
         @staticmethod
-        @custom_fwd(device_type="cpu", cast_inputs=cast_inputs)
+        @custom_fwd(device_type=DEVICE, cast_inputs=cast_inputs)
         def forward(ctx, a, b):
             ctx.save_for_backward(a, b)
-            seen.append((a.dtype, torch.is_autocast_enabled("cpu")))
+            seen.append((a.dtype, torch.is_autocast_enabled(DEVICE)))
             return a @ b
 
         @staticmethod
-        @custom_bwd(device_type="cpu")
+        @custom_bwd(device_type=DEVICE)
         def backward(ctx, g):
             a, b = ctx.saved_tensors
-            seen.append((g.dtype, torch.is_autocast_enabled("cpu")))
+            seen.append((g.dtype, torch.is_autocast_enabled(DEVICE)))
             return g @ b.t(), a.t() @ g
 
     return Product
@@ -30,7 +32,7 @@ def product(cast_inputs: torch.dtype | None, seen: list) -> type[torch.autograd.
 def test_inputs_are_cast_and_autocast_is_off_inside() -> None:
     seen: list = []
     a = torch.ones(2, 2, requires_grad=True)
-    with torch.autocast("cpu"):
+    with torch.autocast(DEVICE):
         y = product(torch.float32, seen).apply(a.bfloat16(), a)
     y.sum().backward()
     assert y.dtype == torch.float32
@@ -40,11 +42,11 @@ def test_inputs_are_cast_and_autocast_is_off_inside() -> None:
 def test_backward_runs_under_the_autocast_of_forward() -> None:
     seen: list = []
     a = torch.ones(2, 2, requires_grad=True)
-    with torch.autocast("cpu"):
+    with torch.autocast(DEVICE):
         y = product(None, seen).apply(a, a)
-    assert not torch.is_autocast_enabled("cpu")
+    assert not torch.is_autocast_enabled(DEVICE)
     y.sum().backward()
-    assert y.dtype == torch.bfloat16
+    assert y.dtype == torch.get_autocast_dtype(DEVICE)
     assert [on for _, on in seen] == [True, True]
     assert a.grad.tolist() == [[4.0, 4.0], [4.0, 4.0]]
 

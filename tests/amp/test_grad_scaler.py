@@ -6,6 +6,8 @@ import flambeau as torch
 from flambeau.amp import GradScaler
 from flambeau.amp.grad_scaler import OptState
 
+DEVICE = torch.get_default_device().type
+
 
 def _step(scaler, w, optimizer, factor=1.0):
     optimizer.zero_grad()
@@ -17,7 +19,7 @@ def _step(scaler, w, optimizer, factor=1.0):
 def test_steps_are_those_of_unscaled_gradients():
     w = torch.ones(2, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.25)
-    _step(GradScaler("cpu", init_scale=1024.0), w, optimizer)
+    _step(GradScaler(DEVICE, init_scale=1024.0), w, optimizer)
     assert w.tolist() == [0.75, 0.75]
     assert w.grad.tolist() == [1.0, 1.0]
 
@@ -25,7 +27,7 @@ def test_steps_are_those_of_unscaled_gradients():
 def test_infinite_gradients_skip_the_step_and_lower_the_factor():
     w = torch.ones(2, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.25)
-    scaler = GradScaler("cpu", init_scale=8.0, growth_interval=2)
+    scaler = GradScaler(DEVICE, init_scale=8.0, growth_interval=2)
     _step(scaler, w, optimizer, float("inf"))
     assert w.tolist() == [1.0, 1.0]
     assert scaler.get_scale() == 4.0
@@ -38,7 +40,7 @@ def test_infinite_gradients_skip_the_step_and_lower_the_factor():
 def test_order_of_calls_is_checked():
     w = torch.ones(1, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=1.0)
-    scaler = GradScaler("cpu")
+    scaler = GradScaler(DEVICE)
     with pytest.raises(AssertionError, match="Attempted update but _scale is None"):
         scaler.update()
     scaler.scale(w.sum()).backward()
@@ -53,7 +55,7 @@ def test_order_of_calls_is_checked():
 
 
 def test_disabled_it_changes_nothing():
-    scaler = GradScaler("cpu", enabled=False)
+    scaler = GradScaler(DEVICE, enabled=False)
     x = torch.ones(1)
     assert scaler.scale(x) is x
     assert scaler.get_scale() == 1.0
@@ -61,7 +63,7 @@ def test_disabled_it_changes_nothing():
 
 
 def test_state_goes_to_another_scaler():
-    one, other = GradScaler("cpu", init_scale=3.0), GradScaler("cpu")
+    one, other = GradScaler(DEVICE, init_scale=3.0), GradScaler(DEVICE)
     other.load_state_dict(one.state_dict())
     assert other.get_scale() == 3.0
     with pytest.raises(RuntimeError, match="source state dict is empty"):
@@ -71,7 +73,7 @@ def test_state_goes_to_another_scaler():
 def test_the_state_of_each_optimizer_can_be_seen():
     w = torch.ones(2, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.25)
-    scaler = GradScaler("cpu", init_scale=8.0)
+    scaler = GradScaler(DEVICE, init_scale=8.0)
     scaler.scale((w * float("inf")).sum()).backward()
     scaler.unscale_(optimizer)
     state = scaler._per_optimizer_states[id(optimizer)]
@@ -86,7 +88,7 @@ def test_the_state_of_each_optimizer_can_be_seen():
 
 def test_half_precision_gradients_are_not_unscaled():
     w = torch.ones(2, dtype=torch.float16, requires_grad=True)
-    scaler = GradScaler("cpu", init_scale=8.0)
+    scaler = GradScaler(DEVICE, init_scale=8.0)
     scaler.scale(w.sum()).backward()
     with pytest.raises(ValueError, match="Attempting to unscale FP16 gradients"):
         scaler.unscale_(torch.optim.SGD([w], lr=0.25))
@@ -101,7 +103,7 @@ def test_an_optimizer_that_unscales_by_itself_is_given_the_factor():
 
     seen = []
     w = torch.ones(2, requires_grad=True)
-    _step(GradScaler("cpu", init_scale=8.0), w, Own([w], lr=0.25))
+    _step(GradScaler(DEVICE, init_scale=8.0), w, Own([w], lr=0.25))
     assert seen == [(8.0, 0.0)]
     assert w.grad.tolist() == [8.0, 8.0]
 
@@ -111,22 +113,22 @@ def test_functions_with_a_gradient_remember_autocast():
 
     class Product(torch.autograd.Function):
         @staticmethod
-        @torch.amp.custom_fwd(device_type="cpu")
+        @torch.amp.custom_fwd(device_type=DEVICE)
         def forward(ctx, x, y):
             ctx.save_for_backward(x, y)
             return x @ y
 
         @staticmethod
-        @torch.amp.custom_bwd(device_type="cpu")
+        @torch.amp.custom_bwd(device_type=DEVICE)
         def backward(ctx, g):
             x, y = ctx.saved_tensors
-            seen.append(torch.is_autocast_enabled("cpu"))
+            seen.append(torch.is_autocast_enabled(DEVICE))
             return g @ y.t(), x.t() @ g
 
     x = torch.ones(2, 2, requires_grad=True)
-    with torch.autocast("cpu"):
+    with torch.autocast(DEVICE):
         y = Product.apply(x, x)
-    assert y.dtype is torch.bfloat16
+    assert y.dtype is torch.get_autocast_dtype(DEVICE)
     y.sum().backward()
     Product.apply(x, x).sum().backward()
     assert seen == [True, False]

@@ -182,6 +182,8 @@ def test_as_recorded(name: str) -> None:
     want = json.loads(DATA.read_text())[name]
     got = answers(torch, name)
     assert sorted(got) == sorted(want)
+    if torch.get_default_device().type != "cpu":  # a GPU draws others: tests/on_cuda/test_draws.py
+        want = {key: value for key, value in want.items() if key not in ("sample", "moves")}
     for key, value in want.items():
         if key in ("shapes", "repr"):
             assert got[key] == value

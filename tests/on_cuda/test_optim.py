@@ -190,7 +190,7 @@ def test_clipping_takes_few_launches() -> None:
         "norm_whole",
         "foreach__product",
     ]
-    assert len(found) < 12
+    assert len(found) < 16
 
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])

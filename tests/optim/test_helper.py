@@ -85,7 +85,7 @@ def test_how_loaded_state_is_placed_can_be_said() -> None:
 
 
 def test_what_pytorch_would_choose() -> None:
-    p, whole = torch.ones(2), torch.ones(2, dtype=torch.int64)
+    p, whole = torch.ones(2, device="cpu"), torch.ones(2, dtype=torch.int64, device="cpu")
     assert names._default_to_fused_or_foreach([p], False, True) == (True, False)
     assert names._default_to_fused_or_foreach([p], False, False) == (False, False)
     assert names._default_to_fused_or_foreach([p, whole], False, True) == (False, False)

@@ -78,7 +78,8 @@ def test_a_parameter_given_twice_is_warned_of() -> None:
 
 @pytest.mark.parametrize("name", ["Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "ASGD"])
 def test_capturable_is_refused_on_the_cpu(name: str) -> None:
-    optimizer = getattr(torch.optim, name)([parameter()], capturable=True)
+    with torch.device("cpu"):
+        optimizer = getattr(torch.optim, name)([parameter()], capturable=True)
     with pytest.raises(AssertionError, match="capturable=True"):
         optimizer.step()
 

@@ -116,7 +116,9 @@ def write_few(how: str, along: bool, x: Any, dim: Any, index: Any, values: Any) 
     """
     try:
         kind, base = x._kind, x._base
-        if index._kind is not _INDEX or x._node is not None or x._cell[0] is UNVERSIONED:
+        if index._kind is not _INDEX or kind.device is not CPU:
+            return False
+        if x._node is not None or x._cell[0] is UNVERSIONED:
             return False
         if base is not None and base._node is not None:
             return False

@@ -17,7 +17,7 @@ from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
 from .advanced import along, gathered, index_advanced, put_advanced, sibling, write_few
 from .scatter_place import check_key, check_range, finished, located, scatter_place
-from .take import vector
+from .take import check_device, vector
 
 _FULL = slice(None)
 _gather, _index_select = sibling(index_advanced, "Gather"), sibling(index_advanced, "IndexSelect")
@@ -195,6 +195,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         tensor([[2, 2],
                 [4, 4]])
     """
+    check_device("index_select", input, index)
     at, array = wrap_dim(dim, input._array.ndim), index._array
     if array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")

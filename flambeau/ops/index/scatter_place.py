@@ -10,7 +10,7 @@ from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.write import write_out
 from ..view.slice import index_basic
 from .advanced import along
-from .take import vector
+from .take import check_device, vector
 
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
@@ -80,6 +80,7 @@ def located(name: str, input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, 
     """The input and index with at least one dimension, and the dimension counted from the front."""
     at = wrap_dim(dim, input._array.ndim)
     check_dtype(name, index)
+    check_device(name, input, index)
     array = index._array
     if array.size and max(array.ndim, 1) != max(input._array.ndim, 1):
         raise RuntimeError(

@@ -14,7 +14,7 @@ from ...kernels.gather.plan import Unsigned
 from .advanced import put_advanced, sibling, write_few
 from .combine import START, check_reduction, combined, summed
 from .scatter_place import check_key, check_range, scatter_place
-from .take import vector
+from .take import check_device, vector
 
 _FULL = slice(None)
 
@@ -81,6 +81,7 @@ def _vectors(
     Raises:
         RuntimeError, IndexError: Shapes, dtypes or indices are not right.
     """
+    check_device(name, input, index)
     at, array = wrap_dim(dim, input._array.ndim), index._array
     if array.ndim > 1:
         raise IndexError(
@@ -212,6 +213,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
         >>> torch.zeros(3).index_copy(0, torch.tensor([2, 0]), torch.tensor([1., 2.]))
         tensor([2., 0., 1.])
     """
+    check_device("index_copy", input, index)
     at, count = wrap_dim(dim, input._array.ndim), index._array.size
     if index._array.ndim > 1:
         raise IndexError(
@@ -274,6 +276,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
         tensor([[7., 0.],
                 [7., 0.]])
     """
+    check_device("index_fill", input, index)
     at = wrap_dim(dim, input._array.ndim)
     if index._array.dtype != np.int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.error import two_devices
 from ...core.tensor import Tensor
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
@@ -13,13 +14,20 @@ from .advanced import gathered, index_advanced, put_advanced, sibling, write_few
 _take, _put_flat = sibling(index_advanced, "Take"), sibling(put_advanced, "Put")
 
 
+def check_device(name: str, input: Tensor, index: Tensor) -> None:
+    """Raises RuntimeError where an index is not on its tensor's device."""
+    if index._kind.device is not input._kind.device:
+        raise two_devices((input._kind.device, index._kind.device), name)
+
+
 def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
     """The key of an index into all elements in row-major order.
 
     Raises:
-        RuntimeError: The index is not int64.
+        RuntimeError: The index is not int64, or on another device.
         IndexError: It is out of range.
     """
+    check_device(name, input, index)
     array, size = index._array.copy(), input._array.size  # others may write to it
     if array.dtype != np.int64:
         raise RuntimeError(
@@ -57,6 +65,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
         >>> torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0, -1]))
         tensor([4, 1])
     """
+    check_device("take", input, index)
     if index._array.dtype != np.int64 or not input._array.size:
         flat_key("take()", input, index)
     try:
