@@ -71,6 +71,15 @@ def test_classes_exist_and_cannot_be_used() -> None:
         cuda.graph(None)
     with pytest.raises(TypeError, match=r"type torch\.cuda\.FloatTensor not available"):
         cuda.FloatTensor(3)
+    with pytest.raises(TypeError, match=r"type torch\.cuda\.FloatStorage not available"):
+        cuda.FloatStorage(3)
+    for move in (
+        torch.ones(1).cuda,
+        torch.nn.Linear(1, 1).cuda,
+        lambda: torch.ones(1, device="cuda"),
+    ):
+        with pytest.raises(AssertionError, match=r"CUDA enabled; .*; devices that can be used here"):
+            move()
     with pytest.raises(RuntimeError, match="NVTX functions not installed"):
         cuda.nvtx.range_push("x")
     with pytest.raises(RuntimeError, match="without MPS backend"):

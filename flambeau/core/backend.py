@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .. import kernels
 from ..formula.program import Program
-from .backend_stream import BackendStream, HostStreams, Streams
+
+if TYPE_CHECKING:
+    from .backend_stream import BackendStream, Streams
 
 
 class Backend(Protocol):
@@ -20,10 +23,12 @@ class Backend(Protocol):
     """The type of device: "cpu", "cuda"."""
     is_accelerator: bool
     """Whether `device(1)` may mean a device of this type."""
-    streams: Streams
-    """The order of work on its devices."""
     has_elements: bool
     """Are there numbers in its arrays? Not on the device meta."""
+
+    @property
+    def streams(self) -> Streams:
+        """The order of work on its devices."""
 
     def is_available(self) -> bool:
         """Whether arrays can be made now."""
@@ -106,7 +111,6 @@ class HostBackend:
 
     name: str = "cpu"
     is_accelerator: bool = False
-    streams: Streams = HostStreams()
     has_elements: bool = True
 
     def is_available(self) -> bool:
@@ -114,6 +118,12 @@ class HostBackend:
 
     def holds(self, dtype: Any) -> bool:
         return True
+
+    @cached_property
+    def streams(self) -> Streams:
+        from .backend_stream import HostStreams  # loaded where streams are asked for
+
+        return HostStreams()
 
     def device_count(self) -> int:
         return 1

@@ -28,18 +28,27 @@ class Backends(dict[str, Backend]):
 
     def __init__(self) -> None:
         self._loaders: dict[str, Callable[[], Backend | None]] = {}
+        self._reasons: dict[str, Callable[[], str]] = {}
         self.followers: dict[str, list[Callable[[], None]]] = {}
 
-    def register(self, name: str, load: Callable[[], Backend | None]) -> None:
+    def register(
+        self,
+        name: str,
+        load: Callable[[], Backend | None],
+        why_not: Callable[[], str] | None = None,
+    ) -> None:
         """Plug in a type of device, or replace it.
 
         Args:
             name: One of `DEVICE_TYPES`.
             load: Makes the backend, or None if this machine cannot have it; called at each use
                 until there is one.
+            why_not: Says why it cannot, and what to do.
         """
         _check_type(name, name)
         self._loaders[name] = load
+        if why_not is not None:
+            self._reasons[name] = why_not
         self.pop(name, None)
 
     def when_loaded(self, name: str, follow: Callable[[], None]) -> Callable[[], None]:
@@ -74,6 +83,8 @@ class Backends(dict[str, Backend]):
             return backend
         usable = ", ".join(repr(known) for known in self._loaders if self.find(known))
         fix = f"devices that can be used here: {usable}"
+        if name in self._reasons:
+            fix = f"{self._reasons[name]()}; {fix}"
         if name in _OPTIONAL_BUILDS:
             raise AssertionError(f"Torch not compiled with {name.upper()} enabled; {fix}")
         raise NotImplementedError(f"PyTorch is not linked with support for {name} devices; {fix}")

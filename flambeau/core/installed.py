@@ -27,7 +27,13 @@ def _cuda() -> Backend | None:
     return CudaBackend()
 
 
-backends.register("cuda", _cuda)
+def _why_no_cuda() -> str:
+    from ..kernels.cuda import driver
+
+    return driver.why_not()
+
+
+backends.register("cuda", _cuda, _why_no_cuda)
 backends.register("meta", _meta)
 
 __all__: list[str] = []

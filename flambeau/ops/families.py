@@ -254,7 +254,7 @@ _NOT_AT_IMPORT = {
         *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
         *("polar", "power", "pseudoinverse", "qr", "svd"),
     )),
-    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.convolution_check", "nn.taps",
+    *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.bag", "nn.convolution_check", "nn.taps",
       "nn.window"),
     *("index.combine", "index.scatter_place", "loss.reduction"),
 }  # fmt: skip

@@ -179,6 +179,12 @@ def test_types_without_backend(name: str, kind: type[Exception], match: str) -> 
         _ = device(name).backend
 
 
+def test_the_error_says_why_there_is_no_backend(table: Backends) -> None:
+    table.register("cuda", lambda: None, lambda: "no driver is installed")
+    with pytest.raises(AssertionError, match="CUDA enabled; no driver is installed; devices"):
+        resolve("cuda")
+
+
 def test_a_backend_is_loaded_once_when_it_is_there(table: Backends) -> None:
     answers = [None, Recorder()]
     asked = iter(answers)
