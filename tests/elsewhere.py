@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flambeau as torch
 from flambeau.core import printing
 from flambeau.core.device import defaults
+
+place = "cpu"
+"""The device that the tests run on."""
 
 
 def use(name: str) -> None:
@@ -22,16 +26,42 @@ def use(name: str) -> None:
     if name == "cpu":
         return
     if name.startswith("cuda") and not torch.cuda.is_available():
-        os.environ["FLAMBEAU_CUDA_SIMULATOR"] = "1"
+        os.environ["FLAMBEAU_CUDA_SIMULATOR"] = str((torch.device(name).index or 0) + 1)
         from flambeau.kernels.cuda import driver
 
         driver.why_not.cache_clear()
+    global place
+    place = name
     torch.set_default_device(name)
-    for owner, function in ((torch, "from_numpy"), (torch, "as_tensor"), (torch, "frombuffer")):
-        setattr(owner, function, _moved(getattr(owner, function)))
-    printing.format_tensor = _unplaced(printing.format_tensor)
+    for function in ("from_numpy", "as_tensor", "frombuffer"):
+        _change(torch, function, _moved)
+    _change(printing, "format_tensor", _unplaced)
     for method in ("numpy", "__array__"):
-        setattr(torch.Tensor, method, _fetched(getattr(torch.Tensor, method)))
+        _change(torch.Tensor, method, _fetched)
+
+
+_changes: list[tuple[Any, str, Callable, Callable]] = []
+"""Whose function was exchanged, its name, what it was and what it is."""
+
+
+def _change(owner: Any, name: str, wrapped: Callable[[Callable], Callable]) -> None:
+    plain = getattr(owner, name)
+    _changes.append((owner, name, plain, wrapped(plain)))
+    setattr(owner, name, _changes[-1][-1])
+
+
+@contextmanager
+def at_home() -> Iterator[None]:
+    """A block in which nothing is moved: for tests that say themselves what is where."""
+    for owner, name, plain, _ in _changes:
+        setattr(owner, name, plain)
+    torch.set_default_device("cpu")
+    try:
+        yield
+    finally:
+        torch.set_default_device(place)
+        for owner, name, _, changed in _changes:
+            setattr(owner, name, changed)
 
 
 def _unplaced(write: Callable) -> Callable:

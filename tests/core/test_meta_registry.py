@@ -4,7 +4,6 @@ they have on the CPU."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import flambeau as torch
 from flambeau.core.meta import MetaArray
 from flambeau.dispatch.registry import OPERATIONS
 from tests.ops import sample
+from tests.ops.placed import facts, placed, tensors_of
 from tests.ops.test_registry import caller, formulas, samples
 
 REFUSED = {
@@ -27,37 +27,6 @@ REFUSED = {
 REFUSED_BACK = {
     "masked_scatter": "its gradient selects by the mask",
 }
-
-
-def facts(tensor: torch.Tensor) -> tuple:
-    return tuple(tensor.shape), tensor.dtype, tensor.stride()
-
-
-def tensors_of(result: Any) -> list[torch.Tensor]:
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if isinstance(result, (tuple, list)):
-        return [tensor for part in result for tensor in tensors_of(part)]
-    return []
-
-
-def on_meta(value: Any, made: dict[Any, Any]) -> Any:
-    """A sample program's helper or constant, for meta tensors."""
-    if isinstance(value, torch.Tensor):
-        return value.to("meta")
-    if value is sample._classes:
-        return lambda *shape, **options: value(*shape, **options).to("meta")
-    if isinstance(value, FunctionType) and value.__module__ == sample.__name__:
-        if value not in made:
-            scope: dict[str, Any] = {}
-            copied = FunctionType(
-                value.__code__, scope, value.__name__, value.__defaults__, value.__closure__
-            )
-            copied.__kwdefaults__ = value.__kwdefaults__
-            made[value] = copied
-            scope.update({name: on_meta(x, made) for name, x in value.__globals__.items()})
-        return made[value]
-    return value
 
 
 def gradients(results: list[torch.Tensor], inputs: list[torch.Tensor]) -> list[Any]:
@@ -104,7 +73,7 @@ def test_programs(name: str) -> None:
     function, inputs = sample.PROGRAMS[name]
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(0.2, 0.8, x) if isinstance(x, tuple) else x for x in inputs]
-    moved = on_meta(function, {})
+    moved = placed(function, "meta")
 
     def call(*tensors: torch.Tensor) -> Any:
         with torch.device("meta"):

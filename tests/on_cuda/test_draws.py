@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,8 @@ def offset() -> int:
 
 
 @pytest.fixture(autouse=True)
-def sealed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Default generators of the test's own."""
-    monkeypatch.setattr(default, "_OTHERS", {})
-    monkeypatch.setattr(default, "_common", [])
-    with default.kept([torch.default_generator]):
-        torch.manual_seed(0)
-        yield
+def _seeded(own_generators: None) -> None:
+    torch.manual_seed(0)
 
 
 def test_every_place_has_its_function() -> None:

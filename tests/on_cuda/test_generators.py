@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,12 @@ import flambeau as torch
 from flambeau.core.random import default
 from flambeau.core.random.philox import PhiloxGenerator
 
+pytestmark = pytest.mark.usefixtures("own_generators")
+
 
 def offset() -> int:
     """How far the default generator is."""
     return default.default_of(torch.device("cuda")).get_offset()
-
-
-@pytest.fixture(autouse=True)
-def sealed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Default generators of the test's own."""
-    monkeypatch.setattr(default, "_OTHERS", {})
-    monkeypatch.setattr(default, "_common", [])
-    with default.kept([torch.default_generator]):
-        yield
 
 
 def test_a_generator_is_that_of_its_device() -> None:

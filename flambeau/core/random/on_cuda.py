@@ -50,7 +50,7 @@ def _there(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def call(x: Any, *given: Any, **options: Any) -> Any:
-        if driver.cupy().cuda.runtime.getDevice() == x.device.id:
+        if driver.device() == x.device.id:
             return function(x, *given, **options)
         with x.device:
             return function(x, *given, **options)

@@ -146,10 +146,10 @@ class Kernel:
                 (double).
             shared: Bytes of a block's memory beyond what the kernel declares.
         """
-        device = cupy().cuda.runtime.getDevice()
-        function = self.functions.get(device)
+        here = device()
+        function = self.functions.get(here)
         if function is None:
-            function = self.functions[device] = self._load(device)
+            function = self.functions[here] = self._load(here)
         blocks = grid if type(grid) is tuple else (grid,)
         if _watchers:
             launch = partial(function, blocks, (block,), arguments, shared_mem=shared)
@@ -163,6 +163,11 @@ class Kernel:
         module = cupy().cuda.function.Module()
         module.load(ptx.assembly(self.text, architecture(device)).encode())
         return module.get_function(self.name)
+
+
+def device() -> int:
+    """The number of the current GPU."""
+    return cupy().cuda.runtime.getDevice()  # type: ignore[no-any-return]
 
 
 @cache
@@ -194,6 +199,7 @@ __all__ = [
     "count",
     "cupy",
     "cupyx",
+    "device",
     "is_forked",
     "is_loaded",
     "is_simulated",

@@ -107,7 +107,7 @@ def new_array(
     return Result(tuple(shape[i] for i in lies), dtype, back), tuple(steps)
 
 
-def grid_of(items: int, block: int) -> int:
-    """Blocks for so many items, a thread or (`block` 1) a block each."""
-    device = driver.cupy().cuda.runtime.getDevice()
-    return max(1, min(-(-items // block), driver.processors(device) * WAVES))
+def grid_of(items: int, block: int, waves: int | None = None) -> int:
+    """Blocks for so many items, a thread or (`block` 1) a block each; at most `waves` for each multiprocessor."""
+    most = driver.processors(driver.device()) * (WAVES if waves is None else waves)
+    return max(1, min(-(-items // block), most))

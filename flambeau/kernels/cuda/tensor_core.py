@@ -14,8 +14,6 @@ from ..llvm import Value, quotient, remainder
 from .thread import WARP, Thread
 
 ROWS, COLUMNS, STEPS = 16, 8, 16
-TYPES = ("float16", "bfloat16")
-"""The dtypes that are multiplied so."""
 WITHOUT = ("sm_75",)
 """The processors that have no such instruction."""
 
@@ -77,7 +75,6 @@ __all__ = [
     "COLUMNS",
     "ROWS",
     "STEPS",
-    "TYPES",
     "WITHOUT",
     "Lane",
     "left",

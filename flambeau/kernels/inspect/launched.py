@@ -32,7 +32,7 @@ class Launched:
         self.kernel, self.name = kernel, kernel.name
         self.grid = grid if isinstance(grid, tuple) else (grid,)
         self.block = block
-        self.architecture = driver.architecture(driver.cupy().cuda.runtime.getDevice())
+        self.architecture = driver.architecture(driver.device())
         roots = () if kernel.program is None else kernel.program.roots
         self.expressions = [expression_text(root) for root in roots]
         arrays = {x.data.ptr: x.nbytes for x in arguments if hasattr(x, "nbytes") and x.ndim}

@@ -16,10 +16,11 @@ import numpy as np
 from ...llvm import Value, quotient, remainder
 from .. import driver
 from ..driver import Kernel
+from ..floats import HALF
 from ..thread import Thread
 from .launch import THREADS, blocks, share, turns
 from .layout import Dims, Form, Walk, broadcast, facts, layout, merged
-from .monoid import HALF, MEMORY, Element
+from .monoid import MEMORY, Element
 from .move import Item, Words
 
 EACH = 4

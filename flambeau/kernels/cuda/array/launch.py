@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...llvm import Value, choose
-from .. import driver
+from ..launch import grid_of
 from ..thread import Thread
 
 THREADS = 256
@@ -17,8 +17,7 @@ WAVES = 8
 
 def blocks(count: int, threads: int = THREADS) -> int:
     """The blocks of a grid-stride loop over `count` elements, of which there is at least one."""
-    most = WAVES * driver.processors(driver.cupy().cuda.runtime.getDevice())
-    return max(1, min(-(-count // threads), most))
+    return grid_of(count, threads, WAVES)
 
 
 def turns(size: int) -> int:

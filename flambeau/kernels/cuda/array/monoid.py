@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from ...elementary.arithmetic import larger, smaller
 from ...elementary.exponential import exp, log1p
 from ...llvm import BITS, FLOATS, Value, choose
+from ...loops import element
 from ...loops.element import packed, unpacked
+from ..floats import HALF
 from ..thread import Thread
 
 State = list[Value]
@@ -56,14 +58,9 @@ class Element(NamedTuple):
         code.store(value.convert(self.memory), code.at(base, self.memory, at))
 
 
-MEMORY = {
-    "bool": "i8", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16": "i16", "int32": "i32",
-    "uint32": "i32", "int64": "i64", "uint64": "i64", "float16": "i16", "bfloat16": "i16",
-    "float32": "float", "float64": "double",
-}  # fmt: skip
+MEMORY = element.MEMORY | {"uint16": "i16", "uint32": "i32", "uint64": "i64"}
 """The dtypes of elements that have kernels, and LLVM's types of them in memory."""
-HALF = frozenset(("float16", "bfloat16"))
-_UNPACKED = HALF | {"bool", "int8", "uint8", "int16"}
+_UNPACKED = {*HALF, "bool", "int8", "uint8", "int16"}
 
 
 def is_known(dtype: Any) -> bool:

@@ -132,7 +132,7 @@ class Shape(NamedTuple):
 def shape_of(shape: Sequence[int], dim: int) -> Shape:
     """How an array is walked along a dimension: in chunks where its rows are few and long."""
     outer, length, breadth = math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
-    processors = driver.processors(driver.cupy().cuda.runtime.getDevice())
+    processors = driver.processors(driver.device())
     if breadth > 1:
         wanted = processors * WAVES * THREADS // (outer * breadth)
         least = _LEAST

@@ -15,12 +15,13 @@ from ...convolution.convolution import forward_work, transposed_works
 from ...convolution.window import Window
 from .. import driver
 from ..array.copy import in_order
-from ..tensor_core import TYPES, WITHOUT
+from ..floats import ELEMENTS, HALF, SUMS
+from ..tensor_core import WITHOUT
 from . import cudnn, point, single, tiled
 from .sums import Form, Numbers
 from .table import Sum, of_pass, of_weight
 
-COMPUTE = {"float16": "float", "bfloat16": "float", "float32": "float", "float64": "double"}
+COMPUTE = {name: ELEMENTS[wide] for name, wide in SUMS.items()}
 """LLVM's types of sums, by the arrays' dtypes."""
 FEW = 8
 """Rows of a group below which a tile would be mostly empty."""
@@ -46,7 +47,9 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     made = _by_library("forward", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
-    return _summed(forward_plan(_device(), x.shape, w.shape, window, groups), a, b, bias, shape)
+    return _summed(
+        forward_plan(driver.device(), x.shape, w.shape, window, groups), a, b, bias, shape
+    )
 
 
 @lru_cache(256)
@@ -65,7 +68,7 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     made = _by_library("transposed", a, b, bias, window, shape, groups)
     if made is not NotImplemented:
         return made
-    plan = transposed_plan(_device(), y.shape, w.shape, window, groups, tuple(sizes))
+    plan = transposed_plan(driver.device(), y.shape, w.shape, window, groups, tuple(sizes))
     return _summed(plan, a, b, bias, shape)
 
 
@@ -86,7 +89,7 @@ def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) 
     made = _by_library("weight", a, b, None, window, shape, groups)
     if made is not NotImplemented:
         return made
-    plan = weight_plan(_device(), y.shape, x.shape, window, groups, shape)
+    plan = weight_plan(driver.device(), y.shape, x.shape, window, groups, shape)
     return _summed(plan, a, b, None, shape)
 
 
@@ -109,10 +112,6 @@ def _by_library(
     if made is NotImplemented and window.is_point:
         return point.computed(name, a, b, bias, shape, groups)
     return made
-
-
-def _device() -> int:
-    return int(driver.cupy().cuda.runtime.getDevice())
 
 
 def _placed(sums: list[Sum]) -> Plan | None:
@@ -153,7 +152,7 @@ def _launch(work: Sum, tables: tuple[Any, ...], a: Any, b: Any, bias: Any, c: An
 
 def _tiled(form: Form, work: Sum, arrays: tuple[Any, ...]) -> None:
     """A sum by tiles, its steps split where there are too few tiles for the GPU."""
-    n, processors, c = work.numbers, driver.processors(_device()), arrays[3]
+    n, processors, c = work.numbers, driver.processors(driver.device()), arrays[3]
     tile, blocks = _tile(form, n, work.groups, processors)
     whole = n.rows * n.wide * work.groups == c.size  # and not one of several passes
     most = min(2 * processors // blocks, n.total // STRETCH, 65535 // work.groups)
@@ -188,7 +187,7 @@ def _tile(form: Form, n: Numbers, groups: int, processors: int) -> tuple[tiled.T
 
 def _tiles(form: Form, rows: int) -> list[tiled.Tile]:
     """Those that suit a form, the largest first: what its registers have room for."""
-    if form.dtype in TYPES and driver.architecture(_device()) not in WITHOUT:
+    if form.dtype in HALF and driver.architecture(driver.device()) not in WITHOUT:
         return [tiled.HALF_SMALL] if form.outer else [tiled.HALF_LARGE, tiled.HALF_SMALL]
     if rows <= tiled.FLAT.rows:
         return [tiled.FLAT]

@@ -79,7 +79,7 @@ def computed(name: str, a: Any, b: Any, bias: Any, window: Window, shape: tuple[
     if not permission.enabled or library() is None:
         return NotImplemented
     xp = driver.cupy()
-    handle = _handle(int(xp.cuda.runtime.getDevice()), threading.get_ident())
+    handle = _handle(driver.device(), threading.get_ident())
     exact = a.dtype.name == "float32" and not permission.allow_tf32
     found = _planned(handle, name, a.dtype.name, a.shape, b.shape, shape, window, exact)
     if found is None:

@@ -107,7 +107,7 @@ def _word(device: int) -> Word:
 
 
 def _here() -> Word:
-    return _word(driver.cupy().cuda.runtime.getDevice())
+    return _word(driver.device())
 
 
 def begin() -> tuple[Any, ...]:

@@ -15,19 +15,19 @@ import numpy as np
 from ...llvm import BITS, Value, choose, quotient, remainder
 from ...loops.element import MEMORY, packed, unpacked
 from .. import driver
+from ..floats import SUMS
 from ..thread import WARP, Thread
 from .foreach import Group, table
 from .foreach_kernel import PIECE, THREADS, Groups, groups_at_once, in_step
 
 ORDERS = (1.0, 2.0, float("inf"))
 """Of the norms that there are kernels for."""
-_DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 def norms(arrays: Sequence[Any], order: float) -> Any:
     """Each array's norm, as one array; NotImplemented for other orders and dtypes, and for empty maxima."""
     dtype = arrays[0].dtype
-    if order not in ORDERS or dtype.name not in _DTYPES:
+    if order not in ORDERS or dtype.name not in SUMS:
         return NotImplemented
     groups = [Group([x], 0) for x in arrays]
     if order == ORDERS[-1] and not all(group.size for group in groups):

@@ -12,16 +12,15 @@ import numpy as np
 from ...matmul.matmul import starts
 from .. import driver
 from ..array.copy import in_order
-from ..tensor_core import TYPES, WITHOUT
+from ..array.launch import THREADS
+from ..floats import HALF, SUMS
+from ..tensor_core import WITHOUT
 from ..upload import uploaded
 from . import attention_kernel, attention_tensor
 from .attention_tile import ARRAYS, Form, Numbers
 
-SUMS = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
-"""The dtypes of sums, by those of arrays."""
 WIDEST = 128
 """Columns of a row that a block's registers have room for."""
-THREADS = 256
 
 
 def fits(*arrays: Any) -> bool:
@@ -110,10 +109,10 @@ class _Call:
             name = mask.dtype.name
             arrays = arrays | {"mask": driver.cupy().broadcast_to(mask, wanted)}
             self.mask = arrays["mask"]
-        device = int(driver.cupy().cuda.runtime.getDevice())
+        device = driver.device()
         facts = tuple((key, x.shape, x.strides, x.itemsize) for key, x in arrays.items())
         self.starts, starts_whole = _starts(device, facts)
-        self.on_tensor_cores = q.dtype.name in TYPES and driver.architecture(device) not in WITHOUT
+        self.on_tensor_cores = q.dtype.name in HALF and driver.architecture(device) not in WITHOUT
         whole = self.on_tensor_cores and starts_whole and all(
             x.data.ptr % 16 == 0 for key, x in arrays.items() if key != "mask"
         )  # fmt: skip

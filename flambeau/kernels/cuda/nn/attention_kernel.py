@@ -13,7 +13,7 @@ from functools import cache
 from ...elementary.exponential import exp, log
 from ...llvm import Value, Variable, choose, quotient, smaller
 from ..driver import Kernel
-from .attention_tile import Form, Rows, Tiles
+from .attention_tile import Form, Rows, Tiles, of_gradient
 
 INFINITY = float("inf")
 
@@ -83,20 +83,10 @@ class _Forward(Tiles):
 
 
 class _Backward(Tiles):
-    """What both kernels of the gradients share. `logs` is what forward gave, `shares` the sums of g * out over each row."""
+    """What both kernels of the gradients share."""
 
     def __init__(self, form: Form, *results: str):
-        given = "q", "k", "v", "mask", "g", "logs", "shares"
-        named = (*(f"ptr {x} readonly" for x in given), *(f"ptr {x}" for x in results))
-        super().__init__(form, named)
-
-    def of_query(self, name: str, query: Value) -> Value:
-        """A number of a query, 0 for one that there is not."""
-        code, n = self.code, self.n
-        there = query < n.queries
-        place = self.head.widen("i64") * n.queries.widen("i64")
-        place = place + choose(there, query, 0).widen("i64")
-        return choose(there, code.load(code.at(self.p[name], self.kind, place), self.kind), 0.0)
+        super().__init__(form, of_gradient(*results))
 
     def weight(self, x: Value, query: Value, key: Value, log: Value) -> Value:
         return exp(self.score(x, query, key) - log)

@@ -16,7 +16,7 @@ from ...loops.element import MEMORY, packed
 from ..driver import Kernel
 from ..tensor_core import COLUMNS, ROWS, STEPS, Lane, left, multiply_add, right
 from ..thread import WARP
-from .attention_tile import Attention, Form, Rows
+from .attention_tile import Attention, Form, Rows, of_gradient
 
 WARPS = 4
 SIDE = WARPS * ROWS
@@ -279,17 +279,7 @@ class _Backward(Warps):
     """What both kernels of the gradients share."""
 
     def __init__(self, form: Form, *results: str):
-        given = "q", "k", "v", "mask", "g", "logs", "shares"
-        named = (*(f"ptr {x} readonly" for x in given), *(f"ptr {x}" for x in results))
-        super().__init__(form, named)
-
-    def of_query(self, name: str, query: Value) -> Value:
-        """A number of a query, 0 for one that there is not."""
-        code, n = self.code, self.n
-        there = query < n.queries
-        place = self.head.widen("i64") * n.queries.widen("i64")
-        place = place + choose(there, query, 0).widen("i64")
-        return choose(there, code.load(code.at(self.p[name], "float", place), "float"), 0.0)
+        super().__init__(form, of_gradient(*results))
 
 
 class _Queries(_Backward):

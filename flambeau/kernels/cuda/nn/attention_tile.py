@@ -97,6 +97,12 @@ class Rows(NamedTuple):
 Tile = list[list[Variable]]
 
 
+def of_gradient(*results: str) -> tuple[str, ...]:
+    """The arrays of a kernel of the gradients: `logs` is what forward gave, `shares` the sums of g * out over each row."""
+    given = "q", "k", "v", "mask", "g", "logs", "shares"
+    return (*(f"ptr {x} readonly" for x in given), *(f"ptr {x}" for x in results))
+
+
 class Attention:
     """The code of one thread of a block: which head and rows it has, and what scores are.
 
@@ -155,6 +161,14 @@ class Attention:
         if form.causal:
             there = there & (key <= query)
         return choose(there, value, float("-inf"))
+
+    def of_query(self, name: str, query: Value) -> Value:
+        """A number of a query, 0 for one that there is not."""
+        code, n = self.code, self.n
+        there = query < n.queries
+        place = self.head.widen("i64") * n.queries.widen("i64")
+        place = place + choose(there, query, 0).widen("i64")
+        return choose(there, code.load(code.at(self.p[name], self.kind, place), self.kind), 0.0)
 
 
 class Tiles(Attention):
@@ -283,4 +297,4 @@ class Tiles(Attention):
                         code.store(packed(value, self.form.dtype), code.at(begin, element, column))
 
 
-__all__ = ["ARRAYS", "DEEP", "Attention", "Form", "Numbers", "Rows", "Tiles"]
+__all__ = ["ARRAYS", "DEEP", "Attention", "Form", "Numbers", "Rows", "Tiles", "of_gradient"]

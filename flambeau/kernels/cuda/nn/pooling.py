@@ -16,21 +16,14 @@ import numpy as np
 from ...convolution.plan import axes, three
 from .. import driver
 from ..array.copy import contiguous, in_order
+from ..array.launch import THREADS, blocks
+from ..floats import SUMS
 from ..upload import uploaded
 from . import pooling_kernel
 from .pooling_kernel import Numbers
 
-SUMS = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
-"""The dtypes of sums, by those of arrays."""
-THREADS, WAVES = 256, 16
-"""Threads of a block, and blocks of a multiprocessor that a grid has at most."""
 LIMIT = 1 << 31
 """Elements of a plane: places within it are counted with 32 bits."""
-
-
-def _grid(count: int) -> int:
-    device = int(driver.cupy().cuda.runtime.getDevice())
-    return min(-(-count // THREADS), WAVES * driver.processors(device))
 
 
 def _fits(x: Any, sizes: Sequence[int], counts: Sequence[int]) -> bool:
@@ -59,7 +52,7 @@ def _numbers(planes: int, sizes: Sequence[int], counts: Sequence[int], window: A
 
 
 def _run(kernel: Any, count: int, *arrays: Any, numbers: Sequence[int]) -> None:
-    kernel(_grid(count), THREADS, *arrays, *numbers)
+    kernel(blocks(count), THREADS, *arrays, *numbers)
 
 
 def largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
@@ -150,8 +143,9 @@ def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
     """One for each place, on the device, of the type of sums."""
     kind = SUMS[dtype.name]
     if type(divisor) is np.ndarray:
-        device = int(driver.cupy().cuda.runtime.getDevice())
-        return _kept(device, divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind)
+        return _kept(
+            driver.device(), divisor.shape, divisor.astype(kind).tobytes(), tuple(counts), kind
+        )
     xp = driver.cupy()
     return contiguous(xp.broadcast_to(divisor.astype(kind), counts))
 

@@ -11,14 +11,14 @@ import numpy as np
 from ...llvm import quotient, remainder
 from .. import driver
 from ..array.copy import in_order
+from ..array.launch import THREADS, blocks
 from ..driver import Kernel
+from ..floats import ELEMENTS
 from ..thread import Thread
 from ..upload import uploaded
 
-ELEMENTS = {"float32": "float", "float64": "double"}
 WORDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
 """What is copied of elements that are not computed with, by their bytes."""
-THREADS, WAVES = 256, 16
 LIMIT = 1 << 31
 
 
@@ -33,7 +33,7 @@ def mixed(x: Any, dim: int, taps: Any) -> Any:
         return NotImplemented
     if not x.size or not taps.longest:
         return driver.cupy().zeros(_shape(x, dim, taps.count), x.dtype)
-    starts, places, weights = _listed(_device(), taps, x.dtype)
+    starts, places, weights = _listed(driver.device(), taps, x.dtype)
     return _launched(lines(element), x, dim, taps.count, starts, places, weights)
 
 
@@ -41,27 +41,22 @@ def chosen(x: Any, dim: int, taps: Any) -> Any:
     """The one element along a dimension that each result is; NotImplemented for what it is not made for."""
     if x.itemsize not in WORDS or len(taps.places) >= LIMIT:
         return NotImplemented
-    _, places, _ = _listed(_device(), taps, np.float32)
+    _, places, _ = _listed(driver.device(), taps, np.float32)
     return _launched(single(WORDS[x.itemsize]), x, dim, len(taps.places), places)
 
 
 def _launched(kernel: Kernel, x: Any, dim: int, count: int, *tables: Any) -> Any:
     xp = driver.cupy()
     y = xp.empty(_shape(x, dim, count), x.dtype)
-    grid = min(-(-y.size // THREADS), WAVES * driver.processors(_device()))
-    if grid:
+    if y.size:
         numbers = y.size, x.shape[dim], count, math.prod(x.shape[dim + 1 :])
-        kernel(grid, THREADS, in_order(x), y, *tables, *numbers)
+        kernel(blocks(y.size), THREADS, in_order(x), y, *tables, *numbers)
     return y
 
 
 def _shape(x: Any, dim: int, count: int) -> tuple[int, ...]:
     """The array's with another number of elements along a dimension."""
     return (*x.shape[:dim], count, *x.shape[dim + 1 :])
-
-
-def _device() -> int:
-    return int(driver.cupy().cuda.runtime.getDevice())
 
 
 @lru_cache(256)

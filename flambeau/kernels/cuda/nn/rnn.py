@@ -9,12 +9,11 @@ from typing import Any
 
 from .. import driver
 from ..array.copy import copy_into, in_order
+from ..array.launch import THREADS, blocks
+from ..floats import ELEMENTS
 from ..matmul.matmul import multiply
 from . import rnn_kernel
 from .rnn_kernel import Numbers
-
-ELEMENTS = {"float32": "float", "float64": "double"}
-THREADS, WAVES = 256, 16
 
 
 def serves(first: Any, *others: Any) -> bool:
@@ -49,7 +48,7 @@ def forward(cell: Any, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
         cells = xp.empty(states.shape, dtype)
         copy_into(cells[0], c)
     step = rnn_kernel.forward(cell, ELEMENTS[dtype.name], b is not None)
-    turned, grid = w.T, _grid(batch * width)
+    turned, grid = w.T, blocks(batch * width)
     for t in range(time):
         multiply(states[t], turned, gates[t])
         numbers = Numbers(t, batch, width, *_steps(x), 0, 0)
@@ -85,17 +84,12 @@ def backward(
     given = _near(given) if arrives else gh
     x = _near(x) if cell.apart else gates
     step = rnn_kernel.backward(cell, ELEMENTS[dtype.name], arrives)
-    grid, strides = _grid(batch * width), (*_steps(x), *(_steps(given) if arrives else (0, 0)))
+    grid, strides = blocks(batch * width), (*_steps(x), *(_steps(given) if arrives else (0, 0)))
     for t in range(time - 1, -1, -1):
         arrays = given, gates, x, states, cells, slopes, others, gh, gc
         step(grid, THREADS, *arrays, *Numbers(t, batch, width, *strides))
         multiply(slopes[t], w, gh, add=cell.apart)
     return slopes, others if cell.apart else None, gh, gc
-
-
-def _grid(count: int) -> int:
-    device = int(driver.cupy().cuda.runtime.getDevice())
-    return min(-(-count // THREADS), WAVES * driver.processors(device))
 
 
 def _near(x: Any) -> Any:

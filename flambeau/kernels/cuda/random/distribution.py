@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from ...llvm import Value
-from ...loops.element import MEMORY, packed
+from ...loops.element import packed
 from .. import driver
+from ..array.monoid import MEMORY
+from ..floats import SUMS
 from ..thread import Thread
 from .number import Numbers
 from .philox import PARAMETERS, WORDS, Stream, Take
@@ -26,7 +28,6 @@ BLOCK = 256
 """Threads of a block."""
 LIMIT = 1 << 31
 """Bytes that an array is drawn at once within."""
-_UNSIGNED = {"uint16": "i16", "uint32": "i32", "uint64": "i64"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def per_counter(type: str) -> int:
 
 def policy(size: int, numbers: int) -> tuple[int, int]:
     """How many blocks fill so many elements, and how many words of its subsequence a thread may use for that."""
-    device = driver.cupy().cuda.runtime.getDevice()
+    device = driver.device()
     grid = min(driver.processors(device) * (driver.resident(device) // BLOCK), -(-size // BLOCK))
     return grid, -(-size // (BLOCK * grid * numbers)) * WORDS
 
@@ -141,14 +142,14 @@ def fill_kernel(distribution: Distribution, dtype: str, type: str) -> driver.Ker
 
 def stored(value: Value, dtype: str) -> Value:
     """A float or an i64 as an element of this dtype."""
-    if dtype in ("float16", "bfloat16", "float32", "float64"):
+    if dtype in SUMS:
         wide = "double" if dtype == "float64" else "float"
         return packed(value.convert(wide), dtype)
     if value.is_float:
         made = f"llvm.fptosi.sat.i64.f{64 if value.type == 'double' else 32}"
         value.code.declare("i64", made, value.type)
         value = value.code.emit(f"call i64 @{made}({value.type} {value.name})", "i64")
-    return packed(value, dtype) if dtype == "bool" else value.convert((MEMORY | _UNSIGNED)[dtype])
+    return packed(value, dtype) if dtype == "bool" else value.convert(MEMORY[dtype])
 
 
 __all__ = [

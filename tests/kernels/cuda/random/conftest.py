@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +11,8 @@ from tests.kernels.cuda.random.reference import SMALL
 
 
 @pytest.fixture(autouse=True)
-def cupy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def cupy(xp: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The simulator in CuPy's place, on a small chip."""
-    monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
-    for cached in (driver.why_not, driver.cupy):
-        cached.cache_clear()
     monkeypatch.setattr(driver, "processors", lambda device: SMALL.processors)
     monkeypatch.setattr(driver, "resident", lambda device: SMALL.resident)
-    yield driver.cupy()
-    for cached in (driver.why_not, driver.cupy):
-        cached.cache_clear()
+    return xp

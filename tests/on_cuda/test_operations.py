@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -11,45 +10,21 @@ import pytest
 
 import flambeau as torch
 from flambeau.dispatch.registry import OPERATIONS
+from tests import elsewhere
 from tests.ops import sample
+from tests.ops.placed import facts, placed, tensors_of
 from tests.ops.test_registry import caller, formulas, samples
+
+# Said once in a process, by whichever test comes first.
+pytestmark = pytest.mark.filterwarnings("ignore:.* has no CUDA form")
 
 DRAWN = {
     "drawn": "a GPU draws other numbers, which tests/kernels/cuda/random compares with PyTorch's"
 }
 """Programs whose results are others, each with its reason."""
 
-PLACE = str(torch.get_default_device())
+PLACE = elsewhere.place if elsewhere.place.startswith("cuda") else "cuda"
 """The tests' device: ``--device cuda:1`` asks for another one than the current."""
-
-
-def facts(tensor: torch.Tensor) -> tuple:
-    return tuple(tensor.shape), tensor.dtype, tensor.stride()
-
-
-def tensors_of(result: Any) -> list[torch.Tensor]:
-    if isinstance(result, torch.Tensor):
-        return [result]
-    if isinstance(result, (tuple, list)):
-        return [tensor for part in result for tensor in tensors_of(part)]
-    return []
-
-
-def placed(value: Any, device: str, made: dict[Any, Any]) -> Any:
-    """A sample program's helper or constant, for tensors of a device."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, FunctionType) and value.__module__ == sample.__name__:
-        if value not in made:
-            scope: dict[str, Any] = {}
-            copied = FunctionType(
-                value.__code__, scope, value.__name__, value.__defaults__, value.__closure__
-            )
-            copied.__kwdefaults__ = value.__kwdefaults__
-            made[value] = copied
-            scope.update({name: placed(x, device, made) for name, x in value.__globals__.items()})
-        return made[value]
-    return value
 
 
 def gradients(results: list[torch.Tensor], inputs: list[torch.Tensor]) -> list[Any]:
@@ -85,7 +60,8 @@ def assert_alike(
         inputs = [torch.tensor(a).requires_grad_(a.dtype.kind == "f") for a in arrays]
         want = tensors_of(call(*inputs))
     moved = [x.detach().to(PLACE).requires_grad_(x.requires_grad) for x in inputs]
-    got = tensors_of(on_device(*moved))
+    with torch.device(PLACE):
+        got = tensors_of(on_device(*moved))
     assert len(got) == len(want)
     for i, (y, right) in enumerate(zip(got, want)):
         assert_same(y, right, close, f"result {i}")
@@ -114,4 +90,4 @@ def test_programs(name: str) -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(0.2, 0.8, x) if isinstance(x, tuple) else x for x in inputs]
     torch.manual_seed(0)
-    assert_alike(placed(function, "cpu", {}), placed(function, PLACE, {}), arrays)
+    assert_alike(placed(function, "cpu"), placed(function, PLACE), arrays)
