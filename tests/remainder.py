@@ -75,6 +75,9 @@ REMAINDER = {
     r"dispatch/test_registry\.py::test_every_function_pickles": PATCHED,
     r"dispatch/test_torch_function\.py::test_what_modes_do_not_see": PATCHED,
     r"tests/multiprocessing/test_multi": "processes share memory of the host; that of a GPU is refused",
+    r"ecosystem/test_tutorials\.py::test_tutorial\[(cnn_digits|ddp_single)\]": (
+        "trains where there is a GPU, and looks at the result on the CPU"
+    ),
     r"serialization/test_classes\.py::test_bfloat16_of_numpy": HOST,
     r"serialization/test_classes\.py::test_every_dtype_is_kept.*(float8|complex32)": SHORT,
     r"serialization/test_option\.py::test_(what_is_written|places_that)": PLACE,
