@@ -81,7 +81,7 @@ def seeds() -> list[bytes]:
     objects: list[Any] = [
         {"x": x, "part": x[2:4], "table": x.view(3, 4).t(), "wide": x[:1].expand(7)},
         torch.nn.Linear(3, 2).state_dict(),
-        [torch.ones(2, dtype=item) for item in torch.core.dtype.DTYPES.values()],
+        [torch.ones(2, dtype=t, device="cpu") for t in torch.core.dtype.DTYPES.values()],
         [attribute, torch.nn.Parameter(x.clone()), torch.nn.Buffer(x.clone())],
         [x, x.storage(), torch.ones(3, dtype=torch.int16).untyped_storage()],
         {"n": [1, -1, 2**40, 2**3000, 2.5, 1j, None, True], 5: ("a", b"\xff", bytearray(b"b"))},

@@ -21,7 +21,9 @@ def _to_einops(backends: ModuleType) -> None:
     def __init__(self: Any) -> None:
         self.torch = sys.modules[__package__]
 
-    type("FlambeauBackend", (known,), {"framework_name": "flambeau", "__init__": __init__})
+    # a name in its module, since nobody else holds the class: base classes know theirs by weak references
+    own = {"framework_name": "flambeau", "__init__": __init__}
+    backends.FlambeauBackend = type("FlambeauBackend", (known,), own)  # type: ignore[attr-defined]
 
 
 _KNOWN = {"einops._backends": _to_einops}

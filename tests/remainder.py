@@ -14,6 +14,7 @@ HOST = "is about the memory of the host, or what NumPy shares of it"
 ARRAYS = "an operator with a NumPy array takes tensors of the CPU only"
 PLACE = "names the CPU, or asks where a tensor is"
 SATURATED = "numbers outside of an integer's range become its ends on a GPU, as PyTorch's do there"
+PATCHED = "asks for functions of the package that tests/elsewhere.py has replaced"
 SHORT = "CuPy has no arrays of this dtype: such tensors live on the CPU"
 
 REMAINDER = {
@@ -61,6 +62,31 @@ REMAINDER = {
         "quantised tensors, and arrays of float8, are on the CPU; tests/on_cuda/test_sparse.py"
     ),
     r"tests/sparse/": "sparse tensors are on the CPU; tests/on_cuda/test_sparse.py says who refuses",
+    r"core/random/test_draws_gamma\.py": DRAWN,
+    r"core/test_layout\.py::test_(check_options|pinned_memory_needs)": PLACE,
+    r"core/test_legacy\.py::test_(there_are_no_others|old_classes_take|default_tensor_type)": PLACE,
+    r"core/test_limit\.py::test_an_index_is_out_of_bounds": (
+        "a GPU finds wrong indices itself, and says so in words of its own: tests/kernels/cuda/gather"
+    ),
+    r"core/test_meta\.py::test_(what_a_meta|tensors_of_two|a_model_before|views_and|numbers_without)": PLACE,
+    r"core/test_narrow\.py": SHORT,
+    r"core/test_printing\.py::test_(meta_tensors_have|suffixes_come)": PLACE,
+    r"core/test_storage\.py::test_(untyped|old_storage|the_storage_of_a_numpy|tensors_of_a_file)": HOST,
+    r"dispatch/test_registry\.py::test_every_function_pickles": PATCHED,
+    r"dispatch/test_torch_function\.py::test_what_modes_do_not_see": PATCHED,
+    r"tests/multiprocessing/test_multi": "processes share memory of the host; that of a GPU is refused",
+    r"ecosystem/test_tutorials\.py::test_tutorial\[(cnn_digits|ddp_single)\]": (
+        "trains where there is a GPU, and looks at the result on the CPU"
+    ),
+    r"serialization/test_classes\.py::test_bfloat16_of_numpy": HOST,
+    r"serialization/test_classes\.py::test_every_dtype_is_kept.*(float8|complex32)": SHORT,
+    r"serialization/test_option\.py::test_(what_is_written|places_that)": PLACE,
+    r"serialization/test_safe_globals\.py::test_a_recorded_module": PLACE,
+    r"serialization/test_serialization\.py::test_map_location_says": PLACE,
+    r"tests/test_namespace\.py::test_gumbel_softmax_draws": DRAWN,
+    r"tests/test_namespace\.py::test_checks_of_programs": PLACE,
+    r"tests/test_old_names\.py::test_mixed_precision_by_the_name": PLACE,
+    r"tests/test_setting\.py::test_cudnn_switches": PLACE,
 }
 """By a regular expression."""
 

@@ -293,8 +293,10 @@ for _name in _families():
 
 
 def _look_at_devices() -> None:
+    """Let the functions of all families look at their arguments; those that load later would not."""
     from ..dispatch import elsewhere
 
+    load_all()
     elsewhere.exchange_all()
 
 

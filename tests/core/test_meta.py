@@ -216,3 +216,7 @@ def test_numbers_without_elements_are_shown():
     """As PyTorch 2.14.1 shows them; a number of the CPU is formatted as a number."""
     assert f"{torch.ones((), device='meta')}" == "tensor(..., device='meta', size=())"
     assert f"{torch.tensor(2.5):.1f}" == "2.5"
+
+
+def test_windows_of_a_dimension() -> None:
+    assert torch.ones(3, 4, device="meta").unfold(1, 2, 1).shape == (3, 3, 2)

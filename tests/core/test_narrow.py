@@ -124,7 +124,7 @@ def test_float8_is_converted_before_it_meets_others() -> None:
 
 # -- complex32 -------------------------------------------------------------------------------------
 
-C = torch.tensor([1 + 2j, 3.5], dtype=torch.complex32)
+C = torch.tensor([1 + 2j, 3.5], dtype=torch.complex32, device="cpu")
 ANSWERS: dict[str, Any] = {  # of torch 2.13 where it has the operation, else computed in complex128
     "C + C": [2 + 4j, 7],
     "C * C": [-3 + 4j, 12.25],

@@ -60,6 +60,17 @@ def test_data_parallel_gives_the_modules_gradients() -> None:
     torch.testing.assert_close(model.weight.grad, plain.weight.grad)
 
 
+def test_data_parallel_puts_its_module_on_the_only_gpu() -> None:
+    model = torch.nn.DataParallel(torch.nn.Linear(4, 2), device_ids=[0])
+    result = model(torch.ones(3, 4))
+    assert (result.device, tuple(result.shape)) == (torch.device("cuda:0"), (3, 2))
+    model.module.cpu()
+    with pytest.raises(
+        RuntimeError, match=r"on device cuda:0 \(device_ids\[0\]\) but found one .* cpu"
+    ):
+        model(torch.ones(3, 4))
+
+
 def test_the_accelerator_is_cuda() -> None:
     accelerator = torch.accelerator
     assert accelerator.is_available()

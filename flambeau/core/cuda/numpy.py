@@ -206,7 +206,7 @@ def on_host(function: Callable, name: str, cupy: Any) -> Callable:
 def fetched(given: Any, cupy: Any) -> list[Any]:
     """Arguments, with device arrays on the host."""
     return [
-        x.get() if x.__class__ is cupy.ndarray
+        x.get(order="A") if x.__class__ is cupy.ndarray
         else type(x)(fetched(x, cupy)) if x.__class__ in (list, tuple)
         else x
         for x in given

@@ -57,7 +57,11 @@ class Shapes:
 
     @property
     def lib(self) -> Any:
-        return SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=shape.as_strided))
+        windows = (
+            np.lib.stride_tricks.sliding_window_view
+        )  # asks the array, as all functions of NumPy
+        tricks = SimpleNamespace(as_strided=shape.as_strided, sliding_window_view=windows)
+        return SimpleNamespace(stride_tricks=tricks)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

@@ -13,7 +13,7 @@ from ...core.device import device as Device
 from ...ops.join.cat import cat
 
 
-def _device(index: Any) -> Any:
+def device_at(index: Any) -> Any:
     """An accelerator, of what names it.
 
     Raises:
@@ -63,7 +63,7 @@ def scatter(
             )
         parts = tensor.split([part.shape[dim] for part in out], dim)
         return tuple(part.copy_(given) for part, given in zip(out, parts))
-    places = [_device(given) for given in devices or ()]
+    places = [device_at(given) for given in devices or ()]
     if not places:
         raise RuntimeError("Expected at least one device to scatter to")
     parts = (
@@ -107,7 +107,7 @@ def gather(
             )
         return out.copy_(gather(tensors, dim, out.device))
     number = _get_device_index(destination, optional=True, allow_cpu=True)
-    place = Device("cpu") if number == -1 else _device(number)
+    place = Device("cpu") if number == -1 else device_at(number)
     return cat([tensor.to(place, non_blocking=number != -1) for tensor in tensors], dim)
 
 
@@ -130,7 +130,7 @@ def broadcast(tensor: Any, devices: Any = None, *, out: Any = None) -> Any:
         )
     if out is not None:
         return tuple(copy.copy_(tensor) for copy in out)
-    return tuple(tensor.to(_device(given), non_blocking=True) for given in devices)
+    return tuple(tensor.to(device_at(given), non_blocking=True) for given in devices)
 
 
 def broadcast_coalesced(tensors: Any, devices: Any, buffer_size: int = 10485760) -> Any:
@@ -170,7 +170,7 @@ def reduce_add(inputs: Sequence[Any], destination: Any = None) -> Any:
         raise RuntimeError(
             "reduce_add expects destination to be on the same GPU with one of the tensors"
         )
-    place = _device(number)
+    place = device_at(number)
     total = inputs[0].to(place, non_blocking=True)
     for other in inputs[1:]:
         total = total + other.to(place, non_blocking=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...core.accelerator import _get_all_device_indices
 from ..module import Module
+from . import comm
 from .parallel_apply import parallel_apply
 from .replicate import replicate
 from .scatter_gather import gather, scatter_kwargs
@@ -24,11 +25,16 @@ def _devices(given: Sequence[Any] | None) -> list[Any]:
 class DataParallel(Module):
     """A module whose batches are split among accelerators; without any, it runs the module.
 
+    With one accelerator the module is moved there; with several it has to be on the first.
+
     Args:
         module: What runs; its parameters are named ``module.*`` here.
         device_ids: The accelerators; all by default.
         output_device: Where the results go; the first by default.
         dim: The dimension of batches.
+
+    Raises:
+        RuntimeError: When called; a parameter or a buffer is not on the first accelerator.
 
     Source: torch.nn.DataParallel
 
@@ -51,10 +57,19 @@ class DataParallel(Module):
         self.device_ids = _devices(device_ids)
         if self.device_ids:
             self.output_device = self.device_ids[0] if output_device is None else output_device
+            self.src_device_obj = comm.device_at(self.device_ids[0])
+        if len(self.device_ids) == 1:
+            self.module.to(self.src_device_obj)
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         if not self.device_ids:
             return self.module(*inputs, **kwargs)
+        for x in (*self.module.parameters(), *self.module.buffers()):
+            if x.device != self.src_device_obj:
+                raise RuntimeError(
+                    f"module must have its parameters and buffers on device {self.src_device_obj} (device_ids[0]) but "
+                    f"found one of them on device: {x.device}; move it with module.to({str(self.src_device_obj)!r})"
+                )
         parts, keywords = self.scatter(inputs, kwargs, self.device_ids)
         if len(self.device_ids) == 1:
             return self.module(*parts[0], **keywords[0])

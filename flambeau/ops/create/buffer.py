@@ -163,7 +163,7 @@ def _of_storage(storage: Any, dtype: Any) -> Tensor:
             f"Expected a Storage of type {dtype.legacy} or an UntypedStorage, but got {own.legacy}: "
             "convert the tensor, or pass storage.untyped()"
         )
-    kind = kind_of(dtype or own or uint8, CPU)
+    kind = kind_of(dtype or own or uint8, storage.device)
     held = storage.untyped()._bytes
     whole = held.nbytes // kind.numpy.itemsize * kind.numpy.itemsize
     return wrap(held[:whole].view(kind.numpy), kind)

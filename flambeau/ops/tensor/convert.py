@@ -13,7 +13,13 @@ from ...core.device import device as Device
 from ...core.dtype import CONVERSIONS, DTYPES, convertible, dtype
 from ...core.dtype import dtype as _dtype
 from ...core.kind import kind_of
-from ...core.layout import CHANNELS_LAST, check_memory_format, copy_of, preserve_format
+from ...core.layout import (
+    CHANNELS_LAST,
+    check_memory_format,
+    contiguous_format,
+    copy_of,
+    preserve_format,
+)
 from ...core.layout import is_contiguous as is_laid_out
 from ...core.promotion import result_dtype
 from ...core.tensor import Tensor, class_name, wrap
@@ -199,6 +205,8 @@ def converted(
         return to_copy(result, dtype.numpy, memory_format)
     if memory_format in CHANNELS_LAST and not is_laid_out(result._array, memory_format):
         copy = True
+    elif memory_format is contiguous_format and result is not self:
+        copy = not result._array.flags.c_contiguous
     elif result is not self:
         copy = False
     return clone_(result, memory_format) if copy else result
@@ -216,8 +224,20 @@ class _Moving(Operation):
 
 
 def _moved(x: Any, target: Device, source: Device, non_blocking: bool) -> Any:
-    """The values on another device."""
-    return transfer(x, source, target, non_blocking)
+    """The values on another device, in the same order in memory where they fill it."""
+    order = _order(x)
+    if order is None:
+        return transfer(x, source, target, non_blocking)
+    there = transfer(x.transpose(order), source, target, non_blocking)
+    return there.transpose([order.index(axis) for axis in range(x.ndim)])
+
+
+def _order(x: Any) -> list[int] | None:
+    """The dimensions of a dense array from the slowest to the fastest; None for another, and if they are in order."""
+    if x.flags.c_contiguous:
+        return None
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    return order if x.transpose(order).flags.c_contiguous else None
 
 
 _move = _Moving(_moved, "x", False, "ToCopy", None)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.device import CPU
-from ...core.dtype import int64
-from ...core.kind import kind_of
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, wrap_numpy
+from ...core.twin import host
 from ...dispatch.registry import public
+
+
+@host
+def _sizes(shape: tuple[int, ...]) -> np.ndarray:
+    """They are on the CPU, wherever the elements are."""
+    return np.array(shape, np.int64)
 
 
 @public("_shape_as_tensor", tensors="input")
@@ -22,7 +26,7 @@ def _shape_as_tensor(input: Tensor) -> Tensor:
         >>> torch._shape_as_tensor(torch.ones(2, 3))
         tensor([2, 3])
     """
-    return wrap(np.array(input.shape, np.int64), kind_of(int64, CPU))
+    return wrap_numpy(_sizes(tuple(input.shape)))
 
 
 @public("_reshape_from_tensor", tensors="input shape")
