@@ -133,7 +133,7 @@ class Allocator:
     def keep(self, keep: bool) -> None:
         """Keep freed memory for the next arrays, or take all memory from the driver and give it back at once."""
         if self._direct is None:
-            self._direct = self.pool(self.new_identity(), partial(self._segment, (0, 0)))
+            self._direct = self.pool(self.new_identity(), self._straight)
         chosen = self.default if keep else self._direct
         driver.cupy().cuda.set_allocator(chosen.malloc)
 
@@ -183,6 +183,16 @@ class Allocator:
         ledger.segments.rise(1)
         ledger.segment_bytes.rise(size)
         return cuda.MemoryPointer(segment, 0)
+
+    def _straight(self, size: int) -> Any:
+        """Memory from the driver, for arrays; what it has not is said as CuPy's pools say it."""
+        cuda = driver.cupy().cuda
+        try:
+            return self._segment((0, 0), size)
+        except cuda.runtime.CUDARuntimeError as error:
+            if error.status != cuda.runtime.errorMemoryAllocation:
+                raise
+            raise cuda.memory.OutOfMemoryError(size, -1) from error
 
     # -- Shortage ----------------------------------------------------------------------------------
 

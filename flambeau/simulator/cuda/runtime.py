@@ -80,7 +80,7 @@ def getDeviceProperties(device: int) -> dict[str, Any]:
     _exists(device)
     return {
         "name": b"flambeau simulator",
-        "uuid": device.to_bytes(16, "big"),
+        "uuid": device.to_bytes(16, "big").partition(b"\0")[0],  # as Cython makes it of C's array
         "totalGlobalMem": arena.SIZE,
         "sharedMemPerBlock": 48 << 10,
         "sharedMemPerBlockOptin": 227 << 10,
