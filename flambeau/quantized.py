@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .core.device import CPU
 from .core.dtype import dtype as DType
 from .core.dtype import float32, float64, int64
 from .core.kind import kind_of
@@ -149,16 +150,10 @@ def rebuilt(
 
 def _made(integers: Any, facts: tuple) -> QuantizedTensor:
     made: QuantizedTensor = become(
-        wrap(integers, kind_of(INTEGERS[facts[0]], _cpu())), QuantizedTensor
+        wrap(integers, kind_of(INTEGERS[facts[0]], CPU)), QuantizedTensor
     )
     made._quantized = facts
     return made
-
-
-def _cpu() -> Any:
-    from .core.device import CPU
-
-    return CPU
 
 
 def _like(x: QuantizedTensor, integers: Any) -> QuantizedTensor:
@@ -177,6 +172,11 @@ def _quantized(
         raise RuntimeError(f"expected a quantised dtype such as torch.qint8, got {dtype}")
     if input.dtype is not float32:
         raise RuntimeError(f"Quantize only works on Float Tensor, got {input.dtype.legacy}")
+    if input._kind.device is not CPU:
+        raise NotImplementedError(
+            f"quantised tensors are on the CPU, and these values are on {input._kind.device}: call .cpu() on "
+            "them first"
+        )
     scale, zero = np.asarray(scale, np.float64), np.asarray(zero_point, np.int64)
     if not (scale > 0).all():
         raise RuntimeError(f"quantize: scales must be above zero, got {scale.tolist()}")
@@ -249,7 +249,7 @@ def quantize_per_channel(
             raise RuntimeError(
                 f"length of {name} must equal to channel, expected {input.shape[axis]} got, {given.numel()}"
             )
-    return _quantized(input, scales._array, zero_points._array, axis, dtype)
+    return _quantized(input, scales.cpu()._array, zero_points.cpu()._array, axis, dtype)
 
 
 def dequantize(tensor: Any) -> Any:

@@ -97,8 +97,8 @@ def _fetched(look: Callable) -> Callable:
 
     @functools.wraps(look)
     def fetched(self: Any, *given: Any, **options: Any) -> Any:
-        if self.requires_grad and not options.get("force"):
-            return look(self, *given, **options)  # refuses
+        if self.requires_grad and torch.is_grad_enabled() and not options.get("force"):
+            return look(self.cpu(), *given, **options)  # refuses
         return look(self.detach().cpu(), *given, **options)
 
     return fetched

@@ -29,6 +29,7 @@ REMAINDER = {
     r"create/test_full\.py::test_a_(default_device_of|buffer_is_shared)": HOST,
     r"create/test_full\.py::test_bytes_cannot_be_written": HOST,
     r"create/test_full\.py::.*(pin_memory=True|FloatTensor)": PLACE,
+    r"_ops/test_library\.py::TestCustomOp::test_writing": HOST,
     r"distributions/test_distributions\.py::test_gamma_numbers_come_from_a_generator": DRAWN,
     r"elementwise/test_operator\.py::test_(integers|numpy_says|in_place|matmul_of_both)": ARRAYS,
     r"elementwise/test_names_of_inplace\.py::test_questions_of_tensors": PLACE,
@@ -37,6 +38,13 @@ REMAINDER = {
     r"index/test_fill\.py::.*\[torch\.tensor\(\[1e20": SATURATED,
     r"ops/test_recorded_structure\.py::.*(np\.ones|\.view\(\))": HOST,
     r"ops/test_out\.py::test_refused": HOST,
+    r"index/test_fill\.py::(test_floats_that_do_not_fit|.*fill_\(torch\.tensor\(float)": SATURATED,
+    r"nn/test_layer\.py::.*(Dropout|dropout=\.5|dropout=0\.|norm_first=True)": DRAWN,
+    r"nn/(test_init\.py::test_(values|sparse)|test_spectral|test_prune\.py::test_by_chance)": DRAWN,
+    r"nn/test_native\.py::test_native_dropout": DRAWN,
+    r"nn/test_utils\.py::test_recurrent_layers_stop": DRAWN,
+    r"nn/(test_module\.py::test_misuse|test_container\.py::test_parameter_dict)": PLACE,
+    r"nn/test_parallel\.py": "is about machines without a GPU; tests/on_cuda/test_comm.py has several",
     r"test_convolution\.py::test_the_transpose_spreads_no_weight": (
         "a weight that is not finite meets the zeros around an image, in the transpose too: docs/cuda.md"
     ),
@@ -45,6 +53,14 @@ REMAINDER = {
     r"tensor/test_dlpack\.py": "NumPy takes memory of the CPU; tests/on_cuda exchanges it with CuPy",
     r"tensor/test_exchange\.py": HOST,
     r"tensor/test_names\.py::test_what_is_asked_of_places": PLACE,
+    r"utils/data/test_channel\.py::test_(every_dtype_and_size.*70000|what_shares|a_view_does)": HOST,
+    r"utils/data/test_loader\.py::test_workers_have_random_numbers": DRAWN,
+    r"utils/data/test_loader\.py::test_pinning_without_a_device": PLACE,
+    r"utils/data/test_names\.py::test_seeds_and_pinned_memory": PLACE,
+    r"tests/test_quantization\.py::(?!test_(products|observers|half))": (
+        "quantised tensors, and arrays of float8, are on the CPU; tests/on_cuda/test_sparse.py"
+    ),
+    r"tests/sparse/": "sparse tensors are on the CPU; tests/on_cuda/test_sparse.py says who refuses",
 }
 """By a regular expression."""
 

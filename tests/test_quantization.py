@@ -216,8 +216,8 @@ def test_products_of_bytes() -> None:
         torch._int_mm(x.float(), y)
 
 
-A = ((torch.arange(16.0) * 5 % 16).reshape(2, 8) / 4 - 2).to(torch.float8_e4m3fn)
-B = ((torch.arange(24.0) * 7 % 24).reshape(3, 8) / 6 - 2).to(torch.float8_e5m2)
+A = ((torch.arange(16.0, device="cpu") * 5 % 16).reshape(2, 8) / 4 - 2).to(torch.float8_e4m3fn)
+B = ((torch.arange(24.0, device="cpu") * 7 % 24).reshape(3, 8) / 6 - 2).to(torch.float8_e5m2)
 
 
 def test_scaled_products() -> None:

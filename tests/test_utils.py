@@ -80,7 +80,10 @@ def test_types() -> None:
 
 def test_profilers_of_others_are_not_there() -> None:
     profiler = torch.autograd.profiler
-    with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+    here = torch.cuda.is_available()
+    with pytest.raises(
+        NotImplementedError if here else AssertionError, match=r"nvtx.range|Torch not compiled"
+    ):
         profiler.emit_nvtx().__enter__()
     with pytest.raises(RuntimeError, match="ITT functions not installed"):
         torch.profiler.itt.mark("x")

@@ -17,7 +17,7 @@ from ..core.device import CPU
 from ..core.dtype import convertible, float32
 from ..core.kind import kind_of
 from ..core.tensor import HANDLES, Tensor, address, wrap
-from ..core.twin import around
+from ..core.twin import switch
 from ..formula.quiet import restore, silence, silent
 from ..kernels import gradient
 from .counts import fewest
@@ -51,9 +51,10 @@ def run(
     mode.recording = recording(create) if recorded else False
     mode.task = (next_task(), roots, allowed)
     token = silence(silent)
+    use, stay = switch()
     try:
-        with around(grads):
-            _loop(flow, roots, grads, retain, allowed, catch)
+        with stay:
+            _loop(flow, roots, grads, retain, allowed, catch, use)
     except Exception as error:
         if session is not None:
             session.explain(error)
@@ -77,6 +78,7 @@ def _loop(
     retain: bool,
     allowed: set[Node] | None,
     catch: dict[tuple[Node, int], Any] | None,
+    use: Callable[[Any], None] | None,
 ) -> None:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
@@ -89,6 +91,8 @@ def _loop(
             node = edge.node if edge.__class__ is Port else edge
             if allowed is not None and node not in allowed:
                 continue
+            if use is not None:
+                use(part)
             if part.shape != edge.shape:
                 part = flow.fit(part, edge.shape)
             if part.dtype is not (edge.kind.numpy if bare else edge.kind.dtype):
@@ -105,6 +109,8 @@ def _loop(
             return
         node = heappop(heap)[1]
         g = pending.pop(node)
+        if use is not None:
+            use(g)
         if node.notes is not None:
             g = flow.before(node, g)
         edges = parts = ()

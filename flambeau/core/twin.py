@@ -59,6 +59,8 @@ class Arrays:
     Attributes:
         block: Where there are several such devices, gives a block within which an array's is the current one, or None if
             it is.
+        use: The same, for good: makes an array's device the current one.
+        stay: Gives a block after which the current device is the one before it.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Arrays:
         self.cls, self.numpy, self.places, self.makes = cls, numpy, places, makes
         self.place, self.check, self.everywhere, self.fetched = place, check, everywhere, fetched
         self.block: Callable[[Any], AbstractContextManager[Any] | None] | None = None
+        self.use: Callable[[Any], None] | None = None
+        self.stay: Callable[[], AbstractContextManager[Any]] = nullcontext
         self.twins: dict[Any, Callable] = {}
         self.unfinished: dict[Any, Callable] = {}
         self.lock = RLock()
@@ -300,6 +304,21 @@ def around(tensors: Sequence[Any]) -> AbstractContextManager[Any]:
     return found.block(array) or HERE if found is not None and found.block is not None else HERE
 
 
+def switch() -> tuple[Callable[[Any], None] | None, AbstractContextManager[Any]]:
+    """For work that goes from device to device: what makes the device of an array, of a tensor or of the first of several
+    the current one (None where there is no choice), and a block that ends with the device it began with."""
+    for arrays in KNOWN.values():
+        if arrays.use is not None:
+            return functools.partial(_use, arrays), arrays.stay()
+    return None, HERE
+
+
+def _use(arrays: Arrays, x: Any) -> None:
+    array = _first(arrays.cls, (x,))
+    if array is not None and arrays.use is not None:
+        arrays.use(array)
+
+
 def _holds(cls: type, given: Any) -> bool:
     for x in given:
         kind = x.__class__
@@ -440,4 +459,5 @@ __all__ = [
     "module_of",
     "of_arrays",
     "prepare",
+    "switch",
 ]

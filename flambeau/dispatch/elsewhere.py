@@ -81,7 +81,7 @@ def _prepared() -> Iterator[Any]:
 
 
 def _asks(function: Any) -> bool:
-    """Is it a definition's, and does it call NumPy?"""
+    """Is it a definition's, and does it call NumPy, or, where there are several GPUs, arrays' methods?"""
     scope: dict[str, Any] = function.__globals__
     home = scope.get("__name__", "")
     if not f"{home}.".startswith(twin.TWINNED) or function in twin.OWN:
@@ -90,7 +90,11 @@ def _asks(function: Any) -> bool:
         return False
     if any(hasattr(function, mark) for mark in ("for_host", "for_elements", "on_cpu")):
         return False
-    return any(scope.get(name) is np for name in _names(function.__code__))
+    several = any(arrays.block is not None for arrays in twin.KNOWN.values())
+    return any(
+        scope.get(name) is np or (several and name == "_array")
+        for name in _names(function.__code__)
+    )
 
 
 def _names(code: CodeType) -> Iterator[str]:

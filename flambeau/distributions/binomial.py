@@ -116,7 +116,9 @@ class Binomial(_Counts):
             raise NotImplementedError(
                 "Inhomogeneous total count not supported by `enumerate_support`."
             )
-        values = torch.arange(1 + most, dtype=self.total_count.dtype)
+        values = torch.arange(
+            1 + most, dtype=self.total_count.dtype, device=self.total_count.device
+        )
         values = values.reshape(-1, *(1,) * len(self._batch_shape))
         return values.expand(-1, *self._batch_shape) if expand else values
 

@@ -78,7 +78,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return torch.full(self._extended_shape(), float("nan"), dtype=self.probs.dtype)
+        return self.probs.new_full(self._extended_shape(), float("nan"))
 
     @property
     def mode(self) -> Tensor:
@@ -86,7 +86,7 @@ class Categorical(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        return torch.full(self._extended_shape(), float("nan"), dtype=self.probs.dtype)
+        return self.probs.new_full(self._extended_shape(), float("nan"))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Categorical:
         shape = Size(batch_shape)

@@ -36,7 +36,7 @@ class Cauchy(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return torch.full(self._extended_shape(), math.nan, dtype=self.loc.dtype)
+        return self.loc.new_full(self._extended_shape(), math.nan)
 
     @property
     def mode(self) -> Tensor:
@@ -44,7 +44,7 @@ class Cauchy(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        return torch.full(self._extended_shape(), math.inf, dtype=self.loc.dtype)
+        return self.loc.new_full(self._extended_shape(), math.inf)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Cauchy:
         shape = Size(batch_shape)

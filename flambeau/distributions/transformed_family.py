@@ -133,7 +133,7 @@ class HalfCauchy(_Half):
 
     @property
     def mean(self) -> Tensor:
-        return torch.full(self._extended_shape(), math.inf, dtype=self.scale.dtype)
+        return self.scale.new_full(self._extended_shape(), math.inf)
 
     @property
     def variance(self) -> Tensor:

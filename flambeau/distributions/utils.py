@@ -13,7 +13,7 @@ EULER = 0.57721566490153286060
 
 
 def broadcast_all(*values: Any) -> list[Tensor]:
-    """Tensors of one shape; numbers take the dtype of the tensors among them.
+    """Tensors of one shape; numbers take the dtype and the device of the tensors among them.
 
     Raises:
         ValueError: A value is neither a number nor a tensor.
@@ -25,8 +25,11 @@ def broadcast_all(*values: Any) -> list[Tensor]:
                 f"__torch_function__, got {type(value).__name__}."
             )
     like = next((v for v in values if isinstance(v, Tensor)), None)
-    dtype = torch.get_default_dtype() if like is None else like.dtype
-    tensors = [v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=dtype) for v in values]
+    dtype, device = (torch.get_default_dtype(), None) if like is None else (like.dtype, like.device)
+    tensors = [
+        v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=dtype, device=device)
+        for v in values
+    ]
     if all(x.shape == tensors[0].shape for x in tensors):
         return tensors
     return list(torch.broadcast_tensors(*tensors))
@@ -34,7 +37,7 @@ def broadcast_all(*values: Any) -> list[Tensor]:
 
 def every(x: Tensor) -> bool:
     """Are all elements of a bool tensor true?"""
-    return bool(x._array.all())
+    return bool(x._kind.xp.all(x._array))
 
 
 def all_numbers(*values: Any) -> bool:
@@ -96,7 +99,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
             f"The size of last dimension is {count} which cannot be expressed as the lower triangular part "
             "of a square D x D matrix."
         )
-    rows, columns = torch.tril_indices(round(n), round(n), diag)
+    rows, columns = torch.tril_indices(round(n), round(n), diag, device=vec.device)
     matrix = vec.new_zeros((*vec.shape[:-1], round(n), round(n)))
     matrix[..., rows, columns] = vec
     return matrix
@@ -113,7 +116,7 @@ def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
     n = mat.shape[-1]
     if not -n <= diag < n:
         raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
-    rows, columns = torch.tril_indices(n, n, diag)
+    rows, columns = torch.tril_indices(n, n, diag, device=mat.device)
     return mat[..., rows, columns]
 
 

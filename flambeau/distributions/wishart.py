@@ -129,7 +129,7 @@ class Wishart(OfCovariance, ExponentialFamily):
         n = self.event_shape[0]
         drawn = self._chi2.rsample(sample_shape).clamp(min=torch.finfo(self.df.dtype).tiny)
         below = standard_normal((*drawn.shape[:-1], n * (n - 1) // 2), self.df)
-        rows, columns = torch.tril_indices(n, n, -1)
+        rows, columns = torch.tril_indices(n, n, -1, device=drawn.device)
         bartlett = torch.diag_embed(drawn.sqrt())
         bartlett = _below(bartlett, below, rows * n + columns)
         factor = self._unbroadcasted_scale_tril @ bartlett

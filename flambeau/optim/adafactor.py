@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.location import count_writes
 from ..core.tensor import Tensor, wrap
+from ..core.twin import around
 from .optimizer import Optimizer, checked, checked_lr
 from .state import number, scalar, zeros_like
 
@@ -75,18 +76,19 @@ class Adafactor(Optimizer):
     def update(self, group: dict[str, Any]) -> None:
         change = self.rule(group)
         for p in group["params"]:
-            if p.grad is None:
-                continue
-            state = self.state[p]
-            if not state:
-                self.start(p, state, group)
-            state["step"]._array += 1
-            g = p.grad._array
-            kept = [state[name]._array for name in state if name != "step"]
-            change(
-                p._kind.xp, p._array, -g if group["maximize"] else g, state["step"].item(), *kept
-            )
-            count_writes((p,), self._writer)
+            if p.grad is not None:
+                with around((p,)):
+                    self.update_one(p, group, change)
+
+    def update_one(self, p: Tensor, group: dict[str, Any], change: Callable[..., None]) -> None:
+        state = self.state[p]
+        if not state:
+            self.start(p, state, group)
+        state["step"]._array += 1
+        g = p.grad._array  # type: ignore[union-attr]
+        kept = [state[name]._array for name in state if name != "step"]
+        change(p._kind.xp, p._array, -g if group["maximize"] else g, state["step"].item(), *kept)
+        count_writes((p,), self._writer)
 
     def rule(self, group: dict[str, Any]) -> Callable[..., None]:
         lr, (low, scale), limit = number(group["lr"]), group["eps"], group["d"]

@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd.location import count_writes
 from ..autograd.mode import enable_grad
 from ..core.tensor import Tensor, wrap
+from ..core.twin import around
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer, checked_lr
 from .state import number
@@ -98,9 +99,10 @@ class LBFGS(Optimizer):
             return loss, -float(loss) if group.get("maximize") else float(loss)
 
         first, loss = evaluate()
-        g = self._gradient()
-        if abs(g).max() > group["tolerance_grad"]:
-            self._iterate(group, state, evaluate, loss, g)
+        with around(group["params"]):
+            g = self._gradient()
+            if abs(g).max() > group["tolerance_grad"]:
+                self._iterate(group, state, evaluate, loss, g)
         return first
 
     def _iterate(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.location import count_writes
 from ..core.tensor import Tensor
+from ..core.twin import around
 from .optimizer import Optimizer
 from .state import zeros_like
 
@@ -69,21 +70,23 @@ class Muon(Optimizer):
                     )
 
     def update(self, group: dict[str, Any]) -> None:
-        lr, momentum = float(group["lr"]), group["momentum"]
         for p in group["params"]:
-            if p.grad is None:
-                continue
-            state, g = self.state[p], p.grad
-            if "momentum_buffer" not in state:
-                state["momentum_buffer"] = zeros_like(g)
-            kept = state["momentum_buffer"]
-            kept.lerp_(g, 1 - momentum)
-            step = g.lerp(kept, momentum) if group["nesterov"] else kept
-            step = orthogonal(step, group["ns_coefficients"], group["ns_steps"], group["eps"])
-            p._array *= 1 - lr * group["weight_decay"]
-            rate = lr * _shape_factor(p._array.shape, group["adjust_lr_fn"])
-            p._array -= rate * step._array.astype(p._kind.numpy)
-            count_writes((p,), self._writer)
+            if p.grad is not None:
+                with around((p,)):
+                    self.update_one(p, p.grad, group)
+
+    def update_one(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
+        lr, momentum, state = float(group["lr"]), group["momentum"], self.state[p]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = zeros_like(g)
+        kept = state["momentum_buffer"]
+        kept.lerp_(g, 1 - momentum)
+        step = g.lerp(kept, momentum) if group["nesterov"] else kept
+        step = orthogonal(step, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        p._array *= 1 - lr * group["weight_decay"]
+        rate = lr * _shape_factor(p._array.shape, group["adjust_lr_fn"])
+        p._array -= rate * step._array.astype(p._kind.numpy)
+        count_writes((p,), self._writer)
 
 
 def _shape_factor(shape: tuple[int, int], name: str | None) -> float:

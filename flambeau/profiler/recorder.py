@@ -15,11 +15,13 @@ from typing import Any
 
 from .._caller import OURS
 from ..core.tensor import Tensor
+from ..kernels.cuda.driver import Kernel
 from ..kernels.runtime.recipe import recipe_of
 from .event import FunctionEvent
 from .flops import flops_of
 from .naming import ANNOTATION, BACKWARD, OPERATION, names
 
+_LAUNCH = Kernel.__call__.__code__
 ENGINE = "autograd::engine::evaluate_function: "
 SINGLE = frozenset(("aten::item",))
 """Operations whose results are no tensors."""
@@ -81,6 +83,9 @@ class Recorder:
         """What `sys.setprofile` calls."""
         if event == "call":
             code = frame.f_code
+            if code is _LAUNCH:
+                self.note(frame.f_locals["self"].name)
+                return
             namer = names.codes[code] if code in names.codes else names.find(frame)
             if namer is not None:
                 found = namer(frame)
@@ -91,9 +96,12 @@ class Recorder:
             if record is not None and record.frame is frame:
                 self.close(record, arg)
         elif event == "c_call" and recipe_of(arg) is not None:
-            record = self.innermost
-            if record is not None:
-                record.kernels.append(arg.__name__)
+            self.note(arg.__name__)
+
+    def note(self, kernel: str) -> None:
+        """Note a kernel that runs, or is launched on a GPU, within the innermost event."""
+        if self.innermost is not None:
+            self.innermost.kernels.append(kernel)
 
     def enter(self, name: str, scope: int, frame: FrameType) -> None:
         outer = self.innermost

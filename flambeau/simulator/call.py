@@ -27,6 +27,10 @@ _SYNCHRONOUS = (
 """Functions that wait for the GPU, because values decide how many elements there are."""
 
 
+_VIEWS = frozenset(("broadcast_to", "expand_dims", "moveaxis", "squeeze", "swapaxes"))
+"""Functions that look at no element: arrays may be on any device."""
+
+
 def host(x: Any) -> Any:
     """What NumPy gets for an argument: the views in arrays, also in lists of them, and no arrays of the host.
 
@@ -47,7 +51,8 @@ def host(x: Any) -> Any:
 
 def call(function: Callable, *args: Any, out: Any = None, **options: Any) -> Any:
     """A function of NumPy's, of arrays on the device."""
-    hosts = [host(x) for x in args]
+    views = function.__name__ in _VIEWS
+    hosts = [x._host if views and x.__class__ is ndarray else host(x) for x in args]
     options = {name: host(value) for name, value in options.items() if value is not None}
     if function.__name__ in _SYNCHRONOUS:
         synchronizes()

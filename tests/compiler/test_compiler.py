@@ -137,7 +137,7 @@ def test_how_module_to_reads_its_arguments():
     parse = torch._C._nn._parse_to
     assert parse("cpu", torch.float64, True) == (torch.device("cpu"), torch.float64, True, None)
     assert parse(torch.float16) == (None, torch.float16, False, None)
-    assert parse(torch.ones(1)) == (torch.device("cpu"), torch.float32, False, None)
+    assert parse(torch.ones(1)) == (torch.ones(1).device, torch.float32, False, None)
     assert parse(memory_format=torch.channels_last)[3] is torch.channels_last
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         parse(colour=1)

@@ -41,7 +41,9 @@ def tensors(result: Any) -> list[torch.Tensor]:
 
 def made(record: dict[str, Any]) -> torch.nn.Module:
     torch.manual_seed(3)
-    return eval(f"nn.{record['layer']}", {"nn": torch.nn}).train(record["train"])
+    with torch.device("cpu"):  # whose first values are recorded
+        layer = eval(f"nn.{record['layer']}", {"nn": torch.nn}).train(record["train"])
+    return layer.to(torch.get_default_device())
 
 
 def near(got: Any, want: Any) -> None:

@@ -18,6 +18,8 @@ from flambeau.utils.checkpoint import (
     set_checkpoint_early_stop,
 )
 
+HERE = torch.get_default_device()
+
 
 def leaf(*values: float) -> torch.Tensor:
     return torch.tensor(list(values), requires_grad=True)
@@ -186,8 +188,8 @@ def twice(x):
             varying(twice, lambda x: twice(x[:1])),
             {},
             "tensor at position 0:\nsaved metadata: {'shape': torch.Size([2]), 'dtype': torch.float32, "
-            "'device': device(type='cpu')}\nrecomputed metadata: {'shape': torch.Size([1]), 'dtype': "
-            "torch.float32, 'device': device(type='cpu')}\ntensor at position 1:",
+            f"'device': {HERE!r}}}\nrecomputed metadata: {{'shape': torch.Size([1]), 'dtype': "
+            f"torch.float32, 'device': {HERE!r}}}\ntensor at position 1:",
         ),
     ],
 )
@@ -322,20 +324,22 @@ def test_the_second_run_is_under_the_autocast_of_the_first(use_reentrant):
         return y.exp()
 
     x = torch.ones(2, 2, requires_grad=True)
-    with torch.autocast("cpu"):
+    with torch.autocast(HERE.type):
         inside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
     inside.backward()
     outside = checkpoint(function, x, use_reentrant=use_reentrant).sum()
-    with torch.autocast("cpu", torch.float16):
+    with torch.autocast(HERE.type, torch.float16):
         outside.backward()
-    assert seen == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
+    low = torch.get_autocast_dtype(HERE.type)
+    assert seen == [low, low, torch.float32, torch.float32]
 
 
 def test_states_of_other_devices():
     module = torch.utils.checkpoint
-    assert module.get_device_states(torch.ones(2), {"a": [torch.ones(1), 3]}) == ([], [])
+    on_cpu = [torch.ones(2, device="cpu"), 3]
+    assert module.get_device_states(on_cpu[0], {"a": on_cpu}) == ([], [])
     module.set_device_states([], [])
-    assert module.DefaultDeviceType.get_device_type() == "cpu"  # as PyTorch without accelerators
+    assert module.DefaultDeviceType.get_device_type() == HERE.type
     with pytest.raises(RuntimeError):
         module.set_device_states([0], [torch.get_rng_state()], device_type="absent")
 
@@ -360,9 +364,9 @@ def test_checkpoint_decorates():
 
 def test_states_of_devices_under_their_old_names() -> None:
     names = torch.utils.checkpoint
-    assert names.get_device_states((torch.ones(1), {"a": [3]})) == ([], [])
+    assert names.get_device_states((torch.ones(1, device="cpu"), {"a": [3]})) == ([], [])
     assert names.set_device_states([], []) is None
-    assert names.DefaultDeviceType.get_device_type() == "cpu"
+    assert names.DefaultDeviceType.get_device_type() == HERE.type
     y = torch.ones(2, requires_grad=True) * 2
     (found, other) = names.detach_variable((y, 3))
     assert (found.is_leaf, found.requires_grad, other) == (True, True, 3)

@@ -307,7 +307,7 @@ def test_rules_of_libraries():
 
     with library._scoped_library("testdispatch", "FRAGMENT") as lib:
         lib.define("f(Tensor x) -> Tensor")
-        lib.impl("f", lambda x: x + 1, "CPU")
+        lib.impl("f", lambda x: x + 1, torch.get_default_device().type.upper())
         library.register_torch_dispatch(
             "testdispatch::f", Names, lambda mode, func, types, args, kwargs: torch.full((1,), 7.0)
         )

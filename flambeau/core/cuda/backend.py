@@ -103,7 +103,7 @@ class CudaBackend:
             for i in range(self.count)
         ]
         if self.count > 1:
-            ARRAYS.block = self.block
+            ARRAYS.block, ARRAYS.use, ARRAYS.stay = self.block, self.use, self.stay
 
     def is_available(self) -> bool:
         return self.count > 0
@@ -165,6 +165,15 @@ class CudaBackend:
         """A block within which an array's device is the current one; None where it is."""
         device = array.device
         return None if device.id == self.cuda.runtime.getDevice() else device
+
+    def use(self, array: Any) -> None:
+        """Make an array's device the current one."""
+        if array.device.id != self.cuda.runtime.getDevice():
+            array.device.use()
+
+    def stay(self) -> AbstractContextManager[Any]:
+        """A block after which the device is the current one that is it now."""
+        return self.cuda.Device()
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
         own = array.__class__ is ARRAYS.cls

@@ -219,10 +219,13 @@ def _dense_to_ordered(dense_mask: Tensor) -> tuple[Tensor, Tensor]:
 
 def _ordered_to_dense(num_blocks_in_row: Tensor, col_indices: Tensor, num_cols: int) -> Tensor:
     """The opposite of `_dense_to_ordered`, of int32."""
-    listed = arange(col_indices.shape[-1]) < num_blocks_in_row.unsqueeze(-1)
-    dense = zeros(*col_indices.shape[:-1], num_cols + 1, dtype=int32)
+    place = col_indices.device
+    listed = arange(col_indices.shape[-1], device=place) < num_blocks_in_row.unsqueeze(-1)
+    dense = zeros(*col_indices.shape[:-1], num_cols + 1, dtype=int32, device=place)
     places = where(listed, col_indices.long(), num_cols)  # what is not listed goes beyond the end
-    return dense.scatter(-1, places, ones(*places.shape, dtype=int32))[..., :num_cols].contiguous()
+    return dense.scatter(-1, places, ones(*places.shape, dtype=int32, device=place))[
+        ..., :num_cols
+    ].contiguous()
 
 
 def _transpose_ordered(num_blocks_in_row: Tensor, col_indices: Tensor) -> tuple[Tensor, Tensor]:

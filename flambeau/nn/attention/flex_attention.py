@@ -334,7 +334,7 @@ def _blocks(mask: BlockMask) -> tuple[np.ndarray, np.ndarray]:
         if numbers is None or places is None:
             found.append(np.zeros_like(found[0]))
             continue
-        numbers, places = numbers.numpy(), places.numpy()
+        numbers, places = numbers.numpy(force=True), places.numpy(force=True)
         dense = np.zeros((*places.shape[:-1], places.shape[-1] + 1), bool)
         listed = np.arange(places.shape[-1]) < numbers[..., None]
         np.put_along_axis(dense, np.where(listed, places, places.shape[-1]), True, -1)

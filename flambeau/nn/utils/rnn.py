@@ -42,13 +42,19 @@ class PackedSequence(_Packed):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)  # type: ignore
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
-        """With the data converted or moved."""
-        data = self.data.to(*args, **kwargs)
-        return self if data is self.data else PackedSequence(data, *self[1:])
+        """With the data converted or moved, and the orders where the data is."""
+        return self._with(self.data.to(*args, **kwargs))
+
+    def _with(self, data: Tensor) -> PackedSequence:
+        if data is self.data:
+            return self
+        orders = (self.sorted_indices, self.unsorted_indices)
+        moved = (None if x is None else x.to(data.device) for x in orders)  # type: ignore[attr-defined]
+        return PackedSequence(data, self.batch_sizes, *moved)
 
     def __getattr__(self, name: str) -> Any:
-        if name in CONVERSIONS or name == "cpu":
-            return lambda: PackedSequence(getattr(self.data, name)(), *self[1:])
+        if name in CONVERSIONS or name in ("cpu", "cuda"):
+            return lambda *args, **kwargs: self._with(getattr(self.data, name)(*args, **kwargs))
         raise AttributeError(f"'PackedSequence' object has no attribute {name!r}")
 
     @property
@@ -85,7 +91,7 @@ def pack_padded_sequence(
     sizes = [int(n) for n in lengths]
     order = None
     if not enforce_sorted:
-        order = tensor(sorted(range(len(sizes)), key=lambda i: -sizes[i]))
+        order = tensor(sorted(range(len(sizes)), key=lambda i: -sizes[i]), device=input.device)
         sizes = [sizes[i] for i in order.tolist()]
         input = input.index_select(0 if batch_first else 1, order)  # type: ignore[attr-defined]
     if batch_first:
@@ -108,7 +114,7 @@ def pack_padded_sequence(
         )
     counts = [sum(n > t for n in sizes) for t in range(sizes[0])]
     parts = [input[t, :count] for t, count in enumerate(counts)]  # type: ignore[index]
-    return PackedSequence(cat(parts), tensor(counts), order, None)
+    return PackedSequence(cat(parts), tensor(counts, device="cpu"), order, None)
 
 
 def pad_packed_sequence(
@@ -147,11 +153,11 @@ def pad_packed_sequence(
         count = counts[t] if t < len(counts) else 0
         rows.append(_filled(data[start : start + count], blank, count))  # type: ignore[index]
         start += count
-    lengths = tensor([sum(count > i for count in counts) for i in range(counts[0])])
+    lengths = tensor([sum(count > i for count in counts) for i in range(counts[0])], device="cpu")
     padded = stack(rows)
     order = sequence.unsorted_indices
     if order is not None:
-        padded, lengths = padded.index_select(1, order), lengths[order]
+        padded, lengths = padded.index_select(1, order), lengths[order.cpu()]  # type: ignore[attr-defined]
     return (padded.transpose(0, 1) if batch_first else padded), lengths
 
 

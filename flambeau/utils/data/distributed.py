@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ...core.device import CPU
 from .sampler import Sampler
 
 
@@ -57,7 +58,7 @@ class DistributedSampler(Sampler[int]):
         if self.shuffle:
             generator = Generator()
             generator.manual_seed(self.seed + self.epoch)
-            indices = randperm(count, generator=generator).tolist()
+            indices = randperm(count, generator=generator, device=CPU).tolist()
         missing = self.total_size - count
         if missing > 0:
             indices += (indices * math.ceil(missing / count))[:missing]

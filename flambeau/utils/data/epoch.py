@@ -15,6 +15,7 @@ from ._utils.pin_memory import pin_memory
 from .channel import Parcel
 from .fetch import Fetcher, IterableFetcher, _DatasetKind
 from .pool import Pool
+from .sampler import place_of
 
 
 class _BaseDataLoaderIter(Iterator[Any]):
@@ -45,7 +46,8 @@ def _base_seed(generator: Any) -> int:
     """What the workers' random numbers begin with; drawn without workers too, so that those after it are the same."""
     from ... import empty, int64  # type: ignore[attr-defined]
 
-    return int(empty((), dtype=int64).random_(generator=generator).item())
+    seed = empty((), dtype=int64, device=place_of(generator))
+    return int(seed.random_(generator=generator).item())
 
 
 def maker(loader: Any) -> Callable[[], Fetcher]:

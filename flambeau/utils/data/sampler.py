@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from ...core.device import CPU
+from ...core.device import device as Device
+
 T_co = TypeVar("T_co", covariant=True)
+
+
+def place_of(generator: Any) -> Device:
+    """Where orders are drawn: on a generator's device, else on the CPU, whatever the default device is."""
+    return CPU if generator is None else generator.device
 
 
 class Sampler(Generic[T_co]):
@@ -70,15 +78,17 @@ class RandomSampler(Sampler[int]):
         n, generator = len(self.data_source), self.generator
         if generator is None:
             generator = Generator()
-            generator.manual_seed(int(empty((), dtype=_int64()).random_().item()))
+            seed = empty((), dtype=_int64(), device=CPU).random_()
+            generator.manual_seed(int(seed.item()))
+        options = {"generator": generator, "device": place_of(generator)}
         # a given generator is as far on afterwards as PyTorch's: what remains is drawn even where it is nothing
         if self.replacement:
             for count in (*[32] * (self.num_samples // 32), self.num_samples % 32):
-                yield from randint(0, n, (count,), dtype=_int64(), generator=generator).tolist()
+                yield from randint(0, n, (count,), dtype=_int64(), **options).tolist()
             return
         for count in (*[n] * (self.num_samples // n), self.num_samples % n):
             if count or self.generator is not None:
-                yield from randperm(n, generator=generator).tolist()[:count]
+                yield from randperm(n, **options).tolist()[:count]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -102,9 +112,9 @@ class SubsetRandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         from ... import randperm  # type: ignore[attr-defined]
 
-        return (
-            self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist()
-        )
+        place = place_of(self.generator)
+        order = randperm(len(self.indices), generator=self.generator, device=place).tolist()
+        return (self.indices[i] for i in order)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -142,7 +152,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
-        table = as_tensor(weights, dtype=float64)
+        table = as_tensor(weights, dtype=float64, device=getattr(weights, "device", CPU))
         if table.ndim != 1:
             raise ValueError(
                 f"weights should be a 1d sequence but given weights have shape {tuple(table.shape)}"
@@ -153,9 +163,9 @@ class WeightedRandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         from ... import multinomial  # type: ignore[attr-defined]
 
-        drawn = multinomial(
-            self.weights, self.num_samples, self.replacement, generator=self.generator
-        )
+        generator = self.generator
+        weights = self.weights if generator is None else self.weights.to(generator.device)
+        drawn = multinomial(weights, self.num_samples, self.replacement, generator=generator)
         yield from drawn.tolist()
 
     def __len__(self) -> int:

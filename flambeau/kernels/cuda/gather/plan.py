@@ -151,12 +151,9 @@ def use_of(x: Any, key: tuple, writes: bool = False) -> Use:
 
     Raises:
         IndexError: There are too many indices, or they do not broadcast.
-        RuntimeError: The array is on the CPU, and indices are not.
+        RuntimeError: Indices are on another device than the array, and not on the CPU.
     """
-    if x.__class__ is np.ndarray:
-        raise RuntimeError(
-            "indices should be either on cpu or on the same device as the indexed tensor (cpu): move them with .cpu()"
-        )
+    _check_places(x, (key.index,) if key.__class__ is Along else key)  # type: ignore[attr-defined]
     if key.__class__ is Along:
         index = _index(key.index, x, writes)  # type: ignore[attr-defined]
         plan = _along(x.shape, facts(x), index.shape, facts(index), key.dim)  # type: ignore[attr-defined]
@@ -217,6 +214,20 @@ def _spread(shape: tuple[int, ...], given: Facts, common: tuple[int, ...]) -> Fa
     item, steps, at = given
     steps = tuple([0 if n == 1 else step for n, step in zip(shape, steps)])
     return item, (0,) * (len(common) - len(steps)) + steps, at
+
+
+def _check_places(x: Any, items: tuple) -> None:
+    """Raises RuntimeError where indices are on another GPU than an array, or the array is on none."""
+    cls = x.__class__
+    if cls is not np.ndarray:
+        own = x.data.device_id
+        if all(item.__class__ is not cls or item.data.device_id == own for item in items):
+            return
+    where = "cpu" if cls is np.ndarray else f"cuda:{own}"
+    raise RuntimeError(
+        f"indices should be either on cpu or on the same device as the indexed tensor ({where}): move them with "
+        f".to({where!r})"
+    )
 
 
 def _opened(x: Any, key: tuple, writes: bool) -> tuple[Any, list[Any]]:
