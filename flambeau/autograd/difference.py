@@ -280,7 +280,10 @@ class Check:
                 )
                 for j, y in enumerate(self.outputs)
             ]
-            if any(g is not None and bool(g._kind.xp.count_nonzero(g._array)) for g in self.gradients(cut, vs)):
+            if any(
+                g is not None and bool(g._kind.xp.count_nonzero(g._array))
+                for g in self.gradients(cut, vs)
+            ):
                 raise GradcheckError(
                     "Expected all input grads to be undefined or zero when all output grads are undefined or "
                     "zero."

@@ -210,6 +210,8 @@ def test_without_keeping_all_memory_goes_back_at_once() -> None:
         del x
         assert cuda.memory_reserved() == before
     assert cuda.get_allocator_backend() == "native"
+    with cuda.memory.caching_allocator_disabled(), pytest.raises(torch.OutOfMemoryError):
+        torch.empty(1 << 50, dtype=torch.uint8, device="cuda")
 
 
 def test_memory_that_another_stream_uses_waits_for_it() -> None:

@@ -31,7 +31,9 @@ MODULES = (
     "cuda.graph",
     "cuda.memory",
     "cuda.memory_hook",
+    "cuda.nvtx",
     "cuda.pinned_memory",
+    "cuda.profiler",
     "cuda.runtime",
     "cuda.stream",
 )

@@ -20,6 +20,8 @@ from . import driver
 from .allocator_setting import Settings
 from .ledger import Ledger
 
+_OUT_OF_MEMORY = 2
+"""The number of cudaErrorMemoryAllocation."""
 Identity = tuple[int, int]
 """What programs name a pool by."""
 
@@ -190,7 +192,7 @@ class Allocator:
         try:
             return self._segment((0, 0), size)
         except cuda.runtime.CUDARuntimeError as error:
-            if error.status != cuda.runtime.errorMemoryAllocation:
+            if error.status != _OUT_OF_MEMORY:
                 raise
             raise cuda.memory.OutOfMemoryError(size, -1) from error
 
