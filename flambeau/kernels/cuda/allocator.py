@@ -143,16 +143,17 @@ class Allocator:
         """What CuPy calls for memory."""
         cuda = driver.cupy().cuda
         take = getattr(pool.source, "malloc", pool.source)
-        short, pointer_type, block_type = (
+        short, memory_type, pointer_type = (
             cuda.memory.OutOfMemoryError,
+            cuda.Memory,
             cuda.MemoryPointer,
-            self.block_type,
         )
+        block_type = self.block_type
         waiting, ledgers, settings = self._waiting, self.ledgers, self.settings
 
         def malloc(size: int) -> Any:
             if not size:
-                return take(0)
+                return pointer_type(memory_type(0), 0)  # not all that give memory give none
             if waiting:
                 self.collect()
             wanted = size if settings.rounding is None else settings.rounding(size)
