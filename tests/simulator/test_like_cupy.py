@@ -41,7 +41,7 @@ MODULES = (
 
 @pytest.fixture(scope="module")
 def cupy() -> ModuleType:
-    """CuPy itself, which can be imported without a GPU; `.ci/run ecosystem` installs it."""
+    """CuPy itself, which can be imported without a GPU; `.ci/run cuda` installs it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("cupy", reason="the package cupy-cuda13x is not installed")
