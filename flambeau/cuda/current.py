@@ -16,7 +16,7 @@ Device = Any
 """What functions take as a device: a number, a device, its name, or None for the current one."""
 
 
-def not_compiled(name: str = "") -> AssertionError:
+def not_compiled() -> AssertionError:
     """The error of a call that needs a device where none can be used, in PyTorch's words and with the reason."""
     return AssertionError(f"Torch not compiled with CUDA enabled: {driver.why_not()}")
 

@@ -64,7 +64,7 @@ def range_start(msg: str) -> Any:
 
     Source: torch.cuda.nvtx.range_start
     """
-    return _marks().RangeStart(msg)
+    return _marks().RangeStart(msg, None)  # of no colour
 
 
 def range_end(range_id: Any) -> None:

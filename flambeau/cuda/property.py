@@ -80,9 +80,10 @@ def get_device_properties(device: Device = None) -> Any:
 
     Source: torch.cuda.get_device_properties
     """
-    told = api().runtime.getDeviceProperties(index_of(device))
+    index = index_of(device)
+    told = api().runtime.getDeviceProperties(index)
     given = {name: int(told[key]) for name, key in _CUDAS.items()}
-    name, code = told["name"].decode().rstrip("\0"), bytes(told["uuid"]).hex()
+    name, code = told["name"].decode().rstrip("\0"), driver.uuid(index).hex()
     lengths = (8, 4, 4, 4, 12)
     starts = [sum(lengths[:i]) for i in range(5)]
     return _CudaDeviceProperties(

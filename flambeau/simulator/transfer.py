@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .capture import synchronizes
+from .capture import run, synchronizes
+from .cuda.pinned_memory import is_pinned
 
 
 class Transfers:
@@ -50,8 +51,12 @@ class Transfers:
         return out
 
     def set(self, arr: Any, stream: Any = None) -> None:
-        """Copy a host array of the same shape and dtype into it."""
-        synchronizes()
+        """Copy a host array of the same shape and dtype into it.
+
+        A captured copy reads the array at each replay, so it is taken of page-locked memory only.
+        """
+        if not is_pinned(arr):
+            synchronizes()
         host = self._host
         if not isinstance(arr, np.ndarray):
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
@@ -61,7 +66,7 @@ class Transfers:
             raise ValueError(f"Shape mismatch. Old shape: {host.shape}, new shape: {arr.shape}")
         if not host.flags.forc:
             raise RuntimeError("Cannot set to non-contiguous array")
-        host[...] = arr
+        run(lambda: np.copyto(host, arr))
 
     def item(self) -> Any:
         """Its only element, as Python's number."""

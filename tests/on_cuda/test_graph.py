@@ -187,3 +187,17 @@ def test_graphs_of_the_accelerator() -> None:
     assert y.tolist() == [5, 5, 5]
     assert graph.pool()
     graph.reset()
+
+
+def test_copies_from_the_host_are_of_pinned_memory() -> None:
+    """Each replay reads it again; other memory may be gone by then."""
+    graph, host = cuda.CUDAGraph(), torch.ones(3).pin_memory()
+    with cuda.graph(graph):
+        found = host.to("cuda", non_blocking=True) * 2
+    host.fill_(5.0)
+    graph.replay()
+    cuda.synchronize()
+    assert found.tolist() == [10.0, 10.0, 10.0]
+    for x in (torch.ones(3), host):
+        with pytest.raises(RuntimeError, match="unless the tensor is pinned"), cuda.graph(graph):
+            x.to("cuda")

@@ -210,6 +210,12 @@ def test_without_keeping_all_memory_goes_back_at_once() -> None:
         del x
         assert cuda.memory_reserved() == before
     assert cuda.get_allocator_backend() == "native"
+    with cuda.memory.caching_allocator_disabled(), pytest.raises(torch.OutOfMemoryError):
+        torch.empty(1 << 50, dtype=torch.uint8, device="cuda")
+    segments = cuda.memory_stats()["segment.all.current"]
+    with cuda.memory.caching_allocator_disabled():
+        assert torch.empty(0, device="cuda").numel() == 0
+    assert cuda.memory_stats()["segment.all.current"] == segments
 
 
 def test_memory_that_another_stream_uses_waits_for_it() -> None:

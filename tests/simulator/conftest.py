@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
 
 @pytest.fixture
-def cupy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The stand-in, with one GPU."""
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The stand-in, with one GPU whose memory is of CuPy's own pool."""
     monkeypatch.setenv("FLAMBEAU_CUDA_SIMULATOR", "1")
     from flambeau import simulator
 
-    return simulator
+    before = simulator.cuda.get_allocator()
+    simulator.cuda.set_allocator(simulator.get_default_memory_pool().malloc)
+    yield simulator
+    simulator.cuda.set_allocator(before)

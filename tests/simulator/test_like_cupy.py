@@ -31,7 +31,9 @@ MODULES = (
     "cuda.graph",
     "cuda.memory",
     "cuda.memory_hook",
+    "cuda.nvtx",
     "cuda.pinned_memory",
+    "cuda.profiler",
     "cuda.runtime",
     "cuda.stream",
 )
@@ -39,7 +41,7 @@ MODULES = (
 
 @pytest.fixture(scope="module")
 def cupy() -> ModuleType:
-    """CuPy itself, which can be imported without a GPU; `.ci/run ecosystem` installs it."""
+    """CuPy itself, which can be imported without a GPU; `.ci/run cuda` installs it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("cupy", reason="the package cupy-cuda13x is not installed")

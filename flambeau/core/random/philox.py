@@ -48,7 +48,8 @@ class Capture:
 
     def set(self, seed: int, offset: int) -> None:
         """What the next replay begins with, on the current stream."""
-        self.place.set(np.array([seed, offset], np.uint64))
+        for place, word in ((self.place[:1], seed), (self.place[1:], offset)):
+            place.fill(np.uint64(word))
 
 
 class PhiloxGenerator(Generator):

@@ -20,6 +20,8 @@ from . import driver
 from .allocator_setting import Settings
 from .ledger import Ledger
 
+_OUT_OF_MEMORY = 2
+"""The number of cudaErrorMemoryAllocation."""
 Identity = tuple[int, int]
 """What programs name a pool by."""
 
@@ -133,7 +135,7 @@ class Allocator:
     def keep(self, keep: bool) -> None:
         """Keep freed memory for the next arrays, or take all memory from the driver and give it back at once."""
         if self._direct is None:
-            self._direct = self.pool(self.new_identity(), partial(self._segment, (0, 0)))
+            self._direct = self.pool(self.new_identity(), self._straight)
         chosen = self.default if keep else self._direct
         driver.cupy().cuda.set_allocator(chosen.malloc)
 
@@ -141,16 +143,17 @@ class Allocator:
         """What CuPy calls for memory."""
         cuda = driver.cupy().cuda
         take = getattr(pool.source, "malloc", pool.source)
-        short, pointer_type, block_type = (
+        short, memory_type, pointer_type = (
             cuda.memory.OutOfMemoryError,
+            cuda.Memory,
             cuda.MemoryPointer,
-            self.block_type,
         )
+        block_type = self.block_type
         waiting, ledgers, settings = self._waiting, self.ledgers, self.settings
 
         def malloc(size: int) -> Any:
             if not size:
-                return take(0)
+                return pointer_type(memory_type(0), 0)  # not all that give memory give none
             if waiting:
                 self.collect()
             wanted = size if settings.rounding is None else settings.rounding(size)
@@ -183,6 +186,16 @@ class Allocator:
         ledger.segments.rise(1)
         ledger.segment_bytes.rise(size)
         return cuda.MemoryPointer(segment, 0)
+
+    def _straight(self, size: int) -> Any:
+        """Memory from the driver, for arrays; what it has not is said as CuPy's pools say it."""
+        cuda = driver.cupy().cuda
+        try:
+            return self._segment((0, 0), size)
+        except cuda.runtime.CUDARuntimeError as error:
+            if error.status != _OUT_OF_MEMORY:
+                raise
+            raise cuda.memory.OutOfMemoryError(size, -1) from error
 
     # -- Shortage ----------------------------------------------------------------------------------
 

@@ -30,12 +30,21 @@ def is_simulated() -> bool:
     return os.environ.get("FLAMBEAU_CUDA_SIMULATOR", "0") not in ("", "0")
 
 
+def _library() -> Any:
+    """NVIDIA's driver.
+
+    Raises:
+        OSError: It is not installed.
+    """
+    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+
+
 def _look() -> tuple[int, str]:
     """How many GPUs there are, and why none can be used; CuPy is not loaded for it."""
     if is_simulated():
         return int(os.environ["FLAMBEAU_CUDA_SIMULATOR"]), ""
     try:
-        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+        library = _library()
     except OSError:
         return 0, "no NVIDIA driver is installed here (libcuda.so.1 is missing)"
     count = ctypes.c_int()
@@ -179,6 +188,18 @@ def architecture(device: int) -> str:
     return ptx.architecture((int(capability[:-1]), int(capability[-1])))
 
 
+def uuid(device: int) -> bytes:
+    """A GPU's own 16 bytes. Those of CuPy's properties end at a zero byte."""
+    if is_simulated():
+        return device.to_bytes(16, "big")
+    library, handle, found = _library(), ctypes.c_int(), (ctypes.c_ubyte * 16)()
+    if library.cuDeviceGet(ctypes.byref(handle), device) or library.cuDeviceGetUuid_v2(
+        ctypes.byref(found), handle
+    ):
+        raise RuntimeError(f"the NVIDIA driver does not know cuda:{device}")
+    return bytes(found)
+
+
 @cache
 def processors(device: int) -> int:
     """How many multiprocessors a GPU has: what a grid is sized by."""
@@ -205,5 +226,6 @@ __all__ = [
     "is_simulated",
     "processors",
     "resident",
+    "uuid",
     "why_not",
 ]

@@ -15,17 +15,26 @@ def to_device(array: np.ndarray, non_blocking: bool = False) -> Any:
 
     Args:
         array: What is copied.
-        non_blocking: Do not wait until page-locked memory is read; it lives until then. Other memory is read at once.
+        non_blocking: Do not wait until page-locked memory is read; it lives until then. Other memory is waited for.
+
+    Raises:
+        RuntimeError: It has to be waited for, while the current stream is recorded into a graph.
     """
     cupy = driver.cupy()
-    made = cupy.empty(array.shape, array.dtype)
     whole = np.ascontiguousarray(array).reshape(array.shape)
+    is_apart = non_blocking and pinned.is_pinned(whole)
+    stream = cupy.cuda.get_current_stream()
+    if not is_apart and stream.is_capturing():
+        raise RuntimeError(
+            "Cannot copy from the CPU to a CUDA device during CUDA graph capture unless the tensor is pinned: copy it "
+            "before, or use tensor.pin_memory() and non_blocking=True"
+        )
+    made = cupy.empty(array.shape, array.dtype)
     made.set(whole)
-    if pinned.is_pinned(whole):
-        if non_blocking:
-            pinned.hold(whole)
-        else:
-            cupy.cuda.get_current_stream().synchronize()
+    if is_apart:
+        pinned.hold(whole)
+    else:
+        stream.synchronize()  # some GPUs read any memory by themselves, and CuPy does not wait
     return made
 
 

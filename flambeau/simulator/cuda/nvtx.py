@@ -18,7 +18,7 @@ def RangePop() -> None:
     noted.append(("RangePop", ""))
 
 
-def RangeStart(message: str) -> int:
+def RangeStart(message: str, color: int | None) -> int:
     noted.append(("RangeStart", message))
     return len(noted)
 

@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from .. import memory as arena
 from . import runtime
 
@@ -128,6 +130,13 @@ def set_pinned_memory_allocator(
 ) -> None:
     global _allocator
     _allocator = allocator or _malloc
+
+
+def is_pinned(array: Any) -> bool:
+    """Does an array lie in memory that one of these pointers gave?"""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array.obj if isinstance(array, memoryview) else array, PinnedMemoryPointer)
 
 
 __all__ = [

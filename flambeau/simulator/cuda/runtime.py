@@ -25,7 +25,7 @@ streamCaptureModeGlobal = 0
 streamCaptureModeThreadLocal = 1
 streamCaptureModeRelaxed = 2
 
-errorMemoryAllocation = 2
+_OUT_OF_MEMORY = 2
 hostAllocPortable = 1
 
 _ERRORS = {
@@ -80,7 +80,7 @@ def getDeviceProperties(device: int) -> dict[str, Any]:
     _exists(device)
     return {
         "name": b"flambeau simulator",
-        "uuid": device.to_bytes(16, "big"),
+        "uuid": device.to_bytes(16, "big").partition(b"\0")[0],  # as Cython makes it of C's array
         "totalGlobalMem": arena.SIZE,
         "sharedMemPerBlock": 48 << 10,
         "sharedMemPerBlockOptin": 227 << 10,
@@ -132,7 +132,7 @@ def malloc(size: int) -> int:
     try:
         return arena.device(getDevice()).allocate(size)
     except arena.OutOfMemoryError:
-        raise CUDARuntimeError(errorMemoryAllocation) from None
+        raise CUDARuntimeError(_OUT_OF_MEMORY) from None
 
 
 def memGetInfo() -> tuple[int, int]:

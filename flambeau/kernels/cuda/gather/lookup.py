@@ -126,7 +126,7 @@ def check() -> None:
     size = word.held.value
     if size:
         word.held.value = 0
-        word.stopped.set(np.zeros(1, np.int64))
+        word.stopped.fill(0)
         raise outside((size,))
 
 
