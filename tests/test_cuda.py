@@ -78,7 +78,9 @@ def test_classes_exist_and_cannot_be_used() -> None:
         torch.nn.Linear(1, 1).cuda,
         lambda: torch.ones(1, device="cuda"),
     ):
-        with pytest.raises(AssertionError, match=r"CUDA enabled; .*; devices that can be used here"):
+        with pytest.raises(
+            AssertionError, match=r"CUDA enabled; .*; devices that can be used here"
+        ):
             move()
     with pytest.raises(RuntimeError, match="NVTX functions not installed"):
         cuda.nvtx.range_push("x")
