@@ -52,7 +52,11 @@ def get_total_norm(
     order = float(norm_type)
     place, norms = listed[0].device, []
     for alike in _by_kind(listed):
-        norms += [norm.to(place, non_blocking=True) for norm in _foreach_norm(alike, order)]
+        sparse = alike[0]._kind.strided is not alike[0]._kind
+        found = (
+            [linalg.vector_norm(x, order) for x in alike] if sparse else _foreach_norm(alike, order)
+        )
+        norms += [norm.to(place, non_blocking=True) for norm in found]
     total = linalg.vector_norm(stack(norms), order)
     if error_if_nonfinite and not bool(isfinite(total)):
         raise RuntimeError(
