@@ -52,9 +52,9 @@ def get_total_norm(
     order = float(norm_type)
     place, norms = listed[0].device, []
     for alike in _by_kind(listed):
-        sparse = alike[0]._kind.strided is not alike[0]._kind
+        many = alike[0]._kind.strided is alike[0]._kind  # not sparse ones
         found = (
-            [linalg.vector_norm(x, order) for x in alike] if sparse else _foreach_norm(alike, order)
+            _foreach_norm(alike, order) if many else [linalg.vector_norm(x, order) for x in alike]
         )
         norms += [norm.to(place, non_blocking=True) for norm in found]
     total = linalg.vector_norm(stack(norms), order)
@@ -79,7 +79,12 @@ def clip_grads_with_norm_(
 
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for grads in _by_kind(_gradients(parameters)):
-        _foreach_mul_(grads, factor.to(grads[0].device, grads[0].dtype))
+        scale = factor.to(grads[0].device, grads[0].dtype)
+        if grads[0]._kind.strided is grads[0]._kind:
+            _foreach_mul_(grads, scale)
+        else:  # sparse ones
+            for g in grads:
+                g.mul_(scale)
 
 
 @no_grad()
