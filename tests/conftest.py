@@ -86,6 +86,7 @@ def _sealed_global_state() -> Iterator[None]:
     torch.manual_seed(0)
     with assert_global_state_unchanged():
         yield
+    elsewhere.forget_simulator()
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import flambeau as torch
 from flambeau.core import printing
-from flambeau.core.device import defaults
+from flambeau.core.device import backends, defaults
 
 place = "cpu"
 """The device that the tests run on."""
@@ -62,6 +63,17 @@ def at_home() -> Iterator[None]:
         torch.set_default_device(place)
         for owner, name, _, changed in _changes:
             setattr(owner, name, changed)
+
+
+def forget_simulator() -> None:
+    """There is no GPU after a test that had one simulated for itself."""
+    name = "flambeau.kernels.cuda.driver"
+    if name not in sys.modules or "FLAMBEAU_CUDA_SIMULATOR" in os.environ:
+        return
+    driver = sys.modules[name]
+    for kept in (driver.why_not, driver.cupy, driver.cupyx):
+        kept.cache_clear()
+    backends.pop("cuda", None)
 
 
 def _unplaced(write: Callable) -> Callable:

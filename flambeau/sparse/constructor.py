@@ -99,6 +99,8 @@ def sparse_coo_tensor(
         raise NotImplementedError("sparse tensors are not pinned: leave pin_memory out")
     if values is None:  # sizes only
         return _empty(indices if size is None else size, dtype, device, requires_grad)
+    if indices is None:
+        raise TypeError("sparse_coo_tensor() has values and no indices: say where they stand")
     where, what = _indices(indices), _values(values, dtype, device)
     if where.ndim != 2:
         raise RuntimeError(f"indices must be sparse_dim x nnz, but got: {list(where.shape)}")

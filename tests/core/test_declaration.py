@@ -42,14 +42,10 @@ KERNELS = {
     "kernels/gradient.py": "the types that kernels add",
     "kernels/cuda/array/monoid.py": "how a GPU's elements are computed",
     "kernels/cuda/array/scan.py": "the types that are scanned",
-    "kernels/cuda/convolution/convolution.py": "the types that a GPU convolves",
     "kernels/cuda/convolution/cudnn.py": "cuDNN's names of them",
+    "kernels/cuda/floats.py": "the types that kernels compute in others",
     "kernels/cuda/gather/combine.py": "the types that a GPU adds in one step",
-    "kernels/cuda/loops/foreach_norm.py": "the types that norms are taken of",
     "kernels/cuda/matmul/matmul.py": "cuBLAS's names of them",
-    "kernels/cuda/nn/attention.py": "the types that attention is computed of",
-    "kernels/cuda/nn/pooling.py": "the types that a GPU pools",
-    "kernels/cuda/random/distribution.py": "how drawn words become numbers",
     "kernels/cuda/tensor_core.py": "the types that tensor cores multiply",
 }
 """Machine code knows no tensors: what it reads and writes is told here, by NumPy's types."""
