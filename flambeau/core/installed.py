@@ -21,9 +21,8 @@ def _cuda() -> Backend | None:
 
     if driver.why_not():
         return None
-    from .cuda import ARRAYS, CudaBackend
+    from .cuda import CudaBackend
 
-    ARRAYS.install()
     return CudaBackend()
 
 

@@ -4,6 +4,6 @@ Operations run by their one definition (`core/twin.py`): what they call `np` is 
 names, and a kernel of the CPU is exchanged for the one of `kernels/cuda` in its place.
 """
 
-from .backend import ARRAYS, CudaBackend
+from .backend import CudaBackend
 
-__all__ = ["ARRAYS", "CudaBackend"]
+__all__ = ["CudaBackend"]

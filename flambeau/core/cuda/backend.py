@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def _places(x: Any) -> list[str]:
     cls = x.__class__
     if cls is np.ndarray:
         return ["cpu"] if x.ndim else []
-    if cls is ARRAYS.cls:
+    if cls is arrays().cls:
         return [_place(x)]
     if cls is list or cls is tuple:
         return [p for i in x for p in (["cpu"] if i.__class__ is np.ndarray else _places(i))]
@@ -73,16 +73,22 @@ def stand_ins() -> tuple[dict[str, Callable], dict[str, Callable]]:
     return {place: made for place, made in late.items() if place not in makes}, makes
 
 
+@cache
+def arrays() -> Arrays:
+    """CuPy's arrays, as definitions meet them from the first use of CUDA on."""
+    cupy = driver.cupy()
+    functions = Functions(cupy, _exchanged)
+    made = Arrays(cupy.ndarray, functions, *stand_ins(), _place, _check, True, _fetched)
+    made.install()
+    return made
+
+
 def _exchanged(value: Any) -> Any:
-    return ARRAYS.exchanged(value)
+    return arrays().exchanged(value)
 
 
 def _fetched(function: Callable, name: str) -> Callable:
     return on_host(function, name, driver.cupy())
-
-
-FUNCTIONS = Functions(driver.cupy(), _exchanged)
-ARRAYS = Arrays(driver.cupy().ndarray, FUNCTIONS, *stand_ins(), _place, _check, True, _fetched)
 
 
 class CudaBackend:
@@ -94,16 +100,18 @@ class CudaBackend:
     streams: backend_stream.Streams = Streams()
 
     def __init__(self) -> None:
-        self.cuda = driver.cupy().cuda
+        self.cuda, self.arrays = driver.cupy().cuda, arrays()
         allocator.allocator().shortage = out_of_memory
-        gradient.BUILDERS[ARRAYS.cls] = lambda x: partial(self.build, x.device.id)
+        gradient.BUILDERS[self.arrays.cls] = lambda x: partial(self.build, x.device.id)
         self.count = int(self.cuda.runtime.getDeviceCount())
+        functions = self.arrays.numpy
         self.modules = [
-            FUNCTIONS if self.count == 1 else OnDevice(FUNCTIONS, self.cuda.Device(i))
+            functions if self.count == 1 else OnDevice(functions, self.cuda.Device(i))
             for i in range(self.count)
         ]
         if self.count > 1:
-            ARRAYS.block, ARRAYS.use, ARRAYS.stay = self.block, self.use, self.stay
+            own = self.arrays
+            own.block, own.use, own.stay = self.block, self.use, self.stay
 
     def is_available(self) -> bool:
         return self.count > 0
@@ -176,7 +184,7 @@ class CudaBackend:
         return self.cuda.Device()
 
     def to(self, array: Any, index: int | None, non_blocking: bool = False) -> Any:
-        own = array.__class__ is ARRAYS.cls
+        own = array.__class__ is self.arrays.cls
         if own and (self.count == 1 or array.device.id == index):
             return array
         with self.on(index):
