@@ -79,7 +79,7 @@ def main() -> int:
         start = time.perf_counter()
         files, found = texts(folder, given.most), list[Row]()
         all_rows = assembled(files, given.architectures, given.jobs)
-        for some in tqdm(all_rows, total=len(files) * len(given.architectures)):
+        for some in tqdm(all_rows, total=len(files) * len(given.architectures), disable=None):
             found += some
     found.sort(key=lambda row: (row.usage is not None, row.usage or row.file, row.architecture))
     last = summary(found, time.perf_counter() - start)

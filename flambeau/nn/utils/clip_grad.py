@@ -17,6 +17,12 @@ def _gradients(parameters: Any) -> list[Any]:
     return [p.grad for p in _listed(parameters) if p.grad is not None]
 
 
+def _at_once(alike: list[Tensor]) -> bool:
+    """Are tensors of a kind better taken together? Dense ones are, where each call is a launch."""
+    kind = alike[0]._kind
+    return kind.backend.is_accelerator and kind.strided is kind
+
+
 def _by_kind(tensors: list[Any]) -> list[list[Any]]:
     """Tensors by their dtype and device."""
     kinds: dict[Any, list[Any]] = {}
@@ -52,11 +58,11 @@ def get_total_norm(
     order = float(norm_type)
     place, norms = listed[0].device, []
     for alike in _by_kind(listed):
-        many = alike[0]._kind.strided is alike[0]._kind  # not sparse ones
-        found = (
-            _foreach_norm(alike, order) if many else [linalg.vector_norm(x, order) for x in alike]
-        )
-        norms += [norm.to(place, non_blocking=True) for norm in found]
+        if _at_once(alike):
+            found: Any = _foreach_norm(alike, order)
+        else:
+            found = [linalg.vector_norm(x, order) for x in alike]
+        norms += [x if x.device is place else x.to(place, non_blocking=True) for x in found]
     total = linalg.vector_norm(stack(norms), order)
     if error_if_nonfinite and not bool(isfinite(total)):
         raise RuntimeError(
@@ -79,10 +85,12 @@ def clip_grads_with_norm_(
 
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for grads in _by_kind(_gradients(parameters)):
-        scale = factor.to(grads[0].device, grads[0].dtype)
-        if grads[0]._kind.strided is grads[0]._kind:
+        kind = grads[0]._kind
+        same = factor._kind is kind.strided
+        scale = factor if same else factor.to(kind.device, kind.dtype)
+        if _at_once(grads):
             _foreach_mul_(grads, scale)
-        else:  # sparse ones
+        else:
             for g in grads:
                 g.mul_(scale)
 
