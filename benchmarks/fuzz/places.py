@@ -102,7 +102,9 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="a Markdown file with marks for the table")
     given = parser.parse_args()
     cpu, gpu = Side("flambeau"), OnCuda()
-    findings = [found(entry, cpu, gpu) for entry in tqdm(chosen(given.only), mininterval=1)]
+    findings = [
+        found(entry, cpu, gpu) for entry in tqdm(chosen(given.only), mininterval=1, disable=None)
+    ]
     for item in findings:
         if item.why:
             print(f"{item.place}: {item.entry.path}: {item.why.splitlines()[0][:160]}")
