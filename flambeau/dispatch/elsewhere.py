@@ -22,6 +22,7 @@ from .lazy import METHODS
 from .registry import NAMESPACES, OPERATIONS
 from .torch_function import exchanged_code, guards
 
+_PLACE = __file__, sys._getframe().f_lineno + 1  # of the text, which tracebacks show
 _SOURCE = """\
 def outer({cells}):
     def placed(*args, **kwargs):
@@ -116,7 +117,7 @@ def _exchange(function: Any) -> None:
     twin.OWN[function] = own
     function.__wrapped__ = own  # type: ignore[attr-defined]  # for inspect.signature
     function.__code__ = exchanged_code(
-        _SOURCE, len(function.__closure__ or ()), function.__name__, choice=Choice(own)
+        _SOURCE, _PLACE, len(function.__closure__ or ()), function.__name__, choice=Choice(own)
     )
 
 

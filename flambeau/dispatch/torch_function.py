@@ -31,7 +31,6 @@ forbids it, functions are published inside of a wrapper, at the price above.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from importlib import import_module
@@ -294,13 +293,17 @@ def _mentioning(code: CodeType, name: str, **objects: Any) -> CodeType:
     return code.replace(co_consts=tuple(constants), co_name=name, co_qualname=name)
 
 
-def exchanged_code(source: str, cells: int, name: str, **objects: Any) -> CodeType:
-    """The code of the function in a source like the one above, for a function of so many cells; see `_mentioning`."""
+def exchanged_code(
+    source: str, place: tuple[str, int], cells: int, name: str, **objects: Any
+) -> CodeType:
+    """The code of the function in a source like the one above, for a function of so many cells; see `_mentioning`.
+
+    place: The file and the line where the source stands, for tracebacks.
+    """
+    file, line = place
     text = source.format(cells="".join(f"cell{i}, " for i in range(cells)))
     scope: dict[str, Any] = {}
-    with warnings.catch_warnings():  # a string that is called looks wrong, until it is an object
-        warnings.simplefilter("ignore", SyntaxWarning)
-        exec(compile(text, f"<flambeau {name}>", "exec", dont_inherit=True), scope)
+    exec(compile("\n" * line + text, file, "exec", dont_inherit=True), scope)
     (code,) = scope["outer"](*range(cells))
     return _mentioning(code, name, **objects)
 
