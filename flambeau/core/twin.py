@@ -103,7 +103,7 @@ class Arrays:
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
-            if not _holds(cls, given):
+            if not holds(cls, given):
                 return function(*given, **options)
             try:
                 return self.placed(rule, given)(*given, **options)
@@ -220,7 +220,7 @@ class Arrays:
         )
         made.__kwdefaults__ = function.__kwdefaults__
         self.unfinished[function] = made
-        for name in _names(function.__code__):
+        for name in names_of(function.__code__):
             if name in outer:
                 scope[name] = self.exchanged(outer[name])
         for cell in cells or ():
@@ -260,12 +260,12 @@ def _cell(cell: Any) -> Any:
     return made
 
 
-def _names(code: CodeType) -> Iterator[str]:
+def names_of(code: CodeType) -> Iterator[str]:
     """The names that code asks its globals for, that of functions within it too."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from names_of(constant)
 
 
 # --------------------------------------------------------------------------------- which it is
@@ -319,10 +319,10 @@ def _use(arrays: Arrays, x: Any) -> None:
         arrays.use(array)
 
 
-def _holds(cls: type, given: Any) -> bool:
+def holds(cls: type, given: Any) -> bool:
     for x in given:
         kind = x.__class__
-        if kind is cls or ((kind is list or kind is tuple) and _holds(cls, x)):
+        if kind is cls or ((kind is list or kind is tuple) and holds(cls, x)):
             return True
     return False
 
@@ -455,8 +455,10 @@ __all__ = [
     "around",
     "arrays_of",
     "either",
+    "holds",
     "host",
     "module_of",
+    "names_of",
     "of_arrays",
     "prepare",
     "switch",

@@ -5,6 +5,7 @@ Source: torch.cuda
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +34,12 @@ def _handle(library: Any, device: Device) -> Any:
     return library.nvmlDeviceGetHandleByUUID(f"GPU-{get_device_properties(index_of(device)).uuid}")
 
 
+def _number(device: Device, ask: Callable[[Any, Any], Any]) -> int:
+    """What the library says of a device: `ask` takes the library and the device's handle."""
+    library = _library()
+    return int(ask(library, _handle(library, device)))
+
+
 def memory_usage(device: Device = None) -> int:
     """The percentage of the last time in which the device's memory was read or written.
 
@@ -41,8 +48,7 @@ def memory_usage(device: Device = None) -> int:
 
     Source: torch.cuda.memory_usage
     """
-    library = _library()
-    return int(library.nvmlDeviceGetUtilizationRates(_handle(library, device)).memory)
+    return _number(device, lambda library, of: library.nvmlDeviceGetUtilizationRates(of).memory)
 
 
 def utilization(device: Device = None) -> int:
@@ -53,8 +59,7 @@ def utilization(device: Device = None) -> int:
 
     Source: torch.cuda.utilization
     """
-    library = _library()
-    return int(library.nvmlDeviceGetUtilizationRates(_handle(library, device)).gpu)
+    return _number(device, lambda library, of: library.nvmlDeviceGetUtilizationRates(of).gpu)
 
 
 def temperature(device: Device = None) -> int:
@@ -65,8 +70,7 @@ def temperature(device: Device = None) -> int:
 
     Source: torch.cuda.temperature
     """
-    library = _library()
-    return int(library.nvmlDeviceGetTemperature(_handle(library, device), 0))
+    return _number(device, lambda library, of: library.nvmlDeviceGetTemperature(of, 0))
 
 
 def power_draw(device: Device = None) -> int:
@@ -77,8 +81,7 @@ def power_draw(device: Device = None) -> int:
 
     Source: torch.cuda.power_draw
     """
-    library = _library()
-    return int(library.nvmlDeviceGetPowerUsage(_handle(library, device)))
+    return _number(device, lambda library, of: library.nvmlDeviceGetPowerUsage(of))
 
 
 def clock_rate(device: Device = None) -> int:
@@ -89,8 +92,7 @@ def clock_rate(device: Device = None) -> int:
 
     Source: torch.cuda.clock_rate
     """
-    library = _library()
-    return int(library.nvmlDeviceGetClockInfo(_handle(library, device), 1))
+    return _number(device, lambda library, of: library.nvmlDeviceGetClockInfo(of, 1))
 
 
 def device_memory_used(device: Device = None) -> int:
@@ -101,8 +103,7 @@ def device_memory_used(device: Device = None) -> int:
 
     Source: torch.cuda.device_memory_used
     """
-    library = _library()
-    return int(library.nvmlDeviceGetMemoryInfo(_handle(library, device)).used)
+    return _number(device, lambda library, of: library.nvmlDeviceGetMemoryInfo(of).used)
 
 
 def list_gpu_processes(device: Device = None) -> str:

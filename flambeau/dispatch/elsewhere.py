@@ -12,7 +12,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from ..core import twin
 from .lazy import METHODS
 from .registry import NAMESPACES, OPERATIONS
-from .torch_function import exchanged_code, guards
+from .torch_function import exchanged_code, guards, of_same_code
 
 _PLACE = __file__, sys._getframe().f_lineno + 1  # of the text, which tracebacks show
 _SOURCE = """\
@@ -94,26 +94,12 @@ def _asks(function: Any) -> bool:
     several = any(arrays.block is not None for arrays in twin.KNOWN.values())
     return any(
         scope.get(name) is np or (several and name == "_array")
-        for name in _names(function.__code__)
+        for name in twin.names_of(function.__code__)
     )
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _exchange(function: Any) -> None:
-    own = FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    own.__kwdefaults__, own.__qualname__ = function.__kwdefaults__, function.__qualname__
+    own = of_same_code(function, function.__name__)
     twin.OWN[function] = own
     function.__wrapped__ = own  # type: ignore[attr-defined]  # for inspect.signature
     function.__code__ = exchanged_code(

@@ -377,7 +377,7 @@ def _undisturbed(function: Callable, args: tuple, kwargs: dict) -> Any:
         return function(*args, **kwargs)
 
 
-def _twin(function: FunctionType, name: str) -> FunctionType:
+def of_same_code(function: FunctionType, name: str) -> FunctionType:
     """Another function of the same code, defaults and cells."""
     made = FunctionType(
         function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
@@ -409,7 +409,7 @@ class ExchangedGuard(Guard):
         self.published = function
         super().__init__(reported, modes_only)
         self.remaining, self.signature = 16, signature
-        original = self.original = _twin(function, function.__name__)
+        original = self.original = of_same_code(function, function.__name__)
         if signature is not None:
             signature.function = original
         function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
@@ -567,7 +567,7 @@ class Guards:
         first = original.__code__.co_varnames[: min(1, original.__code__.co_argcount)]
         if not first or signature.renames() != {*first}:
             return function
-        made = _twin(original, name)
+        made = of_same_code(original, name)
         made.__doc__, made.__module__ = original.__doc__, original.__module__
         return self._guard(made)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.cuda import driver
+from ..twin import holds
 from .shim import ACCUMULATE, SHIMS, folded
 
 MAKES = frozenset(
@@ -150,15 +151,6 @@ class Universal:
 
     def at(self, x: Any, key: Any, *values: Any) -> None:
         self.device.at(x, key, *values)
-
-
-def holds(cls: type, given: Any) -> bool:
-    """Is there a device array among arguments?"""
-    for x in given:
-        kind = x.__class__
-        if kind is cls or ((kind is list or kind is tuple) and holds(cls, x)):
-            return True
-    return False
 
 
 def chosen(host: Callable, device: Callable, cls: type) -> Callable:
