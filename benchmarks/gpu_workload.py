@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from workload import transformer_block
 
 Step = Callable[[], object]
 POINTWISE, ROWS, PRODUCTS, TRAINING, CALLS = (
@@ -305,25 +306,9 @@ def residual(T: Any, sizes: dict[str, int]) -> Step:
 def transformer(half: bool) -> Callable[..., Step]:
     def make(T: Any, sizes: dict[str, int]) -> Step:
         """A causal block of width 768 with AdamW: 4 sequences, in float32 or under autocast."""
-        nn, F, length = T.nn, T.nn.functional, sizes["length"] // 2
+        length = sizes["length"] // 2
         width, heads = (768, 12) if length > 64 else (16, 2)
-
-        class Block(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-                self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-                self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-            def forward(self, x: Any) -> Any:
-                b, t, c = x.shape
-                parts = self.qkv(self.norm1(x)).split(c, 2)
-                q, k, v = (z.view(b, t, heads, c // heads).transpose(1, 2) for z in parts)
-                a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-                x = x + self.out(a.transpose(1, 2).contiguous().view(b, t, c))
-                return x + self.down(F.gelu(self.up(self.norm2(x))))
-
-        model = filled(T, Block())
+        model = filled(T, transformer_block(T, width, heads))
         x = tensor(T, 4, length, width)
         optimizer = T.optim.AdamW(model.parameters(), lr=1e-5)
         return training(T, optimizer, lambda: model(x).float().square().mean(), half)

@@ -226,10 +226,9 @@ def lenet(T: Any) -> Step:
     return training(model, T.optim.Adam(model.parameters(), lr=1e-3), loss_of)
 
 
-def transformer(T: Any) -> Step:
-    """A causal language model of three blocks with AdamW: 8 sequences of 64 tokens, width 128."""
+def transformer_block(T: Any, width: int, heads: int) -> Any:
+    """Causal attention and two layers, each behind a norm and beside what comes in."""
     nn, F = T.nn, T.nn.functional
-    width, heads, length, batch, vocabulary = 128, 4, 64, 8, 256
 
     class Block(nn.Module):
         def __init__(self) -> None:
@@ -246,6 +245,14 @@ def transformer(T: Any) -> Step:
             x = x + self.out(a.transpose(1, 2).contiguous().view(b, t, c))
             return x + self.down(F.gelu(self.up(self.norm2(x))))
 
+    return Block()
+
+
+def transformer(T: Any) -> Step:
+    """A causal language model of three blocks with AdamW: 8 sequences of 64 tokens, width 128."""
+    nn, F = T.nn, T.nn.functional
+    width, heads, length, batch, vocabulary = 128, 4, 64, 8, 256
+
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -253,7 +260,7 @@ def transformer(T: Any) -> Step:
                 nn.Embedding(vocabulary, width),
                 nn.Embedding(length, width),
             )
-            self.blocks = nn.ModuleList(Block() for _ in range(3))
+            self.blocks = nn.ModuleList(transformer_block(T, width, heads) for _ in range(3))
             self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
 
         def forward(self, i: Any) -> Any:
