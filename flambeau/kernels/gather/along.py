@@ -101,7 +101,7 @@ def write(how: str, along: bool, x: Any, dim: int, index: Any, values: Any) -> b
 def write_at(how: str, x: Any, key: tuple, values: Any) -> bool:
     """The same at a key of one index array."""
     place = _place(key)
-    if place is None or values.dtype != x.dtype:
+    if place is None or values.__class__ is not np.ndarray or values.dtype != x.dtype:
         return False
     along, dim, index = place
     if key.__class__ is tuple and not within(index, 0, x.shape[dim]):
@@ -122,7 +122,9 @@ def made(x: Any, shape: tuple[int, ...], key: tuple, values: Any, add: bool) -> 
         IndexError: An index is out of range.
     """
     place = _place(key)
-    if place is None or (x is not None and not (_in_order(x) and values.dtype == x.dtype)):
+    if place is None or values.__class__ is not np.ndarray:
+        return None
+    if x is not None and not (_in_order(x) and values.dtype == x.dtype):
         return None
     along, dim, index = place
     if along and not index.flags.c_contiguous and _is_spread(index, dim):
