@@ -29,15 +29,15 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.fuzz.child import Gone  # noqa: E402
-from benchmarks.fuzz.operand import Operand  # noqa: E402
-from benchmarks.fuzz.registry import Entry, entries  # noqa: E402
-from benchmarks.rows import report  # noqa: E402
-from benchmarks.rows.check import unlike  # noqa: E402
-from benchmarks.rows.report import Measured  # noqa: E402
-from benchmarks.rows.row import DTYPE_NAMES, LAYOUTS, Row, call, plan  # noqa: E402
-from benchmarks.rows.size import SIZES, NoMeaningError  # noqa: E402
-from benchmarks.rows.worker import Worker  # noqa: E402
+from benchmarks.fuzz.child import Gone
+from benchmarks.fuzz.operand import Operand
+from benchmarks.fuzz.registry import Entry, entries
+from benchmarks.rows import report
+from benchmarks.rows.check import unlike
+from benchmarks.rows.report import Measured
+from benchmarks.rows.row import DTYPE_NAMES, LAYOUTS, Row, call, plan
+from benchmarks.rows.size import SIZES, NoMeaningError
+from benchmarks.rows.worker import Worker
 
 ROUNDS = 3
 MARK = "<!-- sweep: {} -->"
@@ -81,7 +81,7 @@ class Sweep:
             return Measured(row, entry.family, None, None, None, f"refused: {ours.how}")
         complaint = unlike(entry, ours, theirs, row.backward) or ""
         seconds = self._timed([w for w, r in zip(workers, results) if not isinstance(r, Gone)])
-        return Measured(row, entry.family, *(seconds + [None])[:3], complaint)
+        return Measured(row, entry.family, *[*seconds, None][:3], complaint)
 
     def _of_size(self, row: Row, made: Any, results: list[Any]) -> bool:
         """Are the operands or the results of about the row's size, and not of one of their own?"""

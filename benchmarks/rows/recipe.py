@@ -558,6 +558,7 @@ BY_PATHS: dict[str, Recipe] = {
     "linalg.householder_product orgqr": householder, "ormqr": ormqr,
     "linalg.vector_norm linalg.norm norm": of("nm"), "renorm": with_arguments(of("nm"), 2, 0, 1.0),
     "cat concat concatenate stack hstack vstack dstack column_stack row_stack": several(),
+    "diagflat": of("n"), "diag_embed": of("bk"), "_sample_dirichlet": of("nm", kind="positive"),
     "block_diag": block_diag, "cartesian_prod meshgrid": vectors,
     "split split_copy unsafe_split": lambda s: general(max(1, s.given.shape[0] // 4))(s),
     "chunk unsafe_chunk tensor_split": general(4),
@@ -582,7 +583,7 @@ BY_PATHS: dict[str, Recipe] = {
     "Tensor.new_ones Tensor.new_zeros": lambda s: Call((*general()(s).args, s.given.shape), {}),
     "topk": lambda s: general(max(1, s.given.shape[1] // 20))(s),
     "kthvalue": lambda s: general(max(1, s.given.shape[1] // 2))(s),
-    "histc": of("nm"), "diff": general(), "diag_embed": general(), "quantile nanquantile": of("nm"),
+    "histc": of("nm"), "diff": general(), "quantile nanquantile": of("nm"),
     "Tensor.fill_diagonal_": general(2), "narrow narrow_copy": lambda s: general(1, 1, max(1, s.given.shape[1] // 2))(s),
 }  # fmt: skip
 RECIPES = {path: recipe for paths, recipe in BY_PATHS.items() for path in paths.split()}

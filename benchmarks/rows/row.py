@@ -18,7 +18,7 @@ DTYPE_NAMES = ("float32", "float64", "bfloat16", "int64", "bool")
 NOT_TIMED = {
     "Tensor.apply_ Tensor.map_ Tensor.map2_": "call a Python function for each element",
     "Tensor.record_stream Tensor.share_memory_ from_file": "devices, processes and files",
-    "Tensor.reinforce eig lstsq matrix_rank solve symeig": "were removed, and say so",
+    "Tensor.reinforce eig lstsq matrix_rank solve symeig cholesky qr": "were removed, and say so",
     "Tensor.tolist numpy Tensor.numpy tensor as_tensor asarray Tensor.new_tensor": "lists of Python's numbers",
     "resize resize_as Tensor.resize Tensor.resize_as": "deprecated, and warn",
 }
@@ -122,27 +122,15 @@ def plan(
                 for variant in variants(entry):
                     if "float32" in dtypes and "contiguous" in layouts:
                         yield Row(entry.path, variant, size, "float32", "contiguous", False, count)
+    sampled = [("float32", "contiguous", True)] if "float32" in dtypes else []
+    sampled += [(dtype, "contiguous", False) for dtype in dtypes if dtype != "float32"]
+    sampled += [("float32", layout, False) for layout in layouts if layout != "contiguous"]
     for entry in functions:
-        turn, every = zlib.crc32(entry.path.encode()), variants(entry)
-        forms = [v for v in every if v != "inplace"]
-
-        def sampled(dtype: str, layout: str, backward: bool = False) -> Row:
-            nonlocal turn
-            turn += 1
-            variant = forms[turn // len(sizes) % len(forms)]
-            return Row(
-                entry.path, variant, sizes[turn % len(sizes)], dtype, layout, backward, min(threads)
-            )
-
-        if "float32" in dtypes:
-            for _ in sizes if len(sizes) < 3 else range(2):
-                yield sampled("float32", "contiguous", True)
-        for dtype in dtypes:
-            if dtype != "float32":
-                yield sampled(dtype, "contiguous")
-        for layout in layouts:
-            if layout != "contiguous":
-                yield sampled("float32", layout)
+        forms = [v for v in variants(entry) if v != "inplace"]
+        first = zlib.crc32(entry.path.encode())
+        for turn, (dtype, layout, backward) in enumerate(sampled, first):
+            size, variant = sizes[turn % len(sizes)], forms[turn // len(sizes) % len(forms)]
+            yield Row(entry.path, variant, size, dtype, layout, backward, min(threads))
 
 
 __all__ = ["DTYPE_NAMES", "LAYOUTS", "Row", "call", "plan", "variants"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 import time
 import warnings
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fuzz.arguments import Call
-from ..fuzz.child import ROOT, Child, Gone, read, write
+from ..fuzz.child import MEMORY, ROOT, Child, Gone, read, write
 
 CHUNK = 1e-3
 """Seconds of calls of which one figure is made: short ones, of which some are not disturbed."""
@@ -34,7 +35,7 @@ class Worker(Child):
     """
 
     def __init__(self, library: str, threads: int, checkout: Path | None = None):
-        super().__init__(library, timeout=120.0)
+        super().__init__(library, timeout=20.0)
         self.program = PROGRAM.format(
             root=str(ROOT), checkout=str(checkout or ROOT), library=library, threads=threads
         )
@@ -148,6 +149,7 @@ def serve(library: str, threads: int) -> None:
     """Answer until nobody asks any more."""
     from ..fuzz.side import side as side_of
 
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
