@@ -87,6 +87,7 @@ class Vectorcall:
     REFUSED, RAISED = "refused", "raised"
 
     def __init__(self, module: Module):
+        self.module = module
         code = self.code = module.define("ptr @SYMBOL(ptr %self, ptr %args, i64 %count)")
         self.own, self.args, self.count = code.parameters
         self.zero = code.constant(0, "i64")
@@ -149,6 +150,22 @@ class Vectorcall:
     def python(self, name: str, result: str, *given: Value) -> Value:
         """Call a function that the runtime's table has."""
         return self.code.call(self.fact(name), result, *given)
+
+    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
+        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
+        code, null = self.code, self.code.null
+        made = code.variable(null)
+        make = self.fact("new_array")
+        with code.either(make.is_null()) as (lacking, there):
+            with lacking:
+                self.python("Py_IncRef", "void", descr)
+                made.value = self.python(
+                    "PyArray_NewFromDescr", "ptr", self.fact("ndarray"), descr, size, dims, null,
+                    null, code.constant(0, "i32"), null,
+                )  # fmt: skip
+            with there:
+                made.value = code.call(make, "ptr", self.table, descr, size, dims)
+        return made.value
 
     # ------------------------------------------------------------------------------------ ends
 
