@@ -150,6 +150,28 @@ class Vectorcall:
         """Call a function that the runtime's table has."""
         return self.code.call(self.fact(name), result, *given)
 
+    # ------------------------------------------------------------------------------- results
+
+    def release(self, results: Sequence[Value]) -> None:
+        for made in results:
+            self.python("Py_DecRef", "void", made)
+
+    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
+        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
+        code, null = self.code, self.code.null
+        made = code.variable(null)
+        make = self.fact("new_array")
+        with code.either(make.is_null()) as (lacking, there):
+            with lacking:
+                self.python("Py_IncRef", "void", descr)
+                made.value = self.python(
+                    "PyArray_NewFromDescr", "ptr", self.fact("ndarray"), descr, size, dims, null,
+                    null, code.constant(0, "i32"), null,
+                )  # fmt: skip
+            with there:
+                made.value = code.call(make, "ptr", self.table, descr, size, dims)
+        return made.value
+
     # ------------------------------------------------------------------------------------ ends
 
     def give(self, results: Sequence[Value]) -> None:
