@@ -1,8 +1,8 @@
 """How arrays of any strides are walked together: decided by machine code, with each call.
 
 Three functions that entry points call through the runtime's table. `broadcast` finds the shape of the result, and the
-order of its dimensions in memory, which follows the operands' as in PyTorch; `make` makes an array that lies so; and `arrange`
-writes a strided nest's frame: dimensions that lie behind each other in all operands are one, the innermost
+order of its dimensions in memory, which follows the operands' as in PyTorch; `make` makes an array that lies so; and
+`arrange` writes a strided nest's frame: dimensions that lie behind each other in all operands are one, the innermost
 of the result is walked, and where an operand lies dense along another one, that is the second.
 The module loads when the first call needs it.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..llvm import Code, Function, Module, Value, choose, larger, quotient, smaller
 from ..runtime.layout import ARRAY, DESCRIPTION, Flag, set_fact
 from ..runtime.process import machine
-from ..runtime.vectorcall import array_field, fact, field
+from ..runtime.vectorcall import array_field, field, new_array
 from .staging import define_staging
 from .strided_frame import MOST_OPERANDS, MOST_OUTER, MOVES, STAGED, STILL, Part, Word
 
@@ -37,7 +37,6 @@ class Option:
     FRESH = 1  # nobody else has the results
     NO_STILL = 2  # the nest has no loop for operands that have one value for a line
     SCRATCH = 2
-
 
 
 def module_text() -> str:
@@ -201,23 +200,6 @@ def define_make(module: Module) -> None:
         )
     code.store(found.value, flags)
     code.give(array)
-
-
-def new_array(table: Value, descr: Value, ndim: Value, dims: Value) -> Value:
-    """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
-    code = table.code
-    made = code.variable(code.null)
-    own = fact(table, "new_array")
-    with code.either(own.is_null()) as (lacking, there):
-        with lacking:
-            code.call(fact(table, "Py_IncRef"), "void", descr)
-            made.value = code.call(
-                fact(table, "PyArray_NewFromDescr"), "ptr", fact(table, "ndarray"), descr, ndim,
-                dims, code.null, code.null, code.constant(0, "i32"), code.null,
-            )  # fmt: skip
-        with there:
-            made.value = code.call(own, "ptr", table, descr, ndim, dims)
-    return made.value
 
 
 # ------------------------------------------------------------------------------------ the walk
@@ -462,4 +444,3 @@ class Arrange:
         with code.loop(self.zero, _get(code, frame, Word.OUTER)) as i:
             rows.value *= _get(code, frame, i + int(Word.SIZES))
         _set(code, frame, Word.ROWS, rows.value)
-

@@ -13,7 +13,6 @@ from ..llvm import BITS, Module, Value, choose, quotient
 from ..runtime.layout import Flag
 from ..runtime.vectorcall import Vectorcall, array_field, item_of, put, size_of
 from . import split_reduction
-from .arrangement import new_array
 from .broadcast import FIT, FORM, FULL, ROWS, SCALAR, TRAILING
 from .nest import NEST, Nest
 
@@ -175,14 +174,6 @@ class EntryPoint(Vectorcall):
             results.append(result)
         return results
 
-    def release(self, results: Sequence[Value]) -> None:
-        for made in results:
-            self.python("Py_DecRef", "void", made)
-
-    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
-        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
-        return new_array(self.table, descr, size, dims)
-
     def into_targets(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
     ) -> list[Value]:
@@ -193,9 +184,7 @@ class EntryPoint(Vectorcall):
             self.python("Py_IncRef", "void", target)
         return self.targets
 
-    def check_targets(
-        self, arrays: Sequence[Value], forms: Sequence[Value], total: Value
-    ) -> None:
+    def check_targets(self, arrays: Sequence[Value], forms: Sequence[Value], total: Value) -> None:
         """Require that targets have the result's shape, lie in order, and do not overlap with each other, nor with an
         operand unless they are that operand."""
         nest = self.nest

@@ -6,12 +6,13 @@ the lines (backwards, or every second element), across them (a transposed array)
 
 from __future__ import annotations
 
-from ..llvm import BITS, Function, Module, Value, larger, smaller
 from ..array.copy import transposed
+from ..llvm import BITS, Function, Module, Value, larger, smaller
 from ..runtime.process import machine
 from .strided_frame import Part
 
 ELEMENTS = ("i8", "i16", "i32", "i64")
+
 
 def lanes_of(element: str) -> int:
     """Elements of a vector: at most sixteen, because a block has as many vectors as lanes."""
@@ -19,8 +20,8 @@ def lanes_of(element: str) -> int:
 
 
 def define_staging(module: Module) -> None:
-    """The functions `stage_SYMBOL` and `unstage_SYMBOL`: an operand's part of a frame, the block's place, where the other is,
-    how many elements and lines, the bytes of a line there, and the 2-logarithm of an element's bytes."""
+    """The functions `stage_SYMBOL` and `unstage_SYMBOL`: an operand's part of a frame, the block's place, where the other
+    is, how many elements and lines, the bytes of a line there, and the 2-logarithm of an element's bytes."""
     moves = [Mover(module, element).handle for element in ELEMENTS]
     for name, back in (("stage", False), ("unstage", True)):
         code = module.define(
@@ -62,7 +63,11 @@ class Mover:
     def write(self) -> None:
         code, size, lanes = self.code, self.size, self.lanes
         with code.when(self.to_step.equals(size)):
-            for step, put in ((0, self.fills), (-size, self.backwards), (2 * size, self.every_second)):
+            for step, put in (
+                (0, self.fills),
+                (-size, self.backwards),
+                (2 * size, self.every_second),
+            ):
                 with code.when(self.from_step.equals(step)):
                     put()
                     code.give()
@@ -169,5 +174,3 @@ class Mover:
         to = code.at(self.to, "i8", q * self.to_line + p * self.size)
         for i, row in enumerate(transposed(rows)):
             code.store(row, code.at(to, "i8", self.to_line * i))
-
-

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...formula.program import Program
 from ..llvm import BITS, Code, Value, choose, quotient, smaller
-from ..runtime.vectorcall import PIECE, fact, table
+from ..runtime.vectorcall import fact, table
 from .nest import ANY, Nest
 from .strided_frame import STAGED, STILL, Part, StridedFrame, Word, scratch
 from .values import Unsupported
@@ -127,9 +127,7 @@ class StridedNest(Nest):
         """Where each operand's part for this place of the outer dimensions and from this line on begins."""
         code, layout = self.code, self.layout
         bases = [
-            code.variable(
-                self.word(self.facts, layout.operand(k, Part.POINTER)) + first * step
-            )
+            code.variable(self.word(self.facts, layout.operand(k, Part.POINTER)) + first * step)
             for k, step in enumerate(self.across_steps)
         ]
         rest = code.variable(outer)

@@ -191,4 +191,3 @@ class StridedEntryPoint(EntryPoint):
             made = code.call(self.fact("make_strided"), "ptr", self.table, descr, shape)
             self.keep(made, found)
         return found
-
