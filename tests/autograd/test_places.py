@@ -65,13 +65,13 @@ def test_a_weight_used_often():
 def test_diagonal_and_wanted_gradients():
     x = torch.from_numpy(_numbers(5, 5)).requires_grad_()
     y = x * 2.0
-    y.retain_grad()
     loss = y.diagonal().sum() + y[2:].sum() + y.diagonal(1)[1:].sum()
     found = torch.autograd.grad(loss, (y, x), retain_graph=True)
     wanted = np.eye(5) + (np.arange(5) > 1)[:, None]
     wanted[[1, 2, 3], [2, 3, 4]] += 1
     assert np.array_equal(found[0].numpy(), wanted)
     assert np.array_equal(found[1].numpy(), 2 * wanted)
+    y.retain_grad()
     loss.backward()
     assert np.array_equal(y.grad.numpy(), wanted)
 
