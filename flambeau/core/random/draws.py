@@ -22,7 +22,6 @@ from .generator import Generator, default_generator
 from .libm import cos_sin, each
 from .words import (
     CHUNK,
-    NATIVE,
     bits53,
     check_floating,
     fill,
@@ -169,7 +168,7 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
-    if words.size > NATIVE and kernels.enabled():
+    if kernels.enabled():
         return kernels.array.mt19937.normal(words, mean, std, CONSTANTS)
     return box_muller(uniform32(words), mean, std)
 
@@ -186,7 +185,14 @@ def _normal_values(size: int, generator: Generator) -> np.ndarray:
     """`size` standard normals in float64, the waiting one first if there is one."""
     waiting = [] if generator.next_normal is None else [generator.next_normal]
     pairs = (size - len(waiting) + 1) // 2
-    uniform = uniform64(generator.take(4 * pairs)).reshape(-1, 2)
+    words = generator.take(4 * pairs)
+    if kernels.enabled():
+        values = kernels.array.mt19937.normal_pairs(words)
+        if waiting:
+            values = np.concatenate((waiting, values))
+        generator.next_normal = float(values[size]) if values.size > size else None
+        return values[:size]
+    uniform = uniform64(words).reshape(-1, 2)
     if pairs < _GROUP:  # faster on few numbers
         drawn = [value for u, v in uniform.tolist() for value in _normal_pair(u, v)]
         values = np.array(waiting + drawn)
@@ -238,6 +244,9 @@ def exponential_(
     Source: torch.Tensor.exponential_.
     """
     check.exponential(out.dtype, lambd)
+    if kernels.enabled():
+        log = kernels.array.mt19937.logarithms
+        return fill(out, generator, 2, lambda words: -1.0 / lambd * log(words))
     log1p = _double(np.log1p, math.log1p, out.dtype)
     return fill(out, generator, 2, lambda words: -1.0 / lambd * log1p(-uniform64(words)))
 
@@ -308,6 +317,9 @@ def bernoulli_(
     check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")  # type: ignore[arg-type]
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
+    if kernels.enabled():
+        below = kernels.array.mt19937.below
+        return fill(out, generator, 2, lambda words: below(words, threshold))
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)
 
 

@@ -102,6 +102,9 @@ def _random_between(
             2,
             lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
         )
+    if kernels.enabled():
+        remainders = kernels.array.mt19937.remainders
+        return fill(out, generator, 1, lambda words: remainders(words, low, count))
     if low == 0:
         return fill(out, generator, 1, lambda words: _remainder32(words, count))
     return fill(
@@ -144,6 +147,8 @@ def permutation_like(x: np.ndarray, generator: Generator | None = None) -> np.nd
 def _small_permutation(n: int, generator: Generator) -> np.ndarray:
     with generator.lock:
         words = generator.take(n - 1)
+    if kernels.enabled():
+        return kernels.array.mt19937.permutation(words)
     return _swapped(words % np.arange(n, 1, -1))
 
 

@@ -42,7 +42,7 @@ def words64(words: np.ndarray) -> np.ndarray:
 
 def uniform32(words: np.ndarray) -> np.ndarray:
     """float32 in [0, 1): the low 24 bits of each word."""
-    if words.size > NATIVE and kernels.enabled():
+    if kernels.enabled():
         return kernels.array.mt19937.uniform(words)
     result = (words & 0xFFFFFF).astype(np.float32)
     result *= np.float32(2**-24)
