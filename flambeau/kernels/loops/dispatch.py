@@ -17,11 +17,13 @@ from ..llvm import Code, Module
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
-from . import split_reduction
+from . import arrangement, split_reduction
 from .broadcast import UNFIT, define_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest
+from .strided import StridedNest
+from .strided_entry import StridedEntryPoint
 from .values import Unsupported
 
 
@@ -45,7 +47,7 @@ def build_native(
     address = machine().address(text)
 
     def nest() -> Nest:
-        return Nest(program, inputs, compute, results, machine().bits, rows)
+        return nest_of(program, inputs, compute, results, rows)
 
     facts = program, inputs, compute, results, rows
     interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
@@ -65,10 +67,12 @@ def build_native(
 
     first = len(program.roots) if into else 0
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    chosen: Callable = OtherDtypes(inputs, first, fallback, build)
+    others = OtherDtypes(inputs, first, fallback, build)
+    chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
-    return builtin(name, machine().address(other), noted(chosen, recipe))
+    made = others.kernel = builtin(name, machine().address(other), noted(chosen, recipe))
+    return made
 
 
 def module_text(
@@ -81,8 +85,18 @@ def module_text(
     Raises:
         Unsupported: The program has no native form.
     """
-    nest = Nest(program, inputs, compute, results, machine().bits, rows)
+    nest = nest_of(program, inputs, compute, results, rows)
+    if isinstance(nest, StridedNest):
+        return nest_module(nest, lambda module: StridedEntryPoint(nest, module, into))
     return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into))
+
+
+def nest_of(
+    program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool
+) -> Nest:
+    """The loops of a program: of single elements, over arrays of any strides, or of rows."""
+    cls = Nest if rows else StridedNest
+    return cls(program, inputs, compute, results, machine().bits, rows)
 
 
 def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
@@ -100,11 +114,13 @@ def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
 class OtherDtypes:
     """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
 
-    So a number meets a half type as a float32, unrounded.
+    So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
+    not lie in order, and goes back to the kernel.
     """
 
     carries_recipe = True
     recipe: Recipe
+    kernel: Callable
 
     def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
         self.places = slice(first, first + len(inputs))
@@ -112,6 +128,8 @@ class OtherDtypes:
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
+        if arrangement.load():
+            return self.kernel(*given)
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing

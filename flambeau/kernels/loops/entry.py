@@ -177,8 +177,16 @@ class EntryPoint(Vectorcall):
     def into_targets(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
     ) -> list[Value]:
-        """The arrays to write into: of the result's shape, in order, and not overlapping with each other,
-        nor with an operand unless it is that operand."""
+        """The arrays to write into."""
+        self.check_targets(arrays, forms, total)
+        for i, target in enumerate(self.targets):
+            put(frame, self.nest.frame.output + i, array_field(target, "data"))
+            self.python("Py_IncRef", "void", target)
+        return self.targets
+
+    def check_targets(self, arrays: Sequence[Value], forms: Sequence[Value], total: Value) -> None:
+        """Require that targets have the result's shape, lie in order, and do not overlap with each other, nor with an
+        operand unless they are that operand."""
         nest = self.nest
         taken: list[tuple[Value, Value]] = []
         for i, (target, element) in enumerate(zip(self.targets, nest.results)):
@@ -199,10 +207,6 @@ class EntryPoint(Vectorcall):
                 if own == element:
                     apart = apart | (form.equals(FULL) & low.equals(begin))
                 self.require(apart)
-            put(frame, nest.frame.output + i, array_field(target, "data"))
-        for target in self.targets:
-            self.python("Py_IncRef", "void", target)
-        return self.targets
 
     def address(self, array: Value) -> Value:
         return array_field(array, "data", "i64")
