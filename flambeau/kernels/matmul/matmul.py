@@ -18,10 +18,11 @@ from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import matmul_kernel
+from . import half, matmul_kernel
 from .microkernel import Shape, fitting
 from .stack import starts
 
+FLOAT32 = np.dtype(np.float32)
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 BLOCK = 256
 """Rows of the left operand that a block has at most."""
@@ -82,12 +83,15 @@ def added(start: Any, x: Any, y: Any) -> Any:
 
 
 def _of_halves(x: Any, y: Any, start: Any) -> Any:
-    """The same of half types."""
-    if x.dtype.itemsize != 2:
+    """The same of half types: by what the processor has for them, or else in float32, rounded once."""
+    if x.dtype.itemsize != 2 or x.dtype.name not in half.BLOCKS:
         return NotImplemented
-    from . import half
-
-    return half.product(x, y, start)
+    found = half.product(x, y, start)
+    if found is not NotImplemented or (start is not None and start.dtype is not x.dtype):
+        return found
+    wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
+    found = product(*wide) if start is None else added(wide[2], *wide[:2])
+    return found if found is NotImplemented else found.astype(x.dtype)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
