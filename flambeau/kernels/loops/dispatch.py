@@ -232,10 +232,11 @@ def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callab
 
 
 def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The order of dimensions in which a permuted array lies in memory, if it fills its memory so."""
+    """The order of dimensions in which the first array of that shape lies in memory, if it is permuted and fills its
+    memory so: as in PyTorch, results lie like the first operand."""
     for array in arrays:
-        if array.shape == shape and array.ndim > 1 and not array.flags.c_contiguous:
-            if 0 in array.strides or min(array.strides) < 0:
+        if array.shape == shape and array.ndim > 1:
+            if array.flags.c_contiguous or 0 in array.strides or min(array.strides) < 0:
                 return None
             order = tuple(sorted(range(array.ndim), key=lambda i: -array.strides[i]))
             if array.transpose(order).flags.c_contiguous and all(
