@@ -35,7 +35,7 @@ from ...autograd.record import record
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
 from ...core.device import backends
-from ...core.dtype import FLOAT
+from ...core.dtype import BY_NUMPY, FLOAT
 from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, wrap
@@ -409,11 +409,18 @@ def _wrap_like(array: Any, source: Tensor) -> Tensor:
     kind = source._kind
     if array.__class__ is not kind.xp.ndarray:
         array = kind.xp.asarray(array)
-    if array.dtype is not kind.numpy and array.dtype != kind.numpy:
-        from ...core.dtype import BY_NUMPY
-
-        kind = kind_of(BY_NUMPY[array.dtype], kind.device)
+    if array.dtype is not kind.numpy:
+        found = _kinds.get((kind, array.dtype))
+        if found is None:
+            found = _kinds[kind, array.dtype] = (
+                kind if array.dtype == kind.numpy else kind_of(BY_NUMPY[array.dtype], kind.device)
+            )
+        kind = found
     return wrap(array, kind)
+
+
+_kinds: dict[tuple[Any, Any], Any] = {}
+"""The kinds of results by the first operand's kind and by what NumPy calls their dtype."""
 
 
 def operation(

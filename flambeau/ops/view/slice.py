@@ -20,7 +20,7 @@ from .shape import reshape
 _FULL = slice(None)
 
 
-@view_operation("Slice")
+@view_operation("Slice", shows_part=True)
 def index_basic(x: Any, key: Any) -> Any:
     """Integers, slices, None and Ellipsis: a view."""
     return x[key]
@@ -44,7 +44,7 @@ def _(g: Tensor, key: Any) -> Tensor:
     return index_basic(g, key)
 
 
-@view_operation("Select")
+@view_operation("Select", shows_part=True)
 def select_(x: Any, dim: int, index: int) -> Any:
     """One slice of a dimension."""
     return x[(*(_FULL,) * dim, index, Ellipsis)]
@@ -118,7 +118,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return index_basic(input, (*(_FULL,) * at, slice(first, first + length)))
 
 
-@view_operation("Diagonal")
+@view_operation("Diagonal", shows_part=True)
 def diagonal_(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     """The elements at equal indices of two dimensions, as the last dimension."""
     view = x.diagonal(offset, dim1, dim2)
