@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..llvm import Value, choose, external, remainder
+from ..llvm import Value, choose
 from ..runtime import memory
 from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import machine
@@ -54,45 +54,6 @@ def swapped(offset: Any) -> Any:
     if _swapper()(offset, made, 1, offset.size, offset.size, 0):
         raise IndexError("a position to swap with is out of range")
     return made
-
-
-def remainders(given: Any, low: int, count: int) -> Any:
-    """low + words modulo count, as int64."""
-    made = memory.empty(given.shape, memory.INT64)
-    size = given.size
-    _remainders()(given, made, 1, size, size, 0, low, count)
-    return made
-
-
-def below(given: Any, threshold: int) -> Any:
-    """Are the low 53 bits of each pair of words, the high word first, less than a number?"""
-    made = memory.empty((given.size // 2,), _BOOL)
-    _below()(given, made, 1, made.size, made.size, 0, threshold)
-    return made
-
-
-def logarithms(given: Any) -> Any:
-    """log(1 - u) for the uniform float64 u of each pair of words."""
-    made = memory.empty((given.size // 2,), _FLOAT64)
-    _logarithms()(given, made, 1, made.size, made.size, 0)
-    return made
-
-
-def normal_pairs(given: Any) -> Any:
-    """Standard normal float64, two of each four words, with the C library's functions."""
-    made = memory.empty((given.size // 2,), _FLOAT64)
-    _pairs()(given, made, 1, given.size // 4, given.size, 0)
-    return made
-
-
-def permutation(given: Any) -> Any:
-    """0 .. n-1 after swapping position i with i + word i modulo (n - i), for i = 0 .. n-2 in turn."""
-    made = memory.empty((given.size + 1,), memory.INT64)
-    _permutation()(given, made, 1, given.size, given.size, 0)
-    return made
-
-
-_BOOL, _FLOAT64 = np.dtype(bool), np.dtype("float64")
 
 
 def _lanes() -> int:
@@ -164,94 +125,6 @@ def _swapper() -> Callable[..., int]:
         code.report(code.load(bad, "i64"))
 
     return kernel("swapped", ("offset", "made"), NoNumbers, write, 1, makes=True)
-
-
-@cache
-def _permutation() -> Callable[..., int]:
-    def write(code: Body) -> None:
-        made, count = code.p["made"], code.n.length
-        with code.loop(code.zero, count + 1) as i:
-            code.put(i, made, i)
-        with code.long_loop(count, lambda: None) as i:
-            word = code.get(code.p["words"], "i32", i).widen("i64")
-            j = i + remainder(word, count + 1 - i)
-            here, there = code.get(made, "i64", i), code.get(made, "i64", j)
-            code.put(there, made, i)
-            code.put(here, made, j)
-
-    return kernel("permutation", ("words", "made"), NoNumbers, write, 1, makes=True)
-
-
-# ----------------------------------------------------------------------------- numbers of words
-
-
-class Range(NamedTuple):
-    """Integers from `low` on."""
-
-    low: int
-    count: int
-
-
-class Threshold(NamedTuple):
-    """What a number of 53 bits is compared with."""
-
-    threshold: int
-
-
-@cache
-def _remainders() -> Callable[..., int]:
-    def write(code: Body) -> None:
-        with code.loop(code.begin, code.end) as i:
-            word = code.get(code.p["words"], "i32", i).widen("i64")
-            code.put(remainder(word, code.n.count) + code.n.low, code.p["made"], i)
-
-    return kernel("remainders", ("words", "made"), Range, write, 1, makes=True)
-
-
-@cache
-def _below() -> Callable[..., int]:
-    def write(code: Body) -> None:
-        with code.loop(code.begin, code.end) as i:
-            less = (_bits53(code, i) < code.n.threshold).widen("i8")
-            code.put(less, code.p["made"], i)
-
-    return kernel("below", ("words", "made"), Threshold, write, 1, makes=True)
-
-
-@cache
-def _logarithms() -> Callable[..., int]:
-    def write(code: Body) -> None:
-        with code.loop(code.begin, code.end) as i:
-            code.put(code.run(_LOG1P, -_unit64(code, i)), code.p["made"], i)
-
-    return kernel("logarithms", ("words", "made"), NoNumbers, write, 1, makes=True)
-
-
-@cache
-def _pairs() -> Callable[..., int]:
-    def write(code: Body) -> None:
-        made = code.p["made"]
-        with code.loop(code.begin, code.end) as i:
-            angle = _unit64(code, i * 2) * (2 * np.pi)
-            radius = code.intrinsic("sqrt", code.run(_LOG1P, -_unit64(code, i * 2 + 1)) * -2.0)
-            code.put(radius * code.run(_COS, angle), made, i * 2)
-            code.put(radius * code.run(_SIN, angle), made, i * 2 + 1)
-
-    return kernel("normal_pairs", ("words", "made"), NoNumbers, write, 1, makes=True)
-
-
-_LOG1P, _COS, _SIN = (external(f"double @{name}(double)") for name in ("log1p", "cos", "sin"))
-
-
-def _bits53(code: Body, i: Value) -> Value:
-    """The low 53 bits of a pair of words."""
-    words = code.p["words"]
-    high, low = (code.get(words, "i32", i * 2 + k).widen("i64") for k in (0, 1))
-    return (high << 32 | low) & (1 << 53) - 1
-
-
-def _unit64(code: Body, i: Value) -> Value:
-    return _bits53(code, i).convert("double") * 2.0**-53
 
 
 # ------------------------------------------------------------------------------------- uniform
