@@ -192,6 +192,22 @@ def study(
     return result
 
 
+def keep(token: int, args: tuple, case: Any) -> Any:
+    """Let `find` give this case for calls like this one, if it is not the first of its kind; gives it back."""
+    if _table:
+        key = _table[0].key(token, *args)
+        if key is not None:
+            if len(_seen) >= _SEEN:
+                _seen.clear()
+            if key in _seen:
+                alive = [x._kind if isinstance(x, Tensor) else x for x in args]
+                _table[0].keep(key, case, *alive)
+                del _seen[key]
+            else:
+                _seen[key] = 1
+    return case
+
+
 def _are_options(args: tuple, moved: Any) -> bool:
     """Is nothing a tensor but what is moved?"""
     return not any(
@@ -422,4 +438,4 @@ def _note_recipe(recipes: dict, operands: tuple, result: Tensor) -> None:
     recipes[tuple([n is not None for n in nodes])] = found or (None, None)
 
 
-__all__ = ["Finding", "lookup", "remembers", "study"]
+__all__ = ["Finding", "keep", "lookup", "remembers", "study"]
