@@ -27,6 +27,7 @@ from ...core.twin import host
 from ...kernels import gradient
 from ..arguments import arguments
 from ..registry import method
+from ..remembered import Finding, remembers, study
 from .rule_operation import Operation
 
 SLOTS = (
@@ -111,6 +112,7 @@ class ViewOperation(Operation):
         self, compute: Callable, label: str, linear: bool = True, shows_part: bool = False
     ):
         super().__init__(compute, "", True, label, None, linear=linear)
+        self.finding = Finding()
         self.shows_part = shows_part
         self.picks: tuple[int | str, ...] = ()
 
@@ -128,6 +130,17 @@ class ViewOperation(Operation):
         return self.rule(*values)  # type: ignore[misc]
 
     def __call__(self, x: Tensor, *options: Any) -> Any:
+        finding = self.finding
+        case = finding.find(finding.token, x, *options)
+        if case is not None:
+            return case(x)
+        return study(
+            lambda x: self.show(x, *options), finding.token, (x, *options), x,
+            lambda x, result: self.note(x, result, options),
+        )  # fmt: skip
+
+    def show(self, x: Tensor, *options: Any) -> Any:
+        """The view, or several, where no case is known."""
         array = x._array
         try:
             values = self.compute(array if array.size else with_strides(array), *options)
@@ -135,15 +148,19 @@ class ViewOperation(Operation):
             raise reworded(error) from None
         if values.__class__ is tuple:
             return self.several(x, values, options)
-        result, edge = handle.wrap_view(values, x), x._node
-        if edge is not None and mode.recording:
-            node = result._node = self.make_node(
-                (edge,), options, array.shape, (), (), (), next_sequence(), values.shape, x._kind,
-                None, None,
-            )  # fmt: skip
-            if mode.watchers:  # `record`, whose call would be noticed
-                tell_watchers(node, (result,))
+        result = handle.wrap_view(values, x)
+        if x._node is not None and mode.recording:
+            self.note(x, result, options)
         return result
+
+    def note(self, x: Tensor, result: Tensor, options: tuple) -> None:
+        """Give a view its history."""
+        node = result._node = self.make_node(
+            (x._node,), options, x._array.shape, (), (), (), next_sequence(), result._array.shape,
+            x._kind, None, None,
+        )  # fmt: skip
+        if mode.watchers:  # `record`, whose call would be noticed
+            tell_watchers(node, (result,))
 
     @cached_property
     def make_node(self) -> Callable[..., ViewNode]:
@@ -290,5 +307,5 @@ def spread_method(function: Callable) -> Callable:
 
     form.__name__ = function.__name__
     form.__doc__ = function.__doc__
-    method()(form)
+    method()(remembers("self")(form))
     return function

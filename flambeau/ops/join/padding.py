@@ -12,10 +12,11 @@ from ...core.kind import INT64_MAX
 from ...core.number import converted
 from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 
 
-@operation(label="ConstantPadNd", linear=False)
+@operation(label="ConstantPadNd", linear=False, moves=True)
 def constant_pad_(x: Any, pads: tuple[tuple[int, int], ...], value: Any) -> Any:
     """`value` around x; negative amounts cut off."""
     kept = x[tuple(slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(x.shape, pads))]
@@ -54,6 +55,7 @@ def _(g: Tensor, places: Any, dim: int) -> Tensor:
 
 
 @public("nn.functional.pad")
+@remembers("input")
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
