@@ -70,7 +70,7 @@ def build_native(
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    others = OtherDtypes(inputs, first, fallback, build)
+    others = OtherDtypes(inputs, first, fallback, build, not rows)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
@@ -155,21 +155,28 @@ def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
 class OtherDtypes:
     """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
 
-    So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
-    not lie in order, and goes back to the kernel.
+    So a number meets a half type as a float32, unrounded. The first call of a strided kernel brings what those need for
+    arrays that do not lie in order, and goes back to the kernel.
     """
 
     carries_recipe = True
     recipe: Recipe
     kernel: Callable
 
-    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
-        self.places = slice(first, first + len(inputs))
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        first: int,
+        fallback: Callable,
+        build: Callable,
+        strided: bool,
+    ):
+        self.places, self.strided = slice(first, first + len(inputs)), strided
         self.fallback, self.build = fallback, build
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
-        if arrangement.load():
+        if self.strided and arrangement.load():
             return self.kernel(*given)
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
