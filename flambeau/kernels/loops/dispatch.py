@@ -19,7 +19,7 @@ from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import arrangement, split_reduction
-from .broadcast import UNFIT, define_fit, row_lengths
+from .broadcast import UNFIT, load_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest
@@ -83,6 +83,7 @@ def written(*facts: Any) -> Callable[[], str | None]:
     """What writes a module, or gives None where something in it has no native form."""
 
     def text() -> str | None:
+        load_fit()
         try:
             return module_text(*facts)
         except Unsupported:
@@ -143,7 +144,6 @@ def nest_of(
 def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
     """The module of a nest with its entry point."""
     module = Module()
-    define_fit(module)
     module.add(nest.text(Code(nest.lanes, module.declarations)))
     if split_reduction.is_divisible(nest):
         for text in (split_reduction.part_text, split_reduction.finish_text):
@@ -214,6 +214,7 @@ class Columns:
 
     def build(self, fallback: Callable, drop: bool = False) -> Callable | None:
         """The function of arrays, parameters and axes; None where the program has no such form."""
+        load_fit()
         try:
             text = self.text(drop)
         except Unsupported:
