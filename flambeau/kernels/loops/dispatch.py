@@ -19,7 +19,7 @@ from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import arrangement, split_reduction
-from .broadcast import UNFIT, define_fit, row_lengths
+from .broadcast import UNFIT, load_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest
@@ -70,7 +70,7 @@ def build_native(
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    others = OtherDtypes(inputs, first, fallback, build)
+    others = OtherDtypes(inputs, first, fallback, build, not rows)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
@@ -83,6 +83,7 @@ def written(*facts: Any) -> Callable[[], str | None]:
     """What writes a module, or gives None where something in it has no native form."""
 
     def text() -> str | None:
+        load_fit()
         try:
             return module_text(*facts)
         except Unsupported:
@@ -143,7 +144,6 @@ def nest_of(
 def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
     """The module of a nest with its entry point."""
     module = Module()
-    define_fit(module)
     module.add(nest.text(Code(nest.lanes, module.declarations)))
     if split_reduction.is_divisible(nest):
         for text in (split_reduction.part_text, split_reduction.finish_text):
@@ -155,21 +155,28 @@ def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
 class OtherDtypes:
     """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
 
-    So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
-    not lie in order, and goes back to the kernel.
+    So a number meets a half type as a float32, unrounded. The first call of a strided kernel brings what those need for
+    arrays that do not lie in order, and goes back to the kernel.
     """
 
     carries_recipe = True
     recipe: Recipe
     kernel: Callable
 
-    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
-        self.places = slice(first, first + len(inputs))
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        first: int,
+        fallback: Callable,
+        build: Callable,
+        strided: bool,
+    ):
+        self.places, self.strided = slice(first, first + len(inputs)), strided
         self.fallback, self.build = fallback, build
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
-        if arrangement.load():
+        if self.strided and arrangement.load():
             return self.kernel(*given)
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
@@ -207,6 +214,7 @@ class Columns:
 
     def build(self, fallback: Callable, drop: bool = False) -> Callable | None:
         """The function of arrays, parameters and axes; None where the program has no such form."""
+        load_fit()
         try:
             text = self.text(drop)
         except Unsupported:
