@@ -74,9 +74,9 @@ def uniform_(
 
     Source: torch.Tensor.uniform_.
     """
-    if low == 0 and high == 1 and out.dtype.kind == "f":
-        if few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
-            return out
+    plain = low == 0 and high == 1 and out.dtype.kind == "f"
+    if plain and few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
+        return out
     if is_complex(out.dtype):
         uniform_(real_view(out), low, high, generator)
         return out
@@ -138,9 +138,9 @@ def normal_(
     size = out.size
     if size == 0:
         return out
-    if size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2:
-        if kernels.enabled():
-            return _normal_few(out, mean, std, generator or default_generator)
+    plain = size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2
+    if plain and kernels.enabled():
+        return _normal_few(out, mean, std, generator or default_generator)
     if is_complex(out.dtype):
         normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
@@ -357,11 +357,11 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
     if out.size == 0:
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
-    if p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous:
-        if p.size <= CHUNK and kernels.enabled():
-            check.probabilities(kernels.array.draw.are_probabilities(p))
-            if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
-                return out
+    plain = p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous
+    if plain and p.size <= CHUNK and kernels.enabled():
+        check.probabilities(kernels.array.draw.are_probabilities(p))
+        if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
+            return out
     check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     generator = generator or default_generator
     order = memory_dims(out)

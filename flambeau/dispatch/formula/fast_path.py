@@ -418,9 +418,10 @@ def recorded(
 
 
 _SCOPE: dict[str, Any] = {
-    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
-    "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
-    "recorded": recorded, "AXES": AXES, "dropped": dropped,
+    "handle": handle, "mode": mode, "state": state, "ndarray": np.ndarray, "NoneType": type(None),
+    "FALLBACK": FALLBACK, "REAL": REAL, "PYTHON": PYTHON, "NO_CELL": NO_CELL,
+    "UNVERSIONED": UNVERSIONED, "finish_write": finish_write, "recorded": recorded, "AXES": AXES,
+    "dropped": dropped,
 }  # fmt: skip
 
 __all__ = ["AXES", "FALLBACK", "FastPath", "dropped"]

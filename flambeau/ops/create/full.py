@@ -309,10 +309,10 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
     """
     if not options and input.__class__ is Tensor:
         kind, array = input._kind, input._array
-        if array.__class__ is np.ndarray and array.flags.c_contiguous:
-            if _is_plain(kind, array.shape, fill_value):
-                made = blocks.full(array.shape, kind.numpy, fill_value)
-                return handle.make(made, kind, None, [0], None)
+        in_order = array.__class__ is np.ndarray and array.flags.c_contiguous
+        if in_order and _is_plain(kind, array.shape, fill_value):
+            made = blocks.full(array.shape, kind.numpy, fill_value)
+            return handle.make(made, kind, None, [0], None)
     return like("full_like", input, number(fill_value, "full_like", "fill_value", 2), **options)
 
 

@@ -297,7 +297,7 @@ def randint(*args: Any, **options: Any) -> Tensor:
             draws_integer.random_(array, low, high)
             return handle.make(array, _INT64, None, [0], None)
         made = _randint(*args)
-        low, high, rest = _bounds("randint", args, {})
+        low, high, _ = _bounds("randint", args, {})
         _DRAWN.keep((made._array.shape, low, high), args)
         return made
     return _randint(*args, **options)

@@ -190,4 +190,6 @@ def diagonal_scatter(
     """
     shown, ndim = diagonal(input.detach(), offset, dim1, dim2), input._array.ndim
     dims = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
-    return _scattered(_diagonal_scatter, input, src, shown, diagonal_, operator.index(offset), *dims)
+    return _scattered(
+        _diagonal_scatter, input, src, shown, diagonal_, operator.index(offset), *dims
+    )

@@ -142,7 +142,9 @@ def _straight(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple | Non
             return None
         if any(sizes.setdefault(letter, size) != size for letter, size in zip(term, shape)):
             return None
-    needed = [set(output).union(*(t for k, t in enumerate(terms) if k != i)) for i in range(len(terms))]
+    needed = [
+        set(output).union(*(t for k, t in enumerate(terms) if k != i)) for i in range(len(terms))
+    ]
     gone = [
         tuple(i for i, letter in enumerate(term) if letter not in own)
         for term, own in zip(terms, needed)
@@ -374,9 +376,7 @@ def contracted(x: Any, y: Any, a: str, b: str, out: str) -> Any:
 
 
 @contracted.gradient
-def _(
-    g: Tensor, x: Tensor, y: Tensor, a: str, b: str, out: str, needs: tuple[bool, bool]
-) -> tuple:
+def _(g: Tensor, x: Tensor, y: Tensor, a: str, b: str, out: str, needs: tuple[bool, bool]) -> tuple:
     return (
         contracted(g, conjugate(y), out, b, a) if needs[0] else None,
         contracted(conjugate(x), g, a, out, b) if needs[1] else None,
