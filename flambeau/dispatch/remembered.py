@@ -101,6 +101,7 @@ def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
         def roll(input, shifts, dims=default_dims):
             case = find(token, input, shifts, dims)
             if case is not None: return case(input)
+            shifts = kept(shifts); dims = kept(dims)
             return study(lambda input: plain(input, shifts, dims), token, (input, shifts, dims), input)
     """
 
@@ -116,6 +117,8 @@ def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
         if at:
             return _picks(function, source, head, passed, key, moved, at)
         names = moved.split()
+        options = [name for name in key.split(", ") if name not in names]
+        source.scope["kept"] = kept
         plural = moved == "tensors" or moved == spread
         given = f"*{moved}" if plural else ", ".join(names)
         again = passed
@@ -127,6 +130,7 @@ def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
             source(f"""
                 case = find(token, {key})
                 if case is not None: return case({given})
+                {"; ".join(f"{name} = kept({name})" for name in options) or "pass"}
                 return study(
                     lambda {names[0] if len(names) == 1 else "moved"}: plain({again}),
                     token, ({key},), {names[0] if len(names) == 1 else listed(names)},
@@ -137,6 +141,13 @@ def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
         return made
 
     return make
+
+
+def kept(option: Any) -> Any:
+    """An option as it is now: a case may be asked for long after the caller has changed a list."""
+    if option.__class__ is list or option.__class__ is tuple:
+        return option.__class__(map(kept, option))
+    return option
 
 
 def _picks(
