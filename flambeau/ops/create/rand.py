@@ -294,7 +294,7 @@ def randint(*args: Any, **options: Any) -> Tensor:
         if found is not None:
             shape, low, high = found
             array = blocks.fresh(shape, _INT64.numpy)
-            draws_integer.random_(array, low, high)
+            draws_integer.between(array, low, high - low)
             return handle.make(array, _INT64, None, [0], None)
         made = _randint(*args)
         low, high, _ = _bounds("randint", args, {})

@@ -48,7 +48,7 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
-        if usual is not None and not args and not options and generator is None:
+        if usual is not None and not options and generator is None and _are_floats(args, usual):
             array, base = self._array, self._base
             if (
                 array.__class__ is np.ndarray
@@ -57,7 +57,7 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
                 and (base is None or base._node is None)
                 and self._cell[0] is not UNVERSIONED
             ):
-                draw(array, *usual)
+                draw(array, *args, *usual[len(args) :])
                 finish_write(self, None)
                 return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
@@ -97,6 +97,10 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
+
+
+def _are_floats(args: tuple, usual: tuple) -> bool:
+    return not args or (len(args) <= len(usual) and all(x.__class__ is float for x in args))
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -170,6 +174,10 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
+    if self._node is None and self._array.__class__ is np.ndarray:
+        draws_integer.random_(self._array, low, None if high is None else int(high), generator)
+        finish_write(self, None)
+        return self
     drawn = scratch_like(self)
     draws_integer.random_(drawn, low, None if high is None else int(high), generator)
     made = _random(self, drawn) if self._node is not None and mode.recording else None
