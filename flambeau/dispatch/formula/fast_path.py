@@ -227,10 +227,12 @@ class _Written:
         )
         for i in range(len(self.operation.parameters)):
             self.source(f"if numbers[{i}].__class__ not in REAL: break")
-        self.source(f"""
-            spec = specializations[{kinds}, kind, statics]
-            if not spec.has_fast_path: break
-            """)
+        self.source(f"spec = specializations[{kinds}, kind, statics]")
+        self.check_specialization()
+
+    def check_specialization(self) -> None:
+        """Is it one that what follows serves?"""
+        self.source("if not spec.has_fast_path: break")
 
     def compute(self) -> None:
         """What may stumble, and then the general path does it."""
@@ -340,6 +342,8 @@ class _Rows(_Written):
         values = (spec.run(a0, a1, *numbers, axes),) if ... else cls.extended(...)
     else:
         cls, array = None, (spec.flat if drops else spec.run)(a0, a1, *numbers, axes)
+
+    Where there are several results and nothing is recorded, it is `each` of them that becomes a tensor.
     """
 
     title, further, again = (
@@ -347,6 +351,14 @@ class _Rows(_Written):
         ", dim, keepdim",
         "dim, keepdim, None, None, statics, numbers",
     )
+
+    def check_specialization(self) -> None:
+        self.source(f"""
+            if not spec.has_fast_path:
+                if not spec.is_uniform or ({self.wanted} and spec.floating): break
+                run = spec.run if keepdim or not spec.reduces else spec.flat
+                return each(spec, run({self.run(after=", AXES[dim, a0.ndim]")}))
+            """)
 
     def compute(self) -> None:
         arguments = self.run(after=", axes")
@@ -391,6 +403,13 @@ def dropped(array: Any, axes: tuple[int, ...] | None) -> tuple[tuple, tuple]:
     )
 
 
+def each(spec: Any, values: tuple) -> tuple:
+    """Tensors of several results."""
+    if values[0].__class__ is not np.ndarray:
+        values = tuple(spec.common.xp.asarray(value) for value in values)
+    return tuple([handle.make(v, k, None, [0], None) for v, k in zip(values, spec.results)])
+
+
 def recorded(
     cls: Any,
     values: tuple,
@@ -426,7 +445,7 @@ _SCOPE: dict[str, Any] = {
     "handle": handle, "mode": mode, "state": state, "ndarray": np.ndarray, "NoneType": type(None),
     "FALLBACK": FALLBACK, "REAL": REAL, "PYTHON": PYTHON, "NO_CELL": NO_CELL,
     "UNVERSIONED": UNVERSIONED, "finish_write": finish_write, "recorded": recorded, "AXES": AXES,
-    "dropped": dropped, "is_free": is_free,
+    "each": each, "dropped": dropped, "is_free": is_free,
 }  # fmt: skip
 
-__all__ = ["AXES", "FALLBACK", "FastPath", "dropped"]
+__all__ = ["AXES", "FALLBACK", "FastPath", "dropped", "each"]

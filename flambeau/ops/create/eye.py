@@ -10,7 +10,7 @@ import numpy as np
 from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
-from ...dispatch.registry import public
+from ...dispatch.registry import NAMESPACES, public
 from .factory import factory, of_arguments
 
 
@@ -118,7 +118,9 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     count = x.numel() if N is None else N
     if count < 0:
         raise RuntimeError(f"N must be non-negative, got {count}.")
-    powers = x.new_empty(0, dtype=int64).new_tensor(
-        range(count) if increasing else range(count - 1, -1, -1), dtype=int64
-    )
-    return x[:, None] ** powers
+    if x.dtype.category < 2:
+        x = x.long()
+    columns = x[:, None].expand(x.numel(), max(count - 1, 0))
+    ones = x.new_ones((x.numel(), min(count, 1)))  # nan ** 0 is 1
+    powers = NAMESPACES["torch"]["cat"]([ones, columns], 1).cumprod(1)
+    return powers if increasing else powers.flip(1)
