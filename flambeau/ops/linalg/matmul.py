@@ -40,11 +40,13 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
     return result
 
 
-_vectors = widened(_dot)
-_matrices = kernels.Native("matmul.matmul", "product", widened(_dot))
-matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot))
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
-_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias))
+_matrices = kernels.Native("matmul.matmul", "product", widened(_dot), "matmul.few")
+matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "matmul.few")
+_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
+_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
+_vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
+FEW = 1 << 10
+"""Multiplications that have a kernel of their own."""
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
@@ -267,7 +269,9 @@ def _product(general: Callable) -> Callable:
             a, b = input._array, other._array
             if a.ndim == 2 == b.ndim and other._kind is kind and out is None:
                 if kind.compute is kind.numpy and input._node is None and other._node is None:
-                    array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+                    few = a.size <= FEW and a.size * b.shape[1] <= FEW
+                    product = _matrices if few or a.size > SMALL else _dot  # none raises flags
+                    array = product(a, b)
                     return handle.make(array, kind, None, [0], None)
                 if a.shape[1] == b.shape[0]:
                     return mm_(input, other)
