@@ -150,7 +150,7 @@ def _straight(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple | Non
         for term, own in zip(terms, needed)
     ]
     left = [[letter for letter in term if letter in own] for term, own in zip(terms, needed)]
-    found = left[0] if len(left) == 1 else _result(*left, set(output))
+    found = left[0] if len(left) == 1 else _result(left[0], left[1], set(output))
     order: tuple[int, ...] | None = tuple(found.index(letter) for letter in output)
     if order == tuple(range(len(output))):
         order = None
