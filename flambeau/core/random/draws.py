@@ -54,6 +54,32 @@ def _exp(x: float) -> float:
         return math.inf
 
 
+# ---- a few numbers with the usual parameters ----------------------------------------------------------------------
+
+
+def _straight(name: str, general: Callable[[np.ndarray], np.ndarray]) -> Callable:
+    """`general` with its usual parameters and the default generator, for an array that is in order and may be written to."""
+    known: dict[np.dtype, Any] = {}
+
+    def fill(out: np.ndarray) -> None:
+        found, size = known.get(out.dtype), out.size
+        if found is None or not 0 < size <= _FEW:
+            if found is None and kernels.enabled():
+                made = kernels.array.draw.straight(name, out.dtype)
+                if made is not None:
+                    known[out.dtype] = made
+            general(out)
+            return
+        kernel, words, given = found
+        with default_generator.lock:
+            kernel(default_generator.take(size * words), out, 1, size, size, 0, *given)
+
+    return fill
+
+
+_FEW = 1 << 12
+
+
 # ---- continuous distributions ----------------------------------------------------------------
 
 
@@ -87,14 +113,6 @@ def uniform_(
     if name == "float64":
         return fill(out, generator, 2, lambda words: _scaled64(words, low, high))
     return fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
-
-
-def uniform_new(shape: tuple[int, ...], size: int) -> np.ndarray:
-    """A new float32 array, as `uniform_` would fill it."""
-    if size > CHUNK:
-        return uniform_(np.empty(shape, np.float32))
-    with default_generator.lock:
-        return uniform32(default_generator.take(size)).reshape(shape)
 
 
 def _scaled64(words: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -373,3 +391,20 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
             uniform = uniform32(generator.take(out.size))
     out.transpose(order)[...] = uniform.reshape(p.shape) < p
     return out
+
+
+def _usual_normal(out: np.ndarray) -> None:
+    size = out.size
+    if 0 < size < _GROUP and out.dtype == np.float32 and kernels.enabled():
+        _normal_few(out, 0.0, 1.0, default_generator)
+    else:
+        normal_(out)
+
+
+STRAIGHT: dict[str, Callable[[np.ndarray], None]] = {
+    "uniform_": _straight("uniform", uniform_),
+    "normal_": _usual_normal,
+    "exponential_": _straight("exponential", exponential_),
+    "bernoulli_": _straight("bernoulli", bernoulli_),
+}
+"""Functions of an array alone, where numbers have their usual parameters."""

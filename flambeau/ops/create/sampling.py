@@ -42,7 +42,7 @@ def _sampled(label: str) -> Any:
 def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     names = list(defaults)
     usual = None if _REQUIRED in defaults.values() else tuple(defaults.values())
-    draw = getattr(draws, name)
+    draw, straight = getattr(draws, name), draws.STRAIGHT.get(name)
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
     def fill(
@@ -57,7 +57,10 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
                 and (base is None or base._node is None)
                 and self._cell[0] is not UNVERSIONED
             ):
-                draw(array, *args, *usual[len(args) :])
+                if straight is not None and (not args or args == usual):
+                    straight(array)
+                else:
+                    draw(array, *args, *usual[len(args) :])
                 finish_write(self, None)
                 return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
@@ -216,6 +219,8 @@ def bernoulli(
     values = scratch(input._kind, input._array.shape)
     probability = input._array if p is None else number(p, "bernoulli", "p", 2)
     draws.bernoulli_(values, probability, checked_generator("bernoulli", generator))
+    if out is None and input._node is None:
+        return wrap(values, input._kind)
     return into(out, _bernoulli(input, values), "bernoulli")
 
 
@@ -235,7 +240,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
         variables, Insurance: Mathematics and Economics 12 (1993).
     """
     values = draws_discrete.poisson(input._array, checked_generator("poisson", generator))
-    return _poisson(input, values)
+    return wrap(values, input._kind) if input._node is None else _poisson(input, values)
 
 
 @public()
@@ -280,6 +285,9 @@ def _(g: Tensor) -> tuple:
     return g.new_zeros(g.shape), g.new_zeros(g.shape)  # the engine sums them back to their shapes
 
 
+_NO_OPTIONS = (None,) * 5
+
+
 @public()
 def normal(
     mean: Any = _REQUIRED,
@@ -313,6 +321,15 @@ def normal(
 
     Source: torch.normal
     """
+    if (
+        size.__class__ is tuple
+        and mean.__class__ is float is std.__class__
+        and (generator, out, dtype, layout, device) == _NO_OPTIONS
+        and not requires_grad
+        and pin_memory is False
+    ):
+        values = scratch(kind := place("normal", None, None, None), shape_of(size, "normal"))
+        return wrap(draws.normal_(values, mean, std), kind)
     generator = checked_generator("normal", generator)
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if mean is _REQUIRED or bool(tensors) == (size is not None):
