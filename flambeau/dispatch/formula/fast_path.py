@@ -293,7 +293,7 @@ class _Into(_Written):
     def compute(self) -> None:
         target = self.names[0]
         self.source(f"""
-            if spec.result is not {target}._kind or not a0.flags.carray: break
+            if spec.result is not {target}._kind or not (a0.flags.carray or is_free(a0)): break
             base = {target}._base
             if mode.recording and ({self.wanted} or base is not None and base._node is not None): break
             if {target}._cell[0] is UNVERSIONED: break
@@ -383,6 +383,11 @@ class _Rows(_Written):
             """)
 
 
+def is_free(array: Any) -> bool:
+    """May each of its elements be written to, and is none seen at two indices?"""
+    return array.__class__ is np.ndarray and array.flags.writeable and 0 not in array.strides
+
+
 FORMS = {"new": _New, "into": _Into, "out": _Out, "rows": _Rows}
 
 
@@ -437,9 +442,10 @@ def recorded(
 
 
 _SCOPE: dict[str, Any] = {
-    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
-    "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
-    "recorded": recorded, "each": each, "AXES": AXES, "dropped": dropped,
+    "handle": handle, "mode": mode, "state": state, "ndarray": np.ndarray, "NoneType": type(None),
+    "FALLBACK": FALLBACK, "REAL": REAL, "PYTHON": PYTHON, "NO_CELL": NO_CELL,
+    "UNVERSIONED": UNVERSIONED, "finish_write": finish_write, "recorded": recorded, "AXES": AXES,
+    "each": each, "dropped": dropped, "is_free": is_free,
 }  # fmt: skip
 
 __all__ = ["AXES", "FALLBACK", "FastPath", "dropped", "each"]

@@ -69,6 +69,8 @@ def build_native(
     def build(dtypes: Sequence[Any]) -> Callable | None:
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
+    if columns is not None and not into and not any(root.full for root in program.roots):
+        fallback = few_in_order(fallback, lambda: others.kernel)
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
     others = OtherDtypes(inputs, first, fallback, build, not rows)
     chosen: Callable = others
@@ -320,6 +322,22 @@ def rows_order(
     if order is None or [dim for dim in order if dim in dims] != list(dims):
         return None
     return order
+
+
+_FEW = 1 << 11
+"""Elements of which a copy takes less time than finding out how they lie."""
+
+
+def few_in_order(fallback: Callable, kernel: Callable[[], Callable]) -> Callable:
+    """Reductions of a few elements that do not lie in order: the kernel is given copies that do."""
+
+    def reduced(*given: Any) -> Any:
+        array = given[0]
+        if type(array) is np.ndarray and array.size <= _FEW and not array.flags.c_contiguous:
+            return kernel()(array.copy(), *given[1:])
+        return fallback(*given)
+
+    return reduced
 
 
 def arranged_rows(

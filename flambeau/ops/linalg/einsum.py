@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import public
-from .matmul import _given, bmm_, mm_
+from ...dispatch.rule.rule_operation import operation
+from .matmul import _given, _matrices, _stacked, conjugate
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -42,34 +44,52 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     """
     if isinstance(dims, Tensor):
         dims = dims.tolist()
+    if not isinstance(dims, int):
+        dims = tuple([tuple(p) if isinstance(p, (list, tuple)) else (p,) for p in dims])
+    left, right, terms = _meeting(a._array.shape, b._array.shape, dims)
+    if terms is None:
+        for i, j in zip(left, right):  # a dimension of size 1 meets one of any size
+            if a.shape[i] == 1 != b.shape[j]:
+                b = b.sum(j, keepdim=True)  # type: ignore[attr-defined]
+            elif b.shape[j] == 1 != a.shape[i]:
+                a = a.sum(i, keepdim=True)  # type: ignore[attr-defined]
+        terms = _meeting(a._array.shape, b._array.shape, (left, right))[2]
+    result = contracted(a, b, *terms)
+    return result if out is None else _given(out, result)
+
+
+@lru_cache(512)
+def _meeting(a: tuple[int, ...], b: tuple[int, ...], dims: Any) -> tuple:
+    """The dimensions of a `tensordot` that meet, and the terms of the contraction; None where sizes 1 meet others.
+
+    Raises:
+        RuntimeError: They do not fit.
+    """
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
-        left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+        left, right = tuple(range(len(a) - dims, len(a))), tuple(range(dims))
     else:
-        left, right = [list(part) if isinstance(part, (list, tuple)) else [part] for part in dims]
+        left, right = dims
     if len(left) != len(right):
         raise RuntimeError(
             f"both dimension lists should have same length, got {len(left)} and {len(right)}"
         )
-    left, right = [wrap_dim(i, a.ndim) for i in left], [wrap_dim(i, b.ndim) for i in right]
-    for i, j in zip(left, right):  # a dimension of size 1 meets one of any size
-        if a.shape[i] == 1 != b.shape[j]:
-            b = b.sum(j, keepdim=True)  # type: ignore[attr-defined]
-        elif b.shape[j] == 1 != a.shape[i]:
-            a = a.sum(i, keepdim=True)  # type: ignore[attr-defined]
-    if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
+    left = tuple(wrap_dim(i, len(a)) for i in left)
+    right = tuple(wrap_dim(i, len(b)) for i in right)
+    sizes = [a[i] for i in left], [b[i] for i in right]
+    if sizes[0] != sizes[1]:
+        if all(n == m or 1 in (n, m) for n, m in zip(*sizes)):
+            return left, right, None
         raise RuntimeError(
-            f"contracted dimensions need to match, but a has {[a.shape[i] for i in left]} in dims "
-            f"{left} and b has {[b.shape[i] for i in right]} in dims {right}"
+            f"contracted dimensions need to match, but a has {sizes[0]} in dims {list(left)} and b has "
+            f"{sizes[1]} in dims {list(right)}"
         )
-    keep_a = [i for i in range(a.ndim) if i not in left]
-    keep_b = [i for i in range(b.ndim) if i not in right]
-    size = int(np.prod([a.shape[i] for i in left]))
-    rows = a.permute(*keep_a, *left).reshape(-1, size)  # type: ignore[attr-defined]
-    columns = b.permute(*right, *keep_b).reshape(size, -1)  # type: ignore[attr-defined]
-    shape = [a.shape[i] for i in keep_a] + [b.shape[i] for i in keep_b]
-    return _given(out, mm_(rows, columns).reshape(shape))
+    spare = iter(map(chr, range(0x4E00, 0x4E00 + len(a) + len(b))))
+    first = [next(spare) for _ in a]
+    second = [first[left[right.index(i)]] if i in right else next(spare) for i in range(len(b))]
+    found = _result(first, second, set())
+    return left, right, ("".join(first), "".join(second), "".join(found))
 
 
 @public()
@@ -94,7 +114,48 @@ def einsum(*args: Any) -> Tensor:
     equation, operands = args[0], args[1:]
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    return _einsum(equation.replace(" ", ""), list(operands))
+    shapes = tuple([x._array.shape for x in operands])
+    straight = _straight(equation, shapes) if len(operands) < 3 else None
+    if straight is None:
+        return _einsum(equation.replace(" ", ""), list(operands))
+    gone, terms, order = straight
+    for i in range(len(gone)):
+        if gone[i]:
+            operands = (*operands[:i], operands[i].sum(gone[i]), *operands[i + 1 :])
+    x = contracted(*operands, *terms) if terms else operands[0]
+    return x if order is None else x.permute(order)
+
+
+@lru_cache(512)
+def _straight(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple | None:
+    """What an equation comes to for one or two operands: the dimensions that each is summed over first, the terms of
+    their contraction, and the order of the result's dimensions. None where it is not as simple, or wrong."""
+    try:
+        terms, output = _terms(
+            equation.replace(" ", ""), [np.broadcast_to(np.float32(0), s) for s in shapes]
+        )
+    except RuntimeError:
+        return None
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes):
+        if len(set(term)) < len(term) or len(output) != len(set(output)):
+            return None
+        if any(sizes.setdefault(letter, size) != size for letter, size in zip(term, shape)):
+            return None
+    needed = [
+        set(output).union(*(t for k, t in enumerate(terms) if k != i)) for i in range(len(terms))
+    ]
+    gone = [
+        tuple(i for i, letter in enumerate(term) if letter not in own)
+        for term, own in zip(terms, needed)
+    ]
+    left = [[letter for letter in term if letter in own] for term, own in zip(terms, needed)]
+    found = left[0] if len(left) == 1 else _result(left[0], left[1], set(output))
+    order: tuple[int, ...] | None = tuple(found.index(letter) for letter in output)
+    if order == tuple(range(len(output))):
+        order = None
+    contraction = tuple("".join(t) for t in (*left, found)) if len(left) > 1 else ()
+    return tuple(gone), contraction, order
 
 
 def _spelt(args: tuple) -> tuple:
@@ -248,26 +309,81 @@ def _pair(
     """The product of two operands, summed over the letters that nobody needs later."""
     x, a = _summed(x, a, later | set(b))
     y, b = _summed(y, b, later | set(a))
-    batch = [letter for letter in a if letter in b and letter in later]
-    inner_ = [letter for letter in a if letter in b and letter not in later]
-    rows = [letter for letter in a if letter not in b]
-    columns = [letter for letter in b if letter not in a]
-    sizes = {}  # type: ignore[var-annotated]
+    sizes: dict[str, int] = {}
     for x_, term in ((x, a), (y, b)):
         for letter, size in zip(term, x_.shape):
             if sizes.setdefault(letter, size) != size:
                 sizes[letter] = max(sizes[letter], size)
     x = x.expand([sizes[letter] for letter in a])  # type: ignore[attr-defined]
     y = y.expand([sizes[letter] for letter in b])  # type: ignore[attr-defined]
+    term = _result(a, b, later)
+    return contracted(x, y, "".join(a), "".join(b), "".join(term)), term
 
-    def grouped(x: Tensor, term: list[str], *groups: list[str]) -> Tensor:
-        shape = [int(np.prod([sizes[letter] for letter in group])) for group in groups]
-        order = [term.index(letter) for group in groups for letter in group]
-        return x.permute(*order).reshape(shape)  # type: ignore[attr-defined]
 
-    product = bmm_(grouped(x, a, batch, rows, inner_), grouped(y, b, batch, inner_, columns))
+def _result(a: Sequence[str], b: Sequence[str], later: set[str]) -> list[str]:
+    """The letters of a product: those of both operands that are needed later, of the first alone, and of the second."""
+    both = [letter for letter in a if letter in b and letter in later]
+    return both + [n for n in a if n not in b] + [n for n in b if n not in a]
+
+
+class _Contraction(NamedTuple):
+    """How two arrays become stacks of matrices, whose products are laid out as the result.
+
+    Attributes:
+        orders, shapes: Of the two operands: their dimensions in groups, and the groups' sizes.
+        sizes: Of the product's dimensions.
+        back: The order of the result's dimensions; None where that is theirs.
+        flat: Is there one product of two matrices?
+    """
+
+    orders: tuple[tuple[int, ...], tuple[int, ...]]
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    sizes: tuple[int, ...]
+    back: tuple[int, ...] | None
+    flat: bool
+
+
+@lru_cache(1024)
+def _contraction(a: str, b: str, out: str, x: tuple[int, ...], y: tuple[int, ...]) -> _Contraction:
+    sizes = {**dict(zip(a, x)), **dict(zip(b, y))}
+    batch = [n for n in a if n in b and n in out]
+    inner_ = [n for n in a if n in b and n not in out]
+    rows, columns = [n for n in a if n not in b], [n for n in b if n not in a]
+
+    def grouped(term: str, *groups: list[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        order = tuple(term.index(n) for group in groups for n in group)
+        return order, tuple(prod(sizes[n] for n in group) for group in groups)
+
+    skip = 0 if batch else 1
+    left = grouped(a, *[batch, rows, inner_][skip:])
+    right = grouped(b, *[batch, inner_, columns][skip:])
     term = batch + rows + columns
-    return product.reshape([sizes[letter] for letter in term]), term
+    back = tuple(term.index(n) for n in out)
+    return _Contraction(
+        (left[0], right[0]), (left[1], right[1]), tuple(sizes[n] for n in term),
+        None if back == tuple(range(len(back))) else back, not batch,
+    )  # fmt: skip
+
+
+@operation(operands="x y", label="Bmm", names="self mat2")
+def contracted(x: Any, y: Any, a: str, b: str, out: str) -> Any:
+    """Sums of products of two arrays over the letters that `out` lacks; each of them occurs in both."""
+    plan = _contraction(a, b, out, x.shape, y.shape)
+    left = x.transpose(plan.orders[0]).reshape(plan.shapes[0])
+    right = y.transpose(plan.orders[1]).reshape(plan.shapes[1])
+    product = (_matrices if plan.flat else _stacked)(left, right).reshape(plan.sizes)
+    return product if plan.back is None else product.transpose(plan.back)
+
+
+@contracted.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, a: str, b: str, out: str, needs: tuple[bool, bool]) -> tuple:
+    return (
+        contracted(g, conjugate(y), out, b, a) if needs[0] else None,
+        contracted(conjugate(x), g, a, out, b) if needs[1] else None,
+    )
+
+
+contracted.product()
 
 
 def _summed(x: Tensor, term: list[str], needed: set[str]) -> tuple[Tensor, list[str]]:

@@ -40,10 +40,13 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
     return result
 
 
-_matrices = kernels.Native("matmul.matmul", "product", widened(_dot))
-matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot))
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
-_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias))
+_matrices = kernels.Native("matmul.matmul", "product", widened(_dot), "matmul.few")
+matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "matmul.few")
+_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
+_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
+_vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
+FEW = 1 << 10
+"""Multiplications that have a kernel of their own."""
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
@@ -85,7 +88,7 @@ mv_.product()
 @operation(operands="x y", label="Dot", names="self tensor")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
-    return np.asarray(widened(_dot)(x, y))
+    return np.asarray(_vectors(x, y))
 
 
 @dot_.gradient
@@ -264,16 +267,19 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if (
-                a.ndim == 2 == b.ndim
-                and other._kind is kind
-                and out is None
-                and kind.compute is kind.numpy
-                and input._node is None
-                and other._node is None
-            ):
-                array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
-                return handle.make(array, kind, None, [0], None)
+            if a.ndim == 2 == b.ndim and other._kind is kind and out is None:
+                if kind.compute is kind.numpy and input._node is None and other._node is None:
+                    few = a.size <= FEW and a.size * b.shape[1] <= FEW
+                    product = _matrices if few or a.size > SMALL else _dot  # none raises flags
+                    array = product(a, b)
+                    return handle.make(array, kind, None, [0], None)
+                if a.shape[1] == b.shape[0]:
+                    return mm_(input, other)
+            elif other._kind is kind and out is None and b.ndim == 1 and a.shape[-1:] == b.shape:
+                if a.ndim == 2:
+                    return mv_(input, other)
+                if a.ndim == 1:
+                    return dot_(input, other)
         except (AttributeError, ValueError):
             pass
         return general(input, other, out)
@@ -324,8 +330,9 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mm
     """
-    _needs_dims("mm", (2, 2), input, mat2)
-    return _matmul(input, mat2, out)
+    if input._array.ndim != 2 or mat2._array.ndim != 2:
+        _needs_dims("mm", (2, 2), input, mat2)
+    return matmul(input, mat2) if out is None else _matmul(input, mat2, out)
 
 
 @public(method=True)
@@ -336,8 +343,9 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mv
     """
-    _needs_dims("mv", (2, 1), input, vec)
-    return _matmul(input, vec, out)
+    if input._array.ndim != 2 or vec._array.ndim != 1:
+        _needs_dims("mv", (2, 1), input, vec)
+    return matmul(input, vec) if out is None else _matmul(input, vec, out)
 
 
 @public(method=True)
@@ -346,13 +354,15 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.dot
     """
-    _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
-    if input.shape != tensor.shape:
+    shape, other = input._array.shape, tensor._array.shape
+    if len(shape) != 1 or len(other) != 1:
+        _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
+    if shape != other:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
             f"{list(tensor.shape)} to have the same number of elements"
         )
-    return _matmul(input, tensor, out)
+    return matmul(input, tensor) if out is None else _matmul(input, tensor, out)
 
 
 @public(method=True)
@@ -361,7 +371,8 @@ def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.vdot
     """
-    return dot(input.conj(), other, out=out)  # type: ignore[attr-defined]
+    first = conjugate(input)
+    return dot(first, other) if out is None else dot(first, other, out=out)
 
 
 @public(method=True)
@@ -372,8 +383,10 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.bmm
     """
-    _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
-    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+    a, b = input._array.shape, mat2._array.shape
+    if len(a) != 3 or len(b) != 3:
+        _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
+    if a[0] != b[0] or a[2] != b[1]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: "
             f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}."
@@ -389,8 +402,10 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.outer
     """
-    _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
-    return _given(out, input[:, None] * vec2)  # type: ignore[index]
+    if input._array.ndim != 1 or vec2._array.ndim != 1:
+        _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
+    result = input[:, None] * vec2  # type: ignore[index]
+    return result if out is None else _given(out, result)
 
 
 @public("nn.functional.linear")
