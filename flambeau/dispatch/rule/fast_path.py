@@ -11,6 +11,7 @@ the values that were computed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,20 @@ from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
-from ...core.dtype import FLOAT
+from ...core.dtype import BY_NUMPY, FLOAT
+from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import written
 from ..remembered import lookup
 from .rule_node import NODE_SLOTS
+
+
+@lru_cache(1024)
+def of_dtype(kind: Any, dtype: Any) -> Any:
+    """The kind of another array dtype, on the same device."""
+    return kind_of(BY_NUMPY[dtype], kind.device)
 
 
 class Patterns(dict):
@@ -154,8 +162,8 @@ class _Written:
                     restore(token)
                 if v0.__class__ is tuple:
                     return self.several[(True,), len(v0)](v0, x, shifts, dims)
-                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
-                    return self.finish(v0, (x,), (shifts, dims))
+                if v0.__class__ is not ndarray: return self.finish(v0, (x,), (shifts, dims))
+                if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
                 if (n0 is not None) and mode.recording and kind.dtype.category >= FLOAT:
                     node = make_node((n0,), ...)
@@ -167,7 +175,7 @@ class _Written:
         source = Source(
             self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
             restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
-            EXCEEDED=EXCEEDED, reworded=reworded,
+            EXCEEDED=EXCEEDED, reworded=reworded, of_dtype=of_dtype,
         )  # fmt: skip
         signature = [*names, *written(operation.defaults, source)]
         given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
@@ -192,8 +200,8 @@ class _Written:
                     restore(token)
                 if v0.__class__ is tuple:
                     return self.several[{self.present}, len(v0)](v0, {all_given})
-                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
-                    return self.finish(v0, {given})
+                if v0.__class__ is not ndarray: return self.finish(v0, {given})
+                if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
                 """)
             if self.differentiable(1):
