@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from .normalized import (
     GROUP,
     is_small,
     moved,
+    normalizing,
+    normalizing_by,
     small_batch_norm,
     small_by_statistics,
     small_group_norm,
@@ -240,7 +243,7 @@ def batch_norm(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not training:
-        return lambda *given: _fixed(*given, eps)
+        return _by_running_statistics(input, running_mean, running_var, weight, bias, float(eps))
     _check_dims("batch_norm", input)
     if input._array.size == input.shape[1]:
         raise ValueError(
@@ -250,6 +253,7 @@ def batch_norm(
         return lambda *given: _of_batch(*given, momentum, eps)
     channels = input._array.shape[1]
     count, spare = input._array.size // channels, float(eps)
+    normalize = normalizing(small_batch_norm, input, BATCH, channels, spare)
 
     def run(
         input: Tensor,
@@ -258,10 +262,32 @@ def batch_norm(
         weight: Tensor | None,
         bias: Tensor | None,
     ) -> Tensor:
-        y, mean, var = small_batch_norm(input, weight, bias, BATCH, channels, spare)
+        y, mean, var = normalize(input, weight, bias)
         if running_mean is not None or running_var is not None:
             _move_both(running_mean, running_var, mean, var, count, momentum)
         return y  # type: ignore[no-any-return]
+
+    return run
+
+
+def _by_running_statistics(
+    input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any, eps: float
+) -> Callable[..., Tensor]:
+    """What computes for operands like these in evaluation."""
+
+    def general(
+        input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any
+    ) -> Tensor:
+        return _fixed(input, mean, var, weight, bias, eps)
+
+    if mean is None or var is None or not is_small(input, mean, var, weight, bias):
+        return general
+    given = normalizing_by(input, eps)
+
+    def run(input: Tensor, mean: Tensor, var: Tensor, weight: Any, bias: Any) -> Tensor:
+        if mean._node is not None or var._node is not None:
+            return general(input, mean, var, weight, bias)
+        return given(input, weight, bias, mean, var)  # type: ignore[no-any-return]
 
     return run
 
@@ -387,7 +413,8 @@ def group_norm(
         return lambda input, *rest: input.clone()
     spare = float(eps)
     if is_small(input, weight, bias):
-        return lambda *given: small_group_norm(*given, GROUP, num_groups, spare)[0]
+        normalize = normalizing(small_group_norm, input, GROUP, num_groups, spare)
+        return lambda *given: normalize(*given)[0]
     return lambda *given: _of_groups(*given, num_groups, spare)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from ... import kernels
 from ...autograd.mode import mode
-from ...core.dtype import float32
+from ...core import tensor as handle
+from ...core.dtype import float32, float64
 from ...core.tensor import Tensor, wrap
 from ...dispatch.rule.rule_operation import Operation, operation
 from ...dispatch.write import check_writable, finish_write
@@ -172,6 +173,51 @@ def _(
         None,
         None,
     ]
+
+
+def normalizing(of: Operation, like: Tensor, axis: int, groups: int, eps: float) -> Callable:
+    """`of` for inputs like one: the operation where a gradient is wanted, else its kernel."""
+    told, kind = groups_of(like._array.shape, axis, groups), like._kind
+    wide = kind.with_dtype(float64)
+
+    def run(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        if mode.recording and _wants(x, weight, bias):
+            return of(x, weight, bias, axis, groups, eps)  # type: ignore[no-any-return]
+        y, mean, var = _forward_map(x._array, _array(weight), _array(bias), None, None, eps, *told)
+        return (
+            handle.make(y, kind, None, [0], None),
+            handle.make(mean, wide, None, [0], None),
+            handle.make(var, wide, None, [0], None),
+        )
+
+    return run
+
+
+def normalizing_by(like: Tensor, eps: float) -> Callable:
+    """The same of `small_by_statistics`."""
+    shape, kind = like._array.shape, like._kind
+    told = groups_of(shape, BATCH, shape[1])
+
+    def run(x: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor) -> Tensor:
+        if mode.recording and _wants(x, weight, bias):
+            return small_by_statistics(x, weight, bias, mean, var, eps)[0]  # type: ignore[no-any-return]
+        facts = _array(weight), _array(bias), mean._array, var._array
+        y = _forward_map(x._array, *facts, eps, *told)[0]
+        return handle.make(y, kind, None, [0], None)
+
+    return run
+
+
+def _wants(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
+    return (
+        x._node is not None
+        or (weight is not None and weight._node is not None)
+        or (bias is not None and bias._node is not None)
+    )
+
+
+def _array(x: Tensor | None) -> Any:
+    return None if x is None else x._array
 
 
 def _update(running_mean: Any, running_var: Any, *rest: Any) -> Any:
