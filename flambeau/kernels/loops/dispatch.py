@@ -113,7 +113,8 @@ class Served:
         )
         if not fit or not self.rows:
             return fit
-        axes, ordered = given[-1], all(a.flags.c_contiguous for a in arrays)
+        # What is one value everywhere is no array to be put in order: a mean's gradient, say.
+        axes, ordered = given[-1], all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
         if not isinstance(axes, tuple):
             return ordered
         return ordered and axes == tuple(range(-len(axes), 0))
