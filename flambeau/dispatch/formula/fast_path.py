@@ -175,6 +175,17 @@ class _Written:
         return f"{before}{', '.join(self.arrays)}, *numbers{after}"
 
 
+def is_simple(array: Any) -> bool:
+    """May it be written to, and is it no expanded array, several of whose elements are one?"""
+    return array.flags.writeable and 0 not in array.strides
+
+
+def has_history(x: Any) -> bool:
+    """Is it a view of a tensor that has a history?"""
+    base = x._base
+    return base is not None and base._node is not None
+
+
 class _New(_Written):
     """A new tensor::
 
@@ -219,8 +230,8 @@ class _Into(_Written):
     def compute(self) -> None:
         target = self.names[0]
         self.source(f"""
-            if spec.result is not kind or not a0.flags.carray: break
-            if mode.recording and ({target}._base is not None or {self.wanted}): break
+            if spec.result is not kind or not (a0.flags.carray or is_simple(a0)): break
+            if mode.recording and (has_history({target}) or {self.wanted}): break
             if {target}._cell[0] is UNVERSIONED: break
             spec.into({self.run("a0, ")})
             """)
@@ -243,8 +254,9 @@ class _Out(_Written):
         self.source(f"""
             array = out._array
             shape = array.shape
-            if {differs} or out._kind is not spec.result or not array.flags.carray: break
-            if mode.recording and (out._node is not None or out._base is not None or {self.wanted}): break
+            if {differs} or out._kind is not spec.result: break
+            if not (array.flags.carray or is_simple(array)): break
+            if mode.recording and (out._node is not None or has_history(out) or {self.wanted}): break
             if out._cell[0] is UNVERSIONED: break
             spec.into({self.run("array, ")})
             """)
@@ -346,7 +358,7 @@ def recorded(
 _SCOPE: dict[str, Any] = {
     "handle": handle, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
     "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
-    "recorded": recorded, "AXES": AXES, "dropped": dropped,
+    "is_simple": is_simple, "has_history": has_history, "recorded": recorded, "AXES": AXES, "dropped": dropped,
 }  # fmt: skip
 
 __all__ = ["AXES", "FALLBACK", "FastPath", "dropped"]

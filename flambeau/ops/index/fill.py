@@ -183,6 +183,10 @@ def zero_(input: Tensor) -> Tensor:
     return zeroed.into(self, (), (), self._node is not None, overlaps=True)
 
 
+_FEW = 2048
+"""Elements up to which NumPy copies them as fast."""
+
+
 @method()
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Write another tensor's values here, broadcast and cast.
@@ -221,7 +225,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     if mode.recording and (other._node is not None or self._node is not None):
         return copied.into(self, (other,), ())
     check_writable(self, (self, other))
-    if other._kind is self._kind:
+    if other._kind is self._kind and array.size <= _FEW:
         np.copyto(array, source)
     else:
         store(self, _real(source, array))
