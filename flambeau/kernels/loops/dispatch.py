@@ -177,11 +177,12 @@ class Columns:
     def first(self, fallback: Callable, drop: bool) -> Callable:
         """`fallback`, but for calls that these kernels are made for."""
         kernel: Callable | None = None
+        alone = len(self.program.inputs) == 1 and not any(x.full for x in self.program.roots)
 
         def function(*given: Any) -> Any:
             nonlocal kernel
             if kernel is None:
-                if not self.supported or not _crosses(given[0], given[-1]):
+                if not self.supported or not _crosses(given[0], given[-1], alone):
                     return fallback(*given)
                 kernel = self.build(lambda *given: fallback(*given), drop) or fallback
             return kernel(*given)
@@ -198,14 +199,16 @@ class Columns:
         return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True, drop))
 
 
-def _crosses(array: Any, axes: Any) -> bool:
+def _crosses(array: Any, axes: Any, alone: bool) -> bool:
     """Do rows along these axes of an array lie across its memory?"""
-    return (
-        axes.__class__ is tuple
-        and array.__class__ is np.ndarray
-        and 0 < len(axes) < array.ndim
-        and axes[-1] < -1
-        and array.flags.c_contiguous
+    if axes.__class__ is not tuple or array.__class__ is not np.ndarray:
+        return False
+    if array.flags.c_contiguous or not alone:
+        return 0 < len(axes) < array.ndim and axes[-1] < -1 and array.flags.c_contiguous
+    size = array.itemsize
+    return any(
+        step == size and n != 1 and i - array.ndim not in axes
+        for i, (n, step) in enumerate(zip(array.shape, array.strides))
     )
 
 
