@@ -67,7 +67,9 @@ def build_native(
 
     first = len(program.roots) if into else 0
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    others = OtherDtypes(inputs, first, fallback, build)
+    writes = any(x.full for x in program.roots)
+    is_lone = rows and len(inputs) == 1 and not into
+    others = OtherDtypes(inputs, first, fallback, build, is_lone, writes)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
@@ -116,20 +118,33 @@ class OtherDtypes:
 
     So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
     not lie in order, and goes back to the kernel.
+
+    is_lone: Does the kernel have rows of one operand?  writes: Has it results with a value an element?
     """
 
     carries_recipe = True
     recipe: Recipe
     kernel: Callable
 
-    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        first: int,
+        fallback: Callable,
+        build: Callable,
+        is_lone: bool,
+        writes: bool,
+    ):
         self.places = slice(first, first + len(inputs))
+        self.is_lone, self.writes = is_lone, writes
         self.fallback, self.build = fallback, build
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
         if arrangement.load():
             return self.kernel(*given)
+        if self.is_lone and self.is_scattered(given[0]):
+            return self.kernel(contiguous(given[0]), *given[1:])
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing
@@ -138,6 +153,15 @@ class OtherDtypes:
         if kernel is None:
             kernel = self.kernels[dtypes] = self.build(dtypes) or self.fallback
         return kernel(*given)
+
+    def is_scattered(self, array: Any) -> bool:
+        """Is it an array whose rows are better copied first: no two of its elements are neighbours, or what is
+        written is to lie in order?"""
+        return (
+            array.__class__ is np.ndarray
+            and not array.flags.c_contiguous
+            and (self.writes or array.itemsize not in array.strides)
+        )
 
 
 class Columns:
