@@ -265,7 +265,8 @@ class Bare:
     def cast(self, part: Any, kind: Any) -> Any:
         if kind.numpy is None or part.dtype == kind.numpy:
             return part
-        return convertible(part, kind.numpy).astype(kind.numpy)
+        made = gradient.converted(part, kind.numpy)
+        return convertible(part, kind.numpy).astype(kind.numpy) if made is None else made
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()
