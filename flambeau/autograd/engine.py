@@ -81,6 +81,9 @@ def _loop(
     use: Callable[[Any], None] | None,
 ) -> None:
     pending: dict[Node, Any] = {}
+    own: set[Node] = (
+        set()
+    )  # nodes whose pending array was made here, so that more is added in place
     heap: list[tuple[int, Node]] = []
     bare = flow is BARE
     edges, parts = roots, [flow.start(grad) for grad in grads]
@@ -102,8 +105,14 @@ def _loop(
                 heappush(heap, (-node.sequence, node))
             if node.outputs > 1:
                 pending[node] = part = _at_output(old, edge, part, flow)
+            elif old is None:
+                pending[node] = part
+            elif node in own:
+                gradient.add_into(old, part)
             else:
-                pending[node] = part if old is None else flow.add(old, part)
+                pending[node] = part = flow.add(old, part)
+                if part.__class__ is np.ndarray:
+                    own.add(node)
         edge = part = parts = node = old = None  # `_own` counts who holds a gradient
         if not heap:
             return
@@ -125,6 +134,20 @@ def _loop(
             continue
         if node.saved is None:
             raise RuntimeError(TWICE.format(node.name()))
+        if bare and node.shows_part and node.hooks is None and g.__class__ is np.ndarray:
+            edge = node.edges[0]
+            node_in = edge.node
+            if (
+                node_in.outputs == 1
+                and edge.kind.numpy is g.dtype
+                and (allowed is None or node_in in allowed)
+            ):
+                old = pending.get(node_in)
+                if old is None:
+                    heappush(heap, (-node_in.sequence, node_in))
+                pending[node_in] = node.backward_into(g, old, node_in in own)
+                own.add(node_in)
+                continue
         parts = node.backward(g) if bare else node.backward_recorded(g)
         if node.hooks:
             parts = flow.after(node, parts, g)

@@ -28,11 +28,8 @@ from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import written
-
-NODE_SLOTS = (
-    "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes", "checked",
-    "options", "origins",
-)  # fmt: skip
+from ..remembered import lookup
+from .rule_node import NODE_SLOTS
 
 
 class Patterns(dict):
@@ -77,11 +74,38 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
         like: Makes a tensor of any array, on the device of a tensor.
     """
     cls = type(operation)
-    patterns = Patterns(operation, node)
-    call = patterns[(True,) * len(operation.operands)]
-    operation.patterns, operation.several = patterns, Several(operation, like)
-    operation.noted = Noted(operation, node)
+    if operation.variadic:
+        call = cls.__call__
+    else:
+        patterns = Patterns(operation, node)
+        call = patterns[(True,) * len(operation.operands)]
+        operation.patterns, operation.several = patterns, Several(operation, like)
+        operation.noted = Noted(operation, node)
+    if operation.moves:
+        call = _remembered(operation, call)
     operation.__class__ = type(cls.__name__, (cls,), {"__call__": call, "__slots__": ()})
+
+
+def _remembered(operation: Any, call: Callable) -> Callable:
+    """The call of an operation that only moves elements, which looks for a case first::
+
+    def roll(self, x, shifts, dims):
+        case = find(token, x, shifts, dims)
+        if case is not None: return case(x)
+        return study(lambda x: call(self, x, shifts, dims), token, (x, shifts, dims), x)
+    """
+    source = Source(f"{operation.name} by cases", call=call)
+    lookup(source)
+    options = ", ".join(list(operation.arguments)[len(operation.operands) :])
+    moved = operation.operands[0]
+    head = ", ".join(["self", moved, *written(operation.defaults, source)])
+    with source.block(f"def {operation.name}({head}):"):
+        source(f"""
+            case = find(token, {moved}, {options})
+            if case is not None: return case({"*" * operation.variadic}{moved})
+            return study(lambda {moved}: call(self, {moved}, {options}), token, ({moved}, {options}), {moved})
+            """)
+    return source.function(operation.name)
 
 
 class _Written:

@@ -95,6 +95,7 @@ def sibling(operation: Operation, label: str) -> Operation:
         label,
         operation.differentiable,
         " ".join(operation.outputs),
+        moves=operation.moves,
     )
     made.arguments, made.write = operation.arguments, operation.write
     made.gradient(operation.rule)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from ... import kernels
 from ...core.promotion import can_cast, promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..tensor.convert import result_type
@@ -26,7 +27,7 @@ def _is_few(arrays: Any) -> bool:
     return first.size < _FEW and first.__class__ is ndarray
 
 
-@operation(operands="*tensors", label="Cat")
+@operation(operands="*tensors", label="Cat", moves=True)
 def cat_(tensors: list[Any], dim: int) -> Any:
     """Arrays one after the other."""
     return kernels.array.concatenate.concatenate(tensors, dim)
@@ -38,7 +39,7 @@ def _(g: Tensor, dim: int, shape_tensors: list[tuple[int, ...]]) -> list[Tensor]
     return list(g.split(sizes, dim))
 
 
-@operation(operands="*tensors", label="Stack")
+@operation(operands="*tensors", label="Stack", moves=True)
 def stack_(tensors: list[Any], dim: int) -> Any:
     """Arrays along a new dimension."""
     return kernels.array.concatenate.stack(tensors, dim)
@@ -97,6 +98,7 @@ def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 @public("cat", "concat", "concatenate")
+@remembers("tensors")
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along a dimension.
 
@@ -164,6 +166,7 @@ def _misfit(parts: list[Tensor], first: tuple[int, ...], at: int, x: Tensor) -> 
 
 
 @public()
+@remembers("tensors")
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension.
 
@@ -237,6 +240,7 @@ atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
 
 
 def _joined(name: str, lift: Any, dim: int, doc: str) -> Any:
+    @remembers("tensors")
     def function(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
         parts = [lift(x) for x in listed(name, tensors)]
         if not parts:
@@ -272,6 +276,7 @@ _joined("column_stack", _column, 1, "Tensors side by side, vectors as columns.")
 
 
 @public()
+@remembers("tensors")
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one; vectors count as rows.
 
@@ -302,7 +307,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return blocks_(parts, shape)
 
 
-@operation(operands="*tensors", label="BlockDiag")
+@operation(operands="*tensors", label="BlockDiag", moves=True)
 def blocks_(tensors: Sequence[Any], shape: tuple[int, int]) -> Any:
     """Zeros with matrices along the diagonal."""
     whole = kernels.array.zeros.zeros(shape, tensors[0].dtype)

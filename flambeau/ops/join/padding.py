@@ -12,6 +12,7 @@ from ...core.kind import INT64_MAX
 from ...core.number import converted
 from ...core.tensor import Tensor
 from ...dispatch.registry import is_overridden, override, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 
 Pads = tuple[tuple[int, int], ...]
@@ -34,7 +35,7 @@ def _padded(x: Any, pads: Pads, places: Callable[[int, int, int], Any] | None, v
 _pad_map = kernels.Native("array.pad", "padded", _padded)
 
 
-@operation(label="ConstantPadNd", linear=False)
+@operation(label="ConstantPadNd", linear=False, moves=True)
 def constant_pad_(x: Any, pads: Pads, value: Any) -> Any:
     """`value` around x; negative amounts cut off."""
     return _pad_map(x, pads, None, value)
@@ -45,7 +46,7 @@ def _(g: Tensor, pads: Pads) -> Tensor:
     return constant_pad_(g, tuple((-a, -b) for a, b in pads), 0)
 
 
-@operation(label="Pad")
+@operation(label="Pad", moves=True)
 def extended_(x: Any, pads: Pads, mode: str) -> Any:
     """Elements of x around it."""
     return _pad_map(x, pads, _PLACES[mode], 0)
@@ -83,6 +84,7 @@ def _(g: Tensor, places: Any, dim: int) -> Tensor:
 
 
 @public("nn.functional.pad")
+@remembers("input")
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:

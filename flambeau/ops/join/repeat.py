@@ -13,6 +13,7 @@ from ...core.kind import kind_of
 from ...core.size import Size
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, spread_method
 from ...dispatch.write import broadcast
@@ -22,7 +23,7 @@ from ..view.shape import reshape
 from .cat import listed, stack
 
 
-@operation(label="Repeat")
+@operation(label="Repeat", moves=True)
 def repeat_(x: Any, counts: tuple[int, ...]) -> Any:
     """Copies side by side along every dimension."""
     return np.tile(x, counts)
@@ -36,6 +37,7 @@ def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
 
 
 @method()
+@remembers("self")
 def repeat(self: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     """Copies side by side along every dimension.
 
@@ -70,6 +72,7 @@ def repeat(self: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
 
 @spread_method
 @public()
+@remembers("input")
 def tile(input: Tensor, dims: Any) -> Tensor:
     """`repeat`, where missing leading counts are 1.
 
@@ -99,6 +102,7 @@ def _counts(repeats: Tensor) -> np.ndarray:
 
 
 @public(method=True)
+@remembers("input")
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -158,6 +162,7 @@ def _check_output(wanted: int | None, size: int) -> None:
 
 
 @public()
+@remembers("tensors")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Every tensor expanded to their common shape.
 
@@ -209,6 +214,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 
 @public()
+@remembers("tensors")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors spread over a grid, one dimension each.
 
@@ -266,6 +272,7 @@ def _check_vector(x: Tensor) -> None:
 
 
 @public()
+@remembers("tensors")
 def cartesian_prod(*tensors: Any) -> Tensor:
     """Every combination of one element from each vector, a row for each.
 
@@ -294,6 +301,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 
 @public()
+@remembers("input")
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Every choice of r elements of a vector, a row for each.
 

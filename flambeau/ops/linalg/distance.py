@@ -45,7 +45,7 @@ def _between(x1: Any, x2: Any, p: float) -> Any:
     return np.sqrt(np.maximum(squares, 0)).astype(x1.dtype)
 
 
-_between_map = kernels.Native("matmul.distance", "between", _between)
+_between_map = kernels.Native("nn.distance", "between", _between)
 
 
 @operation(operands="x1 x2", label="EuclideanDist")
@@ -179,7 +179,7 @@ def _among(x: Any, p: float) -> Any:
     return _between(x, x, p)[np.triu_indices(x.shape[0], 1)]
 
 
-_among_map = kernels.Native("matmul.distance", "among", _among)
+_among_map = kernels.Native("nn.distance", "among", _among)
 
 
 @operation(label="PdistForward", linear=False)

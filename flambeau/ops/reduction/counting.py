@@ -16,7 +16,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.view_operation import sizes_of
 from ...dispatch.write import write_out
-from .sort import sortable
+from .selection import sortable
 
 
 def _side(name: str, right: bool, side: str | None) -> str:

@@ -194,7 +194,7 @@ def test_a_wrong_index_writes_nothing() -> None:
             lambda: along.taken(x, Along(index, 1)),
             lambda: along.made(x, x.shape, Along(index, 1), np.ones(x.shape), False),
         ):
-            with pytest.raises(IndexError, match="out of range"):
+            with pytest.raises(IndexError, match="out of bounds"):
                 of()
         index[place] = 0
 

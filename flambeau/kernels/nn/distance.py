@@ -16,11 +16,11 @@ import numpy as np
 
 from ..array.copy import contiguous, in_order
 from ..llvm import BITS, Value, any_lane, choose, quotient, remainder
+from ..matmul.matmul import ELEMENTS
+from ..matmul.microkernel import within
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
-from .matmul import ELEMENTS
-from .microkernel import within
 
 ROWS, VECTORS = 4, 2
 """Of a tile."""

@@ -9,7 +9,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.kernels.matmul import distance
+from flambeau.kernels.nn import distance
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 SIZES = [(1, 1, 1), (3, 5, 7), (4, 32, 33), (5, 33, 31), (40, 70, 130), (4, 31, 0)]
