@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms on NumPy's pocketfft.
+"""Discrete Fourier transforms: kernels for many at once, NumPy's pocketfft for the rest.
 
 All of torch.fft are three operations (complex to complex, real to half, half to real), each scaled
 by 1, 1/sqrt(n) or 1/n; a transform's gradient is the adjoint one with the same scale.
@@ -6,11 +6,13 @@ by 1, 1/sqrt(n) or 1/n; a transform's gradient is the adjoint one with the same 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
@@ -21,16 +23,63 @@ FORWARD: tuple[Any, ...] = ("backward", "ortho", "forward")
 """NumPy's norm for a forward transform scaled by 1, 1/sqrt(n), 1/n; reversed for an inverse one."""
 
 
+def _factor(n: int, scale: int) -> float:
+    """What a transform of n points is multiplied by."""
+    return 1.0 if scale == 0 else 1 / n if scale == 2 else 1 / math.sqrt(n)
+
+
+def _complex(x: Any, dim: int, forward: bool, scale: float) -> Any:
+    """Complex to complex along one dimension, with NumPy."""
+    made = np.fft.fft(x, axis=dim) if forward else np.fft.ifft(x, axis=dim, norm="forward")
+    return made if scale == 1 else made * x.real.dtype.type(scale)
+
+
+def _real(x: Any, dim: int, scale: float) -> Any:
+    """Real to half along one dimension, with NumPy."""
+    made = np.fft.rfft(x, axis=dim)
+    return made if scale == 1 else made * x.dtype.type(scale)
+
+
+def _half(x: Any, dim: int, size: int, scale: float) -> Any:
+    """Half to real along one dimension, with NumPy."""
+    made = np.fft.irfft(x, size, dim, norm="forward")
+    return made if scale == 1 else made * made.dtype.type(scale)
+
+
+_complex_map = kernels.Native("array.fourier", "complex_to_complex", _complex)
+_real_map = kernels.Native("array.fourier", "real_to_half", _real)
+_half_map = kernels.Native("array.fourier", "half_to_real", _half)
+
+
+def _whole(x: Any, dim: int, scale: float) -> Any:
+    """Real to complex along one dimension, with NumPy."""
+    made = np.fft.fft(x, axis=dim)
+    return made if scale == 1 else made * x.dtype.type(scale)
+
+
+_whole_map = kernels.Native("array.fourier", "real_to_complex", _whole)
+
+
+@operation(label="FftR2C")
+def r2whole_(x: Any, dims: Any, scale: int) -> Any:
+    """Real to complex."""
+    whole = _whole_map(x, dims[-1], _factor(x.shape[dims[-1]], scale))
+    for dim in reversed(dims[:-1]):
+        whole = _complex_map(whole, dim, True, _factor(whole.shape[dim], scale))
+    return whole
+
+
+@r2whole_.gradient
+def _(g: Tensor, dims: Any, scale: int) -> Tensor:
+    return c2c_(g, dims, scale, False).real
+
+
 @operation(label="FftC2C")
 def c2c_(x: Any, dims: Any, scale: int, forward: bool) -> Any:
     """Complex to complex."""
-    if len(dims) == 1:
-        if forward:
-            return np.fft.fft(x, axis=dims[0], norm=FORWARD[scale])
-        return np.fft.ifft(x, axis=dims[0], norm=FORWARD[2 - scale])
-    if forward:
-        return np.fft.fftn(x, axes=dims, norm=FORWARD[scale])
-    return np.fft.ifftn(x, axes=dims, norm=FORWARD[2 - scale])
+    for dim in reversed(dims):
+        x = _complex_map(x, dim, forward, _factor(x.shape[dim], scale))
+    return x
 
 
 @c2c_.gradient
@@ -41,9 +90,10 @@ def _(g: Tensor, dims: Any, scale: int, forward: bool) -> Tensor:
 @operation(label="FftR2C")
 def r2c_(x: Any, dims: Any, scale: int) -> Any:
     """Real to complex, of which the last dimension's first half is given."""
-    if len(dims) == 1:
-        return np.fft.rfft(x, axis=dims[0], norm=FORWARD[scale])
-    return np.fft.rfftn(x, axes=dims, norm=FORWARD[scale])
+    half = _real_map(x, dims[-1], _factor(x.shape[dims[-1]], scale))
+    for dim in reversed(dims[:-1]):
+        half = _complex_map(half, dim, True, _factor(half.shape[dim], scale))
+    return half
 
 
 @r2c_.gradient
@@ -55,10 +105,9 @@ def _(g: Tensor, dims: Any, scale: int, shape_x: tuple[int, ...]) -> Tensor:
 @operation(label="FftC2R")
 def c2r_(x: Any, dims: Any, size: int, scale: int) -> Any:
     """The first half of a Hermitian spectrum to real numbers."""
-    if len(dims) == 1:
-        return np.fft.irfft(x, size, dims[0], norm=FORWARD[2 - scale])
-    sizes = [x.shape[i] for i in dims[:-1]] + [size]
-    return np.fft.irfftn(x, sizes, dims, norm=FORWARD[2 - scale])
+    for dim in dims[:-1]:
+        x = _complex_map(x, dim, False, _factor(x.shape[dim], scale))
+    return _half_map(x, dims[-1], size, _factor(size, scale))
 
 
 @c2r_.gradient
@@ -151,15 +200,20 @@ def _several(
     return dims, sizes
 
 
-def _complex(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
-    x = _promoted(x, True)
+def _transform(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
     scale = _scale(norm, forward)
+    if dims and not x.dtype.is_complex:
+        whole = r2whole_(resized(_promoted(x, False), dims, sizes), dims, scale)
+        return whole if forward else whole.conj()
+    x = _promoted(x, True)
     if not dims:
         return clone(x)
     return c2c_(resized(x, dims, sizes), dims, scale, forward)
 
 
-def _real(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
+def _transform_real(
+    name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool
+) -> Tensor:
     if x.dtype.is_complex:
         raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype.legacy}")
     if not dims:
@@ -168,7 +222,9 @@ def _real(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward
     return half if forward else half.conj()
 
 
-def _half(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
+def _transform_half(
+    name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool
+) -> Tensor:
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
     scale = _scale(norm, forward)
@@ -204,8 +260,8 @@ _KINDS = {
 def _run(kind: str, name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None) -> Tensor:
     forward = _KINDS[kind][2]
     if kind in ("fft", "ifft"):
-        return _complex(x, dims, sizes, norm, forward)
-    run = _real if kind in ("rfft", "ihfft") else _half
+        return _transform(x, dims, sizes, norm, forward)
+    run = _transform_real if kind in ("rfft", "ihfft") else _transform_half
     return run(name, x, dims, sizes, norm, forward)
 
 
