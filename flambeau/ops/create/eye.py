@@ -11,7 +11,7 @@ from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
-from .factory import factory
+from .factory import factory, of_arguments
 
 
 def _size(value: Any, name: str) -> int:
@@ -21,6 +21,7 @@ def _size(value: Any, name: str) -> int:
 
 
 @public()
+@of_arguments
 @factory
 def eye(kind: Any, n: int, m: int | None = None) -> Any:
     """Ones on the diagonal.
@@ -84,7 +85,7 @@ def _triangle(name: str, find: Callable) -> None:
         >>> torch.{name}(2, 2).shape
         torch.Size([2, 3])
     """
-    public(name)(factory(function))
+    public(name)(of_arguments(factory(function)))
 
 
 _triangle("tril_indices", np.tril_indices)

@@ -122,7 +122,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     if arrays is not None and out is None:
         try:
             join = np.concatenate if _is_few(arrays) else kernels.array.concatenate.concatenate
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)
@@ -185,7 +188,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     if arrays is not None and out is None:
         try:
             join = np.stack if _is_few(arrays) else kernels.array.concatenate.stack
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError, IndexError):
             pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
