@@ -42,7 +42,7 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
 
 _matrices = kernels.Native("matmul.matmul", "product", widened(_dot))
 matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot))
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
+stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
 _affine = kernels.Native("matmul.matmul", "product", widened(_with_bias))
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
@@ -99,7 +99,7 @@ dot_.product()
 @operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _stacked(x, y)
+    return stacked(x, y)
 
 
 @bmm_.gradient
