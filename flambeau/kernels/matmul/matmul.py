@@ -68,7 +68,10 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
-    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    x_shape, y_shape = x.shape, y.shape
+    if bias is None and x.size * y_shape[-1] < LEAST > y.size * x_shape[-2]:
+        return NotImplemented
+    found = plan(x.dtype, x_shape, x.strides, y_shape, y.strides)
     if found is None:
         return NotImplemented
     if bias is None:

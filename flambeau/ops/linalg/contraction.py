@@ -1,6 +1,6 @@
 """The product of two tensors, summed over dimensions that both have: what einsum and tensordot are made of.
 
-It is one operation, whose gradients are contractions too. How operands are seen as stacks of matrices is worked out
+It is one operation, whose gradients are contractions too; where nothing is summed, it is a multiplication. How operands are seen as stacks of matrices is worked out
 once for their shapes; no dimension that only numbers the matrices of a stack is moved in memory.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ...core.tensor import Tensor
 from ...dispatch.rule.rule_operation import operation
+from ..elementwise.arithmetic import mul
 from .matmul import conjugate, stacked
 
 
@@ -39,6 +40,37 @@ class Layout(NamedTuple):
     order: tuple[int, ...] | None
 
 
+def contracted(x: Tensor, y: Tensor, terms: Terms) -> Tensor:
+    """The product, summed over the letters that the result does not have; sizes of a letter agree."""
+    if _sums(terms):
+        return contract(x, y, terms)
+    views = _views(terms, x._array.shape, y._array.shape)
+    return mul(*(_seen(tensor, *view) for tensor, view in zip((x, y), views)))
+
+
+@lru_cache(2048)
+def _sums(terms: Terms) -> bool:
+    return not set(terms.x + terms.y) <= set(terms.out)
+
+
+def _seen(x: Any, order: Any, shape: Any) -> Any:
+    x = x if order is None else x.permute(order)
+    return x if shape is None else x.reshape(shape)
+
+
+@lru_cache(2048)
+def _views(terms: Terms, *shapes: tuple[int, ...]) -> list[tuple[Any, Any]]:
+    """The order and then the shape in which operands have the result's dimensions; None where they have them."""
+    found = []
+    for term, shape in zip((terms.x, terms.y), shapes):
+        sizes = dict(zip(term, shape))
+        order = [term.index(letter) for letter in terms.out if letter in sizes]
+        same, full = order == sorted(order), len(term) == len(terms.out)
+        wide = None if full else [sizes.get(letter, 1) for letter in terms.out]
+        found.append((None if same else order, wide))
+    return found
+
+
 @operation(operands="x y", label="Bmm")
 def contract(x: Any, y: Any, terms: Terms) -> Any:
     """The product, summed over the letters that the result does not have; sizes of a letter agree."""
@@ -61,8 +93,8 @@ def contract(x: Any, y: Any, terms: Terms) -> Any:
 def _(g: Tensor, x: Tensor, y: Tensor, terms: Terms, needs: tuple[bool, bool]) -> tuple:
     by_x, by_y = Terms(terms.out, terms.y, terms.x), Terms(terms.x, terms.out, terms.y)
     return (
-        contract(g, conjugate(y), by_x) if needs[0] else None,
-        contract(conjugate(x), g, by_y) if needs[1] else None,
+        contracted(g, conjugate(y), by_x) if needs[0] else None,
+        contracted(conjugate(x), g, by_y) if needs[1] else None,
     )
 
 

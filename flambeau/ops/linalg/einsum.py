@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import public
-from .contraction import Terms, contract
+from .contraction import Terms, contracted
 from .einsum_plan import LETTERS, planned
 from .matmul import _given
 
@@ -61,7 +61,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
             f"contracted dimensions need to match, but a has {[a.shape[i] for i in left]} in dims "
             f"{left} and b has {[b.shape[i] for i in right]} in dims {right}"
         )
-    return _given(out, contract(a, b, _met(a.ndim, b.ndim, tuple(left), tuple(right))))
+    return _given(out, contracted(a, b, _met(a.ndim, b.ndim, tuple(left), tuple(right))))
 
 
 @lru_cache(512)

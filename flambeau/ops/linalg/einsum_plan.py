@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.tensor import Tensor
-from ..elementwise.arithmetic import mul
-from .contraction import Terms, contract
+from .contraction import Terms, contracted
 from .matmul import _check
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -118,11 +117,8 @@ class _Planner:
                 *(letter for letter in x.term if letter not in y.term),
                 *(letter for letter in y.term if letter not in x.term),
             ]
-        if len(output) == len(sizes):
-            function = _multiplied(x, y, output)
-        else:
-            function = _contracted(Terms("".join(x.term), "".join(y.term), "".join(output)))
-        place = self.add(function, x.place, y.place)
+        terms = Terms("".join(x.term), "".join(y.term), "".join(output))
+        place = self.add(_product(terms, len(output) < len(sizes)), x.place, y.place)
         return _Value(place, output, [sizes[letter] for letter in output])
 
     def arrange(self, value: _Value, output: list[str]) -> None:
@@ -132,38 +128,15 @@ class _Planner:
             self.add(lambda x: x.permute(order), value.place)
 
 
-def _contracted(terms: Terms) -> Callable[[Tensor, Tensor], Tensor]:
-    """A step that multiplies and sums."""
+def _product(terms: Terms, sums: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step that multiplies two values; it sums only those of one dtype."""
 
-    def contracted(x: Tensor, y: Tensor) -> Tensor:
-        if x._kind is not y._kind:
+    def product(x: Tensor, y: Tensor) -> Tensor:
+        if sums and x._kind is not y._kind:
             _check("einsum", x, y)
-        return contract(x, y, terms)
+        return contracted(x, y, terms)
 
-    return contracted
-
-
-def _multiplied(a: _Value, b: _Value, output: list[str]) -> Callable[[Tensor, Tensor], Tensor]:
-    """A step that multiplies, and sums nothing: both operands are seen in the result's dimensions."""
-
-    def seen(value: _Value) -> tuple[list[int] | None, list[int] | None]:
-        sizes = dict(zip(value.term, value.shape))
-        order = [value.term.index(letter) for letter in output if letter in sizes]
-        shape = [sizes.get(letter, 1) for letter in output]
-        return None if order == sorted(order) else order, None if len(sizes) == len(
-            output
-        ) else shape
-
-    (x_order, x_shape), (y_order, y_shape) = seen(a), seen(b)
-
-    def multiplied(x: Any, y: Any) -> Tensor:
-        x = x if x_order is None else x.permute(x_order)
-        x = x if x_shape is None else x.reshape(x_shape)
-        y = y if y_order is None else y.permute(y_order)
-        y = y if y_shape is None else y.reshape(y_shape)
-        return mul(x, y)
-
-    return multiplied
+    return product
 
 
 def _path(

@@ -307,6 +307,22 @@ def __rmatmul__(self: Tensor, other: Any) -> Tensor:
     return NotImplemented if operands is None else matmul(*operands[::-1])
 
 
+def _are_plain(x: Any, y: Any, x_dims: int, y_dims: int) -> bool:
+    """Are these tensors of such dimensions and one kind, without history, whose elements need no wider ones?"""
+    try:
+        kind = x._kind
+        return (
+            y._kind is kind
+            and x._array.ndim == x_dims
+            and y._array.ndim == y_dims
+            and x._node is None
+            and y._node is None
+            and kind.compute is kind.numpy
+        )
+    except AttributeError:
+        return False
+
+
 def _needs_dims(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:
     for i, (x, n) in enumerate(zip(tensors, dims)):
         if x.ndim != n:
@@ -324,6 +340,15 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mm
     """
+    if (
+        out is None
+        and _are_plain(input, mat2, 2, 2)
+        and input._array.shape[1] == mat2._array.shape[0]
+    ):
+        a, b = input._array, mat2._array
+        return handle.make(
+            a.dot(b) if a.size <= SMALL else _matrices(a, b), input._kind, None, [0], None
+        )
     _needs_dims("mm", (2, 2), input, mat2)
     return _matmul(input, mat2, out)
 
@@ -336,6 +361,11 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mv
     """
+    if out is None and _are_plain(input, vec, 2, 1) and input._array.shape[1:] == vec._array.shape:
+        a, b = input._array, vec._array
+        return handle.make(
+            a.dot(b) if a.size <= SMALL else matrix_vector(a, b), input._kind, None, [0], None
+        )
     _needs_dims("mv", (2, 1), input, vec)
     return _matmul(input, vec, out)
 
@@ -346,6 +376,13 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.dot
     """
+    if (
+        out is None
+        and _are_plain(input, tensor, 1, 1)
+        and input._array.shape == tensor._array.shape
+    ):
+        product = np.asarray(input._array.dot(tensor._array))
+        return handle.make(product, input._kind, None, [0], None)
     _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
     if input.shape != tensor.shape:
         raise RuntimeError(
@@ -372,6 +409,12 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.bmm
     """
+    try:
+        a, b = input._array.shape, mat2._array.shape
+        if len(a) == 3 == len(b) and a[0] == b[0] and a[2] == b[1] and out is None:
+            return bmm_(input, mat2)
+    except AttributeError:  # not a tensor: explained below
+        pass
     _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
@@ -389,6 +432,8 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.outer
     """
+    if out is None and isinstance(input, Tensor) and input._array.ndim == 1 == vec2._array.ndim:
+        return input.unsqueeze(1) * vec2  # type: ignore[attr-defined]
     _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
     return _given(out, input[:, None] * vec2)  # type: ignore[index]
 
