@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .draw import Draw
 from .operand import ANY, DTYPES, INTEGER, REAL, SIGNED, Operand, operand, with_values
-from .registry import REQUIRED, Entry
+
+if TYPE_CHECKING:
+    from .registry import Entry
+
+REQUIRED = Parameter.empty
 
 
 class Call(NamedTuple):

@@ -59,11 +59,18 @@ class Child:
             self.environment["FLAMBEAU_KERNELS"] = "0"
         self.process: Any = None
 
-    def start(self) -> None:
+    def command(self) -> list[str]:
+        """What the process runs."""
         program = "import sys; from benchmarks.fuzz.child import serve; serve(*sys.argv[1:])"
-        command = [self.python, "-c", program, *self.options]
+        return [self.python, "-c", program, *self.options]
+
+    def start(self) -> None:
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            self.command(),
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def stop(self) -> None:
@@ -74,10 +81,13 @@ class Child:
 
     def ask(self, path: str, seed: int, without: Iterable[str], always: Iterable[str]) -> None:
         """Let it run a case; `answer` waits for it."""
+        self.send((path, seed, tuple(without), tuple(always)))
+
+    def send(self, question: tuple) -> None:
         if self.process is None:
             self.start()
         with contextlib.suppress(BrokenPipeError):  # `answer` says what became of it
-            write(self.process.stdin, (path, seed, tuple(without), tuple(always)))
+            write(self.process.stdin, question)
 
     def answer(self) -> Any:
         """What it says of the case, or how it went."""

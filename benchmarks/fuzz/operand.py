@@ -64,6 +64,11 @@ class Operand:
         self.within(own)[...] = True
         return block[~own]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of another process: an array that is read from a pickle has a copy of its dtype, unlike those that users make."""
+        self.__dict__.update(state)
+        self.block = self.block.view(DTYPES[self.block.dtype.name])
+
     def __repr__(self) -> str:
         values = f" = {self.array.tolist()!r}" if self.array.size <= 6 else ""
         return (

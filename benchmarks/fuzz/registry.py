@@ -10,7 +10,7 @@ import flambeau
 from flambeau.dispatch.registry import NAMESPACES
 from flambeau.ops import families
 
-REQUIRED = inspect.Parameter.empty
+from .arguments import REQUIRED
 
 NOT_DRAWN = {
     "manual_seed seed initial_seed get_rng_state set_rng_state": "change the generator or show it",

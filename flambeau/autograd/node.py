@@ -75,6 +75,8 @@ class Node:
     outputs = 1
     reverse = True
     """Does a gradient go through it? Not through the history of a tensor that has tangents alone."""
+    shows_part = False
+    """Is its gradient what arrives, written to a part of zeros? Then it has `backward_into`."""
     custom = False
     """Is its backward a program's own (see `Function`)?"""
     edges: tuple[Any, ...]
@@ -90,6 +92,10 @@ class Node:
 
     def backward_recorded(self, g: Any) -> Sequence[Any]:
         """The same on tensors, recorded."""
+        raise NotImplementedError
+
+    def backward_into(self, g: Any, old: Any, own: bool) -> Any:
+        """The operand's gradient with what arrived of it before, `old`, if it did; in place if that is our `own`."""
         raise NotImplementedError
 
     def arriving(self, of: Callable[[Any], Any]) -> list[Any]:

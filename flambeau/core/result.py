@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 RESULTS: dict[str, type] = {}
@@ -18,6 +19,8 @@ class NamedResult(tuple):
     __slots__ = ()
     __match_args__: tuple[str, ...] = ()
     n_fields = n_sequence_fields = n_unnamed_fields = 0
+    of: Any
+    """Makes one of just as many parts, unchecked."""
 
     def __new__(cls, parts: Iterable[Any]) -> NamedResult:
         made = tuple.__new__(cls, parts)
@@ -56,6 +59,7 @@ def named_result(name: str, fields: str) -> type[NamedResult]:
         for i, part in enumerate(names):
             scope[part] = property(lambda self, i=i: tuple.__getitem__(self, i))
         found = RESULTS[name] = type(name, (NamedResult,), scope)
+        found.of = partial(tuple.__new__, found)
     return found
 
 

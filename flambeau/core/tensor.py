@@ -506,6 +506,8 @@ def prune(cell: list) -> None:
         _pruning.release()
 
 
+views: Any = None
+"""Makes functions for views of one layout; None without kernels."""
 kernels.makes_views(globals(), "wrap_view", Tensor, PRUNED, prune)
 
 

@@ -79,6 +79,8 @@ def makes_views(
 ) -> None:
     """Exchange the function `name` of core/tensor.py, which makes views of tensors, for machine code.
 
+    What makes functions for views of one layout is put beside it, under the name "views".
+
     Args:
         namespace, name: Where the plain function is.
         cls: The class of tensors.
@@ -87,9 +89,10 @@ def makes_views(
     """
 
     def put() -> None:
-        from .runtime.view_constructor import native
+        from .runtime.view_constructor import ViewConstructor
 
-        namespace[name] = native(cls, smallest, prune)
+        namespace["views"] = views = ViewConstructor(cls, smallest, prune)
+        namespace[name] = views.wrap()
 
     when_enabled(put)
 

@@ -145,7 +145,7 @@ def _special(frame: Any) -> Namer | None:
         return lambda frame: ("torch::autograd::AccumulateGrad", BACKWARD)
     if code is _APPLY:
         return lambda frame: (frame.f_locals["cls"].__name__, OPERATION)
-    if code.co_name in ("backward", "backward_recorded"):
+    if code.co_name in ("backward", "backward_recorded", "backward_into"):
         return _node if isinstance(_self(frame), Node) else None
     if code.co_name in ("step", "zero_grad"):
         optim = sys.modules.get("flambeau.optim.optimizer")

@@ -47,6 +47,9 @@ KERNELS = {
     "kernels/cuda/gather/combine.py": "the types that a GPU adds in one step",
     "kernels/cuda/matmul/matmul.py": "cuBLAS's names of them",
     "kernels/cuda/tensor_core.py": "the types that tensor cores multiply",
+    "kernels/matmul/half.py": "the types that tiles multiply",
+    "kernels/matmul/half_kernel.py": "what is multiplied in two parts",
+    "kernels/matmul/half_pack.py": "the types that tiles multiply",
 }
 """Machine code knows no tensors: what it reads and writes is told here, by NumPy's types."""
 MANY = 3

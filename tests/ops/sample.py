@@ -136,6 +136,14 @@ PROGRAMS: dict[str, Program] = {
         ((2, 3),),
     ),
     "cross_entropy of probabilities": (lambda x, y: F.cross_entropy(x, y), ((2, 3), (2, 3))),
+    "cross_entropy smoothed alike": (
+        lambda x: F.cross_entropy(x, _classes(2), label_smoothing=0.1),
+        ((2, 3),),
+    ),
+    "cross_entropy weighed": (
+        lambda x: F.cross_entropy(x, _classes(4), weight=WEIGHT, ignore_index=1) ** 2,
+        ((4, 3),),
+    ),
     "nll_loss": (
         lambda x, w: F.nll_loss(x, _classes(4), w, ignore_index=1, reduction="sum"),
         ((4, 3), (3,)),
@@ -360,6 +368,10 @@ OPTIONAL: dict[str, Program] = {
     "cummin": (lambda x: x.cummin(1)[0] ** 2, (_distinct(2, 3),)),
     "sort": (lambda x: torch.sort(x, 1)[0] ** 2, (_distinct(2, 3),)),
     "topk": (lambda x: torch.topk(x, 2, 1)[0] ** 2, (_distinct(2, 3),)),
+    "kthvalue": (lambda x: torch.kthvalue(x, 2, 1)[0] ** 2, (_distinct(2, 3),)),
+    "mode along": (lambda x: torch.mode(x, 1)[0] ** 2, (_distinct(2, 3),)),
+    "min along": (lambda x: torch.min(x, 1, True)[0] ** 2, (_distinct(2, 3),)),
+    "nanmedian along": (lambda x: torch.nanmedian(x, 0)[0] ** 2, (_distinct(2, 3),)),
     "median": (lambda x: (torch.median(x) ** 2, torch.median(x, 1)[0] ** 2), (_distinct(2, 3),)),
     "diag_embed": (lambda x: torch.diag_embed(x) ** 2, ((2, 3),)),
     "index_select": (lambda x: x.index_select(1, INDEX) ** 2, ((2, 3),)),

@@ -137,7 +137,7 @@ def _spread(shape: Any, key: tuple, values: Any) -> Any:
 
 
 @_stands_for(
-    "kernels.gather.few.write", "kernels.gather.few.write_at", "kernels.gather.few.write_flat"
+    "kernels.gather.along.write", "kernels.gather.along.write_at", "kernels.gather.along.write_flat"
 )
 def _write_few(*given: Any) -> bool:
     return False

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ... import kernels
 from ...autograd.node import Node, Port, connect
 from ...autograd.report import check_versions
 from ...autograd.saved import absent, check_kept, saved_tensor
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor, wrap
+
+NODE_SLOTS = (
+    "edges", "saved", "cells", "versions", "sequence", "shape", "kind", "hooks", "notes", "checked",
+    "options", "origins",
+)  # fmt: skip
 
 
 class RuleNode(Node):
@@ -49,6 +55,12 @@ class RuleNode(Node):
             lambda g: operation.run_rule(self, self._incoming(g), saved),
             getattr(history, "wanted", True),
         )
+
+    def anew(self) -> tuple[Callable[..., Any], dict[str, Any]] | None:
+        """What makes nodes like this one, and the options that they share; None where it saved values."""
+        if self.saved != ():
+            return None
+        return kernels.constructor(type(self), *NODE_SLOTS), self.options
 
     def check(self) -> None:
         """Raises RuntimeError if a saved value was written to since."""

@@ -35,7 +35,7 @@ from ...autograd.record import record
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
 from ...core.device import backends
-from ...core.dtype import FLOAT
+from ...core.dtype import BY_NUMPY, FLOAT
 from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, wrap
@@ -43,8 +43,8 @@ from ...formula.quiet import restore, silence, silent
 from ..arguments import arguments
 from ..registry import OPERATIONS
 from ..write import check_history, check_writable, finish_write
-from .fast_path import NODE_SLOTS, write_fast_path
-from .rule_node import RuleNode
+from .fast_path import write_fast_path
+from .rule_node import NODE_SLOTS, RuleNode
 
 
 class Operation:
@@ -61,6 +61,7 @@ class Operation:
         names: PyTorch's names of the operands, where they are not self, other.
         linear: Is it linear in its operands? An operation is taken to be where its rule asks for the value of
             none, so this is said where it is not, as if something is added.
+        moves: Does it only move elements of its only operand, or of its sequence of them? See `remembered`.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Operation:
         writes: bool = False,
         names: str = "",
         linear: bool = True,
+        moves: bool = False,
     ):
         self.linear = linear and not outputs
+        self.moves = moves
         self.compute, self.view = _on_a_copy(compute) if writes else compute, view
         self.write = compute if writes else None
         self.name = compute.__name__.rstrip("_")
@@ -201,7 +204,7 @@ class Operation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on tensors (operands) and options; record if a gradient is wanted."""
-        if type(self) is Operation and not (self.variadic or self.view):
+        if type(self) is Operation and (self.moves or not (self.variadic or self.view)):
             write_fast_path(self, RuleNode, _wrap_like)
             return self(*args, **kwargs)
         if kwargs:
@@ -406,11 +409,18 @@ def _wrap_like(array: Any, source: Tensor) -> Tensor:
     kind = source._kind
     if array.__class__ is not kind.xp.ndarray:
         array = kind.xp.asarray(array)
-    if array.dtype is not kind.numpy and array.dtype != kind.numpy:
-        from ...core.dtype import BY_NUMPY
-
-        kind = kind_of(BY_NUMPY[array.dtype], kind.device)
+    if array.dtype is not kind.numpy:
+        found = _kinds.get((kind, array.dtype))
+        if found is None:
+            found = _kinds[kind, array.dtype] = (
+                kind if array.dtype == kind.numpy else kind_of(BY_NUMPY[array.dtype], kind.device)
+            )
+        kind = found
     return wrap(array, kind)
+
+
+_kinds: dict[tuple[Any, Any], Any] = {}
+"""The kinds of results by the first operand's kind and by what NumPy calls their dtype."""
 
 
 def operation(
@@ -424,6 +434,7 @@ def operation(
     writes: bool = False,
     names: str = "",
     linear: bool = True,
+    moves: bool = False,
 ) -> Any:
     """Decorator: make an `Operation` of a function of arrays.
 
@@ -437,11 +448,12 @@ def operation(
         writes: The function gives nothing, but writes into its first operand.
         names: PyTorch's names of the operands, as nodes show what they saved, where they are not self, other.
         linear: Is it linear in its operands, where its rule asks for the value of none?
+        moves: Does it only move elements of its only operand, or of its sequence of them?
     """
 
     def make(compute: Callable) -> Operation:
         return Operation(
-            compute, operands, view, label, differentiable, outputs, writes, names, linear
+            compute, operands, view, label, differentiable, outputs, writes, names, linear, moves
         )
 
     return make if compute is None else make(compute)

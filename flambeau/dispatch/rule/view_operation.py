@@ -24,8 +24,10 @@ from ...core.limit import EXCEEDED, reworded
 from ...core.memory import placed
 from ...core.tensor import Tensor, element_strides, wrap
 from ...core.twin import host
+from ...kernels import gradient
 from ..arguments import arguments
 from ..registry import method
+from ..remembered import Finding, remembers, study
 from .rule_operation import Operation
 
 SLOTS = (
@@ -47,6 +49,16 @@ class ViewNode(Node):
 
     def backward_recorded(self, g: Any) -> list[Any]:
         return [self.operation.turn_back(g, self)]
+
+    def backward_into(self, g: Any, old: Any, own: bool) -> Any:
+        compute, options = self.operation.compute, self.options
+        if old is None:
+            whole = kernels.array.zeros.zeros(self.shape_x, g.dtype)
+            kernels.array.copy.copy_into(compute(whole, *options), g)
+            return whole
+        whole = old if own else gradient.owned(old)
+        gradient.add_into(compute(whole, *options), g)
+        return whole
 
     def tangents(self, given: Sequence[Any], history: Callable[[Any, Any], None]) -> Sequence[Any]:
         operation, tangent = self.operation, given[0]
@@ -96,8 +108,12 @@ class ViewsNode(ViewNode):
 class ViewOperation(Operation):
     """An operation of one operand `x` whose rule asks for nothing but g, options and ``shape_x``."""
 
-    def __init__(self, compute: Callable, label: str, linear: bool = True):
+    def __init__(
+        self, compute: Callable, label: str, linear: bool = True, shows_part: bool = False
+    ):
         super().__init__(compute, "", True, label, None, linear=linear)
+        self.finding = Finding()
+        self.shows_part = shows_part
         self.picks: tuple[int | str, ...] = ()
 
     def gradient(self, rule: Callable) -> Callable:
@@ -114,6 +130,17 @@ class ViewOperation(Operation):
         return self.rule(*values)  # type: ignore[misc]
 
     def __call__(self, x: Tensor, *options: Any) -> Any:
+        finding = self.finding
+        case = finding.find(finding.token, x, *options)
+        if case is not None:
+            return case(x)
+        return study(
+            lambda x: self.show(x, *options), finding.token, (x, *options), x,
+            lambda x, result: self.note(x, result, options),
+        )  # fmt: skip
+
+    def show(self, x: Tensor, *options: Any) -> Any:
+        """The view, or several, where no case is known."""
         array = x._array
         try:
             values = self.compute(array if array.size else with_strides(array), *options)
@@ -121,20 +148,29 @@ class ViewOperation(Operation):
             raise reworded(error) from None
         if values.__class__ is tuple:
             return self.several(x, values, options)
-        result, edge = handle.wrap_view(values, x), x._node
-        if edge is not None and mode.recording:
-            node = result._node = self.make_node(
-                (edge,), options, array.shape, (), (), (), next_sequence(), values.shape, x._kind,
-                None, None,
-            )  # fmt: skip
-            if mode.watchers:  # `record`, whose call would be noticed
-                tell_watchers(node, (result,))
+        result = handle.wrap_view(values, x)
+        if x._node is not None and mode.recording:
+            self.note(x, result, options)
         return result
+
+    def note(self, x: Tensor, result: Tensor, options: tuple) -> None:
+        """Give a view its history."""
+        node = result._node = self.make_node(
+            (x._node,), options, x._array.shape, (), (), (), next_sequence(), result._array.shape,
+            x._kind, None, None,
+        )  # fmt: skip
+        if mode.watchers:  # `record`, whose call would be noticed
+            tell_watchers(node, (result,))
 
     @cached_property
     def make_node(self) -> Callable[..., ViewNode]:
         """Makes the node of a single view of the values of its slots."""
-        made = {"__slots__": (), "operation": self, **saved_attributes(self.saved_names)}
+        made = {
+            "__slots__": (),
+            "operation": self,
+            "shows_part": self.shows_part,
+            **saved_attributes(self.saved_names),
+        }
         cls = type(f"{self.label}Backward0", (ViewNode,), made)
         return kernels.constructor(cls, *SLOTS)
 
@@ -190,7 +226,7 @@ class Retyping(ViewOperation):
 
 
 def view_operation(
-    label: str, linear: bool = True, retyping: bool = False
+    label: str, linear: bool = True, retyping: bool = False, shows_part: bool = False
 ) -> Callable[[Callable], ViewOperation]:
     """Decorator: make a `ViewOperation` of a function of an array and options.
 
@@ -198,10 +234,12 @@ def view_operation(
         label: The node's name, without Backward0.
         linear: Can the function view a tangent too, wherever that lies in memory?
         retyping: Are its results of another dtype?
+        shows_part: Does it show a part, each element once? Then the engine may add a gradient to that part of what
+            other parts have given, instead of making zeros for each.
     """
 
     def make(compute: Callable) -> ViewOperation:
-        return (Retyping if retyping else ViewOperation)(compute, label, linear)
+        return (Retyping if retyping else ViewOperation)(compute, label, linear, shows_part)
 
     return make
 
@@ -269,5 +307,5 @@ def spread_method(function: Callable) -> Callable:
 
     form.__name__ = function.__name__
     form.__doc__ = function.__doc__
-    method()(form)
+    method()(remembers("self")(form))
     return function

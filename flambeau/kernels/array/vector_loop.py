@@ -65,16 +65,29 @@ def copy(code: Body, target: Value, source: Value, element: str, begin: Value, e
     vector_loop(code, element, begin, end, step)
 
 
-def add(code: Body, target: Value, other: Value, element: str, begin: Value, end: Value) -> None:
-    """Add the elements from `begin` to `end`."""
+def combine(
+    code: Body, target: Value, other: Value, element: str, begin: Value, end: Value,
+    by: Callable[[Value, Value], Value], one: bool = False,
+) -> None:  # fmt: skip
+    """Combine the elements from `begin` to `end` with others, or with the `one` that serves for all."""
+    single = code.get(other, element, code.zero) if one else None
+    many = code.splat(single) if single is not None else None
 
     def step(places: Sequence[Value], type: str, mask: Value | None) -> None:
         old = [fetch(code, target, at, type, mask) for at in places]
-        values = [fetch(code, other, at, type, mask) for at in places]
+        if one:
+            values = [many if type.startswith("<") else single for _ in places]
+        else:
+            values = [fetch(code, other, at, type, mask) for at in places]
         for at, x, y in zip(places, old, values):
-            keep(code, x + y, target, at, mask)
+            keep(code, by(x, y), target, at, mask)  # type: ignore[arg-type]
 
     vector_loop(code, element, begin, end, step)
+
+
+def add(code: Body, target: Value, other: Value, element: str, begin: Value, end: Value) -> None:
+    """Add the elements from `begin` to `end`."""
+    combine(code, target, other, element, begin, end, lambda x, y: x + y)
 
 
 def fill(code: Body, target: Value, value: Value, begin: Value, end: Value) -> None:

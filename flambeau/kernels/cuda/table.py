@@ -20,7 +20,7 @@ _NAMES = {
     "array.xor": "reduce",
     "array.zeros": "fresh full zeros",
     "convolution.convolution": "forward transposed weight",
-    "gather.few": "write write_at write_flat",
+    "gather.along": "write write_at write_flat",
     "gather.segment": "largest",
     "gather.indexed": "add_at combine_at placed put_at spread take",
     "matmul.gemv": "matrix_vector",

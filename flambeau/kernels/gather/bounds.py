@@ -34,7 +34,7 @@ def natural(index: Any) -> bool:
 
 def outside(sizes: Sequence[int]) -> IndexError:
     several = " and ".join(str(size) for size in sizes)
-    return IndexError(f"an index is out of range for a dimension of size {several}")
+    return IndexError(f"an index is out of bounds for a dimension of size {several}")
 
 
 class Bounds(NamedTuple):

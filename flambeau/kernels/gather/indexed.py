@@ -22,7 +22,7 @@ from ..array import compress
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
-from . import few, rows
+from . import along, rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
 from .part import WIDE, is_half, part_of
@@ -41,6 +41,10 @@ def take(x: Any, key: tuple) -> Any:
     """
     if len(key) == 1 and key[0].__class__ is np.ndarray and key[0].dtype.kind == "b":
         return compress.selected(x, key[0])
+    if enabled():
+        made = along.taken(x, key)
+        if made is not None:
+            return made
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and rows.reads(x, key[0]):
             return _take_rows(x, key[0], key.__class__ is tuple)
@@ -63,9 +67,9 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
         add_at(part.array, part.key, part.fitted(values).astype(WIDE))
         part.store()
         return
-    plan = _plan(x, key, values, True)
-    if plan is None and few.write_at("add", x, key, values):
+    if along.write_at("add", x, key, values):
         return
+    plan = _plan(x, key, values, True)
     if plan is None or not _write(plan, True, x, values):
         _add_by_numpy(x, own(key), values)
 
@@ -76,9 +80,9 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
     Raises:
         IndexError: An index is out of range.
     """
-    plan = _plan(x, key, values, False)
-    if plan is None and few.write_at("put", x, key, values):
+    if along.write_at("put", x, key, values):
         return
+    plan = _plan(x, key, values, False)
     if plan is None or not _write(plan, False, x, values):
         x[own(key)] = values
 
@@ -94,7 +98,7 @@ def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
     """
     if how == "add":
         add_at(x, key, values)
-    else:
+    elif not along.write_at(how, x, key, values):
         ufunc_at(getattr(np, how), x, own(key), values)
 
 
@@ -104,6 +108,10 @@ def placed(x: Any, key: tuple, values: Any, add: bool) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
+    if not (add and is_half(x.dtype)):
+        made = along.made(x, x.shape, key, values, add)
+        if made is not None:
+            return made
     apart = x.flags.c_contiguous and not (add and is_half(x.dtype))
     plan = _plan(x, key, values, add) if apart else None
     if plan is not None:
@@ -123,6 +131,9 @@ def spread(shape: tuple[int, ...], key: tuple, values: Any) -> Any:
     """
     if is_half(values.dtype):
         return spread(shape, key, values.astype(WIDE)).astype(values.dtype)
+    made = along.made(None, shape, key, values, True)
+    if made is not None:
+        return made
     made = memory.empty(shape, values.dtype)
     plan = _plan(made, key, values, True)
     if plan is None or not _made(plan, True, made, values, None):
@@ -156,7 +167,7 @@ def _is_large(x: Any, key: tuple) -> bool:
 
 def _element(dtype: Any, add: bool) -> str | None:
     """What a kernel sees in an array; None for what it is not made for."""
-    return few.ADDED.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
+    return along.NUMBERS.get(f"{dtype.kind}{dtype.itemsize}") if add else _SIZES.get(dtype.itemsize)
 
 
 def _plan(x: Any, key: tuple, values: Any, add: bool) -> Plan | None:

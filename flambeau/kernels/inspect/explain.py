@@ -10,7 +10,6 @@ import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
 from ...formula.expression import text as expression_text
-from ..loops.column import ColumnNest
 from ..loops.nest import Nest
 from ..runtime.process import enabled, machine, why_off
 from . import roofline
@@ -211,8 +210,6 @@ def _extent(nest: Nest, call: Call) -> tuple[int, int]:
     full = [x for x, symbol in zip(given, nest.program.inputs) if symbol.full]
     shape: Sequence[int] = broadcast_shapes(*(x.shape for x in full))
     total = math.prod(shape)
-    if isinstance(nest, ColumnNest):
-        return shape[0] * shape[2], shape[1]
     axes = given[-1] if nest.reductions or isinstance(given[-1], tuple) else None
     if not isinstance(axes, tuple):
         return 1, total

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from ...formula.expansion import usual_args
 from ...formula.expression import Expression, order
 from ..llvm import Value, choose
-from ..runtime.vectorcall import put
-from .broadcast import SCALAR
+from ..runtime.vectorcall import item_of, put, size_of
+from .broadcast import FULL, SCALAR
 from .entry import EntryPoint
 from .nest import BLOCK, Nest, blocks_of_blocks
 from .values import RULES, check_reductions
@@ -154,22 +154,49 @@ class ColumnNest(Nest):
 
 
 class ColumnEntryPoint(EntryPoint):
-    """Arrays of exactly three dimensions, reduced over the middle one."""
+    """Arrays reduced over neighbouring dimensions that are not the last: axes (-3,), (-4, -3), ..."""
 
     def row_length(self, axes: Value, total: Value) -> Value:
-        code = self.code
-        self.require(self.ndim.equals(3))
-        self.depth = code.load(code.at(self.dims, "i64", code.constant(1, "i64")), "i64")
-        self.breadth = code.load(code.at(self.dims, "i64", code.constant(2, "i64")), "i64")
-        self.gone = code.constant(1, "i64")
-        self.require(total > 0)
-        kept = code.slot("[3 x i64]")
-        for i in range(3):
-            at = code.constant(i, "i64")
-            size = code.load(code.at(self.dims, "i64", at), "i64")
-            code.store(size.like(1) if i == 1 else size, code.at(kept, "i64", at))
-        self.kept = kept
+        code, ndim = self.code, self.ndim_long
+        self.require(self.is_a(axes, "tuple"))
+        self.gone = size_of(axes)
+        self.require((self.gone > 0) & (self.gone < ndim) & (total > 0))
+        begin, strange = code.variable(0), code.variable(0, "i1")
+        with code.loop(self.zero, self.gone) as i:
+            item = item_of(axes, i)
+            is_int = self.is_a(item, "int")
+            strange.value = strange.value | ~is_int
+            with code.when(is_int):
+                place = self.python("PyLong_AsLongLong", "i64", item) + ndim
+                first = choose(i.equals(0), place, begin.value)
+                strange.value = strange.value | place.differs(first + i)
+                begin.value = first
+        self.python("PyErr_Clear", "void")  # of an integer beyond all bounds
+        self.begin = begin.value
+        self.end = self.begin + self.gone
+        self.require(~strange.value & (self.begin >= 0) & (self.end < ndim))
+        self.depth = self.elements(self.begin, self.end)
+        self.breadth = self.elements(self.end, ndim)
+        self.kept = code.slot("[64 x i64]")
+        with code.loop(self.zero, ndim) as i:
+            size = self.size(i)
+            stays = (i < self.begin) | (i >= self.end)
+            code.store(choose(stays, size, size.like(1)), code.at(self.kept, "i64", i))
         return self.depth * self.breadth
+
+    def elements(self, begin: Value, end: Value) -> Value:
+        """Of some of the dimensions."""
+        product = self.code.variable(1)
+        with self.code.loop(begin, end) as i:
+            product.value = product.value * self.size(i)
+        return product.value
+
+    def fitted(self, arrays: Sequence[Value], row_length: Value) -> tuple[list[Value], Value]:
+        """Each operand has a value an element (a row, if it is one value a row), or one for all."""
+        forms, row_length = super().fitted(arrays, row_length)
+        for form in forms:
+            self.require(form.equals(FULL) | form.equals(SCALAR))
+        return forms, row_length
 
     @property
     def divisible(self) -> bool:
@@ -180,6 +207,15 @@ class ColumnEntryPoint(EntryPoint):
 
     def reduced_dims(self) -> tuple[Value, Value]:
         return self.ndim, self.kept
+
+    def dropped_dims(self) -> tuple[Value, Value]:
+        code = self.code
+        dims = code.slot("[64 x i64]")
+        with code.loop(self.zero, self.begin) as i:
+            code.store(self.size(i), code.at(dims, "i64", i))
+        with code.loop(self.end, self.ndim_long) as i:
+            code.store(self.size(i), code.at(dims, "i64", i - self.gone))
+        return (self.ndim_long - self.gone).convert("i32"), dims
 
     def frame(
         self, arrays: Sequence[Value], forms: Sequence[Value], parameters: Sequence[Value],

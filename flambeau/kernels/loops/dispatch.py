@@ -14,14 +14,17 @@ from ...formula.evaluate import dropping, silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous, in_order
 from ..llvm import Code, Module
+from ..runtime.later import builtin_later
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
-from . import split_reduction
+from . import arrangement, split_reduction
 from .broadcast import UNFIT, define_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest
+from .strided import StridedNest
+from .strided_entry import StridedEntryPoint
 from .values import Unsupported
 
 
@@ -36,37 +39,81 @@ def build_native(
     drop: bool = False,
     into: bool = False,
 ) -> Callable | None:
-    """The native function; None where the program has no native form."""
-    try:
-        text = module_text(program, inputs, compute, results, rows)
-        other = module_text(program, inputs, compute, results, rows, drop, into)
-    except Unsupported:
-        return None
-    address = machine().address(text)
+    """The native function; None where the program has no native form.
+
+    It is compiled at its first call, as are those that it falls back to.
+    """
+    facts = program, inputs, compute, results, rows
 
     def nest() -> Nest:
-        return Nest(program, inputs, compute, results, machine().bits, rows)
+        return nest_of(program, inputs, compute, results, rows)
 
-    facts = program, inputs, compute, results, rows
+    try:
+        nest()
+    except Unsupported:
+        return None
+    first = len(program.roots) if into else 0
     interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
-    plain = builtin(name, address, interpreter)
-    if rows:
-        columns = Columns(program, inputs, compute, results, name)
+    plain = builtin_later(name, written(*facts), Served(inputs, 0, rows), interpreter, interpreter)
+    columns = Columns(program, inputs, compute, results, name) if rows else None
+    if columns is not None:
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
+    otherwise = interpreter
     if drop:
-        fallback = dropping(fallback)
+        fallback, otherwise = dropping(fallback), dropping(otherwise)
     elif into:
-        fallback = writing(fallback, len(program.roots))
+        fallback, otherwise = writing(fallback, first), writing(otherwise, first)
 
     def build(dtypes: Sequence[Any]) -> Callable | None:
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
-    first = len(program.roots) if into else 0
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    chosen = noted(OtherDtypes(inputs, first, fallback, build), recipe)
-    return builtin(name, machine().address(other), chosen)
+    others = OtherDtypes(inputs, first, fallback, build)
+    chosen: Callable = others
+    if columns is not None and not into:
+        chosen = columns.first(chosen, drop)
+    text, serves = written(*facts, drop, into), Served(inputs, first, rows)
+    made = others.kernel = builtin_later(name, text, serves, noted(chosen, recipe), otherwise)
+    return made
+
+
+def written(*facts: Any) -> Callable[[], str | None]:
+    """What writes a module, or gives None where something in it has no native form."""
+
+    def text() -> str | None:
+        try:
+            return module_text(*facts)
+        except Unsupported:
+            return None
+
+    return text
+
+
+class Served:
+    """Is a kernel made for these arguments? Roughly: whatever it says, the machine code looks at all of them.
+
+    Args:
+        inputs: The dtypes of the program's arrays.
+        first: How many arrays to write into stand before them.
+        rows: Do axes stand at the end, along which the arrays are to lie in order?
+    """
+
+    def __init__(self, inputs: Sequence[Any], first: int, rows: bool):
+        self.inputs, self.first, self.rows = inputs, first, rows
+
+    def __call__(self, *given: Any) -> bool:
+        arrays = given[self.first : self.first + len(self.inputs)]
+        fit = len(arrays) == len(self.inputs) and all(
+            type(a) is np.ndarray and a.dtype == dtype for a, dtype in zip(arrays, self.inputs)
+        )
+        if not fit or not self.rows:
+            return fit
+        axes, ordered = given[-1], all(a.flags.c_contiguous for a in arrays)
+        if not isinstance(axes, tuple):
+            return ordered
+        return ordered and axes == tuple(range(-len(axes), 0))
 
 
 def module_text(
@@ -79,8 +126,18 @@ def module_text(
     Raises:
         Unsupported: The program has no native form.
     """
-    nest = Nest(program, inputs, compute, results, machine().bits, rows)
+    nest = nest_of(program, inputs, compute, results, rows)
+    if isinstance(nest, StridedNest):
+        return nest_module(nest, lambda module: StridedEntryPoint(nest, module, into))
     return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into))
+
+
+def nest_of(
+    program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool
+) -> Nest:
+    """The loops of a program: of single elements, over arrays of any strides, or of rows."""
+    cls = Nest if rows else StridedNest
+    return cls(program, inputs, compute, results, machine().bits, rows)
 
 
 def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
@@ -98,11 +155,13 @@ def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
 class OtherDtypes:
     """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
 
-    So a number meets a half type as a float32, unrounded.
+    So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
+    not lie in order, and goes back to the kernel.
     """
 
     carries_recipe = True
     recipe: Recipe
+    kernel: Callable
 
     def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
         self.places = slice(first, first + len(inputs))
@@ -110,6 +169,8 @@ class OtherDtypes:
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
+        if arrangement.load():
+            return self.kernel(*given)
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing
@@ -121,7 +182,7 @@ class OtherDtypes:
 
 
 class Columns:
-    """A row program whose rows lie across memory; its kernel is made when first called for."""
+    """A row program whose rows lie across memory; its kernels are made when first called for."""
 
     def __init__(
         self,
@@ -133,62 +194,60 @@ class Columns:
     ):
         self.program, self.inputs, self.compute = program, inputs, compute
         self.results, self.name = results, name
-        self.full = [x.full for x in program.inputs]
+        self.supported = True
 
     @cached_property
-    def kernel(self) -> Callable | None:
-        try:
-            text = self.text()
-        except Unsupported:
-            return None
+    def kernel(self) -> Callable:
+        """Gives NotImplemented for arrays that lie in another way."""
 
         def refuse(*given: Any) -> Any:
             return NotImplemented
 
-        recipe = Recipe(self.text, self.nest)
-        return builtin(self.name, machine().address(text), noted(refuse, recipe))
+        return self.build(refuse) or refuse
+
+    def build(self, fallback: Callable, drop: bool = False) -> Callable | None:
+        """The function of arrays, parameters and axes; None where the program has no such form."""
+        try:
+            text = self.text(drop)
+        except Unsupported:
+            self.supported = False
+            return None
+        recipe = Recipe(lambda: self.text(drop), self.nest)
+        return builtin(self.name, machine().address(text), noted(fallback, recipe))
+
+    def first(self, fallback: Callable, drop: bool) -> Callable:
+        """`fallback`, but for calls that these kernels are made for."""
+        kernel: Callable | None = None
+
+        def function(*given: Any) -> Any:
+            nonlocal kernel
+            if kernel is None:
+                if not self.supported or not _crosses(given[0], given[-1]):
+                    return fallback(*given)
+                kernel = self.build(lambda *given: fallback(*given), drop) or fallback
+            return kernel(*given)
+
+        return function
 
     def nest(self) -> ColumnNest:
         return ColumnNest(
             self.program, self.inputs, self.compute, self.results, machine().bits, True
         )
 
-    def text(self) -> str:
+    def text(self, drop: bool) -> str:
         nest = self.nest()
-        return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True))
+        return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True, drop))
 
-    def __call__(self, given: Sequence[Any], shape: tuple[int, ...], axes: Sequence[int]) -> Any:
-        """The results, or NotImplemented for arrays that lie in another way.
 
-        shape: what the arrays broadcast to; axes: the reduced dimensions, counted from the front.
-        """
-        first, last = axes[0], axes[-1] + 1
-        if last - first != len(axes) or last == len(shape) or self.kernel is None:
-            return NotImplemented
-        sizes = (
-            math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
-        )  # fmt: skip
-        kept = (*shape[:first], *(1,) * len(axes), *shape[last:])
-        flat = []
-        for array, full in zip(given, self.full):
-            if array.size == 1:
-                array = array.reshape(1, 1, 1)
-            elif not array.flags.c_contiguous:
-                return NotImplemented
-            elif array.shape == (shape if full else kept):
-                array = array.reshape(sizes if full else (sizes[0], 1, sizes[2]))
-            else:
-                return NotImplemented
-            flat.append(array)
-        values = self.kernel(*flat, *given[len(self.full) :])
-        if values is NotImplemented:
-            return values
-        several = type(values) is tuple
-        shaped = [
-            value.reshape(shape if root.full else kept)
-            for value, root in zip(values if several else (values,), self.program.roots)
-        ]
-        return tuple(shaped) if several else shaped[0]
+def _crosses(array: Any, axes: Any) -> bool:
+    """Do rows along these axes of an array lie across its memory?"""
+    return (
+        axes.__class__ is tuple
+        and array.__class__ is np.ndarray
+        and 0 < len(axes) < array.ndim
+        and axes[-1] < -1
+        and array.flags.c_contiguous
+    )
 
 
 def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callable:
@@ -214,10 +273,11 @@ def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callab
 
 
 def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The order of dimensions in which a permuted array lies in memory, if it fills its memory so."""
+    """The order of dimensions in which the first array of that shape lies in memory, if it is permuted and fills its
+    memory so: as in PyTorch, results lie like the first operand."""
     for array in arrays:
-        if array.shape == shape and array.ndim > 1 and not array.flags.c_contiguous:
-            if 0 in array.strides or min(array.strides) < 0:
+        if array.shape == shape and array.ndim > 1:
+            if array.flags.c_contiguous or 0 in array.strides or min(array.strides) < 0:
                 return None
             order = tuple(sorted(range(array.ndim), key=lambda i: -array.strides[i]))
             if array.transpose(order).flags.c_contiguous and all(
@@ -271,7 +331,7 @@ def arranged_rows(
             return interpreter(*given)
         ndim = len(shape)
         dims = list(range(ndim)) if axes is None else sorted(axis % ndim for axis in axes)
-        values = columns(given, shape, dims)
+        values = columns.kernel(*given) if dims[-1] < ndim - 1 else NotImplemented
         if values is not NotImplemented:
             return values
         order = rows_order(arrays, full, shape, dims)

@@ -174,31 +174,19 @@ class EntryPoint(Vectorcall):
             results.append(result)
         return results
 
-    def release(self, results: Sequence[Value]) -> None:
-        for made in results:
-            self.python("Py_DecRef", "void", made)
-
-    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
-        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
-        code, null = self.code, self.code.null
-        made = code.variable(null)
-        make = self.fact("new_array")
-        with code.either(make.is_null()) as (lacking, there):
-            with lacking:
-                self.python("Py_IncRef", "void", descr)
-                made.value = self.python(
-                    "PyArray_NewFromDescr", "ptr", self.fact("ndarray"), descr, size, dims, null,
-                    null, code.constant(0, "i32"), null,
-                )  # fmt: skip
-            with there:
-                made.value = code.call(make, "ptr", self.table, descr, size, dims)
-        return made.value
-
     def into_targets(
         self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
     ) -> list[Value]:
-        """The arrays to write into: of the result's shape, in order, and not overlapping with each other,
-        nor with an operand unless it is that operand."""
+        """The arrays to write into."""
+        self.check_targets(arrays, forms, total)
+        for i, target in enumerate(self.targets):
+            put(frame, self.nest.frame.output + i, array_field(target, "data"))
+            self.python("Py_IncRef", "void", target)
+        return self.targets
+
+    def check_targets(self, arrays: Sequence[Value], forms: Sequence[Value], total: Value) -> None:
+        """Require that targets have the result's shape, lie in order, and do not overlap with each other, nor with an
+        operand unless they are that operand."""
         nest = self.nest
         taken: list[tuple[Value, Value]] = []
         for i, (target, element) in enumerate(zip(self.targets, nest.results)):
@@ -219,10 +207,6 @@ class EntryPoint(Vectorcall):
                 if own == element:
                     apart = apart | (form.equals(FULL) & low.equals(begin))
                 self.require(apart)
-            put(frame, nest.frame.output + i, array_field(target, "data"))
-        for target in self.targets:
-            self.python("Py_IncRef", "void", target)
-        return self.targets
 
     def address(self, array: Value) -> Value:
         return array_field(array, "data", "i64")

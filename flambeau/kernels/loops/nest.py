@@ -270,14 +270,18 @@ class Nest(Values):
                 self.code.store(self.stored(self.row_value(x), i).lane(), place)
 
     def store_full(self, which: list[int], start: Value) -> None:
-        roots = [self.roots[i] for i in which]
-        self.prepare(roots)
+        self.prepare([self.roots[i] for i in which])
         targets = [self.code.at(self.outputs[i], self.results[i], start) for i in which]
+        zero = self.code.constant(0, "i64")
+        begin = zero if self.reductions else Value(self.code, "%begin", "i64")
+        end = self.length if self.reductions else Value(self.code, "%end", "i64")
+        self.write_elements(which, targets, begin, end)
 
-        code, lanes = self.code, self.lanes
-        zero = code.constant(0, "i64")
-        begin = zero if self.reductions else Value(code, "%begin", "i64")
-        end = self.length if self.reductions else Value(code, "%end", "i64")
+    def write_elements(
+        self, which: list[int], targets: Sequence[Value], begin: Value, end: Value
+    ) -> None:
+        """The results `which` from element `begin` of the row to `end`; targets: where the row's results begin."""
+        code, lanes, roots = self.code, self.lanes, [self.roots[i] for i in which]
         done = code.slot("i64")
 
         def write() -> None:

@@ -19,9 +19,11 @@ from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import matmul_kernel
+from . import half, matmul_kernel
 from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
+from .stack import starts
 
+FLOAT32 = np.dtype(np.float32)
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 BLOCK = 256
 """Rows of the left operand that a block has at most."""
@@ -73,7 +75,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
         return NotImplemented
     found = plan(x.dtype, x_shape, x.strides, y_shape, y.strides)
     if found is None:
-        return NotImplemented
+        return _of_halves(x, y, bias)
     if bias is None:
         if found.work < LEAST:
             return NotImplemented
@@ -94,11 +96,25 @@ def added(start: Any, x: Any, y: Any) -> Any:
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
     found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
-    if found is None or found.work < LEAST_BIASED or start.dtype is not x.dtype:
+    if found is None:
+        return _of_halves(x, y, start)
+    if found.work < LEAST_BIASED or start.dtype is not x.dtype:
         return NotImplemented
     result = memory.empty(found.shape, x.dtype)
     np.copyto(result, start)
     return run(found, x, y, result, None, True)
+
+
+def _of_halves(x: Any, y: Any, start: Any) -> Any:
+    """The same of half types: by what the processor has for them, or else in float32, rounded once."""
+    if x.dtype.itemsize != 2 or x.dtype.name not in half.BLOCKS:
+        return NotImplemented
+    found = half.product(x, y, start)
+    if found is not NotImplemented or (start is not None and start.dtype is not x.dtype):
+        return found
+    wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
+    found = product(*wide) if start is None else added(wide[2], *wide[:2])
+    return found if found is NotImplemented else found.astype(x.dtype)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
@@ -315,20 +331,6 @@ def told_of_packing(
     job = Job(rows=count * -(-k // STRETCH), length=1, weight=count * panels, divisible=False)
     numbers = matmul_kernel.PackNumbers(n=n, k=k, across=across, along=along, block=STRETCH)
     return *job, *numbers
-
-
-def starts(
-    lead: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...], item: int
-) -> Any:
-    """Where each matrix of a stack begins, in elements, once it is broadcast to leading dimensions."""
-    found = np.zeros(lead, np.int64)
-    own = len(shape) - 2
-    for axis in range(own):
-        if shape[axis] > 1:
-            place = len(lead) - own + axis
-            steps = np.arange(lead[place], dtype=np.int64) * (strides[axis] // item)
-            found += steps.reshape(-1, *(1,) * (len(lead) - place - 1))
-    return found.reshape(-1)
 
 
 def parts(

@@ -71,7 +71,12 @@ _SETTINGS = (
     "descr_bfloat16",
     "memory_handler",
     "new_array",
-)  # zero where there are no threads, no such type, or no memory of our own
+    "arrange",
+    "broadcast_strided",
+    "make_strided",
+    "stage_strided",
+    "unstage_strided",
+)  # zero where there are no threads, no such type, no memory of our own, or nothing that lies in strides yet
 WORDS = (*_OBJECTS, *PYTHON, "PyArray_NewFromDescr", *_SETTINGS)
 INDEX = {name: i for i, name in enumerate(WORDS)}
 TABLE = (ctypes.c_void_p * len(WORDS))()

@@ -68,6 +68,23 @@ def item_of(group: Value, i: Value) -> Value:
     return code.load(code.at(items, "ptr", i), "ptr")
 
 
+def new_array(table: Value, descr: Value, ndim: Value, dims: Value) -> Value:
+    """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
+    code = table.code
+    made = code.variable(code.null)
+    own = fact(table, "new_array")
+    with code.either(own.is_null()) as (lacking, there):
+        with lacking:
+            code.call(fact(table, "Py_IncRef"), "void", descr)
+            made.value = code.call(
+                fact(table, "PyArray_NewFromDescr"), "ptr", fact(table, "ndarray"), descr, ndim,
+                dims, code.null, code.null, code.constant(0, "i32"), code.null,
+            )  # fmt: skip
+        with there:
+            made.value = code.call(own, "ptr", table, descr, ndim, dims)
+    return made.value
+
+
 def put(frame: Value, index: int, value: Value) -> None:
     """Write a 64-bit word of a frame."""
     code = frame.code
@@ -87,6 +104,7 @@ class Vectorcall:
     REFUSED, RAISED = "refused", "raised"
 
     def __init__(self, module: Module):
+        self.module = module
         code = self.code = module.define("ptr @SYMBOL(ptr %self, ptr %args, i64 %count)")
         self.own, self.args, self.count = code.parameters
         self.zero = code.constant(0, "i64")
@@ -149,6 +167,16 @@ class Vectorcall:
     def python(self, name: str, result: str, *given: Value) -> Value:
         """Call a function that the runtime's table has."""
         return self.code.call(self.fact(name), result, *given)
+
+    # ------------------------------------------------------------------------------- results
+
+    def release(self, results: Sequence[Value]) -> None:
+        for made in results:
+            self.python("Py_DecRef", "void", made)
+
+    def new_array(self, descr: Value, size: Value, dims: Value) -> Value:
+        """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
+        return new_array(self.table, descr, size, dims)
 
     # ------------------------------------------------------------------------------------ ends
 

@@ -95,6 +95,7 @@ def sibling(operation: Operation, label: str) -> Operation:
         label,
         operation.differentiable,
         " ".join(operation.outputs),
+        moves=operation.moves,
     )
     made.arguments, made.write = operation.arguments, operation.write
     made.gradient(operation.rule)  # type: ignore[arg-type]
@@ -125,11 +126,11 @@ def write_few(how: str, along: bool, x: Any, dim: Any, index: Any, values: Any) 
         array = _few_values(kind, values)
         if array is None:
             return False
-        few = kernels.gather.few
+        by = kernels.gather.along
         done = (
-            few.write_flat(how, x._array, index._array, array)
+            by.write_flat(how, x._array, index._array, array)
             if dim is None
-            else few.write(how, along, x._array, dim, index._array, array)
+            else by.write(how, along, x._array, dim, index._array, array)
         )
     except (AttributeError, TypeError, OverflowError):
         return False  # the checks of the general way say it

@@ -12,6 +12,7 @@ from ... import kernels
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..view.as_strided import as_strided
@@ -38,9 +39,10 @@ def _triangle(name: str, side: str) -> Any:
 
     compute.__name__ = f"{name}_"
     compute.__doc__ = f"The {side} triangle; zeros elsewhere."
-    made = operation(compute, label=name.capitalize())
+    made = operation(compute, label=name.capitalize(), moves=True)
     made.gradient(lambda g, diagonal: made(g, diagonal))
 
+    @remembers("input")
     def function(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
         if input._array.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -80,6 +82,7 @@ _diag_embed = sibling(put_diagonal, "DiagEmbed")
 
 
 @public(method=True)
+@remembers("input")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last dimension as the diagonal of matrices.
 
@@ -113,6 +116,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 
 @public(method=True)
+@remembers("input")
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The diagonal of a matrix, as a copy; of a vector, the matrix with that diagonal.
 
@@ -137,6 +141,7 @@ _diagonal = diagonal
 
 
 @public(method=True)
+@remembers("input")
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix that has all elements on its diagonal.
 
@@ -204,4 +209,22 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     if input.dtype.name == "bool":
         raise NotImplementedError("\"trace\" not implemented for 'Bool': convert it first")
-    return _diagonal(input).sum()
+    return _trace(input)
+
+
+@operation(label="Trace")
+def _trace(x: Any) -> Any:
+    """The sum of the diagonal, added up in 64 bits."""
+    category = "f" if x.dtype.kind == "V" else x.dtype.kind
+    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
+    return np.asarray(np.add.reduce(x.diagonal().astype(wide))).astype(_sum_type(x.dtype))
+
+
+@_trace.gradient
+def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
+    return put_diagonal(g.expand(min(shape_x)), 0, 0, 1, shape_x)
+
+
+def _sum_type(dtype: Any) -> Any:
+    """Sums of integers are int64."""
+    return np.dtype(np.int64) if dtype.kind in "iu" else dtype

@@ -12,11 +12,11 @@ from ... import kernels
 from ...core.promotion import can_cast, promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..tensor.convert import result_type
 from ..view.shape import reshape, unsqueeze
-from ..view.slice import put_basic
 
 _FEW = 4096
 """Elements of the first part below which NumPy joins without further question."""
@@ -27,7 +27,7 @@ def _is_few(arrays: Any) -> bool:
     return first.size < _FEW and first.__class__ is ndarray
 
 
-@operation(operands="*tensors", label="Cat")
+@operation(operands="*tensors", label="Cat", moves=True)
 def cat_(tensors: list[Any], dim: int) -> Any:
     """Arrays one after the other."""
     return kernels.array.concatenate.concatenate(tensors, dim)
@@ -39,7 +39,7 @@ def _(g: Tensor, dim: int, shape_tensors: list[tuple[int, ...]]) -> list[Tensor]
     return list(g.split(sizes, dim))
 
 
-@operation(operands="*tensors", label="Stack")
+@operation(operands="*tensors", label="Stack", moves=True)
 def stack_(tensors: list[Any], dim: int) -> Any:
     """Arrays along a new dimension."""
     return kernels.array.concatenate.stack(tensors, dim)
@@ -98,6 +98,7 @@ def alike(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 @public("cat", "concat", "concatenate")
+@remembers("tensors")
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors one after the other along a dimension.
 
@@ -121,7 +122,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     if arrays is not None and out is None:
         try:
             join = np.concatenate if _is_few(arrays) else kernels.array.concatenate.concatenate
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)
@@ -165,6 +169,7 @@ def _misfit(parts: list[Tensor], first: tuple[int, ...], at: int, x: Tensor) -> 
 
 
 @public()
+@remembers("tensors")
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension.
 
@@ -183,7 +188,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     if arrays is not None and out is None:
         try:
             join = np.stack if _is_few(arrays) else kernels.array.concatenate.stack
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError, IndexError):
             pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
@@ -238,6 +246,7 @@ atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
 
 
 def _joined(name: str, lift: Any, dim: int, doc: str) -> Any:
+    @remembers("tensors")
     def function(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
         parts = [lift(x) for x in listed(name, tensors)]
         if not parts:
@@ -273,6 +282,7 @@ _joined("column_stack", _column, 1, "Tensors side by side, vectors as columns.")
 
 
 @public()
+@remembers("tensors")
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one; vectors count as rows.
 
@@ -300,11 +310,25 @@ def block_diag(*tensors: Tensor) -> Tensor:
         return zeros(1, 0)
     parts = alike([atleast_2d(x) for x in given])
     shape = tuple(sum(x._array.shape[i] for x in parts) for i in (0, 1))
+    return blocks_(parts, shape)
+
+
+@operation(operands="*tensors", label="BlockDiag")
+def blocks_(tensors: Sequence[Any], shape: tuple[int, int]) -> Any:
+    """Zeros with matrices along the diagonal."""
+    whole = kernels.array.zeros.zeros(shape, tensors[0].dtype)
     row = column = 0
-    whole: Any = None
-    for x in parts:
-        n, m = x._array.shape
-        part = put_basic(x, (slice(row, row + n), slice(column, column + m)), shape)
-        whole = part if whole is None else whole + part
+    for x in tensors:
+        n, m = x.shape
+        kernels.array.copy.copy_into(whole[row : row + n, column : column + m], x)
         row, column = row + n, column + m
     return whole
+
+
+@blocks_.gradient
+def _(g: Tensor, shape_tensors: list[tuple[int, int]]) -> list[Tensor]:
+    found, row, column = [], 0, 0
+    for n, m in shape_tensors:
+        found.append(g[row : row + n, column : column + m])
+        row, column = row + n, column + m
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...core.kind import kind_of
 from ...core.size import Size
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, spread_method
 from ...dispatch.write import broadcast
@@ -23,7 +23,7 @@ from ..view.shape import reshape
 from .cat import listed, stack
 
 
-@operation(label="Repeat")
+@operation(label="Repeat", moves=True)
 def repeat_(x: Any, counts: tuple[int, ...]) -> Any:
     """Copies side by side along every dimension."""
     return np.tile(x, counts)
@@ -37,6 +37,7 @@ def _(g: Tensor, counts: tuple[int, ...], shape_x: tuple[int, ...]) -> Tensor:
 
 
 @method()
+@remembers("self")
 def repeat(self: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
     """Copies side by side along every dimension.
 
@@ -71,6 +72,7 @@ def repeat(self: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
 
 @spread_method
 @public()
+@remembers("input")
 def tile(input: Tensor, dims: Any) -> Tensor:
     """`repeat`, where missing leading counts are 1.
 
@@ -100,6 +102,7 @@ def _counts(repeats: Tensor) -> np.ndarray:
 
 
 @public(method=True)
+@remembers("input")
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -159,6 +162,7 @@ def _check_output(wanted: int | None, size: int) -> None:
 
 
 @public()
+@remembers("tensors")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Every tensor expanded to their common shape.
 
@@ -210,6 +214,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 
 @public()
+@remembers("tensors")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors spread over a grid, one dimension each.
 
@@ -267,6 +272,7 @@ def _check_vector(x: Tensor) -> None:
 
 
 @public()
+@remembers("tensors")
 def cartesian_prod(*tensors: Any) -> Tensor:
     """Every combination of one element from each vector, a row for each.
 
@@ -295,6 +301,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 
 @public()
+@remembers("input")
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Every choice of r elements of a vector, a row for each.
 
@@ -320,7 +327,18 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.asarray(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)
+    rows = _choices(input._array.size, r, with_replacement)
     index = wrap(rows, kind_of(int64, input.device))
     return input[index]
+
+
+def _choices(n: int, r: int, again: bool) -> Any:
+    """The rows of r of n numbers in order, each larger than the one before, or no smaller (`again`)."""
+    rows = np.arange(n)[:, None]
+    for _ in range(r - 1):
+        first = rows[:, -1] + (not again)
+        counts = np.maximum(n - first, 0)
+        begins = np.cumsum(counts) - counts
+        last = np.arange(counts.sum()) + np.repeat(first - begins, counts)
+        rows = np.concatenate([np.repeat(rows, counts, 0), last[:, None]], 1)
+    return rows

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
+from ...dispatch.remembered import remembers
 
 
 @public("pixel_shuffle", "nn.functional.pixel_shuffle")
+@remembers("input")
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Channels become pixels (Shi et al., 2016).
 
@@ -38,6 +40,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 
 @public("pixel_unshuffle", "nn.functional.pixel_unshuffle")
+@remembers("input")
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Pixels become channels: the inverse of `pixel_shuffle`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.view_operation import sizes_of, view_operation
 from ..view.slice import index_basic
 from .cat import cat, stack
@@ -27,6 +28,7 @@ def _(g: list[Tensor], dim: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Every slice of a dimension.
 
@@ -71,6 +73,7 @@ def _dimension(name: str, input: Tensor, dim: int) -> tuple[int, int]:
 
 
 @public("split")
+@remembers("tensor")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of a given size, or of given sizes.
 
@@ -100,12 +103,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 
 @method("split")
+@remembers("self")
 def _split(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of a given size, or of given sizes."""
     return split(self, split_size, dim)
 
 
 @public(method=True)
+@remembers("input")
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of given sizes.
 
@@ -130,6 +135,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
 
 
 @public(method=True)
+@remembers("input")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` parts of equal size, the last perhaps smaller.
 
@@ -152,6 +158,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @public(method=True)
+@remembers("input")
 def tensor_split(
     input: Tensor,
     indices_or_sections: Any = None,

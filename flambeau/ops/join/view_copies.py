@@ -9,6 +9,7 @@ from typing import Any
 from ...core.dtype import dtype
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.write import write_out
 from ..view.as_strided import as_strided
 from ..view.complex import view_as_complex, view_as_real
@@ -88,6 +89,7 @@ def check_same_shape(src: Tensor, shape: tuple[int, ...]) -> None:
 
 
 @public(method=True)
+@remembers("input src")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy in which one slice of a dimension is `src`.
 
@@ -106,6 +108,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @public(method=True, out=True, tensors="input src")
+@remembers("input src")
 def slice_scatter(
     input: Tensor,
     src: Tensor,
@@ -125,6 +128,7 @@ def slice_scatter(
 
 
 @public(method=True)
+@remembers("input src")
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:

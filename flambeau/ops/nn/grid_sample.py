@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ..._caller import warn
+from ...autograd import grad as gradients
+from ...autograd.mode import enable_grad
+from ...autograd.mode import mode as recording
+from ...core.device import CPU
+from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor, wrap
 from ...core.twin import around
 from ...dispatch.registry import NAMESPACES, public
@@ -100,6 +106,61 @@ def grid_sample(
     if align_corners is None:
         _warn_align("grid_sample")
         align_corners = False
+    by = composed
+    if input._kind.device is CPU and 0 not in input._array.shape and kernels.enabled():
+        by = sampled
+    return by(input, grid, mode, padding_mode, bool(align_corners))
+
+
+@operation(operands="x grid", label="GridSampler")
+def sampled(x: Any, grid: Any, mode: str, padding_mode: str, aligned: bool) -> Any:
+    """Images at the places of a grid; the half types are rounded once."""
+    wide = BY_NUMPY[x.dtype].compute
+    own, at = (a.astype(wide, copy=False) for a in (x, grid))
+    made = kernels.nn.sampling.samples(own, at, mode, padding_mode, aligned)
+    return made.astype(x.dtype, copy=False)
+
+
+@sampled.gradient
+def _(
+    g: Tensor, x: Tensor, grid: Tensor, mode: str, padding_mode: str, aligned: bool,
+    needs: tuple[bool, ...],
+) -> Sequence[Tensor | None]:  # fmt: skip
+    if recording.recording:
+        wanted = [t for t, needed in zip((x, grid), needs) if needed]
+        with enable_grad():
+            y = composed(x, grid, mode, padding_mode, aligned)
+            found = iter(gradients(y, wanted, g, create_graph=True))
+        return [next(found) if needed else None for needed in needs]
+    options = mode, padding_mode, aligned
+    return [
+        spread_samples(g, grid, x._array.shape, *options) if needs[0] else None,
+        sample_slopes(g, x, grid, *options) if needs[1] else None,
+    ]
+
+
+@operation(operands="g grid")
+def spread_samples(
+    g: Any, grid: Any, shape: tuple[int, ...], mode: str, padding_mode: str, aligned: bool
+) -> Any:
+    """The gradient of `sampled` towards images of this shape; to be differentiated it is a composite."""
+    own, at = (a.astype(BY_NUMPY[g.dtype].compute, copy=False) for a in (g, grid))
+    made = kernels.nn.sampling.toward_image(own, at, shape, mode, padding_mode, aligned)
+    return made.astype(g.dtype, copy=False)
+
+
+@operation(operands="g x grid")
+def sample_slopes(g: Any, x: Any, grid: Any, mode: str, padding_mode: str, aligned: bool) -> Any:
+    """The gradient of `sampled` towards the grid; to be differentiated it is a composite."""
+    own, image, at = (a.astype(BY_NUMPY[g.dtype].compute, copy=False) for a in (g, x, grid))
+    made = kernels.nn.sampling.toward_grid(own, image, at, mode, padding_mode, aligned)
+    return made.astype(g.dtype, copy=False)
+
+
+def composed(
+    input: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool
+) -> Tensor:
+    """The same as a composite: for other devices, and for gradients of gradients."""
     sizes = input._array.shape[2:]
     options = padding_mode, align_corners, mode == "bicubic"
     coordinates = [located_(grid[..., i], size, *options) for i, size in enumerate(sizes[::-1])]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...core.dtype import bool_, int64
+from ...core.dtype import COMPLEX, bool_
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.inplace import write_result
@@ -16,17 +16,34 @@ from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..elementwise.comparison import where
-from ..index.advanced import along, gathered, index_advanced, sibling
+from ..index.advanced import add_advanced, along, index_advanced
 from ..view.permute import flip_
 
 CumMax: Any = named_result("cummax", "values indices")
 CumMin: Any = named_result("cummin", "values indices")
 
 
+def _running_sum(x: Any, dim: int, narrow: bool) -> Any:
+    return kernels.array.scan.running_sum(x, dim, narrow)
+
+
+def _running_product(x: Any, dim: int, narrow: bool) -> Any:
+    return kernels.array.scan.running_product(x, dim, narrow)
+
+
+def _running_extreme(x: Any, dim: int, largest: bool) -> Any:
+    return kernels.array.scan.running_extreme(x, dim, largest)
+
+
+_sums = kernels.Native("array.few", "running_sum", _running_sum)
+_products = kernels.Native("array.few", "running_product", _running_product)
+running_extreme = kernels.Native("array.few", "running_extreme", _running_extreme)
+
+
 @operation(label="Cumsum")
 def cumsum_(x: Any, dim: int, narrow: bool = False) -> Any:
     """Running sums; `narrow` ones of integers stay in their dtype."""
-    return kernels.array.scan.running_sum(x, dim, narrow)
+    return _sums(x, dim, narrow)
 
 
 @cumsum_.gradient
@@ -42,7 +59,7 @@ def backwards(g: Tensor, dim: int) -> Tensor:
 @operation(label="Cumprod")
 def cumprod_(x: Any, dim: int, narrow: bool = False) -> Any:
     """Running products; `narrow` ones of integers stay in their dtype."""
-    return kernels.array.scan.running_product(x, dim, narrow)
+    return _products(x, dim, narrow)
 
 
 @cumprod_.gradient
@@ -114,19 +131,28 @@ cumprod = _running("cumprod", cumprod_, "Running products along a dimension.", "
 
 
 def _extreme(name: str, largest: bool, made: Any) -> None:
-    node = sibling(index_advanced, name.capitalize())
+    def compute(x: Any, dim: int) -> tuple[Any, Any]:
+        return running_extreme(x, dim, largest)  # type: ignore[no-any-return]
+
+    compute.__name__, compute.__doc__ = f"{name}_", f"Running {name[3:]}ima, and where they stand."
+    run = operation(compute, outputs="values index", differentiable=(0,), label=name.capitalize())
+
+    @run.gradient
+    def _(g_values: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> Tensor:
+        return add_advanced(g_values, along(index._array, dim), shape_x)  # type: ignore[no-any-return]
+
+    @run.tangent
+    def _(t_x: Tensor, index: Tensor, dim: int) -> tuple:
+        return index_advanced(t_x, along(index._array, dim)), None
 
     def function(input: Tensor, dim: int, *, out: Any = None) -> Any:
-        if input.dtype.is_complex:
+        if input._kind.dtype.category == COMPLEX:
             raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
         at = wrap_dim(dim, input._array.ndim)
-        x = input if input._array.ndim else input.reshape(1)
-        found, index = kernels.array.scan.running_extreme(x._array, at, largest)
-        plain = x._node is None
-        values = wrap(found, x._kind) if plain else gathered(x, along(index, at), node)
-        result = made((values, wrap(index, x._kind.with_dtype(int64))))
+        parts = run(input if input._array.ndim else input.reshape(1), at)
         if not input._array.ndim:
-            result = made(part.reshape(()) for part in result)
+            parts = tuple(part.reshape(()) for part in parts)
+        result = made.of(parts)
         return result if out is None else write_results(out, result, name)
 
     function.__name__ = function.__qualname__ = name

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...core.dtype import int64
+from ...core.dtype import BOOL, COMPLEX, int64
 from ...core.result import named_result
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.formula.rowwise import one_dim, rowwise, wrap_dims
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
@@ -17,6 +17,15 @@ from ...formula import primitive as p
 from ...formula.expression import Expression
 
 Dims = Any
+
+
+def _place(x: Any, dim: int, largest: bool, drop: bool) -> Any:
+    index = np.asarray(kernels.array.argmax.place(x, dim, largest), np.int64)
+    return index if drop else np.expand_dims(index, dim)
+
+
+place = kernels.Native("array.few", "place", _place)
+"""Where the largest or smallest element along a dimension stands."""
 
 
 @rowwise(label="Amax", unsupported="complex")
@@ -89,9 +98,9 @@ def amax(
         >>> torch.amax(torch.tensor([[1., 4.], [3., 2.]]), 1)
         tensor([4., 3.])
     """
-    if input.__class__ is Tensor:
+    if input.__class__ is Tensor and not input._array.size:
         not_empty("amax", input, dim)
-    return amax_(input, dim=dim, keepdim=keepdim, out=out)
+    return amax_.over(input, dim, keepdim, None, out)
 
 
 @public(method=True)
@@ -105,9 +114,9 @@ def amin(
 
     Source: torch.amin
     """
-    if input.__class__ is Tensor:
+    if input.__class__ is Tensor and not input._array.size:
         not_empty("amin", input, dim)
-    return amin_(input, dim=dim, keepdim=keepdim, out=out)
+    return amin_.over(input, dim, keepdim, None, out)
 
 
 MinMax: Any = named_result("aminmax", "min max")
@@ -129,35 +138,39 @@ def aminmax(
         >>> torch.aminmax(torch.tensor([3., 1., 2.])).max
         tensor(3.)
     """
-    one_dim("aminmax", dim)
-    if input._array.size == 0 and dim is None:
-        raise RuntimeError(
-            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
-        )
-    not_empty("aminmax", input, dim)
-    result = aminmax_(input, dim=dim, keepdim=keepdim)
-    return MinMax(result if out is None else write_out(out, result, "aminmax"))
+    if dim is not None and dim.__class__ is not int:
+        one_dim("aminmax", dim)
+    if not input._array.size:
+        if dim is None:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+            )
+        not_empty("aminmax", input, dim)
+    result = aminmax_.over(input, dim, keepdim)
+    return MinMax.of(result if out is None else write_out(out, result, "aminmax"))
 
 
 def _extreme(name: str, largest: bool) -> Any:
     def function(
         input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
     ) -> Tensor:
-        one_dim(name, dim)
-        array, asarray = input._array, input._kind.xp.asarray
-        if input.dtype.category in (0, 3):
+        if dim is not None and dim.__class__ is not int:
+            one_dim(name, dim)
+        array, kind = input._array, input._kind
+        if kind.dtype.category in (BOOL, COMPLEX):
             raise RuntimeError(
                 f"{name}(): does not support {'complex' if input.dtype.is_complex else 'bool'} input"
             )
-        not_empty(name, input, dim, IndexError)
+        if not array.size:
+            not_empty(name, input, dim, IndexError)
+        ndim = array.ndim
         if dim is None:
-            values = asarray(kernels.array.argmax.place(array.reshape(-1), 0, largest))
-            values = values.reshape((1,) * array.ndim) if keepdim else values
+            values = place(array.reshape(-1), 0, largest, True)
+            values = values.reshape((1,) * ndim) if keepdim else values
         else:
-            axis = wrap_dims(dim, array.ndim)[0]
-            places = kernels.array.argmax.place(array, axis, largest) if array.ndim else 0
-            values = np.expand_dims(places, axis) if keepdim and array.ndim else asarray(places)
-        result = wrap(values.astype(np.int64, copy=False), input._kind.with_dtype(int64))
+            at = dim if 0 <= dim < ndim else wrap_dim(dim, ndim)
+            values = place(array if ndim else array.reshape(1), at, largest, not (keepdim and ndim))
+        result = wrap(values, kind.with_dtype(int64))
         return result if out is None else write_out(out, result, name)
 
     function.__name__ = function.__qualname__ = name

@@ -6,15 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import bool_, int64, uint8
+from ...core.dtype import COMPLEX, int64
 from ...core.result import named_result
 from ...core.tensor import Tensor, class_name, wrap, wrap_dim
 from ...dispatch.formula.rowwise import one_dim
 from ...dispatch.out import write_results
 from ...dispatch.registry import public
 from ..elementwise.comparison import maximum, minimum
-from .extreme import argmax, argmin, max_, min_, not_empty
-from .sort import take_along
+from .extreme import max_, min_, not_empty
+from .selection import extreme, selection
+
+
+@selection("MaxBackward0")
+def max_of_rows(x: Any, dim: int, largest: bool, drop: bool) -> tuple[Any, Any]:
+    """The largest of each row."""
+    return extreme(x, dim, largest, drop)  # type: ignore[no-any-return]
+
+
+@selection("MinBackward0")
+def min_of_rows(x: Any, dim: int, largest: bool, drop: bool) -> tuple[Any, Any]:
+    """The smallest of each row."""
+    return extreme(x, dim, largest, drop)  # type: ignore[no-any-return]
 
 
 def _at_zero(input: Tensor) -> Tensor:
@@ -22,7 +34,7 @@ def _at_zero(input: Tensor) -> Tensor:
     return wrap(np.zeros((), np.int64), input._kind.with_dtype(int64))
 
 
-def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
+def _extreme(name: str, of_all: Any, of_rows: Any, of_two: Any) -> Any:
     values_indices: Any = named_result(name, "values indices")
 
     def function(
@@ -46,18 +58,18 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
         return result if out is None else write_results(out, result, name)
 
     def along(input: Tensor, dim: int, keepdim: bool) -> Any:
-        one_dim(name, dim)
-        if input.dtype.is_complex:
+        if dim.__class__ is not int:
+            one_dim(name, dim)
+        array = input._array
+        if input._kind.dtype.category == COMPLEX:
             raise RuntimeError(f"{name}(): does not support complex input")
-        not_empty(name, input, dim)
-        at = wrap_dim(dim, input.ndim)
-        if input.ndim == 0:
+        if not array.size:
+            not_empty(name, input, dim)
+        ndim = array.ndim
+        at = dim if 0 <= dim < ndim else wrap_dim(dim, ndim)
+        if not ndim:
             return values_indices((input.clone(), _at_zero(input)))
-        index = where(input.to(uint8) if input.dtype is bool_ else input, at, True)
-        values = take_along(input, index, at)
-        if keepdim:
-            return values_indices((values, index))
-        return values_indices((values.squeeze(at), index.squeeze(at)))
+        return values_indices.of(of_rows(input, at, name == "max", not keepdim))
 
     function.__name__ = function.__qualname__ = name
     size = "largest" if name == "max" else "smallest"
@@ -68,5 +80,5 @@ def _extreme(name: str, of_all: Any, where: Any, of_two: Any) -> Any:
     return public(name, method=name)(function)
 
 
-max = _extreme("max", max_, argmax, maximum)
-min = _extreme("min", min_, argmin, minimum)
+max = _extreme("max", max_, max_of_rows, maximum)
+min = _extreme("min", min_, min_of_rows, minimum)

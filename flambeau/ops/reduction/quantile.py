@@ -15,7 +15,8 @@ from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..create.data import tensor
 from ..index.scatter import gather
-from .sort import nan_count, sort
+from .selection import nan_count
+from .sort import sort
 
 _WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
 

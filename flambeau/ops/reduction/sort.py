@@ -7,65 +7,54 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
-from ...core.dtype import BY_NUMPY, int64
+from ...core.dtype import BOOL, COMPLEX, bool_, int64
 from ...core.kind import kind_of
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
-from ...core.twin import of_arrays
 from ...dispatch.out import write_results
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
-from ..index.advanced import along, sibling
+from .selection import in_order, middle, most_frequent, nan_count, selection, sortable
 
 Sorted: Any = named_result("sort", "values indices")
 TopK: Any = named_result("topk", "values indices")
 
 
-@operation(operands="x index", label="Gather")
-def take_along(x: Any, index: Any, dim: int) -> Any:
-    """The elements of x at the indices along a dimension, of which each is taken at most once."""
-    return kernels.gather.indexed.take(x, along(index, dim))
+@selection("Sort")
+def sort_(x: Any, dim: int, count: int, descending: bool) -> tuple[Any, Any]:
+    """The elements of each row in order."""
+    return in_order(x, dim, 0, count, descending)  # type: ignore[no-any-return]
 
 
-@take_along.gradient
-def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
-    return put_along(g, index, dim, shape_x), None
+@selection("Topk")
+def topk_(x: Any, dim: int, count: int, descending: bool) -> tuple[Any, Any]:
+    """The first few of each row's order."""
+    return in_order(x, dim, 0, count, descending)  # type: ignore[no-any-return]
 
 
-@operation(operands="g index", label="Scatter")
-def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
-    """Zeros with `g` at the indices along a dimension."""
-    whole = kernels.array.zeros.zeros(shape, g.dtype)
-    kernels.gather.indexed.put_at(whole, along(index, dim), g)
-    return whole
+@selection("Kthvalue")
+def kthvalue_(x: Any, dim: int, first: int, drop: bool) -> tuple[Any, Any]:
+    """One element of each row's order."""
+    return in_order(x, dim, first, 1, False, drop)  # type: ignore[no-any-return]
 
 
-@put_along.gradient
-def _(g: Tensor, index: Tensor, dim: int) -> tuple:
-    return take_along(g, index, dim), None
+@selection("MedianBackward1")
+def median_of_rows(x: Any, dim: int, ignore: bool, drop: bool) -> tuple[Any, Any]:
+    """The lower median of each row."""
+    return middle(x, dim, ignore, drop)  # type: ignore[no-any-return]
 
 
-_sort, _topk = sibling(take_along, "Sort"), sibling(take_along, "Topk")
+@selection("NanmedianBackward1")
+def nanmedian_of_rows(x: Any, dim: int, ignore: bool, drop: bool) -> tuple[Any, Any]:
+    """The lower median of what is not nan of each row."""
+    return middle(x, dim, ignore, drop)  # type: ignore[no-any-return]
 
 
-def sortable(array: Any) -> Any:
-    """An array that NumPy sorts with nan at the end."""
-    return array.astype(np.float32) if BY_NUMPY[array.dtype].is_extension else array
-
-
-def order(array: Any, dim: int, descending: bool = False) -> Any:
-    """Indices that sort a dimension, equal elements in their order."""
-    return kernels.array.sort.order(array, dim, descending)
-
-
-@of_arrays
-def nan_count(array: Any, dim: int) -> Any:
-    """How many nan there are along a dimension (which stays, with size 1)."""
-    if array.dtype.kind in "iub":
-        return np.zeros((*array.shape[:dim], 1, *array.shape[dim + 1 :]), np.int64)
-    return np.count_nonzero(array != array, dim, keepdims=True)
+@selection("Mode")
+def mode_(x: Any, dim: int, drop: bool) -> tuple[Any, Any]:
+    """The most frequent element of each row."""
+    return most_frequent(x, dim, drop)  # type: ignore[no-any-return]
 
 
 def located(input: Tensor, dim: int) -> tuple[Tensor, int]:
@@ -74,17 +63,16 @@ def located(input: Tensor, dim: int) -> tuple[Tensor, int]:
     return (input if input._array.ndim else input.reshape(1)), at
 
 
-def chosen(made: Any, input: Tensor, x: Tensor, at: int, index: Any, keepdim: bool) -> Any:
-    """The values at one index a row (a dimension of size 1), with the indices."""
-    places = wrap(input._kind.xp.ascontiguousarray(index, np.int64), kind_of(int64, input.device))
-    values = take_along(x, places, at)
-    if not keepdim or not input._array.ndim:
-        values, places = values.squeeze(at), places.squeeze(at)
-    return made((values, places))
+def _finished(made: Any, input: Tensor, parts: tuple, out: Any, name: str) -> Any:
+    """The named result; that of a tensor without dimensions has none either."""
+    if not input._array.ndim:
+        parts = tuple(part.reshape(()) for part in parts)
+    result = made.of(parts)
+    return result if out is None else write_results(out, result, name)
 
 
 def _no_complex(name: str, input: Tensor) -> None:
-    if input.dtype.is_complex:
+    if input._kind.dtype.category == COMPLEX:
         raise RuntimeError(f" {name} does not support complex dtypes on CPU")
 
 
@@ -118,15 +106,8 @@ def sort(
     """
     _no_complex("Sort", input)
     x, at = located(input, dim)
-    index = wrap(
-        input._kind.xp.asarray(order(x._array, at, bool(descending)), np.int64),
-        kind_of(int64, input.device),
-    )
-    values = _sort(x, index, at)
-    if not input._array.ndim:
-        values, index = values.reshape(()), index.reshape(())
-    result = Sorted((values, index))
-    return result if out is None else write_results(out, result, "sort")
+    parts = sort_(x, at, x._array.shape[at], bool(descending))
+    return _finished(Sorted, input, parts, out, "sort")
 
 
 @public(method=True)
@@ -195,16 +176,13 @@ def topk(
             f"selected index k out of range: k is {k}, the dimension has {x._array.shape[at]}"
         )
     _no_complex("topk", input)
-    if input.dtype.name == "bool":
+    if input._kind.dtype is bool_:
         raise RuntimeError("topk does not support bool dtypes on CPU")
     if not input._array.ndim:
         index = wrap(np.zeros((), np.int64), kind_of(int64, input.device))
         result = TopK((input.clone(), index))
-    else:
-        places = kernels.array.sort.first(x._array, k, at, bool(largest))
-        index = wrap(places, kind_of(int64, input.device))
-        result = TopK((_topk(x, index, at), index))
-    return result if out is None else write_results(out, result, "topk")
+        return result if out is None else write_results(out, result, "topk")
+    return _finished(TopK, input, topk_(x, at, k, bool(largest)), out, "topk")
 
 
 _KthValue: Any = named_result("kthvalue", "values indices")
@@ -232,9 +210,8 @@ def kthvalue(
     if not 1 <= k <= x._array.shape[at]:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {at}")
     _numbers("kthvalue", input)
-    index = np.take(order(x._array, at), [k - 1], at)
-    result = chosen(_KthValue, input, x, at, index, keepdim)
-    return result if out is None else write_results(out, result, "kthvalue")
+    parts = kthvalue_(x, at, k - 1, not keepdim)
+    return _finished(_KthValue, input, parts, out, "kthvalue")
 
 
 def _not_empty(name: str, x: Tensor, at: int) -> None:
@@ -243,7 +220,7 @@ def _not_empty(name: str, x: Tensor, at: int) -> None:
 
 
 def _numbers(name: str, input: Tensor) -> None:
-    if input.dtype.is_complex or input.dtype.name == "bool":
+    if input._kind.dtype.category in (BOOL, COMPLEX):
         raise NotImplementedError(f'"{name}_cpu" not implemented for {input.dtype.legacy!r}')
 
 
@@ -267,7 +244,7 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return mask * (g / mask.sum())
 
 
-def _median(name: str, ignore: bool) -> Any:
+def _median(name: str, ignore: bool, run: Any) -> Any:
     made: Any = named_result(name, "values indices")
 
     def function(
@@ -281,18 +258,7 @@ def _median(name: str, ignore: bool) -> Any:
         if x._array.size or x._array.shape[at] == 0:
             _not_empty(name, x, at)
         _numbers("median", input)
-        ranks, lost = order(x._array, at), nan_count(x._array, at)
-        count = x._array.shape[at]
-        middle = (count - lost - 1) // 2
-        # The first nan stands behind all numbers.
-        place = (
-            np.where(lost == count, 0, middle)
-            if ignore
-            else np.where(lost > 0, count - lost, middle)
-        )
-        index = np.take_along_axis(ranks, place, at)
-        result = chosen(made, input, x, at, index, keepdim)
-        return result if out is None else write_results(out, result, name)
+        return _finished(made, input, run(x, at, ignore, not keepdim), out, name)
 
     function.__name__ = function.__qualname__ = name
     passed = "nan passed over" if ignore else "nan if there is one"
@@ -311,7 +277,10 @@ def _median(name: str, ignore: bool) -> Any:
     return public(method=True)(function)
 
 
-median, nanmedian = _median("median", False), _median("nanmedian", True)
+median, nanmedian = (
+    _median("median", False, median_of_rows),
+    _median("nanmedian", True, nanmedian_of_rows),
+)
 _Mode: Any = named_result("mode", "values indices")
 
 
@@ -334,14 +303,4 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
     x, at = located(input, dim)
     _not_empty("mode", x, at)
     _no_complex("mode", input)
-    ranks = order(x._array, at)
-    rows = np.moveaxis(np.take_along_axis(sortable(x._array), ranks, at), at, -1)
-    places = np.arange(rows.shape[-1])
-    before, after = rows[..., :-1], rows[..., 1:]
-    differs = (after != before) & ((after == after) | (before == before))  # two nan do not
-    begins = np.concatenate([np.ones((*rows.shape[:-1], 1), bool), differs], -1)
-    length = places - np.maximum.accumulate(np.where(begins, places, 0), -1)
-    best = np.moveaxis(np.argmax(length, -1, keepdims=True), -1, at)
-    index = np.take_along_axis(ranks, best, at)
-    result = chosen(_Mode, input, x, at, index, keepdim)
-    return result if out is None else write_results(out, result, "mode")
+    return _finished(_Mode, input, mode_(x, at, not keepdim), out, "mode")

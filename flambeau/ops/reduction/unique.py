@@ -14,7 +14,7 @@ from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from .sort import order, sortable
+from .selection import sortable
 
 
 def _results(
@@ -71,7 +71,7 @@ def unique(
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
     if dim is None:
         flat = input._array.reshape(-1)
-        ranks = order(flat, 0)
+        ranks = kernels.array.sort.order(flat, 0)
         ordered = kernels.gather.indexed.take(flat, (ranks,))
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core.tensor import Tensor
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
 from .shape import reshape
 
@@ -28,6 +29,7 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
 
 
 @method()
+@remembers("self")
 def expand(self: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dimensions of size 1 spread to larger sizes, without a copy; -1 keeps a size.
 
@@ -77,6 +79,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
     """`expand` to a shape.
 

@@ -11,6 +11,7 @@ from ..._caller import warn
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.formula.rowwise import wrap_dims
 from ...dispatch.registry import public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, spread_method, view_operation
 
@@ -28,6 +29,7 @@ def _(g: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 @spread_method
 @public()
+@remembers("input")
 def permute(input: Tensor, dims: Any) -> Tensor:
     """The dimensions in another order.
 
@@ -66,6 +68,7 @@ def _(g: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged.
 
@@ -82,6 +85,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """`transpose` by NumPy's name.
 
@@ -91,6 +95,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """`transpose` by another name.
 
@@ -111,6 +116,7 @@ def _(g: Tensor) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors stay.
 
@@ -124,6 +130,7 @@ def t(input: Tensor) -> Tensor:
     return t_(input)
 
 
+@remembers("self")
 def _reversed(self: Tensor) -> Tensor:
     """The dimensions in reverse order."""
     ndim = self._array.ndim
@@ -143,6 +150,7 @@ def _deprecated(message: str) -> None:
     warn(message, UserWarning)
 
 
+@remembers("self")
 def _matrix_transpose(self: Tensor, name: str = "tensor.mT") -> Tensor:
     """The last two dimensions exchanged."""
     ndim = self._array.ndim
@@ -195,6 +203,7 @@ Tensor.H = property(_hermitian)  # type: ignore[attr-defined]
 
 
 @public(method=True)
+@remembers("input")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other places.
 
@@ -234,6 +243,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
     """`movedim` by NumPy's name.
 
@@ -245,7 +255,7 @@ def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
 _FULL, _BACK = slice(None), slice(None, None, -1)
 
 
-@operation(label="Flip")
+@operation(label="Flip", moves=True)
 def flip_(x: Any, dims: tuple[int, ...]) -> Any:
     """The order of dimensions' elements reversed."""
     view = x[tuple([_BACK if i in dims else _FULL for i in range(x.ndim)])]
@@ -259,6 +269,7 @@ def _(g: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 @spread_method
 @public()
+@remembers("input")
 def flip(input: Tensor, dims: Any) -> Tensor:
     """The order of dimensions' elements reversed (a copy).
 
@@ -274,6 +285,7 @@ def flip(input: Tensor, dims: Any) -> Tensor:
 
 
 def _flipped(name: str, dim: int, least: int) -> None:
+    @remembers("input")
     def function(input: Tensor) -> Tensor:
         if input._array.ndim < least:
             raise RuntimeError(f"Input must be >= {least}-d.")
@@ -290,7 +302,7 @@ _flipped("flipud", 0, 1)
 _flipped("fliplr", 1, 2)
 
 
-@operation(label="Roll")
+@operation(label="Roll", moves=True)
 def roll_(x: Any, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Any:
     """Elements shifted round."""
     if dims is None or len(dims) != 1 or not x.shape[dims[0]]:
@@ -305,6 +317,7 @@ def _(g: Tensor, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Tenso
 
 
 @public(method=True)
+@remembers("input")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements shifted along dimensions; those that fall out come in at the other end.
 
@@ -332,6 +345,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """A plane of two dimensions turned by k quarters, from the first towards the second.
 

@@ -14,6 +14,7 @@ from ...core.limit import MAX_DIMS, too_many
 from ...core.tensor import Tensor, element_strides, wrap, wrap_dim
 from ...dispatch.formula.rowwise import wrap_dims
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
 
@@ -78,7 +79,7 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
     return reshape(g, shape_x)
 
 
-@operation(label="UnsafeView")
+@operation(label="UnsafeView", moves=True)
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     """Another shape, by a copy."""
     return kernels.array.copy.in_order(x).reshape(shape)
@@ -90,6 +91,7 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
 
 
 @method()
+@remembers("self")
 def view(self: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Tensor:
     """Another shape, or another dtype, of the same memory.
 
@@ -186,6 +188,7 @@ def _plain(shape: tuple) -> bool:
 
 
 @public()
+@remembers("input")
 def reshape(input: Tensor, shape: Any) -> Tensor:
     """Another shape: a view where that can be, else a copy.
 
@@ -203,6 +206,7 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
 
 
 @method("reshape")
+@remembers("self")
 def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
     """Another shape: a view where that can be, else a copy."""
     if named:
@@ -265,6 +269,7 @@ def _(g: Tensor, dim: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A new dimension of size 1.
 
@@ -291,6 +296,7 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without dimensions of size 1: all of them, or those named.
 
@@ -310,6 +316,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """A run of dimensions joined into one.
 
@@ -332,6 +339,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension.
 
@@ -341,6 +349,7 @@ def ravel(input: Tensor) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension split into several.
 

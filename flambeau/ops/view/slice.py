@@ -12,6 +12,7 @@ from ...core.dtype import BY_NUMPY
 from ...core.memory import is_writable, set_writable
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import view_operation
 from .shape import reshape
@@ -19,7 +20,7 @@ from .shape import reshape
 _FULL = slice(None)
 
 
-@view_operation("Slice")
+@view_operation("Slice", shows_part=True)
 def index_basic(x: Any, key: Any) -> Any:
     """Integers, slices, None and Ellipsis: a view."""
     return x[key]
@@ -30,7 +31,7 @@ def _(g: Tensor, key: Any, shape_x: tuple[int, ...]) -> Tensor:
     return put_basic(g, key, shape_x)
 
 
-@operation
+@operation(moves=True)
 def put_basic(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` where `index_basic` looked."""
     whole = kernels.array.zeros.zeros(shape, g.dtype)
@@ -43,7 +44,7 @@ def _(g: Tensor, key: Any) -> Tensor:
     return index_basic(g, key)
 
 
-@view_operation("Select")
+@view_operation("Select", shows_part=True)
 def select_(x: Any, dim: int, index: int) -> Any:
     """One slice of a dimension."""
     return x[(*(_FULL,) * dim, index, Ellipsis)]
@@ -55,6 +56,7 @@ def _(g: Tensor, dim: int, index: int, shape_x: tuple[int, ...]) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """One slice of a dimension, which goes away.
 
@@ -82,6 +84,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` elements of a dimension from `start` on.
 
@@ -115,7 +118,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return index_basic(input, (*(_FULL,) * at, slice(first, first + length)))
 
 
-@view_operation("Diagonal")
+@view_operation("Diagonal", shows_part=True)
 def diagonal_(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     """The elements at equal indices of two dimensions, as the last dimension."""
     view = x.diagonal(offset, dim1, dim2)
@@ -129,7 +132,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int, shape_x: tuple[int, ...]) ->
     return put_diagonal(g, offset, dim1, dim2, shape_x)
 
 
-@operation
+@operation(moves=True)
 def put_diagonal(g: Any, offset: int, dim1: int, dim2: int, shape: tuple[int, ...]) -> Any:
     """Zeros with `g` on a diagonal."""
     whole = kernels.array.zeros.zeros(shape, g.dtype)
@@ -145,6 +148,7 @@ def _(g: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
 
 
 @public(method=True)
+@remembers("input")
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The elements at equal indices of two dimensions, as the last dimension.
 
@@ -202,6 +206,7 @@ def _(g: Tensor, dim: int, size: int, step: int) -> Tensor:
 
 
 @method()
+@remembers("self")
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of `size` elements every `step`, as a new last dimension.
 

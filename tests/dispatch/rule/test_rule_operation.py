@@ -28,6 +28,7 @@ UNREACHED = {
     "dirichlet": "its gradient is that of a drawn number: tests/distributions compare it with samples",
     "dirichlet_slope": "its rule says that it has no derivative",
     "standard_gamma_slope": "its rule says that it has no derivative",
+    "take_along": "it is the gradient of a gradient: that of put_along",
     "normal_of": "as PyTorch's, its gradient is zero though the numbers move: see test_sampling.py",
     "_sparse_gather": "its gradient is sparse: see tests/sparse/test_leaf.py",
     "sparse_rows": "its gradient is sparse: see tests/sparse/test_leaf.py",

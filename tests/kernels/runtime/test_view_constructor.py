@@ -16,9 +16,9 @@ from flambeau.core.tensor import PRUNED, Tensor, prune, wrap_numpy
 def view():
     if not kernels.enabled():
         pytest.skip("kernels are off")
-    from flambeau.kernels.runtime.view_constructor import native
+    from flambeau.kernels.runtime.view_constructor import ViewConstructor
 
-    return native(Tensor, PRUNED, prune)
+    return ViewConstructor(Tensor, PRUNED, prune).wrap()
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_cell_is_pruned_at_powers_of_two(view, x):
 
 
 def test_an_error_while_pruning_is_the_callers(x):
-    from flambeau.kernels.runtime.view_constructor import native
+    from flambeau.kernels.runtime.view_constructor import ViewConstructor
 
     if not kernels.enabled():
         pytest.skip("kernels are off")
@@ -77,7 +77,7 @@ def test_an_error_while_pruning_is_the_callers(x):
     def failing(cell):
         raise KeyError("no")
 
-    make = native(Tensor, 2, failing)
+    make = ViewConstructor(Tensor, 2, failing).wrap()
     with pytest.raises(KeyError):
         make(x._array, x)
     gc.collect()

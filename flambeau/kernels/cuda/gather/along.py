@@ -1,4 +1,4 @@
-"""A few slices or elements, written or added: what the CPU does at once, here the general way does."""
+"""Arrays in order, along one dimension: what the CPU does without a plan, here the general way does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What `benchmarks/sweep.py` measures: every public function, with operands of given sizes, dtypes and layouts."""

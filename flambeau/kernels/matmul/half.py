@@ -1,0 +1,247 @@
+"""Products of half types, as functions of arrays: sums of float32, rounded once (`half_kernel` writes the code)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...formula.dimensions import broadcast_shapes
+from ..runtime import memory
+from ..runtime.entry import Job
+from . import amx, half_kernel
+from .half_kernel import LANES, STEP
+from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
+from .stack import starts
+
+BLOCK, MOST = 256, 1 << 20
+"""Rows of the left operand that a block has at most, and bytes of them."""
+ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
+"""Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
+ALONE, WEIGHT = 1 << 22, 1 << 8
+"""Multiplications that are not worth sharing, and how many count as one step."""
+BYTE = np.dtype(np.uint8)
+FAR, AGAIN = 2048, 128
+"""Left operands whose rows all fall into one place of the first cache, bytes apart, are packed if they are read for so many
+columns."""
+ITEM = 2
+"""Bytes of a number."""
+
+
+class Packing(NamedTuple):
+    """How an operand is packed before.
+
+    Attributes:
+        size: Bytes of all panels.
+        function, begin, told: The kernel, where the operands begin, and what else it is told.
+    """
+
+    size: int
+    function: Callable[..., int]
+    begin: Any
+    told: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """All that a product needs to know besides its arrays.
+
+    Attributes:
+        shape: The result's.
+        turned: Is the right operand the kernel's left one?
+        copied: Which operands have to be copied first, since neither dimension's numbers lie side by side.
+        left, right: How they are packed before, if they are.
+        multiply: The kernel.
+        facts: What it is given besides operands.
+        job: What the pool is told.
+    """
+
+    shape: tuple[int, ...]
+    turned: bool
+    copied: tuple[bool, bool]
+    left: Packing | None
+    right: Packing | None
+    multiply: Callable[..., int]
+    facts: Any
+    job: tuple[int, ...]
+
+
+def product(x: Any, y: Any, start: Any = None) -> Any:
+    """x @ y, plus what is broadcast to it, for matrices or stacks of them whose leading dimensions broadcast.
+
+    NotImplemented where there are no tiles, or something is not finite in float16.
+    """
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
+        return NotImplemented
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    if found is None or not (x.flags.aligned and y.flags.aligned):
+        return NotImplemented
+    if found.copied[0] or found.copied[1]:
+        x, y = (
+            np.array(v, order="C", subok=False) if c else v for v, c in zip((x, y), found.copied)
+        )
+        return product(x, y, start)
+    row = item = 0
+    if start is not None:
+        if start.dtype is not x.dtype:
+            return NotImplemented
+        start, row, item = laid_out(start, found.shape)
+    result = memory.empty(found.shape, x.dtype)
+    a, b = (y, x) if found.turned else (x, y)
+    for i, how in enumerate((found.left, found.right)):
+        if how is not None:
+            panels = memory.empty((how.size,), BYTE)
+            if how.function((a, b)[i], panels, how.begin, *how.told):
+                return NotImplemented
+            a, b = (panels, b) if i == 0 else (a, panels)
+    numbers = half_kernel.Numbers(started=start is not None, start_row=row, start_item=item)
+    told = found.multiply(
+        a,
+        b,
+        result,
+        result if start is None else start,
+        found.facts,
+        *found.job,
+        *map(int, numbers),
+    )
+    return NotImplemented if told else result
+
+
+def laid_out(start: Any, shape: tuple[int, ...]) -> tuple[Any, int, int]:
+    """A start whose rows lie side by side, and its steps from row to row and from result to result."""
+    n = shape[-1]
+    if start.size == n and start.shape[-1:] == (n,):
+        return np.ascontiguousarray(start), 0, 0
+    start = np.ascontiguousarray(np.broadcast_to(start, shape))
+    return start, n, shape[-2] * n
+
+
+class Operand(NamedTuple):
+    """A stack of operands, seen so that their inner dimension is the second.
+
+    Attributes:
+        rows, inner: Sizes.
+        row_step, inner_step: In bytes.
+        begin: Where each of the product's begins, in bytes.
+        own: Where each that is in memory begins, and which of them each product takes.
+    """
+
+    rows: int
+    inner: int
+    row_step: int
+    inner_step: int
+    begin: Any
+    own: tuple[Any, Any]
+
+    @property
+    def is_near(self) -> bool:
+        return self.inner_step == ITEM
+
+    @property
+    def is_apart(self) -> bool:
+        """Are neither rows nor inner numbers side by side?"""
+        return not (self.is_near or self.rows == 1 or self.row_step == ITEM)
+
+
+def operand(lead: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> Operand:
+    """Of a stack (..., rows, inner), broadcast to leading dimensions."""
+    begin = starts(lead, shape, strides, 1)
+    own, which = np.unique(begin, return_inverse=True)
+    (rows, inner), (row_step, inner_step) = shape[-2:], strides[-2:]
+    return Operand(rows, inner, row_step, ITEM if inner == 1 else inner_step, begin, (own, which))
+
+
+@lru_cache(4096)
+def plan(
+    dtype: Any, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+) -> Plan | None:  # fmt: skip
+    """How stacks of such shapes and strides are multiplied; None if they are not."""
+    element = dtype.name
+    if element not in BLOCKS or x_shape[-1] != y_shape[-2] or not amx.available():
+        return None
+    lead = broadcast_shapes(x_shape[:-2], y_shape[:-2])
+    shape = (*lead, x_shape[-2], y_shape[-1])
+    if not math.prod(shape) * x_shape[-1]:
+        return None
+    x = operand(lead, x_shape, x_strides)
+    y = operand(lead, *((*v[:-2], v[-1], v[-2]) for v in (y_shape, y_strides)))
+    if x.is_apart or y.is_apart:
+        return Plan(shape, False, (x.is_apart, y.is_apart), None, None, _nothing, None, ())
+    # The left operand is read where it lies if it can be; of two that can, the longer.
+    turned = x.rows < y.rows
+    if element == "bfloat16" and x.is_near != y.is_near:
+        turned = y.is_near
+    left, right = (y, x) if turned else (x, y)
+    return _planned(element, shape, turned, left, right)
+
+
+def _nothing(*given: Any) -> int:
+    raise AssertionError("operands are copied first")
+
+
+def _planned(
+    element: str, shape: tuple[int, ...], turned: bool, left: Operand, right: Operand
+) -> Plan:
+    m, n, k, count = left.rows, right.rows, left.inner, len(left.begin)
+    size, blocks_inner = block_bytes(element, LANES), -(-k // STEP)
+    height = min(m, LANES)
+    in_place = element == "bfloat16" and left.is_near and (left.row_step % FAR or n < AGAIN)
+    (block, blocks), (col_block, col_blocks) = parts(m, n, k, count)
+    packs = blocks == 1
+    left_begin, left_packing = left.begin, None
+    if not in_place:
+        left_packing, left_begin = packed(element, left, True)
+    right_begin, right_packing = right.begin, None
+    if not packs:
+        right_packing, right_begin = packed(element, right, False)
+    sizes = half_kernel.Sizes(
+        m=m, n=n, k=k, height=height, block=block, blocks=blocks, col_block=col_block,
+        col_blocks=col_blocks, packs=packs, right_row=right.row_step, right_inner=right.inner_step,
+        left_row=left.row_step if in_place else amx.BYTES,
+        left_step=amx.BYTES if in_place else size,
+        left_tile=0 if in_place else size * blocks_inner,
+        steps=k // STEP if in_place else blocks_inner, tail=k % STEP if in_place else 0,
+        turned=turned, wide=shape[-1], whole=m * n, count=count,
+    )  # fmt: skip
+    facts = np.concatenate(
+        [amx.configuration(height), np.array(sizes, np.int64), left_begin, right_begin]
+    )
+    work = count * m * n * k
+    weight = work // WEIGHT if work > ALONE else 1
+    job = Job(rows=count * blocks * col_blocks, length=1, weight=weight, divisible=False)
+    return Plan(
+        shape, turned, (False, False), left_packing, right_packing,
+        half_kernel.multiplying(element), facts, tuple(map(int, job)),
+    )  # fmt: skip
+
+
+def packed(element: str, given: Operand, is_left: bool) -> tuple[Packing, Any]:
+    """How a stack of operands is packed before, and where each product's panels begin."""
+    own, which = given.own
+    panels, blocks = -(-given.rows // LANES), -(-given.inner // STEP)
+    one = panels * blocks * block_bytes(element, LANES)
+    last = given.rows - min(given.rows, LANES) if is_left else given.rows
+    weight = len(own) * given.rows * given.inner // 8
+    job = Job(rows=len(own) * -(-panels // GROUP), length=1, weight=weight, divisible=False)
+    numbers = PackNumbers(
+        rows=given.rows, inner=given.inner, panels=panels, row_step=given.row_step,
+        inner_step=given.inner_step, size=blocks * block_bytes(element, LANES), last=last,
+    )  # fmt: skip
+    told = tuple(map(int, (*job, *numbers)))
+    how = Packing(len(own) * one, packing(element, is_left, LANES), own, told)
+    return how, which.reshape(-1).astype(np.int64) * one
+
+
+def parts(m: int, n: int, k: int, count: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Each of `count` results cut into blocks of rows and of columns: how large, and how many."""
+    pair = 2 * LANES
+    most = max(pair, min(BLOCK, MOST // (2 * k)) // pair * pair)
+    down = -(-m // most)
+    block = -(-m // down // pair) * pair
+    wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // (count * down))
+    across = min(-(-n // pair), wanted)
+    col_block = -(-n // across // pair) * pair
+    return (block, -(-m // block)), (col_block, -(-n // col_block))

@@ -1,0 +1,339 @@
+"""The machine code of products of half types by tiles: stacks of blocks of rows and columns.
+
+Sums stay in four tiles, two by two, over the whole inner dimension; they are float32, and are rounded once. The left
+operand is read where it lies, if its inner dimension lies side by side, and its last numbers from a block with zeros. The
+right one is packed: by each block of columns, or, where several blocks of rows need it, once before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from ..llvm import Code, Value, quotient, remainder, smaller
+from ..runtime.entry import Body, kernel
+from . import amx
+from .half_pack import BLOCKS, block_bytes, call_pack, line, pack, put_line
+from .microkernel import transposed
+
+LANES, STEP = 16, 32
+"""Columns of a tile, and inner numbers of one."""
+CONFIGURATION = 8
+"""Words of the facts that come before the sizes."""
+
+
+class Sizes(NamedTuple):
+    """The numbers that follow the tiles' configuration in the facts.
+
+    Then follow, for each of `count` products, where its left operand begins and where its right one does, in bytes.
+
+    Attributes:
+        m, n, k: Rows of the left operand, columns of the right one, and the inner size.
+        height: Rows of a tile.
+        block, blocks, col_block, col_blocks: Rows and columns of a block, and how many blocks there are.
+        packs: Is the right operand packed here? right_row, right_inner: its steps then, in bytes.
+        left_row: Bytes from row to row. left_step: from one block of inner numbers to the next; left_tile: from tile to
+            tile of packed ones, else 0.
+        steps: Whole blocks of inner numbers; tail: inner numbers after them that are not packed.
+        turned: Is the right operand's column a row of the result?
+        wide: Numbers in a row of the result; whole: of a result.
+    """
+
+    m: int
+    n: int
+    k: int
+    height: int
+    block: int
+    blocks: int
+    col_block: int
+    col_blocks: int
+    packs: int
+    right_row: int
+    right_inner: int
+    left_row: int
+    left_step: int
+    left_tile: int
+    steps: int
+    tail: int
+    turned: int
+    wide: int
+    whole: int
+    count: int
+
+
+class Numbers(NamedTuple):
+    """started: Is there a start, to be added? start_row, start_item: its numbers from row to row, and from result to
+    result."""
+
+    started: int
+    start_row: int
+    start_item: int
+
+
+@cache
+def multiplying(element: str) -> Callable[..., int]:
+    """``f(a, b, c, start, facts, *job, *Numbers)``: c = a b + start."""
+
+    def write(code: Body) -> None:
+        code.functions = [
+            *(tiles(element, shape, code.declarations) for shape in SHAPES),
+            turning(code.declarations),
+            delivering(element, code.declarations),
+            pack(element, False, LANES, code.declarations),
+        ]
+        _Product(code, element).write()
+
+    arrays = ("a", "b", "c", "start", "facts")
+    return kernel("half_product", arrays, Numbers, write, LANES, makes=True)
+
+
+SHAPES = ((2, 2), (2, 1), (1, 2), (1, 1))
+"""Tiles down and across."""
+
+
+def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
+    """``void @tiles_RC(left0, left1, row, step, steps, tail0, tail1, right0, right1, sums)``: the sums of a few tiles.
+
+    Blocks of the left operand have rows `row` bytes apart, and lie `step` bytes apart; then follows one at `tail`, unless
+    that is null. The right one's blocks follow each other.
+    """
+    code = Code(LANES, declarations)
+    down, across = shape
+    size = block_bytes(element, LANES)
+    lefts, rights, tails = (
+        [Value(code, f"%{name}{i}", "ptr") for i in range(2)] for name in ("left", "right", "tail")
+    )
+    row, step, steps = (Value(code, f"%{name}", "i64") for name in ("row", "step", "steps"))
+    sums = Value(code, "%sums", "ptr")
+    numbers = [(i, j) for i in range(down) for j in range(across)]
+    places = {2 * i + j: sums.byte((i * LANES * 2 + j) * amx.BYTES) for i, j in numbers}
+    for tile in places:
+        amx.clear(code, tile)
+
+    def multiply(left: list[Value], apart: Value, right: list[Value]) -> None:
+        """One block; of numbers in two parts, all four products, each part loaded once but one."""
+        order = ((0, 0), (0, 1), (1, 1), (1, 0)) if BLOCKS[element] == 2 else ((0, 0),)
+        there: dict[int, int] = {}
+        for x, y in order:
+            for i, j in numbers:
+                for tile, part, place, stride in (
+                    (4 + i, x, left[i], apart), (6 + j, y, right[j], amx.BYTES),
+                ):  # fmt: skip
+                    if there.get(tile) != part:
+                        amx.load(code, tile, place.byte(part * amx.SIZE), stride)
+                        there[tile] = part
+                amx.multiply(code, "bf16ps", 2 * i + j, 4 + i, 6 + j)
+
+    with code.loop(steps.like(0), steps) as s:
+        right = [x.byte(s * size) for x in rights[:across]]
+        for x in lefts[:down]:
+            fetch(code, x.byte((s + 1) * step), row)
+        multiply([x.byte(s * step) for x in lefts[:down]], row, right)
+    with code.unless(tails[0].is_null()):
+        right = [x.byte(steps * size) for x in rights[:across]]
+        multiply(tails[:down], code.integer(amx.BYTES), right)
+    for tile, place in places.items():
+        amx.store(code, tile, place, 2 * amx.BYTES)
+    code.give()
+    return code.function(
+        f"@tiles_{down}{across}(ptr %left0, ptr %left1, i64 %row, i64 %step, i64 %steps, ptr %tail0, "
+        "ptr %tail1, ptr %right0, ptr %right1, ptr %sums)",
+        "internal void",
+        "noinline",
+    )
+
+
+def fetch(code: Code, place: Value, apart: Value) -> None:
+    """Have a block's rows brought near: they lie apart, and the processor would not guess them."""
+    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
+    for i in range(LANES):
+        code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
+
+
+def turning(declarations: set[str]) -> str:
+    """``void @turn(sums)``: two tiles side by side, each turned where it lies."""
+    code = Code(LANES, declarations)
+    sums, type = Value(code, "%sums", "ptr"), code.vector("float")
+    for j in range(2):
+        places = [sums.byte((2 * i + j) * amx.BYTES) for i in range(LANES)]
+        for place, value in zip(places, transposed(code, [code.load(at, type) for at in places])):
+            code.store(value, place)
+    code.give()
+    return code.function("@turn(ptr %sums)", "internal void", "noinline")
+
+
+def delivering(element: str, declarations: set[str]) -> str:
+    """``void @deliver(sums, target, stride, rows, columns, start, start_row)``: two tiles side by side, rounded, to their
+    place, of which there may be fewer columns.
+
+    A start is added first, unless it is null. Strides count numbers.
+    """
+    code = Code(LANES, declarations)
+    sums, target, start = (Value(code, f"%{name}", "ptr") for name in ("sums", "target", "start"))
+    names = ("stride", "rows", "columns", "start_row")
+    stride, rows, columns, start_row = (Value(code, f"%{name}", "i64") for name in names)
+    type = code.vector("float")
+
+    def parts(i: Value | int) -> list[Value]:
+        row = sums.byte(code.integer(i) * (2 * amx.BYTES))
+        return [code.load(row.byte(j * amx.BYTES), type) for j in range(2)]
+
+    plain = rows.equals(LANES) & columns.equals(2 * LANES) & start.is_null()
+    with code.either(plain) as (whole, edge):
+        with whole:
+            for i in range(LANES):
+                code.store(rounded(code, parts(i), element), target.byte(stride * (2 * i)))
+        with edge, code.loop(rows.like(0), rows) as i:
+            values = [code.slot(type, value) for value in parts(i)]
+            with code.unless(start.is_null()):
+                numbers = line(code, start.byte(i * start_row * 2), 2 * LANES, columns)
+                for j, place in enumerate(values):
+                    lanes = range(j * LANES, (j + 1) * LANES)
+                    more = widened(code, numbers.shuffled(numbers, lanes), element)
+                    code.store(code.load(place, type) + more, place)
+            made = rounded(code, [code.load(place, type) for place in values], element)
+            put_line(code, made, target.byte(i * stride * 2), columns)
+    code.give()
+    return code.function(
+        "@deliver(ptr %sums, ptr %target, i64 %stride, i64 %rows, i64 %columns, ptr %start, "
+        "i64 %start_row)",
+        "internal void",
+        "noinline",
+    )
+
+
+def widened(code: Code, value: Value, element: str) -> Value:
+    """Numbers of a half type as float32."""
+    if element == "float16":
+        return value.cast_bits("half").convert("float")
+    return (value.widen("i32") << 16).cast_bits("float")
+
+
+def rounded(code: Code, parts: list[Value], element: str) -> Value:
+    """Two vectors of float32 as they are stored. Processors with tiles have an instruction for either type."""
+    low, high = parts
+    both = range(2 * LANES)
+    if element == "float16":
+        low, high = (part.convert("half").cast_bits("i16") for part in parts)
+        return low.shuffled(high, both)
+    type = f"<{2 * LANES} x bfloat>"
+    name = code.declare(type, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", low.type, low.type)
+    listed = f"{low.type} {high.name}, {low.type} {low.name}"
+    return code.emit(f"call {type} @{name}({listed})", type).cast_to(f"<{2 * LANES} x i16>")
+
+
+class _Product:
+    """Writes what a piece of the job does."""
+
+    def __init__(self, code: Body, element: str):
+        self.code, self.element, self.size = code, element, block_bytes(element, LANES)
+        facts, names = code.p["facts"], Sizes._fields
+        words = [code.get(facts, "i64", code.number(CONFIGURATION + i)) for i in range(len(names))]
+        self.f = SimpleNamespace(**dict(zip(names, words)))
+        self.starts = facts.word(CONFIGURATION + len(words))
+        self.panel = (self.f.steps + self.f.tail.differs(0).widen("i64")) * self.size
+
+    def write(self) -> None:
+        code, f = self.code, self.f
+        amx.configure(code, code.p["facts"])
+        memory = code.scratch(self.panel * 2 + f.block * amx.BYTES + 64)
+        self.packed = memory.byte(-memory.address() & 63)
+        self.tails = self.packed.byte(self.panel * 2)
+        self.sums = code.slot(f"[{4 * amx.SIZE + amx.BYTES} x i8]")
+        with code.rows() as row:
+            self.block(row)
+        code.free(memory)
+        amx.release(code)
+
+    def block(self, row: Value) -> None:
+        code, f = self.code, self.f
+        single = f.blocks * f.col_blocks
+        self.item, part = quotient(row, single), remainder(row, single)
+        top = quotient(part, f.col_blocks) * f.block
+        self.first = quotient(top, LANES)
+        self.last = quotient(smaller(top + f.block, f.m) + (LANES - 1), LANES)
+        begin = remainder(part, f.col_blocks) * f.col_block
+        self.left = code.p["a"].byte(code.get(self.starts, "i64", self.item))
+        right = code.p["b"].byte(code.get(self.starts, "i64", f.count + self.item))
+        with code.when(f.tail.differs(0)):
+            self.keep_tails()
+        panels = code.slot("ptr")
+        with code.loop(begin, smaller(begin + f.col_block, f.n), 2 * LANES) as j:
+            panel = quotient(j, LANES)
+            code.store(right.byte(panel * self.panel), panels)
+            with code.when(f.packs.differs(0)):
+                end = smaller(panel + 2, quotient(f.n + (LANES - 1), LANES))
+                sizes, steps = (f.n, f.k, f.n), (f.right_row, f.right_inner, self.panel)
+                call_pack(code, self.packed, right, (panel, end), sizes, steps)
+                code.store(self.packed, panels)
+            self.columns(j, code.load(panels, "ptr"))
+
+    def row_of(self, tile: Value) -> Value:
+        """The first row of a tile: the last tile begins before the one before it ends, so that it is full."""
+        return smaller(tile * LANES, self.f.m - self.f.height)
+
+    def keep_tails(self) -> None:
+        """The left operand's last inner numbers, fewer than a block, and zeros."""
+        code, f = self.code, self.f
+        source = self.left.byte(f.steps * amx.BYTES)
+        with code.loop(self.first, self.last) as tile:
+            target = self.tails.byte((tile - self.first) * amx.SIZE)
+            with code.loop(code.zero, f.height) as i:
+                place = source.byte((self.row_of(tile) + i) * f.left_row)
+                code.store(line(code, place, STEP, f.tail), target.byte(i * amx.BYTES))
+
+    def columns(self, j: Value, panels: Value) -> None:
+        """All rows of the block at the columns of two panels."""
+        code = self.code
+        both = self.f.n - j > LANES
+        with code.loop(self.first, self.last, 2) as tile:
+            with code.either(self.last - tile > 1) as (two, one):
+                for rows, down in ((two, 2), (one, 1)):
+                    with rows, code.either(both) as (wide, narrow):
+                        for columns, across in ((wide, 2), (narrow, 1)):
+                            with columns:
+                                self.multiply((down, across), tile, panels)
+            for i in range(2):
+                with code.when(self.last - tile > i):
+                    self.deliver(self.sums.byte(i * 2 * amx.SIZE), self.row_of(tile + i), j)
+
+    def multiply(self, shape: tuple[int, int], tile: Value, panels: Value) -> None:
+        code, f = self.code, self.f
+        packed, has_tail = f.left_tile.differs(0), f.tail.differs(0)
+        lefts, tails = [], []
+        for i in range(2):
+            step = packed.select((tile + i) * f.left_tile, self.row_of(tile + i) * f.left_row)
+            lefts.append(self.left.byte(step))
+            tail = self.tails.byte((tile - self.first + i) * amx.SIZE)
+            tails.append(has_tail.select(tail, code.null))
+        self.run(
+            f"tiles_{shape[0]}{shape[1]}",
+            *lefts, f.left_row, f.left_step, f.steps, *tails,
+            panels, panels.byte(self.panel), self.sums,
+        )  # fmt: skip
+
+    def deliver(self, sums: Value, i: Value, j: Value) -> None:
+        """Two tiles of sums, side by side, to their place in the result."""
+        code, f = self.code, self.f
+        with code.either(f.turned.differs(0)) as (turned, straight):
+            with turned:
+                self.run("turn", sums)
+                self.put(sums, j, i, smaller(f.n - j, LANES), f.height)
+                with code.when(f.n - j > LANES):
+                    more = smaller(f.n - j - LANES, LANES)
+                    self.put(sums.byte(amx.BYTES), j + LANES, i, more, f.height)
+            with straight:
+                self.put(sums, i, j, f.height, smaller(f.n - j, 2 * LANES))
+
+    def put(self, sums: Value, y: Value, x: Value, rows: Value, columns: Value) -> None:
+        code, f, n = self.code, self.f, self.code.n
+        target = code.p["c"].byte((self.item * f.whole + y * f.wide + x) * 2)
+        begin = code.p["start"].byte((self.item * n.start_item + y * n.start_row + x) * 2)
+        start = n.started.differs(0).select(begin, code.null)
+        self.run("deliver", sums, target, f.wide, rows, columns, start, n.start_row)
+
+    def run(self, name: str, *given: Value) -> None:
+        listed = ", ".join(f"{value.type} {value.name}" for value in given)
+        self.code.line(f"call void @{name}({listed})")
