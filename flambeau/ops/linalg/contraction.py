@@ -1,7 +1,8 @@
 """The product of two tensors, summed over dimensions that both have: what einsum and tensordot are made of.
 
-It is one operation, whose gradients are contractions too; where nothing is summed, it is a multiplication. How operands are seen as stacks of matrices is worked out
-once for their shapes; no dimension that only numbers the matrices of a stack is moved in memory.
+It is one operation, whose gradients are contractions too; where nothing is summed, it is a multiplication. How operands
+are seen as stacks of matrices is worked out once for their shapes; no dimension that only numbers the matrices of a
+stack is moved in memory.
 """
 
 from __future__ import annotations
