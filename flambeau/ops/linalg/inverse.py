@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -36,14 +37,21 @@ def _each(a: np.ndarray, info: np.ndarray, run: Any, *others: np.ndarray) -> np.
     return run(regular, *others)
 
 
-@operation(outputs="inverse info", label="LinalgInvEx")
-def inv_(a: Any) -> Any:
-    """Inverses of matrices, and codes (0: success)."""
+def _inverse(a: Any) -> Any:
     inverse = lapack.inv(a)
     if not lapack.failed(inverse):
         return inverse, np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
     return _each(a, info, lapack.inv), info
+
+
+_inverted = kernels.Native("lapack.solving", "inverse", _inverse)
+
+
+@operation(outputs="inverse info", label="LinalgInvEx")
+def inv_(a: Any) -> Any:
+    """Inverses of matrices, and codes (0: success)."""
+    return _inverted(a)
 
 
 @inv_.gradient
@@ -54,14 +62,21 @@ def _(g_inverse: Tensor | None, inverse: Tensor) -> Tensor | None:
     return -(adjoint @ g_inverse @ adjoint)
 
 
-@operation(operands="a b", outputs="x info", label="LinalgSolveEx")
-def solve_(a: Any, b: Any) -> Any:
-    """x of a x = b, and codes (0: success)."""
+def _solution(a: Any, b: Any) -> Any:
     x = lapack.solve(a, b)
     if not lapack.failed(x):
         return x, np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
     return _each(a, info, lapack.solve, b), info
+
+
+_solved = kernels.Native("lapack.solving", "solve", _solution)
+
+
+@operation(operands="a b", outputs="x info", label="LinalgSolveEx")
+def solve_(a: Any, b: Any) -> Any:
+    """x of a x = b, and codes (0: success)."""
+    return _solved(a, b)
 
 
 @solve_.gradient

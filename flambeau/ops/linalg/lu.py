@@ -1,7 +1,7 @@
 """The LU factorisation with partial pivoting, and systems solved with it.
 
-NumPy keeps LAPACK's factorisation to itself, so the elimination is done here: panels of a few
-columns, and a matrix product for the rest.
+LAPACK's factorisation is called where NumPy's library has it. Otherwise the elimination is done here: panels of a
+few columns, and a matrix product for the rest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
@@ -64,7 +65,7 @@ def _panel_of_one(a: np.ndarray, pivots: np.ndarray, start: int, stop: int) -> N
                 a[j + 1 :, j + 1 : stop] -= below[:, None] * a[j, j + 1 : stop]
 
 
-def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and U in one array, the row that each row was swapped with (from 1), and the first zero pivot."""
     m, n = a.shape[-2:]
     k = min(m, n)
@@ -89,6 +90,9 @@ def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         pivots.reshape(*batch, k),
         info.astype(np.int32).reshape(batch),
     )
+
+
+factor = kernels.Native("lapack.solving", "factor", _factor)
 
 
 def order(pivots: np.ndarray, m: int) -> np.ndarray:
