@@ -95,10 +95,7 @@ class Space:
     size: int
 
 
-@lru_cache(2048)
-def _table(
-    name: str, given: tuple[Any, ...], item: int, steps: tuple[int, ...]
-) -> tuple[np.ndarray, int]:
+def _table(given: tuple[Any, ...], item: int, steps: tuple[int, ...]) -> tuple[np.ndarray, int]:
     """The table of a call of a routine, and how many bytes of workspace it needs."""
     words = np.zeros(WORDS * MOST + MOST, np.int64)
     scratch = 64
@@ -134,13 +131,23 @@ def call(name: str, arrays: tuple[np.ndarray, ...], given: tuple[Any, ...], work
         work: About how many multiplications there are for one matrix.
     """
     first = arrays[0]
-    function = address(("s" if first.itemsize == 4 else "d") + name)
-    if not function:
-        return False
     steps = tuple([x.strides[0] for x in arrays])
-    table, scratch = _table(name, given, first.itemsize, steps)
-    count = len(first)
-    job = Job(rows=count, length=1, weight=count * (work + 256), divisible=False)
-    padded = (*arrays, *(first,) * (ARRAYS - len(arrays)))
-    calling()(table, *padded, *job, *Numbers(function=function, scratch=scratch))
+    told = _told(name, given, first.itemsize, steps, len(first), work)
+    if told is None:
+        return False
+    table, rest = told
+    calling()(table, *arrays, *(first,) * (ARRAYS - len(arrays)), *rest)
     return True
+
+
+@lru_cache(2048)
+def _told(
+    name: str, given: tuple[Any, ...], item: int, steps: tuple[int, ...], count: int, work: int
+) -> tuple[np.ndarray, tuple[int, ...]] | None:
+    """What the kernel is told besides arrays: the table and the numbers."""
+    function = address(("s" if item == 4 else "d") + name)
+    if not function:
+        return None
+    table, scratch = _table(given, item, steps)
+    job = Job(rows=count, length=1, weight=count * (work + 256), divisible=False)
+    return table, (*job, *Numbers(function=function, scratch=scratch))

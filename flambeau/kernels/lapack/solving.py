@@ -17,6 +17,9 @@ from .routine import A, B, C, Space, call, integer
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
+SOLVED, INVERTED, DETERMINED = 256, 24, 128
+"""Rows of a matrix below which NumPy's functions take less time for one call than two routines do."""
+
 
 def fits(*arrays: Any) -> bool:
     """Are these arrays of one of the two dtypes, with elements?"""
@@ -67,11 +70,26 @@ def factor(a: Any) -> Any:
     return back(lu, lead), pivots.astype(np.int32).reshape(*lead, k), told(info, lead)
 
 
+def slogdet(a: Any) -> Any:
+    """Signs of determinants, and logarithms of what they are without them."""
+    n = a.shape[-1]
+    if n < DETERMINED:
+        return NotImplemented
+    found = factor(a)
+    if found is NotImplemented:
+        return NotImplemented
+    lu, pivots, _ = found
+    diagonal = np.diagonal(lu, 0, -2, -1)
+    odd = (pivots != np.arange(1, n + 1)).sum(-1) % 2
+    sign = np.sign(diagonal).prod(-1) * (1 - 2 * odd)
+    return sign.astype(a.dtype), np.log(np.abs(diagonal)).sum(-1)
+
+
 def solve(a: Any, b: Any) -> Any:
     """x of a x = b, and the first zero pivot of each matrix."""
-    if not fits(a, b):
-        return NotImplemented
     n, k = a.shape[-1], b.shape[-1]
+    if not fits(a, b) or n < SOLVED:
+        return NotImplemented
     lead = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if lead != a.shape[:-2]:
         return NotImplemented
@@ -89,7 +107,7 @@ def solve(a: Any, b: Any) -> Any:
 
 def inverse(a: Any) -> Any:
     """Inverses, and the first zero pivot of each matrix; that of a singular one means nothing."""
-    if not fits(a):
+    if not fits(a) or a.shape[-1] < INVERTED:
         return NotImplemented
     n, lead, made = a.shape[-1], a.shape[:-2], stacked(a)
     pivots, info = np.empty((len(made), n), integer()), codes(len(made))
@@ -133,24 +151,6 @@ def substituted(
     return call("trsm", (a, x), given, n * n * k)
 
 
-def cholesky(a: Any) -> Any:
-    """The lower factors, and the order of the first minor of each matrix that is not positive."""
-    if not fits(a):
-        return NotImplemented
-    n, lead, made = a.shape[-1], a.shape[:-2], stacked(a)
-    info = codes(len(made))
-    if not call("potrf", (made, info), ("U", n, A, n, B), n * n * n // 3):
-        return NotImplemented
-    return back(lower(made), lead, False), told(info, lead)
-
-
-def lower(x: np.ndarray) -> np.ndarray:
-    """Set what is above the diagonals of a stack to zero."""
-    n = x.shape[-1]
-    x[:, np.arange(n)[:, None] < np.arange(n)] = 0
-    return x
-
-
 def cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
     """x of a x = b, of the Cholesky factors of a."""
     if not fits(b, factor):
@@ -171,9 +171,8 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
     given = ("L" if upper else "U", n, A, n, Space(1))
     if not call("potri", (made, info), given, n * n * n):
         return NotImplemented
-    low = made.swapaxes(-1, -2) if upper else made
-    low = lower(low)
-    diagonal = np.einsum("bii->bi", low).copy()
+    low = np.tril(made.swapaxes(-1, -2) if upper else made)
     made = low + low.swapaxes(-1, -2)
-    np.einsum("bii->bi", made)[...] = diagonal
+    places = np.arange(n)
+    made[:, places, places] = low[:, places, places]
     return back(made, lead, False)

@@ -45,7 +45,7 @@ def multiplying(element: str, bits: int, rows: int) -> Callable[..., int]:
 
 
 def columns_at_once(code: Body, element: str, rows: int, j: Value) -> None:
-    """The sums of neighbouring columns; those after the last column are the last one's again."""
+    """The sums of neighbouring columns; those after the last column are the last one's again, and not written."""
     lanes, type, n = code.lanes, code.vector(element), code.n
     zero, last = code.constant(0.0, type), n.n - 1
     copies = 2 if rows <= MOST // 2 else 1
@@ -72,9 +72,10 @@ def columns_at_once(code: Body, element: str, rows: int, j: Value) -> None:
             step(k + copy * lanes, copy, None)
     with code.loop(whole, n.k, lanes) as k:
         step(k, 0, within(code, n.k - k))
-    for place, totals in zip(places, sums):
-        for i, total in enumerate(totals):
-            deliver(code, element, place, n.n * i + place, [code.load(x, type) for x in total])
+    for r, (place, totals) in enumerate(zip(places, sums)):
+        with code.when(last >= j + r):
+            for i, total in enumerate(totals):
+                deliver(code, element, place, n.n * i + place, [code.load(x, type) for x in total])
 
 
 def deliver(code: Body, element: str, column: Value, place: Value, parts: list[Value]) -> None:

@@ -160,16 +160,13 @@ def _minor(a: np.ndarray) -> tuple[np.ndarray, int]:
     return factor, 0
 
 
-def _factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     factor = lapack.cholesky(a)
     if not lapack.failed(factor):
         return factor, np.zeros(a.shape[:-2], np.int32)
     parts = [_minor(matrix) for matrix in flat(a, 2)]
     info = np.array([code for _, code in parts], np.int32).reshape(a.shape[:-2])
     return np.stack([factor for factor, _ in parts]).reshape(a.shape), info
-
-
-_cholesky = kernels.Native("lapack.solving", "cholesky", _factored)
 
 
 @operation(outputs="factor info", label="LinalgCholeskyEx")

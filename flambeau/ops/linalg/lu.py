@@ -95,11 +95,25 @@ def _factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 factor = kernels.Native("lapack.solving", "factor", _factor)
 
 
+def _swapped(swaps: list[int], m: int) -> list[int]:
+    rows = list(range(m))
+    for j, at in enumerate(swaps):
+        rows[j], rows[at - 1] = rows[at - 1], rows[j]
+    return rows
+
+
+SEVERAL = 32
+"""Matrices from which on NumPy swaps faster, two rows of all of them at a time."""
+
+
 def order(pivots: np.ndarray, m: int) -> np.ndarray:
     """The order in which swapping leaves the rows: row i of the swapped matrix was row order[i]."""
     if pivots.__class__ is not np.ndarray:  # one order is as good as another for shapes
         return np.broadcast_to(np.arange(m), (*pivots.shape[:-1], m))
     swaps = flat(pivots, 1)
+    if len(swaps) < SEVERAL:
+        listed = [_swapped(found, m) for found in swaps.tolist()]
+        return np.array(listed, np.int64).reshape(*pivots.shape[:-1], m)
     rows = np.tile(np.arange(m), (swaps.shape[0], 1))
     every = np.arange(swaps.shape[0])
     for j in range(swaps.shape[1]):
