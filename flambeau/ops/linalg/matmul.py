@@ -42,7 +42,7 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
 
 _matrices = kernels.Native("matmul.matmul", "product", widened(_dot), "matmul.few")
 matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "matmul.few")
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
+stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
 _affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
 _vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
 FEW = 1 << 10
@@ -102,7 +102,7 @@ dot_.product()
 @operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _stacked(x, y)
+    return stacked(x, y)
 
 
 @bmm_.gradient
@@ -383,10 +383,14 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.bmm
     """
-    a, b = input._array.shape, mat2._array.shape
-    if len(a) != 3 or len(b) != 3:
-        _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
-    if a[0] != b[0] or a[2] != b[1]:
+    try:
+        a, b = input._array.shape, mat2._array.shape
+        if len(a) == 3 == len(b) and a[0] == b[0] and a[2] == b[1] and out is None:
+            return bmm_(input, mat2)
+    except AttributeError:  # not a tensor: explained below
+        pass
+    _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: "
             f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}."
