@@ -24,7 +24,7 @@ _kernels: dict[tuple, Callable] = {}
 def _kernel(x: Any, name: str, plain: Callable, into: bool = False) -> Callable | None:
     """The kernel for arrays of a dtype on a device; None where the array's own functions do as well."""
     if x.__class__ is np.ndarray:
-        if x.size < SMALL or x.dtype.char not in "fd":
+        if x.size < SMALL or x.dtype.name not in _FLOATS:
             return None
         key = name, into, x.dtype, -1
     elif x.__class__ not in BUILDERS or not x.size or x.dtype.name not in _FLOATS:
