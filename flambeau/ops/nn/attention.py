@@ -65,7 +65,8 @@ def scaled_dot_product_attention(
 
 
 SHORT = 64
-"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many; of half types
+they would be rounded on the way."""
 
 
 def _in_one_pass(
@@ -76,7 +77,8 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and max(query._array.shape[-2], key._array.shape[-2]) <= SHORT:
+    short = max(query._array.shape[-2], key._array.shape[-2]) <= SHORT
+    if short and Allowed.usual and not query._kind.dtype.is_reduced:
         return False
     able = not dropout and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:
