@@ -218,7 +218,9 @@ def _planned(
     )  # fmt: skip
 
 
-def packed(element: str, given: Operand, is_left: bool, multiple: int = 1) -> tuple[Packing, Any]:
+def packed(
+    element: str, given: Operand, is_left: bool, multiple: int = 1, watches: bool = False
+) -> tuple[Packing, Any]:
     """How a stack of operands is packed before, each in a multiple of so many panels, and where each product's begin."""
     own, which = given.own
     panels, panel = -(-given.rows // LANES), panel_bytes(element, given.inner)
@@ -231,7 +233,7 @@ def packed(element: str, given: Operand, is_left: bool, multiple: int = 1) -> tu
         inner_step=given.inner_step, size=panel, last=last,
     )  # fmt: skip
     told = tuple(map(int, (*job, *numbers)))
-    how = Packing(len(own) * panels * panel, packing(element, is_left, LANES), own, told)
+    how = Packing(len(own) * panels * panel, packing(element, is_left, LANES, watches), own, told)
     return how, which.reshape(-1).astype(np.int64) * (panels * panel)
 
 
