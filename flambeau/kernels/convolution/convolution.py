@@ -19,7 +19,7 @@ from ..array.copy import in_order
 from ..array.half import widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
-from . import apart, winograd
+from . import apart, half, winograd
 from .plan import Pass, plan, taps_of, three
 from .weight_plan import WeightByChannel, WeightByPixel, Work
 from .window import Window, flattened
@@ -59,6 +59,39 @@ def usable(*arrays: Any) -> bool:
         if type(a) is not np.ndarray or (a.dtype is not dtype and a.dtype != dtype) or not a.size:
             return False
     return True
+
+
+@lru_cache(1024)
+def half_plan(
+    name: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int,
+    sizes: tuple[int, ...],
+) -> tuple[tuple[int, ...], half.ByTile] | None:  # fmt: skip
+    """The shape of a map of bfloat16 from x to sizes, and how tiles compute it; None where they do not."""
+    if min(sizes) < 1:
+        return None
+    if name == "forward":
+        shape = x_shape[0], w_shape[0], *sizes
+        works = [forward_work("i16", x_shape, w_shape, window, groups)]
+    else:
+        shape = x_shape[0], w_shape[1] * groups, *sizes
+        works = transposed_works("i16", x_shape, w_shape[1], window, groups, sizes)
+    if len(works) != 1 or not half.suits(works[0]):
+        return None
+    return shape, half.ByTile(works[0])
+
+
+def _by_tiles(name: str, arrays: Any, window: Window, groups: int, sizes: Sequence[int]) -> Any:
+    """A map of bfloat16 by tiles, or None."""
+    x, w, bias = arrays
+    for a in (x, w) if bias is None else arrays:
+        if type(a) is not np.ndarray or a.dtype is not x.dtype or not a.size:
+            return None
+    found = half_plan(name, x.shape, w.shape, window, groups, tuple(sizes))
+    if found is None:
+        return None
+    y = memory.empty(found[0], x.dtype)
+    given = in_order(x), in_order(w), None if bias is None else in_order(bias)
+    return y if found[1].run(*given, y) else None
 
 
 def _of_half(function: Callable, arrays: tuple[Any, ...], *rest: Any) -> Any:
@@ -113,6 +146,11 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
     plus a bias (O)."""
     if not usable(x, w, bias):
+        if x.dtype.name == "bfloat16":
+            places = window.places(x.shape[2:])
+            y = _by_tiles("forward", (x, w, bias), window, groups, places)
+            if y is not None:
+                return y
         return _of_half(forward, (x, w, bias), window, groups)
     found = forward_plan(x.dtype, x.shape, w.shape, window, groups)
     if found is None:
@@ -196,6 +234,10 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
     `forward`; NotImplemented also for a weight that is not finite, which zeros around y would spread."""
     if not usable(y, w, bias):
+        if y.dtype.name == "bfloat16":
+            x = _by_tiles("transposed", (y, w, bias), window, groups, sizes)
+            if x is not None:
+                return x
         return _of_half(transposed, (y, w, bias), window, groups, sizes)
     w = in_order(w)
     if not window.is_point and not math.isfinite(np.vdot(w, w)):
