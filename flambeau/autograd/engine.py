@@ -129,9 +129,13 @@ def _loop(
             g = flow.before(node, g)
         edges = parts = ()
         if allowed is not None:
+            goes_on = allowed[node]
             if node in catch:  # type: ignore[operator]
-                _take(catch[node], node, g, flow)  # type: ignore[index]
-            if not allowed[node]:
+                if goes_on or node.outputs > 1:
+                    _take(catch[node], node, g, flow)  # type: ignore[index]
+                else:  # here, where `_own` counts no more holders than of a leaf's
+                    catch[node][0] = flow.finish(g, node, 0)  # type: ignore[index]
+            if not goes_on:
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
