@@ -397,7 +397,9 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
             f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
             f"{list(tensor.shape)} to have the same number of elements"
         )
-    return matmul(input, tensor) if out is None else _matmul(input, tensor, out)
+    if out is None and input._kind is tensor._kind:
+        return dot_(input, tensor)
+    return _matmul(input, tensor, out)
 
 
 @public(method=True)
