@@ -84,7 +84,7 @@ def deliver(code: Body, element: str, column: Value, place: Value, parts: list[V
     for part in parts[1:]:
         value = value + part
     while by:
-        value, by = value + value.rotated(by), by // 2
+        value, by = value + value.exchanged(by), by // 2
     target = code.at(code.p["c"], element, place)
     total = code.variable(value.lane())
     with code.when(code.n.biased.differs(0)):
