@@ -194,3 +194,26 @@ def test_what_cannot_hold_the_result_is_left_as_it_was():
     with pytest.raises(RuntimeError, match="can't be cast"):
         torch.mul(torch.ones(3), 0.5, out=x)
     assert x.tolist() == [0, 1, 2]
+
+
+def test_large_tensors_are_equal_only_to_the_last_element():
+    x = torch.arange(300_000).view(300, 1000)
+    for y in (x.clone(), x.t().contiguous().t()):
+        assert torch.equal(x, y)
+    for place in ((0, 0), (150, 3), (299, 999)):
+        y = x.clone()
+        y[place] = -1
+        assert not torch.equal(x, y)
+    assert torch.equal(torch.zeros(0, 90_000), torch.zeros(0, 90_000))
+    assert not torch.equal(torch.full((90_000,), float("nan")), torch.full((90_000,), float("nan")))
+
+
+def test_what_is_real_is_its_own_conjugate():
+    x = torch.arange(3.0)
+    assert torch.conj_physical(x) is x
+    assert x.conj_physical_() is x
+    assert torch.conj_physical(x, out=torch.zeros(3)).tolist() == [0, 1, 2]
+    z = torch.tensor([1 + 2j, 3 - 1j])
+    assert torch.conj_physical(z).tolist() == [1 - 2j, 3 + 1j]
+    assert z.conj_physical_() is z
+    assert z.tolist() == [1 - 2j, 3 + 1j]
