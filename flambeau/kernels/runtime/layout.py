@@ -75,6 +75,7 @@ _SETTINGS = (
     "arrange",
     "broadcast_strided",
     "make_strided",
+    "rows_strided",
     "stage_strided",
     "unstage_strided",
 )  # zero where there are no threads, no such type, no memory of our own, or nothing that lies in strides yet
