@@ -183,18 +183,34 @@ def _picks(
 def _study_pick(call: Callable[..., Any], token: int, args: tuple, x: Any, index: Any) -> Any:
     """The call itself; at the third of its kind its case is learned."""
     result = call(x, index)
-    key = _table[0].key(token, *args) if _table else None
-    if key is not None and _count(key) == LEARNED_AT and not (state.modes or mode.levels):
-        _seen[key] = _NEVER
-        if _are_options(args, (x, index)):
-            from .remembered_picks import picked  # when something is picked a third time
-
-            case = picked(call, x, index, result)
-            if case is not None:
-                options = (arg for arg in args if not isinstance(arg, Tensor))
-                _table[0].keep(key, case, *options, x._kind, index._kind)
-                del _seen[key]
+    if _are_options(args, (x, index)):
+        study_pick(call, token, args, x, (index,), result, lambda pick: pick)
     return result
+
+
+def study_pick(
+    call: Callable[..., Any], token: int, args: tuple, x: Any, indices: tuple, result: Any,
+    case_of: Callable[[Callable], Callable],
+) -> None:  # fmt: skip
+    """Learn the case of a call that gave a result, if it is the third of its kind.
+
+    Args:
+        call: The function of the tensor and its index tensors.
+        token, args: What the call is found by.
+        case_of: Makes what is kept of a function of the same.
+    """
+    key = _table[0].key(token, *args) if _table else None
+    if key is None or _count(key) != LEARNED_AT or state.modes or mode.levels:
+        return
+    _seen[key] = _NEVER
+    from .remembered_picks import picked  # when something is picked a third time
+
+    pick = picked(call, x, indices, result)
+    if pick is not None:
+        options = (arg for arg in args if not isinstance(arg, (Tensor, tuple)))
+        kinds = (index._kind for index in indices)
+        _table[0].keep(key, case_of(pick), *options, x._kind, *kinds)
+        del _seen[key]
 
 
 def _indexed(names: Sequence[str]) -> Callable[[re.Match[str]], str]:

@@ -187,6 +187,10 @@ PICKING = {
     "index_select": (lambda x, i: x.index_select(1, i[0]), lambda x, i: x[:, i[0]]),
     "take": (lambda x, i: torch.take(x, i), lambda x, i: x.reshape(-1)[i]),
     "take_along_dim": (lambda x, i: torch.take_along_dim(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1)),
+    "one index": (lambda x, i: x[i], lambda x, i: x[i]),
+    "columns": (lambda x, i: x[:, i[0]], lambda x, i: x[:, i[0]]),
+    "pairs": (lambda x, i: x[i[:, 0], i[:, 1]], lambda x, i: x[i[:, 0], i[:, 1]]),
+    "a grid": (lambda x, i: x[i[:, :1], i[0]], lambda x, i: x[i[:, :1], i[0]]),
 }  # fmt: skip
 
 
@@ -216,6 +220,15 @@ def test_an_index_out_of_range_is_the_same_error_when_picks_are_learned(name):
             function(x, wrong)
         errors.append((caught.type, str(caught.value)))
     assert len(set(errors)) == 1
+
+
+def test_negative_indices_count_from_the_end_where_they_did():
+    x = torch.arange(6.0).view(2, 3)
+    for _ in range(6):
+        assert x[torch.tensor([-1, 0])].tolist() == [[3, 4, 5], [0, 1, 2]]
+        assert torch.take(x, torch.tensor([-1])) == 5
+        with pytest.raises(IndexError):
+            x.index_select(0, torch.tensor([-1]))
 
 
 @pytest.mark.parametrize("name", PICKING)
