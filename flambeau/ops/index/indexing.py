@@ -97,6 +97,19 @@ def _simple(array: Any, key: Any) -> Any:
         return None  # the general way says it in PyTorch's words
 
 
+def _index_key(key: Any) -> tuple | None:
+    """A key of index tensors that are no masks, and of whole slices; None for any other."""
+    found = simple_key(key)
+    items = found if found.__class__ is tuple else (found,)
+    arrays = 0
+    for item in items:
+        if item.__class__ is ndarray and item.dtype.char in "lqi":
+            arrays += 1
+        elif item.__class__ is not slice or item != _FULL:
+            return None
+    return items if arrays else None
+
+
 _PICKS = Finding()
 
 
@@ -156,6 +169,11 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             if case is None and cls is not list and found.size <= _FEW:
                 _study(self, key, picked)
             return picked
+    elif (whole := _index_key(key)) is not None:
+        try:
+            return gathered(self, whole)
+        except IndexError:
+            pass
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
