@@ -1,11 +1,14 @@
 """Calls that are remembered: the fourth gives what the first did, with its history, its errors, and its memory."""
 
+import ast
+import inspect
+
 import numpy as np
 import pytest
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.dispatch import remembered
+from flambeau.dispatch import remembered, remembered_forms
 
 F = torch.nn.functional
 MOVING = {
@@ -156,6 +159,14 @@ def test_inference_and_forward_mode_are_seen():
             lambda x: torch.roll(x, 1, 1), (x,), (torch.arange(6.0).view(2, 3),)
         )
         assert tangent.tolist() == [[2, 0, 1], [5, 3, 4]]
+
+
+@pytest.mark.parametrize("form", remembered_forms.FORMS)
+def test_forms_that_load_with_the_library_are_those_that_would_be_written(form):
+    own = ast.parse(inspect.getsource(remembered_forms.FORMS[form])).body[0]
+    made = ast.parse(remembered._written(*form)).body[0]
+    own.name = made.name
+    assert ast.dump(own) == ast.dump(made)
 
 
 def test_learning_asks_a_function_once():
