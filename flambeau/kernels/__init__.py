@@ -23,6 +23,7 @@ _wing, __dir__ = attach(
         "elementary",
         "gather",
         "inspect",
+        "lapack",
         "llvm",
         "loops",
         "machine",

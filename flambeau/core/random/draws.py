@@ -39,7 +39,10 @@ _GROUP = 2 * PAIR  # normals are made sixteen at a time
 
 def _fused(x: np.ndarray, y: float, z: float) -> np.ndarray:
     """x * y + z with one rounding, which is no question where nothing is added or multiplied."""
-    return x * y + z if z == 0 or y == 1 else fused(x, y, z)
+    if z == 0 or y == 1:
+        return x * y + z
+    by = kernels.array.libm.fused if x.size > 64 and kernels.enabled() else fused
+    return by(x, y, z)  # type: ignore[no-any-return]
 
 
 def _double(fast: Callable, exact: Callable[[float], float], dtype: np.dtype) -> Callable:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ... import kernels
 from ...formula.dimensions import broadcast_arrays
 from . import check
 from .generator import Generator, default_generator
@@ -21,6 +22,8 @@ _TAIL = (
     *(0.00925546218271273, 0.00833056343336287),
 )
 _AHEAD = 128  # words looked at together
+_MOST = 1 << 16  # uniform numbers taken at a time, for many numbers
+_FEW = 64  # numbers that are drawn one by one
 
 
 class _Uniforms:
@@ -76,8 +79,27 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     check_floating(rate.dtype, "poisson_cpu")
     check.rates(bool((rate >= 0).all()))
     wide = rate.astype(np.float64)
+    if rate.size > _FEW and kernels.enabled():
+        return _poisson_many(wide, generator or default_generator).astype(rate.dtype)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)
+
+
+def _poisson_many(rates: np.ndarray, generator: Generator) -> np.ndarray:
+    """Poisson numbers by the kernel, which is given uniform numbers until it has enough."""
+    flat = np.ascontiguousarray(rates).reshape(-1)
+    made, done, used = np.empty(flat.size), 0, 0
+    uniform = np.empty(0)
+    with generator.lock:
+        before = generator.raw_state()
+        while done < flat.size:
+            more = uniform64(generator.take(2 * min(_MOST, 16 * (flat.size - done) + 64)))
+            uniform = np.concatenate([uniform, more])
+            count, took = kernels.array.poisson.drawn(flat[done:], uniform, made[done:])
+            done, used, uniform = done + count, used + took, uniform[took:]
+        generator.restore(before)
+        generator.take(2 * used)
+    return made.reshape(rates.shape)
 
 
 def _poisson(rate: float, uniform: Uniform) -> float:

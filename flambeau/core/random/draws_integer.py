@@ -263,7 +263,8 @@ def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generato
         race = np.where(rows > 0, rows / race, -1)  # tiny weights may lose to nobody but zeros
     if num_samples == 1:
         return race.argmax(axis=1)
-    return np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+    first: np.ndarray = kernels.array.sort.first(race, num_samples, 1, True)
+    return first
 
 
 def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
@@ -277,8 +278,17 @@ def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) 
     with generator.lock:
         uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
     uniform = np.maximum(uniform, np.finfo(np.float64).smallest_subnormal)  # 0 would take weight 0
-    found = [
-        np.searchsorted(steps.astype(np.float64), drawn)
-        for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)
-    ]
-    return np.stack(found)
+    drawn = uniform.reshape(-1, num_samples)
+    return _places(cumulative.astype(np.float64), drawn)
+
+
+def _each_place(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Where numbers fall among the steps of their row."""
+    return np.stack([np.searchsorted(*row) for row in zip(steps, drawn, strict=True)])
+
+
+def _places(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    found = (
+        kernels.array.bins.searched(steps, drawn, False) if kernels.enabled() else NotImplemented
+    )
+    return _each_place(steps, drawn) if found is NotImplemented else found  # type: ignore[no-any-return]

@@ -192,6 +192,10 @@ def zero_(input: Tensor) -> Tensor:
     return zeroed.into(self, (), (), self._node is not None, overlaps=True)
 
 
+_SMALL = 2048
+"""Elements up to which NumPy copies them as fast."""
+
+
 @method()
 def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     """Write another tensor's values here, broadcast and cast.
@@ -233,7 +237,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     usual = array.__class__ is np.ndarray and array.flags.carray
     if not usual or (base is not None and base._node is not None) or self._cell[0] is UNVERSIONED:
         check_writable(self, (self, other))
-    if other._kind is self._kind:
+    if other._kind is self._kind and array.size <= _SMALL:
         np.copyto(array, source)
     else:
         store(self, _real(source, array))

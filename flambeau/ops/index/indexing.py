@@ -18,7 +18,7 @@ from ...dispatch.remembered import Finding, study_pick
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
-from .advanced import gathered, put_advanced, write_few
+from .advanced import gathered, put_advanced, write_few, write_together
 from .key import index_array, shape_at, split_key
 
 _FULL = slice(None)
@@ -381,6 +381,9 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     Source: torch.Tensor.index_put_
     """
     how = "add" if accumulate else "put"
-    if len(indices) == 1 and write_few(how, False, input, 0, indices[0], values):
+    if len(indices) == 1:
+        if write_few(how, False, input, 0, indices[0], values):
+            return input
+    elif write_together(how, input, indices, values):
         return input
     return _put(input, _keys(input, indices, values), values, accumulate)

@@ -235,6 +235,14 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     return result if out is None else write_out(out, result, "masked_select", (input, mask))
 
 
+def _rows_of_places(x: Any) -> Any:
+    """The indices of elements that are not zero, a row for each, with NumPy."""
+    return np.array(x.nonzero()).T
+
+
+_places = kernels.Native("array.compress", "places", _rows_of_places)
+
+
 @public(method=True)
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The indices of the elements that are not zero: a row for each, or a tensor for each dimension.
@@ -257,8 +265,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
             raise RuntimeError(
                 "nonzero does not support the out kwarg when as_tuple is True: leave one of them out"
             )
-        return tuple(wrap(part.copy(), kind) for part in np.atleast_1d(array).nonzero())
-    found = np.array(array.nonzero()).T if array.ndim else np.empty((int(bool(array)), 0), np.int64)
+        return tuple(wrap(part, kind) for part in _places(np.atleast_1d(array)).T)
+    found = _places(array) if array.ndim else np.empty((int(bool(array)), 0), np.int64)
     result = wrap(found, kind)
     return result if out is None else write_out(out, result, "nonzero", (input,))
 

@@ -314,7 +314,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return blocks_(parts, shape)
 
 
-@operation(operands="*tensors", label="BlockDiag")
+@operation(operands="*tensors", label="BlockDiag", moves=True)
 def blocks_(tensors: Sequence[Any], shape: tuple[int, int]) -> Any:
     """Zeros with matrices along the diagonal."""
     whole = kernels.array.zeros.zeros(shape, tensors[0].dtype)

@@ -42,7 +42,7 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
 
 _matrices = kernels.Native("matmul.matmul", "product", widened(_dot), "matmul.few")
 matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "matmul.few")
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
+stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
 _affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
 _vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
 FEW = 1 << 10
@@ -102,7 +102,7 @@ dot_.product()
 @operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _stacked(x, y)
+    return stacked(x, y)
 
 
 @bmm_.gradient
@@ -122,26 +122,61 @@ def _rows(x: Any) -> Any:
     return x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
 
 
+def _lead(x: Any) -> tuple[int, ...] | None:
+    """The order of the leading dimensions of an array in memory, if it lies there in another one, without gaps."""
+    if x.flags.c_contiguous or 0 in x.shape:
+        return None
+    lead = range(x.ndim - 1)
+    order = (*sorted(lead, key=lambda i: (-x.strides[i], -x.shape[i])), x.ndim - 1)
+    return order if x.transpose(order).flags.c_contiguous else None
+
+
+def _turned(order: Sequence[int]) -> tuple[int, ...]:
+    """The order that takes dimensions back from this one."""
+    return tuple([order.index(i) for i in range(len(order))])
+
+
+def _by_rows(product: Callable, x: Any, w: Any, *bias: Any) -> Any:
+    """A product with all vectors of the last dimension, which lies in memory as x does: so a batch whose first two
+    dimensions are exchanged is not copied."""
+    if x.ndim == 2:
+        return product(x, w.T, *bias)
+    order = _lead(x)
+    moved = x if order is None else x.transpose(order)
+    made = product(_rows(moved), w.T, *bias).reshape(*moved.shape[:-1], len(w))
+    return made if order is None else made.transpose(_turned(order))
+
+
 def _affine_rows(bias: Any, x: Any, w: Any) -> Any:
-    product = _affine(_rows(x), w.T, bias)
-    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+    return _by_rows(_affine, x, w, bias)
 
 
 def _linear_rows(x: Any, w: Any) -> Any:
-    product = _matrices(_rows(x), w.T)
-    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+    return _by_rows(_matrices, x, w)
 
 
 def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     """The gradients towards x and w of x @ w.T; the first of `needs` counts for x."""
-    by_x = mm_(_rows(g), conjugate(w)) if needs[0] else None
-    if by_x is not None and x._array.ndim != 2:
-        by_x = by_x.reshape(x.shape)
-    return by_x, mm_(_rows(g).mT, conjugate(_rows(x))) if needs[1] else None
+    return _affine_back(g, x, w, (False, *needs))[1:]
 
 
 def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
-    return (_rows(g).sum(0) if needs[0] else None, *_linear_back(g, x, w, needs[1:]))
+    """The same with the bias before them."""
+    by_bias, by_x, by_w = needs
+    many = g._array.ndim != 2
+    order = _lead(g._array) if many else None
+    if order is not None:
+        g, x = g.permute(*order), x.permute(*order)  # type: ignore[attr-defined]
+    rows, shape = _rows(g), x.shape
+    back: Any = mm_(rows, conjugate(w)) if by_x else None
+    if many and by_x:
+        back = back.reshape(shape)
+        back = back if order is None else back.permute(*_turned(order))
+    return (
+        rows.sum(0) if by_bias else None,
+        back,
+        mm_(rows.mT, conjugate(_rows(x))) if by_w else None,
+    )
 
 
 def conjugate(x: Tensor) -> Any:
@@ -362,7 +397,9 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
             f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
             f"{list(tensor.shape)} to have the same number of elements"
         )
-    return matmul(input, tensor) if out is None else _matmul(input, tensor, out)
+    if out is None and input._kind is tensor._kind:
+        return dot_(input, tensor)
+    return _matmul(input, tensor, out)
 
 
 @public(method=True)
@@ -383,10 +420,14 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.bmm
     """
-    a, b = input._array.shape, mat2._array.shape
-    if len(a) != 3 or len(b) != 3:
-        _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
-    if a[0] != b[0] or a[2] != b[1]:
+    try:
+        a, b = input._array.shape, mat2._array.shape
+        if len(a) == 3 == len(b) and a[0] == b[0] and a[2] == b[1] and out is None:
+            return bmm_(input, mat2)
+    except AttributeError:  # not a tensor: explained below
+        pass
+    _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: "
             f"[{input.shape[0]}, {input.shape[2]}] but got: {list(mat2.shape[:2])}."
