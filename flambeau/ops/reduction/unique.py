@@ -7,20 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
 from ...core.dtype import bool_, int64
 from ...core.kind import kind_of
 from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from .selection import sortable
+from .selection import in_order, sortable
 
 
 def _results(
     values: Any, inverse: Any, counts: Any, input: Tensor, wants: tuple[bool, bool]
 ) -> Any:
-    kind = kind_of(int64, input.device)
+    kind = input._kind.with_dtype(int64)
     parts = [wrap(np.asarray(values, input._kind.numpy), input._kind)]
     if wants[0]:
         parts.append(wrap(np.asarray(inverse, np.int64), kind))
@@ -71,11 +70,11 @@ def unique(
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
     if dim is None:
         flat = input._array.reshape(-1)
-        ranks = kernels.array.sort.order(flat, 0)
-        ordered = kernels.gather.indexed.take(flat, (ranks,))
+        ordered, ranks = in_order(flat, 0, 0, len(flat), False)
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
-        return _results(ordered[begins], inverse, _lengths(begins), input, wants)
+        counts = _lengths(begins) if return_counts else None
+        return _results(ordered[begins], inverse, counts, input, wants)
     rows, at = _rows_of(input, dim)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
@@ -94,6 +93,9 @@ def _inverse(ranks: Any, begins: Any) -> Any:
 def _begins(rows: Any) -> Any:
     """Where in a list of rows another one than before begins."""
     begins = np.ones(len(rows), bool)
+    if rows.ndim == 1:
+        begins[1:] = rows[1:] != rows[:-1]
+        return begins
     begins[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     return begins
 
@@ -126,10 +128,11 @@ def unique_consecutive(
     """
     wants = (return_inverse, return_counts)
     if dim is None:
-        flat = input._array.reshape(-1)
+        flat, flat_shape = input._array.reshape(-1), input._array.shape
         begins = _begins(flat)
-        inverse = (np.cumsum(begins) - 1).reshape(input._array.shape)
-        return _results(flat[begins], inverse, _lengths(begins), input, wants)
+        inverse = (np.cumsum(begins) - 1).reshape(flat_shape) if return_inverse else None
+        counts = _lengths(begins) if return_counts else None
+        return _results(flat[begins], inverse, counts, input, wants)
     at = _rows_of(input, dim)[1]
     rows = np.moveaxis(input._array, at, 0)
     begins = _begins(rows)
