@@ -43,10 +43,10 @@ def run(
     """
     recorded = create or mode.levels
     flow = RECORDED if recorded else BARE
-    allowed = catch = None
+    allowed: dict[Node, bool] | None = None
+    catch: dict[Node, dict[int, Any]] | None = None
     if wanted is not None:
-        allowed = _on_the_way(roots, wanted)
-        catch = {}
+        allowed, catch = _on_the_way(roots, wanted), {}
         for edge in wanted:
             if edge is not None:
                 catch.setdefault(edge.node, {})[edge.index] = None
