@@ -234,7 +234,8 @@ class Value:
     def exchanged(self, by: int) -> Value:
         """Lanes that are `by` apart, a power of two, change places.
 
-        A sum of lanes takes this and no rotation, of which LLVM 22 makes wrong code for x86 (findings/llvm_avx512_rotated_sum.sh).
+        A sum of lanes takes this and no rotation, of which LLVM 22 makes wrong code for AVX-512
+        (findings/llvm_avx512_rotated_sum.sh).
         """
         n = self.code.lanes
         order = ", ".join(f"i32 {i ^ by}" for i in range(n))
