@@ -190,7 +190,7 @@ def ctc(s: Sized) -> Call:
     targets = plain(s.rng.integers(1, c, (count, max(1, t // 4))))
     lengths = np.full(count, t), np.full(count, max(1, t // 4))
     x = plain(scores.astype(_dtype(s, SOLVED)))
-    return Call((x, targets, *(plain(a) for a in lengths)), {})
+    return Call((x, targets, *(plain(a) for a in lengths), 0, 1), {})
 
 
 def linear_cross_entropy(s: Sized) -> Call:
@@ -476,12 +476,18 @@ def stft(s: Sized) -> Call:
     return Call((_tensor(s, s.given.count), n), {"return_complex": True})
 
 
+def _small(s: Sized, n: int, m: int) -> Operand:
+    """A matrix whose products are about as large as what it multiplies: what is repeated stays near."""
+    dtype = _dtype(s)
+    return plain((s.rng.normal(size=(n, m)) / m).astype(dtype))
+
+
 def recurrent(gates: int, cell: bool, states: int = 1) -> Recipe:
     """A layer of as many features as there are channels, four times."""
 
     def recipe(s: Sized) -> Call:
         h, b = 4 * s.given.channels, s.given.batch
-        weights = [_tensor(s, gates * h, h), _tensor(s, gates * h, h)]
+        weights = [_small(s, gates * h, h), _small(s, gates * h, h)]
         weights += [_tensor(s, gates * h), _tensor(s, gates * h)]
         shape = (b, h) if cell else (1, b, h)
         hidden = [_tensor(s, *shape) for _ in range(states)]
@@ -518,10 +524,10 @@ BY_PATHS: dict[str, Recipe] = {
     f"{F}multi_head_attention_forward": heads_forward, f"{F}grid_sample": grid_sample,
     "grid_sampler grid_sampler_2d": grid_sampler, f"affine_grid_generator {F}affine_grid": affine_grid,
     f"{F}cross_entropy {F}nll_loss {F}multi_margin_loss": classes,
-    f"{F}multilabel_margin_loss": multilabel, f"ctc_loss {F}ctc_loss": ctc,
+    f"{F}multilabel_margin_loss": multilabel, "ctc_loss": ctc, f"{F}ctc_loss": lambda s: Call(ctc(s).args[:4], {}),
     f"{F}linear_cross_entropy": linear_cross_entropy,
     f"prelu {F}prelu": of("nm", "m"), f"{F}glu": of("nn"),
-    f"triplet_margin_loss {F}triplet_margin_loss": of("nm", "nm", "nm"),
+    f"{F}triplet_margin_loss": of("nm", "nm", "nm"),
     f"dropout feature_dropout alpha_dropout feature_alpha_dropout {F}dropout {F}alpha_dropout "
     f"{F}feature_alpha_dropout native_dropout": general(0.5, True),
     f"{F}dropout1d": pooling(1, 0.5, True), f"{F}dropout2d": pooling(2, 0.5, True),
@@ -558,6 +564,11 @@ BY_PATHS: dict[str, Recipe] = {
     "linalg.householder_product orgqr": householder, "ormqr": ormqr,
     "linalg.vector_norm linalg.norm norm": of("nm"), "renorm": with_arguments(of("nm"), 2, 0, 1.0),
     "cat concat concatenate stack hstack vstack dstack column_stack row_stack": several(),
+    "unfold_copy Tensor.unfold": general(1, 3, 2), "pdist": of("kk"),
+    "kl_div binary_cross_entropy_with_logits hinge_embedding_loss": with_arguments(
+        of("nm", "nm", kind="unit"), reduction=1
+    ),
+    "margin_ranking_loss triplet_margin_loss": with_arguments(of("nm", "nm", "nm"), reduction=1),
     "diagflat": of("n"), "diag_embed": of("bk"), "_sample_dirichlet": of("nm", kind="positive"),
     "block_diag": block_diag, "cartesian_prod meshgrid": vectors,
     "split split_copy unsafe_split": lambda s: general(max(1, s.given.shape[0] // 4))(s),

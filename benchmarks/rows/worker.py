@@ -111,8 +111,12 @@ class Step:
         call, clock = self.call, time.perf_counter
         start = clock()
         call()
-        count = max(1, int(CHUNK / max(clock() - start, 1e-7)))
-        best, end = float("inf"), start + seconds
+        best, end = max(clock() - start, 1e-7), start + seconds
+        count = max(1, int(CHUNK / best))
+        if count > 1:
+            best = float("inf")
+        elif clock() > end:
+            return best
         while True:
             start = clock()
             for _ in range(count):

@@ -9,6 +9,7 @@ import itertools
 import sys
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,13 @@ def run(
     """
     recorded = create or mode.levels
     flow = RECORDED if recorded else BARE
-    allowed = None if wanted is None else _on_the_way(roots, wanted)
-    catch: dict[tuple[Node, int], Any] | None = None
+    allowed = catch = None
     if wanted is not None:
-        catch = {(edge.node, edge.index): None for edge in wanted if edge is not None}
+        allowed = _on_the_way(roots, wanted)
+        catch = {}
+        for edge in wanted:
+            if edge is not None:
+                catch.setdefault(edge.node, {})[edge.index] = None
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
     mode.recording = recording(create) if recorded else False
@@ -53,8 +57,11 @@ def run(
     token = silence(silent)
     use, stay = switch()
     try:
-        with stay:
-            _loop(flow, roots, grads, retain, allowed, catch, use)
+        if use is None:
+            _loop(flow, roots, grads, retain, allowed, catch, None)
+        else:
+            with stay:
+                _loop(flow, roots, grads, retain, allowed, catch, use)
     except Exception as error:
         if session is not None:
             session.explain(error)
@@ -64,11 +71,9 @@ def run(
         mode.recording, mode.task = before, outer
         if session is not None:
             session.finish()
-    if wanted is None:
+    if wanted is None or catch is None:
         return []
-    return [
-        None if edge is None or catch is None else catch[edge.node, edge.index] for edge in wanted
-    ]
+    return [None if edge is None else catch[edge.node][edge.index] for edge in wanted]
 
 
 def _loop(
@@ -76,8 +81,8 @@ def _loop(
     roots: Sequence[Any],
     grads: Sequence[Any],
     retain: bool,
-    allowed: set[Node] | None,
-    catch: dict[tuple[Node, int], Any] | None,
+    allowed: dict[Node, bool] | None,
+    catch: dict[Node, dict[int, Any]] | None,
     use: Callable[[Any], None] | None,
 ) -> None:
     pending: dict[Node, Any] = {}
@@ -123,11 +128,10 @@ def _loop(
         if node.notes is not None:
             g = flow.before(node, g)
         edges = parts = ()
-        if catch is not None and allowed is not None:
-            _take(catch, node, g, flow)
-            if node.__class__ is Leaf or not any(
-                edge is not None and edge.node in allowed for edge in node.edges
-            ):
+        if allowed is not None:
+            if node in catch:  # type: ignore[operator]
+                _take(catch[node], node, g, flow)  # type: ignore[index]
+            if not allowed[node]:
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
@@ -173,10 +177,12 @@ TWICE = (
 )
 
 
-def _take(catch: dict[tuple[Node, int], Any], node: Node, g: Any, flow: Bare) -> None:
-    for index, part in enumerate(g if node.outputs > 1 else (g,)):
-        if (node, index) in catch and part is not None:
-            catch[node, index] = flow.finish(part, node, index)
+def _take(found: dict[int, Any], node: Node, g: Any, flow: Bare) -> None:
+    """Keep what is wanted of the gradients that arrived at a node."""
+    for index in found:
+        part = g if node.outputs == 1 else g[index]
+        if part is not None:
+            found[index] = flow.finish(part, node, index)
 
 
 def current_task() -> int:
@@ -195,7 +201,7 @@ def will_execute(node: Node) -> bool:
 def will_run(node: Node) -> bool:
     """Does the backward that runs run this node, and not only catch what arrives at it?"""
     allowed = None if mode.task is None else mode.task[2]
-    return allowed is None or any(edge is not None and edge.node in allowed for edge in node.edges)
+    return allowed is None or allowed[node]
 
 
 def reachable(roots: Sequence[Any]) -> set[Node]:
@@ -210,22 +216,34 @@ def reachable(roots: Sequence[Any]) -> set[Node]:
     return seen
 
 
-def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> set[Node]:
-    """The nodes between roots and wanted ones; no other node is run, and none of those is freed."""
+def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> dict[Node, bool]:
+    """The nodes between roots and wanted ones, and whether each is run: it is where a gradient goes on from it to
+    one of them. No other node is run, and none of those is freed."""
     targets = {edge.node for edge in wanted if edge is not None}
-    oldest = min((node.sequence for node in targets), default=0)
+    oldest = min([node.sequence for node in targets], default=0)
     seen = {root.node for root in roots}
     stack = list(seen)
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge.sequence >= oldest and edge.node not in seen:
-                seen.add(edge.node)
-                stack.append(edge.node)
-    allowed = targets & seen
-    for node in sorted(seen, key=lambda node: node.sequence):
-        if any(edge is not None and edge.node in allowed for edge in node.edges):
-            allowed.add(node)
+    for node in stack:  # which grows meanwhile
+        for edge in node.edges:
+            if edge is not None:
+                before = edge.node if edge.__class__ is Port else edge
+                if before not in seen and before.sequence >= oldest:
+                    seen.add(before)
+                    stack.append(before)
+    stack.sort(key=_sequence)
+    allowed: dict[Node, bool] = {}
+    for node in stack:
+        for edge in node.edges:
+            if edge is not None and (edge.node if edge.__class__ is Port else edge) in allowed:
+                allowed[node] = True
+                break
+        else:
+            if node in targets:
+                allowed[node] = False
     return allowed
+
+
+_sequence = attrgetter("sequence")
 
 
 class Bare:

@@ -234,7 +234,8 @@ def grad(
         )
     if not targets:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    if any(history(target) is None for target in targets):
+    edges = [history(target) for target in targets]
+    if None in edges:
         raise RuntimeError(
             "One of the differentiated Tensors does not require grad: call requires_grad_() on it "
             "before it is used"
@@ -242,7 +243,7 @@ def grad(
     grads = arriving(outs, grad_outputs)
     unused = materialize_grads or bool(allow_unused)
     retain = create_graph if retain_graph is None else retain_graph
-    edges, roots = [history(t) for t in targets], [history(t) for t in outs]
+    roots = [history(t) for t in outs]
     if is_grads_batched:
         found = _batched(roots, edges, grads, retain, create_graph)
     else:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._source import Source
 from ..autograd.mode import mode
+from ..core import tensor as handle
 from ..core.error import two_devices
 from ..core.promotion import check_cast
 from ..core.tensor import Tensor, wrap
@@ -143,7 +146,7 @@ def writing(
     Args:
         out: Do the first two take ``out=``?
         few: Given all arguments by position, does what the in-place method does; False, and nothing done, for all but
-            the calls that it is made for.
+            the calls that it is made for. The function does it to a copy.
     """
 
     def make(plan: Callable[..., Write]) -> Callable[..., Tensor]:
@@ -156,6 +159,14 @@ def writing(
             given.insert(positional, "*")
         passed = ", ".join(n if i < positional else f"{n}={n}" for i, n in enumerate(names))
         with source.block(f"def {name}({', '.join([*given, *(['out=None'] if out else [])])}):"):
+            if few is not None:
+                source.scope.update(few=few, copied=_copied)
+                source(f"""
+                    made = {"None if out is not None else " * out}copied({names[0]})
+                    if made is not None and few({", ".join(["made", *names[1:]])}):
+                        made._cell[0] = 0
+                        return made
+                    """)
             source(f"return plan({passed}).{f'written(out, {name!r})' if out else 'made()'}")
         function = _like(plan, source.function(name), out)
         source = Source(f"{name}_", **source.scope)
@@ -163,7 +174,6 @@ def writing(
             given.pop()
         with source.block(f"def {name}_({', '.join(given)}):"):
             if few is not None:
-                source.scope["few"] = few
                 source(f"if few({', '.join(names)}): return {names[0]}")
             source(f"return plan({passed}).into()")
         form = _like(plan, source.function(f"{name}_"), False)
@@ -172,6 +182,20 @@ def writing(
         return public(method=True)(function)
 
     return make
+
+
+_FEW = 1 << 12
+"""Elements of which a copy costs next to nothing."""
+
+
+def _copied(x: Any) -> Tensor | None:
+    """A new tensor of the same few elements; None where there are more, or where they have a history."""
+    array = getattr(x, "_array", None)
+    if array.__class__ is not np.ndarray or array.size > _FEW:
+        return None
+    if x._node is not None and mode.recording:
+        return None
+    return handle.make(array.copy(), x._kind, None, [0], None)
 
 
 def _like(plan: Callable, function: Callable, out: bool) -> Callable:

@@ -75,6 +75,12 @@ class Finding:
         self.__dict__["find"] = _table[0].find if _table else _find_first
         _scopes.append(self.__dict__)
 
+    def keep(self, case: Any, *args: Any) -> None:
+        """Let ``find(token, *args)`` give the case, if this is the third time that it is given for these."""
+        key = _table[0].key(self.token, *args) if _table else None
+        if key is not None and _count(key) == LEARNED_AT and _are_options(args, None):
+            _table[0].keep(key, case, *args)
+
 
 def lookup(source: Source) -> None:
     """Give a written function ``find``, its own ``token``, and ``study``."""
@@ -177,10 +183,7 @@ def study(
     key = table.key(token, *args)
     if key is None:
         return result
-    number = _seen.get(key, 0) + 1
-    if len(_seen) >= _SEEN:
-        _seen.clear()
-    _seen[key] = number
+    number = _count(key)
     if number == LEARNED_AT and not (state.modes or mode.watchers or mode.levels):
         _seen[key] = _NEVER
         operands = (moved,) if isinstance(moved, Tensor) else tuple(moved)
@@ -190,6 +193,25 @@ def study(
                 table.keep(key, case, *args[1:], *(x._kind for x in operands))
                 del _seen[key]
     return result
+
+
+def _count(key: bytes) -> int:
+    """How often a key was seen, this time included."""
+    number = _seen.get(key, 0) + 1
+    if len(_seen) >= _SEEN:
+        _seen.clear()
+    _seen[key] = number
+    return number
+
+
+def keep(token: int, args: tuple, case: Any) -> Any:
+    """Let `find` give this case for calls like this one, if it is not the first of its kind; gives it back."""
+    key = _table[0].key(token, *args) if _table else None
+    if key is not None and _count(key) == 2:
+        alive = [x._kind if isinstance(x, Tensor) else x for x in args]
+        _table[0].keep(key, case, *alive)
+        del _seen[key]
+    return case
 
 
 def _are_options(args: tuple, moved: Any) -> bool:
@@ -422,4 +444,4 @@ def _note_recipe(recipes: dict, operands: tuple, result: Tensor) -> None:
     recipes[tuple([n is not None for n in nodes])] = found or (None, None)
 
 
-__all__ = ["Finding", "lookup", "remembers", "study"]
+__all__ = ["Finding", "keep", "lookup", "remembers", "study"]

@@ -99,10 +99,12 @@ def writing(making: Callable, count: int) -> Callable:
 
 
 def dropping(keeping: Callable) -> Callable:
-    """A function whose result loses the axes, its last argument, that `keeping` leaves with size 1."""
+    """A function whose results lose the axes, its last argument, that `keeping` leaves with size 1."""
 
     def dropped(*given: Any) -> Any:
         value, axes = keeping(*given), given[-1]
+        if value.__class__ is tuple:
+            return tuple(v.reshape(()) if axes is None else v.squeeze(axes) for v in value)
         return value.reshape(()) if axes is None else value.squeeze(axes)
 
     return dropped

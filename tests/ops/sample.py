@@ -136,6 +136,14 @@ PROGRAMS: dict[str, Program] = {
         ((2, 3),),
     ),
     "cross_entropy of probabilities": (lambda x, y: F.cross_entropy(x, y), ((2, 3), (2, 3))),
+    "cross_entropy smoothed alike": (
+        lambda x: F.cross_entropy(x, _classes(2), label_smoothing=0.1),
+        ((2, 3),),
+    ),
+    "cross_entropy weighed": (
+        lambda x: F.cross_entropy(x, _classes(4), weight=WEIGHT, ignore_index=1) ** 2,
+        ((4, 3),),
+    ),
     "nll_loss": (
         lambda x, w: F.nll_loss(x, _classes(4), w, ignore_index=1, reduction="sum"),
         ((4, 3), (3,)),

@@ -22,9 +22,9 @@ from .generator import Generator, default_generator
 from .libm import cos_sin, each
 from .words import (
     CHUNK,
-    NATIVE,
     bits53,
     check_floating,
+    few,
     fill,
     memory_dims,
     name_of,
@@ -74,6 +74,9 @@ def uniform_(
 
     Source: torch.Tensor.uniform_.
     """
+    if low == 0 and high == 1 and out.dtype.kind == "f":
+        if few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
+            return out
     if is_complex(out.dtype):
         uniform_(real_view(out), low, high, generator)
         return out
@@ -132,8 +135,12 @@ def normal_(
     Source: torch.Tensor.normal_; Box and Muller, Ann. Math. Statist. 29 (1958).
     """
     check.normal(std)
-    if out.size == 0:
+    size = out.size
+    if size == 0:
         return out
+    if size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2:
+        if kernels.enabled():
+            return _normal_few(out, mean, std, generator or default_generator)
     if is_complex(out.dtype):
         normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
@@ -144,6 +151,14 @@ def normal_(
             _normal_groups(out.reshape(-1), mean, std, generator)
         else:
             store(out, _fused(_normal_values(out.size, generator), std, mean))
+    return out
+
+
+def _normal_few(out: np.ndarray, mean: float, std: float, generator: Generator) -> np.ndarray:
+    with generator.lock:
+        waiting = generator.next_normal
+        words = generator.take(4 * ((out.size - (waiting is not None) + 1) // 2))
+        generator.next_normal = kernels.array.draw.normal(words, out, mean, std, waiting)
     return out
 
 
@@ -169,7 +184,7 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
-    if words.size > NATIVE and kernels.enabled():
+    if kernels.enabled():
         return kernels.array.mt19937.normal(words, mean, std, CONSTANTS)
     return box_muller(uniform32(words), mean, std)
 
@@ -238,6 +253,10 @@ def exponential_(
     Source: torch.Tensor.exponential_.
     """
     check.exponential(out.dtype, lambd)
+    if out.dtype.kind == "f":
+        draw = kernels.array.draw.exponential
+        if few(out, generator, 2, lambda words, made: draw(words, made, lambd)):
+            return out
     log1p = _double(np.log1p, math.log1p, out.dtype)
     return fill(out, generator, 2, lambda words: -1.0 / lambd * log1p(-uniform64(words)))
 
@@ -308,6 +327,9 @@ def bernoulli_(
     check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")  # type: ignore[arg-type]
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
+    draw = kernels.array.draw.below
+    if few(out, generator, 2, lambda words, made: draw(words, made, threshold)):
+        return out
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)
 
 
@@ -327,10 +349,19 @@ def leaky_slopes(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return slopes
 
 
+def _below_each(words: np.ndarray, made: np.ndarray, p: np.ndarray) -> None:
+    kernels.array.draw.below_each(words, made, p)
+
+
 def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size == 0:
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
+    if p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous:
+        if p.size <= CHUNK and kernels.enabled():
+            check.probabilities(kernels.array.draw.are_probabilities(p))
+            if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
+                return out
     check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     generator = generator or default_generator
     order = memory_dims(out)

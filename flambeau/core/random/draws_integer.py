@@ -9,10 +9,13 @@ from . import check_integer
 from .check_integer import INT64_MIN
 from .draws import exponential_
 from .generator import Generator, default_generator
-from .words import fill, name_of, uniform64, words64
+from .words import few, fill, name_of, uniform64, words64
 
 _LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
 _LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
+
+
+_FEW = 1 << 12
 
 
 # ---- uniform integers ------------------------------------------------------------------------
@@ -102,6 +105,9 @@ def _random_between(
             2,
             lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
         )
+    draw = kernels.array.draw.integers
+    if few(out, generator, 1, lambda words, made: draw(words, made, low, count)):
+        return out
     if low == 0:
         return fill(out, generator, 1, lambda words: _remainder32(words, count))
     return fill(
@@ -144,6 +150,10 @@ def permutation_like(x: np.ndarray, generator: Generator | None = None) -> np.nd
 def _small_permutation(n: int, generator: Generator) -> np.ndarray:
     with generator.lock:
         words = generator.take(n - 1)
+    if n <= _FEW and kernels.enabled():
+        made = np.empty(n, np.int64)
+        kernels.array.draw.permutation(words, made)
+        return made
     return _swapped(words % np.arange(n, 1, -1))
 
 

@@ -80,7 +80,7 @@ class _WordStream:
     def _take_new_blocks(self, count: int) -> np.ndarray:
         rest = self.block[self.used :]
         blocks = -(-(count - rest.size) // BLOCK)
-        if blocks > 1 and self._key is not None and kernels.enabled():
+        if self._key is not None and kernels.enabled():
             words = kernels.array.mt19937.words(self._key, blocks)
         else:
             words = self._source.randint(0, 1 << 32, blocks * BLOCK, np.uint32)

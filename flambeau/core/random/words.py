@@ -11,7 +11,6 @@ from ... import kernels
 from ..dtype import BY_NUMPY, DTYPES, FLOAT
 from .generator import BLOCK, Generator, default_generator
 
-NATIVE = BLOCK  # words above which machine code makes and transforms them
 CHUNK = 48 * BLOCK  # words transformed at once: they and the scratch arrays stay in cache
 
 # By the names of floating dtypes, as not all types are NumPy's own.
@@ -42,7 +41,7 @@ def words64(words: np.ndarray) -> np.ndarray:
 
 def uniform32(words: np.ndarray) -> np.ndarray:
     """float32 in [0, 1): the low 24 bits of each word."""
-    if words.size > NATIVE and kernels.enabled():
+    if kernels.enabled():
         return kernels.array.mt19937.uniform(words)
     result = (words & 0xFFFFFF).astype(np.float32)
     result *= np.float32(2**-24)
@@ -101,6 +100,22 @@ def fill(
     if not contiguous:
         target[...] = flat.reshape(target.shape)
     return out
+
+
+def few(
+    out: np.ndarray, generator: Generator | None, words_each: int, draw: Callable[..., None]
+) -> bool:
+    """Let a function of `kernels/array/draw.py` fill an array of few elements in order; False, and nothing drawn, for
+    all others."""
+    count = out.size * words_each
+    if not 0 < count <= CHUNK or not out.flags.carray or not kernels.enabled():
+        return False
+    if out.dtype not in kernels.array.draw.ELEMENTS:
+        return False
+    generator = generator or default_generator
+    with generator.lock:
+        draw(generator.take(count), out)
+    return True
 
 
 def real_view(out: np.ndarray) -> np.ndarray:

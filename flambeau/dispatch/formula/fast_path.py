@@ -2,8 +2,9 @@
 
 `FormulaOperation.general` takes any call and looks at everything that a call can be. Nearly all calls are one
 case: tensors of one kind, Python numbers that fit it, nothing to promote, no class that overrides. For that
-case a function is written, once for each set of operands that are there; what it cannot take it
-hands to the general path, which does the call anew and explains.
+case a function is written, once for each set of operands that are there. Where kinds differ, or a number has another
+category than the tensors, a second function looks up what the general path worked out for such kinds. What
+neither can take goes to the general path, which does the call anew and explains.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from ..._source import Source, listed
 from ...autograd.mode import mode
 from ...core import tensor as handle
+from ...core.dtype import state
 from ...core.tensor import UNVERSIONED, wrap_dim
 from ...formula.evaluate import row_length
 from ..write import finish_write
@@ -25,19 +27,30 @@ FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError, Inde
 """What a fast path may stumble over; the general path does the call again and explains."""
 
 
+PYTHON = frozenset((*REAL, bool))
+"""The classes of Python numbers that promotion looks at."""
+
+
 class FastPath(dict):
     """The function for each tuple that says which operands are there, written when first asked for.
 
     form: "new" for ``f(*operands, statics, numbers)``, "into" for the same in place, "out" for
         ``f(*operands, statics, numbers, out)``, "rows" for
         ``f(*operands, statics, numbers, dim, keepdim)``. Absent operands are None.
+
+    Attributes:
+        mixed: The functions for operands of several kinds, which give None for what they cannot take.
     """
 
-    def __init__(self, operation: Any, form: str):
-        self.operation, self.form = operation, form
+    mixed: FastPath
+
+    def __init__(self, operation: Any, form: str, mixes: bool = False):
+        self.operation, self.form, self.mixes = operation, form, mixes
+        if not mixes:
+            self.mixed = FastPath(operation, form, True)
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
-        made = self[present] = FORMS[self.form](self.operation, present).function()
+        made = self[present] = FORMS[self.form](self.operation, present, self.mixes).function()
         return made
 
 
@@ -89,9 +102,11 @@ class _Written:
     """
 
     title, further, again = "", "", "statics, numbers"
+    table = ""
+    """The operation's table of these functions, where there are some for several kinds."""
 
-    def __init__(self, operation: Any, present: tuple[bool, ...]):
-        self.operation, self.present = operation, present
+    def __init__(self, operation: Any, present: tuple[bool, ...], mixes: bool = False):
+        self.operation, self.present, self.mixes = operation, present, mixes
         self.names = [n for n, there in zip(operation.operands, present) if there]
         self.number = {name: i for i, name in enumerate(self.names)}
         self.arrays = [f"a{i}" for i in self.number.values()]
@@ -102,9 +117,12 @@ class _Written:
         self.source = Source(
             f"{operation.name}({', '.join(self.names)}){self.title}",
             specializations=operation.specializations,
+            promoted=operation.promoted,
             general=operation.slow if operation.rows else operation.general,
             **_SCOPE,
         )
+        if self.table and not mixes:
+            self.source.scope["mixed"] = getattr(operation, self.table).mixed
 
     def function(self) -> Callable:
         source, operation = self.source, self.operation
@@ -119,12 +137,23 @@ class _Written:
                 with source.block("except FALLBACK:"):
                     source("break")
                 self.finish()
-            source(f"return general({given}, {self.again})")
+            if self.mixes:
+                source("return None")
+            elif self.table:
+                source(f"""
+                    found = mixed[{self.present}]({", ".join(operation.operands)}, statics, numbers{self.further})
+                    if found is not None: return found
+                    """)
+            if not self.mixes:
+                source(f"return general({given}, {self.again})")
         return source.function(operation.name)
 
     def take_operands(self) -> None:
         """Arrays a0, a1, ... and nodes n0, n1, ..., where the operands are of one kind."""
         source, operation = self.source, self.operation
+        if self.mixes:
+            self.take_mixed()
+            return
         first = next(n for n in self.names if n not in operation.not_promoted)
         source(f"kind = {first}._kind")
         for name, i in self.number.items():
@@ -149,7 +178,48 @@ class _Written:
                         {take}
                     """)
 
+    def take_mixed(self) -> None:
+        """The same of operands of any kinds, with what promotion asks of each: p0, p1, ..."""
+        for name, i in self.number.items():
+            take = f"a{i}, n{i}, k{i} = {name}._array, {name}._node, {name}._kind"
+            if name in self.operation.numbers:
+                self.source(f"""
+                    if {name}.__class__ in PYTHON: p{i}, a{i}, n{i} = {name}.__class__, None, None
+                    else:
+                        {take}
+                        p{i} = k{i}, a{i}.ndim > 0
+                    """)
+            else:
+                self.source(take)
+                self.source(f"p{i} = k{i}, a{i}.ndim > 0")
+
+    def find_promoted(self) -> None:
+        """The specialisation that promotion chose for such operands before; of numbers, the arrays."""
+        operation = self.operation
+        asked = [
+            f"p{self.number[n]}" if n in self.number else "NoneType" for n in operation.operands
+        ]
+        for i in range(len(operation.parameters)):
+            self.source(f"if numbers[{i}].__class__ not in REAL: break")
+        self.source(f"""
+            spec = promoted[statics, state.default, {", ".join(asked)}]
+            if not spec.has_fast_path: break
+            kinds = spec.kinds
+            """)
+        for name, i in self.number.items():
+            differs = f"if k{i} is not kinds[{i}]: break"
+            if name in operation.numbers:
+                self.source(f"""
+                    if a{i} is None: a{i} = kinds[{i}].scalar({name})
+                    el{differs}
+                    """)
+            else:
+                self.source(differs)
+
     def find_specialization(self) -> None:
+        if self.mixes:
+            self.find_promoted()
+            return
         apart = self.operation.not_promoted
         kinds = listed(
             "None" if n not in self.number else f"k{self.number[n]}" if n in apart else "kind"
@@ -157,10 +227,12 @@ class _Written:
         )
         for i in range(len(self.operation.parameters)):
             self.source(f"if numbers[{i}].__class__ not in REAL: break")
-        self.source(f"""
-            spec = specializations[{kinds}, kind, statics]
-            if not spec.has_fast_path: break
-            """)
+        self.source(f"spec = specializations[{kinds}, kind, statics]")
+        self.check_specialization()
+
+    def check_specialization(self) -> None:
+        """Is it one that what follows serves?"""
+        self.source("if not spec.has_fast_path: break")
 
     def compute(self) -> None:
         """What may stumble, and then the general path does it."""
@@ -197,6 +269,8 @@ class _New(_Written):
     return result
     """
 
+    table = "fast"
+
     def compute(self) -> None:
         self.source(f"array = spec.run({self.run()})")
 
@@ -218,20 +292,21 @@ class _New(_Written):
 
     def cell(self, name: str) -> str:
         if name in self.operation.numbers:
-            return f"NO_CELL if {name}.__class__ in REAL else {name}._cell"
+            return f"NO_CELL if {name}.__class__ in PYTHON else {name}._cell"
         return f"{name}._cell"
 
 
 class _Into(_Written):
     """In place, where the first operand has the result's kind and no history is involved."""
 
-    title, again = " in place", "statics, numbers, None, True"
+    title, again, table = " in place", "statics, numbers, None, True", "into"
 
     def compute(self) -> None:
         target = self.names[0]
         self.source(f"""
-            if spec.result is not kind or not (a0.flags.carray or is_simple(a0)): break
-            if mode.recording and (has_history({target}) or {self.wanted}): break
+            if spec.result is not {target}._kind or not (a0.flags.carray or is_simple(a0)): break
+            base = {target}._base
+            if mode.recording and ({self.wanted} or base is not None and base._node is not None): break
             if {target}._cell[0] is UNVERSIONED: break
             spec.into({self.run("a0, ")})
             """)
@@ -248,6 +323,7 @@ class _Out(_Written):
     """Into `out`, where that has the shape of an operand: a larger result is refused when it is written."""
 
     title, further, again = " into out", ", out", "statics, numbers, out"
+    table = "out"
 
     def compute(self) -> None:
         differs = " and ".join(f"shape != {array}.shape" for array in self.arrays)
@@ -278,6 +354,8 @@ class _Rows(_Written):
         values = (spec.run(a0, a1, *numbers, axes),) if ... else cls.extended(...)
     else:
         cls, array = None, (spec.flat if drops else spec.run)(a0, a1, *numbers, axes)
+
+    Where there are several results and nothing is recorded, it is `each` of them that becomes a tensor.
     """
 
     title, further, again = (
@@ -285,6 +363,14 @@ class _Rows(_Written):
         ", dim, keepdim",
         "dim, keepdim, None, None, statics, numbers",
     )
+
+    def check_specialization(self) -> None:
+        self.source(f"""
+            if not spec.has_fast_path:
+                if not spec.is_uniform or ({self.wanted} and spec.floating): break
+                run = spec.run if keepdim or not spec.reduces else spec.flat
+                return each(spec, run({self.run(after=", AXES[dim, a0.ndim]")}))
+            """)
 
     def compute(self) -> None:
         arguments = self.run(after=", axes")
@@ -324,6 +410,13 @@ def dropped(array: Any, axes: tuple[int, ...] | None) -> tuple[tuple, tuple]:
     )
 
 
+def each(spec: Any, values: tuple) -> tuple:
+    """Tensors of several results."""
+    if values[0].__class__ is not np.ndarray:
+        values = tuple(spec.common.xp.asarray(value) for value in values)
+    return tuple([handle.make(v, k, None, [0], None) for v, k in zip(values, spec.results)])
+
+
 def recorded(
     cls: Any,
     values: tuple,
@@ -356,9 +449,10 @@ def recorded(
 
 
 _SCOPE: dict[str, Any] = {
-    "handle": handle, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
+    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
     "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
-    "is_simple": is_simple, "has_history": has_history, "recorded": recorded, "AXES": AXES, "dropped": dropped,
+    "is_simple": is_simple, "has_history": has_history, "recorded": recorded, "each": each,
+    "AXES": AXES, "dropped": dropped,
 }  # fmt: skip
 
-__all__ = ["AXES", "FALLBACK", "FastPath", "dropped"]
+__all__ = ["AXES", "FALLBACK", "FastPath", "dropped", "each"]

@@ -252,7 +252,8 @@ class FormulaOperation:
             found = self.promoted[key] = self.specialize(kinds, common, statics)
             present = [kind for kind in kinds if kind is not None]
             usual = len(present) == (1 if self.rows else len(self.operands)) and not statics
-            if usual and found.has_fast_path and all(kind is common for kind in present):
+            served = found.has_fast_path or (self.rows and found.is_uniform)
+            if usual and served and all(kind is common for kind in present):
                 self.same.setdefault(common, found)
         return found
 

@@ -124,6 +124,9 @@ def by_name(function: Callable, operation: FormulaOperation, aliases: bool) -> C
     give = operation.give
 
     def call(operands: tuple, others: dict[str, Any]) -> Any:
+        if len(others) == 1 and "out" in others and operands[-1] is not ABSENT is not operands[0]:
+            out = others["out"]
+            return function(*operands) if out is None else give(operands, (), (), out)
         signature = Signature(function, aliases)
         args, kwargs = signature.settled(operands, others)
         out = kwargs.get("out")
@@ -184,6 +187,7 @@ def operator(operation: FormulaOperation) -> Callable:
 
 def _calculate(operation: FormulaOperation, general: Callable) -> Callable:
     same, takes_number = operation.same, operation.operands[1] in operation.numbers
+    mixed = operation.fast.mixed
 
     def function(input: Any, other: Any) -> Any:
         try:
@@ -205,7 +209,8 @@ def _calculate(operation: FormulaOperation, general: Callable) -> Callable:
         except FALLBACK:
             spec = None
         if spec is None:
-            return general((input, other))
+            found = mixed[_BOTH](input, other, (), ())
+            return general((input, other)) if found is None else found
         if array.__class__ is not np.ndarray:
             array = spec.common.xp.asarray(array)
         result = handle.make(array, spec.result, None, [0], None)
@@ -217,9 +222,13 @@ def _calculate(operation: FormulaOperation, general: Callable) -> Callable:
     return function
 
 
+_BOTH = (True, True)
+
+
 def reflected(operation: FormulaOperation) -> Callable:
     """Python's operator of a number and a tensor, which is its second operand."""
     same, takes_number = operation.same, operation.operands[0] in operation.numbers
+    mixed = operation.fast.mixed
 
     def function(input: Any, other: Any) -> Any:
         try:
@@ -233,6 +242,9 @@ def reflected(operation: FormulaOperation) -> Callable:
         except FALLBACK:
             spec = None
         if spec is None:
+            found = mixed[_BOTH](other, input, (), ())
+            if found is not None:
+                return found
             operands = operands_of(input, other)
             return NotImplemented if operands is None else operation.general(operands[::-1])
         if array.__class__ is not np.ndarray:
@@ -254,7 +266,7 @@ def bound(operation: FormulaOperation, aliases: bool = True, inplace: bool = Fal
         if not compiled:
             signatures.append(Signature(_bind(operation, inplace), aliases, method=inplace))
             compiled.append(signatures[0].function)
-        if kwargs:
+        if kwargs and not signatures[0].known.issuperset(kwargs):
             args, kwargs = signatures[0].settled(args, kwargs)
         return compiled[0](*args, **kwargs)
 

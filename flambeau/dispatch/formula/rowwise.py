@@ -13,7 +13,7 @@ from ...core.tensor import Tensor, wrap_dim
 from ...formula.evaluate import row_length
 from ..registry import is_overridden, override
 from ..write import write_out
-from .fast_path import AXES, dropped
+from .fast_path import AXES, dropped, each
 from .formula_node import ONE, apply
 from .formula_operation import FormulaOperation
 from .operand import arrays_of
@@ -90,9 +90,14 @@ class RowOperation(FormulaOperation):
                 axes = AXES[dim, ndim]
         except (KeyError, AttributeError, IndexError, TypeError):
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
-        if dtype is not None or out is not None or not spec.has_fast_path or not ndim:
+        if dtype is not None or out is not None or not ndim:
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
         node = x._node
+        if not spec.has_fast_path:
+            if not spec.is_uniform or (node is not None and mode.recording):
+                return self.slow((x,), dim, keepdim, dtype, out, (), ())
+            run = spec.run if keepdim or not spec.reduces else spec.flat
+            return each(spec, run(operand, axes))
         if node is not None and not (mode.recording and spec.result.dtype.category >= FLOAT):
             node = None
         drops = not keepdim and spec.reduces

@@ -65,6 +65,7 @@ class Specialization:
         self.run = self.compiled(program)
         self.reduces = not program.roots[0].full
         self.has_fast_path = len(program.roots) == 1
+        self.is_uniform = len(program.roots) > 1 and len({x.full for x in program.roots}) == 1
 
     def compiled(self, program: Program) -> Callable:
         """The program's kernel: a native one, or else one of NumPy calls.

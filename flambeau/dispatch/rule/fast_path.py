@@ -11,6 +11,7 @@ the values that were computed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,20 @@ from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
-from ...core.dtype import FLOAT
+from ...core.dtype import BY_NUMPY, FLOAT
+from ...core.kind import kind_of
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import wrap
 from ...formula.quiet import restore, silence, silent
 from ..arguments import written
 from ..remembered import lookup
 from .rule_node import NODE_SLOTS
+
+
+@lru_cache(1024)
+def of_dtype(kind: Any, dtype: Any) -> Any:
+    """The kind of another array dtype, on the same device."""
+    return kind_of(BY_NUMPY[dtype], kind.device)
 
 
 class Patterns(dict):
@@ -46,12 +54,13 @@ class Patterns(dict):
 class Several(dict):
     """For the operands that are there and a number of results: what makes tensors of the results."""
 
-    def __init__(self, operation: Any, like: Callable):
-        self.operation, self.like = operation, like
+    def __init__(self, operation: Any, like: Callable, base: type):
+        self.operation, self.like, self.base = operation, like, base
 
     def __missing__(self, key: tuple[tuple[bool, ...], int]) -> Callable:
         present, count = key
-        made = self[key] = _Written(self.operation, present).several(count, self.like)
+        written = _Written(self.operation, present)
+        made = self[key] = written.several(count, self.like, self.base)
         return made
 
 
@@ -79,7 +88,7 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     else:
         patterns = Patterns(operation, node)
         call = patterns[(True,) * len(operation.operands)]
-        operation.patterns, operation.several = patterns, Several(operation, like)
+        operation.patterns, operation.several = patterns, Several(operation, like, node)
         operation.noted = Noted(operation, node)
     if operation.moves:
         call = _remembered(operation, call)
@@ -153,8 +162,8 @@ class _Written:
                     restore(token)
                 if v0.__class__ is tuple:
                     return self.several[(True,), len(v0)](v0, x, shifts, dims)
-                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
-                    return self.finish(v0, (x,), (shifts, dims))
+                if v0.__class__ is not ndarray: return self.finish(v0, (x,), (shifts, dims))
+                if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
                 if (n0 is not None) and mode.recording and kind.dtype.category >= FLOAT:
                     node = make_node((n0,), ...)
@@ -166,7 +175,7 @@ class _Written:
         source = Source(
             self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
             restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
-            EXCEEDED=EXCEEDED, reworded=reworded,
+            EXCEEDED=EXCEEDED, reworded=reworded, of_dtype=of_dtype,
         )  # fmt: skip
         signature = [*names, *written(operation.defaults, source)]
         given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
@@ -191,8 +200,8 @@ class _Written:
                     restore(token)
                 if v0.__class__ is tuple:
                     return self.several[{self.present}, len(v0)](v0, {all_given})
-                if v0.__class__ is not ndarray or v0.dtype is not kind.numpy:
-                    return self.finish(v0, {given})
+                if v0.__class__ is not ndarray: return self.finish(v0, {given})
+                if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
                 """)
             if self.differentiable(1):
@@ -205,17 +214,18 @@ class _Written:
             source("return r0")
         return source.function(operation.name)
 
-    def first_node(self, scope: dict[str, Any], base: type) -> Callable:
+    def first_node(self, scope: dict[str, Any], base: type, count: int = 1) -> Callable:
         """Makes a node, and before that its class: when something is first recorded."""
 
         def make_node(*values: Any) -> Any:
             kernels.enabled()  # so that the constructor is a native one
-            scope["make_node"] = make = kernels.constructor(self.node_class(base), *NODE_SLOTS)
+            cls = self.node_class(base, count)
+            scope["make_node"] = make = kernels.constructor(cls, *NODE_SLOTS)
             return make(*values)
 
         return make_node
 
-    def several(self, count: int, like: Callable) -> Callable:
+    def several(self, count: int, like: Callable, base: type) -> Callable:
         """``f(_values, *operands, *options)``: the tensors of several results, recorded if that is wanted.
 
         For ``sort(x, dim)``, whose first result has a gradient::
@@ -241,8 +251,9 @@ class _Written:
         source = Source(
             f"{self.title} results", handle=handle, _mode=mode, ndarray=np.ndarray,
             next_sequence=next_sequence, like=like, record=record,
-            record_any=operation.record, make_node=operation.node_class(count).make,
+            record_any=operation.record, tell_watchers=tell_watchers,
         )  # fmt: skip
+        source.scope["make_node"] = self.first_node(source.scope, base, count)
         with source.block(f"def {operation.name}(_values, {', '.join([*names, *self.options])}):"):
             source(f"{listed(f'v{i}' for i in range(count))} = _values")
             source(f"kind = {names[0]}._kind")
@@ -364,17 +375,17 @@ class _Written:
             facts.append(f"'needs': {listed(needs)}")
         return facts
 
-    def node_class(self, base: type) -> type:
+    def node_class(self, base: type, count: int) -> type:
         """The class of the nodes of such calls."""
         operation = self.operation
-        made: dict[str, Any] = {"__slots__": (), "operation": operation, "outputs": 1}
+        made: dict[str, Any] = {"__slots__": (), "operation": operation, "outputs": count}
         made.update(saved_attributes(operation.saved_names))
-        if operation.rule is not None:
-            made["backward"] = self.backward(base)
+        if operation.rule is not None and (count == 1 or count == len(operation.outputs)):
+            made["backward"] = self.backward(base, count)
         return type(operation.node_name, (base,), made)
 
-    def backward(self, base: Any) -> Callable:
-        """``backward(self, g)``: the rule on what it asks for.
+    def backward(self, base: Any, count: int) -> Callable:
+        """``backward(self, g)``: the rule on what it asks for; g is a list where there are several results.
 
         For ``mm(x, y)``::
 
@@ -385,10 +396,14 @@ class _Written:
                 ... their arrays
         """
         places = {name: i for i, (name, _, _) in enumerate(self.keeps)}
+        outputs = {f"g_{name}": i for i, name in enumerate(self.operation.outputs)}
 
         def asked(name: str) -> str:
             if name == "g":
                 return "wrap(g, self.kind)"
+            if count > 1 and name in outputs:
+                i = outputs[name]
+                return f"(None if g[{i}] is None else wrap(g[{i}], self.shape[{i}][1]))"
             i = places.get(name)
             return f"o[{name!r}]" if i is None else f"wrap(s[{i}], r[{i}][2])"
 

@@ -27,10 +27,11 @@ SHORT = 256
 def concatenate(arrays: Sequence[Any], dim: int) -> Any:
     """np.concatenate, in the order of C."""
     first = arrays[0]
-    fits = first.nbytes * len(arrays) >= SMALL and -first.ndim <= dim < first.ndim and enabled()
+    total = sum([array.nbytes for array in arrays])
+    fits = total >= SMALL and -first.ndim <= dim < first.ndim and enabled()
     at = dim + first.ndim if dim < 0 else dim
     if not fits or not _alike(arrays, at):
-        return np.concatenate(arrays, dim)
+        return in_rows(np.concatenate(arrays, dim))
     shape = first.shape
     size = sum([array.shape[at] for array in arrays])
     return _joined(arrays, (*shape[:at], size, *shape[at + 1 :]), math.prod(shape[:at]), at)
@@ -43,11 +44,16 @@ def stack(arrays: Sequence[Any], dim: int) -> Any:
     fits = first.nbytes * len(arrays) >= SMALL and -ndim <= dim + 1 <= ndim + 1 and enabled()
     at = dim + ndim + 1 if dim < 0 else dim
     if not fits or not ndim or any([array.shape != shape for array in arrays]):  # noqa: C419
-        return np.stack(arrays, dim)
+        return in_rows(np.stack(arrays, dim))
     if not _alike(arrays, 0):
-        return np.stack(arrays, dim)
+        return in_rows(np.stack(arrays, dim))
     made = (*shape[:at], len(arrays), *shape[at:])
     return _joined(arrays, made, math.prod(shape[:at]), at)
+
+
+def in_rows(made: Any) -> Any:
+    """What NumPy joined, in the order of C, where it kept that of its operands."""
+    return made if made.flags.c_contiguous else np.ascontiguousarray(made)
 
 
 def _alike(arrays: Sequence[Any], at: int) -> bool:

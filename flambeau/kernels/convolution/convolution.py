@@ -19,7 +19,7 @@ from ..array.copy import in_order
 from ..array.half import widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
-from . import winograd
+from . import apart, winograd
 from .plan import Pass, plan, taps_of, three
 from .weight_plan import WeightByChannel, WeightByPixel, Work
 from .window import Window, flattened
@@ -79,13 +79,16 @@ def forward_plan(
     if min(places) < 1:
         return None
     images, channels, rows = x_shape[0], w_shape[1], w_shape[0] // groups
+    shape = images, w_shape[0], *places
+    if apart.suits(window, x_shape[2:], places, groups, channels):
+        return Map(shape, None, lambda: [apart.Forward(window, x_shape, places, dtype.itemsize)])
     patches = None
     if winograd.suits(dtype, window, channels, rows, places):
         patches = winograd.Patches(
             images, groups, channels, rows, x_shape[2:], places, window.before, turned=False
         )
     return Map(
-        (images, w_shape[0], *places),
+        shape,
         patches,
         lambda: [plan(forward_work(ELEMENTS[dtype], x_shape, w_shape, window, groups))],
     )
@@ -132,6 +135,9 @@ def transposed_plan(
     if min(sizes) < 1:
         return None
     images, channels, rows = y_shape[0], w_shape[0] // groups, w_shape[1]
+    shape, places = (images, rows * groups, *sizes), y_shape[2:]
+    if apart.suits(window, sizes, places, groups, rows):
+        return Map(shape, None, lambda: [apart.Transposed(window, shape, places, dtype.itemsize)])
     patches = None
     if winograd.suits(dtype, window, channels, rows, sizes):
         patches = winograd.Patches(
@@ -139,7 +145,7 @@ def transposed_plan(
             tuple(2 - b for b in window.before), turned=True,
         )  # fmt: skip
     return Map(
-        (images, rows * groups, *sizes),
+        shape,
         patches,
         lambda: [
             plan(work)
@@ -216,6 +222,9 @@ def weight_plan(
     shape: tuple[int, ...],
 ) -> Map:
     images, channels, rows = x_shape[0], shape[1], shape[0] // groups
+    places = y_shape[2:]
+    if apart.suits(window, x_shape[2:], places, groups, channels):
+        return Map(shape, None, lambda: [apart.Weight(window, x_shape, places, dtype.itemsize)])
     patches = None
     if winograd.suits(dtype, window, channels, rows, y_shape[2:]):
         patches = winograd.WeightPatches(

@@ -14,6 +14,7 @@ from ...formula.evaluate import dropping, silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous, in_order
 from ..llvm import Code, Module
+from ..runtime.later import builtin_later
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
@@ -38,34 +39,36 @@ def build_native(
     drop: bool = False,
     into: bool = False,
 ) -> Callable | None:
-    """The native function; None where the program has no native form."""
-    try:
-        text = module_text(program, inputs, compute, results, rows)
-        other = module_text(program, inputs, compute, results, rows, drop, into)
-    except Unsupported:
-        return None
-    address = machine().address(text)
+    """The native function; None where the program has no native form.
+
+    It is compiled at its first call, as are those that it falls back to.
+    """
+    facts = program, inputs, compute, results, rows
 
     def nest() -> Nest:
         return nest_of(program, inputs, compute, results, rows)
 
-    facts = program, inputs, compute, results, rows
+    try:
+        nest()
+    except Unsupported:
+        return None
+    first = len(program.roots) if into else 0
     interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
-    plain = builtin(name, address, interpreter)
+    plain = builtin_later(name, written(*facts), Served(inputs, 0, rows), interpreter, interpreter)
     columns = Columns(program, inputs, compute, results, name) if rows else None
     if columns is not None:
         fallback = arranged_rows(plain, columns, program, interpreter)
     else:
         fallback = arranged(plain, program, interpreter)
+    otherwise = interpreter
     if drop:
-        fallback = dropping(fallback)
+        fallback, otherwise = dropping(fallback), dropping(otherwise)
     elif into:
-        fallback = writing(fallback, len(program.roots))
+        fallback, otherwise = writing(fallback, first), writing(otherwise, first)
 
     def build(dtypes: Sequence[Any]) -> Callable | None:
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
-    first = len(program.roots) if into else 0
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
     writes = any(x.full for x in program.roots)
     is_lone = rows and len(inputs) == 1 and not into
@@ -73,8 +76,46 @@ def build_native(
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
-    made = others.kernel = builtin(name, machine().address(other), noted(chosen, recipe))
+    text, serves = written(*facts, drop, into), Served(inputs, first, rows)
+    made = others.kernel = builtin_later(name, text, serves, noted(chosen, recipe), otherwise)
     return made
+
+
+def written(*facts: Any) -> Callable[[], str | None]:
+    """What writes a module, or gives None where something in it has no native form."""
+
+    def text() -> str | None:
+        try:
+            return module_text(*facts)
+        except Unsupported:
+            return None
+
+    return text
+
+
+class Served:
+    """Is a kernel made for these arguments? Roughly: whatever it says, the machine code looks at all of them.
+
+    Args:
+        inputs: The dtypes of the program's arrays.
+        first: How many arrays to write into stand before them.
+        rows: Do axes stand at the end, along which the arrays are to lie in order?
+    """
+
+    def __init__(self, inputs: Sequence[Any], first: int, rows: bool):
+        self.inputs, self.first, self.rows = inputs, first, rows
+
+    def __call__(self, *given: Any) -> bool:
+        arrays = given[self.first : self.first + len(self.inputs)]
+        fit = len(arrays) == len(self.inputs) and all(
+            type(a) is np.ndarray and a.dtype == dtype for a, dtype in zip(arrays, self.inputs)
+        )
+        if not fit or not self.rows:
+            return fit
+        axes, ordered = given[-1], all(a.flags.c_contiguous for a in arrays)
+        if not isinstance(axes, tuple):
+            return ordered
+        return ordered and axes == tuple(range(-len(axes), 0))
 
 
 def module_text(
@@ -259,10 +300,11 @@ def arranged(plain: Callable, program: Program, interpreter: Callable) -> Callab
 
 
 def memory_order(arrays: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The order of dimensions in which a permuted array lies in memory, if it fills its memory so."""
+    """The order of dimensions in which the first array of that shape lies in memory, if it is permuted and fills its
+    memory so: as in PyTorch, results lie like the first operand."""
     for array in arrays:
-        if array.shape == shape and array.ndim > 1 and not array.flags.c_contiguous:
-            if 0 in array.strides or min(array.strides) < 0:
+        if array.shape == shape and array.ndim > 1:
+            if array.flags.c_contiguous or 0 in array.strides or min(array.strides) < 0:
                 return None
             order = tuple(sorted(range(array.ndim), key=lambda i: -array.strides[i]))
             if array.transpose(order).flags.c_contiguous and all(

@@ -14,7 +14,7 @@ from ..runtime import memory
 from ..runtime.entry import Job
 from . import amx, half_kernel
 from .half_kernel import LANES, STEP
-from .half_pack import BLOCKS, PackNumbers, block_bytes, packing
+from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
 
 BLOCK, MOST = 256, 1 << 20
@@ -23,6 +23,10 @@ ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
 ALONE, WEIGHT = 1 << 22, 1 << 8
 """Multiplications that are not worth sharing, and how many count as one step."""
+BYTE = np.dtype(np.uint8)
+FAR, AGAIN = 2048, 128
+"""Left operands whose rows all fall into one place of the first cache, bytes apart, are packed if they are read for so many
+columns."""
 ITEM = 2
 """Bytes of a number."""
 
@@ -88,7 +92,7 @@ def product(x: Any, y: Any, start: Any = None) -> Any:
     a, b = (y, x) if found.turned else (x, y)
     for i, how in enumerate((found.left, found.right)):
         if how is not None:
-            panels = memory.empty((how.size,), np.uint8)
+            panels = memory.empty((how.size,), BYTE)
             if how.function((a, b)[i], panels, how.begin, *how.told):
                 return NotImplemented
             a, b = (panels, b) if i == 0 else (a, panels)
@@ -184,7 +188,7 @@ def _planned(
     m, n, k, count = left.rows, right.rows, left.inner, len(left.begin)
     size, blocks_inner = block_bytes(element, LANES), -(-k // STEP)
     height = min(m, LANES)
-    in_place = element == "bfloat16" and left.is_near
+    in_place = element == "bfloat16" and left.is_near and (left.row_step % FAR or n < AGAIN)
     (block, blocks), (col_block, col_blocks) = parts(m, n, k, count)
     packs = blocks == 1
     left_begin, left_packing = left.begin, None
@@ -221,10 +225,10 @@ def packed(element: str, given: Operand, is_left: bool) -> tuple[Packing, Any]:
     one = panels * blocks * block_bytes(element, LANES)
     last = given.rows - min(given.rows, LANES) if is_left else given.rows
     weight = len(own) * given.rows * given.inner // 8
-    job = Job(rows=len(own) * panels, length=1, weight=weight, divisible=False)
+    job = Job(rows=len(own) * -(-panels // GROUP), length=1, weight=weight, divisible=False)
     numbers = PackNumbers(
         rows=given.rows, inner=given.inner, panels=panels, row_step=given.row_step,
-        inner_step=given.inner_step, blocks=blocks, last=last,
+        inner_step=given.inner_step, size=blocks * block_bytes(element, LANES), last=last,
     )  # fmt: skip
     told = tuple(map(int, (*job, *numbers)))
     how = Packing(len(own) * one, packing(element, is_left, LANES), own, told)

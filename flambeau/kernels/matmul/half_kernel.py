@@ -15,8 +15,8 @@ from typing import NamedTuple
 from ..llvm import Code, Value, quotient, remainder, smaller
 from ..runtime.entry import Body, kernel
 from . import amx
-from .half_pack import BLOCKS, block_bytes, call_pack, line, pack
-from .microkernel import transposed, within
+from .half_pack import BLOCKS, block_bytes, call_pack, line, pack, put_line
+from .microkernel import transposed
 
 LANES, STEP = 16, 32
 """Columns of a tile, and inner numbers of one."""
@@ -79,6 +79,7 @@ def multiplying(element: str) -> Callable[..., int]:
     def write(code: Body) -> None:
         code.functions = [
             *(tiles(element, shape, code.declarations) for shape in SHAPES),
+            turning(code.declarations),
             delivering(element, code.declarations),
             pack(element, False, LANES, code.declarations),
         ]
@@ -106,38 +107,35 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
     )
     row, step, steps = (Value(code, f"%{name}", "i64") for name in ("row", "step", "steps"))
     sums = Value(code, "%sums", "ptr")
-    for i in range(down):
-        for j in range(across):
-            amx.clear(code, 2 * i + j)
+    numbers = [(i, j) for i in range(down) for j in range(across)]
+    places = {2 * i + j: sums.byte((i * LANES * 2 + j) * amx.BYTES) for i, j in numbers}
+    for tile in places:
+        amx.clear(code, tile)
 
     def multiply(left: list[Value], apart: Value, right: list[Value]) -> None:
-        """One block; of numbers in two parts, all four products, each block loaded once but one."""
-        parts = BLOCKS[element]
-        order = ((0, 0), (0, 1), (1, 1), (1, 0)) if parts == 2 else ((0, 0),)
-        before = (-1, -1)
-        for pair in order:
-            for i in range(down) if pair[0] != before[0] else ():
-                amx.load(code, 4 + i, left[i].byte(pair[0] * amx.SIZE), apart)
-            for j in range(across) if pair[1] != before[1] else ():
-                amx.load(code, 6 + j, right[j].byte(pair[1] * amx.SIZE), amx.BYTES)
-            for i in range(down):
-                for j in range(across):
-                    amx.multiply(code, "bf16ps", 2 * i + j, 4 + i, 6 + j)
-            before = pair
+        """One block; of numbers in two parts, all four products, each part loaded once but one."""
+        order = ((0, 0), (0, 1), (1, 1), (1, 0)) if BLOCKS[element] == 2 else ((0, 0),)
+        there: dict[int, int] = {}
+        for x, y in order:
+            for i, j in numbers:
+                for tile, part, place, stride in (
+                    (4 + i, x, left[i], apart), (6 + j, y, right[j], amx.BYTES),
+                ):  # fmt: skip
+                    if there.get(tile) != part:
+                        amx.load(code, tile, place.byte(part * amx.SIZE), stride)
+                        there[tile] = part
+                amx.multiply(code, "bf16ps", 2 * i + j, 4 + i, 6 + j)
 
     with code.loop(steps.like(0), steps) as s:
-        multiply(
-            [x.byte(s * step) for x in lefts[:down]],
-            row,
-            [x.byte(s * size) for x in rights[:across]],
-        )
+        right = [x.byte(s * size) for x in rights[:across]]
+        for x in lefts[:down]:
+            fetch(code, x.byte((s + 1) * step), row)
+        multiply([x.byte(s * step) for x in lefts[:down]], row, right)
     with code.unless(tails[0].is_null()):
-        multiply(
-            tails[:down], code.integer(amx.BYTES), [x.byte(steps * size) for x in rights[:across]]
-        )
-    for i in range(down):
-        for j in range(across):
-            amx.store(code, 2 * i + j, sums.byte((2 * i + j) * amx.SIZE), amx.BYTES)
+        right = [x.byte(steps * size) for x in rights[:across]]
+        multiply(tails[:down], code.integer(amx.BYTES), right)
+    for tile, place in places.items():
+        amx.store(code, tile, place, 2 * amx.BYTES)
     code.give()
     return code.function(
         f"@tiles_{down}{across}(ptr %left0, ptr %left1, i64 %row, i64 %step, i64 %steps, ptr %tail0, "
@@ -147,33 +145,60 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
     )
 
 
-def delivering(element: str, declarations: set[str]) -> str:
-    """``void @deliver(sums, target, stride, rows, columns, start, start_row, turned)``: one tile, rounded, to its place.
+def fetch(code: Code, place: Value, apart: Value) -> None:
+    """Have a block's rows brought near: they lie apart, and the processor would not guess them."""
+    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
+    for i in range(LANES):
+        code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
 
-    A start is added first, unless it is null. Strides count numbers. What is turned has the target's columns in its rows.
+
+def turning(declarations: set[str]) -> str:
+    """``void @turn(sums)``: two tiles side by side, each turned where it lies."""
+    code = Code(LANES, declarations)
+    sums, type = Value(code, "%sums", "ptr"), code.vector("float")
+    for j in range(2):
+        places = [sums.byte((2 * i + j) * amx.BYTES) for i in range(LANES)]
+        for place, value in zip(places, transposed(code, [code.load(at, type) for at in places])):
+            code.store(value, place)
+    code.give()
+    return code.function("@turn(ptr %sums)", "internal void", "noinline")
+
+
+def delivering(element: str, declarations: set[str]) -> str:
+    """``void @deliver(sums, target, stride, rows, columns, start, start_row)``: two tiles side by side, rounded, to their
+    place, of which there may be fewer columns.
+
+    A start is added first, unless it is null. Strides count numbers.
     """
     code = Code(LANES, declarations)
     sums, target, start = (Value(code, f"%{name}", "ptr") for name in ("sums", "target", "start"))
-    names = ("stride", "rows", "columns", "start_row", "turned")
-    stride, rows, columns, start_row, turned = (Value(code, f"%{name}", "i64") for name in names)
-    float_type = code.vector("float")
-    with code.when(turned.differs(0)):
-        lines = [code.load(sums.byte(i * amx.BYTES), float_type) for i in range(LANES)]
-        for i, value in enumerate(transposed(code, lines)):
-            code.store(value, sums.byte(i * amx.BYTES))
-    mask = within(code, columns)
-    started = start.is_null() ^ 1
-    with code.loop(rows.like(0), rows) as i:
-        value = code.slot(float_type, code.load(sums.byte(i * amx.BYTES), float_type))
-        with code.when(started):
-            more = widened(code, line(code, start.byte(i * start_row * 2), LANES, columns), element)
-            code.store(code.load(value, float_type) + more, value)
-        made = rounded(code, code.load(value, float_type), element)
-        code.masked_store(made, target.byte(i * stride * 2), mask)
+    names = ("stride", "rows", "columns", "start_row")
+    stride, rows, columns, start_row = (Value(code, f"%{name}", "i64") for name in names)
+    type = code.vector("float")
+
+    def parts(i: Value | int) -> list[Value]:
+        row = sums.byte(code.integer(i) * (2 * amx.BYTES))
+        return [code.load(row.byte(j * amx.BYTES), type) for j in range(2)]
+
+    plain = rows.equals(LANES) & columns.equals(2 * LANES) & start.is_null()
+    with code.either(plain) as (whole, edge):
+        with whole:
+            for i in range(LANES):
+                code.store(rounded(code, parts(i), element), target.byte(stride * (2 * i)))
+        with edge, code.loop(rows.like(0), rows) as i:
+            values = [code.slot(type, value) for value in parts(i)]
+            with code.unless(start.is_null()):
+                numbers = line(code, start.byte(i * start_row * 2), 2 * LANES, columns)
+                for j, place in enumerate(values):
+                    lanes = range(j * LANES, (j + 1) * LANES)
+                    more = widened(code, numbers.shuffled(numbers, lanes), element)
+                    code.store(code.load(place, type) + more, place)
+            made = rounded(code, [code.load(place, type) for place in values], element)
+            put_line(code, made, target.byte(i * stride * 2), columns)
     code.give()
     return code.function(
         "@deliver(ptr %sums, ptr %target, i64 %stride, i64 %rows, i64 %columns, ptr %start, "
-        "i64 %start_row, i64 %turned)",
+        "i64 %start_row)",
         "internal void",
         "noinline",
     )
@@ -186,14 +211,17 @@ def widened(code: Code, value: Value, element: str) -> Value:
     return (value.widen("i32") << 16).cast_bits("float")
 
 
-def rounded(code: Code, value: Value, element: str) -> Value:
-    """Numbers of float32 as they are stored. Processors with tiles have an instruction for either type."""
+def rounded(code: Code, parts: list[Value], element: str) -> Value:
+    """Two vectors of float32 as they are stored. Processors with tiles have an instruction for either type."""
+    low, high = parts
+    both = range(2 * LANES)
     if element == "float16":
-        return value.convert("half").cast_bits("i16")
-    short = f"<{LANES} x bfloat>"
-    name = code.declare(short, "llvm.x86.avx512bf16.cvtneps2bf16.512", value.type)
-    made = code.emit(f"call {short} @{name}({value.type} {value.name})", short)
-    return made.cast_to(code.vector("i16"))
+        low, high = (part.convert("half").cast_bits("i16") for part in parts)
+        return low.shuffled(high, both)
+    type = f"<{2 * LANES} x bfloat>"
+    name = code.declare(type, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", low.type, low.type)
+    listed = f"{low.type} {high.name}, {low.type} {low.name}"
+    return code.emit(f"call {type} @{name}({listed})", type).cast_to(f"<{2 * LANES} x i16>")
 
 
 class _Product:
@@ -201,23 +229,19 @@ class _Product:
 
     def __init__(self, code: Body, element: str):
         self.code, self.element, self.size = code, element, block_bytes(element, LANES)
-        facts = code.p["facts"]
-        words = [
-            code.get(facts, "i64", code.number(CONFIGURATION + i))
-            for i in range(len(Sizes._fields))
-        ]
-        self.f = SimpleNamespace(**dict(zip(Sizes._fields, words)))
+        facts, names = code.p["facts"], Sizes._fields
+        words = [code.get(facts, "i64", code.number(CONFIGURATION + i)) for i in range(len(names))]
+        self.f = SimpleNamespace(**dict(zip(names, words)))
         self.starts = facts.word(CONFIGURATION + len(words))
         self.panel = (self.f.steps + self.f.tail.differs(0).widen("i64")) * self.size
-        self.sums = code.slot(f"[{4 * amx.SIZE} x i8]")
 
     def write(self) -> None:
         code, f = self.code, self.f
         amx.configure(code, code.p["facts"])
-        tails = f.block * amx.BYTES
-        memory = code.scratch(self.panel * 2 + tails + 64)
-        memory_line = memory.byte(-memory.address() & 63)
-        self.packed, self.tails = memory_line, memory_line.byte(self.panel * 2)
+        memory = code.scratch(self.panel * 2 + f.block * amx.BYTES + 64)
+        self.packed = memory.byte(-memory.address() & 63)
+        self.tails = self.packed.byte(self.panel * 2)
+        self.sums = code.slot(f"[{4 * amx.SIZE + amx.BYTES} x i8]")
         with code.rows() as row:
             self.block(row)
         code.free(memory)
@@ -226,30 +250,25 @@ class _Product:
     def block(self, row: Value) -> None:
         code, f = self.code, self.f
         single = f.blocks * f.col_blocks
-        item, part = quotient(row, single), remainder(row, single)
-        self.item = item
-        self.top = quotient(part, f.col_blocks) * f.block
-        self.bottom = smaller(self.top + f.block, f.m)
+        self.item, part = quotient(row, single), remainder(row, single)
+        top = quotient(part, f.col_blocks) * f.block
+        self.first = quotient(top, LANES)
+        self.last = quotient(smaller(top + f.block, f.m) + (LANES - 1), LANES)
         begin = remainder(part, f.col_blocks) * f.col_block
-        self.left = code.p["a"].byte(code.get(self.starts, "i64", item))
-        right = code.p["b"].byte(code.get(self.starts, "i64", f.count + item))
+        self.left = code.p["a"].byte(code.get(self.starts, "i64", self.item))
+        right = code.p["b"].byte(code.get(self.starts, "i64", f.count + self.item))
         with code.when(f.tail.differs(0)):
             self.keep_tails()
-        end = smaller(begin + f.col_block, f.n)
-        with code.loop(begin, end, 2 * LANES) as j:
-            panels = [code.slot("ptr") for _ in range(2)]
-            for i, place in enumerate(panels):
-                code.store(right.byte((quotient(j, LANES) + i) * self.panel), place)
+        panels = code.slot("ptr")
+        with code.loop(begin, smaller(begin + f.col_block, f.n), 2 * LANES) as j:
+            panel = quotient(j, LANES)
+            code.store(right.byte(panel * self.panel), panels)
             with code.when(f.packs.differs(0)):
-                for i, place in enumerate(panels):
-                    first = j + i * LANES
-                    with code.when(first < f.n):
-                        here = self.packed.byte(self.panel * i)
-                        sizes = smaller(f.n - first, LANES), f.k
-                        source = right.byte(first * f.right_row)
-                        call_pack(code, here, source, sizes, (f.right_row, f.right_inner))
-                        code.store(here, place)
-            self.columns(j, [code.load(place, "ptr") for place in panels])
+                end = smaller(panel + 2, quotient(f.n + (LANES - 1), LANES))
+                sizes, steps = (f.n, f.k, f.n), (f.right_row, f.right_inner, self.panel)
+                call_pack(code, self.packed, right, (panel, end), sizes, steps)
+                code.store(self.packed, panels)
+            self.columns(j, code.load(panels, "ptr"))
 
     def row_of(self, tile: Value) -> Value:
         """The first row of a tile: the last tile begins before the one before it ends, so that it is full."""
@@ -259,75 +278,62 @@ class _Product:
         """The left operand's last inner numbers, fewer than a block, and zeros."""
         code, f = self.code, self.f
         source = self.left.byte(f.steps * amx.BYTES)
-        first = quotient(self.top, LANES)
-        with code.loop(first, quotient(self.bottom + (LANES - 1), LANES)) as tile:
-            target = self.tails.byte((tile - first) * amx.SIZE)
+        with code.loop(self.first, self.last) as tile:
+            target = self.tails.byte((tile - self.first) * amx.SIZE)
             with code.loop(code.zero, f.height) as i:
-                numbers = line(
-                    code, source.byte((self.row_of(tile) + i) * f.left_row), STEP, f.tail
-                )
-                code.store(numbers, target.byte(i * amx.BYTES))
+                place = source.byte((self.row_of(tile) + i) * f.left_row)
+                code.store(line(code, place, STEP, f.tail), target.byte(i * amx.BYTES))
 
-    def columns(self, j: Value, panels: list[Value]) -> None:
+    def columns(self, j: Value, panels: Value) -> None:
         """All rows of the block at the columns of two panels."""
-        code, f = self.code, self.f
-        both = f.n - j > LANES
-        last = quotient(self.bottom + (LANES - 1), LANES)
-        with code.loop(quotient(self.top, LANES), last, 2) as tile:
-            pair = last - tile > 1
-            with code.either(pair) as (two, one):
+        code = self.code
+        both = self.f.n - j > LANES
+        with code.loop(self.first, self.last, 2) as tile:
+            with code.either(self.last - tile > 1) as (two, one):
                 for rows, down in ((two, 2), (one, 1)):
                     with rows, code.either(both) as (wide, narrow):
                         for columns, across in ((wide, 2), (narrow, 1)):
                             with columns:
-                                self.multiply((down, across), tile, j, panels)
+                                self.multiply((down, across), tile, panels)
+            for i in range(2):
+                with code.when(self.last - tile > i):
+                    self.deliver(self.sums.byte(i * 2 * amx.SIZE), self.row_of(tile + i), j)
 
-    def multiply(self, shape: tuple[int, int], tile: Value, j: Value, panels: list[Value]) -> None:
+    def multiply(self, shape: tuple[int, int], tile: Value, panels: Value) -> None:
         code, f = self.code, self.f
-        rows = [self.row_of(tile + i) for i in range(2)]
-        packed = f.left_tile.differs(0)
-        lefts = [
-            self.left.byte(packed.select((tile + i) * f.left_tile, row * f.left_row))
-            for i, row in enumerate(rows)
-        ]
-        first = tile - quotient(self.top, LANES)
-        has_tail = f.tail.differs(0)
-        tails = [
-            Value(code, code.emit(
-                f"select i1 {has_tail.name}, ptr {self.tails.byte((first + i) * amx.SIZE).name}, ptr null", "ptr"
-            ).name, "ptr")
-            for i in range(2)
-        ]  # fmt: skip
-        listed = ", ".join(
-            f"{x.type} {x.name}"
-            for x in (*lefts, f.left_row, f.left_step, f.steps, *tails, *panels, self.sums)
-        )
-        code.line(f"call void @tiles_{shape[0]}{shape[1]}({listed})")
-        for down in range(shape[0]):
-            for across in range(shape[1]):
-                self.deliver(2 * down + across, rows[down], j + across * LANES)
+        packed, has_tail = f.left_tile.differs(0), f.tail.differs(0)
+        lefts, tails = [], []
+        for i in range(2):
+            step = packed.select((tile + i) * f.left_tile, self.row_of(tile + i) * f.left_row)
+            lefts.append(self.left.byte(step))
+            tail = self.tails.byte((tile - self.first + i) * amx.SIZE)
+            tails.append(has_tail.select(tail, code.null))
+        self.run(
+            f"tiles_{shape[0]}{shape[1]}",
+            *lefts, f.left_row, f.left_step, f.steps, *tails,
+            panels, panels.byte(self.panel), self.sums,
+        )  # fmt: skip
 
-    def deliver(self, number: int, i: Value, j: Value) -> None:
-        """One tile of sums to its place in the result."""
+    def deliver(self, sums: Value, i: Value, j: Value) -> None:
+        """Two tiles of sums, side by side, to their place in the result."""
+        code, f = self.code, self.f
+        with code.either(f.turned.differs(0)) as (turned, straight):
+            with turned:
+                self.run("turn", sums)
+                self.put(sums, j, i, smaller(f.n - j, LANES), f.height)
+                with code.when(f.n - j > LANES):
+                    more = smaller(f.n - j - LANES, LANES)
+                    self.put(sums.byte(amx.BYTES), j + LANES, i, more, f.height)
+            with straight:
+                self.put(sums, i, j, f.height, smaller(f.n - j, 2 * LANES))
+
+    def put(self, sums: Value, y: Value, x: Value, rows: Value, columns: Value) -> None:
         code, f, n = self.code, self.f, self.code.n
-        turned = f.turned.differs(0)
-        y, x = turned.select(j, i), turned.select(i, j)
-        own = smaller(f.n - j, LANES)
-        rows, columns = turned.select(own, f.height), turned.select(f.height, own)
         target = code.p["c"].byte((self.item * f.whole + y * f.wide + x) * 2)
         begin = code.p["start"].byte((self.item * n.start_item + y * n.start_row + x) * 2)
         start = n.started.differs(0).select(begin, code.null)
-        listed = ", ".join(
-            f"{v.type} {v.name}"
-            for v in (
-                self.sums.byte(number * amx.SIZE),
-                target,
-                f.wide,
-                rows,
-                columns,
-                start,
-                n.start_row,
-                f.turned,
-            )
-        )
-        code.line(f"call void @deliver({listed})")
+        self.run("deliver", sums, target, f.wide, rows, columns, start, n.start_row)
+
+    def run(self, name: str, *given: Value) -> None:
+        listed = ", ".join(f"{value.type} {value.name}" for value in given)
+        self.code.line(f"call void @{name}({listed})")

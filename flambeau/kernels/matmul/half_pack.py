@@ -25,38 +25,43 @@ BLOCKS = {"bfloat16": 1, "float16": 2}
 
 
 class PackNumbers(NamedTuple):
-    """rows, inner: Sizes of an operand; panels: how many one has; row_step, inner_step: bytes; blocks: of numbers, in a
-    panel; last: where the last panel begins. It may begin before the one before it ends, so that it is full."""
+    """rows, inner: Sizes of an operand; panels: how many one has; row_step, inner_step: bytes; size: bytes of a panel;
+    last: where the last panel begins. It may begin before the one before it ends, so that it is full."""
 
     rows: int
     inner: int
     panels: int
     row_step: int
     inner_step: int
-    blocks: int
+    size: int
     last: int
+
+
+GROUP = 4
+"""Panels of a row of the job: what lies side by side in memory is read together."""
 
 
 @cache
 def packing(element: str, left: bool, lanes: int) -> Callable[..., int]:
-    """``f(source, panels, starts, *job, *PackNumbers)``: operands, which begin at starts (in bytes), as panels.
+    """``f(source, made, starts, *job, *PackNumbers)``: operands, which begin at starts (in bytes), as panels.
 
-    A row of the job is one panel. Reports 1 where a number has no sum of two parts.
+    A row of the job is some panels. Reports 1 where a number has no sum of two parts.
     """
 
     def write(code: Body) -> None:
-        n, size = code.n, block_bytes(element, lanes)
+        n = code.n
         code.functions = [pack(element, left, lanes, code.declarations)]
+        groups = quotient(n.panels + (GROUP - 1), GROUP)
         with code.rows() as row:
-            item, panel = quotient(row, n.panels), remainder(row, n.panels)
-            top = smaller(panel * lanes, n.last)
-            begin = code.get(code.p["starts"], "i64", item) + top * n.row_step
+            item, first = quotient(row, groups), remainder(row, groups) * GROUP
+            begin = code.get(code.p["starts"], "i64", item)
             call_pack(
-                code, code.p["panels"].byte(row * n.blocks * size), code.p["source"].byte(begin),
-                (smaller(n.rows - top, lanes), n.inner), (n.row_step, n.inner_step),
+                code, code.p["made"].byte((item * n.panels + first) * n.size),
+                code.p["source"].byte(begin), (first, smaller(n.panels, first + GROUP)),
+                (n.rows, n.inner, n.last), (n.row_step, n.inner_step, n.size),
             )  # fmt: skip
 
-    arrays = ("source", "panels", "starts")
+    arrays = ("source", "made", "starts")
     return kernel("pack_halves", arrays, PackNumbers, write, lanes, makes=True)
 
 
@@ -66,17 +71,25 @@ def block_bytes(element: str, lanes: int) -> int:
 
 
 def call_pack(
-    code: Body, target: Value, source: Value, sizes: tuple[Value, Value], steps: tuple[Value, Value]
-) -> None:
-    """Write one panel of so many rows and inner numbers, whose steps are in bytes."""
-    listed = ", ".join(f"i64 {x.name}" for x in (*sizes, *steps))
+    code: Body, target: Value, source: Value, panels: tuple[Value, Value],
+    sizes: tuple[Value, Value, Value], steps: tuple[Value, Value, Value],
+) -> None:  # fmt: skip
+    """Write some of an operand's panels.
+
+    Args:
+        panels: From which on, and up to which.
+        sizes: Rows and inner numbers of the operand, and where its last panel begins.
+        steps: From row to row, from inner number to inner number, and from panel to panel, in bytes.
+    """
+    listed = ", ".join(f"i64 {x.name}" for x in (*panels, *sizes, *steps))
     told = code.emit(f"call i64 @pack(ptr {target.name}, ptr {source.name}, {listed})", "i64")
     with code.when(told.differs(0)):
         code.report(told)
 
 
 def pack(element: str, left: bool, lanes: int, declarations: set[str]) -> str:
-    """``i64 @pack(target, source, rows, inner, row_step, inner_step)``: one panel; is there what has no sum of two parts?
+    """``i64 @pack(target, source, first, end, rows, inner, last, row_step, inner_step, size)``: panels of an operand;
+    is there what has no sum of two parts?
 
     One of the steps is that of neighbours.
     """
@@ -90,8 +103,8 @@ def pack(element: str, left: bool, lanes: int, declarations: set[str]) -> str:
             writer.blocks(writer.pairs_of_rows, not left)
     code.give(writer.finding())
     return code.function(
-        "@pack(ptr noalias %target, ptr noalias %source, i64 %rows, i64 %inner, i64 %row_step, "
-        "i64 %inner_step)",
+        "@pack(ptr noalias %target, ptr noalias %source, i64 %first, i64 %end, i64 %rows, "
+        "i64 %inner, i64 %last, i64 %row_step, i64 %inner_step, i64 %size)",
         "internal i64",
         "noinline",
     )
@@ -103,47 +116,53 @@ class _Pack:
     def __init__(self, code: Code, element: str, left: bool):
         self.code, self.element, self.lanes = code, element, code.lanes
         self.target, self.source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
-        names = ("rows", "inner", "row_step", "inner_step")
-        self.rows, self.inner, self.row_step, self.inner_step = (
+        names = ("inner", "row_step", "inner_step", "first", "end")
+        self.inner, self.row_step, self.inner_step, self.first, self.end = (
             Value(code, f"%{name}", "i64") for name in names
         )
         self.pairs = code.vector("i32")
         self.bad = code.slot(self.pairs, code.constant(0, self.pairs))
 
-    def blocks(self, lines: Callable[[Value, bool], list[Value]], straight: bool) -> None:
-        """All blocks of the panel, from lines that lie as they are wanted or have to be turned."""
+    def blocks(self, lines: Callable[..., list[Value]], straight: bool) -> None:
+        """All blocks of the panels, from lines that lie as they are wanted or have to be turned."""
         code, step = self.code, 2 * self.lanes
         size = block_bytes(self.element, self.lanes)
-        with code.loop(self.inner.like(0), self.inner, step) as k:
-            target = self.target.byte(quotient(k, step) * size)
-            full = (self.rows >= self.lanes) & (self.inner - k >= step)
+        rows, last, apart = (Value(code, f"%{name}", "i64") for name in ("rows", "last", "size"))
+        with (
+            code.loop(self.inner.like(0), self.inner, step) as k,
+            code.loop(self.first, self.end) as panel,
+        ):
+            target = self.target.byte((panel - self.first) * apart + quotient(k, step) * size)
+            top = smaller(panel * self.lanes, last)
+            source, left = self.source.byte(top * self.row_step), rows - top
+            full = (left >= self.lanes) & (self.inner - k >= step)
             with code.either(full) as (whole, edge):
-                for block, is_edge in ((whole, False), (edge, True)):
+                for block, height in ((whole, None), (edge, left)):
                     with block:
-                        found = lines(k, is_edge)
+                        found = lines(source, k, height)
                         self.deliver(found if straight else transposed(code, found), target)
 
-    def rows_of_pairs(self, k: Value, is_edge: bool) -> list[Value]:
-        """Each row's pairs, where the inner dimension lies side by side."""
+    def rows_of_pairs(self, source: Value, k: Value, height: Value | None) -> list[Value]:
+        """Each row's pairs, where the inner dimension lies side by side; at an edge, of so many rows."""
         made = []
         for i in range(self.lanes):
-            place = self.source.byte(self.row_step * i + k * 2)
-            count = (self.rows > i).select(self.inner - k, 0) if is_edge else None
+            place = source.byte(self.row_step * i + k * 2)
+            count = None if height is None else (height > i).select(self.inner - k, 0)
             made.append(line(self.code, place, 2 * self.lanes, count).cast_to(self.pairs))
         return made
 
-    def pairs_of_rows(self, k: Value, is_edge: bool) -> list[Value]:
+    def pairs_of_rows(self, source: Value, k: Value, height: Value | None) -> list[Value]:
         """Each pair of all rows, where the rows lie side by side."""
         made = []
         for i in range(self.lanes):
-            low, high = (self._numbers(k + j, is_edge) for j in (2 * i, 2 * i + 1))
+            low, high = (self._numbers(source, k + j, height) for j in (2 * i, 2 * i + 1))
             made.append(low | (high << 16))
         return made
 
-    def _numbers(self, k: Value, is_edge: bool) -> Value:
+    def _numbers(self, source: Value, k: Value, height: Value | None) -> Value:
         """Inner number k of all rows."""
-        count = (k < self.inner).select(self.rows, 0) if is_edge else None
-        place = self.source.byte(self.inner_step * k)
+        count = None if height is None else (k < self.inner).select(height, 0)
+        place = source.byte(self.inner_step * k)
         return line(self.code, place, self.lanes, count).widen("i32")
 
     def deliver(self, lines: list[Value], target: Value) -> None:
@@ -192,10 +211,23 @@ def line(code: Code, place: Value, length: int, count: Value | None) -> Value:
         code.line(f"store {type} zeroinitializer, ptr {kept.name}, align 64")
         code.copy_bytes(kept, place, count * 2)
         return code.emit(f"load {type}, ptr {kept.name}, align 64", type)
-    bits = code.emit(f"trunc i64 {((count.like(1) << count) - 1).name} to i{length}", f"i{length}")
-    mask = bits.cast_to(f"<{length} x i1>")
+    mask = _first(code, count, length)
     name = code.declare(type, f"llvm.masked.load.v{length}i16.p0", "ptr", "i32", mask.type, type)
-    return code.emit(
-        f"call {type} @{name}(ptr {place.name}, i32 2, {mask.type} {mask.name}, {type} zeroinitializer)",
-        type,
-    )
+    given = f"ptr {place.name}, i32 2, {mask.type} {mask.name}, {type} zeroinitializer"
+    return code.emit(f"call {type} @{name}({given})", type)
+
+
+def put_line(code: Code, numbers: Value, place: Value, count: Value) -> None:
+    """Store the first of some numbers of 16 bits; with vectors of 512 bits."""
+    type, length = numbers.type, int(numbers.type[1:].split()[0])
+    mask = _first(code, smaller(count, length), length)
+    name = code.declare("void", f"llvm.masked.store.v{length}i16.p0", type, "ptr", "i32", mask.type)
+    given = f"{type} {numbers.name}, ptr {place.name}, i32 2, {mask.type} {mask.name}"
+    code.line(f"call void @{name}({given})")
+
+
+def _first(code: Code, count: Value, length: int) -> Value:
+    """A mask of the first `count` lanes."""
+    bits = (count.like(1) << count) - 1
+    word = code.emit(f"trunc i64 {bits.name} to i{length}", f"i{length}")
+    return word.cast_to(f"<{length} x i1>")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,10 +19,11 @@ from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import matmul_kernel
-from .microkernel import Shape, fitting
+from . import half, matmul_kernel
+from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
 from .stack import starts
 
+FLOAT32 = np.dtype(np.float32)
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 BLOCK = 256
 """Rows of the left operand that a block has at most."""
@@ -30,8 +32,27 @@ LEAST, LEAST_BIASED = 1 << 16, 1 << 11
 use its threads, which stall each other where a core is busy with something else."""
 FLAT = 16
 """Rows of a result below which it is not worth it to turn a right operand for a small product."""
-FAR = 1024
-"""Bytes between the rows of a right operand from which on each costs a page: they are packed."""
+FAR = 96 * 4096
+"""Bytes over which rows that are read together lie, from which on they need more pages than are at hand."""
+LINE = 64
+"""Bytes of a line of the cache."""
+THIN, THIN_STEPS = 64, 32
+"""Rows of a left operand up to which a right one is read where it lies, and the inner steps that are taken
+together at least."""
+FEWEST = 8
+"""Rows and inner steps below which no left operand is packed."""
+CROWDED_ROWS = 96
+"""Rows from which on it pays to pack what meets in the same places of the cache."""
+TURNED_LEFT = 64
+"""Columns from which on it pays to pack a left operand too, whose columns lie in memory."""
+LEFT_COLUMNS = 512
+"""Columns of a block, of thin left operands and of those that are packed."""
+SECOND_CACHE = 3.5
+"""Cycles in which the second cache gives a line."""
+K_BLOCK, GROUP = 512, 1 << 17
+"""Inner steps, and elements of the right operand, that are packed at once where they are used."""
+TILE = 60
+"""Cycles that a tile costs besides its arithmetic."""
 ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the
 multiplications of each."""
@@ -82,12 +103,15 @@ def added(start: Any, x: Any, y: Any) -> Any:
 
 
 def _of_halves(x: Any, y: Any, start: Any) -> Any:
-    """The same of half types."""
-    if x.dtype.itemsize != 2:
+    """The same of half types: by what the processor has for them, or else in float32, rounded once."""
+    if x.dtype.itemsize != 2 or x.dtype.name not in half.BLOCKS:
         return NotImplemented
-    from . import half
-
-    return half.product(x, y, start)
+    found = half.product(x, y, start)
+    if found is not NotImplemented or (start is not None and start.dtype is not x.dtype):
+        return found
+    wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
+    found = product(*wide) if start is None else added(wide[2], *wide[:2])
+    return found if found is NotImplemented else found.astype(x.dtype)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
@@ -175,29 +199,39 @@ def plan(
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
         return Plan((*lead, m, n), work, None, None, (), 0, (), None, k, None)
-    tile = fitting(element, machine().bits, min(m, BLOCK), n, x_strides[-2])
     b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
-    packs = b_across != 1 or (abs(y_strides[-2]) >= FAR and m >= BLOCK // 2)
+    a_across, a_along = x_strides[-2] // item, x_strides[-1] // item
+    packing = how_packed((m, n, k), x_strides[-2:], y_strides[-2:], item)
+    packs, packed, thin = packing > Packing.NONE, packing == Packing.BOTH, packing == Packing.THIN
+    most = WAYS if crowds(x_strides[-2], WAYS + 1, 1) else 1 << 30
+    tile = form(element, m, n, k, most, packing)
     panels = k * -(-n // tile.columns) * tile.columns
     # where several blocks of rows need the same panels, these are packed first
     first = packs and m > BLOCK and (count == 1 or count * panels <= PACKED)
     inner = k
     if first and panels > PACKED:
         inner = max(STRETCH, k // -(-panels // PACKED) // STRETCH * STRETCH)
-    (block, blocks), (col_block, col_blocks) = parts(tile, (m, n, k), count, packs, first)
+    (block, blocks), (col_block, col_blocks) = parts(tile, (m, n, k), count, packing, first)
     begin = starts(lead, y_shape, y_strides, item)
     right = (b_across, b_along, b_across * tile.columns)
     if first:
         right = (0, tile.columns, k * tile.columns)
+    k_block = min(k, min(max(THIN_STEPS, 2 * m), 4 * THIN_STEPS) if thin else K_BLOCK)
+    group = max(1, GROUP // (k_block * tile.columns)) * tile.columns
+    group = min(group, col_block) if packs and not first else col_block
+    left_space = block * k_block if packed else 0
+    left_space = (-(-left_space // tile.lanes) + tile.rows) * tile.lanes
+    right_space = k_block * (group if packs and not first else tile.columns)
     sizes = matmul_kernel.Sizes(
         m=m, n=n, k=k, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
-        packs=packs and not first, a_across=x_strides[-2] // item, a_along=x_strides[-1] // item,
-        b_across=right[0], b_along=right[1], b_panel=right[2], count=count,
+        k_block=k_block, group=group, packs=packs and not first,
+        short=not packs, a_across=a_across, a_along=a_along,
+        b_across=right[0], b_along=right[1], b_panel=right[2], space=left_space + right_space,
+        right=left_space, count=count,
     )  # fmt: skip
-    steps = np.arange(k, dtype=np.int64)
     facts = np.concatenate([
         np.array(sizes, np.int64), starts(lead, x_shape, x_strides, item),
-        np.arange(count) * panels if first else begin, steps * right[1], steps * tile.columns,
+        np.arange(count) * panels if first else begin,
     ])  # fmt: skip
     job = Job(
         rows=count * blocks * col_blocks, length=1, weight=one * count // tile.lanes,
@@ -207,11 +241,82 @@ def plan(
         tuple((*job, *matmul_kernel.Numbers(add=add, biased=biased)) for biased in (False, True))
         for add in (False, True)
     )
-    packing = told_of_packing(begin.size, panels, (n, k), b_across, b_along)
+    told_first = told_of_packing(begin.size, panels, (n, k), b_across, b_along)
     return Plan(
-        (*lead, m, n), work, matmul_kernel.multiplying(tile), facts, told,
-        panels * begin.size * first, packing, begin, inner, tile,
+        (*lead, m, n), work, matmul_kernel.multiplying(tile, packed), facts, told,
+        panels * begin.size * first, told_first, begin, inner, tile,
     )  # fmt: skip
+
+
+def crowds(apart: int, rows: int, lines: int) -> bool:
+    """Do so many rows, of which each has some lines side by side, find no room in the first cache together?
+
+    Args:
+        apart: Bytes between the rows: those of a power of two leave most of the cache's places unused.
+    """
+    if not apart:
+        return False
+    reached = min(PERIOD // LINE, PERIOD // math.gcd(apart, PERIOD) * lines)
+    return rows * lines > reached * WAYS
+
+
+class Packing(IntEnum):
+    """What is packed of a product's operands."""
+
+    THIN, NONE, RIGHT, BOTH = range(-1, 3)
+
+
+def how_packed(
+    sizes: tuple[int, int, int], x_strides: tuple[int, ...], y_strides: tuple[int, ...], item: int
+) -> Packing:
+    """What is packed: what lies so that reading it again and again costs more than a copy.
+
+    A thin left operand meets each element of the right one so seldom that a copy is not worth it. There
+    the inner dimension is taken in short steps, so that the rows of the right operand are read from their
+    start to their end, and what is summed so far stays in the caches.
+    """
+    (m, n, k), (across, along) = sizes, x_strides
+    rows = min(k, INNER)
+    if across == item != along and n >= TURNED_LEFT and m >= FEWEST and k >= FEWEST:
+        return Packing.BOTH
+    if y_strides[1] != item:
+        return Packing.RIGHT
+    far = rows * abs(y_strides[0]) >= FAR
+    if m <= THIN and far:
+        return Packing.THIN
+    crowded = m >= CROWDED_ROWS and crowds(y_strides[0], rows, 2)
+    return Packing.RIGHT if m > THIN and (far or crowded) else Packing.NONE
+
+
+@lru_cache(4096)
+def form(
+    element: str, m: int, n: int, k: int, most: int = 1 << 30, packing: Packing = Packing.RIGHT
+) -> Shape:
+    """The form of tile that takes the least time for a product of such sizes, about, in cycles.
+
+    Args:
+        most: Rows that a tile may have.
+        packing: Rows of left operands are packed by powers of two, no more than lanes; what is not packed of
+            right ones comes from the second cache.
+    """
+
+    def cycles(rows: int, vectors: int) -> float:
+        """Of a tile: two multiply-adds and two loads at a time, each of which others wait 4 cycles for."""
+        step = max(rows * vectors / 2, (rows + vectors + 1) / 2, 4, lines * vectors)
+        return k * step + -(-k // INNER) * (TILE + 2 * rows * vectors)
+
+    def all_cycles(shape: Shape) -> float:
+        whole, rest = divmod(n, shape.columns)
+        row = whole * cycles(shape.rows, shape.vectors)
+        if rest:
+            row += cycles(shape.rows, -(-rest // shape.lanes))
+        return -(-m // shape.rows) * row
+
+    found = shapes(element, machine().bits)
+    lines = SECOND_CACHE if packing <= Packing.NONE else 0
+    if packing == Packing.BOTH:
+        found = [s for s in found if s.rows <= s.lanes and not s.rows & (s.rows - 1)]
+    return min((s for s in found if s.rows <= most), key=all_cycles)
 
 
 @lru_cache(1024)
@@ -226,7 +331,7 @@ def told_of_packing(
 
 
 def parts(
-    shape: Shape, sizes: tuple[int, int, int], count: int, packs: bool, first: bool
+    shape: Shape, sizes: tuple[int, int, int], count: int, packing: Packing, first: bool
 ) -> tuple[tuple, tuple]:
     """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
 
@@ -236,7 +341,12 @@ def parts(
     m, n, k = sizes
     wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
     panels = -(-n // shape.columns)
-    if packs and not first:
+    if packing == Packing.BOTH:
+        across = max(1, n // LEFT_COLUMNS)
+        down = max(-(-m // BLOCK), min(-(-wanted // across), m // CROWDED_ROWS), 1)
+    elif packing == Packing.THIN:
+        across, down = max(1, n // LEFT_COLUMNS), 1
+    elif packing == Packing.RIGHT and not first:
         across = min(panels, wanted)
         down = min(-(-m // (BLOCK // 2)), -(-wanted // across))
     else:

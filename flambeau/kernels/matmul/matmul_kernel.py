@@ -13,23 +13,30 @@ from functools import cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from ..llvm import Value, quotient, remainder, smaller
+from ..llvm import Value, choose, quotient, remainder, smaller
 from ..runtime.entry import Body, kernel
+from .left_panel import pack_left
 from .microkernel import Shape, call_multiply, multiply, pack
+
+STRETCH = 32
+"""Inner steps that are packed together, so that rows of memory are read from their start to their end."""
 
 
 class Sizes(NamedTuple):
     """The numbers that begin the facts.
 
-    Then follow, for each of `count` results, where its left operand begins and where its right one does, and
-    for each of k inner steps where its row of the right operand begins and where that of a packed panel does.
+    Then follow, for each of `count` results, where its left operand begins and where its right one does.
 
     Attributes:
         m, n, k: Sizes of a result, and the inner one.
         block, blocks, col_block, col_blocks: Rows and columns of a block, and how many blocks there are.
-        packs: Are panels packed here?
+        k_block: Inner steps for which operands are packed at once.
+        group: Columns whose panels are packed at once.
+        packs: Are panels of the right operand packed here?
+        short: Does a panel that does not end with a vector have to be packed?
         a_across, a_along, b_across, b_along: Steps of the operands.
         b_panel: The step from panel to panel.
+        space, right: Elements of the panels that are packed here, and where those of the right operand begin.
     """
 
     m: int
@@ -39,12 +46,17 @@ class Sizes(NamedTuple):
     blocks: int
     col_block: int
     col_blocks: int
+    k_block: int
+    group: int
     packs: int
+    short: int
     a_across: int
     a_along: int
     b_across: int
     b_along: int
     b_panel: int
+    space: int
+    right: int
     count: int
 
 
@@ -74,10 +86,7 @@ class Facts:
         sizes = [code.get(self.start, "i64", code.number(i)) for i in range(len(names))]
         self.n = SimpleNamespace(**dict(zip(names, sizes)))
         a_starts = code.number(len(names))
-        b_starts = a_starts + self.n.count
-        self.tables = {"a": a_starts, "b": b_starts}
-        self.offsets = code.at(self.start, "i64", b_starts + self.n.count)
-        self.packed_offsets = code.at(self.start, "i64", b_starts + self.n.count + self.n.k)
+        self.tables = {"a": a_starts, "b": a_starts + self.n.count}
 
     def begin(self, name: str, element: str, item: Value) -> Value:
         """Where an operand of a result begins."""
@@ -86,83 +95,170 @@ class Facts:
 
 
 @cache
-def multiplying(shape: Shape) -> Callable[..., int]:
-    """``f(a, b, c, bias, facts, *job, *Numbers)``: c = a b, or added to c, plus a bias for the columns."""
+def multiplying(shape: Shape, packed: bool) -> Callable[..., int]:
+    """``f(a, b, c, bias, facts, *job, *Numbers)``: c = a b, or added to c, plus a bias for the columns.
+
+    Args:
+        packed: Are both operands packed? Otherwise the left one is read where it lies, and of the right one
+            what the facts say is packed.
+    """
+    right = "panel" if packed else "stride"
 
     def write(code: Body) -> None:
         code.functions = [
-            multiply(shape, code.declarations, packed=False),
+            *(
+                multiply(
+                    shape._replace(vectors=v), code.declarations, packed, f"multiply_{v}", right,
+                    shape.columns,
+                )
+                for v in range(1, shape.vectors + 1)
+            ),
             pack("pack", shape.columns, shape.element, shape.lanes, code.declarations),
-        ]
+        ]  # fmt: skip
+        if packed:
+            code.functions.append(pack_left(shape, code.declarations))
         facts = Facts(code)
-        panel = code.scratch((facts.n.k * shape.columns + shape.lanes) * shape.item + 64)
-        line = panel.code.emit(f"ptrtoint ptr {panel.name} to i64", "i64")
+        space = code.scratch((facts.n.space + shape.lanes) * shape.item + 64)
+        line = code.emit(f"ptrtoint ptr {space.name} to i64", "i64")
+        block = (PackedBlock if packed else Block)(
+            code, shape, facts, code.at(space, "i8", -line & 63)
+        )
         with code.rows() as row:
-            Block(code, shape, facts, code.at(panel, "i8", -line & 63)).compute(row)
-        code.free(panel)
+            block.compute(row)
+        code.free(space)
 
     arrays = ("a", "b", "c", "bias", "facts")
     return kernel("matrix_product", arrays, Numbers, write, shape.lanes, makes=True)
 
 
 class Block:
-    """Writes what one row of the job does."""
+    """Writes what one row of the job does.
 
-    def __init__(self, code: Body, shape: Shape, facts: Facts, panel: Value):
-        self.code, self.shape, self.facts, self.panel = code, shape, facts, panel
-        biased = code.n.biased.differs(0)
-        self.bias = code.emit(
-            f"select i1 {biased.name}, ptr {code.p['bias'].name}, ptr null", "ptr"
-        )
+    Attributes:
+        begin, end: Its columns.
+        first, depth: Where a stretch of the inner dimension begins, and how long it is.
+        a: Where the left operand of the block begins, and its steps: across, along, and from tile to tile.
+    """
+
+    def __init__(self, code: Body, shape: Shape, facts: Facts, space: Value):
+        self.code, self.shape, self.facts, self.space = code, shape, facts, space
+        self.element = shape.element
+        self.panels = self.at(space, facts.n.right)
+
+    def at(self, pointer: Value, index: Value) -> Value:
+        return self.code.at(pointer, self.element, index)
 
     def compute(self, row: Value) -> None:
-        code, facts, element, columns = (
-            self.code,
-            self.facts,
-            self.shape.element,
-            self.shape.columns,
-        )
-        f = facts.n
+        code, f = self.code, self.facts.n
         single = f.blocks * f.col_blocks
         item, part = quotient(row, single), remainder(row, single)
         self.top = quotient(part, f.col_blocks) * f.block
-        begin = remainder(part, f.col_blocks) * f.col_block
+        self.begin = remainder(part, f.col_blocks) * f.col_block
+        self.end = smaller(self.begin + f.col_block, f.n)
         self.height = smaller(f.m - self.top, f.block)
-        self.a, b = facts.begin("a", element, item), facts.begin("b", element, item)
-        self.c = code.at(code.p["c"], element, (item * f.m + self.top) * f.n)
-        right, offsets = code.slot("ptr"), code.slot("ptr")
-        with code.loop(begin, smaller(begin + f.col_block, f.n), columns) as j:
-            wide = smaller(f.n - j, columns)
-            there = code.at(b, element, quotient(j, columns) * f.b_panel)
-            code.store(there, right)
-            code.store(facts.offsets, offsets)
-            short = (wide < columns) & f.b_panel.equals(f.b_across * columns)
-            with code.when(f.packs.differs(0) | short):
-                code.line(
-                    f"call void @pack(ptr {self.panel.name}, ptr {there.name}, i64 {wide.name}, "
-                    f"i64 {f.k.name}, i64 {f.b_across.name}, i64 {f.b_along.name})"
-                )
-                code.store(self.panel, right)
-                code.store(facts.packed_offsets, offsets)
-            self.columns(j, wide, (code.load(right, "ptr"), code.load(offsets, "ptr")))
+        left = self.at(self.facts.begin("a", self.element, item), self.top * f.a_across)
+        right = self.facts.begin("b", self.element, item)
+        self.c = self.at(code.p["c"], (item * f.m + self.top) * f.n)
+        with code.loop(code.zero, f.k, f.k_block) as first:
+            self.first, self.depth = first, smaller(f.k - first, f.k_block)
+            self.left(self.at(left, first * f.a_along))
+            with code.loop(self.begin, self.end, f.group) as j:
+                self.group(self.at(right, first * f.b_along), j, smaller(j + f.group, self.end))
+
+    def left(self, a: Value) -> None:
+        f = self.facts.n
+        self.a = (a, f.a_across, f.a_along, f.a_across)
+
+    def group(self, b: Value, begin: Value, end: Value) -> None:
+        """All rows of the block at some columns, whose panels are packed first, if they are."""
+        code, f, columns = self.code, self.facts.n, self.shape.columns
+        packs = f.packs.differs(0)
+        with code.when(packs):
+            self.pack_panels(b, begin, end)
+        right, stride = code.slot("ptr"), code.slot("i64")
+        with code.loop(begin, end, columns) as j:
+            wide = smaller(end - j, columns)
+            there = self.at(b, quotient(j, columns) * f.b_panel)
+            code.store(choose(packs, self.at(self.panels, (j - begin) * self.depth), there), right)
+            code.store(choose(packs, code.number(columns), f.b_along), stride)
+            part = (wide & (self.shape.lanes - 1)).differs(0)
+            with code.when(f.short.differs(0) & part):  # it would be read beyond its end
+                self.pack(self.panels, there, wide, self.depth)
+                code.store(self.panels, right)
+                code.store(code.number(columns), stride)
+            self.columns(j, wide, (code.load(right, "ptr"), code.load(stride, "i64")))
+
+    def pack_panels(self, b: Value, begin: Value, end: Value) -> None:
+        """Some columns' panels, by stretches of rows."""
+        code, f, columns = self.code, self.facts.n, self.shape.columns
+        with (
+            code.loop(code.zero, self.depth, STRETCH) as k,
+            code.loop(begin, end, columns) as j,
+        ):
+            self.pack(
+                self.at(self.panels, (j - begin) * self.depth + k * columns),
+                self.at(b, quotient(j, columns) * f.b_panel + k * f.b_along),
+                smaller(end - j, columns), smaller(self.depth - k, STRETCH),
+            )  # fmt: skip
+
+    def pack(self, target: Value, source: Value, wide: Value, inner: Value) -> None:
+        f = self.facts.n
+        self.code.line(
+            f"call void @pack(ptr {target.name}, ptr {source.name}, i64 {wide.name}, "
+            f"i64 {inner.name}, i64 {f.b_across.name}, i64 {f.b_along.name})"
+        )
 
     def columns(self, j: Value, wide: Value, right: tuple[Value, Value]) -> None:
-        """All rows of the block at the columns of one panel."""
-        code, f, shape, element = self.code, self.facts.n, self.shape, self.shape.element
-        here = code.at(self.bias, element, j)
-        biased = code.n.biased.differs(0)
-        bias = code.emit(f"select i1 {biased.name}, ptr {here.name}, ptr null", "ptr")
+        """All rows of the block at the columns of one panel, by the narrowest tile that holds them."""
+        code, f, shape = self.code, self.facts.n, self.shape
+        biased = code.n.biased.differs(0) & self.first.equals(0)
+        bias = choose(biased, self.at(code.p["bias"], j), code.null)
+        add = code.n.add | self.first
+        function = code.symbol(f"multiply_{shape.vectors}")
+        for v in range(shape.vectors - 1, 0, -1):
+            narrow = wide <= v * shape.lanes
+            function = choose(narrow, code.symbol(f"multiply_{v}"), function)
+        a, across, along, step = self.a
         with code.loop(code.zero, self.height, shape.rows) as i:
-            place = code.at(self.c, element, i * f.n + j)
             call_multiply(
-                code,
-                (code.at(self.a, element, (self.top + i) * f.a_across), f.a_across, f.a_along),
-                right,
-                f.k,
-                (place, f.n, smaller(self.height - i, shape.rows), wide),
-                code.n.add,
-                bias,
+                code, (self.at(a, i * step), across, along), right, self.depth,
+                (self.at(self.c, i * f.n + j), f.n, smaller(self.height - i, shape.rows), wide),
+                add, bias, function.name,
+            )  # fmt: skip
+
+
+class PackedBlock(Block):
+    """The same where both operands are packed."""
+
+    def left(self, a: Value) -> None:
+        """Pack the rows of the block: those that lie in memory from their start to their end, others by stretches."""
+        code, f, rows = self.code, self.facts.n, self.shape.rows
+        step = choose(f.a_along.equals(1), self.depth, code.number(STRETCH))
+        with (
+            code.loop(code.zero, quotient(self.depth + step - 1, step)) as stretch,
+            code.loop(code.zero, self.height, rows) as i,
+        ):
+            k = stretch * step
+            code.line(
+                f"call void @pack_left(ptr {self.at(self.space, i * self.depth + k * rows).name}, "
+                f"ptr {self.at(a, i * f.a_across + k * f.a_along).name}, "
+                f"i64 {smaller(self.height - i, rows).name}, "
+                f"i64 {smaller(self.depth - k, step).name}, "
+                f"i64 {f.a_across.name}, i64 {f.a_along.name})"
             )
+        one = code.number(1)
+        self.a = (self.space, one, one, self.depth)
+
+    def group(self, b: Value, begin: Value, end: Value) -> None:
+        code, f, columns = self.code, self.facts.n, self.shape.columns
+        packs = f.packs.differs(0)
+        with code.when(packs):
+            self.pack_panels(b, begin, end)
+        with code.loop(begin, end, columns) as j:
+            there = self.at(b, quotient(j, columns) * f.b_panel)
+            here = self.at(self.panels, (j - begin) * self.depth)
+            right = choose(packs, here, there), code.number(columns)
+            self.columns(j, smaller(end - j, columns), right)
 
 
 @cache

@@ -74,18 +74,26 @@ def within(code: Code, count: Value) -> Value:
     return code.iota("i32") < code.splat(few)
 
 
-def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
-    """``void @multiply(a, across, along, b, offsets, first, last, target, stride, rows, count,
+def multiply(
+    shape: Shape, declarations: set[str], packed: bool, name: str = "multiply",
+    right: str = "table", step: int = 0,
+) -> str:  # fmt: skip
+    """``void @name(a, across, along, b, offsets, first, last, target, stride, rows, count,
     add, bias)``.
 
     Inner steps from first to last of a times b, into `rows` rows and `count` columns of the
     target, whose rows are `stride` apart; added to what is there if `add`. A bias is a number a
     column that is added too, unless it is null. With `packed` the left operand is a panel, and
     across and along are not looked at.
+
+    Args:
+        right: Where the right operand's rows are: by a "table" of offsets; a "stride" apart, which is given
+            in place of the table; or in a "panel", `step` elements apart.
     """
     code = Code(shape.lanes, declarations)
     element, type = shape.element, code.vector(shape.element)
-    a, b, offsets = (Value(code, f"%{n}", "ptr") for n in ("a", "b", "offsets"))
+    a, b = (Value(code, f"%{n}", "ptr") for n in ("a", "b"))
+    offsets = Value(code, "%offsets", "ptr" if right == "table" else "i64")
     first, last, across, along, rows = (
         Value(code, f"%{n}", "i64") for n in ("first", "last", "across", "along", "rows")
     )
@@ -94,21 +102,24 @@ def multiply(shape: Shape, declarations: set[str], packed: bool) -> str:
     if not packed:  # rows that are not there are read from the last one that is
         starts = [code.at(a, element, smaller(rows - 1, i) * across) for i in range(shape.rows)]
     with code.loop(first, last) as k:
-        start = code.load(code.at(offsets, "i64", k), "i64")
-        right = [
+        if right == "table":
+            start = code.load(code.at(offsets, "i64", k), "i64")
+        else:
+            start = k * (step if right == "panel" else offsets)
+        values = [
             code.load(code.at(b, element, start + v * shape.lanes), type)
             for v in range(shape.vectors)
         ]
-        step = k * (shape.rows if packed else along)
+        here = k * (shape.rows if packed else along)
         for i, row in enumerate(parts):
-            at = code.at(a, element, step + i) if packed else code.at(starts[i], element, step)
+            at = code.at(a, element, here + i) if packed else code.at(starts[i], element, here)
             left = code.splat(code.load(at, element))
-            for value, place in zip(right, row):
+            for value, place in zip(values, row):
                 code.store(left.multiply_add(value, code.load(place, type)), place)
     deliver(code, shape, [[code.load(place, type) for place in row] for row in parts])
     code.line("ret void")
     return code.function(
-        "@multiply(ptr %a, i64 %across, i64 %along, ptr %b, ptr %offsets, i64 %first, i64 %last, "
+        f"@{name}(ptr %a, i64 %across, i64 %along, ptr %b, {offsets.type} %offsets, i64 %first, i64 %last, "
         "ptr %target, i64 %stride, i64 %rows, i64 %count, i64 %add, ptr %bias)",
         "internal void",
         "noinline",
@@ -170,18 +181,20 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
 def call_multiply(
     code: Code, left: tuple[Value, Value, Value], right: tuple[Value, Value], inner: Value,
     target: tuple[Value, Value, Value, Value], add: Value, bias: Value | None = None,
+    function: str = "@multiply",
 ) -> None:  # fmt: skip
     """The whole inner dimension, in stretches of `INNER`.
 
     Args:
         left: The left operand, and its steps across and along.
-        right: The right operand, and the offsets of its rows.
+        right: The right operand, and the offsets of its rows, or what stands for them.
         target: Where to, its stride, and how many rows and columns.
         add: Not zero if the first stretch too is added to what the target holds.
         bias: A pointer to a number a column that is added; it may be null.
+        function: What computes a stretch.
     """
     a, across, along = (x.name for x in left)
-    b, offsets = (x.name for x in right)
+    b, offsets = right[0].name, f"{right[1].type} {right[1].name}"
     place, stride, rows, count = (x.name for x in target)
     with code.loop(inner.like(0), inner, INNER) as first:
         last = smaller(first + INNER, inner)
@@ -191,7 +204,7 @@ def call_multiply(
         if bias is not None:
             shift = code.emit(f"select i1 {start.name}, ptr {bias.name}, ptr null", "ptr").name
         code.line(
-            f"call void @multiply(ptr {a}, i64 {across}, i64 {along}, ptr {b}, ptr {offsets}, "
+            f"call void {function}(ptr {a}, i64 {across}, i64 {along}, ptr {b}, {offsets}, "
             f"i64 {first.name}, i64 {last.name}, ptr {place}, i64 {stride}, i64 {rows}, "
             f"i64 {count}, i64 {more.name}, ptr {shift})"
         )
@@ -333,10 +346,11 @@ def square(name: str, width: int, element: str, lanes: int, declarations: set[st
 
 
 def transposed(code: Code, rows: list[Value]) -> list[Value]:
-    """A square of as many vectors as lanes, turned: each round shuffles the two halves together."""
-    n = len(rows)
-    low = [x for i in range(n // 2) for x in (i, n + i)]
-    high = [x for i in range(n // 2, n) for x in (i, n + i)]
+    """Vectors, a power of two of them and no more than lanes, element by element: first the first lanes of
+    all, then the second ones, and so on. A square is turned. Each round shuffles two halves together."""
+    n, half = len(rows), code.lanes // 2
+    low = [x for i in range(half) for x in (i, code.lanes + i)]
+    high = [x + half for x in low]
     for _ in range(n.bit_length() - 1):
         rows = [
             shuffled(code, rows[i], rows[i + n // 2], order)

@@ -23,7 +23,7 @@ from ...core.random.fma import fused
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...formula.quiet import quiet
-from .factory import factory
+from .factory import factory, of_arguments
 
 _INT64_KIND = kind_of(int64, CPU)
 _VECTOR_BYTES = 32
@@ -58,6 +58,11 @@ def arange(*args: Any, **options: Any) -> Tensor:
         end = args[0]
         if end.__class__ is int and 0 <= end < 1 << 40:
             return handle.make(np.arange(end), _INT64_KIND, None, [0], None)
+    return _of_any(*args, **options)
+
+
+@of_arguments
+def _of_any(*args: Any, **options: Any) -> Tensor:
     start, end, step = _bounds(args, options)
     out = options.get("out")
     if out is not None and isinstance(out, Tensor):
@@ -302,6 +307,7 @@ def _unfused(x: Any, y: Any, z: Any) -> Any:
 
 
 @public()
+@of_arguments
 @factory
 def linspace(kind: Any, start: Any, end: Any, steps: int) -> Any:
     """`steps` numbers from start to end, both included.
@@ -330,6 +336,7 @@ def linspace(kind: Any, start: Any, end: Any, steps: int) -> Any:
 
 
 @public()
+@of_arguments
 @factory
 def logspace(kind: Any, start: Any, end: Any, steps: int, base: float = 10.0) -> Any:
     """base to the power of `steps` numbers from start to end.

@@ -10,8 +10,8 @@ import numpy as np
 from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
-from ...dispatch.registry import public
-from .factory import factory
+from ...dispatch.registry import NAMESPACES, public
+from .factory import factory, of_arguments
 
 
 def _size(value: Any, name: str) -> int:
@@ -21,6 +21,7 @@ def _size(value: Any, name: str) -> int:
 
 
 @public()
+@of_arguments
 @factory
 def eye(kind: Any, n: int, m: int | None = None) -> Any:
     """Ones on the diagonal.
@@ -84,7 +85,7 @@ def _triangle(name: str, find: Callable) -> None:
         >>> torch.{name}(2, 2).shape
         torch.Size([2, 3])
     """
-    public(name)(factory(function))
+    public(name)(of_arguments(factory(function)))
 
 
 _triangle("tril_indices", np.tril_indices)
@@ -117,7 +118,9 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     count = x.numel() if N is None else N
     if count < 0:
         raise RuntimeError(f"N must be non-negative, got {count}.")
-    powers = x.new_empty(0, dtype=int64).new_tensor(
-        range(count) if increasing else range(count - 1, -1, -1), dtype=int64
-    )
-    return x[:, None] ** powers
+    if x.dtype.category < 2:
+        x = x.long()
+    columns = x[:, None].expand(x.numel(), max(count - 1, 0))
+    ones = x.new_ones((x.numel(), min(count, 1)))  # nan ** 0 is 1
+    powers = NAMESPACES["torch"]["cat"]([ones, columns], 1).cumprod(1)
+    return powers if increasing else powers.flip(1)

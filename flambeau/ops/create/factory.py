@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from importlib import import_module
 from typing import Any
 
@@ -23,13 +23,14 @@ import numpy as np
 from ...autograd.variable import requires_grad_
 from ...core import tensor as handle
 from ...core.accelerator import accelerator
-from ...core.device import CPU, default_device, resolve
+from ...core.device import CPU, default_device, defaults, resolve
 from ...core.dtype import PYTHON, dtype, state
 from ...core.kind import Kind, kind_of
 from ...core.layout import check_memory_format, check_options
 from ...core.limit import EXCEEDED, reworded
 from ...core.tensor import Tensor, class_name, wrap
 from ...core.unset import left
+from ...dispatch.remembered import Finding
 from ...dispatch.write import write_out
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -270,6 +271,32 @@ def factory(make: Callable) -> Callable:
     own = [p for p in own if p.kind is not p.VAR_KEYWORD]
     function.__signature__ = inspect.Signature([*own, *shared, *starred])  # type: ignore[attr-defined]
     return function
+
+
+_KEPT = 1 << 11
+"""Elements of what is kept at most."""
+
+
+def of_arguments(function: Callable) -> Callable:
+    """Decorator: of a factory whose values depend on its arguments alone. Those of few elements are kept, and copied."""
+    cases = Finding()
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Tensor:
+        if defaults.current is not CPU:
+            return function(*args, **options)
+        key = (cases.token, state.default, args, *options.items())
+        case = cases.find(*key)
+        if case is not None:
+            array, kind = case
+            return handle.make(array.copy(), kind, None, [0], None)
+        made = function(*args, **options)
+        array = made._array
+        if made._node is None and array.__class__ is np.ndarray and array.size <= _KEPT:
+            cases.keep((array.copy(), made._kind), *key[1:])
+        return made
+
+    return call
 
 
 def _with_shared_doc(text: str) -> str:

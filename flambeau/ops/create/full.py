@@ -16,6 +16,7 @@ import numpy as np
 from ...core import layout as memory
 from ...core import tensor as handle
 from ...core.device import CPU, defaults
+from ...core.dtype import dtype as DType
 from ...core.dtype import state
 from ...core.kind import Kind, kind_of
 from ...core.number import converted, inferred, number
@@ -101,6 +102,15 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
                 except (TypeError, ValueError, MemoryError):
                     return general(*size)
                 return handle.make(array, kind, None, [0], None)
+        if len(options) == 1 and options.get("dtype").__class__ is DType and kind is not None:
+            first = size[0] if size else None
+            if first.__class__ is int or (first.__class__ in _SEQUENCES and len(size) == 1):
+                kind = kind_of(options["dtype"], CPU)
+                try:
+                    array = fill(size if first.__class__ is int else first, kind.numpy)
+                except (TypeError, ValueError, MemoryError):
+                    return general(*size, **options)
+                return handle.make(array, kind, None, [0], None)
         return general(*size, **options)
 
     function.__name__ = function.__qualname__ = name
@@ -131,6 +141,8 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
     ) -> Any:
         if dtype is None and device is None and not options and size:
             kind = self._kind
+            if kind.device is CPU and size[0].__class__ is int and min(size) >= 0:
+                return handle.make(fill(size, kind.numpy), kind, None, [0], None)
             return handle.make(
                 new_array(name, kind, sizes(size, name), value), kind, None, [0], None
             )
@@ -232,8 +244,11 @@ def _like(name: str, value: Any) -> Callable:
             return general(input, **options)
         kind = input._kind
         array = input._array
-        if value == 0 and array.__class__ is np.ndarray and array.flags.c_contiguous:
-            array = np.zeros(array.shape, kind.numpy)
+        if array.__class__ is np.ndarray and array.flags.c_contiguous:
+            if value == 0:
+                array = np.zeros(array.shape, kind.numpy)
+            else:
+                array = (_fresh if value is None else _ones)(array.shape, kind.numpy)
         else:
             array = memory.empty_like(array, kind.numpy)
             if value is None:
@@ -292,6 +307,12 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
 
     Source: torch.full_like
     """
+    if not options and input.__class__ is Tensor:
+        kind, array = input._kind, input._array
+        if array.__class__ is np.ndarray and array.flags.c_contiguous:
+            if _is_plain(kind, array.shape, fill_value):
+                made = blocks.full(array.shape, kind.numpy, fill_value)
+                return handle.make(made, kind, None, [0], None)
     return like("full_like", input, number(fill_value, "full_like", "fill_value", 2), **options)
 
 
@@ -301,9 +322,25 @@ def new_full(self: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor
 
     Source: torch.Tensor.new_full
     """
+    kind = self._kind
+    if not options and _is_plain(kind, size, fill_value):
+        return handle.make(blocks.full(tuple(size), kind.numpy, fill_value), kind, None, [0], None)
     options["dtype"] = options.get("dtype") or self.dtype
     options["device"] = options.get("device") or self.device
     return full(size, fill_value, **options)
+
+
+def _is_plain(kind: Kind, size: Any, value: Any) -> bool:
+    """Is it a float that the dtype holds, for sizes that are just that?"""
+    return (
+        value.__class__ is float
+        and -3e38 < value < 3e38
+        and kind.device is CPU
+        and kind.dtype.is_floating_point
+        and kind.dtype.itemsize > 2
+        and size.__class__ in _SEQUENCES
+        and all(n.__class__ is int and n >= 0 for n in size)
+    )
 
 
 @public()

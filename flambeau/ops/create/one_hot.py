@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.tensor import Tensor, wrap
 from ...core.twin import of_arrays
 from ...dispatch.registry import public
+from ...kernels.gather.plan import Along
 
 
 @public("nn.functional.one_hot")
@@ -33,4 +35,5 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 @of_arrays
 def _hot(index: Any, count: int) -> Any:
     """Ones at the indices, along a new last dimension."""
-    return (index[..., None] == np.arange(count)).astype(np.int64)
+    at = Along(index[..., None], index.ndim)
+    return kernels.gather.indexed.spread((*index.shape, count), at, np.ones((), np.int64))

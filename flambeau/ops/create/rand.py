@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...core import tensor as handle
+from ...core.device import CPU, defaults
 from ...core.dtype import int64, state
+from ...core.kind import kind_of
 from ...core.layout import empty_like
 from ...core.limit import EXCEEDED, reworded
 from ...core.number import integer
@@ -19,6 +20,8 @@ from ...core.random.default import seed_all, seed_others
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
+from ...dispatch.remembered import Finding
+from ...kernels.array import zeros as blocks
 from .factory import check_placement, factory, finish, place, scratch, shape_of, sizes
 from .full import plain_kind
 
@@ -142,6 +145,12 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
             getattr(draws, draw)(array, 0.0, 1.0, checked_generator(name, generator))
 
         options = dtype, layout, device, requires_grad, pin_memory, memory_format
+        if options == _NO_OPTIONS and input.__class__ is Tensor:
+            array = input._array
+            if array.__class__ is np.ndarray and array.flags.c_contiguous:
+                array = blocks.fresh(array.shape, array.dtype)
+                fill(array)
+                return handle.make(array, input._kind, None, [0], None)
         return _like(f"{name}_like", input, fill, *options)
 
     make.__name__ = make.__qualname__ = name
@@ -152,6 +161,9 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
     )
     public(f"{name}_like")(like)
     return make
+
+
+_NO_OPTIONS = (None, None, None, False, False, None)
 
 
 def _like(
@@ -178,26 +190,36 @@ def _like(
     return finish(function, array, kind, None, requires_grad, pin_memory)
 
 
-_rand = _fresh("rand", "uniform numbers from [0, 1)", "uniform_")
-randn = public()(_fresh("randn", "standard normal numbers", "normal_"))
+def _usual(name: str, what: str, draw: Callable) -> Callable:
+    """The function of `_fresh`; a call without options goes straight to the numbers."""
+    general = _fresh(name, what, f"{draw.__name__}")
+
+    def function(*size: Any, **options: Any) -> Tensor:
+        if not options and size:
+            kind = state.kind or plain_kind()
+            if kind is not None and kind.numpy == _FLOAT32:
+                shape = size
+                for n in size:
+                    if n.__class__ is not int or n < 0:
+                        shape = sizes(size, name)
+                        break
+                try:
+                    array = blocks.fresh(shape, _FLOAT32)
+                    draw(array)
+                except EXCEEDED as error:
+                    raise reworded(error) from None
+                return handle.make(array, kind, None, [0], None)
+        return general(*size, **options)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = general.__doc__
+    function.__signature__ = inspect.signature(general)  # type: ignore[attr-defined]
+    return public()(function)
 
 
-def rand(*size: Any, **options: Any) -> Tensor:
-    if not options and size:
-        kind = state.kind or plain_kind()
-        if kind is not None and kind.dtype.name == "float32":
-            shape = sizes(size, "rand")
-            try:
-                array = draws.uniform_new(shape, math.prod(shape))
-            except EXCEEDED as error:
-                raise reworded(error) from None
-            return handle.make(array, kind, None, [0], None)
-    return _rand(*size, **options)
-
-
-rand.__doc__ = _rand.__doc__
-rand.__signature__ = inspect.signature(_rand)  # type: ignore[attr-defined]
-public()(rand)
+_FLOAT32 = np.dtype(np.float32)
+rand = _usual("rand", "uniform numbers from [0, 1)", draws.uniform_)
+randn = _usual("randn", "standard normal numbers", draws.normal_)
 
 
 # ---- integers ----------------------------------------------------------------------------------
@@ -221,9 +243,8 @@ def _bounds(function: str, args: tuple, options: dict) -> tuple[int, int, tuple]
     return first, integer(high, function, "high", 1 if low is None else 2), tuple(rest)
 
 
-@public()
 @factory
-def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
+def _randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
     """Uniform integers from [low, high): ``randint(high, size)`` or ``randint(low, high, size)``.
 
     Args:
@@ -263,6 +284,30 @@ def randint(kind: Any, *args: Any, generator: Any = None, **options: Any) -> Any
     return array, chosen
 
 
+_DRAWN = Finding()
+_INT64 = kind_of(int64, CPU)
+
+
+def randint(*args: Any, **options: Any) -> Tensor:
+    if not options and (state.one_device or defaults.current is CPU):
+        found = _DRAWN.find(_DRAWN.token, args)
+        if found is not None:
+            shape, low, high = found
+            array = blocks.fresh(shape, _INT64.numpy)
+            draws_integer.random_(array, low, high)
+            return handle.make(array, _INT64, None, [0], None)
+        made = _randint(*args)
+        low, high, rest = _bounds("randint", args, {})
+        _DRAWN.keep((made._array.shape, low, high), args)
+        return made
+    return _randint(*args, **options)
+
+
+randint.__doc__ = _randint.__doc__
+randint.__signature__ = inspect.signature(_randint)  # type: ignore[attr-defined]
+public()(randint)
+
+
 @public()
 def randint_like(
     input: Tensor,
@@ -293,6 +338,12 @@ def randint_like(
         draws_integer.random_(array, low, high, checked_generator("randint_like", generator))
 
     options = dtype, layout, device, requires_grad, pin_memory, memory_format
+    if options == _NO_OPTIONS and input.__class__ is Tensor:
+        array = input._array
+        if array.__class__ is np.ndarray and array.flags.c_contiguous:
+            array = blocks.fresh(array.shape, array.dtype)
+            fill(array)
+            return handle.make(array, input._kind, None, [0], None)
     return _like("randint_like", input, fill, *options)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from ...autograd.mode import mode
 from ...core.dtype import int64
 from ...core.number import number
 from ...core.random import draws, draws_discrete, draws_integer
 from ...core.random.generator import Generator
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
@@ -39,11 +41,25 @@ def _sampled(label: str) -> Any:
 
 def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     names = list(defaults)
+    usual = None if _REQUIRED in defaults.values() else tuple(defaults.values())
+    draw = getattr(draws, name)
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
+        if usual is not None and not args and not options and generator is None:
+            array, base = self._array, self._base
+            if (
+                array.__class__ is np.ndarray
+                and array.flags.carray
+                and self._node is None
+                and (base is None or base._node is None)
+                and self._cell[0] is not UNVERSIONED
+            ):
+                draw(array, *usual)
+                finish_write(self, None)
+                return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
                 f"{name}() received an invalid combination of arguments - it takes {names} and "

@@ -14,7 +14,7 @@ from ...core.number import integer
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from .arange import arange
-from .factory import check_placement, made, named_dtype, pinned
+from .factory import check_placement, made, named_dtype, of_arguments, pinned
 
 _DOC = """{what}.
 
@@ -79,7 +79,7 @@ def _window(name: str, what: str, own: str, shape: Callable) -> None:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = _DOC.format(name=name, what=what, own=own)
-    public(name)(function)
+    public(name)(of_arguments(function))
 
 
 def _hamming(n: Tensor, last: int, alpha: float = 0.54, beta: float = 0.46) -> Tensor:

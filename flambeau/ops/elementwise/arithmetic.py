@@ -55,8 +55,13 @@ def _is_bool(x: Any) -> bool:
     return x._kind.dtype.category == 0 if isinstance(x, Tensor) else isinstance(x, bool)
 
 
+_NO_BOOLS = frozenset((int, float))
+
+
 def check_bool(name: str, x: Any, y: Any) -> None:
     """Raises NotImplementedError for - on bools."""
+    if x.__class__ is Tensor and x._kind.dtype.category and y.__class__ in _NO_BOOLS:
+        return
     first, second = _is_bool(x), _is_bool(y)
     if first and second:
         raise NotImplementedError(
@@ -89,6 +94,9 @@ def check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
 
 
+_BOTH = (True, True)
+
+
 @public()
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """input + alpha other.
@@ -98,7 +106,9 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     if alpha.__class__ is int and alpha == 1:
         return plus(input, other) if out is None else plus(input, other, out=out)
     check_alpha(input, other, alpha)
-    return add_scaled(input, other, alpha=alpha, out=out)
+    if out is not None:
+        return add_scaled(input, other, alpha=alpha, out=out)
+    return add_scaled.operation.fast[_BOTH](input, other, (), (alpha,))  # type: ignore[attr-defined]
 
 
 @public("sub", "subtract")
@@ -111,7 +121,9 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     check_alpha(input, other, alpha)
     if alpha.__class__ is int and alpha == 1:
         return minus(input, other) if out is None else minus(input, other, out=out)
-    return sub_scaled(input, other, alpha=alpha, out=out)
+    if out is not None:
+        return sub_scaled(input, other, alpha=alpha, out=out)
+    return sub_scaled.operation.fast[_BOTH](input, other, (), (alpha,))  # type: ignore[attr-defined]
 
 
 @public()

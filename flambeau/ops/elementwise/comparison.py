@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ...core.dtype import FLOAT, INTEGER
+from ...core.dtype import FLOAT, INTEGER, bool_, uint8
 from ...core.number import converted
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor, class_name
@@ -158,7 +158,7 @@ def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Source: torch.isposinf
     """
     _no_complex("isposinf", input)
-    return eq(input, math.inf, out=out)
+    return eq(input, math.inf) if out is None else eq(input, math.inf, out=out)
 
 
 @public(method=True)
@@ -168,7 +168,7 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Source: torch.isneginf
     """
     _no_complex("isneginf", input)
-    return eq(input, -math.inf, out=out)
+    return eq(input, -math.inf) if out is None else eq(input, -math.inf, out=out)
 
 
 @public(method=True)
@@ -253,6 +253,9 @@ def choose(condition: Expression, x: Expression, y: Expression) -> Expression:
     return p.where(condition, x, y)
 
 
+_ALL = (True, True, True)
+
+
 @public()
 def where(
     condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None
@@ -271,14 +274,16 @@ def where(
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)  # type: ignore[attr-defined]
-    if condition.dtype.name not in ("bool", "uint8"):
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{condition.dtype}"
-        )
-    if condition.dtype.name == "uint8":
+    if condition.dtype is not bool_:
+        if condition.dtype is not uint8:
+            raise RuntimeError(
+                f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{condition.dtype}"
+            )
         condition = condition.bool()  # type: ignore[attr-defined]
-    return choose(condition, input, other, out=out)
+    if out is not None:
+        return choose(condition, input, other, out=out)
+    return choose.operation.fast[_ALL](condition, input, other, (), ())
 
 
 @method("where")
@@ -294,6 +299,9 @@ def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expressio
     return y if max is None else p.at_most(y, max)
 
 
+_held = clamp_.operation.fast
+
+
 def _bounds(input: Tensor, min: Any, max: Any) -> None:
     """Raises RuntimeError where there is no bound, or an integer that the input's dtype cannot hold."""
     if min is None and max is None:
@@ -307,7 +315,9 @@ def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool)
     _bounds(input, min, max)
     if inplace:
         return clamp_.operation.write((input, min, max))
-    return clamp_(input, min, max, out=out)
+    if out is not None:
+        return clamp_(input, min, max, out=out)
+    return _held[True, min is not None, max is not None](input, min, max, (), ())
 
 
 @public("clamp", "clip", method="clamp clip")

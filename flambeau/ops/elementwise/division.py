@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.dtype import FLOAT
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
 from ...dispatch.formula.pointwise import pointwise
@@ -46,6 +47,9 @@ def quotient_trunc(x: Expression, y: Expression) -> Expression:
 
 def check_zero(x: Any, y: Any) -> None:
     """Raises RuntimeError where an integer is divided by zero."""
+    for v in (x, y):
+        if v.__class__ is float or (isinstance(v, Tensor) and v._kind.dtype.category >= FLOAT):
+            return
     whole = [isinstance(v, int) or (isinstance(v, Tensor) and v.dtype.category < 2) for v in (x, y)]
     bools = [
         isinstance(v, bool) or (isinstance(v, Tensor) and v.dtype.category == 0) for v in (x, y)
@@ -77,7 +81,7 @@ def div(
     operation = rounded(rounding_mode)
     if rounding_mode is not None:
         check_zero(input, other)
-    return operation(input, other, out=out)
+    return operation(input, other) if out is None else operation(input, other, out=out)
 
 
 @public("true_divide", method="true_divide")
@@ -86,7 +90,7 @@ def true_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.true_divide
     """
-    return quotient(input, other, out=out)
+    return quotient(input, other) if out is None else quotient(input, other, out=out)
 
 
 @public(method=True)
@@ -95,7 +99,8 @@ def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor
 
     Source: torch.floor_divide
     """
-    return div(input, other, rounding_mode="floor", out=out)
+    check_zero(input, other)
+    return quotient_floor(input, other) if out is None else quotient_floor(input, other, out=out)
 
 
 @pointwise(label="Remainder", method=False, inplace=False, unsupported="bool complex")
@@ -113,7 +118,7 @@ def fmod_(x: Expression, y: Expression) -> Expression:
 def _modulo(name: str, operation: Any, sign: str) -> Any:
     def function(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
         check_zero(input, other)
-        return operation(input, other, out=out)
+        return operation(input, other) if out is None else operation(input, other, out=out)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (

@@ -88,7 +88,7 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
             if kind.dtype.category >= FLOAT:
                 return cheap(input) if out is None else cheap(input, out=out)
         check_exponent(input, exponent)
-    return power(input, exponent, out=out)
+    return power(input, exponent) if out is None else power(input, exponent, out=out)
 
 
 @method()

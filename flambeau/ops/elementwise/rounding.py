@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
         tensor([0.0000, 0.5000, 1.0000])
     """
     _one_dtype(input, values)
-    return step_at_zero(input, values, out=out)
+    return step_at_zero(input, values) if out is None else step_at_zero(input, values, out=out)
 
 
 @method()
@@ -252,13 +253,18 @@ def replaced(
     return p.make_complex(of_real(p.real(x)), of_real(p.imag(x)))
 
 
+@cache
+def _limits(dtype: Any) -> Any:
+    return finfo(dtype.to_real() if dtype.is_complex else dtype)
+
+
 def _replacements(
     input: Tensor, nan: float | None, posinf: float | None, neginf: float | None
 ) -> tuple[float, float, float]:
     dtype = input.dtype
     if dtype.category < 2:
         return 0.0, 0.0, 0.0
-    most = finfo(dtype.to_real() if dtype.is_complex else dtype)
+    most = _limits(dtype)
     return (
         0.0 if nan is None else float(nan),
         most.max if posinf is None else float(posinf),
@@ -284,7 +290,8 @@ def nan_to_num(
         >>> torch.nan_to_num(torch.tensor([float("nan"), 1., float("inf")]), posinf=9.)
         tensor([0., 1., 9.])
     """
-    return replaced(input, *_replacements(input, nan, posinf, neginf), out=out)
+    numbers = _replacements(input, nan, posinf, neginf)
+    return replaced(input, *numbers) if out is None else replaced(input, *numbers, out=out)
 
 
 @public("nan_to_num_", method=True)

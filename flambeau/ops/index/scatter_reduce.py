@@ -116,7 +116,9 @@ def _vectors(
 @writing(
     out=True,
     few=lambda input, dim, index, source, alpha: (
-        alpha == 1 and write_few("add", False, input, dim, index, source)
+        alpha == 1
+        and getattr(source, "ndim", 0) > 0
+        and write_few("add", False, input, dim, index, source)
     ),
 )
 def index_add(
@@ -197,7 +199,9 @@ def _out_of_bounds(start: str, index: Tensor, at: int, low: int, size: int) -> N
 
 @writing(
     out=True,
-    few=lambda input, dim, index, source: write_few("put", False, input, dim, index, source),
+    few=lambda input, dim, index, source: (
+        getattr(source, "ndim", 0) > 0 and write_few("put", False, input, dim, index, source)
+    ),
 )
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Write:
     """A copy in which slices of a dimension are those of `source`.
@@ -260,7 +264,11 @@ def _check_copy(input: Tensor, index: Tensor, source: Tensor, at: int, count: in
         )
 
 
-@writing(few=lambda input, dim, index, value: write_few("put", False, input, dim, index, value))
+@writing(
+    few=lambda input, dim, index, value: (
+        getattr(value, "ndim", 0) == 0 and write_few("put", False, input, dim, index, value)
+    )
+)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Write:
     """A copy in which slices of a dimension are filled with one value.
 

@@ -209,4 +209,22 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     if input.dtype.name == "bool":
         raise NotImplementedError("\"trace\" not implemented for 'Bool': convert it first")
-    return _diagonal(input).sum()
+    return _trace(input)
+
+
+@operation(label="Trace")
+def _trace(x: Any) -> Any:
+    """The sum of the diagonal, added up in 64 bits."""
+    category = "f" if x.dtype.kind == "V" else x.dtype.kind
+    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
+    return np.asarray(np.add.reduce(x.diagonal().astype(wide))).astype(_sum_type(x.dtype))
+
+
+@_trace.gradient
+def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
+    return put_diagonal(g.expand(min(shape_x)), 0, 0, 1, shape_x)
+
+
+def _sum_type(dtype: Any) -> Any:
+    """Sums of integers are int64."""
+    return np.dtype(np.int64) if dtype.kind in "iu" else dtype

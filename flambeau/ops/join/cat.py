@@ -17,7 +17,6 @@ from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ..tensor.convert import result_type
 from ..view.shape import reshape, unsqueeze
-from ..view.slice import put_basic
 
 _FEW = 4096
 """Elements of the first part below which NumPy joins without further question."""
@@ -123,7 +122,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     if arrays is not None and out is None:
         try:
             join = np.concatenate if _is_few(arrays) else kernels.array.concatenate.concatenate
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)
@@ -186,7 +188,10 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     if arrays is not None and out is None:
         try:
             join = np.stack if _is_few(arrays) else kernels.array.concatenate.stack
-            return wrap(join(arrays, dim), tensors[0]._kind)
+            made = join(arrays, dim)
+            if not made.flags.c_contiguous:
+                made = np.ascontiguousarray(made)
+            return wrap(made, tensors[0]._kind)
         except (ValueError, TypeError, IndexError):
             pass  # said below in PyTorch's words
     parts = listed("stack", tensors)
@@ -305,11 +310,25 @@ def block_diag(*tensors: Tensor) -> Tensor:
         return zeros(1, 0)
     parts = alike([atleast_2d(x) for x in given])
     shape = tuple(sum(x._array.shape[i] for x in parts) for i in (0, 1))
+    return blocks_(parts, shape)
+
+
+@operation(operands="*tensors", label="BlockDiag")
+def blocks_(tensors: Sequence[Any], shape: tuple[int, int]) -> Any:
+    """Zeros with matrices along the diagonal."""
+    whole = kernels.array.zeros.zeros(shape, tensors[0].dtype)
     row = column = 0
-    whole: Any = None
-    for x in parts:
-        n, m = x._array.shape
-        part = put_basic(x, (slice(row, row + n), slice(column, column + m)), shape)
-        whole = part if whole is None else whole + part
+    for x in tensors:
+        n, m = x.shape
+        kernels.array.copy.copy_into(whole[row : row + n, column : column + m], x)
         row, column = row + n, column + m
     return whole
+
+
+@blocks_.gradient
+def _(g: Tensor, shape_tensors: list[tuple[int, int]]) -> list[Tensor]:
+    found, row, column = [], 0, 0
+    for n, m in shape_tensors:
+        found.append(g[row : row + n, column : column + m])
+        row, column = row + n, column + m
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,16 @@ from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 
+Pads = tuple[tuple[int, int], ...]
 
-@operation(label="ConstantPadNd", linear=False, moves=True)
-def constant_pad_(x: Any, pads: tuple[tuple[int, int], ...], value: Any) -> Any:
-    """`value` around x; negative amounts cut off."""
+
+def _padded(x: Any, pads: Pads, places: Callable[[int, int, int], Any] | None, value: Any) -> Any:
+    """`kernels.array.pad.padded` with NumPy."""
+    if places is not None:
+        for dim, (n, (a, b)) in enumerate(zip(x.shape, pads)):
+            if a or b:
+                x = x.take(np.asarray(places(n, a, b)), dim)
+        return x
     kept = x[tuple(slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(x.shape, pads))]
     grow = [(max(a, 0), max(b, 0)) for a, b in pads]
     result = np.full([n + a + b for n, (a, b) in zip(kept.shape, grow)], value, x.dtype)
@@ -26,9 +32,32 @@ def constant_pad_(x: Any, pads: tuple[tuple[int, int], ...], value: Any) -> Any:
     return result
 
 
+_pad_map = kernels.Native("array.pad", "padded", _padded)
+
+
+@operation(label="ConstantPadNd", linear=False, moves=True)
+def constant_pad_(x: Any, pads: Pads, value: Any) -> Any:
+    """`value` around x; negative amounts cut off."""
+    return _pad_map(x, pads, None, value)
+
+
 @constant_pad_.gradient
-def _(g: Tensor, pads: tuple[tuple[int, int], ...]) -> Tensor:
+def _(g: Tensor, pads: Pads) -> Tensor:
     return constant_pad_(g, tuple((-a, -b) for a, b in pads), 0)
+
+
+@operation(label="Pad")
+def extended_(x: Any, pads: Pads, mode: str) -> Any:
+    """Elements of x around it."""
+    return _pad_map(x, pads, _PLACES[mode], 0)
+
+
+@extended_.gradient
+def _(g: Tensor, pads: Pads, mode: str, shape_x: tuple[int, ...]) -> Tensor:
+    for dim, (n, (before, after)) in enumerate(zip(shape_x, pads)):
+        if before or after:
+            g = returned(g, _PLACES[mode](n, before, after), dim, n)
+    return g
 
 
 @operation(label="Pad")
@@ -99,10 +128,8 @@ def pad(
     _check_mode(input, len(amounts) // 2)
     for dim, (before, after) in enumerate(pairs):
         if before or after:
-            size = input.shape[dim]
             _check_amounts(input, mode, dim, before, after)
-            input = taken(input, _PLACES[mode](size, before, after), dim)
-    return input
+    return extended_(input, tuple(pairs), mode)
 
 
 _pad = pad

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from typing import Any
 
@@ -328,7 +327,18 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.asarray(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)
+    rows = _choices(input._array.size, r, with_replacement)
     index = wrap(rows, kind_of(int64, input.device))
     return input[index]
+
+
+def _choices(n: int, r: int, again: bool) -> Any:
+    """The rows of r of n numbers in order, each larger than the one before, or no smaller (`again`)."""
+    rows = np.arange(n)[:, None]
+    for _ in range(r - 1):
+        first = rows[:, -1] + (not again)
+        counts = np.maximum(n - first, 0)
+        begins = np.cumsum(counts) - counts
+        last = np.arange(counts.sum()) + np.repeat(first - begins, counts)
+        rows = np.concatenate([np.repeat(rows, counts, 0), last[:, None]], 1)
+    return rows

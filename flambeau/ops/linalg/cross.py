@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ... import kernels
+from ...core.dtype import BY_NUMPY
+from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ..view.complex import view_as_complex
 from ..view.slice import diagonal
 from .check import conjugated
@@ -36,7 +42,40 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a} and {b}"
         )
-    return input.roll(-1, dim) * other.roll(-2, dim) - input.roll(-2, dim) * other.roll(-1, dim)
+    if input.dtype is not other.dtype:
+        common = promote_types(input.dtype, other.dtype)
+        input, other = input.to(common), other.to(common)
+    return cross_(input, other, wrap_dim(dim, input.ndim))
+
+
+def _crossed(x: Any, y: Any, dim: int) -> Any:
+    """Cross products with NumPy."""
+    before = (slice(None),) * dim
+    a, b = ([z[(*before, k)] for k in range(3)] for z in (x, y))
+    parts = [a[i] * b[j] - a[j] * b[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return np.stack(parts, dim)
+
+
+_cross_map = kernels.Native("array.cross", "crossed", _crossed)
+
+
+@operation(operands="x y", label="LinalgCross")
+def cross_(x: Any, y: Any, dim: int) -> Any:
+    """Cross products along a dimension; the half types are rounded once."""
+    wide = BY_NUMPY[x.dtype].compute
+    made = _cross_map(x.astype(wide, copy=False), y.astype(wide, copy=False), dim)
+    return made.astype(x.dtype, copy=False)
+
+
+@cross_.gradient
+def _(
+    g: Tensor, x: Tensor, y: Tensor, dim: int, needs: tuple[bool, ...],
+    shape_x: tuple[int, ...], shape_y: tuple[int, ...],
+) -> list[Tensor | None]:  # fmt: skip
+    return [
+        cross_(conjugated(y), g, dim)._fit(shape_x) if needs[0] else None,
+        cross_(g, conjugated(x), dim)._fit(shape_y) if needs[1] else None,
+    ]
 
 
 @public("cross", method="cross", out=True, tensors="input other")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ... import kernels
+from ...autograd import grad as gradients
+from ...autograd.mode import enable_grad, mode
 from ...core.tensor import Tensor, wrap_dim, wrap_numpy
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
+from ..index.advanced import add_advanced
 from ..reduction.norm import vector_norm
 from .matmul import bmm_
 
@@ -23,10 +28,14 @@ MODES = (
 )
 
 
-@operation(operands="x1 x2", label="EuclideanDist")
-def euclidean_(x1: Any, x2: Any, product: bool) -> Any:
-    """Euclidean distances between the rows of two matrices."""
-    if not product:
+def _between(x1: Any, x2: Any, p: float) -> Any:
+    """Distances between the rows of matrices with NumPy."""
+    if p != 2:
+        gap = np.abs(x1[..., :, None, :] - x2[..., None, :, :])
+        if p == 0:
+            return (gap != 0).sum(-1).astype(x1.dtype)
+        return gap.sum(-1) if p == 1 else gap.max(-1, initial=0)
+    if max(x1.shape[-2], x2.shape[-2]) <= SMALL:
         gap = x1[..., :, None, :] - x2[..., None, :, :]
         squares = np.square(gap, dtype=np.float64).sum(-1)  # those of float32 leave its range
         return np.sqrt(squares).astype(x1.dtype)
@@ -36,6 +45,15 @@ def euclidean_(x1: Any, x2: Any, product: bool) -> Any:
     return np.sqrt(np.maximum(squares, 0)).astype(x1.dtype)
 
 
+_between_map = kernels.Native("nn.distance", "between", _between)
+
+
+@operation(operands="x1 x2", label="EuclideanDist")
+def euclidean_(x1: Any, x2: Any) -> Any:
+    """Euclidean distances between the rows of two matrices."""
+    return _between_map(x1, x2, 2)
+
+
 @euclidean_.gradient
 def _(g: Tensor, x1: Tensor, x2: Tensor, y: Tensor) -> tuple:
     zero = y == 0  # there the distance has no slope; 0 is one of its subgradients
@@ -43,6 +61,33 @@ def _(g: Tensor, x1: Tensor, x2: Tensor, y: Tensor) -> tuple:
     g1 = ratio.sum(-1)[..., None] * x1 - ratio @ x2
     g2 = ratio.sum(-2)[..., None] * x2 - ratio.mT @ x1
     return g1, g2
+
+
+@operation(operands="x1 x2", label="Cdist", linear=False)
+def distances_(x1: Any, x2: Any, p: float) -> Any:
+    """Distances between the rows of two matrices, for p of 0, 1 and inf."""
+    return _between_map(x1, x2, p)
+
+
+@distances_.gradient
+def _(g: Tensor, x1: Tensor, x2: Tensor, p: float, needs: tuple[bool, ...]) -> list:
+    return _gradients(lambda a, b: _composed(a, b, p), (x1, x2), g, needs)
+
+
+def _gradients(
+    function: Callable[..., Tensor], tensors: tuple[Tensor, ...], g: Tensor, needs: Sequence[bool]
+) -> list:
+    """The gradients of a composite, which can be differentiated again where that is recorded."""
+    again = bool(mode.recording)
+    given = tensors if again else tuple(x.detach().requires_grad_() for x in tensors)
+    wanted = [x for x, needed in zip(given, needs) if needed]
+    with enable_grad():
+        found = iter(gradients(function(*given), wanted, g, create_graph=again))
+    return [next(found) if needed else None for needed in needs]
+
+
+def _composed(x1: Tensor, x2: Tensor, p: float) -> Tensor:
+    return vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
 
 
 def _check_cdist(x1: Tensor, x2: Tensor, p: float, mode: Any) -> None:
@@ -75,7 +120,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = MODES[0]) 
         x1: Vectors.
         x2: Others.
         p: The norm: 0, 1, 2, inf or any other non-negative number.
-        compute_mode: Whether Euclidean distances come from a matrix product, which is faster.
+        compute_mode: Whether Euclidean distances may come from a matrix product, which is less exact: none
+            does where there are kernels.
 
     Shape:
         (..., m, k) and (..., n, k) give (..., m, n).
@@ -92,10 +138,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = MODES[0]) 
     """
     _check_cdist(x1, x2, p, compute_mode)
     if p == 2:
-        many = x1.shape[-2] > SMALL or x2.shape[-2] > SMALL
-        product = compute_mode == MODES[1] or (compute_mode != MODES[2] and many)
-        return euclidean_(x1, x2, product)
-    return vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
+        return euclidean_(x1, x2)
+    if p in (0, 1, math.inf) and x1.shape[:-2] == x2.shape[:-2]:
+        return distances_(x1, x2, float(p))
+    return _composed(x1, x2, p)
 
 
 @public("pdist", "nn.functional.pdist", out=True, tensors="input")
@@ -117,9 +163,42 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype.legacy}")
     if p < 0:
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
+    if p in (0, 1, 2, math.inf) and not input.dtype.is_reduced:
+        return pairs_(input, float(p))
+    return _composed_pairs(input, p)
+
+
+def _composed_pairs(input: Tensor, p: float) -> Tensor:
     first, second = np.triu_indices(input.shape[0], 1)
     gap = input[wrap_numpy(first)] - input[wrap_numpy(second)]
     return vector_norm(gap, p, 1)
+
+
+def _among(x: Any, p: float) -> Any:
+    """The distances of all pairs of rows with NumPy."""
+    return _between(x, x, p)[np.triu_indices(x.shape[0], 1)]
+
+
+_among_map = kernels.Native("nn.distance", "among", _among)
+
+
+@operation(label="PdistForward", linear=False)
+def pairs_(x: Any, p: float) -> Any:
+    """The distances of all pairs of rows, for p of 0, 1, 2 and inf."""
+    return _among_map(x, p)
+
+
+@pairs_.gradient
+def _(g: Tensor, x: Tensor, y: Tensor, p: float) -> Tensor:
+    if p != 2:
+        return _gradients(lambda a: _composed_pairs(a, p), (x,), g, (True,))[0]
+    zero = y == 0
+    ratio = (g / y.masked_fill(zero, 1)).masked_fill(zero, 0)
+    n = x.shape[0]
+    first, second = np.triu_indices(n, 1)
+    upper = add_advanced(ratio, (first * n + second,), (n * n,)).reshape(n, n)
+    both = upper + upper.mT
+    return both.sum(-1)[:, None] * x - both @ x
 
 
 @public("dist", method=True, out=True, tensors="input other")

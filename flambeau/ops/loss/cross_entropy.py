@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ...core.dtype import FLOAT
+from ...core import tensor as handle
+from ...core.device import CPU
+from ...core.dtype import FLOAT, int64, uint8
 from ...core.tensor import Tensor
-from ...core.twin import of_arrays
+from ...dispatch.decided import decided
 from ...dispatch.formula.rowwise import rowwise
 from ...formula import primitive as p
-from ...formula.expression import Expression, position
+from ...formula.expression import Expression, length, position
 from ..reduction.softmax import log_softmax
 from ..reduction.sum import sum
-from .reduction import check_dtype, loss, reduced
+from .classes import REDUCTIONS, fitting, out_of_bounds, picked, weighed
+from .reduction import check_dtype, check_reduction, loss, reduced
 
 
 @rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target")
@@ -30,16 +34,36 @@ def _(g: Expression, x: Expression, target: Expression, y: Expression) -> tuple:
     return g * (share - p.where(p.equal(position(), target), 1.0, 0.0)), None
 
 
-@rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target")
-def minus_picked(x: Expression, target: Expression) -> Expression:
-    """-x[target] of a row."""
-    return -p.sum(p.where(p.equal(position(), target), x, 0.0))
+@rowwise(label="NllLoss", not_promoted="target", reduced="target", names="input target smoothing")
+def smoothed_cross_entropy(x: Expression, target: Expression, smoothing: float = 0.0) -> Expression:
+    """The same of a target of which a part is spread over all classes."""
+    c = x - p.held(p.amax(x))
+    picked = p.sum(p.where(p.equal(position(), target), c, 0.0))
+    return p.log(p.sum(p.exp(c))) - (1.0 - smoothing) * picked - smoothing * p.mean(c)
 
 
-@rowwise
-def extent(x: Expression) -> tuple[Expression, Expression]:
-    """The smallest and the largest of a row."""
-    return p.amin(x), p.amax(x)
+@smoothed_cross_entropy.gradient
+def _(
+    g: Expression, x: Expression, target: Expression, y: Expression, smoothing: Expression
+) -> tuple:
+    e = p.exp(x - p.held(p.amax(x)))
+    share = e / p.sum(e) - smoothing / length()
+    return g * (share - p.where(p.equal(position(), target), 1.0 - smoothing, 0.0)), None
+
+
+@rowwise(label="CrossEntropy", names="input target")
+def likely_cross_entropy(x: Expression, target: Expression) -> Expression:
+    """-sum(target * log_softmax(x)) of a row."""
+    c = x - p.held(p.amax(x))
+    return -p.sum(target * (c - p.log(p.sum(p.exp(c)))))
+
+
+@likely_cross_entropy.gradient
+def _(g: Expression, x: Expression, target: Expression, y: Expression) -> tuple:
+    c = x - p.held(p.amax(x))
+    e = p.exp(c)
+    total = p.sum(e)
+    return g * (e / total * p.sum(target) - target), -g * (c - p.log(total))
 
 
 _BOTH = (True, True)
@@ -86,87 +110,61 @@ def _refuse_shape(name: str, sizes: tuple[int, ...], got: tuple[int, ...]) -> No
     )
 
 
-def _checked(
-    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[Tensor, int, bool]:
-    """Class indices that fit the scores, the class dimension, and whether some are ignored."""
+def _check_layout(name: str, input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    """What the scores', the targets' and the weights' shapes and dtypes must be."""
     dim = _class_dim(input)
-    sizes, array = input._array.shape, target._array
-    classes = sizes[dim]
-    if array.shape != (*sizes[:dim], *sizes[dim + 1 :]):
-        if len(sizes) != 1 or array.shape != (1,):
-            _refuse_shape(name, sizes, array.shape)
-        target = target.squeeze(0)  # type: ignore[attr-defined]
-        array = target._array
-    if target._kind.dtype.name not in ("int64", "uint8"):
+    sizes, shape = input._array.shape, target._array.shape
+    if shape != (*sizes[:dim], *sizes[dim + 1 :]) and (len(sizes) != 1 or shape != (1,)):
+        _refuse_shape(name, sizes, shape)
+    if target._kind.dtype not in (int64, uint8):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype.legacy}: convert the "
             "target with .long()"
         )
-    if weight is not None and weight._array.shape != (classes,):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but "
-            f"got weight tensor of shape: {list(weight.shape)}"
-        )
     if weight is not None:
+        if weight._array.shape != (sizes[dim],):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {sizes[dim]} classes or no classes but "
+                f"got weight tensor of shape: {list(weight.shape)}"
+            )
         check_dtype("weight", weight, input)
-    if not array.size or not target._kind.has_elements:
-        return target, dim, False
-    if not target._kind.backend.can_look():
-        return target, dim, True
-    if not 0 <= ignore_index < classes:
-        kind = target._kind
-        low, high = extent.specialize((kind,), kind, ()).run(array, None)
-        if low.item() >= 0 and high.item() < classes:
-            return target, dim, False
-    bad, has_ignored = _others(array, classes, ignore_index)
-    if bad is not None:
-        raise IndexError(
-            f"Target {bad} is out of bounds. An input {list(sizes)} has {classes} classes, "
-            f"0 to {classes - 1}; ignore_index is {ignore_index}"
-        )
-    return target, dim, has_ignored
 
 
-@of_arrays
-def _others(array: Any, classes: int, ignore_index: int) -> tuple[int | None, bool]:
-    """The first index that is none of the classes, if there is one, and whether some are ignored."""
-    ignored = array == ignore_index
-    bad = ((array < 0) | (array >= classes)) & ~ignored
-    return (int(array[bad][0]) if bad.any() else None), bool(ignored.any())
+def _classes_of(input: Tensor, target: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """What makes int64 of targets like this one, in the shape that the scores ask for; None where they are."""
+    squeezes = input._array.ndim == target._array.ndim
+    if not squeezes and target._kind.dtype is int64:
+        return None
+    return lambda x: (x.squeeze(0) if squeezes else x).to(int64)  # type: ignore[attr-defined]
 
 
-def _mean_of_classes(
-    losses: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    has_ignored: bool,
-    reduction: str,
-) -> Tensor:
-    """Losses of classes by their weights, without the ignored ones, reduced."""
-    if weight is None and not has_ignored:
-        return reduced(losses, reduction, "NllLoss")
-    ignored = target == ignore_index
-    if weight is None:
-        scale = (~ignored).to(losses.dtype)  # type: ignore[operator]
-    else:
-        safe = target.masked_fill(ignored, 0)  # type: ignore[attr-defined]
-        scale = weight[safe].masked_fill(ignored, 0.0)  # type: ignore[index]
-    losses = (losses * scale).masked_fill(ignored, 0.0)  # type: ignore[operator]
-    if reduction == "mean":
-        return sum(losses) / sum(scale)
-    return reduced(losses, reduction, "NllLoss")
+def _look(target: Tensor, sizes: tuple[int, ...], ignore_index: int) -> bool:
+    """Are some targets ignored?
+
+    Raises:
+        IndexError: One is none of the classes.
+    """
+    array, kind = target._array, target._kind
+    if not kind.has_elements:
+        return False
+    if not kind.backend.can_look():
+        return True
+    classes = sizes[min(len(sizes) - 1, 1)]
+    found = fitting(array, classes, ignore_index)
+    if not found:
+        raise out_of_bounds(array, sizes, ignore_index)
+    return bool(found == 2)
 
 
 @loss("input target weight size_average ignore_index reduce reduction")
+@decided
 def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
-) -> Tensor:
+) -> Any:
     """Minus the log probability of the target's class.
 
     Args:
@@ -177,13 +175,26 @@ def nll_loss(
 
     Source: torch.nn.functional.nll_loss
     """
-    target, dim, has_ignored = _checked("nll_loss", input, target, weight, ignore_index)
-    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
-    losses = minus_picked.fast[_BOTH](input, places, (), (), dim, False)
-    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
+    _check_layout("nll_loss", input, target, weight)
+    check_reduction(reduction)
+    how, classes_of = REDUCTIONS[reduction], _classes_of(input, target)
+    looks = input._kind.device is not CPU
+
+    def run(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        if classes_of is not None:
+            target = classes_of(target)
+        if looks:
+            _look(target, input._array.shape, ignore_index)
+        if weight is not None and weight._node is not None:
+            losses = picked(input, target, None, ignore_index, REDUCTIONS["none"])[0]
+            return _by_learned_weights(losses, target, weight, ignore_index, reduction)
+        return picked(input, target, weight, ignore_index, how)[0]  # type: ignore[no-any-return]
+
+    return run
 
 
 @loss("input target weight size_average ignore_index reduce reduction label_smoothing")
+@decided
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -191,7 +202,7 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Tensor:
+) -> Any:
     """The cross entropy of softmax(input) and the target.
 
     Args:
@@ -220,17 +231,55 @@ def cross_entropy(
                 "Expected floating point type for target with class probabilities, got "
                 f"{target.dtype.legacy}: its shape is the input's; of classes there is one a row"
             )
-        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
-    target, dim, has_ignored = _checked("cross_entropy", input, target, weight, ignore_index)
-    if label_smoothing:
-        return _cross_entropy_smoothed(
-            input, target, weight, ignore_index, reduction, label_smoothing, dim
+        return lambda input, target, weight: _cross_entropy_probabilities(
+            input, target, weight, reduction, label_smoothing
         )
-    places = target.unsqueeze(dim)  # type: ignore[attr-defined]
+    _check_layout("cross_entropy", input, target, weight)
+    check_reduction(reduction)
     if not input._array.size:  # no rows, which may have no classes
-        return reduced(sum(input, dim), reduction, "NllLoss")
-    losses = index_cross_entropy.fast[_BOTH](input, places, (), (), dim, False)
-    return _mean_of_classes(losses, target, weight, ignore_index, has_ignored, reduction)
+        dim = _class_dim(input)
+        return lambda input, target, weight: reduced(sum(input, dim), reduction, "NllLoss")
+    if label_smoothing and weight is not None:
+        return lambda input, target, weight: _cross_entropy_smoothed(
+            input, target, weight, ignore_index, reduction, label_smoothing
+        )
+    return _cross_entropy_of_classes(input, target, ignore_index, reduction, label_smoothing)
+
+
+def _cross_entropy_of_classes(
+    input: Tensor, target: Tensor, ignore_index: int, reduction: str, smoothing: float
+) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    sizes, dim = input._array.shape, _class_dim(input)
+    how, classes_of = REDUCTIONS[reduction], _classes_of(input, target)
+    kept = (*sizes[:dim], 1, *sizes[dim + 1 :])
+    formula, options = index_cross_entropy.fast[_BOTH], ()
+    if smoothing:
+        formula, options = smoothed_cross_entropy.fast[_BOTH], (float(smoothing),)
+
+    def run(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        if classes_of is not None:
+            target = classes_of(target)
+        ignores = _look(target, sizes, ignore_index)
+        places = handle.make(target._array.reshape(kept), target._kind, None, target._cell, None)
+        losses = formula(input, places, (), options, dim, False)
+        if weight is None and not ignores:
+            return reduced(losses, reduction, "NllLoss")
+        if weight is not None and weight._node is not None:
+            return _by_learned_weights(losses, target, weight, ignore_index, reduction)
+        return weighed(losses, target, weight, ignore_index, how)[0]  # type: ignore[no-any-return]
+
+    return run
+
+
+def _by_learned_weights(
+    losses: Tensor, target: Tensor, weight: Tensor, ignore_index: int, reduction: str
+) -> Tensor:
+    """Losses by weights that want a gradient too."""
+    ignored = target == ignore_index
+    safe = target.masked_fill(ignored, 0)  # type: ignore[attr-defined]
+    scale = weight[safe].masked_fill(ignored, 0.0)  # type: ignore[index]
+    losses = (losses * scale).masked_fill(ignored, 0.0)  # type: ignore[attr-defined]
+    return sum(losses) / sum(scale) if reduction == "mean" else reduced(losses, reduction)  # type: ignore[operator]
 
 
 def _cross_entropy_probabilities(
@@ -240,13 +289,10 @@ def _cross_entropy_probabilities(
     if smoothing:
         spread = smoothing / max(input.shape[dim], 1)
         target = target * (1 - smoothing) + spread  # type: ignore[operator]
-    scores = log_softmax(input, dim)
     if weight is not None:
-        scores = scores * _along(weight, dim, input.ndim)
-    loss = -sum(scores * target, dim)  # type: ignore[operator]
-    if reduction == "mean":
-        return sum(loss) / loss.numel()  # type: ignore[operator]
-    return reduced(loss, reduction)
+        target = target * _along(weight, dim, input.ndim)
+    losses = likely_cross_entropy.fast[_BOTH](input, target, (), (), dim, False)
+    return reduced(losses, reduction)
 
 
 def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
@@ -256,25 +302,20 @@ def _along(weight: Tensor, dim: int, ndim: int) -> Tensor:
 def _cross_entropy_smoothed(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None,
+    weight: Tensor,
     ignore_index: int,
     reduction: str,
     smoothing: float,
-    dim: int,
 ) -> Tensor:
+    """Where all classes share what is smoothed by their weights."""
+    dim = _class_dim(input)
     scores = log_softmax(input, dim)
     own = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
-    spread = -sum(scores if weight is None else scores * _along(weight, dim, input.ndim), dim)  # type: ignore
+    spread = -sum(scores * _along(weight, dim, input.ndim), dim)  # type: ignore[operator]
     ignored = target == ignore_index
-    spread = spread.masked_fill(ignored, 0.0)
+    spread = spread.masked_fill(ignored, 0.0)  # type: ignore[attr-defined]
     if reduction == "mean":
-        counted = (
-            (~ignored).to(input.dtype)
-            if weight is None
-            else weight[  # type: ignore
-                target.masked_fill(ignored, 0)
-            ].masked_fill(ignored, 0.0)
-        )  # type: ignore[attr-defined]
+        counted = weight[target.masked_fill(ignored, 0)].masked_fill(ignored, 0.0)  # type: ignore
         spread = sum(spread) / sum(counted)
     else:
         spread = reduced(spread, reduction)

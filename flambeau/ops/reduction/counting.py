@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import float64, int32, int64
 from ...core.kind import kind_of
 from ...core.number import number_for
@@ -64,17 +65,28 @@ def _bisected(edges: Any, values: Any, side: str) -> Any:
     return low
 
 
-def _found(edges: Any, values: Any, side: Any, small: bool, device: Any) -> Tensor:
-    """The places of values among edges, row by row if these have rows."""
+def _searched(edges: Any, values: Any, right: bool) -> Any:
+    """The places of values among edges, row by row if these have rows, with NumPy."""
     search = np.searchsorted if _ordered(edges) and _ordered(values) else _bisected
+    side: Any = "right" if right else "left"
+    if edges.ndim == 1:
+        return search(edges, values, side)
+    places = np.empty(values.shape, np.int64)
+    for row in np.ndindex(edges.shape[:-1]):
+        places[row] = search(edges[row], values[row], side)
+    return places
+
+
+_search = kernels.Native("array.bins", "searched", _searched)
+
+
+def _found(edges: Any, values: Any, side: Any, small: bool, device: Any) -> Tensor:
+    """The places of values among edges."""
     if not kind_of(int64, device).has_elements:
         places = kind_of(int64, device).xp.empty(values.shape, np.int64)
-    elif edges.ndim == 1:
-        places = search(edges, values, side)
     else:
-        places = np.empty(values.shape, np.int64)
-        for row in np.ndindex(edges.shape[:-1]):
-            places[row] = search(edges[row], values[row], side)
+        by = _search if _ordered(edges[..., -1:]) else _searched
+        places = by(edges, values, side == "right")
     dtype = int32 if small else int64
     kind = kind_of(dtype, device)
     return wrap(kind.xp.asarray(places, dtype.numpy), kind)
@@ -199,20 +211,40 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         tensor([1, 0, 2])
     """
     input._kind.check_elements("bincount")
-    array = input._array.copy()  # others may write to it, which NumPy does not expect
+    array = input._array
     if array.dtype.kind not in "iu":
         raise NotImplementedError(f'"bincount_cpu" not implemented for {input.dtype.legacy!r}')
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if array.ndim != 1 or (array.size and array.min() < 0):
+    largest = _largest(array)
+    if array.ndim != 1 or largest < -1:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    bins = max(largest + 1, minlength)
     if weights is None:
-        return wrap(np.bincount(array, minlength=minlength), kind_of(int64, input.device))
+        return wrap(_count(array, bins, None), kind_of(int64, input.device))
     if weights._array.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     kind = weights._kind if weights.dtype.name == "float32" else kind_of(float64, input.device)
-    total = np.bincount(array, weights._array.astype(np.float64), minlength)
+    total = _count(array, bins, weights._array.astype(np.float64))
     return wrap(total.astype(kind.numpy), kind)
+
+
+def _bincount(index: Any, bins: int, weights: Any) -> Any:
+    return np.bincount(index.copy(), weights, bins)  # others may write to it, which NumPy does not expect
+
+
+_count = kernels.Native("array.bins", "counted", _bincount)
+
+
+def _largest(index: Any) -> int:
+    """The largest of integers; -1 where there are none, -2 where one is negative."""
+    if not index.size:
+        return -1
+    if index.dtype.kind == "u":
+        return int(index.max())
+    # Read as unsigned numbers negative ones are the largest: one pass finds both.
+    found = int(index.view(f"u{index.itemsize}").max())
+    return -2 if found >> (8 * index.itemsize - 1) else found
 
 
 @public()

@@ -98,9 +98,9 @@ def amax(
         >>> torch.amax(torch.tensor([[1., 4.], [3., 2.]]), 1)
         tensor([4., 3.])
     """
-    if input.__class__ is Tensor:
+    if input.__class__ is Tensor and not input._array.size:
         not_empty("amax", input, dim)
-    return amax_(input, dim=dim, keepdim=keepdim, out=out)
+    return amax_.over(input, dim, keepdim, None, out)
 
 
 @public(method=True)
@@ -114,9 +114,9 @@ def amin(
 
     Source: torch.amin
     """
-    if input.__class__ is Tensor:
+    if input.__class__ is Tensor and not input._array.size:
         not_empty("amin", input, dim)
-    return amin_(input, dim=dim, keepdim=keepdim, out=out)
+    return amin_.over(input, dim, keepdim, None, out)
 
 
 MinMax: Any = named_result("aminmax", "min max")
@@ -138,14 +138,16 @@ def aminmax(
         >>> torch.aminmax(torch.tensor([3., 1., 2.])).max
         tensor(3.)
     """
-    one_dim("aminmax", dim)
-    if input._array.size == 0 and dim is None:
-        raise RuntimeError(
-            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
-        )
-    not_empty("aminmax", input, dim)
-    result = aminmax_(input, dim=dim, keepdim=keepdim)
-    return MinMax(result if out is None else write_out(out, result, "aminmax"))
+    if dim is not None and dim.__class__ is not int:
+        one_dim("aminmax", dim)
+    if not input._array.size:
+        if dim is None:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+            )
+        not_empty("aminmax", input, dim)
+    result = aminmax_.over(input, dim, keepdim)
+    return MinMax.of(result if out is None else write_out(out, result, "aminmax"))
 
 
 def _extreme(name: str, largest: bool) -> Any:

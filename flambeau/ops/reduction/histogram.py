@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.device import device_of
 from ...core.dtype import BY_NUMPY, FLOAT
 from ...core.result import named_result
@@ -74,6 +75,14 @@ def _binned(columns: list[Any], edges: list[Any], weight: Any, density: bool, dt
     return total
 
 
+def _equally(column: Any, edges: Any) -> Any:
+    """How many numbers lie in each of equal bins, with NumPy."""
+    return _binned([column], [edges], None, False, np.int64)
+
+
+_bin_equally = kernels.Native("array.bins", "binned", _equally)
+
+
 @public(method=True)
 def histc(
     input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None = None
@@ -103,7 +112,7 @@ def histc(
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
     edges = linspace(low, high, bins + 1, dtype=BY_NUMPY[flat.dtype], device=device_of(flat))._array
-    result = wrap(_binned([flat], [edges], None, False, input._kind.numpy), input._kind)
+    result = wrap(_bin_equally(flat, edges).astype(input._kind.numpy), input._kind)
     return result if out is None else write_out(out, result, "histc")
 
 
@@ -156,7 +165,10 @@ def histogram(
         _given_edges(bins, 0) if isinstance(bins, Tensor) else _edges(flat, bins, range, 0, kind)
     )
     share = None if weight is None else weight._array.reshape(-1)
-    hist = _binned([flat], [edges], share, density, kind.numpy)
+    if share is None and not density and not isinstance(bins, Tensor):
+        hist = _bin_equally(flat, edges).astype(kind.numpy)
+    else:
+        hist = _binned([flat], [edges], share, density, kind.numpy)
     result = _Histogram((wrap(hist, kind), wrap(edges, kind)))
     return result if out is None else write_results(out, result, "histogram")
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ...core.dtype import FLOAT
+from ...core.dtype import COMPLEX, FLOAT, bool_, uint8
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
-from ...dispatch.formula.rowwise import one_dim, rowwise, wrap_dims
+from ...dispatch.formula.rowwise import one_dim, rowwise
 from ...dispatch.registry import public
-from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ...formula import primitive as p
 from ...formula import statistic
 from ...formula.expression import Domain, Expression
-from ..elementwise.comparison import eq, ne
+from ..elementwise.comparison import ne
 
 Dims = Any
 
@@ -79,6 +76,13 @@ def _powers(x: Expression) -> tuple[Expression, Expression]:
 def nansum_(x: Expression) -> Expression:
     """The sum of what is not nan."""
     return p.sum(x if x.domain < Domain.REAL else p.where(p.isnan(x), 0, x))
+
+
+@rowwise(label="Div")
+def nanmean_(x: Expression) -> Expression:
+    """The average of what is not nan."""
+    lost = p.isnan(x)
+    return p.sum(p.where(lost, 0.0, x)) / p.sum(p.where(lost, 0.0, 1.0))
 
 
 def _floating(name: str, input: Tensor, dtype: Any) -> None:
@@ -155,11 +159,15 @@ def nansum(
 
     Source: torch.nansum
     """
-    if input.dtype.is_complex:
+    _no_complex("nansum", input)
+    return nansum_.over(input, dim, keepdim, dtype, out)
+
+
+def _no_complex(name: str, input: Tensor) -> None:
+    if input._kind.dtype.category == COMPLEX:
         raise RuntimeError(
-            "nansum on CPU does not support complex inputs: sum the parts, .real and .imag"
+            f"{name} on CPU does not support complex inputs: sum the parts, .real and .imag"
         )
-    return nansum_(input, dim=dim, keepdim=keepdim, dtype=dtype, out=out)
 
 
 @public(method=True)
@@ -183,14 +191,13 @@ def nanmean(
         >>> torch.nanmean(torch.tensor([1., float("nan"), 4.]))
         tensor(2.5000)
     """
-    if input.dtype.category < 2:
+    if input._kind.dtype.category < FLOAT:
         raise RuntimeError(
             f"nanmean(): expected input to have floating point or complex dtype but got "
             f"{input.dtype.legacy}: convert with .float()"
         )
-    total = nansum(input, dim, keepdim, dtype=dtype)
-    mean = total / sum(eq(input.detach(), input.detach()), dim, keepdim)  # type: ignore[attr-defined, operator]
-    return mean if out is None else write_out(out, mean, "nanmean")
+    _no_complex("nanmean", input)
+    return nanmean_.over(input, dim, keepdim, dtype, out)
 
 
 @public(method=True)
@@ -209,7 +216,8 @@ def prod(
 
     Source: torch.prod
     """
-    one_dim("prod", dim)
+    if dim.__class__ is not int:
+        one_dim("prod", dim)
     return prod_.over(input, dim, keepdim, dtype, out)
 
 
@@ -239,9 +247,9 @@ def _truth(
     name: str, operation: Any, input: Tensor, dim: Dims, keepdim: bool, out: Tensor | None
 ) -> Tensor:
     """An empty `dim` reduces nothing; uint8 answers in uint8, as it did before there was bool."""
-    nothing = dim in ((), [])
-    result = ne(input, 0) if nothing else operation(input, dim=dim, keepdim=keepdim)
-    if input.dtype.name == "uint8":
+    nothing = dim.__class__ is not int and dim in ((), [])
+    result = ne(input, 0) if nothing else operation.over(input, dim, keepdim)
+    if input._kind.dtype is uint8:
         result = result.to(input.dtype)
     return result if out is None else write_out(out, result, name)
 
@@ -254,16 +262,10 @@ def logsumexp(
 
     Source: torch.logsumexp
     """
-    if input._array.size == 0:  # there is no largest element to take out
+    if not input._array.size:  # there is no largest element to take out
         result = sum(input.exp(), dim, keepdim).log()  # type: ignore[attr-defined]
         return result if out is None else write_out(out, result, "logsumexp")
-    return logsumexp_(input, dim=dim, keepdim=keepdim, out=out)
-
-
-@operation(label="NoGradient")
-def count_nonzero_(x: Any, axes: Any) -> Any:
-    """How many elements are not zero."""
-    return np.asarray(np.count_nonzero(x, axis=axes), np.int64)
+    return logsumexp_.over(input, dim, keepdim, None, out)
 
 
 @public(method=True)
@@ -272,5 +274,5 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
 
     Source: torch.count_nonzero
     """
-    dims = None if dim in (None, (), []) else wrap_dims(dim, input.ndim)
-    return count_nonzero_(input, dims if input.ndim else None)
+    dims = None if dim.__class__ is not int and dim in (None, (), []) else dim
+    return sum_.over(input if input._kind.dtype is bool_ else ne(input, 0), dims)  # type: ignore[no-any-return]

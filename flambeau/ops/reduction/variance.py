@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 from ..._caller import warn
+from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise, wrap_dims
 from ...dispatch.registry import public
@@ -63,23 +66,32 @@ def _run(
     out: Tensor | None = None,
 ) -> Any:
     """Run with the correction that the arguments ask for, old and new ones."""
-    if input.dtype.category < 2:
+    if input._kind.dtype.category < FLOAT:
         raise RuntimeError(
             f"{name}: std and var only support floating point and complex dtypes, got "
             f"{input.dtype}: convert with .float()"
         )
     dim, c = _correction(dim, unbiased, correction)
-    if input.__class__ is Tensor:
-        count = 1
-        for d in wrap_dims(None if dim == () else dim, input._array.ndim):
-            count *= input._array.shape[d] if input._array.ndim else 1
-        if c >= count:
-            warn(
-                f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
-                "reduction factor (input numel divided by output numel).",
-                UserWarning,
-            )
+    hashable = tuple(dim) if dim.__class__ is list else dim
+    if input.__class__ is Tensor and c >= _count(input._array.shape, hashable):
+        warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input numel divided by output numel).",
+            UserWarning,
+        )
+    if out is None:
+        return operation.fast[ONE](input, (), (c,), dim, keepdim)
     return operation(input, dim=dim, keepdim=keepdim, out=out, parameters=(c,))
+
+
+ONE = (True,)
+
+
+@lru_cache(1024)
+def _count(shape: tuple[int, ...], dim: Dims) -> int:
+    """How many elements a row has."""
+    dims = wrap_dims(None if dim == () else dim, len(shape))
+    return math.prod([shape[d] for d in dims]) if shape else 1
 
 
 @public(method=True)

@@ -110,6 +110,9 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return clone_(input, memory_format)
 
 
+_ON_CPU = (("cpu",),)
+
+
 @method()
 def to(
     self: Tensor,
@@ -143,6 +146,8 @@ def to(
     plain = not (dtype or device or copy or memory_format)
     if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
         return self if args[0] is self._kind.dtype else _in_dtype(self, args[0])
+    if plain and args in _ON_CPU and self._kind.device is CPU:
+        return self
     if args:
         dtype, device, non_blocking, copy = _sorted_out(args, dtype, device, non_blocking, copy)
     if non_blocking.__class__ is not bool or copy.__class__ is not bool:

@@ -163,6 +163,53 @@ class Wide(Case):
         return winograd.suits(self.dtype, self.window, channels, rows, self.y_shape[2:])
 
 
+class Apart(Case):
+    """Windows that do not overlap: a single place, whose padding may be all around it, or patches side by side."""
+
+    def __init__(self, seed, dtype=np.float32):
+        self.rng = rng = np.random.default_rng(seed)
+        self.dtype = dtype
+        n = int(rng.integers(1, 4))
+        draw = lambda low, high: tuple(int(v) for v in rng.integers(low, high, n))  # noqa: E731
+        single, self.groups = bool(rng.random() < 0.5), 1
+        size, dilation = draw(1, 6), draw(1, 3) if rng.random() < 0.3 else (1,) * n
+        reach = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
+        before = after = (0,) * n
+        if single:
+            before = tuple(int(rng.integers(0, r)) for r in reach)
+            after = tuple(int(rng.integers(0, r - b)) for r, b in zip(reach, before))
+            self.sizes = tuple(r - a - b for r, a, b in zip(reach, before, after))
+            stride = draw(1, 4)
+        else:
+            stride = tuple(r + int(rng.integers(0, 2)) for r in reach)
+            count = draw(1, (30, 9, 4)[n - 1])
+            self.sizes = tuple(
+                (m - 1) * s + r + int(rng.integers(0, 3)) for m, s, r in zip(count, stride, reach)
+            )
+        self.window = Window(size, stride, dilation, before, after)
+        places = self.window.places(self.sizes)
+        images, channels, rows = (int(rng.choice(v)) for v in ((1, 2, 9), (1, 3, 11), (1, 5, 33)))
+        self.x_shape = (images, channels, *self.sizes)
+        self.w_shape, self.y_shape = (rows, channels, *size), (images, rows, *places)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_windows_that_do_not_overlap(seed):
+    assert_maps(Apart(seed, (np.float32, np.float64)[seed % 2]))
+
+
+def test_a_bias_on_the_way_back_reaches_all_elements():
+    from flambeau.kernels.convolution import convolution
+
+    y, w, bias = np.ones((2, 3, 2, 2), "f4"), np.ones((3, 4, 2, 2), "f4"), np.arange(4, dtype="f4")
+    window = Window((2, 2), (3, 3), (1, 1), (0, 0), (0, 0))
+    x = convolution.transposed(y, w, bias, window, 1, (6, 5))
+    wanted = np.zeros((6, 5))
+    for i, j in itertools.product((0, 3), (0, 3)):
+        wanted[i : i + 2, j : j + 2] = 3
+    assert np.array_equal(x, np.broadcast_to(wanted + bias[:, None, None], x.shape))
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_windows_over_many_channels(seed):
     assert_maps(Wide(seed))
@@ -170,15 +217,16 @@ def test_windows_over_many_channels(seed):
 
 def test_the_wide_cases_meet_each_kernel():
     from flambeau.kernels.convolution import convolution
+    from flambeau.kernels.convolution.apart import Forward
     from flambeau.kernels.convolution.plan import ByChannel, ByPixel, Depthwise
 
     cases = [Wide(seed) for seed in range(60)]
     assert sum(case.taken() for case in cases) >= 5
     found = {
         type(convolution.forward_plan(F4, c.x_shape, c.w_shape, c.window, c.groups).passes[0])
-        for c in [*cases, *(Case(seed, np.float32) for seed in SEEDS)]
+        for c in [*cases, *(Case(seed, np.float32) for seed in SEEDS), *map(Apart, range(9))]
     }
-    assert found == {ByChannel, ByPixel, Depthwise}
+    assert found == {ByChannel, ByPixel, Depthwise, Forward}
 
 
 def test_patches_are_as_accurate_as_sums_over_the_window():

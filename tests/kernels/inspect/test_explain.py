@@ -135,12 +135,12 @@ def test_a_handed_over_call_is_reported_where_it_was_computed():
 
 
 def test_kernels_with_loops_of_their_own():
-    x = torch.ones(300, 300)
+    x = torch.ones(600, 600)
     packing, product, running = explained(lambda: (x @ x, x.cumsum(1)))
     assert (packing.name, product.name) == ("pack_panels", "matrix_product")
     assert running.name == "running_sum"
     assert running.loops == ""
-    assert "@multiply(" in product.ir
+    assert "@multiply_1(" in product.ir
     assert "@body(" in running.ir
 
 

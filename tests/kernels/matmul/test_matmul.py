@@ -231,3 +231,55 @@ def test_large_ones_have_the_same_bits_on_any_number_of_threads(m, k, n, turned)
         kernels.set_num_threads(threads)
     assert_near(results[0] - bias, x, y, np.float32)
     assert all((other == results[0]).all() for other in results[1:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("m", "k", "n", "turned", "packing"),
+    [
+        (9, 700, 1100, False, "THIN"),
+        (40, 1030, 1030, False, "THIN"),
+        (31, 530, 97, True, "BOTH"),
+        (300, 520, 65, True, "BOTH"),
+        (130, 1024, 515, False, "RIGHT"),
+        (70, 640, 640, False, "RIGHT"),
+        (33, 90, 49, False, "NONE"),
+    ],
+)
+def test_what_is_packed(dtype, m, k, n, turned, packing):
+    """Each way of packing: within its memory, with a bias, added, and the same bits from any number of threads."""
+    from flambeau.kernels.matmul.matmul import how_packed, multiplied
+
+    rng = np.random.default_rng(m)
+    x = rng.standard_normal((2, k, m) if turned else (2, m, k)).astype(dtype)
+    x, y = x.swapaxes(1, 2) if turned else x, rng.standard_normal((2, k, n)).astype(dtype)
+    found = how_packed((m, n, k), x.strides[1:], y.strides[1:], x.itemsize)
+    assert found.name == packing
+    bias, results = rng.standard_normal(n).astype(dtype), []
+    threads = kernels.get_num_threads()
+    try:
+        for number in (1, 2):
+            kernels.set_num_threads(number)
+            zone, result = guarded((2, m, n), dtype)
+            multiplied(x, y, result, bias)
+            assert_near(result - bias, x, y, dtype)
+            multiplied(x, y, result, None, True)
+            assert_near((result - bias) / 2, x, y, dtype)
+            assert (zone[:64] == 7).all()
+            assert (zone[64 + result.size :] == 7).all()
+            results.append(result)
+    finally:
+        kernels.set_num_threads(threads)
+    assert (results[0] == results[1]).all()
+
+
+def test_left_panels_of_any_size():
+    """Left operands whose columns lie in memory, around the edges of panels and stretches."""
+    from flambeau.kernels.matmul.matmul import multiplied
+
+    rng = np.random.default_rng(4)
+    for m in (8, 15, 17, 100):
+        for k in (8, 31, 33, 513, 1025):
+            x = rng.standard_normal((k, m)).astype("f4").T
+            y = rng.standard_normal((k, 66)).astype("f4")
+            assert_near(multiplied(x, y, np.empty((m, 66), "f4")), x, y, "f4")
