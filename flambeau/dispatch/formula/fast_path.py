@@ -449,7 +449,8 @@ def recorded(
 
 
 _SCOPE: dict[str, Any] = {
-    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
+    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode,
+    "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
     "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
     "is_simple": is_simple, "has_history": has_history, "recorded": recorded, "each": each,
     "AXES": AXES, "dropped": dropped,

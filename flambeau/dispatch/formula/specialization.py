@@ -21,7 +21,6 @@ from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
 
-
 _FLOAT32 = np.dtype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Conversions of arrays from one dtype to another (see `element.cast`), of any strides: a nest that only loads and stores."""
+"""Conversions of arrays from one dtype to another (see `element.cast`), of any strides: nests that load and store."""
 
 from __future__ import annotations
 
@@ -105,4 +105,3 @@ def copy_into(target: Any, source: Any) -> None:
     if found is None:
         found = _INTO[key] = _built(source.dtype, target.dtype, True) or _written
     found(target, source)
-

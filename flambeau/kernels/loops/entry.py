@@ -51,10 +51,8 @@ class EntryPoint(Vectorcall):
         for i, value in enumerate(parameters):
             put(self.words, self.nest.frame.parameter + i, value)
         self.reference(arrays)
-        if self.takes_strides:
-            results = self.either_way(arrays, given[-1])
-        else:
-            results = self.in_order(arrays, given[-1])
+        find = self.either_way if self.takes_strides else self.in_order
+        results = find(arrays, given[-1])
         if not self.into:
             self.look_out()
         self.run(results)
