@@ -19,7 +19,7 @@ from ...dispatch.rule.view_operation import sizes_of, spread_method
 from ...dispatch.write import broadcast
 from ..index.scatter import index_select
 from ..view.expansion import expand
-from ..view.shape import reshape
+from ..view.shape import reshape, unsqueeze
 from .cat import listed, stack
 
 
@@ -138,6 +138,12 @@ def repeat_interleave(
         count = operator.index(repeats)
         if count < 0:
             raise RuntimeError("Repeats must be non-negative")
+        if count > 1 and x._array.size and x._array.ndim:
+            _check_output(output_size, size * count)
+            shape = x._array.shape
+            spread = expand(unsqueeze(x, at + 1), (*shape[: at + 1], count, *shape[at + 1 :]))
+            whole = (*shape[:at], size * count, *shape[at + 1 :])
+            return reshape(spread.contiguous(), whole)  # type: ignore[attr-defined]
         counts = np.asarray([count])
     else:
         counts = _counts(repeats)
