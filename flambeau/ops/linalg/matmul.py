@@ -264,16 +264,14 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if (
-                a.ndim == 2 == b.ndim
-                and other._kind is kind
-                and out is None
-                and kind.compute is kind.numpy
-                and input._node is None
-                and other._node is None
-            ):
-                array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
-                return handle.make(array, kind, None, [0], None)
+            dims = a.ndim
+            if other._kind is kind and out is None and dims == b.ndim > 1:
+                plain = input._node is None and other._node is None
+                if dims == 2 and plain and kind.compute is kind.numpy:
+                    array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
+                    return handle.make(array, kind, None, [0], None)
+                if a.shape[-1] == b.shape[-2] and a.shape[:-2] == b.shape[:-2]:
+                    return mm_(input, other) if dims == 2 else bmm_(input, other)
         except (AttributeError, ValueError):
             pass
         return general(input, other, out)

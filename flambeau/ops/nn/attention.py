@@ -64,8 +64,9 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-SHORT = 64
-"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
+SHORT, FEW = 64, 4
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many, and queries
+that are so for any keys."""
 
 
 def _in_one_pass(
@@ -76,7 +77,8 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and max(query._array.shape[-2], key._array.shape[-2]) <= SHORT:
+    queries = query._array.shape[-2]
+    if Allowed.usual and (queries <= FEW or max(queries, key._array.shape[-2]) <= SHORT):
         return False
     able = not dropout and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:
