@@ -154,12 +154,11 @@ def _(g: Tensor, a: Tensor) -> Tensor:
     return solve_(adjoint, g[..., :, None] * adjoint)[0]
 
 
-def _eig(name: str, A: Tensor) -> tuple[Tensor, Tensor]:
+def _check_general(name: str, A: Tensor) -> None:
     square(name, A)
     implemented("linalg_eig_out_cpu", A)
     if not np.isfinite(A._array).all():
         raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
-    return eig_(A)
 
 
 @public("linalg.eig", out=True, tensors="A")
@@ -176,7 +175,8 @@ def eig(A: Tensor) -> Eig:  # type: ignore[valid-type]
         >>> torch.linalg.eig(torch.tensor([[0., 1.], [-1., 0.]])).eigenvalues
         tensor([0.+1.j, 0.-1.j])
     """
-    return Eig(_eig("linalg.eig", A))
+    _check_general("linalg.eig", A)
+    return Eig(eig_(A))
 
 
 @public("linalg.eigvals", out=True, tensors="A")
@@ -185,4 +185,5 @@ def eigvals(A: Tensor) -> Tensor:
 
     Source: torch.linalg.eigvals
     """
-    return _eig("linalg.eigvals", A)[0]
+    _check_general("linalg.eigvals", A)
+    return eigvals_(A)
