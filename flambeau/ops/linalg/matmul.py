@@ -315,6 +315,9 @@ def _product(general: Callable) -> Callable:
                     return mv_(input, other)
                 if a.ndim == 1:
                     return dot_(input, other)
+            elif other._kind is kind and out is None and a.ndim == b.ndim > 2:
+                if a.shape[-1] == b.shape[-2] and a.shape[:-2] == b.shape[:-2]:
+                    return bmm_(input, other)
         except (AttributeError, ValueError):
             pass
         return general(input, other, out)
