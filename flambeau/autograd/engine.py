@@ -129,9 +129,13 @@ def _loop(
             g = flow.before(node, g)
         edges = parts = ()
         if allowed is not None:
+            goes_on = allowed[node]
             if node in catch:  # type: ignore[operator]
-                _take(catch[node], node, g, flow)  # type: ignore[index]
-            if not allowed[node]:
+                if goes_on or node.outputs > 1:
+                    _take(catch[node], node, g, flow)  # type: ignore[index]
+                else:  # here, where `_own` counts no more holders than of a leaf's
+                    catch[node][0] = flow.finish(g, node, 0)  # type: ignore[index]
+            if not goes_on:
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
@@ -265,7 +269,8 @@ class Bare:
     def cast(self, part: Any, kind: Any) -> Any:
         if kind.numpy is None or part.dtype == kind.numpy:
             return part
-        return convertible(part, kind.numpy).astype(kind.numpy)
+        made = gradient.converted(part, kind.numpy)
+        return convertible(part, kind.numpy).astype(kind.numpy) if made is None else made
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()

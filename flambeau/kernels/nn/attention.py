@@ -60,9 +60,16 @@ def _starts(shapes: tuple, strides: tuple, item: int) -> Any:
     return np.concatenate([starts(lead, x, y, item) for x, y in zip(shapes, strides)])
 
 
-@lru_cache(64)
-def _offsets(reach: int, columns: int) -> Any:
-    return np.arange(reach, dtype=np.int64) * columns
+def _queries(heads: int, queries: int, causal: bool) -> int:
+    """Queries of a block: many, as each block packs all keys and values, but so that there are blocks to share, and few
+    where a block looks at keys that not all of its queries see."""
+    least = attention_kernel.QUERIES
+    most = least if causal else min(LONGEST, heads * queries // SHARED // least * least)
+    return max(least, min(most, -(-queries // least) * least))
+
+
+LONGEST, SHARED = 256, 8
+"""Queries of a block at most, and blocks that are wanted."""
 
 
 def seated(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -83,12 +90,12 @@ class Facts:
         (*lead, queries, size), (keys, deep) = shapes[0], shapes[2][-2:]
         self.shape, item = _shape(dtype), dtype.itemsize
         self.starts = _starts(shapes, strides, item)
-        reach = max(size, deep, attention_kernel.KEYS, attention_kernel.QUERIES)
-        self.offsets = _offsets(reach, self.shape.columns)
-        heads, blocks = math.prod(lead), -(-queries // attention_kernel.QUERIES)
+        heads = math.prod(lead)
+        block = _queries(heads, queries, causal)
+        blocks = -(-queries // block)
         steps = zip(attention_kernel.STARTED, strides, strict=True)
         numbers = attention_kernel.Numbers(
-            heads=heads, queries=queries, keys=keys, width=size, depth=deep, blocks=blocks,
+            heads=heads, queries=queries, keys=keys, width=size, depth=deep, block=block, blocks=blocks,
             causal=causal, masked=masked, scale=struct.unpack("q", struct.pack("d", scale))[0],
             **{f"{name}_row": own[-2] // item for name, own in steps},
         )  # fmt: skip
@@ -155,7 +162,7 @@ def attended(
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
     facts = facts_of([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
     arrays = attention_kernel.ForwardArrays(
-        q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts, offsets=facts.offsets
+        q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts
     )
     attention_kernel.forward(facts.shape)(*arrays, *facts.forward)
     return out, logs
@@ -181,7 +188,7 @@ def backward(
     dq, dk, dv = gradients
     arrays = attention_kernel.BackwardArrays(
         q=q, k=k, v=v, mask=added, g=g, out=out, logs=np.ascontiguousarray(logs), dq=dq, dk=dk,
-        dv=dv, starts=facts.starts, offsets=facts.offsets,
+        dv=dv, starts=facts.starts,
     )  # fmt: skip
     attention_kernel.backward(facts.shape)(*arrays, *facts.backward)
     return dq, dk, dv

@@ -75,7 +75,8 @@ def unique(
         ordered = kernels.gather.indexed.take(flat, (ranks,))
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
-        return _results(ordered[begins], inverse, _lengths(begins), input, wants)
+        counts = _lengths(begins) if return_counts else None
+        return _results(_chosen(ordered, begins), inverse, counts, input, wants)
     rows, at = _rows_of(input, dim)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
@@ -91,8 +92,17 @@ def _inverse(ranks: Any, begins: Any) -> Any:
     return inverse
 
 
+def _chosen(flat: Any, begins: Any) -> Any:
+    return kernels.gather.indexed.take(flat, (begins,))
+
+
 def _begins(rows: Any) -> Any:
     """Where in a list of rows another one than before begins."""
+    if rows.ndim == 1:
+        begins = np.empty(len(rows), bool)
+        begins[:1] = True
+        np.not_equal(rows[1:], rows[:-1], begins[1:])
+        return begins
     begins = np.ones(len(rows), bool)
     begins[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     return begins
@@ -128,8 +138,9 @@ def unique_consecutive(
     if dim is None:
         flat = input._array.reshape(-1)
         begins = _begins(flat)
-        inverse = (np.cumsum(begins) - 1).reshape(input._array.shape)
-        return _results(flat[begins], inverse, _lengths(begins), input, wants)
+        inverse = (np.cumsum(begins) - 1).reshape(input._array.shape) if return_inverse else None
+        counts = _lengths(begins) if return_counts else None
+        return _results(_chosen(flat, begins), inverse, counts, input, wants)
     at = _rows_of(input, dim)[1]
     rows = np.moveaxis(input._array, at, 0)
     begins = _begins(rows)
