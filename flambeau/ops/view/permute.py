@@ -130,19 +130,19 @@ def t(input: Tensor) -> Tensor:
     return t_(input)
 
 
-@remembers("self")
 def _reversed(self: Tensor) -> Tensor:
     """The dimensions in reverse order."""
     ndim = self._array.ndim
-    if ndim != 2:
-        _deprecated(
-            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
-            if ndim == 0
-            else "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
-            "deprecated and it will throw an error in a future release. Consider `x.mT` to transpose "
-            "batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the "
-            "dimensions of a tensor."
-        )
+    if ndim == 2:
+        return t_(self)
+    _deprecated(
+        "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+        if ndim == 0
+        else "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+        "deprecated and it will throw an error in a future release. Consider `x.mT` to transpose "
+        "batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the "
+        "dimensions of a tensor."
+    )
     return permute_(self, tuple(range(ndim - 1, -1, -1)))
 
 
@@ -150,23 +150,22 @@ def _deprecated(message: str) -> None:
     warn(message, UserWarning)
 
 
-@remembers("self")
 def _matrix_transpose(self: Tensor, name: str = "tensor.mT") -> Tensor:
     """The last two dimensions exchanged."""
     ndim = self._array.ndim
+    if ndim > 1:
+        return transpose_(self, ndim - 2, ndim - 1)
     if ndim == 1:
         raise RuntimeError(
             f"{name} is only supported on matrices or batches of matrices. Got 1-D tensor."
         )
-    if ndim == 0:
-        _deprecated(
-            "Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases."
-            if name == "tensor.mT"
-            else f"{name.replace('tensor', 'Tensor')} is deprecated on 0-D tensors. Consider using "
-            "x.conj()."
-        )
-        return permute_(self, ())
-    return transpose_(self, ndim - 2, ndim - 1)
+    _deprecated(
+        "Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases."
+        if name == "tensor.mT"
+        else f"{name.replace('tensor', 'Tensor')} is deprecated on 0-D tensors. Consider using "
+        "x.conj()."
+    )
+    return permute_(self, ())
 
 
 def _conjugated(swapped: Tensor) -> Tensor:
