@@ -47,11 +47,23 @@ def compile_program(
     rows = program.rowwise if rows is None else rows
     whole = _Writer(program, xp, dtype).function(f"{name}_kernel", rows)
     roots, conditions = usual_side(expand(program.roots))
-    if not conditions or not has_elements(xp):
-        return whole
-    usual = Program(program.inputs, (*roots, *conditions), program.parameters)
-    quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
-    return _either(quick, whole, len(roots), len(program.inputs))
+    if conditions and has_elements(xp):
+        usual = Program(program.inputs, (*roots, *conditions), program.parameters)
+        quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
+        whole = _either(quick, whole, len(roots), len(program.inputs))
+    return _ordered(whole) if rows and program.orders else whole
+
+
+def _ordered(kernel: Callable) -> Callable:
+    """The kernel, with results that lie in order."""
+
+    def ordered(*given: Any) -> Any:
+        values = kernel(*given)
+        if values.__class__ is tuple:
+            return tuple([x if x.flags.c_contiguous else x.copy(order="C") for x in values])
+        return values if values.flags.c_contiguous else values.copy(order="C")
+
+    return ordered
 
 
 def has_elements(xp: ModuleType) -> bool:

@@ -95,6 +95,12 @@ class Program:
             for item in order(self.roots)
         )
 
+    @property
+    def orders(self) -> bool:
+        """Do its results lie in order, whatever its operand does? So do those of rows of one operand, as PyTorch's
+        softmax, if they have a value an element."""
+        return len(self.inputs) == 1 and any(root.full for root in self.roots)
+
     def gradient(self, incoming: tuple[bool, ...], wanted: tuple[bool, ...]) -> Gradient:
         """The gradient for the wanted inputs, given which roots receive one. Made once for each case."""
         key = incoming, wanted

@@ -194,7 +194,8 @@ class Planner:
         self, arrays: Sequence[Any], shape: tuple[int, ...], dims: Sequence[int], drop: bool
     ) -> tuple[list[Result], list[tuple[int, ...]]]:
         """The arrays to make, and the steps of each over the whole shape."""
-        lies = rows_order(arrays, self.full, shape, dims)
+        orders = self.formula.program.orders
+        lies = None if orders else rows_order(arrays, self.full, shape, dims)
         single = tuple(1 if i in dims else n for i, n in enumerate(shape))
         results, steps = [], []
         for full, dtype in zip(self.roots, self.facts.results):

@@ -72,7 +72,7 @@ def build_native(
     if columns is not None and not into and not any(root.full for root in program.roots):
         fallback = few_in_order(fallback, lambda: others.kernel)
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    writes = any(x.full for x in program.roots)
+    writes = program.orders
     is_lone = rows and len(inputs) == 1 and not into
     others = OtherDtypes(inputs, first, fallback, build, not rows, is_lone, writes)
     chosen: Callable = others
