@@ -266,6 +266,13 @@ class _New(_Written):
 
     table = "fast"
 
+    def check_specialization(self) -> None:
+        self.source(f"""
+            if not spec.has_fast_path:
+                if not spec.is_uniform or ({self.wanted} and spec.floating): break
+                return each(spec, spec.run({self.run()}))
+            """)
+
     def compute(self) -> None:
         self.source(f"array = spec.run({self.run()})")
 

@@ -47,7 +47,7 @@ ceil = _whole("ceil", p.ceil, "", "Rounded up.")
 trunc = _whole("trunc", p.trunc, "fix", "Rounded towards zero.")
 
 
-@pointwise(also="special.round", unsupported="bool complex")
+@pointwise(also="special.round", static="decimals", unsupported="bool complex")
 def round(x: Expression, decimals: float = 0) -> Expression:
     """Rounded to the nearest, halves to even; to a number of decimals.
 
@@ -55,9 +55,10 @@ def round(x: Expression, decimals: float = 0) -> Expression:
     """
     if x.domain < Domain.REAL:
         return x
-    scale = p.power(10.0, p.absolute(decimals))
-    left, right = p.rint(x / scale) * scale, p.rint(x * scale) / scale
-    return p.where(p.lift(decimals) < 0, left, right)
+    if not decimals:
+        return p.rint(x)
+    scale = 10.0 ** abs(decimals)
+    return p.rint(x / scale) * scale if decimals < 0 else p.rint(x * scale) / scale
 
 
 @pointwise(unsupported="bool int complex")
