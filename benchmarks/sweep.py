@@ -14,7 +14,7 @@ A full sweep takes about a quarter of an hour where the kernels are compiled alr
 
 Each library has processes of its own; they take turns, and the fastest of many short stretches counts. Their results are
 compared, and rows that differ or that flambeau alone refuses are listed. New functions are in it by being in the
-registry. What a function is called with comes from `benchmarks/rows/recipe.py` and the fuzzer's recipes.
+registry. What a function is called with comes from `benchmarks/rows/table.py` and the fuzzer's recipes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from ..fuzz.recipes.neural import LAYER
 from .size import Sized
 
 Recipe = Callable[[Sized], Call]
-F = "nn.functional."
 SOLVED = ("float32", "float64")
 
 
@@ -49,9 +48,6 @@ def with_arguments(recipe: Recipe, *more: Any, **options: Any) -> Recipe:
         return Call((*args, *more), {**kwargs, **options})
 
     return longer
-
-
-matrix = of("nm")
 
 
 # ----------------------------------------------------------------------------- layers of images
@@ -498,105 +494,3 @@ def recurrent(gates: int, cell: bool, states: int = 1) -> Recipe:
         return Call((x, state, weights, True, 1, 0.0, False, False, False), {})
 
     return recipe
-
-
-BY_PATHS: dict[str, Recipe] = {
-    **{f"conv{n}d {F}conv{n}d": convolution(n) for n in (1, 2, 3)},
-    **{f"conv_transpose{n}d {F}conv_transpose{n}d": convolution(n, True) for n in (1, 2, 3)},
-    **{f"max_pool{n}d {F}max_pool{n}d {F}max_pool{n}d_with_indices": pooling(n, 2) for n in (1, 2, 3)},
-    **{f"avg_pool{n}d {F}avg_pool{n}d": pooling(n, 2) for n in (1, 2, 3)},
-    **{f"{F}lp_pool{n}d": pooling(n, 2, 2) for n in (1, 2, 3)},
-    **{
-        f"adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d": pooling(n, 2)
-        for n in (1, 2, 3) for k in ("max", "avg")
-    },
-    **{f"{F}adaptive_max_pool{n}d_with_indices": pooling(n, 2) for n in (1, 2, 3)},
-    **{
-        f"{F}fractional_max_pool{n}d {F}fractional_max_pool{n}d_with_indices": pooling(n, 2, output_size=2)
-        for n in (2, 3)
-    },
-    **{f"{F}max_unpool{n}d": unpool(n) for n in (1, 2, 3)},
-    f"{F}upsample {F}interpolate": pooling(2, scale_factor=2, mode="bilinear"),
-    f"{F}upsample_bilinear {F}upsample_nearest": pooling(2, scale_factor=2),
-    f"{F}unfold": pooling(2, 3, padding=1), f"{F}fold": fold, f"layer_norm {F}layer_norm": layer_norm,
-    f"rms_norm {F}rms_norm": rms_norm, f"{F}batch_norm": batch_norm, "batch_norm": old_batch_norm,
-    f"{F}instance_norm": instance_norm, f"group_norm {F}group_norm": group_norm,
-    f"{F}local_response_norm": pooling(2, 3), f"{F}scaled_dot_product_attention": attention,
-    f"{F}multi_head_attention_forward": heads_forward, f"{F}grid_sample": grid_sample,
-    "grid_sampler grid_sampler_2d": grid_sampler, f"affine_grid_generator {F}affine_grid": affine_grid,
-    f"{F}cross_entropy {F}nll_loss {F}multi_margin_loss": classes,
-    f"{F}multilabel_margin_loss": multilabel, "ctc_loss": ctc, f"{F}ctc_loss": lambda s: Call(ctc(s).args[:4], {}),
-    f"{F}linear_cross_entropy": linear_cross_entropy,
-    f"prelu {F}prelu": of("nm", "m"), f"{F}glu": of("nn"),
-    f"{F}triplet_margin_loss": of("nm", "nm", "nm"),
-    f"dropout feature_dropout alpha_dropout feature_alpha_dropout {F}dropout {F}alpha_dropout "
-    f"{F}feature_alpha_dropout native_dropout": general(0.5, True),
-    f"{F}dropout1d": pooling(1, 0.5, True), f"{F}dropout2d": pooling(2, 0.5, True),
-    f"{F}dropout3d": pooling(3, 0.5, True),
-    "rnn_tanh rnn_relu": recurrent(1, False), "gru": recurrent(3, False), "lstm": recurrent(4, False, 2),
-    "rnn_tanh_cell rnn_relu_cell": recurrent(1, True), "gru_cell": recurrent(3, True),
-    "lstm_cell": recurrent(4, True, 2),
-    f"{F}embedding": embedding, "embedding": embedding_of_rows, f"{F}embedding_bag": embedding_bag,
-    "index_put index_put_": index_put, "Tensor.__getitem__": getitem, "take": places, "put": put,
-    "gather": along(), "take_along_dim": take_along_dim, "scatter scatter_add": along("source"),
-    "scatter_reduce": along("source", "sum"), "index_select": rows(), "index_add index_copy": rows("source"),
-    "index_reduce": rows("source", "amax"), "searchsorted": sorted_rows, "bucketize": bucketize,
-    "bincount": bincount, f"{F}one_hot": one_hot, "unravel_index": unravel_index, "where": where,
-    "mm": of("nm", "mn"), "mv": of("nm", "m"), "dot vdot inner": of("l", "l"), "bmm": of("brr", "brr"),
-    "matmul linalg.matmul": of("nm", "mn"), "addmm": of("nn", "nm", "mn"), "addmv": of("n", "nm", "m"),
-    "addr": of("nm", "n", "m"), "addbmm": of("rr", "brr", "brr"), "baddbmm": of("brr", "brr", "brr"),
-    "outer ger": of("n", "m"), "chain_matmul": of("nm", "mn", "nm"),
-    "linalg.multi_dot": lambda s: Call((list(of("nm", "mn", "nm")(s).args),), {}),
-    "einsum": einsum("bij,bjk->bik", "brr", "brr"), "tensordot": with_arguments(of("nm", "mn"), 1),
-    f"{F}linear": of("nm", "nm", "n"), f"bilinear {F}bilinear": of("nk", "nk", "ckk", "c"),
-    "kron": of("ss", "2k"), "cross linalg.cross": of("l3", "l3", dim=-1), "cdist": of("nk", "mk"),
-    "linalg.vecdot": of("nm", "nm"), "cov corrcoef": of("nm"),
-    "inverse linalg.inv linalg.inv_ex linalg.det det logdet slogdet linalg.slogdet lu linalg.lu "
-    "linalg.lu_factor linalg.lu_factor_ex": regular(),
-    "matrix_power linalg.matrix_power": regular(3), "linalg.eigvals linalg.eig": square,
-    "matrix_exp linalg.matrix_exp": regular(scale=0.1),
-    "cholesky linalg.cholesky linalg.cholesky_ex linalg.eigh linalg.eigvalsh linalg.ldl_factor "
-    "linalg.ldl_factor_ex linalg.matrix_sqrth linalg.polar": definite,
-    "linalg.svd linalg.svdvals svd linalg.qr qr geqrf linalg.pinv pinverse linalg.matrix_rank "
-    "linalg.cond pca_lowrank svd_lowrank linalg.matrix_norm": square,
-    "linalg.solve linalg.solve_ex": solve, "linalg.solve_triangular": triangular,
-    "triangular_solve": old_triangular, "cholesky_solve": cholesky_solve, "cholesky_inverse": lower,
-    "linalg.lstsq": lstsq, "lu_solve": factored, "linalg.lu_solve": lu_solve, "lu_unpack": lu_unpack,
-    "linalg.householder_product orgqr": householder, "ormqr": ormqr,
-    "linalg.vector_norm linalg.norm norm": of("nm"), "renorm": with_arguments(of("nm"), 2, 0, 1.0),
-    "cat concat concatenate stack hstack vstack dstack column_stack row_stack": several(),
-    "unfold_copy Tensor.unfold": general(1, 3, 2), "pdist": of("kk"),
-    "kl_div binary_cross_entropy_with_logits hinge_embedding_loss": with_arguments(
-        of("nm", "nm", kind="unit"), reduction=1
-    ),
-    "margin_ranking_loss triplet_margin_loss": with_arguments(of("nm", "nm", "nm"), reduction=1),
-    "diagflat": of("n"), "diag_embed": of("bk"), "_sample_dirichlet": of("nm", kind="positive"),
-    "block_diag": block_diag, "cartesian_prod meshgrid": vectors,
-    "split split_copy unsafe_split": lambda s: general(max(1, s.given.shape[0] // 4))(s),
-    "chunk unsafe_chunk tensor_split": general(4),
-    "hsplit vsplit": general((1, 2)), "dsplit": lambda s: Call((_tensor(s, 2, *s.given.shape), (1, 2)), {}),
-    "Tensor.repeat tile": general((2, 2)), "roll": general(2, 1), "flip": general((0, 1)),
-    "rot90": general(1, (0, 1)), "tril triu": general(0), "repeat_interleave": general(2, 1),
-    "unflatten": lambda s: Call((_tensor(s, s.given.count, dtype=_any(s)), 0, s.given.shape), {}),
-    f"{F}pad": image_of((1, 1, 1, 1)), "constant_pad_nd": image_of((1, 1, 1, 1), 0.0),
-    f"channel_shuffle native_channel_shuffle {F}channel_shuffle {F}native_channel_shuffle": image_of(2),
-    f"pixel_shuffle {F}pixel_shuffle": shuffled, f"pixel_unshuffle {F}pixel_unshuffle": unshuffled,
-    "reshape view_copy Tensor.view": reshaped, "Tensor.to": to,
-    "Tensor.expand expand_copy broadcast_to": expand, "Tensor.expand_as": expand_as,
-    "permute permute_copy": general((1, 0)), "movedim moveaxis": general(0, 1),
-    "transpose transpose_copy swapaxes swapdims": general(0, 1),
-    "clamp": general(-0.5, 0.5), "clamp_min": general(0), "clamp_max": general(0),
-    "zeros ones rand randn": shape_only(), "full": shape_only(1.5), "randint": lambda s: Call((0, 100, s.given.shape), {}),
-    "randperm bartlett_window blackman_window hamming_window hann_window kaiser_window fft.fftfreq "
-    "fft.rfftfreq": count_only,
-    "eye": lambda s: Call(s.given.shape, {}), "tril_indices triu_indices": lambda s: Call(s.given.shape, {}),
-    "arange": range_of, "linspace logspace": space, "multinomial": multinomial, "stft": stft,
-    "randint_like": general(0, 100), "Tensor.new_full": lambda s: Call((*general()(s).args, s.given.shape, 2), {}),
-    "Tensor.new_ones Tensor.new_zeros": lambda s: Call((*general()(s).args, s.given.shape), {}),
-    "topk": lambda s: general(max(1, s.given.shape[1] // 20))(s),
-    "kthvalue": lambda s: general(max(1, s.given.shape[1] // 2))(s),
-    "histc": of("nm"), "diff": general(), "quantile nanquantile": of("nm"),
-    "Tensor.fill_diagonal_": general(2), "narrow narrow_copy": lambda s: general(1, 1, max(1, s.given.shape[1] // 2))(s),
-}  # fmt: skip
-RECIPES = {path: recipe for paths, recipe in BY_PATHS.items() for path in paths.split()}
-RECIPES["quantile"] = RECIPES["nanquantile"] = with_arguments(of("nm"), 0.5)

@@ -11,8 +11,8 @@ from ..fuzz.case import _operands
 from ..fuzz.operand import DTYPES, is_floating
 from ..fuzz.recipes import RECIPES as DRAWN
 from ..fuzz.registry import Entry
-from .recipe import RECIPES
 from .size import LAYOUTS, SIZES, NoMeaningError, Sized, laid_out
+from .table import RECIPES
 
 DTYPE_NAMES = ("float32", "float64", "bfloat16", "int64", "bool")
 NOT_TIMED = {

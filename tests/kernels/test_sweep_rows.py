@@ -15,10 +15,10 @@ from benchmarks.fuzz.registry import entries
 from benchmarks.fuzz.side import Side
 from benchmarks.rows import report
 from benchmarks.rows.check import unlike
-from benchmarks.rows.recipe import RECIPES
 from benchmarks.rows.report import Measured
 from benchmarks.rows.row import DTYPE_NAMES, LAYOUTS, LEFT_OUT, Row, call, plan
 from benchmarks.rows.size import SIZES, NoMeaningError, expanded, strided, transposed
+from benchmarks.rows.table import RECIPES
 from benchmarks.rows.worker import Step
 from flambeau.dispatch.registry import NAMESPACES
 

@@ -112,7 +112,7 @@ def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -
                 if n.__class__ is Tensor and n._kind is kind and n._array.shape == x.shape:
                     degree = n._array
                 elif n.__class__ in kind.numbers and x.ndim:
-                    degree = kind.scalar(n)
+                    degree = kind.scalar(n)  # type: ignore[arg-type]
                 if degree is not None:
                     return wrap(_native(family, x, degree), kind)
         return _computed(name, partial(_of_arrays, family), (input, n), out)
