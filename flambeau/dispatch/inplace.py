@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy import ndarray
 
 from .._source import Source
 from ..autograd.mode import mode
@@ -191,7 +191,7 @@ _FEW = 1 << 12
 def copied(x: Any) -> Tensor | None:
     """A new tensor of the same few elements; None where there are more, or where they have a history."""
     array = getattr(x, "_array", None)
-    if array.__class__ is not np.ndarray or array.size > _FEW:
+    if array.__class__ is not ndarray or array.size > _FEW:
         return None
     if x._node is not None and mode.recording:
         return None

@@ -7,6 +7,7 @@ from sys import getrefcount
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .. import kernels
 from .._caller import warn
@@ -207,7 +208,7 @@ def _is_usual(out: Any, result: Any) -> bool:
         return False
     array, base = out._array, out._base
     return (
-        array.__class__ is np.ndarray
+        array.__class__ is ndarray
         and array.flags.carray
         and array.shape == result._array.shape
         and out._node is None

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..._source import Source, listed
 from ...autograd.mode import mode
@@ -399,7 +400,7 @@ class _Rows(_Written):
 
 def is_free(array: Any) -> bool:
     """May each of its elements be written to, and is none seen at two indices?"""
-    return array.__class__ is np.ndarray and array.flags.writeable and 0 not in array.strides
+    return array.__class__ is ndarray and array.flags.writeable and 0 not in array.strides
 
 
 FORMS = {"new": _New, "into": _Into, "out": _Out, "rows": _Rows}

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...autograd.variable import requires_grad_
 from ...core import tensor as handle
@@ -292,7 +293,7 @@ def of_arguments(function: Callable) -> Callable:
             return handle.make(array.copy(), kind, None, [0], None)
         made = function(*args, **options)
         array = made._array
-        if made._node is None and array.__class__ is np.ndarray and array.size <= _KEPT:
+        if made._node is None and array.__class__ is ndarray and array.size <= _KEPT:
             cases.keep((array.copy(), made._kind), *key[1:])
         return made
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...core import layout as memory
 from ...core import tensor as handle
@@ -244,7 +245,7 @@ def _like(name: str, value: Any) -> Callable:
             return general(input, **options)
         kind = input._kind
         array = input._array
-        if array.__class__ is np.ndarray and array.flags.c_contiguous:
+        if array.__class__ is ndarray and array.flags.c_contiguous:
             if value == 0:
                 array = np.zeros(array.shape, kind.numpy)
             else:
@@ -309,7 +310,7 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
     """
     if not options and input.__class__ is Tensor:
         kind, array = input._kind, input._array
-        in_order = array.__class__ is np.ndarray and array.flags.c_contiguous
+        in_order = array.__class__ is ndarray and array.flags.c_contiguous
         if in_order and _is_plain(kind, array.shape, fill_value):
             made = blocks.full(array.shape, kind.numpy, fill_value)
             return handle.make(made, kind, None, [0], None)

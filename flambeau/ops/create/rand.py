@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...core import tensor as handle
 from ...core.device import CPU, defaults
@@ -147,7 +148,7 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
         options = dtype, layout, device, requires_grad, pin_memory, memory_format
         if options == _NO_OPTIONS and input.__class__ is Tensor:
             array = input._array
-            if array.__class__ is np.ndarray and array.flags.c_contiguous:
+            if array.__class__ is ndarray and array.flags.c_contiguous:
                 array = blocks.fresh(array.shape, array.dtype)
                 if generator is None:
                     draws.STRAIGHT[draw](array)
@@ -343,7 +344,7 @@ def randint_like(
     options = dtype, layout, device, requires_grad, pin_memory, memory_format
     if options == _NO_OPTIONS and input.__class__ is Tensor:
         array = input._array
-        if array.__class__ is np.ndarray and array.flags.c_contiguous:
+        if array.__class__ is ndarray and array.flags.c_contiguous:
             array = blocks.fresh(array.shape, array.dtype)
             fill(array)
             return handle.make(array, input._kind, None, [0], None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 from ...autograd.mode import mode
 from ...core.dtype import int64
@@ -51,7 +51,7 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
         if usual is not None and not options and generator is None and _are_floats(args, usual):
             array, base = self._array, self._base
             if (
-                array.__class__ is np.ndarray
+                array.__class__ is ndarray
                 and array.flags.carray
                 and self._node is None
                 and (base is None or base._node is None)
@@ -177,7 +177,7 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
-    if self._node is None and self._array.__class__ is np.ndarray:
+    if self._node is None and self._array.__class__ is ndarray:
         draws_integer.random_(self._array, low, None if high is None else int(high), generator)
         finish_write(self, None)
         return self

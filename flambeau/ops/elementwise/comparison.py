@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy import ndarray
 
 from ...core.dtype import FLOAT, INTEGER, bool_, uint8
 from ...core.number import converted
@@ -241,7 +241,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     spec = eq.operation.same.get(input._kind)
     if spec is not None and input._array.size <= _FEW and input._kind is other._kind:
         answers = spec.run(input._array, other._array)
-        if answers.__class__ is np.ndarray:
+        if answers.__class__ is ndarray:
             return 0 not in answers.tobytes()
     if input._kind.device.type == "cpu":
         return _equal_arrays(input._array, other._array)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...autograd.inference import WRITTEN
@@ -184,7 +185,7 @@ def zero_(input: Tensor) -> Tensor:
     self = input
     if not _has_history(self):
         array = self._array
-        if array.__class__ is np.ndarray and array.size <= _FEW and array.flags.carray:
+        if array.__class__ is ndarray and array.size <= _FEW and array.flags.carray:
             array.fill(0)
             finish_write(self, None)
             return self
@@ -234,7 +235,7 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
     if mode.recording and (other._node is not None or self._node is not None):
         return copied.into(self, (other,), ())
     base = self._base
-    usual = array.__class__ is np.ndarray and array.flags.carray
+    usual = array.__class__ is ndarray and array.flags.carray
     if not usual or (base is not None and base._node is not None) or self._cell[0] is UNVERSIONED:
         check_writable(self, (self, other))
     if other._kind is self._kind and array.size <= _SMALL:

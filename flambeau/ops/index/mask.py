@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...core.dtype import int64
@@ -131,7 +132,7 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         and kind.numpy is kind.compute
         and (base is None or base._node is None)
         and input._cell[0] is not UNVERSIONED
-        and array.__class__ is np.ndarray
+        and array.__class__ is ndarray
         and array.flags.carray
         and array.shape == mask._array.shape
     ):

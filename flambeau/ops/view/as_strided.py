@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ..._caller import warn
@@ -84,7 +85,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [2, 3]])
     """
     own_array = input._array
-    if storage_offset is None and input._node is None and own_array.__class__ is np.ndarray:
+    if storage_offset is None and input._node is None and own_array.__class__ is ndarray:
         root = owner(own_array)
         whole = root.nbytes == own_array.nbytes and root.flags.c_contiguous
         if whole and own_array.flags.c_contiguous:
