@@ -58,10 +58,10 @@ def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 
 def running_logsumexp(x: Any, dim: int) -> Any:
     """log of running sums of exp, without overflow."""
-    if not _native(x) or x.dtype.kind != "f":
+    if not _native(x, 0) or x.dtype.kind != "f":
         return _logsumexp_by_numpy(x, dim)
     blocks, length, breadth = sizes_of(x.shape, dim)
-    if breadth == 1 and blocks < 4:
+    if breadth == 1 and (blocks < 4 or x.size <= SMALL):
         return _logsumexp_by_numpy(x, dim)
     if breadth == 1:
         # rows side by side: the chain of each is long, and they do not wait for one another
@@ -72,10 +72,10 @@ def running_logsumexp(x: Any, dim: int) -> Any:
     return made
 
 
-def _native(x: Any) -> bool:
+def _native(x: Any, small: int = SMALL) -> bool:
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
     known = x.__class__ is np.ndarray and code in ELEMENTS and x.dtype.isnative
-    return x.size > SMALL and known and enabled()
+    return x.size > small and known and enabled()
 
 
 def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
