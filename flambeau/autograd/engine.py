@@ -129,10 +129,13 @@ def _loop(
             g = flow.before(node, g)
         edges = parts = ()
         if allowed is not None:
-            found = catch.get(node)  # type: ignore[union-attr]
+            goes_on, found = allowed[node], catch.get(node)  # type: ignore[union-attr]
             if found is not None:
-                _take(found, node, g, flow)
-            if not allowed[node]:
+                if goes_on or node.outputs > 1:
+                    _take(found, node, g, flow)
+                else:  # here, where `_own` counts no more holders than of a leaf's
+                    found[0] = flow.finish(g, node, 0)
+            if not goes_on:
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
@@ -273,7 +276,8 @@ class Bare:
     def cast(self, part: Any, kind: Any) -> Any:
         if kind.numpy is None or part.dtype == kind.numpy:
             return part
-        return convertible(part, kind.numpy).astype(kind.numpy)
+        made = gradient.converted(part, kind.numpy)
+        return convertible(part, kind.numpy).astype(kind.numpy) if made is None else made
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()

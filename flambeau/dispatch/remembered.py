@@ -90,16 +90,18 @@ def lookup(source: Source) -> None:
     _scopes.append(source.scope)
 
 
-def remembers(moved: str) -> Callable[[Callable], Callable]:
+def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
     """Decorator: of a function that shows or moves elements of its argument `moved`, a tensor or a sequence of them.
 
-    Several arguments may be named, each a tensor.
+    Several arguments may be named, each a tensor. Where the function picks elements, `at` names its index tensor; see
+    `remembered_picks`.
 
     Its other arguments are options. Where one of them is a tensor, nothing is remembered::
 
         def roll(input, shifts, dims=default_dims):
             case = find(token, input, shifts, dims)
             if case is not None: return case(input)
+            shifts = kept(shifts); dims = kept(dims)
             return study(lambda input: plain(input, shifts, dims), token, (input, shifts, dims), input)
     """
 
@@ -112,7 +114,11 @@ def remembers(moved: str) -> Callable[[Callable], Callable]:
         head, passed, key = _signature(function, arguments, spread, source)
         if code.co_flags & 0x08:
             head.append("**named")
+        if at:
+            return _picks(function, source, head, passed, key, moved, at)
         names = moved.split()
+        options = [name for name in key.split(", ") if name not in names]
+        source.scope["kept"] = kept
         plural = moved == "tensors" or moved == spread
         given = f"*{moved}" if plural else ", ".join(names)
         again = passed
@@ -124,6 +130,7 @@ def remembers(moved: str) -> Callable[[Callable], Callable]:
             source(f"""
                 case = find(token, {key})
                 if case is not None: return case({given})
+                {"; ".join(f"{name} = kept({name})" for name in options) or "pass"}
                 return study(
                     lambda {names[0] if len(names) == 1 else "moved"}: plain({again}),
                     token, ({key},), {names[0] if len(names) == 1 else listed(names)},
@@ -134,6 +141,60 @@ def remembers(moved: str) -> Callable[[Callable], Callable]:
         return made
 
     return make
+
+
+def kept(option: Any) -> Any:
+    """An option as it is now: a case may be asked for long after the caller has changed a list."""
+    if option.__class__ is list or option.__class__ is tuple:
+        return option.__class__(map(kept, option))
+    return option
+
+
+def _picks(
+    function: Any, source: Source, head: list[str], passed: str, key: str, moved: str, at: str
+) -> Callable:
+    """The function that looks for a case first, which may answer None.
+
+    For ``gather(input, dim, index)``::
+
+        def gather(input, dim, index):
+            case = find(token, input, dim, index)
+            if case is not None:
+                made = case(input, index)
+                if made is not None: return made
+                return plain(input, dim, index)
+            return pick(lambda input, index: plain(input, dim, index), token, (input, dim, index), input, index)
+    """
+    source.scope["pick"] = _study_pick
+    with source.block(f"def {_name(function)}({', '.join(head)}):"):
+        source(f"""
+            case = find(token, {key})
+            if case is not None:
+                made = case({moved}, {at})
+                if made is not None: return made
+                return plain({passed})
+            return pick(lambda {moved}, {at}: plain({passed}), token, ({key},), {moved}, {at})
+            """)
+    made = source.function(_name(function))
+    update_wrapper(made, function)
+    return made
+
+
+def _study_pick(call: Callable[..., Any], token: int, args: tuple, x: Any, index: Any) -> Any:
+    """The call itself; at the third of its kind its case is learned."""
+    result = call(x, index)
+    key = _table[0].key(token, *args) if _table else None
+    if key is not None and _count(key) == LEARNED_AT and not (state.modes or mode.levels):
+        _seen[key] = _NEVER
+        if _are_options(args, (x, index)):
+            from .remembered_picks import picked  # when something is picked a third time
+
+            case = picked(call, x, index, result)
+            if case is not None:
+                options = (arg for arg in args if not isinstance(arg, Tensor))
+                _table[0].keep(key, case, *options, x._kind, index._kind)
+                del _seen[key]
+    return result
 
 
 def _indexed(names: Sequence[str]) -> Callable[[re.Match[str]], str]:

@@ -47,7 +47,7 @@ def random_(
     if high is None and low == INT64_MIN:
         return _random_all64(out, generator)
     low, stop = check_integer.bounds(out.dtype, low, high)
-    return _random_between(out, low, stop - low, generator)
+    return between(out, low, stop - low, generator)
 
 
 def randint(
@@ -94,9 +94,10 @@ def _remainder32(words: np.ndarray, count: int) -> np.ndarray:
     return np.subtract(words, quotient, out=quotient)
 
 
-def _random_between(
-    out: np.ndarray, low: int, count: int, generator: Generator | None
+def between(
+    out: np.ndarray, low: int, count: int, generator: Generator | None = None
 ) -> np.ndarray:
+    """`random_` of so many integers from `low` on, which the dtype holds."""
     dtype = np.dtype(np.int64)
     if count >= _LARGE_RANGE:
         return fill(
@@ -262,7 +263,8 @@ def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generato
         race = np.where(rows > 0, rows / race, -1)  # tiny weights may lose to nobody but zeros
     if num_samples == 1:
         return race.argmax(axis=1)
-    return np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+    first: np.ndarray = kernels.array.sort.first(race, num_samples, 1, True)
+    return first
 
 
 def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
@@ -276,8 +278,17 @@ def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) 
     with generator.lock:
         uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
     uniform = np.maximum(uniform, np.finfo(np.float64).smallest_subnormal)  # 0 would take weight 0
-    found = [
-        np.searchsorted(steps.astype(np.float64), drawn)
-        for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)
-    ]
-    return np.stack(found)
+    drawn = uniform.reshape(-1, num_samples)
+    return _places(cumulative.astype(np.float64), drawn)
+
+
+def _each_place(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Where numbers fall among the steps of their row."""
+    return np.stack([np.searchsorted(*row) for row in zip(steps, drawn, strict=True)])
+
+
+def _places(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    found = (
+        kernels.array.bins.searched(steps, drawn, False) if kernels.enabled() else NotImplemented
+    )
+    return _each_place(steps, drawn) if found is NotImplemented else found  # type: ignore[no-any-return]

@@ -21,6 +21,8 @@ from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class Plans(dict):
     """The node class for each set of operands that want a gradient, made when first met."""
@@ -257,7 +259,7 @@ class Specialization:
                 *map(self.natural, gradient.extras),
             ],
             self.compute,
-            [*map(self.natural, gradient.program.roots)],
+            [*map(self.natural, gradient.program.roots)] if into else self.parts(gradient),
             self.operation.name + "_gradient",
             self.operation.rows,
             interpreter,
@@ -266,6 +268,15 @@ class Specialization:
         if native is None and into:
             return writing(interpreter, len(gradient.program.roots))
         return native or interpreter
+
+    def parts(self, gradient: Gradient) -> list[Any]:
+        """The dtypes of a gradient's parts: those of operands of half types are rounded where they are computed."""
+        own = dict(zip(self.program.inputs, self.kinds))
+        natural = [self.natural(root) for root in gradient.program.roots]
+        return [
+            own[x].numpy if own[x].compute == dtype == _FLOAT32 else dtype
+            for x, dtype in zip(gradient.operands, natural)
+        ]
 
     def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import Native
 from ..llvm import BITS, Value
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
@@ -48,8 +49,23 @@ def in_order(array: Any) -> Any:
 
 def copy_into(target: Any, source: Any) -> None:
     """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
-    if target.size <= SMALL or not enabled() or not _copied(target, source):
+    if target.__class__ is source.__class__ is np.ndarray and (
+        target.dtype is not source.dtype or (target.size > SMALL and target.dtype.char in _NATIVE)
+    ):
+        _converting.function(target, source)
+    elif target.size <= SMALL or not enabled() or not _copied(target, source):
         np.copyto(target, source, casting="unsafe")
+
+
+_NATIVE = frozenset("?bBhilefdE")
+"""The dtypes that the kernels of conversions have, by NumPy's letters."""
+
+
+def _by_numpy(target: Any, source: Any) -> None:
+    np.copyto(target, source, casting="unsafe")
+
+
+_converting = Native("loops.convert", "copy_into", _by_numpy)
 
 
 def _copied(target: Any, source: Any) -> bool:

@@ -19,7 +19,7 @@ from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import half, matmul_kernel
+from . import few_rows, half, matmul_kernel
 from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
 from .stack import starts
 
@@ -70,7 +70,10 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
-    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    x_shape, y_shape = x.shape, y.shape
+    if bias is None and x.size * y_shape[-1] < LEAST > y.size * x_shape[-2]:
+        return NotImplemented
+    found = plan(x.dtype, x_shape, x.strides, y_shape, y.strides)
     if found is None:
         return _of_halves(x, y, bias)
     if bias is None:
@@ -199,6 +202,12 @@ def plan(
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
         return Plan((*lead, m, n), work, None, None, (), 0, (), None, k, None)
+    if (
+        m <= few_rows.MOST
+        and count == 1
+        and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    ):
+        return with_few_rows(element, lead, (m, n, k), work, (x_strides[-2], y_strides[-1]))
     b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
     a_across, a_along = x_strides[-2] // item, x_strides[-1] // item
     packing = how_packed((m, n, k), x_strides[-2:], y_strides[-2:], item)
@@ -246,6 +255,33 @@ def plan(
         (*lead, m, n), work, matmul_kernel.multiplying(tile, packed), facts, told,
         panels * begin.size * first, told_first, begin, inner, tile,
     )  # fmt: skip
+
+
+def with_few_rows(
+    element: str,
+    lead: tuple[int, ...],
+    sizes: tuple[int, int, int],
+    work: int,
+    strides: tuple[int, int],
+) -> Plan:
+    """How few rows are multiplied with columns that lie in memory."""
+    m, n, k = sizes
+    bits, item = machine().bits, BITS[element] // 8
+    job = Job(
+        rows=-(-n // few_rows.COLUMNS), length=1, weight=m * n * k * BITS[element] // bits,
+        divisible=False,
+    )  # fmt: skip
+    told = tuple(
+        tuple(
+            (*job, *few_rows.Numbers(
+                n=n, k=k, across=strides[0] // item, column=strides[1] // item, add=add, biased=biased
+            ))
+            for biased in (False, True)
+        )
+        for add in (False, True)
+    )  # fmt: skip
+    multiply = few_rows.multiplying(element, bits, m)
+    return Plan((*lead, m, n), work, multiply, np.zeros(1, np.int64), told, 0, (), None, k, None)
 
 
 def crowds(apart: int, rows: int, lines: int) -> bool:

@@ -18,7 +18,8 @@ from ..matmul.microkernel import Shape, clear, multiply, pack, within
 from ..runtime.entry import Body, kernel
 
 QUERIES, KEYS = 64, 64
-"""Rows and columns of a block of scores."""
+"""Rows and columns of a block of scores. The forward kernel may be told of more rows: what is packed of keys and
+values then serves more of them."""
 
 
 class Numbers(NamedTuple):
@@ -26,7 +27,7 @@ class Numbers(NamedTuple):
 
     Attributes:
         width, depth: Elements of a query and of a value.
-        blocks: Of queries of a head.
+        block, blocks: Queries of a block in the forward kernel, and blocks of a head.
         q_row ... dv_row: So many elements apart the rows of each array lie.
         causal, masked: Do queries look at earlier keys only, and is there a mask?
         scale: The bits of a double.
@@ -37,6 +38,7 @@ class Numbers(NamedTuple):
     keys: int
     width: int
     depth: int
+    block: int
     blocks: int
     q_row: int
     k_row: int
@@ -61,7 +63,6 @@ class ForwardArrays(NamedTuple):
     out: Any
     logs: Any
     starts: Any
-    offsets: Any
 
 
 class BackwardArrays(NamedTuple):
@@ -78,7 +79,6 @@ class BackwardArrays(NamedTuple):
     dk: Any
     dv: Any
     starts: Any
-    offsets: Any
 
 
 STARTED = ("q", "k", "v", "mask", "out", "dq", "dk", "dv")
@@ -135,14 +135,13 @@ class Writer:
         a, across, along = left
         c, stride = target
         rows, columns = sizes
-        offsets = self.p["offsets"]
         with (
             code.loop(self.zero, columns, shape.columns) as j,
             code.loop(self.zero, rows, shape.rows) as i,
         ):
             code.line(
                 f"call void @multiply(ptr {self.at(a, i * across).name}, i64 {across.name}, "
-                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, "
+                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, i64 0, "
                 f"i64 0, i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
                 f"i64 {smaller(rows - i, shape.rows).name}, "
                 f"i64 {smaller(columns - j, shape.columns).name}, i64 {add}, ptr null)"
@@ -204,17 +203,27 @@ def forward(shape: Shape) -> Callable[..., int]:
         n = code.n
         wide = padded(n.depth, shape)
         count = (wide + n.width + shape.columns + 2 * shape.lanes) * KEYS
-        space = code.scratch((count + (wide + KEYS + 2) * QUERIES) * shape.item)
+        space = code.scratch((count + (wide + KEYS + 2) * n.block) * shape.item + LINE)
         with code.rows() as row:
-            Forward(code, shape).block(row, space, wide)
+            Forward(code, shape).block(row, aligned(code, space), wide)
         code.free(space)
 
     return kernel("attention", ForwardArrays._fields, Numbers, write, shape.lanes, makes=True)
 
 
+LINE = 64
+"""Bytes of a line of the cache: vectors that cross one cost twice."""
+
+
+def aligned(code: Body, space: Value) -> Value:
+    """Where the first line within some memory begins."""
+    address = code.emit(f"ptrtoint ptr {space.name} to i64", "i64")
+    return code.at(space, "i8", -address & (LINE - 1))
+
+
 def functions(code: Body, shape: Shape) -> list[str]:
     return [
-        multiply(shape, code.declarations, packed=False),
+        multiply(shape, code.declarations, False, right="panel", step=shape.columns),
         pack("pack", shape.columns, shape.element, shape.lanes, code.declarations),
     ]
 
@@ -228,14 +237,14 @@ class Forward(Writer):
     def block(self, row: Value, space: Value, wide: Value) -> None:
         code, n = self.code, self.n
         head = quotient(row, n.blocks)
-        top = remainder(row, n.blocks) * QUERIES
-        rows = smaller(n.queries - top, QUERIES)
+        top = remainder(row, n.blocks) * n.block
+        rows = smaller(n.queries - top, n.block)
         scores = space
-        sums = self.at(scores, self.zero + QUERIES * KEYS)
-        most, total = self.at(sums, wide * QUERIES), self.at(sums, wide * QUERIES + QUERIES)
-        right = self.at(total, self.zero + QUERIES)
+        sums = self.at(scores, n.block * KEYS)
+        most, total = self.at(sums, wide * n.block), self.at(sums, wide * n.block + n.block)
+        right = self.at(total, n.block)
         values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * KEYS)
-        clear(code, sums, wide * QUERIES, self.element)
+        clear(code, sums, wide * n.block, self.element)
         with code.loop(self.zero, rows) as i:
             code.store(code.constant(float("-inf"), self.element), self.at(most, i))
             code.store(code.constant(0.0, self.element), self.at(total, i))
@@ -326,13 +335,13 @@ def backward(shape: Shape) -> Callable[..., int]:
 
     def write(code: Body) -> None:
         code.functions = functions(code, shape)
-        width, depth = code.n.width, code.n.depth
-        keys_size = padded(width, shape) + width + padded(depth, shape) + depth
-        count = (keys_size + 4 * shape.columns + 2 * shape.lanes) * max(QUERIES, KEYS)
-        count = count + 2 * QUERIES * KEYS
-        space = code.scratch((count + QUERIES) * shape.item)
+        sizes = backward_sizes(code, shape)
+        total = code.number(0)
+        for size in sizes:
+            total = total + size
+        space = code.scratch(total * shape.item + LINE)
         with code.rows() as head:
-            Backward(code, shape).head(head, space)
+            Backward(code, shape).head(head, aligned(code, space), sizes)
         code.free(space)
 
     return kernel(
@@ -340,25 +349,49 @@ def backward(shape: Shape) -> Callable[..., int]:
     )
 
 
+def backward_sizes(code: Body, shape: Shape) -> list[Value]:
+    """Elements of what a head needs: weights and slopes of a block, dot products of all queries, keys and values turned,
+    keys as they are, and slopes or queries."""
+    n = code.n
+    block = code.number(QUERIES * KEYS)
+    turned = -(-KEYS // shape.columns) * shape.columns
+    return [
+        block, block, (n.queries + 63) & -64, n.width * turned, n.depth * turned,
+        padded(n.width, shape) * KEYS, (padded(n.width, shape) + padded(n.depth, shape)) * QUERIES,
+    ]  # fmt: skip
+
+
 class Backward(Writer):
-    def head(self, head: Value, space: Value) -> None:
+    """A block of keys after the other, each with all queries that look at it: so keys and values are packed once."""
+
+    def head(self, head: Value, space: Value, sizes: list[Value]) -> None:
         code, n = self.code, self.n
-        self.weights = space
-        self.slopes = self.at(space, self.zero + QUERIES * KEYS)
-        self.dots = self.at(self.slopes, self.zero + QUERIES * KEYS)
-        self.right = self.at(self.dots, self.zero + QUERIES)
+        regions = [space]
+        for size in sizes[:-1]:
+            regions.append(self.at(regions[-1], size))
+        (
+            self.weights, self.slopes, self.dots, self.k_turned, self.v_turned, self.k_panels,
+            self.right,
+        ) = regions  # fmt: skip
         self.starts = {name: self.begin(name, head) for name in ("q", "k", "v", "dq", "dk", "dv")}
         start = code.get(self.p["starts"], "i64", head + n.heads * STARTED.index("out"))
         self.starts["g"], self.starts["out"] = (self.at(self.p[n], start) for n in ("g", "out"))
         self.cleared(self.starts["dq"], n.queries, n.dq_row, n.width)
         self.cleared(self.starts["dk"], n.keys, n.dk_row, n.width)
         self.cleared(self.starts["dv"], n.keys, n.dv_row, n.depth)
-        with code.loop(self.zero, n.queries, QUERIES) as top:
-            rows = smaller(n.queries - top, QUERIES)
-            with code.loop(self.zero, rows) as i:
-                code.store(self.dot((top + i) * n.out_row), self.at(self.dots, i))
-            with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-                self.block(head, (top, rows), (key, smaller(n.keys - key, KEYS)))
+        with code.loop(self.zero, n.queries) as i:
+            code.store(self.dot(i * n.out_row), self.at(self.dots, i))
+        one = self.zero + 1
+        with code.loop(self.zero, n.keys, KEYS) as key:
+            count = smaller(n.keys - key, KEYS)
+            k = self.at(self.starts["k"], key * n.k_row)
+            v = self.at(self.starts["v"], key * n.v_row)
+            self.panels(self.k_turned, k, count, n.width, n.k_row, one)
+            self.panels(self.v_turned, v, count, n.depth, n.v_row, one)
+            self.panels(self.k_panels, k, n.width, count, one, n.k_row)
+            first = choose(n.causal.differs(0), key, self.zero)
+            with code.loop(first, n.queries, QUERIES) as top:
+                self.block(head, (top, smaller(n.queries - top, QUERIES)), (key, count))
 
     def dot(self, line: Value) -> Value:
         """The product of a row of the result and its slopes."""
@@ -380,15 +413,11 @@ class Backward(Writer):
         one = self.zero + 1
         q = self.at(self.starts["q"], top * n.q_row)
         g = self.at(self.starts["g"], top * n.out_row)
-        k, v = (
-            self.at(self.starts["k"], key * n.k_row),
-            self.at(self.starts["v"], key * n.v_row),
-        )
         blocks = (rows, count)
-        self.panels(right, k, count, n.width, n.k_row, one)
-        self.product((q, n.q_row, one), right, n.width, (self.weights, one * KEYS), blocks, 0)
-        self.panels(right, v, count, n.depth, n.v_row, one)
-        self.product((g, n.out_row, one), right, n.depth, (self.slopes, one * KEYS), blocks, 0)
+        left = q, n.q_row, one
+        self.product(left, self.k_turned, n.width, (self.weights, one * KEYS), blocks, 0)
+        left = g, n.out_row, one
+        self.product(left, self.v_turned, n.depth, (self.slopes, one * KEYS), blocks, 0)
         with code.loop(self.zero, rows) as i:
             self.differentiate(head, (i, top + i, key), count)
         self.panels(right, g, n.depth, rows, one, n.out_row)
@@ -399,9 +428,9 @@ class Backward(Writer):
         turned = self.slopes, one, one * KEYS
         target = self.at(self.starts["dk"], key * n.dk_row), n.dk_row
         self.product(turned, right, rows, target, (count, n.width), 1)
-        self.panels(right, k, n.width, count, one, n.k_row)
         target = self.at(self.starts["dq"], top * n.dq_row), n.dq_row
-        self.product((self.slopes, one * KEYS, one), right, count, target, (rows, n.width), 1)
+        left = self.slopes, one * KEYS, one
+        self.product(left, self.k_panels, count, target, (rows, n.width), 1)
 
     def differentiate(self, head: Value, place: tuple[Value, Value, Value], count: Value) -> None:
         """A row of scores becomes its weights, and of their gradients that of the scores."""
@@ -409,7 +438,7 @@ class Backward(Writer):
         i = place[0]
         at = head * n.queries + place[1]
         log = code.splat(code.load(self.at(self.p["logs"], at), self.element))
-        dot = code.splat(code.load(self.at(self.dots, i), self.element))
+        dot = code.splat(code.load(self.at(self.dots, place[1]), self.element))
         with self.vectors(self.zero + KEYS) as j:
             weight = exponential.exp(self.score(self.weights, place, head, j, count) - log)
             code.store(weight, self.at(self.weights, i * KEYS + j))

@@ -65,7 +65,8 @@ def scaled_dot_product_attention(
 
 
 SHORT = 64
-"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many; of half types
+they would be rounded on the way."""
 
 
 FEW = 1024
@@ -80,7 +81,7 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and not causal:
+    if Allowed.usual and not causal and not query._kind.dtype.is_reduced:
         queries, keys = query._array.shape, key._array.shape
         if max(queries[-2], keys[-2]) <= SHORT and math.prod(queries[:-1]) * keys[-2] > FEW:
             return False

@@ -10,7 +10,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.location import count_writes
 from ...autograd.mode import no_grad
-from ...core.dtype import int64
+from ...core.dtype import BY_NUMPY, int64
 from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_numpy
 from ...core.twin import of_arrays
@@ -18,7 +18,7 @@ from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...kernels.gather.plan import Unsigned
-from ..join.padding import taken
+from ..join.padding import returned, taken
 from . import bag
 
 
@@ -275,6 +275,9 @@ def embedding_bag(
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
+    plain = padding is None and per_sample_weights is None and not (sparse or scale_grad_by_freq)
+    if plain and mode != "max":
+        return bagged(weight, input, starts, mode == "mean")
     index = input._array
     owner, kept = bag.owners(index, starts), bag.without(index, padding)
     index, owner = index[kept].astype(np.int64), owner[kept]
@@ -330,6 +333,39 @@ def _bags(
     return input, starts, weights
 
 
+def _summed(table: Any, index: Any, starts: Any, mean: bool) -> Any:
+    """Sums, or means, of the rows at the indices of bags, with NumPy."""
+    owner, bags = bag.owners(index, starts), len(starts) - 1
+    key = owner.astype(np.int64), slice(None)
+    found = kernels.gather.indexed.spread((bags, table.shape[1]), key[:1], table[index])
+    if not mean:
+        return found
+    return found / np.maximum(bag.counted(owner, bags), 1)[:, None].astype(table.dtype)
+
+
+_sum_bags = kernels.Native("gather.bags", "summed", _summed)
+
+
+@operation(operands="weight index", label="EmbeddingBag")
+def bagged(weight: Any, index: Any, starts: Any, mean: bool) -> Any:
+    """Sums, or means, of the rows at the indices of bags; the half types are rounded once."""
+    wide = weight.astype(BY_NUMPY[weight.dtype].compute, copy=False)
+    made = _sum_bags(wide, index.astype(np.int64, copy=False), starts.astype(np.int64), mean)
+    return made.astype(weight.dtype, copy=False)
+
+
+@bagged.gradient
+def _(
+    g: Tensor, index: Tensor, starts: Any, mean: bool, shape_weight: tuple[int, ...]
+) -> tuple[Tensor, None]:
+    owner = bag.owners(index._array, starts)
+    if mean:
+        counts = np.maximum(bag.counted(owner, len(starts) - 1), 1)[:, None]
+        g = g / wrap(counts.astype(g._kind.numpy), g._kind)
+    given = taken(g, owner, 0)
+    return returned(given, index._array.astype(np.int64), 0, shape_weight[0]), None
+
+
 def _check_bags(mode: str, weight: Tensor, weights: Tensor | None) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum or mean or max")
@@ -347,8 +383,6 @@ def _check_bags(mode: str, weight: Tensor, weights: Tensor | None) -> None:
 
 def _reduced(picked: Tensor, owner: Any, bags: int, mode: str) -> Tensor:
     """Rows reduced to one a bag; an empty bag is zeros."""
-    from ..join.padding import returned
-
     if mode != "max":
         sums = returned(picked, owner, 0, bags)
         if mode == "sum":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import bool_, int64
 from ...core.kind import kind_of
 from ...core.promotion import promote_types
@@ -74,7 +75,7 @@ def unique(
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
         counts = _lengths(begins) if return_counts else None
-        return _results(ordered[begins], inverse, counts, input, wants)
+        return _results(_chosen(ordered, begins), inverse, counts, input, wants)
     rows, at = _rows_of(input, dim)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
@@ -90,12 +91,18 @@ def _inverse(ranks: Any, begins: Any) -> Any:
     return inverse
 
 
+def _chosen(flat: Any, begins: Any) -> Any:
+    return kernels.gather.indexed.take(flat, (begins,))
+
+
 def _begins(rows: Any) -> Any:
     """Where in a list of rows another one than before begins."""
-    begins = np.ones(len(rows), bool)
     if rows.ndim == 1:
-        begins[1:] = rows[1:] != rows[:-1]
+        begins = np.empty(len(rows), bool)
+        begins[:1] = True
+        np.not_equal(rows[1:], rows[:-1], begins[1:])
         return begins
+    begins = np.ones(len(rows), bool)
     begins[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     return begins
 
@@ -130,9 +137,9 @@ def unique_consecutive(
     if dim is None:
         flat, flat_shape = input._array.reshape(-1), input._array.shape
         begins = _begins(flat)
-        inverse = (np.cumsum(begins) - 1).reshape(flat_shape) if return_inverse else None
+        inverse = (np.cumsum(begins) - 1).reshape(input._array.shape) if return_inverse else None
         counts = _lengths(begins) if return_counts else None
-        return _results(flat[begins], inverse, counts, input, wants)
+        return _results(_chosen(flat, begins), inverse, counts, input, wants)
     at = _rows_of(input, dim)[1]
     rows = np.moveaxis(input._array, at, 0)
     begins = _begins(rows)
