@@ -135,7 +135,7 @@ def unique_consecutive(
     """
     wants = (return_inverse, return_counts)
     if dim is None:
-        flat, flat_shape = input._array.reshape(-1), input._array.shape
+        flat = input._array.reshape(-1)
         begins = _begins(flat)
         inverse = (np.cumsum(begins) - 1).reshape(input._array.shape) if return_inverse else None
         counts = _lengths(begins) if return_counts else None
