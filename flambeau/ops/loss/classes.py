@@ -61,7 +61,7 @@ def _(g: Tensor, target: Tensor, weight: Any, ignored: int, reduction: int) -> t
 )  # fmt: skip
 def weighed(x: Any, target: Any, weight: Any, ignored: int, reduction: int) -> tuple[Any, Any]:
     """The targets' losses by their weights, and the sum of the weights."""
-    return _weigh(in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
+    return weigh(in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
 
 
 @weighed.gradient
@@ -175,5 +175,5 @@ fitting = kernels.Native("nn.classes", "fitting", _fit)
 """1 where every target is one of the classes, 2 where some are ignored, 0 where one is neither."""
 pick = kernels.Native("nn.classes", "picked", _picked)
 _pick_back = kernels.Native("nn.classes", "picked_back", _picked_back)
-_weigh = kernels.Native("nn.classes", "weighed", _weighed)
+weigh = kernels.Native("nn.classes", "weighed", _weighed)
 _weigh_back = kernels.Native("nn.classes", "weighed_back", _weighed_back)

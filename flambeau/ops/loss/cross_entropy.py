@@ -16,7 +16,7 @@ from ...formula import primitive as p
 from ...formula.expression import Expression, length, position
 from ..reduction.softmax import log_softmax
 from ..reduction.sum import sum
-from .classes import REDUCTIONS, fitting, in_order, out_of_bounds, pick, picked, weighed
+from .classes import REDUCTIONS, fitting, in_order, out_of_bounds, pick, picked, weigh, weighed
 from .reduction import check_dtype, check_reduction, loss, reduced
 
 
@@ -273,7 +273,11 @@ def _cross_entropy_of_classes(
             return reduced(losses, reduction, "NllLoss")
         if weight is not None and weight._node is not None:
             return _by_learned_weights(losses, target, weight, ignore_index, reduction)
-        return weighed(losses, target, weight, ignore_index, how)[0]  # type: ignore[no-any-return]
+        if losses._node is not None:
+            return weighed(losses, target, weight, ignore_index, how)[0]  # type: ignore[no-any-return]
+        scales = None if weight is None else weight._array
+        found = weigh(in_order(losses._array), target._array, scales, ignore_index, how)[0]
+        return handle.make(found, losses._kind, None, [0], None)
 
     return run
 

@@ -375,8 +375,8 @@ def poisson_nll_loss(
     Source: torch.nn.functional.poisson_nll_loss
     """
     check_reduction(reduction)
-    losses = poisson_loss.operation.general(
-        (input, target), (bool(log_input), bool(full)), (float(eps),)
+    losses = poisson_loss.operation.fast[True, True](
+        input, target, (bool(log_input), bool(full)), (float(eps),)
     )
     return reduced(losses, reduction)
 
@@ -442,5 +442,7 @@ def gaussian_nll_loss(
         negative = bool((v._array < 0).any())
     if negative:
         raise ValueError("var has negative entry/entries: variances are 0 or more")
-    losses = gaussian_loss.operation.general((input, target, v), (bool(full),), (float(eps),))
+    losses = gaussian_loss.operation.fast[True, True, True](
+        input, target, v, (bool(full),), (float(eps),)
+    )
     return reduced(losses, reduction)

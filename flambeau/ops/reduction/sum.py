@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ...core import tensor as handle
+from ...core.device import CPU
 from ...core.dtype import COMPLEX, FLOAT, bool_, uint8
 from ...core.promotion import PromotionKind
 from ...core.tensor import Tensor
@@ -16,6 +20,8 @@ from ...formula.expression import Domain, Expression
 from ..elementwise.comparison import ne
 
 Dims = Any
+FEW = 4096
+"""Elements up to which a call costs more than what it does."""
 
 
 @rowwise(label="Sum", kind=PromotionKind.BOOL_TO_LONG)
@@ -248,6 +254,13 @@ def _truth(
 ) -> Tensor:
     """An empty `dim` reduces nothing; uint8 answers in uint8, as it did before there was bool."""
     nothing = dim.__class__ is not int and dim in ((), [])
+    if input._kind.dtype is bool_ and input._array.size <= FEW and input._kind.device is CPU:
+        # As bytes: machine code has no bools to compute with, and for few NumPy's call takes longer than that.
+        input = handle.make(
+            input._array.view(np.uint8), input._kind.with_dtype(uint8), None, [0], None
+        )
+        result = ne(input, 0) if nothing else operation.over(input, dim, keepdim)
+        return result if out is None else write_out(out, result, name)
     result = ne(input, 0) if nothing else operation.over(input, dim, keepdim)
     if input._kind.dtype is uint8:
         result = result.to(input.dtype)
