@@ -12,6 +12,8 @@ from ..runtime.process import machine
 from .strided_frame import Part
 
 ELEMENTS = ("i8", "i16", "i32", "i64")
+SEVERAL = 8
+"""Elements that are loaded before they are stored, where they go one by one."""
 
 
 def lanes_of(element: str) -> int:
@@ -95,13 +97,34 @@ class Mover:
         return self.code.vector(self.element)
 
     def one_by_one(self, first: Value) -> None:
-        """The lines from `first` on."""
+        """The lines from `first` on; short lines that lie dense across are read across."""
+        code, step = self.code, self.from_step
+        short = self.from_line.equals(self.size) & (self.n < self.lanes)
+        with code.either(short) as (across, along):
+            with across, code.loop(self.zero, self.n) as p:
+                to, source = self.at(self.to, p, self.to_step), self.at(self.source, p, step)
+                self.elements(to, source, first, self.lines, self.to_line, self.from_line)
+            with along, code.loop(first, self.lines) as q:
+                to = self.at(self.to, q, self.to_line)
+                source = self.at(self.source, q, self.from_line)
+                self.elements(to, source, self.zero, self.n, self.to_step, step)
+
+    def elements(
+        self, to: Value, source: Value, begin: Value, end: Value, to_step: Value, step: Value
+    ) -> None:
+        """Some elements, several at a time, so that their loads do not wait for each other's addresses."""
         code = self.code
-        with code.loop(first, self.lines) as q:
-            to, source = self.at(self.to, q, self.to_line), self.at(self.source, q, self.from_line)
-            with code.loop(self.zero, self.n) as p:
-                value = code.load(self.at(source, p, self.from_step), self.element)
-                code.store(value, self.at(to, p, self.to_step))
+        whole = begin + ((end - begin) & -SEVERAL)
+        with code.loop(begin, whole, SEVERAL) as p:
+            there, here = self.at(source, p, step), self.at(to, p, to_step)
+            values = [
+                code.load(code.at(there, "i8", step * i), self.element) for i in range(SEVERAL)
+            ]
+            for i, value in enumerate(values):
+                code.store(value, code.at(here, "i8", to_step * i))
+        with code.loop(whole, end) as p:
+            value = code.load(self.at(source, p, step), self.element)
+            code.store(value, self.at(to, p, to_step))
 
     def rest(self, to: Value, source: Value, whole: Value) -> None:
         code = self.code
