@@ -12,6 +12,8 @@ from ..runtime.process import machine
 from .strided_frame import Part
 
 ELEMENTS = ("i8", "i16", "i32", "i64")
+EVERY = (2, 3, 4)
+"""Steps, in elements, of which vectors are loaded whole: of numbers in pairs, channels of images."""
 SEVERAL = 8
 """Elements that are loaded before they are stored, where they go one by one."""
 
@@ -65,13 +67,13 @@ class Mover:
     def write(self) -> None:
         code, size, lanes = self.code, self.size, self.lanes
         with code.when(self.to_step.equals(size)):
-            for step, put in (
-                (0, self.fills),
-                (-size, self.backwards),
-                (2 * size, self.every_second),
-            ):
+            for step, put in ((0, self.fills), (-size, self.backwards)):
                 with code.when(self.from_step.equals(step)):
                     put()
+                    code.give()
+            for k in EVERY:
+                with code.when(self.from_step.equals(k * size)):
+                    self.every(k)
                     code.give()
             with code.when(
                 self.from_line.equals(size)
@@ -152,20 +154,30 @@ class Mover:
                 code.store(value.shuffled(value, order), code.at(to, self.element, p))
             self.rest(to, source, whole)
 
-    def every_second(self) -> None:
-        """Two vectors hold the elements of one; what lies behind the last element is not read."""
+    def every(self, k: int) -> None:
+        """k vectors hold the elements of one; what lies behind the last element is not read."""
         code, lanes = self.code, self.lanes
-        order = range(0, 2 * lanes, 2)
         with code.loop(self.zero, self.lines) as q:
             to, source = self.at(self.to, q, self.to_line), self.at(self.source, q, self.from_line)
             whole = larger(self.n - 1, 0) & -lanes
             with code.loop(self.zero, whole, lanes) as p:
-                low, high = (
-                    code.load(code.at(source, self.element, p * 2 + k), self.vector())
-                    for k in (0, lanes)
+                found, *others = (
+                    code.load(code.at(source, self.element, p * k + j * lanes), self.vector())
+                    for j in range(k)
                 )
-                code.store(low.shuffled(high, order), code.at(to, self.element, p))
+                for j, other in enumerate(others, 1):
+                    found = found.shuffled(other, self.picked(k, j))
+                code.store(found, code.at(to, self.element, p))
             self.rest(to, source, whole)
+
+    def picked(self, k: int, j: int) -> list[int]:
+        """The lanes of what was picked of the vectors before vector j, and, counted on, of that."""
+        places = []
+        for i in range(self.lanes):
+            vector, lane = divmod(i * k, self.lanes)
+            before = lane if j == 1 else i
+            places.append(self.lanes + lane if vector == j else before if vector < j else 0)
+        return places
 
     def tiles(self) -> None:
         """Squares, transposed in registers; the last along the lines overlaps the one before."""
