@@ -16,6 +16,7 @@ from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import arrangement
+from .broadcast import load_fit
 from .dispatch import nest_module
 from .element import cast, dtype_name, unpacked
 from .strided import StridedNest
@@ -71,6 +72,7 @@ def _built(source: Any, target: Any, into: bool) -> Callable | None:
         text = _module_text(source, target, into)
     except Unsupported:
         return None
+    load_fit()
     fallback = _Fallback(plain)
     recipe = Recipe(
         lambda: _module_text(source, target, into), lambda: ConvertNest(source, target), int(into)

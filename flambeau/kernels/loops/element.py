@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..elementary.lower import Unsupported
-from ..llvm import Value, choose
+from ..llvm import Value, any_lane, choose
 from ..runtime import layout
 from ..runtime.process import machine
 
@@ -120,6 +120,21 @@ def _to_odd(x: Value) -> Value:
 
 def _bfloat16(value: Value) -> Value:
     """The upper half of float32's bits, rounded to nearest even; nan stays nan."""
+    if value.type != "<16 x float>" or not machine().features.get("avx512bf16"):
+        return _upper_half(value)
+    code, short = value.code, "<16 x bfloat>"
+    name = code.declare(short, "llvm.x86.avx512bf16.cvtneps2bf16.512", value.type)
+    made = code.emit(f"call {short} @{name}({value.type} {value.name})", short)
+    result = code.slot("<16 x i16>", made.cast_to("<16 x i16>"))
+    # The instruction takes subnormal numbers for 0.
+    subnormal = ((value.bits() & 0x7FFFFFFF) - 1).below(0x7FFFFF)
+    with code.when(any_lane(subnormal)):
+        code.store(_upper_half(value), result)
+    return code.load(result, "<16 x i16>")
+
+
+def _upper_half(value: Value) -> Value:
+    """The same by arithmetic of integers."""
     bits = value.bits()
     rounded = (bits + 0x7FFF + (bits.down(16) & 1)).down(16)
     quiet = bits.down(16) | 0x40

@@ -15,7 +15,7 @@ from ..runtime.layout import Flag
 from ..runtime.vectorcall import Vectorcall, array_field, item_of, put, size_of
 from . import split_reduction
 from .arrange_rows import RowOption, RowWord
-from .broadcast import FIT, FORM, FULL, ROWS, SCALAR, TRAILING
+from .broadcast import FORM, FULL, ROWS, SCALAR, TRAILING
 from .nest import NEST, Nest
 
 STRIDED = "strided"
@@ -214,7 +214,7 @@ class EntryPoint(Vectorcall):
         return forms, row_length
 
     def fit(self, array: Value, descr: Value, dims: Value) -> Value:
-        return self.code.run(FIT, array, descr, self.ndim_long, dims)
+        return self.code.call(self.fact("fit"), "i64", array, descr, self.ndim_long, dims)
 
     def row_dims(self) -> Value:
         """The shape that an operand with one value a row is compared with."""

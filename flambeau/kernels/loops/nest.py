@@ -362,7 +362,7 @@ class Nest(Values):
         """What all lanes join to, in every lane."""
         by = self.lanes // 2
         while by:
-            value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
+            value, by = RULES[x.primitive].join(value, value.exchanged(by)), by // 2
         return value
 
     def walk(

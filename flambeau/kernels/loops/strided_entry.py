@@ -1,6 +1,6 @@
 """The entry point of an elementwise nest, for arrays of any strides.
 
-Operands that lie in order, and broadcast in one place, are fitted here (`broadcast.define_fit`), which is all that small
+Operands that lie in order, and broadcast in one place, are fitted here (`broadcast.load_fit`), which is all that small
 calls wait for. All others are arranged by functions of their own (`arrangement`), which load when the first call needs
 them; until then, and for what they refuse, the fallback is called.
 """

@@ -71,6 +71,7 @@ _SETTINGS = (
     "descr_bfloat16",
     "memory_handler",
     "new_array",
+    "fit",
     "arrange",
     "broadcast_strided",
     "make_strided",
