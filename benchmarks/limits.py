@@ -87,10 +87,31 @@ WORKLOADS: dict[str, Callable[[], Work]] = {
     "pointwise: exp": lambda: formula(torch.exp, square()),
     "pointwise: gelu": lambda: formula(F.gelu, square()),
     "pointwise: sigmoid": lambda: formula(torch.sigmoid, square()),
+    "strided: x.T + y": lambda: formula(lambda x, y: x.t() + y, square(0, 1000), square(1, 1000)),
+    "strided: x.T + y.T": lambda: formula(torch.add, square().t(), square(1).t()),
+    "strided: inner columns": lambda: formula(torch.abs, tensor(1024, 1026)[:, 1:-1]),
+    "strided: every second row": lambda: formula(torch.abs, tensor(2048, 1024)[::2]),
+    "strided: every second column": lambda: formula(torch.abs, tensor(1024, 2048)[:, ::2]),
+    "strided: x[:, None] - y[None]": lambda: formula(
+        lambda x, y: x[:, None] - y[None], tensor(200, 64), tensor(100, 64)
+    ),
+    "strided: a value a channel": lambda: formula(
+        torch.mul, tensor(16, 64, 32, 32), tensor(64, 1, 1)
+    ),
+    "strided: in place into x.T": lambda: formula(lambda x, y: x.t().mul_(y), square(), square(1)),
+    "strided: copy of x.T": lambda: formula(lambda x: x.t().contiguous(), square(0, 1000)),
+    "convert: to bfloat16": lambda: formula(lambda x: x.bfloat16(), square()),
+    "convert: to int64": lambda: formula(lambda x: x.long(), square()),
+    "convert: x.T to float64": lambda: formula(lambda x: x.t().double(), square(0, 1000)),
     "reduce: sum": lambda: formula(torch.sum, square()),
     "reduce: sum, 16M": lambda: formula(torch.sum, square(0, 4096)),
     "reduce: mean of rows": lambda: formula(lambda x: x.mean(1), square()),
     "reduce: sum of columns": lambda: formula(lambda x: x.sum(0), square()),
+    "reduce: sum of x.T's rows": lambda: formula(lambda x: x.t().sum(1), square()),
+    "reduce: first and last of three": lambda: formula(
+        lambda x: x.sum((0, 2)), tensor(64, 128, 128)
+    ),
+    "reduce: all of inner columns": lambda: formula(torch.sum, tensor(1024, 1026)[:, 1:-1]),
     "reduce: maxima of rows": lambda: formula(lambda x: x.amax(1), square()),
     "reduce: var": lambda: formula(lambda x: x.var(1), square()),
     "reduce: norm": lambda: formula(torch.norm, square()),

@@ -431,13 +431,16 @@ class Arrange:
         few = smaller(larger(quotient(code.integer(BLOCK), length), 1), across)
         lines, chunk = code.variable(few), code.variable(length)
         with code.when(self.staged.value.differs(0)):
+            # A block fills the scratch memory: lines as many as a cache line has elements, or more short ones.
             dense = self.across.value >= 0
+            scratch, padded = self.options.down(Option.SCRATCH), (length + 15) & -16
             tall = larger(smaller(quotient(code.integer(LINE), self.narrow.value), LINE), 16)
-            lines.value = smaller(choose(dense, tall, smaller(few, LINE)), across)
+            fitting = quotient(scratch, padded * self.wide.value) & -16
+            most = larger(choose(dense, tall, 1), smaller(fitting, few))
+            lines.value = smaller(most, across)
             room = choose(dense, (lines.value + 15) & -16, lines.value)
-            scratch = self.options.down(Option.SCRATCH)
             fits = quotient(scratch, room * self.wide.value) & -16
-            chunk.value = larger(smaller((length + 15) & -16, fits), 16)
+            chunk.value = larger(smaller(padded, fits), 16)
         _set(code, frame, Word.LINES, lines.value)
         _set(code, frame, Word.CHUNK, chunk.value)
         blocks = quotient(across + lines.value - 1, lines.value)

@@ -12,6 +12,10 @@ from ..runtime.process import machine
 from .strided_frame import Part
 
 ELEMENTS = ("i8", "i16", "i32", "i64")
+EVERY = (2, 3, 4)
+"""Steps, in elements, of which vectors are loaded whole: of numbers in pairs, channels of images."""
+SEVERAL = 8
+"""Elements that are loaded before they are stored, where they go one by one."""
 
 
 def lanes_of(element: str) -> int:
@@ -63,13 +67,13 @@ class Mover:
     def write(self) -> None:
         code, size, lanes = self.code, self.size, self.lanes
         with code.when(self.to_step.equals(size)):
-            for step, put in (
-                (0, self.fills),
-                (-size, self.backwards),
-                (2 * size, self.every_second),
-            ):
+            for step, put in ((0, self.fills), (-size, self.backwards)):
                 with code.when(self.from_step.equals(step)):
                     put()
+                    code.give()
+            for k in EVERY:
+                with code.when(self.from_step.equals(k * size)):
+                    self.every(k)
                     code.give()
             with code.when(
                 self.from_line.equals(size)
@@ -95,13 +99,34 @@ class Mover:
         return self.code.vector(self.element)
 
     def one_by_one(self, first: Value) -> None:
-        """The lines from `first` on."""
+        """The lines from `first` on; short lines that lie dense across are read across."""
+        code, step = self.code, self.from_step
+        short = self.from_line.equals(self.size) & (self.n < self.lanes)
+        with code.either(short) as (across, along):
+            with across, code.loop(self.zero, self.n) as p:
+                to, source = self.at(self.to, p, self.to_step), self.at(self.source, p, step)
+                self.elements(to, source, first, self.lines, self.to_line, self.from_line)
+            with along, code.loop(first, self.lines) as q:
+                to = self.at(self.to, q, self.to_line)
+                source = self.at(self.source, q, self.from_line)
+                self.elements(to, source, self.zero, self.n, self.to_step, step)
+
+    def elements(
+        self, to: Value, source: Value, begin: Value, end: Value, to_step: Value, step: Value
+    ) -> None:
+        """Some elements, several at a time, so that their loads do not wait for each other's addresses."""
         code = self.code
-        with code.loop(first, self.lines) as q:
-            to, source = self.at(self.to, q, self.to_line), self.at(self.source, q, self.from_line)
-            with code.loop(self.zero, self.n) as p:
-                value = code.load(self.at(source, p, self.from_step), self.element)
-                code.store(value, self.at(to, p, self.to_step))
+        whole = begin + ((end - begin) & -SEVERAL)
+        with code.loop(begin, whole, SEVERAL) as p:
+            there, here = self.at(source, p, step), self.at(to, p, to_step)
+            values = [
+                code.load(code.at(there, "i8", step * i), self.element) for i in range(SEVERAL)
+            ]
+            for i, value in enumerate(values):
+                code.store(value, code.at(here, "i8", to_step * i))
+        with code.loop(whole, end) as p:
+            value = code.load(self.at(source, p, step), self.element)
+            code.store(value, self.at(to, p, to_step))
 
     def rest(self, to: Value, source: Value, whole: Value) -> None:
         code = self.code
@@ -129,20 +154,30 @@ class Mover:
                 code.store(value.shuffled(value, order), code.at(to, self.element, p))
             self.rest(to, source, whole)
 
-    def every_second(self) -> None:
-        """Two vectors hold the elements of one; what lies behind the last element is not read."""
+    def every(self, k: int) -> None:
+        """k vectors hold the elements of one; what lies behind the last element is not read."""
         code, lanes = self.code, self.lanes
-        order = range(0, 2 * lanes, 2)
         with code.loop(self.zero, self.lines) as q:
             to, source = self.at(self.to, q, self.to_line), self.at(self.source, q, self.from_line)
             whole = larger(self.n - 1, 0) & -lanes
             with code.loop(self.zero, whole, lanes) as p:
-                low, high = (
-                    code.load(code.at(source, self.element, p * 2 + k), self.vector())
-                    for k in (0, lanes)
+                found, *others = (
+                    code.load(code.at(source, self.element, p * k + j * lanes), self.vector())
+                    for j in range(k)
                 )
-                code.store(low.shuffled(high, order), code.at(to, self.element, p))
+                for j, other in enumerate(others, 1):
+                    found = found.shuffled(other, self.picked(k, j))
+                code.store(found, code.at(to, self.element, p))
             self.rest(to, source, whole)
+
+    def picked(self, k: int, j: int) -> list[int]:
+        """The lanes of what was picked of the vectors before vector j, and, counted on, of that."""
+        places = []
+        for i in range(self.lanes):
+            vector, lane = divmod(i * k, self.lanes)
+            before = lane if j == 1 else i
+            places.append(self.lanes + lane if vector == j else before if vector < j else 0)
+        return places
 
     def tiles(self) -> None:
         """Squares, transposed in registers; the last along the lines overlaps the one before."""

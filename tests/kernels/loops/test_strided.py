@@ -56,6 +56,8 @@ LAYOUTS: dict[str, Callable[[int, int, Any], Any]] = {
     "every second row": lambda n, m, dtype: values((2 * n, m), dtype)[::2],
     "every second column": lambda n, m, dtype: values((n, 2 * m), dtype)[:, ::2],
     "every third column": lambda n, m, dtype: values((n, 3 * m), dtype)[:, 1::3],
+    "every fourth column": lambda n, m, dtype: values((n, 4 * m), dtype)[:, ::4],
+    "every fifth column": lambda n, m, dtype: values((n, 5 * m), dtype)[:, 4::5],
     "inner": lambda n, m, dtype: values((n, m + 2), dtype)[:, 1:-1],
     "backwards": lambda n, m, dtype: values((n, m), dtype)[:, ::-1],
     "upside down": lambda n, m, dtype: values((n, m), dtype)[::-1],
