@@ -303,10 +303,13 @@ class Writer:
                     for value, place in zip(values, places):
                         code.store(value.multiply_add(by, code.load(place, self.type)), place)
             e, o = ([code.load(place, self.type) for place in places] for places in (even, odd))
-            found = (j, (e[0] + o[1], e[1] - o[0])), (radix - j, (e[0] - o[1], e[1] + o[0]))
-            for which, value in found:
+            found: list[tuple[Value, Point]] = [
+                (j, (e[0] + o[1], e[1] - o[0])),
+                (radix - j, (e[0] - o[1], e[1] + o[0])),
+            ]
+            for which, point in found:
                 factor = self.factor(table, factors + (which - 1) * 2)
-                self.store(there, target + which * step, _product(value, factor))
+                self.store(there, target + which * step, _product(point, factor))
 
     def take_apart(self, here: Value, there: Value) -> None:
         """The spectrum of real points, of the transform of pairs of them."""
