@@ -314,6 +314,18 @@ PROGRAMS: dict[str, Program] = {
         ((2, 4),),
     ),
     "cdist": (lambda x, y: torch.cdist(x, y), ((2, 3), (3, 3))),
+    "cdist of sums": (lambda x, y: torch.cdist(x, y, 1.0), ((2, 3), (3, 3))),
+    "pdist": (lambda x: F.pdist(x), ((3, 2),)),
+    "cross": (lambda x, y: torch.linalg.cross(x, y), ((2, 3), (1, 3))),
+    "trace": (lambda x: torch.trace(x) ** 2, ((2, 3),)),
+    "block_diag": (lambda x, y: torch.block_diag(x, y) ** 2, ((2, 3), (1, 2))),
+    "nn.functional.embedding_bag": (
+        lambda w: [
+            F.embedding_bag(torch.tensor([[0, 2], [1, 1]]), w, mode=mode) ** 2
+            for mode in ("sum", "mean")
+        ],
+        ((3, 2),),
+    ),
     "triangular": (
         lambda a, b: torch.linalg.solve_triangular(
             a.tril() + torch.eye(3, dtype=torch.float64), b, upper=False

@@ -24,6 +24,7 @@ from ..llvm import BITS, Value, choose
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.memory import INT64
+from ..runtime.pool_kernel import GRAIN
 from ..runtime.process import enabled, machine
 from .bounds import outside, within
 from .plan import Along
@@ -43,6 +44,8 @@ STRIPE = 64
 """Elements of what lies behind the dimension that are taken at once."""
 FEW, LONG = 1 << 17, 512
 """Elements up to which whole runs are moved here by one thread, and elements of a run that threads share."""
+WIDE = 256
+"""Elements of a run that a piece has at least: narrower ones are walked in too many steps."""
 UNDONE, CHANGED = 1, 2
 """Reports: nothing was written, or another thread has changed an index since they were checked."""
 
@@ -251,8 +254,9 @@ def _told(
     behind, runs = inner > 1, not along and outer == 1 and inner > 1
     if runs and how in ("take", "put", "add") and total > FEW and inner < LONG:
         return None  # see `rows`
+    weight = min(total, inner // WIDE << GRAIN) if runs and inner >= LONG else total
     job = Job(
-        rows=outer, length=inner if behind else count, weight=1 if small else total,
+        rows=outer, length=inner if behind else count, weight=1 if small else weight,
         divisible=outer == 1 and (behind or how == "take") and not (runs and inner < LONG),
     )  # fmt: skip
     numbers = Numbers(

@@ -58,12 +58,12 @@ def _kernel(element: str, dims: int) -> Callable[..., int]:
                     by = code.get(theta, element, code.number(i * (dims + 1) + k))
                     value = code.get(p[f"axis{k}"], element, place[k]).multiply_add(by, value)
                 rest.append(value)
-            by = [code.get(theta, element, code.number(i * (dims + 1))) for i in range(dims)]
+            steps = [code.get(theta, element, code.number(i * (dims + 1))) for i in range(dims)]
             made = code.at(p["made"], element, row * n.length * dims)
             with code.loop(code.zero, n.length) as j:
                 x = code.get(p["axis0"], element, j)
                 for i in range(dims):
-                    code.put(x.multiply_add(by[i], rest[i]), made, j * dims + i)
+                    code.put(x.multiply_add(steps[i], rest[i]), made, j * dims + i)
 
     names = ("theta", "axis0", "axis1", "axis2", "made")
     return kernel("affine_grid", names, Sizes, write, 1, makes=True)
