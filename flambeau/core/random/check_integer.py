@@ -9,6 +9,8 @@ from ..dtype import DTYPES, INTEGER, is_complex
 from .words import DIGITS, LARGEST, UNSIGNED, name_of, not_implemented
 
 _MOST_CATEGORIES = 1 << 24
+_SURE = 1 << 24
+"""Integers that every type of 32 bits holds."""
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 FULL_RANGE = (
     "int64",
@@ -44,6 +46,8 @@ def largest_integer(dtype: np.dtype) -> int:
 
 def bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """The first integer and the end of the range, moved inwards to what a float can represent."""
+    if high is not None and 0 <= low < high <= _SURE and dtype.itemsize > 2 and dtype.kind in "if":
+        return low, high
     if is_complex(dtype):
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"
@@ -144,9 +148,10 @@ def multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
 def weights(rows: np.ndarray) -> None:
     if rows.shape[1] == 0:
         raise RuntimeError("multinomial: cannot draw from a distribution with no categories")
-    if not np.all((rows >= 0) & np.isfinite(rows)):
+    high = rows.max(1)
+    if not np.all(rows.min(1) >= 0) or not np.all(np.isfinite(high)):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not np.all(np.any(rows > 0, axis=1)):
+    if not np.all(high > 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 

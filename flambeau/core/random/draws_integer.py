@@ -47,7 +47,7 @@ def random_(
     if high is None and low == INT64_MIN:
         return _random_all64(out, generator)
     low, stop = check_integer.bounds(out.dtype, low, high)
-    return _random_between(out, low, stop - low, generator)
+    return between(out, low, stop - low, generator)
 
 
 def randint(
@@ -94,9 +94,10 @@ def _remainder32(words: np.ndarray, count: int) -> np.ndarray:
     return np.subtract(words, quotient, out=quotient)
 
 
-def _random_between(
-    out: np.ndarray, low: int, count: int, generator: Generator | None
+def between(
+    out: np.ndarray, low: int, count: int, generator: Generator | None = None
 ) -> np.ndarray:
+    """`random_` of so many integers from `low` on, which the dtype holds."""
     dtype = np.dtype(np.int64)
     if count >= _LARGE_RANGE:
         return fill(
@@ -262,7 +263,8 @@ def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generato
         race = np.where(rows > 0, rows / race, -1)  # tiny weights may lose to nobody but zeros
     if num_samples == 1:
         return race.argmax(axis=1)
-    return np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+    first: np.ndarray = kernels.array.sort.first(race, num_samples, 1, True)
+    return first
 
 
 def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
@@ -270,14 +272,20 @@ def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) 
     weights = rows.astype(work)
     if weights.max() > np.finfo(work).max / rows.shape[1]:
         weights /= rows.shape[1]  # the sum could overflow
-    cumulative = np.cumsum(weights, axis=1, dtype=work)
-    cumulative /= cumulative[:, -1:].copy()
-    cumulative[:, -1] = 1
     with generator.lock:
         uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
     uniform = np.maximum(uniform, np.finfo(np.float64).smallest_subnormal)  # 0 would take weight 0
-    found = [
-        np.searchsorted(steps.astype(np.float64), drawn)
-        for steps, drawn in zip(cumulative, uniform.reshape(-1, num_samples), strict=True)
-    ]
-    return np.stack(found)
+    return _places(weights, uniform.reshape(-1, num_samples))
+
+
+def _places(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Where numbers fall among the running sums of their row, which are divided by its total."""
+    if kernels.enabled():
+        found = kernels.array.multinomial.drawn(weights, uniform)
+        if found is not NotImplemented:
+            return found  # type: ignore[no-any-return]
+    cumulative = np.cumsum(weights, axis=1, dtype=weights.dtype)
+    cumulative /= cumulative[:, -1:].copy()
+    cumulative[:, -1] = 1
+    pairs = zip(cumulative, uniform, strict=True)
+    return np.stack([np.searchsorted(steps.astype(np.float64), drawn) for steps, drawn in pairs])

@@ -41,6 +41,8 @@ SMALL = 1 << 14
 """Elements and indices up to which one thread does all, and looks at the indices itself."""
 STRIPE = 64
 """Elements of what lies behind the dimension that are taken at once."""
+FEW, LONG = 1 << 17, 512
+"""Elements up to which whole runs are moved here by one thread, and elements of a run that threads share."""
 UNDONE, CHANGED = 1, 2
 """Reports: nothing was written, or another thread has changed an index since they were checked."""
 
@@ -246,12 +248,12 @@ def _told(
         return None
     total = outer * count * inner + (outer * shape[dim] * inner if start else 0)
     small = max(total, indices) <= SMALL
-    if not along and outer == 1 and inner > 1 and (how in ("take", "put", "add") and not small):
-        return None  # whole runs, see `rows`
-    behind = inner > 1
+    behind, runs = inner > 1, not along and outer == 1 and inner > 1
+    if runs and how in ("take", "put", "add") and total > FEW and inner < LONG:
+        return None  # see `rows`
     job = Job(
         rows=outer, length=inner if behind else count, weight=1 if small else total,
-        divisible=outer == 1 and (behind or how == "take"),
+        divisible=outer == 1 and (behind or how == "take") and not (runs and inner < LONG),
     )  # fmt: skip
     numbers = Numbers(
         outer=outer, size=shape[dim], inner=inner, count=count, indices=indices,

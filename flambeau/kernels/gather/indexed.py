@@ -22,7 +22,7 @@ from ..array import compress
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
-from . import along, rows
+from . import along, flat, rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
 from .part import WIDE, is_half, part_of
@@ -43,6 +43,8 @@ def take(x: Any, key: tuple) -> Any:
         return compress.selected(x, key[0])
     if enabled():
         made = along.taken(x, key)
+        if made is None:
+            made = _taken_flat(x, key)
         if made is not None:
             return made
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
@@ -67,7 +69,7 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
         add_at(part.array, part.key, part.fitted(values).astype(WIDE))
         part.store()
         return
-    if along.write_at("add", x, key, values):
+    if along.write_at("add", x, key, values) or flat.write("add", x, key, values):
         return
     plan = _plan(x, key, values, True)
     if plan is None or not _write(plan, True, x, values):
@@ -80,7 +82,7 @@ def put_at(x: Any, key: tuple, values: Any) -> None:
     Raises:
         IndexError: An index is out of range.
     """
-    if along.write_at("put", x, key, values):
+    if along.write_at("put", x, key, values) or flat.write("put", x, key, values):
         return
     plan = _plan(x, key, values, False)
     if plan is None or not _write(plan, False, x, values):
@@ -98,7 +100,7 @@ def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
     """
     if how == "add":
         add_at(x, key, values)
-    elif not along.write_at(how, x, key, values):
+    elif not (along.write_at(how, x, key, values) or flat.write(how, x, key, values)):
         ufunc_at(getattr(np, how), x, own(key), values)
 
 
@@ -155,6 +157,18 @@ def own(key: tuple) -> tuple:
             if index.__class__ is np.ndarray and not natural(index):
                 raise IndexError("an index is negative")
     return tuple(copies)
+
+
+def _taken_flat(x: Any, key: tuple) -> Any:
+    """`take` at several index arrays; None where it is not for this."""
+    found = flat.flattened(x, key)
+    if found is None:
+        return None
+    rows, index = found
+    made = along.taken(rows, (index,))
+    if made is None and rows.ndim > 1:
+        made = _take_rows(rows, index, False) if rows.itemsize in _SIZES else None
+    return None if made is None else made.reshape(key[0].shape + rows.shape[1:])
 
 
 def _is_large(x: Any, key: tuple) -> bool:

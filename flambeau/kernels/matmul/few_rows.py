@@ -106,7 +106,7 @@ def deliver(code: Body, element: str, column: Value, target: Value, parts: list[
     for part in parts[1:]:
         value = value + part
     while by:
-        value, by = value + value.rotated(by), by // 2
+        value, by = value + value.exchanged(by), by // 2
     total = code.variable(value.lane())
     with code.when(code.n.biased.differs(0)):
         total.value += code.get(code.p["bias"], element, column)

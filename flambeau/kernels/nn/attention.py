@@ -44,10 +44,11 @@ def _shape(dtype: Any) -> Shape:
     return shapes(ELEMENTS[dtype], machine().bits)[1]
 
 
-def _laid_out(mask: Any, q: Any, keys: int) -> Any:
-    """A mask as numbers to add, with the scores' dimensions and its rows in order."""
+def _laid_out(mask: Any, q: Any, keys: int, number: Any = None) -> Any:
+    """A mask as numbers to add, of the type of q or another, with the scores' dimensions and its rows in order."""
     if mask.dtype == np.bool_:
-        mask = np.where(mask, q.dtype.type(0), q.dtype.type(-np.inf))
+        number = number or q.dtype.type
+        mask = np.where(mask, number(0), number(-np.inf))
     if mask.shape[-1:] != (keys,):
         mask = np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
     return np.broadcast_to(_rows_in_order(mask), (*q.shape[:-1], keys))
@@ -128,6 +129,9 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         causal: Query i looks at keys up to i.
     """
     if not fits(q, k, v):
+        made = _of_halves(q, k, v, mask, scale, causal)
+        if made is not None:
+            return made
         wide = widened(q, k, v)
         if wide is None or not fits(*wide):
             return NotImplemented
@@ -136,6 +140,20 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         return out.astype(q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
+
+
+def _of_halves(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """The same of half types, or None."""
+    if q.dtype.itemsize != 2:
+        return None
+    from . import attention_half
+
+    if not attention_half.is_made_for(q, k, v):
+        return None
+    if mask is not None:
+        mask = _laid_out(_wide_mask(mask), q, k.shape[-2], np.float32)
+    out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
+    return attention_half.forward(q, k, v, mask, scale, causal, out)
 
 
 def attended(

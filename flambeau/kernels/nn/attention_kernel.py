@@ -181,7 +181,7 @@ class Writer:
         """The largest lane, or the lanes' sum, as a scalar."""
         by = self.shape.lanes // 2
         while by:
-            other = value.rotated(by)
+            other = value.exchanged(by)
             value = choose(value > other, value, other) if larger else value + other
             by //= 2
         return value.lane()

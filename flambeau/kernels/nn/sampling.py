@@ -131,6 +131,10 @@ class Writer:
         self.plane = n.size0 * n.size1 * n.size2
         self.lengths = [size.convert(form.element) for size in self.sizes]
         self.places = [Places(code, form.element) for _ in self.sizes]
+        self.starts = code.slot(f"[{POINTS} x i64]")
+        self.weights = [
+            [code.slot(f"[{POINTS} x {form.element}]") for _ in self.taps] for _ in self.sizes
+        ]
         count = len(self.taps) ** form.dims
         self.sums = code.slot(f"[{count} x {form.element}]")
 
@@ -161,6 +165,8 @@ class Writer:
         for d, places in enumerate(self.places):
             with code.loop(code.zero, count, code.lanes) as i:
                 self.locate(places, d, i)
+        with code.loop(code.zero, count, code.lanes) as i:
+            self.weigh(i)
         with code.loop(code.zero, count) as i:
             self.point(image, start + i, i, first, last)
 
@@ -223,26 +229,40 @@ class Writer:
 
     # ---------------------------------------------------------------------------------- points
 
+    def weigh(self, i: Value) -> None:
+        """Where a vector of points begin to look, -1 for those that look beyond the image, and all weights."""
+        code, element = self.code, self.form.element
+        type = code.vector(element)
+        inside: Any = None
+        start: Any = None
+        for places, length, step, own in zip(self.places, self.lengths, self.steps, self.weights):
+            low = code.load(code.at(places.low, element, i), type)
+            part = code.load(code.at(places.part, element, i), type)
+            here = (low >= -float(self.taps[0])) & (low + float(self.taps[-1]) < code.splat(length))
+            inside = here if inside is None else inside & here
+            place = (choose(here, low, 0.0).convert("i64") + self.taps[0]) * code.splat(step)
+            start = place if start is None else start + place
+            for o, slot in zip(self.taps, own):
+                code.store(self.weight(part, o), code.at(slot, element, i))
+        code.store(choose(inside, start, -1), code.at(self.starts, "i64", i))
+
     def point(self, image: Value, at: Value, i: Value, first: Value, last: Value) -> None:
         """One point: within the image, or at its border."""
         code, n, element = self.code, self.code.n, self.form.element
-        lows = [code.get(p.low, element, i) for p in self.places]
-        parts = [code.get(p.part, element, i) for p in self.places]
-        inside: Any = None
-        for low, length in zip(lows, self.lengths):
-            here = (low >= -float(self.taps[0])) & (low + float(self.taps[-1]) < length)
-            inside = here if inside is None else inside & here
-        weights = [[self.weight(part, o) for o in self.taps] for part in parts]
+        weights = [[code.get(slot, element, i) for slot in own] for own in self.weights]
         plane, y = image * n.channels, image * n.channels * n.points + at
         if self.form.does == "grid":
             for k in range(len(self.taps) ** self.form.dims):
                 code.put(code.constant(0, element), self.sums, code.number(k))
-        with code.either(inside) as (within, border):
+        start = code.get(self.starts, "i64", i)
+        with code.either(start >= 0) as (within, border):
             with within:
-                self.inside(lows, weights, plane, y, first, last)
+                self.inside(start, weights, plane, y, first, last)
             with border:
+                lows = [code.get(p.low, element, i) for p in self.places]
                 self.border(lows, weights, plane, y, first, last)
         if self.form.does == "grid":
+            parts = [code.get(p.part, element, i) for p in self.places]
             self.slopes(parts, weights, image * n.points + at, i)
 
     def weight(self, part: Value, o: int) -> Value:
@@ -277,14 +297,11 @@ class Writer:
             yield x, code.at(code.p["y"], element, y + c * code.n.points)
 
     def inside(
-        self, lows: list[Value], weights: list, plane: Value, y: Value, first: Value, last: Value
+        self, base: Value, weights: list, plane: Value, y: Value, first: Value, last: Value
     ) -> None:
         """All that the point looks at lies in the image."""
         code, element, width = self.code, self.form.element, len(self.taps)
         type = f"<{width} x {element}>" if width > 1 else element
-        base: Any = code.number(0)
-        for low, step in zip(lows, self.steps):
-            base = base + (low.convert("i64") + self.taps[0]) * step
         across = _together(code, weights[0], type)
         rows = []  # what is added to the place, and the weights
         for choice in itertools.product(range(width), repeat=self.form.dims - 1):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ..._caller import warn
 from ...core import tensor as handle
 from ...core.device import CPU, defaults
@@ -162,6 +163,10 @@ def _counted(kind: Kind, start: Any, step: Any, count: int) -> Any:
     """`count` numbers from start on."""
     type = kind.dtype
     _check_countable("arange", type)
+    first, by = float(start), float(step)
+    if first.is_integer() and by.is_integer() and _by_kernel(type, count):
+        made = kernels.array.ramp.between(first, 0.0, by, count, count, type.numpy)
+        return kind.xp.asarray(made)
     steps = np.arange(count)
     if type.category < FLOAT:
         first = converted(math.trunc(start), type)
@@ -230,6 +235,15 @@ def range_(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
 # ---- so many numbers between two ends ----------------------------------------------------------
 
 
+_FEW = 256
+"""Numbers up to which NumPy takes less time."""
+
+
+def _by_kernel(type: dtype, count: int) -> bool:
+    """Are there so many numbers, of such a dtype, that a kernel makes them?"""
+    return count > _FEW and type.name in ("float32", "float64") and kernels.enabled()
+
+
 def _ends(function: str, kind: Any, start: Any, end: Any, steps: Any) -> tuple[Any, Any, int, Kind]:
     """The two ends as numbers, the number of steps, and the kind."""
     for name, value in (("start", start), ("end", end)):
@@ -257,7 +271,6 @@ def _between(start: Any, end: Any, steps: int, type: dtype) -> np.ndarray:
     """`steps` numbers from start to end, counted from the nearer one."""
     if steps == 1:
         return np.array([start])
-    index = np.arange(steps, dtype=np.float64)
     if type.is_complex:
         real, imag = (
             _between(getattr(start, part), getattr(end, part), steps, type.to_real())
@@ -267,12 +280,17 @@ def _between(start: Any, end: Any, steps: int, type: dtype) -> np.ndarray:
     if type.category < FLOAT:
         start, end = (converted(math.trunc(x), type) for x in (start, end))
         step = (float(end) - float(start)) / max(steps - 1, 1)
+        index = np.arange(steps, dtype=np.float64)
         return np.trunc(_from_both_ends(float(start), float(end), step, index, fused))
     if type.is_reduced:
-        return _half_between(start, end, index, type)
+        return _half_between(start, end, np.arange(steps, dtype=np.float64), type)
     number = type.numpy.type
     start, end = number(start), number(end)
     step = float((end - start) / number(max(steps - 1, 1)))
+    if _by_kernel(type, steps):
+        ends = float(start), float(end), step
+        return kernels.array.ramp.between(*ends, steps, steps // 2, type.numpy)  # type: ignore[no-any-return]
+    index = np.arange(steps, dtype=np.float64)
     exact = fused if type.itemsize == 8 else _unfused
     return _from_both_ends(float(start), float(end), step, index, exact)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
@@ -50,7 +51,19 @@ def eye(kind: Any, n: int, m: int | None = None) -> Any:
     return array, chosen
 
 
+_FEW = 1024
+"""Elements of a matrix up to which NumPy takes less time."""
+
+
+def _columns(row: int, col: int, offset: int, upper: bool) -> tuple[Any, Any]:
+    """For each row the first column of the triangle, and the one behind its last."""
+    edge = np.clip(np.arange(row) + (offset if upper else offset + 1), 0, col)
+    return (edge, np.full(row, col)) if upper else (np.zeros(row, np.int64), edge)
+
+
 def _triangle(name: str, find: Callable) -> None:
+    upper = name == "triu_indices"
+
     def function(kind: Any, row: int, col: int, offset: int = 0) -> Any:
         chosen = kind(int64)
         dtype = chosen.dtype
@@ -63,8 +76,12 @@ def _triangle(name: str, find: Callable) -> None:
                 f"\"{name}\" not implemented for '{dtype.legacy}': use an integer dtype of 16 "
                 "bits or more"
             )
-        found = find(row, integer(offset, name, "offset", 3), col)
-        return chosen.xp.asarray(np.stack(found).astype(chosen.numpy)), chosen
+        offset = integer(offset, name, "offset", 3)
+        if row * col > _FEW and kernels.enabled():
+            found = kernels.array.ramp.triangle(*_columns(row, col, offset, upper))
+        else:
+            found = np.stack(find(row, offset, col))
+        return chosen.xp.asarray(found.astype(chosen.numpy, copy=False)), chosen
 
     which = "lower" if name == "tril_indices" else "upper"
     function.__name__ = function.__qualname__ = name

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.tensor import Tensor, wrap_numpy
+from ...core.tensor import Tensor
 from ...dispatch.registry import public
-from ..index.indexing import index_put
+from ..join.padding import constant_pad_, extended_
+from ..view.slice import fold_back, unfold_
 from .fourier import FORWARD, c2c_, c2r_, r2c_, resized
 
 
 def _padded(x: Tensor, pad: int, mode: str) -> Tensor:
     """`x` lengthened at both ends of its last dimension."""
     n = x.shape[-1]
+    pads = ((0, 0),) * (x.ndim - 1) + ((pad, pad),)
     if mode == "constant":
-        zeros = resized(x.flip(-1), (x.ndim - 1,), (n + pad,)).flip(-1)
-        return resized(zeros, (x.ndim - 1,), (n + 2 * pad,))
-    at = np.arange(-pad, n + pad)
-    if mode == "reflect":
-        if pad >= n:
-            raise RuntimeError(
-                f"Argument #4: Padding size should be less than the corresponding input dimension, "
-                f"but got: padding ({pad}, {pad}) at dimension {x.ndim} of input {list(x.shape)}"
-            )
-        at = np.abs(at)
-        at = np.where(at >= n, 2 * (n - 1) - at, at)
-    elif mode == "replicate":
-        at = at.clip(0, n - 1)
-    elif mode == "circular":
-        at = at % n
-    else:
+        return constant_pad_(x, pads, 0)
+    if mode == "reflect" and pad >= n:
+        raise RuntimeError(
+            f"Argument #4: Padding size should be less than the corresponding input dimension, "
+            f"but got: padding ({pad}, {pad}) at dimension {x.ndim} of input {list(x.shape)}"
+        )
+    if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    return x[..., wrap_numpy(at)]
+    return extended_(x, pads, mode)
 
 
 def _full_window(
@@ -50,11 +43,6 @@ def _full_window(
         return window
     shifted = resized(window.flip(0), (0,), (win_length + left,)).flip(0)
     return resized(shifted, (0,), (n_fft,))
-
-
-def _frames(n: int, n_fft: int, hop: int) -> np.ndarray:
-    count = 1 + (n - n_fft) // hop
-    return np.arange(count)[:, None] * hop + np.arange(n_fft)
 
 
 def _call(name: str, x: Tensor, n_fft: int, hop: int, win: int) -> str:
@@ -124,7 +112,7 @@ def stft(
         raise RuntimeError(f"{call} : expected 0 < n_fft <= {length}, but got n_fft={n_fft}")
     _check_lengths(call, n_fft, hop, win)
     weights = _full_window(call, window, win, n_fft, x)
-    framed = x[..., wrap_numpy(_frames(length, n_fft, hop))] * weights
+    framed = unfold_(x, x.ndim - 1, n_fft, hop) * weights
     result = _spectrum(framed, normalized, onesided, complex_).mT
     if input.ndim == 1:
         result = result.squeeze(0)
@@ -157,11 +145,9 @@ def _spectrum(framed: Tensor, normalized: bool, onesided: bool | None, complex_:
     return c2c_(framed.to(framed.dtype.to_complex()), last, scale, True)
 
 
-def _overlapped(frames: Tensor, at: np.ndarray, length: int) -> Tensor:
+def _overlapped(frames: Tensor, hop: int, length: int) -> Tensor:
     """(batch, frames, points) added up at their places: (batch, length)."""
-    rows = frames.permute(1, 2, 0)
-    zeros = frames.new_zeros((length, frames.shape[0]))
-    return index_put(zeros, (wrap_numpy(at),), rows, True).mT
+    return fold_back(frames, 1, frames.shape[-1], hop, (frames.shape[0], length))
 
 
 @public("istft", method=True, out=True, tensors="input")
@@ -210,9 +196,8 @@ def istft(
         half = frames if onesided else frames[..., : n_fft // 2 + 1]
         signal = c2r_(half, (2,), n_fft, scale)
     total = n_fft + hop * (x.shape[-1] - 1)
-    at = np.arange(x.shape[-1])[:, None] * hop + np.arange(n_fft)
-    y = _overlapped(signal * weights, at, total)
-    envelope = _overlapped(weights.square().expand(1, x.shape[-1], n_fft), at, total)
+    y = _overlapped(signal * weights, hop, total)
+    envelope = _overlapped(weights.square().expand(1, x.shape[-1], n_fft), hop, total)
     start = n_fft // 2 if center else 0
     stop = start + length if length is not None else total - start if center else total
     stop = min(stop, total)

@@ -116,14 +116,7 @@ def write_few(how: str, along: bool, x: Any, dim: Any, index: Any, values: Any) 
         values: A tensor of its dtype, or a number.
     """
     try:
-        kind, base = x._kind, x._base
-        if index._kind is not _INDEX or kind.device is not CPU:
-            return False
-        if x._node is not None or x._cell[0] is UNVERSIONED:
-            return False
-        if base is not None and base._node is not None:
-            return False
-        array = _few_values(kind, values)
+        array = None if index._kind is not _INDEX else _direct_values(x, values)
         if array is None:
             return False
         by = kernels.gather.along
@@ -137,6 +130,31 @@ def write_few(how: str, along: bool, x: Any, dim: Any, index: Any, values: Any) 
     if done:
         finish_write(x, None)
     return done
+
+
+def write_together(how: str, x: Any, indices: Any, values: Any) -> bool:
+    """The same at several index tensors of one shape, for the first dimensions."""
+    try:
+        array = _direct_values(x, values)
+        if array is None or any([index._kind is not _INDEX for index in indices]):  # noqa: C419
+            return False
+        key = tuple([index._array for index in indices])
+        done = kernels.gather.flat.write(how, x._array, key, array)
+    except (AttributeError, TypeError, OverflowError):
+        return False  # the checks of the general way say it
+    if done:
+        finish_write(x, None)
+    return done
+
+
+def _direct_values(x: Any, values: Any) -> Any:
+    """The values as an array, if x has no history, its memory may be written to, and they are of its dtype."""
+    kind, base = x._kind, x._base
+    if kind.device is not CPU or x._node is not None or x._cell[0] is UNVERSIONED:
+        return None
+    if base is not None and base._node is not None:
+        return None
+    return _few_values(kind, values)
 
 
 def _few_values(kind: Any, values: Any) -> Any:

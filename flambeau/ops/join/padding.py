@@ -46,7 +46,7 @@ def _(g: Tensor, pads: Pads) -> Tensor:
     return constant_pad_(g, tuple((-a, -b) for a, b in pads), 0)
 
 
-@operation(label="Pad")
+@operation(label="Pad", moves=True)
 def extended_(x: Any, pads: Pads, mode: str) -> Any:
     """Elements of x around it."""
     return _pad_map(x, pads, _PLACES[mode], 0)

@@ -10,21 +10,29 @@ import numpy as np
 from ... import kernels
 from ...autograd.location import count_writes
 from ...autograd.mode import no_grad
-from ...core.dtype import int64
+from ...core.dtype import BY_NUMPY, int64
 from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_numpy
 from ...core.twin import of_arrays
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...kernels.gather.plan import Unsigned
-from ..join.padding import taken
+from ..join.padding import returned, taken
 from . import bag
+
+
+def _picked(w: Any, index: Any) -> Any:
+    if index.ndim == 1:
+        return kernels.gather.indexed.take(w, Unsigned((index,)))
+    flat = kernels.gather.indexed.take(w, Unsigned((index.reshape(-1),)))
+    return flat.reshape(*index.shape, *w.shape[1:])
 
 
 @operation(operands="w index", label="Embedding")
 def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """Rows of a table."""
-    return kernels.gather.indexed.take(w, Unsigned((index,)))
+    return _picked(w, index)
 
 
 @rows.gradient
@@ -37,7 +45,7 @@ def _(
 @operation(operands="w index", label="Embedding")
 def sparse_rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """`rows`, whose gradient is sparse: it has the rows that were picked."""
-    return kernels.gather.indexed.take(w, Unsigned((index,)))
+    return _picked(w, index)
 
 
 @sparse_rows.gradient
@@ -62,7 +70,8 @@ def put_rows(
 ) -> Any:
     """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
     padding row."""
-    table = kernels.gather.indexed.spread(shape, (index,), g)
+    flat = (index, g) if index.ndim == 1 else (index.reshape(-1), g.reshape(-1, *shape[1:]))
+    table = kernels.gather.indexed.spread(shape, flat[:1], flat[1])
     if by_count:
         met, counts = np.unique(index, return_counts=True)
         table[met] /= counts[:, None].astype(g.dtype)
@@ -150,6 +159,7 @@ def _shrink(table: Any, index: Any, max_norm: float, norm_type: float) -> bool:
 
 
 @public("nn.functional.embedding")
+@decided
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -158,7 +168,7 @@ def embedding(
     norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-) -> Tensor:
+) -> Any:
     """Rows of `weight` at the indices.
 
     Args:
@@ -185,14 +195,18 @@ def embedding(
     if weight.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D, not of shape {list(weight.shape)}")
     _check(input, weight)
-    padding = _padding(padding_idx, weight)
-    if max_norm is not None:
-        _check_range(input, weight)
-        renormalize(weight, input._array, max_norm, norm_type)
-    try:
-        return (sparse_rows if sparse else rows)(weight, input, padding, scale_grad_by_freq)
-    except IndexError as error:
-        raise (_wrong(input, weight) or error) from None
+    padding, pick = _padding(padding_idx, weight), sparse_rows if sparse else rows
+
+    def run(input: Tensor, weight: Tensor) -> Tensor:
+        if max_norm is not None:
+            _check_range(input, weight)
+            renormalize(weight, input._array, max_norm, norm_type)
+        try:
+            return pick(weight, input, padding, scale_grad_by_freq)  # type: ignore[no-any-return]
+        except IndexError as error:
+            raise (_wrong(input, weight) or error) from None
+
+    return run
 
 
 @public("embedding")
@@ -261,6 +275,9 @@ def embedding_bag(
     if max_norm is not None:
         renormalize(weight, input._array, max_norm, norm_type)
     padding = _padding(padding_idx, weight)
+    plain = padding is None and per_sample_weights is None and not (sparse or scale_grad_by_freq)
+    if plain and mode != "max":
+        return bagged(weight, input, starts, mode == "mean")
     index = input._array
     owner, kept = bag.owners(index, starts), bag.without(index, padding)
     index, owner = index[kept].astype(np.int64), owner[kept]
@@ -316,6 +333,39 @@ def _bags(
     return input, starts, weights
 
 
+def _summed(table: Any, index: Any, starts: Any, mean: bool) -> Any:
+    """Sums, or means, of the rows at the indices of bags, with NumPy."""
+    owner, bags = bag.owners(index, starts), len(starts) - 1
+    key = owner.astype(np.int64), slice(None)
+    found = kernels.gather.indexed.spread((bags, table.shape[1]), key[:1], table[index])
+    if not mean:
+        return found
+    return found / np.maximum(bag.counted(owner, bags), 1)[:, None].astype(table.dtype)
+
+
+_sum_bags = kernels.Native("gather.bags", "summed", _summed)
+
+
+@operation(operands="weight index", label="EmbeddingBag")
+def bagged(weight: Any, index: Any, starts: Any, mean: bool) -> Any:
+    """Sums, or means, of the rows at the indices of bags; the half types are rounded once."""
+    wide = weight.astype(BY_NUMPY[weight.dtype].compute, copy=False)
+    made = _sum_bags(wide, index.astype(np.int64, copy=False), starts.astype(np.int64), mean)
+    return made.astype(weight.dtype, copy=False)
+
+
+@bagged.gradient
+def _(
+    g: Tensor, index: Tensor, starts: Any, mean: bool, shape_weight: tuple[int, ...]
+) -> tuple[Tensor, None]:
+    owner = bag.owners(index._array, starts)
+    if mean:
+        counts = np.maximum(bag.counted(owner, len(starts) - 1), 1)[:, None]
+        g = g / wrap(counts.astype(g._kind.numpy), g._kind)
+    given = taken(g, owner, 0)
+    return returned(given, index._array.astype(np.int64), 0, shape_weight[0]), None
+
+
 def _check_bags(mode: str, weight: Tensor, weights: Tensor | None) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum or mean or max")
@@ -333,8 +383,6 @@ def _check_bags(mode: str, weight: Tensor, weights: Tensor | None) -> None:
 
 def _reduced(picked: Tensor, owner: Any, bags: int, mode: str) -> Tensor:
     """Rows reduced to one a bag; an empty bag is zeros."""
-    from ..join.padding import returned
-
     if mode != "max":
         sums = returned(picked, owner, 0, bags)
         if mode == "sum":

@@ -60,11 +60,37 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     if min(sizes) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
-    axes = [_axis(m, align_corners) for m in sizes[2:]]
-    mesh = np.meshgrid(*axes, indexing="ij")[::-1]
-    base = np.stack([*mesh, np.ones_like(mesh[0])], -1).reshape(1, -1, n + 1)
-    points = wrap(base.astype(theta._kind.numpy), theta._kind)
-    return (points @ theta.mT).reshape(sizes[0], *sizes[2:], n)
+    return mapped_(theta, sizes, bool(align_corners))
+
+
+def _base(axes: Sequence[Any], dtype: Any) -> Any:
+    """The points of a grid, each with a 1: (points, n + 1)."""
+    mesh = np.meshgrid(*axes[::-1], indexing="ij")[::-1]
+    return np.stack([*mesh, np.ones_like(mesh[0])], -1).reshape(-1, len(axes) + 1).astype(dtype)
+
+
+def _mapped(theta: Any, axes: Sequence[Any]) -> Any:
+    """`kernels.nn.affine.mapped` with NumPy."""
+    points = _base(axes, theta.dtype) @ theta.swapaxes(1, 2)
+    return points.reshape(len(theta), *(len(axis) for axis in axes[::-1]), len(axes))
+
+
+_map = kernels.Native("nn.affine", "mapped", _mapped)
+
+
+@operation(label="AffineGridGenerator")
+def mapped_(theta: Any, sizes: tuple[int, ...], aligned: bool) -> Any:
+    """A regular grid sent through affine maps; the half types are rounded once."""
+    axes = [_axis(m, aligned) for m in sizes[:1:-1]]
+    made = _map(theta.astype(BY_NUMPY[theta.dtype].compute, copy=False), axes)
+    return made.astype(theta.dtype, copy=False)
+
+
+@mapped_.gradient
+def _(g: Tensor, sizes: tuple[int, ...], aligned: bool) -> Tensor:
+    axes = [_axis(m, aligned) for m in sizes[:1:-1]]
+    base = wrap(g._kind.xp.asarray(_base(axes, g._kind.numpy)), g._kind)
+    return g.reshape(sizes[0], -1, len(axes)).mT @ base
 
 
 def _axis(size: int, aligned: bool) -> Any:

@@ -193,11 +193,17 @@ def _(g: Tensor, dim: int, size: int, step: int, shape_x: tuple[int, ...]) -> Te
 @operation
 def fold_back(g: Any, dim: int, size: int, step: int, shape: tuple[int, ...]) -> Any:
     """Windows added up where they came from."""
-    whole = kernels.array.zeros.zeros(shape, BY_NUMPY[g.dtype].compute)
-    for i in range(size):
-        part = (*(_FULL,) * dim, slice(i, i + (g.shape[dim] - 1) * step + 1, step))
-        whole[part] += g[..., i]
-    return whole.astype(g.dtype, copy=False)
+    lead, behind = shape[:dim], shape[dim + 1 :]
+    count, rest = g.shape[dim], (_FULL,) * dim
+    rows = max(count - 1 + -(-size // step), -(-shape[dim] // step))
+    whole = kernels.array.zeros.zeros((*lead, rows, step, *behind), BY_NUMPY[g.dtype].compute)
+    parts = np.moveaxis(g, -1, dim + 1)
+    for i, first in enumerate(range(0, size, step)):
+        width = min(step, size - first)
+        part = (*rest, slice(i, i + count), slice(width))
+        whole[part] += parts[(*rest, _FULL, slice(first, first + width))]
+    whole = whole.reshape((*lead, rows * step, *behind))[(*rest, slice(shape[dim]))]
+    return np.ascontiguousarray(whole.astype(g.dtype, copy=False))
 
 
 @fold_back.gradient
