@@ -43,10 +43,11 @@ FEWEST = 8
 """Rows and inner steps below which no left operand is packed."""
 CROWDED_ROWS = 96
 """Rows from which on it pays to pack what meets in the same places of the cache."""
-TURNED_LEFT = 64
-"""Columns from which on it pays to pack a left operand too, whose columns lie in memory."""
-LEFT_COLUMNS = 512
-"""Columns of a block, of thin left operands and of those that are packed."""
+TURNED_LEFT, CROWDED_LEFT = 64, 512
+"""Columns from which on it pays to pack a left operand too: one whose columns lie in memory, far apart, and one whose
+rows meet in the same places of the cache."""
+LEFT_COLUMNS, LEFT_ROWS = 512, 192
+"""Columns of a block, of thin left operands and of those that are packed, and rows that the latter have at least."""
 SECOND_CACHE = 3.5
 """Cycles in which the second cache gives a line."""
 K_BLOCK, GROUP = 512, 1 << 17
@@ -287,7 +288,7 @@ def with_few_rows(
 
 
 def crowds(apart: int, rows: int, lines: int) -> bool:
-    """Do so many rows, of which each has some lines side by side, find no room in the first cache together?
+    """Do so many rows, of which each has some lines side by side, fill the first cache's places that they reach?
 
     Args:
         apart: Bytes between the rows: those of a power of two leave most of the cache's places unused.
@@ -295,7 +296,7 @@ def crowds(apart: int, rows: int, lines: int) -> bool:
     if not apart:
         return False
     reached = min(PERIOD // LINE, PERIOD // math.gcd(apart, PERIOD) * lines)
-    return rows * lines > reached * WAYS
+    return rows * lines >= reached * WAYS
 
 
 class Packing(IntEnum):
@@ -315,7 +316,11 @@ def how_packed(
     """
     (m, n, k), (across, along) = sizes, x_strides
     rows = min(k, INNER)
-    if across == item != along and n >= TURNED_LEFT and m >= FEWEST and k >= FEWEST:
+    scattered = 2 * rows * abs(along) >= FAR or crowds(along, rows - 1, 1)
+    if across == item != along and n >= TURNED_LEFT and min(m, k) >= FEWEST and scattered:
+        return Packing.BOTH
+    full = along == item and crowds(across, WAYS, rows * item // LINE)
+    if full and n >= CROWDED_LEFT and m >= CROWDED_ROWS:
         return Packing.BOTH
     if y_strides[1] != item:
         return Packing.RIGHT
@@ -381,7 +386,7 @@ def parts(
     panels = -(-n // shape.columns)
     if packing == Packing.BOTH:
         across = max(1, n // LEFT_COLUMNS)
-        down = max(-(-m // BLOCK), min(-(-wanted // across), m // CROWDED_ROWS), 1)
+        down = max(-(-m // BLOCK), min(-(-wanted // across), m // LEFT_ROWS), 1)
     elif packing == Packing.THIN:
         across, down = max(1, n // LEFT_COLUMNS), 1
     elif packing == Packing.RIGHT and not first:

@@ -239,9 +239,10 @@ def test_large_ones_have_the_same_bits_on_any_number_of_threads(m, k, n, turned)
     [
         (9, 700, 1100, False, "THIN"),
         (40, 1030, 1030, False, "THIN"),
-        (31, 530, 97, True, "BOTH"),
+        (31, 530, 97, True, "NONE"),
+        (64, 530, 97, True, "BOTH"),
         (300, 520, 65, True, "BOTH"),
-        (130, 1024, 515, False, "RIGHT"),
+        (130, 1024, 515, False, "BOTH"),
         (70, 640, 640, False, "RIGHT"),
         (33, 90, 49, False, "NONE"),
     ],
