@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import kernels
 from ...core import tensor as handle
-from ...core.dtype import BY_NUMPY
+from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
@@ -45,6 +45,7 @@ matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "m
 stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
 _affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
 _vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
+_BFLOAT16 = DTYPES["bfloat16"]
 FEW = 1 << 10
 """Multiplications that have a kernel of their own."""
 SMALL = 4096
@@ -303,9 +304,15 @@ def _product(general: Callable) -> Callable:
             kind = input._kind
             a, b = input._array, other._array
             if a.ndim == 2 == b.ndim and other._kind is kind and out is None:
-                if kind.compute is kind.numpy and input._node is None and other._node is None:
+                plain = kind.compute is kind.numpy
+                if (
+                    (plain or kind.dtype is _BFLOAT16)
+                    and input._node is None
+                    and other._node is None
+                ):
                     few = a.size <= FEW and a.size * b.shape[1] <= FEW
-                    product = _matrices if few or a.size > SMALL else _dot  # none raises flags
+                    many = few or a.size > SMALL or not plain
+                    product = _matrices if many else _dot  # none raises flags
                     array = product(a, b)
                     return handle.make(array, kind, None, [0], None)
                 if a.shape[1] == b.shape[0]:
