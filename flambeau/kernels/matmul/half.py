@@ -17,7 +17,7 @@ from .half_kernel import LANES, STEP
 from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
 
-BLOCK, MOST = 256, 1 << 20
+BLOCK, MOST = 512, 1 << 20
 """Rows of the left operand that a block has at most, and bytes of them."""
 ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
