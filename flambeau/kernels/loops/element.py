@@ -90,6 +90,34 @@ def packed(value: Value, name: str) -> Value:
     return value.convert(MEMORY[name])
 
 
+def cast(value: Value, name: str) -> Value:
+    """Any number as another dtype stores it, as C casts it: floats towards zero, all but 0 to true.
+
+    The half types are rounded once of float32 and float64 (bfloat16 by way of float32, as PyTorch does).
+    """
+    if name == "bool":
+        return value.convert("i1").convert("i8")
+    if name in ("float16", "bfloat16"):
+        if value.element == "double":
+            value = _to_odd(value) if name == "float16" else value.convert("float")
+        return packed(value, name)
+    if value.is_float and not name.startswith("float"):
+        value = value.convert("i64" if name == "int64" else "i32")
+    return value.convert(MEMORY[name])
+
+
+def _to_odd(x: Value) -> Value:
+    """float64 as float32, towards zero and with the last bit set if anything is lost: what is rounded to fewer bits from
+    there is rounded once."""
+    near = x.convert("float")
+    back = near.convert("double")
+    too_far = back.abs().compare("", "ogt", x.abs())
+    bits = near.bits()
+    short = choose(too_far, bits - 1, bits)
+    lost = back.compare("", "one", x)
+    return choose(lost, short | 1, short).cast_bits("float")
+
+
 def _bfloat16(value: Value) -> Value:
     """The upper half of float32's bits, rounded to nearest even; nan stays nan."""
     if value.type != "<16 x float>" or not machine().features.get("avx512bf16"):
