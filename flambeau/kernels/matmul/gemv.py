@@ -75,7 +75,12 @@ def rows_at_once(code: Body, element: str, i: Value) -> None:
 
 def matrix_vector(a: Any, x: Any) -> Any:
     """a @ x; NotImplemented where NumPy is faster."""
-    if type(a) is not np.ndarray or type(x) is not np.ndarray or a.size < LEAST:
+    if type(a) is not np.ndarray or type(x) is not np.ndarray:
+        return NotImplemented
+    if a.itemsize == 2:
+        made = product(a, x[:, None])
+        return made if made is NotImplemented else made[:, 0]
+    if a.size < LEAST:
         return NotImplemented
     if a.dtype not in ELEMENTS or a.dtype is not x.dtype or a.shape[1] != x.shape[0]:
         return NotImplemented

@@ -17,7 +17,7 @@ from .half_kernel import LANES, STEP
 from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
 
-BLOCK, MOST = 256, 1 << 20
+BLOCK, MOST = 512, 1 << 20
 """Rows of the left operand that a block has at most, and bytes of them."""
 ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
@@ -56,6 +56,7 @@ class Plan(NamedTuple):
         multiply: The kernel.
         facts: What it is given besides operands.
         job: What the pool is told.
+        plain: The same and the kernel's numbers, where nothing is added.
     """
 
     shape: tuple[int, ...]
@@ -66,6 +67,7 @@ class Plan(NamedTuple):
     multiply: Callable[..., int]
     facts: Any
     job: tuple[int, ...]
+    plain: tuple[int, ...]
 
 
 def product(x: Any, y: Any, start: Any = None) -> Any:
@@ -76,37 +78,36 @@ def product(x: Any, y: Any, start: Any = None) -> Any:
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
     found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
-    if found is None or not (x.flags.aligned and y.flags.aligned):
+    if found is None:
         return NotImplemented
     if found.copied[0] or found.copied[1]:
         x, y = (
             np.array(v, order="C", subok=False) if c else v for v, c in zip((x, y), found.copied)
         )
         return product(x, y, start)
-    row = item = 0
+    told, added = found.plain, None
     if start is not None:
         if start.dtype is not x.dtype:
             return NotImplemented
-        start, row, item = laid_out(start, found.shape)
+        added, row, item = laid_out(start, found.shape)
+        told = (*found.job, 1, row, item)
     result = memory.empty(found.shape, x.dtype)
     a, b = (y, x) if found.turned else (x, y)
-    for i, how in enumerate((found.left, found.right)):
-        if how is not None:
-            panels = memory.empty((how.size,), BYTE)
-            if how.function((a, b)[i], panels, how.begin, *how.told):
-                return NotImplemented
-            a, b = (panels, b) if i == 0 else (a, panels)
-    numbers = half_kernel.Numbers(started=start is not None, start_row=row, start_item=item)
-    told = found.multiply(
-        a,
-        b,
-        result,
-        result if start is None else start,
-        found.facts,
-        *found.job,
-        *map(int, numbers),
-    )
-    return NotImplemented if told else result
+    if found.left is not None:
+        a = _panels(found.left, a)
+    if found.right is not None:
+        b = _panels(found.right, b)
+    if a is None or b is None:
+        return NotImplemented
+    if found.multiply(a, b, result, result if added is None else added, found.facts, *told):
+        return NotImplemented
+    return result
+
+
+def _panels(how: Packing, given: Any) -> Any:
+    """An operand as panels; None where a number has no sum of two parts."""
+    panels = memory.empty((how.size,), BYTE)
+    return None if how.function(given, panels, how.begin, *how.told) else panels
 
 
 def laid_out(start: Any, shape: tuple[int, ...]) -> tuple[Any, int, int]:
@@ -169,7 +170,7 @@ def plan(
     x = operand(lead, x_shape, x_strides)
     y = operand(lead, *((*v[:-2], v[-1], v[-2]) for v in (y_shape, y_strides)))
     if x.is_apart or y.is_apart:
-        return Plan(shape, False, (x.is_apart, y.is_apart), None, None, _nothing, None, ())
+        return Plan(shape, False, (x.is_apart, y.is_apart), None, None, _nothing, None, (), ())
     # The left operand is read where it lies if it can be; of two that can, the longer.
     turned = x.rows < y.rows
     if element == "bfloat16" and x.is_near != y.is_near:
@@ -215,6 +216,7 @@ def _planned(
     return Plan(
         shape, turned, (False, False), left_packing, right_packing,
         half_kernel.multiplying(element), facts, tuple(map(int, job)),
+        (*map(int, job), *half_kernel.Numbers(started=0, start_row=0, start_item=0)),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import enabled, machine
 
+UINT8, INT32, FLOAT32 = map(np.dtype, ("uint8", "int32", "float32"))
 TALL, WIDE = 64, 512
 """Rows and columns of a row of the job, about."""
 
@@ -56,8 +57,8 @@ def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
     if enabled() and x.__class__ is np.ndarray and rows:
         from .int8_kernel import RowNumbers, quantizing
 
-        made = memory.empty((rows, width), np.uint8)
-        scales, zeros = memory.empty((rows,), np.float32), memory.empty((rows,), np.int32)
+        made = memory.empty((rows, width), UINT8)
+        scales, zeros = memory.empty((rows,), FLOAT32), memory.empty((rows,), INT32)
         job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
         quantizing()(
             np.ascontiguousarray(x), made, scales, zeros, *job, *RowNumbers(k=k, padded=width)
@@ -81,7 +82,7 @@ def linear(x: Any, packed: Packed, bias: Any) -> Any:
     m, n = len(x), len(packed.weight)
     if not (enabled() and x.__class__ is np.ndarray and m and n):
         return _by_numpy(a[:, : x.shape[1]], scales, zeros, packed, bias)
-    y = memory.empty((m, n), np.float32)
+    y = memory.empty((m, n), FLOAT32)
     function, numbers = _plan(m, n, a.shape[1] // 4, bias is not None)
     shift = packed.steps if bias is None else np.ascontiguousarray(bias, np.float32)
     function(a, scales, zeros, packed.panels, packed.steps, packed.sums, shift, y, *numbers)

@@ -72,11 +72,13 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
     x_shape, y_shape = x.shape, y.shape
+    if x.itemsize == 2:
+        return _of_halves(x, y, bias)
     if bias is None and x.size * y_shape[-1] < LEAST > y.size * x_shape[-2]:
         return NotImplemented
     found = plan(x.dtype, x_shape, x.strides, y_shape, y.strides)
     if found is None:
-        return _of_halves(x, y, bias)
+        return NotImplemented
     if bias is None:
         if found.work < LEAST:
             return NotImplemented
@@ -108,10 +110,10 @@ def added(start: Any, x: Any, y: Any) -> Any:
 
 def _of_halves(x: Any, y: Any, start: Any) -> Any:
     """The same of half types: by what the processor has for them, or else in float32, rounded once."""
-    if x.dtype.itemsize != 2 or x.dtype.name not in half.BLOCKS:
-        return NotImplemented
     found = half.product(x, y, start)
-    if found is not NotImplemented or (start is not None and start.dtype is not x.dtype):
+    if found is not NotImplemented or x.dtype.name not in half.BLOCKS:
+        return found
+    if start is not None and start.dtype is not x.dtype:
         return found
     wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
     found = product(*wide) if start is None else added(wide[2], *wide[:2])

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import kernels
 from ...core import tensor as handle
-from ...core.dtype import BY_NUMPY
+from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
@@ -45,6 +45,7 @@ matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "m
 stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
 _affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
 _vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
+_BFLOAT16 = DTYPES["bfloat16"]
 FEW = 1 << 10
 """Multiplications that have a kernel of their own."""
 SMALL = 4096
@@ -310,9 +311,12 @@ def _product(general: Callable) -> Callable:
                 return general(input, other, out)
             dims = a.ndim, b.ndim
             if dims == (2, 2):
-                if kind.compute is kind.numpy and input._node is None and other._node is None:
+                plain = kind.compute is kind.numpy
+                direct = input._node is None and other._node is None
+                if direct and (plain or kind.dtype is _BFLOAT16):
                     few = a.size <= FEW and a.size * b.shape[1] <= FEW
-                    product = _matrices if few or a.size > SMALL else _dot  # none raises flags
+                    many = few or a.size > SMALL or not plain
+                    product = _matrices if many else _dot  # none raises flags
                     return handle.make(product(a, b), kind, None, [0], None)
                 if a.shape[1] == b.shape[0]:
                     return mm_(input, other)

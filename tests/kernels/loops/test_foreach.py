@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau import kernels
 from flambeau.formula.expression import parameter, symbol
 from flambeau.formula.program import Program
@@ -184,3 +185,15 @@ def test_its_recipe_tells_what_it_touches():
     assert recipe.written(given) == 4
     assert recipe.extent(given) == (1, 24)
     assert "@foreach" in recipe.text()
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_half_types_are_computed_in_float32_and_rounded_once(name):
+    dtype = getattr(torch, name)
+    p, g = torch.randn(5000).to(dtype), torch.randn(5000).to(dtype)
+    weight = torch.nn.Parameter(p.clone())
+    weight.grad = g.clone()
+    torch.optim.SGD([weight], lr=0.1, weight_decay=0.01).step()
+    exact = p.double() - 0.1 * (g.double() + 0.01 * p.double())
+    unit = torch.finfo(dtype).eps / 2
+    assert ((weight.detach().double() - exact).abs() <= unit * 1.001 * exact.abs() + 1e-6).all()
