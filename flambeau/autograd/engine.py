@@ -43,7 +43,8 @@ def run(
     """
     recorded = create or mode.levels
     flow = RECORDED if recorded else BARE
-    allowed = catch = None
+    allowed = None
+    catch: dict[Node, dict[int, Any]] | None = None
     if wanted is not None:
         allowed = _on_the_way(roots, wanted)
         catch = {}
