@@ -36,6 +36,10 @@ def decided(decide: Any) -> Callable:
         if not str(decide.__annotations__.get(name, "")).startswith("Tensor"):
             break
         operands.append(name)
+    if not operands:
+        raise TypeError(
+            f"{decide.__name__}(): say which arguments are operands, as decided('input')"
+        )
     return _computing(decide, operands)
 
 

@@ -25,7 +25,8 @@ _kernels: dict[tuple, Callable] = {}
 def _kernel(x: Any, name: str, plain: Callable, into: bool = False) -> Callable | None:
     """The kernel for arrays of a dtype on a device; None where the array's own functions do as well."""
     if x.__class__ is np.ndarray:
-        if x.size < SMALL or x.dtype.char not in "fdeE":
+        # Of the half types NumPy adds in steps that are each rounded.
+        if not x.size or x.dtype.char not in ("fdeE" if x.size >= SMALL else "eE"):
             return None
         key = name, into, x.dtype, -1
     elif x.__class__ not in BUILDERS or not x.size or x.dtype.name not in _FLOATS:

@@ -1,11 +1,14 @@
 """Calls that are remembered: the fourth gives what the first did, with its history, its errors, and its memory."""
 
+import ast
+import inspect
+
 import numpy as np
 import pytest
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.dispatch import remembered
+from flambeau.dispatch import remembered, remembered_forms
 
 F = torch.nn.functional
 MOVING = {
@@ -158,6 +161,14 @@ def test_inference_and_forward_mode_are_seen():
         assert tangent.tolist() == [[2, 0, 1], [5, 3, 4]]
 
 
+@pytest.mark.parametrize("form", remembered_forms.FORMS)
+def test_forms_that_load_with_the_library_are_those_that_would_be_written(form):
+    own = ast.parse(inspect.getsource(remembered_forms.FORMS[form])).body[0]
+    made = ast.parse(remembered._written(*form)).body[0]
+    own.name = made.name
+    assert ast.dump(own) == ast.dump(made)
+
+
 def test_learning_asks_a_function_once():
     asked = []
 
@@ -187,6 +198,10 @@ PICKING = {
     "index_select": (lambda x, i: x.index_select(1, i[0]), lambda x, i: x[:, i[0]]),
     "take": (lambda x, i: torch.take(x, i), lambda x, i: x.reshape(-1)[i]),
     "take_along_dim": (lambda x, i: torch.take_along_dim(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1)),
+    "one index": (lambda x, i: x[i], lambda x, i: x[i]),
+    "columns": (lambda x, i: x[:, i[0]], lambda x, i: x[:, i[0]]),
+    "pairs": (lambda x, i: x[i[:, 0], i[:, 1]], lambda x, i: x[i[:, 0], i[:, 1]]),
+    "a grid": (lambda x, i: x[i[:, :1], i[0]], lambda x, i: x[i[:, :1], i[0]]),
 }  # fmt: skip
 
 
@@ -216,6 +231,15 @@ def test_an_index_out_of_range_is_the_same_error_when_picks_are_learned(name):
             function(x, wrong)
         errors.append((caught.type, str(caught.value)))
     assert len(set(errors)) == 1
+
+
+def test_negative_indices_count_from_the_end_where_they_did():
+    x = torch.arange(6.0).view(2, 3)
+    for _ in range(6):
+        assert x[torch.tensor([-1, 0])].tolist() == [[3, 4, 5], [0, 1, 2]]
+        assert torch.take(x, torch.tensor([-1])) == 5
+        with pytest.raises(IndexError):
+            x.index_select(0, torch.tensor([-1]))
 
 
 @pytest.mark.parametrize("name", PICKING)

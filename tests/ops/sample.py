@@ -344,7 +344,10 @@ PROGRAMS: dict[str, Program] = {
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),
         ((3, 3),),
     ),
-    "eig": (lambda a: torch.linalg.eigvals(a + APART).real, ((3, 3),)),
+    "eig": (
+        lambda a: (torch.linalg.eigvals(a + APART).real, torch.linalg.eig(a + APART)[0].real),
+        ((3, 3),),
+    ),
     "svd": (
         lambda a: (torch.linalg.svdvals(a), torch.linalg.svd(a, full_matrices=False)[1]),
         (_distinct(3, 2) + np.eye(3, 2),),
@@ -353,7 +356,7 @@ PROGRAMS: dict[str, Program] = {
     "matrix_sqrth": (lambda a: torch.linalg.matrix_sqrth(_spd(a)), ((3, 3),)),
     "pinv": (lambda a: torch.linalg.pinv(a), (_distinct(3, 2) + np.eye(3, 2),)),
     "lstsq": (
-        lambda a, b: torch.linalg.lstsq(a, b)[0],
+        lambda a, b: (torch.linalg.lstsq(a, b)[0], torch.linalg.lstsq(a, b, driver="gelsd")[0]),
         (_distinct(3, 2) + np.eye(3, 2), (3, 1)),
     ),
 }

@@ -148,9 +148,10 @@ def multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
 def weights(rows: np.ndarray) -> None:
     if rows.shape[1] == 0:
         raise RuntimeError("multinomial: cannot draw from a distribution with no categories")
-    if not np.all((rows >= 0) & np.isfinite(rows)):
+    high = rows.max(1)
+    if not np.all(rows.min(1) >= 0) or not np.all(np.isfinite(high)):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if not np.all(np.any(rows > 0, axis=1)):
+    if not np.all(high > 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 

@@ -272,23 +272,20 @@ def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) 
     weights = rows.astype(work)
     if weights.max() > np.finfo(work).max / rows.shape[1]:
         weights /= rows.shape[1]  # the sum could overflow
-    cumulative = np.cumsum(weights, axis=1, dtype=work)
-    cumulative /= cumulative[:, -1:].copy()
-    cumulative[:, -1] = 1
     with generator.lock:
         uniform = uniform64(generator.take(2 * rows.shape[0] * num_samples))
     uniform = np.maximum(uniform, np.finfo(np.float64).smallest_subnormal)  # 0 would take weight 0
-    drawn = uniform.reshape(-1, num_samples)
-    return _places(cumulative.astype(np.float64), drawn)
+    return _places(weights, uniform.reshape(-1, num_samples))
 
 
-def _each_place(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Where numbers fall among the steps of their row."""
-    return np.stack([np.searchsorted(*row) for row in zip(steps, drawn, strict=True)])
-
-
-def _places(steps: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    found = (
-        kernels.array.bins.searched(steps, drawn, False) if kernels.enabled() else NotImplemented
-    )
-    return _each_place(steps, drawn) if found is NotImplemented else found  # type: ignore[no-any-return]
+def _places(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Where numbers fall among the running sums of their row, which are divided by its total."""
+    if kernels.enabled():
+        found = kernels.array.multinomial.drawn(weights, uniform)
+        if found is not NotImplemented:
+            return found  # type: ignore[no-any-return]
+    cumulative = np.cumsum(weights, axis=1, dtype=weights.dtype)
+    cumulative /= cumulative[:, -1:].copy()
+    cumulative[:, -1] = 1
+    pairs = zip(cumulative, uniform, strict=True)
+    return np.stack([np.searchsorted(steps.astype(np.float64), drawn) for steps, drawn in pairs])

@@ -266,6 +266,13 @@ class _New(_Written):
 
     table = "fast"
 
+    def check_specialization(self) -> None:
+        self.source(f"""
+            if not spec.has_fast_path:
+                if not spec.is_uniform or ({self.wanted} and spec.floating): break
+                return each(spec, spec.run({self.run()}))
+            """)
+
     def compute(self) -> None:
         self.source(f"array = spec.run({self.run()})")
 
@@ -292,17 +299,18 @@ class _New(_Written):
 
 
 class _Into(_Written):
-    """In place, where the first operand has the result's kind and no history is involved."""
+    """In place, where the first operand can hold the result and no history is involved."""
 
     title, again, table = " in place", "statics, numbers, None, True", "into"
 
     def compute(self) -> None:
         target = self.names[0]
         self.source(f"""
-            if spec.result is not {target}._kind or not (a0.flags.carray or is_free(a0)): break
+            write = spec.writers[{target}._kind]
+            if not (a0.flags.carray or is_free(a0)): break
             if mode.recording and (has_history({target}) or {self.wanted}): break
             if {target}._cell[0] is UNVERSIONED: break
-            spec.into({self.run("a0, ")})
+            write({self.run("a0, ")})
             """)
 
     def finish(self) -> None:
@@ -324,11 +332,11 @@ class _Out(_Written):
         self.source(f"""
             array = out._array
             shape = array.shape
-            if {differs} or out._kind is not spec.result: break
-            if not (array.flags.carray or is_free(array)): break
+            write = spec.writers[out._kind]
+            if {differs} or not (array.flags.carray or is_free(array)): break
             if mode.recording and (out._node is not None or has_history(out) or {self.wanted}): break
             if out._cell[0] is UNVERSIONED: break
-            spec.into({self.run("array, ")})
+            write({self.run("array, ")})
             """)
 
     def finish(self) -> None:

@@ -83,14 +83,37 @@ def _joined(arrays: Sequence[Any], shape: tuple[int, ...], rows: int, dim: int) 
     at, each = 0, rows * unit
     for array in arrays:
         flags = array.flags
-        if unit not in ELEMENTS or not flags.c_contiguous or not flags.aligned:
+        if unit not in ELEMENTS or not flags.aligned:
             return _part_by_part(arrays, made, dim)
         run = array.nbytes // each
-        words += (id(array), run, at)
+        if not run:
+            continue
+        step = run * unit if flags.c_contiguous else _step(array, dim)
+        if not step or step % unit:
+            return _part_by_part(arrays, made, dim)
+        words += (id(array), run, at, step // unit)
         at += run
-    function, given = _plan(unit, rows, at, len(arrays))
+    function, given = _plan(unit, rows, at, len(words) // 4)
     function(made, np.array(words, np.int64), *given)
     return made
+
+
+def _step(array: Any, dim: int) -> int:
+    """Bytes from one run of a part to the next, where runs are in order and at equal distances; 0 elsewhere."""
+    shape, strides, step = array.shape, array.strides, array.itemsize
+    for n, own in zip(shape[dim:][::-1], strides[dim:][::-1]):
+        if n != 1 and own != step:
+            return 0
+        step *= n
+    found = expected = 0
+    for n, own in zip(shape[:dim][::-1], strides[:dim][::-1]):
+        if n == 1:
+            continue
+        if found and own != expected:
+            return 0
+        found = found or own
+        expected = own * n
+    return found  # type: ignore[no-any-return]
 
 
 class Numbers(NamedTuple):
@@ -122,8 +145,9 @@ def _part_by_part(arrays: Sequence[Any], made: Any, dim: int) -> Any:
 
 @cache
 def _joiner(element: str, short: bool) -> Callable[..., int]:
-    """A row of the result has a run of each part; `parts` are the array objects, the lengths of their runs, and
-    the places of those in a row. Where there is one row, threads share its elements."""
+    """A row of the result has a run of each part; `parts` are the array objects, the lengths of their runs, the
+    places of those in a row, and the elements from one run to the next. Where there is one row, threads share its
+    elements."""
 
     def write(code: Body) -> None:
         if short:
@@ -137,17 +161,17 @@ def _joiner(element: str, short: bool) -> Callable[..., int]:
                   machine().bits // BITS[element], makes=True)  # fmt: skip
 
 
-def _part(code: Body, part: Value) -> tuple[Value, Value, Value]:
-    """A part's data, the length of its runs, and their place in a row."""
-    address, run, place = (code.get(code.p["parts"], "i64", part * 3 + k) for k in range(3))
+def _part(code: Body, part: Value) -> tuple[Value, Value, Value, Value]:
+    """A part's data, the length of its runs, their place in a row, and from one to the next."""
+    address, run, place, step = (code.get(code.p["parts"], "i64", part * 4 + k) for k in range(4))
     array = code.emit(f"inttoptr i64 {address.name} to ptr", "ptr")
-    return code.load(code.at(array, "i8", code.number(ARRAY["data"])), "ptr"), run, place
+    return code.load(code.at(array, "i8", code.number(ARRAY["data"])), "ptr"), run, place, step
 
 
 def _long(code: Body, element: str, row: Value, part: Value) -> None:
     """The share of this piece in one part's run of a row."""
-    data, run, place = _part(code, part)
-    source = code.at(data, element, row * run)
+    data, run, place, step = _part(code, part)
+    source = code.at(data, element, row * step)
     target = code.at(code.p["made"], element, row * code.n.length + place)
     begin = code.intrinsic("smax", code.begin - place, code.zero)
     end = code.smaller(code.end - place, run)
@@ -157,9 +181,9 @@ def _long(code: Body, element: str, row: Value, part: Value) -> None:
 
 def _short(code: Body, element: str, part: Value) -> None:
     """One part's runs in all rows of this piece."""
-    data, run, place = _part(code, part)
+    data, run, place, step = _part(code, part)
     with code.rows() as row:
-        source = code.at(data, element, row * run)
+        source = code.at(data, element, row * step)
         target = code.at(code.p["made"], element, row * code.n.length + place)
         with code.loop(code.zero, run) as i:
             code.put(code.get(source, element, i), target, i)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import Native
 from ..llvm import BITS, Value
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
@@ -52,7 +52,7 @@ def copy_into(target: Any, source: Any) -> None:
     if target.__class__ is source.__class__ is np.ndarray and (
         target.dtype is not source.dtype or (target.size > SMALL and target.dtype.char in _NATIVE)
     ):
-        _converting.function(target, source)
+        _converting()(target, source)
     elif target.size <= SMALL or not enabled() or not _copied(target, source):
         np.copyto(target, source, casting="unsafe")
 
@@ -65,7 +65,11 @@ def _by_numpy(target: Any, source: Any) -> None:
     np.copyto(target, source, casting="unsafe")
 
 
-_converting = Native("loops.convert", "copy_into", _by_numpy)
+@cache
+def _converting() -> Callable[[Any, Any], None]:
+    """The copy by kernels of the wing `loops`, which is made of this one and loads with the first such copy."""
+    loops = __package__.replace("array", "loops")
+    return import_module(f"{loops}.convert").copy_into if enabled() else _by_numpy
 
 
 def _copied(target: Any, source: Any) -> bool:

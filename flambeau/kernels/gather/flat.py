@@ -16,7 +16,6 @@ from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 from . import along
-from .plan import Unsigned
 
 MOST = 3
 """Index arrays."""
@@ -49,7 +48,7 @@ def flattened(x: Any, key: tuple) -> tuple[Any, Any] | None:
     made = memory.empty((first.size,), memory.INT64)
     arrays = [in_order(item) for item in reversed(key)]
     arrays += [arrays[0]] * (MOST - len(arrays))
-    given = _told(x.shape[: len(key)], first.size, key.__class__ is not Unsigned)
+    given = _told(x.shape[: len(key)], first.size, key.__class__ is tuple)
     if _kernel(len(key))(*arrays, made, *given):
         return None
     return x.reshape((math.prod(x.shape[: len(key)]), *x.shape[len(key) :])), made

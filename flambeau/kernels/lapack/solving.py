@@ -93,14 +93,14 @@ def solve(a: Any, b: Any) -> Any:
     lead = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if lead != a.shape[:-2]:
         return NotImplemented
-    lu, x = stacked(a, lead), by_columns(b, lead)
+    lu, x = by_columns(a, lead), by_columns(b, lead)
     pivots, info = np.empty((len(lu), n), integer()), codes(len(lu))
     if not call("getrf", (lu, pivots, info), (n, n, A, n, B, C), n * n * n):
         return NotImplemented
     if info.any():
         singular = np.flatnonzero(info)
         lu[singular], pivots[singular] = np.eye(n, dtype=a.dtype), np.arange(1, n + 1)
-    given = ("T", n, k, A, n, B, C, n, Space(1))
+    given = ("N", n, k, A, n, B, C, n, Space(1))
     call("getrs", (lu, pivots, x), given, n * n * k)
     return back(x, lead), told(info, lead)
 
@@ -109,7 +109,7 @@ def inverse(a: Any) -> Any:
     """Inverses, and the first zero pivot of each matrix; that of a singular one means nothing."""
     if not fits(a) or a.shape[-1] < INVERTED:
         return NotImplemented
-    n, lead, made = a.shape[-1], a.shape[:-2], stacked(a)
+    n, lead, made = a.shape[-1], a.shape[:-2], by_columns(a)
     pivots, info = np.empty((len(made), n), integer()), codes(len(made))
     if not call("getrf", (made, pivots, info), (n, n, A, n, B, C), n * n * n):
         return NotImplemented
@@ -118,7 +118,7 @@ def inverse(a: Any) -> Any:
         made[singular], pivots[singular] = np.eye(n, dtype=a.dtype), np.arange(1, n + 1)
     size = 64 * n
     call("getri", (made, pivots), (n, A, n, B, Space(size), size, Space(1)), 2 * n * n * n)
-    return back(made, lead, False), told(info, lead)
+    return back(made, lead), told(info, lead)
 
 
 def triangle(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:

@@ -1,8 +1,4 @@
-"""Conversions of arrays from one dtype to another, of any strides: a nest that loads, converts and stores.
-
-Floats become integers as C does it, towards zero; all but 0 is true. The half types are rounded once from float32 and from
-float64 (bfloat16 by way of float32, as PyTorch does), and of integers by way of float32.
-"""
+"""Conversions of arrays from one dtype to another (see `element.cast`), of any strides: nests that load and store."""
 
 from __future__ import annotations
 
@@ -15,14 +11,14 @@ import numpy as np
 from ...formula.expression import Domain, Expression, symbol
 from ...formula.program import Program
 from ..elementary.lower import Unsupported
-from ..llvm import BITS, Value, choose
+from ..llvm import BITS, Value
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import arrangement
 from .broadcast import load_fit
 from .dispatch import nest_module
-from .element import dtype_name, packed, unpacked
+from .element import cast, dtype_name, unpacked
 from .strided import StridedNest
 from .strided_entry import StridedEntryPoint
 
@@ -44,28 +40,7 @@ class ConvertNest(StridedNest):
         return unpacked(value, self.input_names[k])
 
     def stored(self, value: Value, i: int) -> Value:
-        name = self.result_names[i]
-        if name == "bool":
-            return value.convert("i1").convert("i8")
-        if name in ("float16", "bfloat16"):
-            if value.element == "double":
-                value = _to_odd(value) if name == "float16" else value.convert("float")
-            return packed(value, name)
-        if value.is_float and not name.startswith("float"):
-            return value.convert("i64" if name == "int64" else "i32").convert(self.results[i])
-        return value.convert(self.results[i])
-
-
-def _to_odd(x: Value) -> Value:
-    """float64 as float32, towards zero and with the last bit set if anything is lost: what is rounded to fewer bits from
-    there is rounded once."""
-    near = x.convert("float")
-    back = near.convert("double")
-    too_far = back.abs().compare("", "ogt", x.abs())
-    bits = near.bits()
-    short = choose(too_far, bits - 1, bits)
-    lost = back.compare("", "one", x)
-    return choose(lost, short | 1, short).cast_bits("float")
+        return cast(value, self.result_names[i])
 
 
 def _module_text(source: Any, target: Any, into: bool) -> str:
@@ -132,4 +107,3 @@ def copy_into(target: Any, source: Any) -> None:
     if found is None:
         found = _INTO[key] = _built(source.dtype, target.dtype, True) or _written
     found(target, source)
-

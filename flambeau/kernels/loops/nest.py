@@ -41,7 +41,10 @@ class Frame:
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
         self.rows, self.length, self.width = RowWord.ROWS, RowWord.LENGTH, RowWord.WIDTH
-        self.chunk, self.scratch = 3, 4  # of a row that is reduced in pieces (see split_reduction.py)
+        self.chunk, self.scratch = (
+            3,
+            4,
+        )  # of a row that is reduced in pieces (see split_reduction.py)
         self.output = 10  # behind the words of `RowWord`
         self.input = self.output + outputs
         self.form = self.input + inputs
@@ -359,7 +362,7 @@ class Nest(Values):
         """What all lanes join to, in every lane."""
         by = self.lanes // 2
         while by:
-            value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
+            value, by = RULES[x.primitive].join(value, value.exchanged(by)), by // 2
         return value
 
     def walk(

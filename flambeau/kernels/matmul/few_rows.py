@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from ..llvm import BITS, Value, smaller
+from ..llvm import BITS, Value, quotient, remainder, smaller
 from ..runtime.entry import Body, kernel
 from .microkernel import within
 
@@ -20,9 +20,17 @@ COLUMNS, AT_ONCE = 64, 4
 
 
 class Numbers(NamedTuple):
-    """n, k: Columns and inner steps; across, column: elements from row to row of the left operand and from column
-    to column of the right one; add, biased: as `matmul_kernel.Numbers`."""
+    """What the kernel is told.
 
+    Attributes:
+        count, blocks: Products of a stack, and blocks of columns of each.
+        n, k: Columns and inner steps.
+        across, column: Elements from row to row of the left operand and from column to column of the right one.
+        add, biased: As `matmul_kernel.Numbers`.
+    """
+
+    count: int
+    blocks: int
     n: int
     k: int
     across: int
@@ -33,25 +41,38 @@ class Numbers(NamedTuple):
 
 @cache
 def multiplying(element: str, bits: int, rows: int) -> Callable[..., int]:
-    """``f(a, b, c, bias, facts, *job, *Numbers)``: `rows` rows; the facts are not looked at."""
+    """``f(a, b, c, bias, facts, *job, *Numbers)``: `rows` rows of each product.
+
+    The facts are where the left operands of a stack begin, and then where the right ones do.
+    """
 
     def write(code: Body) -> None:
-        top, end = code.row_begin * COLUMNS, smaller(code.row_end * COLUMNS, code.n.n)
-        with code.loop(top, end, AT_ONCE) as j:
-            columns_at_once(code, element, rows, j)
+        n = code.n
+        with code.rows() as row:
+            item, top = quotient(row, n.blocks), remainder(row, n.blocks) * COLUMNS
+            a, b = (
+                code.at(code.p[name], element, code.get(code.p["facts"], "i64", place))
+                for name, place in (("a", item), ("b", item + n.count))
+            )
+            c = code.at(code.p["c"], element, item * n.n * rows)
+            with code.loop(top, smaller(top + COLUMNS, n.n), AT_ONCE) as j:
+                columns_at_once(code, element, rows, j, (a, b, c))
 
     arrays = ("a", "b", "c", "bias", "facts")
     return kernel("few_rows", arrays, Numbers, write, bits // BITS[element], makes=True)
 
 
-def columns_at_once(code: Body, element: str, rows: int, j: Value) -> None:
+def columns_at_once(
+    code: Body, element: str, rows: int, j: Value, arrays: tuple[Value, Value, Value]
+) -> None:
     """The sums of neighbouring columns; those after the last column are the last one's again, and not written."""
     lanes, type, n = code.lanes, code.vector(element), code.n
     zero, last = code.constant(0.0, type), n.n - 1
     copies = 2 if rows <= MOST // 2 else 1
-    left = [code.at(code.p["a"], element, n.across * i) for i in range(rows)]
+    a, b, c = arrays
+    left = [code.at(a, element, n.across * i) for i in range(rows)]
     places = [smaller(j + r, last) for r in range(AT_ONCE)]
-    right = [code.at(code.p["b"], element, place * n.column) for place in places]
+    right = [code.at(b, element, place * n.column) for place in places]
     sums = [[[code.slot(type, zero) for _ in range(copies)] for _ in left] for _ in right]
 
     def step(k: Value, copy: int, mask: Value | None) -> None:
@@ -75,17 +96,17 @@ def columns_at_once(code: Body, element: str, rows: int, j: Value) -> None:
     for r, (place, totals) in enumerate(zip(places, sums)):
         with code.when(last >= j + r):
             for i, total in enumerate(totals):
-                deliver(code, element, place, n.n * i + place, [code.load(x, type) for x in total])
+                target = code.at(c, element, n.n * i + place)
+                deliver(code, element, place, target, [code.load(x, type) for x in total])
 
 
-def deliver(code: Body, element: str, column: Value, place: Value, parts: list[Value]) -> None:
+def deliver(code: Body, element: str, column: Value, target: Value, parts: list[Value]) -> None:
     """Add up the lanes and what else belongs to an element of the result."""
     value, by = parts[0], code.lanes // 2
     for part in parts[1:]:
         value = value + part
     while by:
-        value, by = value + value.rotated(by), by // 2
-    target = code.at(code.p["c"], element, place)
+        value, by = value + value.exchanged(by), by // 2
     total = code.variable(value.lane())
     with code.when(code.n.biased.differs(0)):
         total.value += code.get(code.p["bias"], element, column)

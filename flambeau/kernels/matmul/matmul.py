@@ -197,17 +197,19 @@ def plan(
     if not one * count:
         return None
     few = 2 * n < machine().bits // 8 // item
-    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
+    dots = m <= few_rows.MOST and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18 and not dots
     work = 0 if few or flat else one * count
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
         return Plan((*lead, m, n), work, None, None, (), 0, (), None, k, None)
-    if (
-        m <= few_rows.MOST
-        and count == 1
-        and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
-    ):
-        return with_few_rows(element, lead, (m, n, k), work, (x_strides[-2], y_strides[-1]))
+    x_begin, begin = (
+        starts(lead, shape, strides, item)
+        for shape, strides in ((x_shape, x_strides), (y_shape, y_strides))
+    )
+    if dots:
+        steps = x_strides[-2], y_strides[-1]
+        return with_few_rows(element, (*lead, m, n), k, work, (x_begin, begin), steps)
     b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
     a_across, a_along = x_strides[-2] // item, x_strides[-1] // item
     packing = how_packed((m, n, k), x_strides[-2:], y_strides[-2:], item)
@@ -221,7 +223,6 @@ def plan(
     if first and panels > PACKED:
         inner = max(STRETCH, k // -(-panels // PACKED) // STRETCH * STRETCH)
     (block, blocks), (col_block, col_blocks) = parts(tile, (m, n, k), count, packing, first)
-    begin = starts(lead, y_shape, y_strides, item)
     right = (b_across, b_along, b_across * tile.columns)
     if first:
         right = (0, tile.columns, k * tile.columns)
@@ -239,7 +240,7 @@ def plan(
         right=left_space, count=count,
     )  # fmt: skip
     facts = np.concatenate([
-        np.array(sizes, np.int64), starts(lead, x_shape, x_strides, item),
+        np.array(sizes, np.int64), x_begin,
         np.arange(count) * panels if first else begin,
     ])  # fmt: skip
     job = Job(
@@ -258,30 +259,31 @@ def plan(
 
 
 def with_few_rows(
-    element: str,
-    lead: tuple[int, ...],
-    sizes: tuple[int, int, int],
-    work: int,
+    element: str, shape: tuple[int, ...], k: int, work: int, begins: tuple[Any, Any],
     strides: tuple[int, int],
-) -> Plan:
-    """How few rows are multiplied with columns that lie in memory."""
-    m, n, k = sizes
-    bits, item = machine().bits, BITS[element] // 8
-    job = Job(
-        rows=-(-n // few_rows.COLUMNS), length=1, weight=m * n * k * BITS[element] // bits,
-        divisible=False,
+) -> Plan:  # fmt: skip
+    """How few rows are multiplied with columns that lie in memory.
+
+    Args:
+        shape: The result's.
+        begins: Where the operands of each product begin.
+        strides: Bytes from row to row of the left operand, and from column to column of the right one.
+    """
+    (m, n), (across, column) = shape[-2:], strides
+    bits, item, count = machine().bits, BITS[element] // 8, len(begins[0])
+    blocks = -(-n // few_rows.COLUMNS)
+    weight = count * m * n * k * BITS[element] // bits
+    job = Job(rows=count * blocks, length=1, weight=weight, divisible=False)
+    numbers = few_rows.Numbers(
+        count=count, blocks=blocks, n=n, k=k, across=across // item, column=column // item,
+        add=False, biased=False,
     )  # fmt: skip
     told = tuple(
-        tuple(
-            (*job, *few_rows.Numbers(
-                n=n, k=k, across=strides[0] // item, column=strides[1] // item, add=add, biased=biased
-            ))
-            for biased in (False, True)
-        )
+        tuple((*job, *numbers._replace(add=add, biased=biased)) for biased in (False, True))
         for add in (False, True)
-    )  # fmt: skip
+    )
     multiply = few_rows.multiplying(element, bits, m)
-    return Plan((*lead, m, n), work, multiply, np.zeros(1, np.int64), told, 0, (), None, k, None)
+    return Plan(shape, work, multiply, np.concatenate(begins), told, 0, (), None, k, None)
 
 
 def crowds(apart: int, rows: int, lines: int) -> bool:

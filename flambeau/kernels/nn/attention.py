@@ -93,9 +93,12 @@ class Facts:
         heads = math.prod(lead)
         block = _queries(heads, queries, causal)
         blocks = -(-queries // block)
+        key_block = attention_kernel.KEYS
+        if not causal and keys >= 2 * key_block:
+            key_block *= 2
         steps = zip(attention_kernel.STARTED, strides, strict=True)
         numbers = attention_kernel.Numbers(
-            heads=heads, queries=queries, keys=keys, width=size, depth=deep, block=block, blocks=blocks,
+            heads=heads, queries=queries, keys=keys, width=size, depth=deep, block=block, blocks=blocks, key_block=key_block,
             causal=causal, masked=masked, scale=struct.unpack("q", struct.pack("d", scale))[0],
             **{f"{name}_row": own[-2] // item for name, own in steps},
         )  # fmt: skip

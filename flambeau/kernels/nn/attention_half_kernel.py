@@ -300,7 +300,7 @@ class _Forward:
         """The largest lane, or the lanes' sum, as a scalar."""
         by = LANES // 2
         while by:
-            other = value.rotated(by)
+            other = value.exchanged(by)
             value = choose(value > other, value, other) if larger else value + other
             by //= 2
         return value.lane()

@@ -18,8 +18,8 @@ from ..matmul.microkernel import Shape, clear, multiply, pack, within
 from ..runtime.entry import Body, kernel
 
 QUERIES, KEYS = 64, 64
-"""Rows and columns of a block of scores. The forward kernel may be told of more rows: what is packed of keys and
-values then serves more of them."""
+"""Rows and columns of a block of scores. The forward kernel may be told of more: what is packed of keys and values then
+serves more queries, and sums are rescaled less often."""
 
 
 class Numbers(NamedTuple):
@@ -28,6 +28,7 @@ class Numbers(NamedTuple):
     Attributes:
         width, depth: Elements of a query and of a value.
         block, blocks: Queries of a block in the forward kernel, and blocks of a head.
+        key_block: Keys of a block there.
         q_row ... dv_row: So many elements apart the rows of each array lie.
         causal, masked: Do queries look at earlier keys only, and is there a mask?
         scale: The bits of a double.
@@ -40,6 +41,7 @@ class Numbers(NamedTuple):
     depth: int
     block: int
     blocks: int
+    key_block: int
     q_row: int
     k_row: int
     v_row: int
@@ -89,8 +91,8 @@ kernel the incoming slopes lie as `out` does in the forward one."""
 class Writer:
     """What both directions are made of."""
 
-    def __init__(self, code: Body, shape: Shape):
-        self.code, self.shape, self.n, self.p = code, shape, code.n, code.p
+    def __init__(self, code: Body, shape: Shape, keys: Value | int):
+        self.code, self.shape, self.n, self.p, self.keys = code, shape, code.n, code.p, keys
         self.element, self.type = shape.element, code.vector(shape.element)
         self.zero = code.constant(0, "i64")
 
@@ -159,7 +161,7 @@ class Writer:
         """
         code, n = self.code, self.n
         i, query, key = place
-        value = code.load(self.at(scores, i * KEYS + j), self.type)
+        value = code.load(self.at(scores, i * self.keys + j), self.type)
         held = code.slot(self.type, value * code.splat(self.scale))
         seen = code.slot(code.vector("i1"), within(code, count - j))
         with code.when(n.causal.differs(0)):
@@ -179,7 +181,7 @@ class Writer:
         """The largest lane, or the lanes' sum, as a scalar."""
         by = self.shape.lanes // 2
         while by:
-            other = value.rotated(by)
+            other = value.exchanged(by)
             value = choose(value > other, value, other) if larger else value + other
             by //= 2
         return value.lane()
@@ -202,10 +204,10 @@ def forward(shape: Shape) -> Callable[..., int]:
         code.functions = functions(code, shape)
         n = code.n
         wide = padded(n.depth, shape)
-        count = (wide + n.width + shape.columns + 2 * shape.lanes) * KEYS
-        space = code.scratch((count + (wide + KEYS + 2) * n.block) * shape.item + LINE)
+        count = (wide + n.width + shape.columns + 2 * shape.lanes) * n.key_block
+        space = code.scratch((count + (wide + n.key_block + 2) * n.block) * shape.item + LINE)
         with code.rows() as row:
-            Forward(code, shape).block(row, aligned(code, space), wide)
+            Forward(code, shape, n.key_block).block(row, aligned(code, space), wide)
         code.free(space)
 
     return kernel("attention", ForwardArrays._fields, Numbers, write, shape.lanes, makes=True)
@@ -240,10 +242,10 @@ class Forward(Writer):
         top = remainder(row, n.blocks) * n.block
         rows = smaller(n.queries - top, n.block)
         scores = space
-        sums = self.at(scores, n.block * KEYS)
+        sums = self.at(scores, n.block * n.key_block)
         most, total = self.at(sums, wide * n.block), self.at(sums, wide * n.block + n.block)
         right = self.at(total, n.block)
-        values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * KEYS)
+        values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * n.key_block)
         clear(code, sums, wide * n.block, self.element)
         with code.loop(self.zero, rows) as i:
             code.store(code.constant(float("-inf"), self.element), self.at(most, i))
@@ -251,18 +253,18 @@ class Forward(Writer):
         q = self.at(self.begin("q", head), top * n.q_row)
         k, v = self.begin("k", head), self.begin("v", head)
         one = self.zero + 1
-        with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-            count = smaller(n.keys - key, KEYS)
+        with code.loop(self.zero, self.seen_keys(top + rows), n.key_block) as key:
+            count = smaller(n.keys - key, n.key_block)
             self.panels(right, self.at(k, key * n.k_row), count, n.width, n.k_row, one)
             left = q, n.q_row, one
-            self.product(left, right, n.width, (scores, one * KEYS), (rows, count), 0)
+            self.product(left, right, n.width, (scores, n.key_block), (rows, count), 0)
             with code.loop(self.zero, rows) as i:
                 place = i, top + i, key
                 self.weigh(
                     scores, place, head, count, (most, total), (self.at(sums, i * wide), wide)
                 )
             self.panels(values, self.at(v, key * n.v_row), n.depth, count, one, n.v_row)
-            left = scores, one * KEYS, one
+            left = scores, n.key_block, one
             self.product(left, values, count, (sums, wide), (rows, n.depth), 1)
         self.finish(head, top, rows, (most, total), (sums, wide))
 
@@ -277,16 +279,16 @@ class Forward(Writer):
         most, total = (self.at(x, i) for x in known)
         old = code.load(most, element)
         peak = code.slot(type, code.splat(old))
-        with self.vectors(self.zero + KEYS) as j:
+        with self.vectors(self.n.key_block) as j:
             value = self.score(scores, place, head, j, count)
-            code.store(value, self.at(scores, i * KEYS + j))
+            code.store(value, self.at(scores, i * self.n.key_block + j))
             so_far = code.load(peak, type)
             code.store(choose(so_far > value, so_far, value), peak)
         now = self.folded(code.load(peak, type), True)
         floor = finite(now)
         part = code.slot(type, code.constant(0.0, type))
-        with self.vectors(self.zero + KEYS) as j:
-            at = self.at(scores, i * KEYS + j)
+        with self.vectors(self.n.key_block) as j:
+            at = self.at(scores, i * self.n.key_block + j)
             weight = exponential.exp(code.load(at, type) - code.splat(floor))
             code.store(weight, at)
             code.store(code.load(part, type) + weight, part)
@@ -341,7 +343,7 @@ def backward(shape: Shape) -> Callable[..., int]:
             total = total + size
         space = code.scratch(total * shape.item + LINE)
         with code.rows() as head:
-            Backward(code, shape).head(head, aligned(code, space), sizes)
+            Backward(code, shape, KEYS).head(head, aligned(code, space), sizes)
         code.free(space)
 
     return kernel(

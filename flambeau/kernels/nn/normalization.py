@@ -118,12 +118,13 @@ class _Call(Vectorcall):
         """The groups, which must be made of just this array's elements."""
         numbers = [self.python("PyLong_AsLongLong", "i64", item) for item in items]
         self.require_no_error()
-        self.groups = groups = Groups(*numbers)  # type: ignore[arg-type]
-        self.size = groups.outer * groups.rows * groups.length  # type: ignore[operator]
-        self.require((self.size > 0) & (groups.channels > 0))  # type: ignore[operator]
+        groups: Any = Groups(*numbers)  # type: ignore[arg-type]  # values of the machine code
+        self.groups = groups
+        self.size = groups.outer * groups.rows * groups.length
+        self.require((self.size > 0) & (groups.channels > 0))
         self.require((self.size * groups.count).equals(self.elements(x)))
-        ends = (groups.count - 1) * groups.base + (groups.outer - 1) * groups.step  # type: ignore[operator]
-        self.require((groups.base >= 0) & (groups.step >= 0))  # type: ignore[operator]
+        ends = (groups.count - 1) * groups.base + (groups.outer - 1) * groups.step
+        self.require((groups.base >= 0) & (groups.step >= 0))
         self.require((ends + groups.rows * groups.length).equals(self.elements(x)))
 
     def require_no_error(self) -> None:
@@ -160,15 +161,15 @@ class _Call(Vectorcall):
     def each_row(self, q: Value, do: Callable[[Value, Value], None]) -> None:
         """``do(where it begins, its channel)`` for the rows of a group."""
         code, groups = self.code, self.groups
-        with code.loop(self.zero, groups.outer) as o, code.loop(self.zero, groups.rows) as k:  # type: ignore[arg-type]
+        with code.loop(self.zero, groups.outer) as o, code.loop(self.zero, groups.rows) as k:
             channel = remainder(q * groups.rows + k, groups.channels)
             do(q * groups.base + o * groups.step + k * groups.length, channel)
 
     def each_vector(self, start: Value, do: Callable[[Value, Value], None]) -> None:
         """``do(place, mask)`` for the vectors of a row."""
         code = self.code
-        with code.loop(self.zero, self.groups.length, code.lanes) as i:  # type: ignore[arg-type]
-            do(start + i, code.iota() < code.splat(self.groups.length - i))  # type: ignore[arg-type]
+        with code.loop(self.zero, self.groups.length, code.lanes) as i:
+            do(start + i, code.iota() < code.splat(self.groups.length - i))
 
     def get(self, base: Value, place: Value, mask: Value) -> Value:
         """Elements as doubles; 0 where the mask is not set."""
@@ -213,13 +214,13 @@ class Normalized(_Call):
         data, spare = self.take(x, "float32"), self.number(eps)
         self.take_groups(x, groups)
         channels, count = self.groups.channels, self.groups.count
-        scales, shifts = (self.take_or_null(v, channels) for v in (weight, bias))  # type: ignore[arg-type]
-        means, variances = (self.take_or_null(v, count) for v in (mean, var))  # type: ignore[arg-type]
+        scales, shifts = (self.take_or_null(v, channels) for v in (weight, bias))
+        means, variances = (self.take_or_null(v, count) for v in (mean, var))
         self.require(means.is_null().equals(variances.is_null()))
         made: list[Value] = []
         y = self.new_like(x, made)
-        own_means, own_variances = (self.new_vector("float64", count, made) for _ in range(2))  # type: ignore[arg-type]
-        with code.loop(self.zero, count) as q:  # type: ignore[arg-type]
+        own_means, own_variances = (self.new_vector("float64", count, made) for _ in range(2))
+        with code.loop(self.zero, count) as q:
             centre = code.variable(code.constant(0.0, "double"), "double")
             spread = code.variable(code.constant(0.0, "double"), "double")
             with code.either(means.is_null()) as (own, given):
@@ -280,17 +281,17 @@ class Back(_Call):
         count, channels = self.groups.count, self.groups.channels
         self.require(self.elements(g).equals(self.elements(x)))
         self.require(self.elements(mean).equals(count) & self.elements(var).equals(count))
-        scales = self.take_or_null(weight, channels)  # type: ignore[arg-type]
-        sums = self.python("PyMem_RawMalloc", "ptr", channels * 16)  # type: ignore[operator]
+        scales = self.take_or_null(weight, channels)
+        sums = self.python("PyMem_RawMalloc", "ptr", channels * 16)
         self.require(sums.is_null() ^ 1)
-        code.fill_bytes(sums, 0, channels * 16)  # type: ignore[operator]
+        code.fill_bytes(sums, 0, channels * 16)
         made: list[Value] = []
         out = self.new_like(x, made)
-        outputs = [self.new_vector("float32", channels, made) for _ in range(2)]  # type: ignore[arg-type]
+        outputs = [self.new_vector("float32", channels, made) for _ in range(2)]
         share = choose(
             fixed.differs(0), code.constant(0.0, "double"), 1.0 / self.size.convert("double")
         )
-        with code.loop(self.zero, count) as q:  # type: ignore[arg-type]
+        with code.loop(self.zero, count) as q:
             middle = self.double(means, q)
             factor = 1.0 / code.intrinsic("sqrt", self.double(variances, q) + spare)
             total, product = (code.variable(code.constant(0.0, "double"), "double") for _ in "ab")
@@ -298,7 +299,7 @@ class Back(_Call):
             self.each_row(q, self.adding(*facts, sums, total, product))
             ends = code.splat(total.value * share), code.splat(product.value * share)
             self.each_row(q, self.scaling(*facts, *ends, out))
-        with code.loop(self.zero, channels) as c:  # type: ignore[arg-type]
+        with code.loop(self.zero, channels) as c:
             for k, output in enumerate(outputs):
                 value = self.double(sums, c * 2 + k).convert("float")
                 code.store(value, code.at(output, "float", c))

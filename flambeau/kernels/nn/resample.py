@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..array.copy import ELEMENTS as WORDS
 from ..array.copy import in_order
+from ..array.vector_loop import copy
 from ..convolution.input_tile import gathered
-from ..llvm import BITS, Value, quotient, remainder
+from ..llvm import BITS, Value, larger, quotient, remainder
 from ..matmul.matmul import ELEMENTS
 from ..matmul.microkernel import within
 from ..runtime import memory
@@ -19,6 +21,10 @@ from ..runtime.process import machine
 
 BLOCK = 4
 """Vectors of a line that are summed in one walk over its taps."""
+
+
+UNROLLED = 8
+"""Elements of a line that are looked up in one turn."""
 
 
 class LineNumbers(NamedTuple):
@@ -57,6 +63,73 @@ def mixed(x: Any, dim: int, taps: Any) -> Any:
 def chosen(x: Any, dim: int, taps: Any) -> Any:
     """The one element along a dimension that each result is."""
     return x.take(taps.places, dim)
+
+
+class LineTable(NamedTuple):
+    """Lines of an image and of its result, and elements of a line."""
+
+    own: int
+    made: int
+    size: int
+
+
+def picked(x: Any, maps: tuple[Any, ...]) -> Any:
+    """The one element that each result is, along all of the last dimensions; NotImplemented for what it is not made for.
+
+    Args:
+        maps: `flambeau.ops.nn.taps.Taps`, one for each dimension.
+    """
+    element = WORDS.get(x.itemsize) if type(x) is np.ndarray else None
+    if element is None or x.dtype.hasobject or not x.size:
+        return NotImplemented
+    first = x.ndim - len(maps)
+    y = memory.empty((*x.shape[:first], *(taps.count for taps in maps)), x.dtype)
+    if not y.size:
+        return y
+    lines, columns = _tables(maps)
+    images, made = math.prod(x.shape[:first]), len(lines)
+    job = Job(rows=images * made, length=maps[-1].count, weight=y.size, divisible=False)
+    table = LineTable(own=math.prod(x.shape[first:-1]), made=made, size=x.shape[-1])
+    _picker(element)(in_order(x), y, lines, columns, *job, *table)
+    return y
+
+
+@lru_cache(64)
+def _tables(maps: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The line of an image that each line of its result comes from, and the elements of a line."""
+    lines = np.zeros(1, np.int64)
+    for taps in maps[:-1]:
+        lines = (lines[:, None] * taps.size + np.asarray(taps.places, np.int64)).reshape(-1)
+    return lines, np.ascontiguousarray(maps[-1].places, np.int64)
+
+
+@cache
+def _picker(element: str) -> Any:
+    """A line that comes from the same one as the line before is a copy of that."""
+
+    def write(code: Body) -> None:
+        n, p = code.n, code.p
+        with code.rows() as row:
+            image, which = quotient(row, n.made), remainder(row, n.made)
+            line = code.get(p["lines"], "i64", which)
+            y = code.at(p["y"], element, row * n.length)
+            x = code.at(p["x"], element, (image * n.own + line) * n.size)
+            before = code.get(p["lines"], "i64", larger(which - 1, 0))
+            again = line.equals(before) & (which > 0) & (row > code.row_begin)
+            with code.either(again) as (copied, found):
+                with copied:
+                    last = code.at(p["y"], element, (row - 1) * n.length)
+                    copy(code, y, last, element, code.zero, n.length)
+                with found:
+                    whole = n.length & -UNROLLED
+                    for first, stop, step in ((code.zero, whole, UNROLLED), (whole, n.length, 1)):
+                        with code.loop(first, stop, step) as i:
+                            for u in range(step):
+                                place = code.get(p["columns"], "i64", i + u)
+                                code.put(code.get(x, element, place), y, i + u)
+
+    names = ("x", "y", "lines", "columns")
+    return kernel("picked", names, LineTable, write, machine().bits // BITS[element], makes=True)
 
 
 @lru_cache(1024)

@@ -54,6 +54,8 @@ class Body(Code):
 
     def __init__(self, lanes: int, arrays: Sequence[str], numbers: Sequence[str]):
         super().__init__(lanes)
+        if not set(arrays).isdisjoint(numbers):
+            raise ValueError(f"an array and a number have one name among {arrays} and {numbers}")
         words = [*HEAD, *Job._fields, *numbers, *arrays]
         self.words, self.size = {name: i for i, name in enumerate(words)}, len(words)
         self.p = {name: self._word(name, "ptr") for name in arrays}

@@ -14,6 +14,7 @@ from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding, study_pick
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
@@ -96,6 +97,45 @@ def _simple(array: Any, key: Any) -> Any:
         return None  # the general way says it in PyTorch's words
 
 
+def _index_key(key: Any) -> tuple | None:
+    """A key of index tensors that are no masks, and of whole slices; None for any other."""
+    found = simple_key(key)
+    items = found if found.__class__ is tuple else (found,)
+    arrays = 0
+    for item in items:
+        if item.__class__ is ndarray and item.dtype.char in "lqi":
+            arrays += 1
+        elif item.__class__ is not slice or item != _FULL:
+            return None
+    return items if arrays else None
+
+
+_PICKS = Finding()
+
+
+def _study(x: Tensor, key: Any, result: Tensor) -> None:
+    """Let `__getitem__` remember what it picks at index tensors."""
+    items = key if key.__class__ is tuple else (key,)
+    places = [i for i, item in enumerate(items) if isinstance(item, Tensor)]
+    indices = tuple([items[i] for i in places])
+    if any(index._array.dtype.char not in "lqi" for index in indices):
+        return
+    single = key.__class__ is not tuple
+
+    def call(x: Tensor, *indices: Tensor) -> Tensor:
+        given = list(items)
+        for i, index in zip(places, indices):
+            given[i] = index
+        return x[given[0] if single else tuple(given)]
+
+    def case_of(pick: Any) -> Any:
+        if single:
+            return pick
+        return lambda x, key: pick(x, *[key[i] for i in places])
+
+    study_pick(call, _PICKS.token, (x, key), x, indices, result, case_of)
+
+
 @method()
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """The elements at a key: a view for integers, slices, None and Ellipsis, else a copy.
@@ -116,9 +156,24 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         except IndexError:
             pass  # the general way below says it in PyTorch's words
     elif self._node is None:
+        case = _PICKS.find(_PICKS.token, self, key)
+        if case is not None:
+            picked = case(self, key)
+            if picked is not None:
+                return picked
         found = _simple(self._array, key)
         if found is not None:
-            return handle.wrap_view(found, self) if cls is slice else wrap(found, self._kind)
+            if cls is slice:
+                return handle.wrap_view(found, self)
+            picked = wrap(found, self._kind)
+            if case is None and cls is not list and found.size <= _FEW:
+                _study(self, key, picked)
+            return picked
+    elif (whole := _index_key(key)) is not None:
+        try:
+            return gathered(self, whole)
+        except IndexError:
+            pass
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):

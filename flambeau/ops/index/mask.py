@@ -49,9 +49,14 @@ def _(x: Any, value: Any, mask: Any) -> Any:
 
 
 @filled.gradient
-def _(g: Tensor, mask: Any, shape_value: tuple[int, ...]) -> list[Tensor]:
+def _(
+    g: Tensor, mask: Any, shape_value: tuple[int, ...], needs: tuple[bool, bool]
+) -> list[Tensor | None]:
     nothing = wrap(np.zeros((), g._kind.numpy), g._kind)
-    return [filled(g, nothing, mask), filled(g, nothing, ~mask)._fit(shape_value)]
+    return [
+        filled(g, nothing, mask) if needs[0] else None,
+        filled(g, nothing, ~mask)._fit(shape_value) if needs[1] else None,
+    ]
 
 
 _masked_scatter = sibling(put_advanced, "MaskedScatter")

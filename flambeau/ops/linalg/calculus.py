@@ -170,10 +170,7 @@ def _pieces(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Tensor, in
         return y, at
     left, right = y.narrow(at, 0, n - 1), y.narrow(at, 1, n - 1)
     if x is None:
-        step = 1 if dx is None else dx
-        if isinstance(step, (bool, complex)) and not isinstance(step, int):
-            raise RuntimeError(f"{name}: Currently, we only support dx as a real number.")
-        return (left + right) * (step / 2.0), at
+        return (left + right) * (_step(name, dx) / 2.0), at
     points = x if x.ndim != 1 else _along(x, y.ndim, at)
     if points.ndim < y.ndim:
         points = points.reshape([1] * (y.ndim - points.ndim) + list(points.shape))
@@ -203,8 +200,22 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
         >>> torch.trapezoid(torch.tensor([1., 3., 5.]))
         tensor(6.)
     """
+    at = wrap_dim(dim, y.ndim) if y.ndim else 0
+    if x is None and y.ndim and y.shape[at] > 1 and y.dtype.category > 1:
+        # Every sample counts in two pieces but for those at the ends.
+        step = _step("trapezoid", dx)
+        ends = y.select(at, 0) + y.select(at, -1)
+        return (y.sum(at) - ends * 0.5) * step
     pieces, at = _pieces("trapezoid", y, x, dx, dim)
     return pieces.sum(at)
+
+
+def _step(name: str, dx: Any) -> Any:
+    """The distance of samples."""
+    step = 1 if dx is None else dx
+    if isinstance(step, (bool, complex)) and not isinstance(step, int):
+        raise RuntimeError(f"{name}: Currently, we only support dx as a real number.")
+    return step
 
 
 @public("cumulative_trapezoid", out=True, tensors="y")

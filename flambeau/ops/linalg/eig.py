@@ -143,23 +143,16 @@ _eigvals = kernels.Native("lapack.decomposing", "eigvals", _complex_values)
 
 @operation(label="LinalgEig")
 def eigvals_(a: Any) -> Any:
-    """Eigenvalues alone, complex always."""
+    """Eigenvalues alone, complex always. It has no gradient: that needs vectors, and eigenvalues in their order."""
     values, info = _eigvals(a)
     return _complex_values(a)[0] if info.any() else values
 
 
-@eigvals_.gradient
-def _(g: Tensor, a: Tensor) -> Tensor:
-    adjoint = eig_(a)[1].mH
-    return solve_(adjoint, g[..., :, None] * adjoint)[0]
-
-
-def _eig(name: str, A: Tensor) -> tuple[Tensor, Tensor]:
+def _check_general(name: str, A: Tensor) -> None:
     square(name, A)
     implemented("linalg_eig_out_cpu", A)
     if not np.isfinite(A._array).all():
         raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
-    return eig_(A)
 
 
 @public("linalg.eig", out=True, tensors="A")
@@ -176,7 +169,8 @@ def eig(A: Tensor) -> Eig:  # type: ignore[valid-type]
         >>> torch.linalg.eig(torch.tensor([[0., 1.], [-1., 0.]])).eigenvalues
         tensor([0.+1.j, 0.-1.j])
     """
-    return Eig(_eig("linalg.eig", A))
+    _check_general("linalg.eig", A)
+    return Eig(eig_(A))
 
 
 @public("linalg.eigvals", out=True, tensors="A")
@@ -185,4 +179,5 @@ def eigvals(A: Tensor) -> Tensor:
 
     Source: torch.linalg.eigvals
     """
-    return _eig("linalg.eigvals", A)[0]
+    _check_general("linalg.eigvals", A)
+    return eigvals_(A) if A._node is None else eig_(A)[0]

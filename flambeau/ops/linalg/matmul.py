@@ -280,6 +280,10 @@ def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     return _given(out, result)
 
 
+_VECTOR = {(2, 1): mv_, (1, 1): dot_}
+"""Products with a vector, by dimensions."""
+
+
 def _product(general: Callable) -> Callable:
     """The matrix product; what is no plain product of two matrices goes to `general`."""
 
@@ -302,19 +306,24 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if a.ndim == 2 == b.ndim and other._kind is kind and out is None:
+            if other._kind is not kind or out is not None:
+                return general(input, other, out)
+            dims = a.ndim, b.ndim
+            if dims == (2, 2):
                 if kind.compute is kind.numpy and input._node is None and other._node is None:
                     few = a.size <= FEW and a.size * b.shape[1] <= FEW
                     product = _matrices if few or a.size > SMALL else _dot  # none raises flags
-                    array = product(a, b)
-                    return handle.make(array, kind, None, [0], None)
+                    return handle.make(product(a, b), kind, None, [0], None)
                 if a.shape[1] == b.shape[0]:
                     return mm_(input, other)
-            elif other._kind is kind and out is None and b.ndim == 1 and a.shape[-1:] == b.shape:
-                if a.ndim == 2:
-                    return mv_(input, other)
-                if a.ndim == 1:
-                    return dot_(input, other)
+            elif dims in _VECTOR and a.shape[-1:] == b.shape:
+                return _VECTOR[dims](input, other)
+            elif (
+                dims[0] == dims[1] > 2
+                and a.shape[-1] == b.shape[-2]
+                and a.shape[:-2] == b.shape[:-2]
+            ):
+                return bmm_(input, other)
         except (AttributeError, ValueError):
             pass
         return general(input, other, out)

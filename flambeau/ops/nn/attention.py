@@ -64,9 +64,9 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-SHORT = 64
-"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many; of half types
-they would be rounded on the way."""
+SHORT, FEW_QUERIES = 64, 4
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many, and queries
+that are so for any keys; of half types they would be rounded on the way."""
 
 
 FEW = 1024
@@ -81,9 +81,11 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and not causal and not query._kind.dtype.is_reduced:
+    if Allowed.usual and not query._kind.dtype.is_reduced:
         queries, keys = query._array.shape, key._array.shape
-        if max(queries[-2], keys[-2]) <= SHORT and math.prod(queries[:-1]) * keys[-2] > FEW:
+        short = max(queries[-2], keys[-2]) <= SHORT and not causal
+        few = math.prod(queries[:-1]) * keys[-2] <= FEW
+        if (short or queries[-2] <= FEW_QUERIES) and not few:
             return False
     able = not dropout and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:

@@ -250,7 +250,9 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
     if not is_small(input, weight, bias):
-        return lambda *given: _of_batch(*given, momentum, eps)
+        return lambda x, mean, var, weight, bias: _of_batch(
+            x, mean, var, weight, bias, momentum, eps
+        )
     channels = input._array.shape[1]
     count, spare = input._array.size // channels, float(eps)
     normalize = normalizing(small_batch_norm, input, BATCH, channels, spare)
@@ -415,7 +417,7 @@ def group_norm(
     if is_small(input, weight, bias):
         normalize = normalizing(small_group_norm, input, GROUP, num_groups, spare)
         return lambda *given: normalize(*given)[0]
-    return lambda *given: _of_groups(*given, num_groups, spare)
+    return lambda x, weight, bias: _of_groups(x, weight, bias, num_groups, spare)
 
 
 def _of_groups(

@@ -113,13 +113,21 @@ def _(g: Tensor, maps: tuple[Taps, ...]) -> Tensor:
     return resampled(g, tuple(taps.transposed for taps in maps))
 
 
-@operation(label="UpsampleNearest")
-def chosen(x: Any, maps: tuple[Taps, ...]) -> Any:
-    """The same where each result is one element, as it is."""
+def _picked(x: Any, maps: tuple[Taps, ...]) -> Any:
+    """The one element that each result is, one dimension after the other."""
     first = x.ndim - len(maps)
     for i in _in_turn(x.shape[first:], maps):
         x = _choose(x, first + i, maps[i])
     return x
+
+
+_pick = kernels.Native("nn.resample", "picked", _picked)
+
+
+@operation(label="UpsampleNearest")
+def chosen(x: Any, maps: tuple[Taps, ...]) -> Any:
+    """The same where each result is one element, as it is."""
+    return _pick(x, maps)
 
 
 @chosen.gradient

@@ -14,13 +14,13 @@ from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from .selection import sortable
+from .selection import in_order, sortable
 
 
 def _results(
     values: Any, inverse: Any, counts: Any, input: Tensor, wants: tuple[bool, bool]
 ) -> Any:
-    kind = kind_of(int64, input.device)
+    kind = input._kind.with_dtype(int64)
     parts = [wrap(np.asarray(values, input._kind.numpy), input._kind)]
     if wants[0]:
         parts.append(wrap(np.asarray(inverse, np.int64), kind))
@@ -71,18 +71,37 @@ def unique(
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
     if dim is None:
         flat = input._array.reshape(-1)
-        ranks = kernels.array.sort.order(flat, 0)
-        ordered = kernels.gather.indexed.take(flat, (ranks,))
+        ordered, ranks = in_order(flat, 0, 0, len(flat), False)
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
         counts = _lengths(begins) if return_counts else None
         return _results(_chosen(ordered, begins), inverse, counts, input, wants)
     rows, at = _rows_of(input, dim)
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-    ranks = np.lexsort(flat.T[::-1]) if flat.shape[1] else np.arange(len(rows))
+    ranks = _row_order(flat)
     begins = _begins(flat[ranks])
     values = np.moveaxis(rows[ranks[begins]], 0, at)
     return _results(values, _inverse(ranks, begins), _lengths(begins), input, wants)
+
+
+_COLUMNS = 8
+"""Columns that are compared before it is asked whether that was enough."""
+
+
+def _row_order(rows: Any) -> Any:
+    """The order of rows by their columns, the first one first, equal rows as they come."""
+    n, columns = rows.shape
+    ranks, group = np.arange(n), np.zeros(n, np.int64)
+    for first in range(0, columns, _COLUMNS):
+        part = rows[:, first : first + _COLUMNS]
+        ranks = np.lexsort((*part.T[::-1], group))
+        begins = _begins(part[ranks])
+        begins[1:] |= group[ranks[1:]] != group[ranks[:-1]]
+        group[ranks] = np.cumsum(begins) - 1
+        ordered = rows[ranks, first + _COLUMNS :]
+        if not (~begins[1:] & (ordered[1:] != ordered[:-1]).any(1)).any():
+            break  # rows of one group are equal
+    return ranks
 
 
 def _inverse(ranks: Any, begins: Any) -> Any:

@@ -51,6 +51,17 @@ def _(g: Tensor) -> Tensor:
     return g  # the engine casts it back
 
 
+@operation(label="ToCopy")
+def known_copy(x: Any, values: Any) -> Any:
+    """The values in another dtype, which somebody has kept (see `amp.cast`); nobody may write to them."""
+    return values
+
+
+@known_copy.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
 def _by_kernel(x: Any, target: Any, format: Any) -> Any:
     """The values by machine code; None where there is none, or where dimensions of size 1 have strides to be kept."""
     if x.__class__ is not np.ndarray or format is not None or 1 in x.shape or not kernels.enabled():

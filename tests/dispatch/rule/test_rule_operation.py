@@ -39,6 +39,7 @@ UNREACHED = {
     "spmm": "it takes a pattern: see tests/sparse/test_product.py",
     "sampled": "it takes a pattern: see tests/sparse/test_product.py",
     "_moved": "it takes two devices, and there is one",
+    "known_copy": "its value is what autocast kept: see tests/amp/test_cast.py",
     "native_dropout": "the kernel of a GPU draws for it: see tests/on_cuda/test_draws.py",
     "pinned": "it takes an accelerator, for which memory is page-locked",
     "r": "its rule says that mode='r' has no derivative",

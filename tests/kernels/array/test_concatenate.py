@@ -48,3 +48,16 @@ def test_on_any_number_of_threads(each_number_of_threads):
         assert np.array_equal(
             concatenate.concatenate([parts[1]] * 3, 0), np.concatenate([parts[1]] * 3)
         )
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "?"])
+def test_parts_whose_runs_lie_apart(dtype: str) -> None:
+    x = np.arange(4 * 300 * 200).reshape(4, 300, 200).astype(dtype)
+    for dim in range(3):
+        parts = [x[:, :, :90], x[:, :, 90:110], x[:, :, 110:]] if dim == 2 else [x[:, :, 5:90]] * 2
+        assert np.array_equal(concatenate.concatenate(parts, dim), np.concatenate(parts, dim))
+        assert np.array_equal(
+            concatenate.stack([x[:, 1::2]] * 3, dim), np.stack([x[:, 1::2]] * 3, dim)
+        )
+        flipped = [np.flip(x, 1), x[:0] if dim == 0 else np.flip(x, 0)]
+        assert np.array_equal(concatenate.concatenate(flipped, dim), np.concatenate(flipped, dim))

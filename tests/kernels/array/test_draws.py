@@ -10,7 +10,7 @@ import pytest
 from flambeau import kernels
 from flambeau.core.random import draws_discrete as discrete
 from flambeau.core.random.generator import Generator
-from flambeau.kernels.array import libm
+from flambeau.kernels.array import libm, multinomial
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -37,3 +37,19 @@ def test_functions_of_the_c_library(name: str, each_number_of_threads) -> None:
 def test_a_product_and_a_sum_with_one_rounding() -> None:
     x = np.full(100, 1 + 2.0**-30)
     assert (libm.fused(x, 1 + 2.0**-30, -1 - 2.0**-29) == 2.0**-60).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (9, 100), (300, 900)])
+def test_categories(dtype: str, size: tuple[int, int], each_number_of_threads) -> None:
+    rng = np.random.default_rng(size[1])
+    weights = (rng.random(size) * (rng.random(size) < 0.7)).astype(dtype)
+    weights[:, 0] = 1
+    uniform = rng.random((size[0], 7))
+    uniform[:, 0], uniform[:, 1] = 5e-324, np.nextafter(1, 0)
+    steps = np.cumsum(weights, 1, dtype=weights.dtype)
+    steps /= steps[:, -1:].copy()
+    steps[:, -1] = 1
+    expected = [np.searchsorted(a.astype(float), b) for a, b in zip(steps, uniform)]
+    for _ in each_number_of_threads:
+        assert np.array_equal(multinomial.drawn(weights, uniform), expected)

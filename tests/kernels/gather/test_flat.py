@@ -7,7 +7,7 @@ import pytest
 
 from flambeau import kernels
 from flambeau.kernels.gather import flat, indexed
-from flambeau.kernels.gather.plan import Unsigned
+from flambeau.kernels.gather.plan import Along, Unsigned
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 
@@ -46,3 +46,11 @@ def test_a_wrong_index_writes_nothing() -> None:
             indexed.put_at(x, (good, bad), np.ones(3))
     assert flat.flattened(x, Unsigned((good, np.array([0, -1, 0])))) is None
     assert not x.any()
+
+
+def test_keys_of_gather_are_not_signed() -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    key = Along(np.array([[0, -1]]), 0)
+    assert flat.flattened(x, key) is None
+    with pytest.raises(IndexError):
+        indexed.take(x, key)
