@@ -31,6 +31,9 @@ PATCHES, PATCHES_OF_WEIGHT = 64, 32
 """The same where transformed patches serve too: places of all images, and places of an image."""
 MANY = 64
 """Results that pay for gathering."""
+POINT, POINT_BACK, POINT_CHANNELS = 64, 128, 8
+"""For windows of a point: places of an image from which on the image itself is the matrix, on the way to the results
+and back, and channels of a group."""
 ROOM = 1 << 20
 """Elements of a matrix of windows, about; more images are taken one part after the other."""
 
@@ -73,6 +76,36 @@ def columns(
     else:
         few = count <= (PLACES_OF_WEIGHT if weight else PLACES)
     return Overlapping(window, shape, places) if few else None
+
+
+def is_flat(
+    window: Window, places: Sequence[int], channels: int, rows: int, turned: bool = False
+) -> bool:
+    """Is it a window of a point, over so much that the image as it lies is best multiplied with the weight?"""
+    count = math.prod(places)
+    return (
+        window.is_point
+        and min(channels, rows) >= POINT_CHANNELS
+        and count >= (POINT_BACK if turned else POINT)
+    )
+
+
+class Flat:
+    """A map of a window of a point: the weight, or its transpose, times each image."""
+
+    def __init__(self, groups: int, turned: bool = False):
+        self.groups, self.turned = groups, turned
+
+    def run(self, x: Any, w: Any, bias: Any, y: Any) -> None:
+        """Compute it."""
+        groups, images = self.groups, len(x)
+        w = w.reshape(groups, len(w) // groups, -1)
+        w = w.swapaxes(1, 2) if self.turned else w
+        channels, rows = x.shape[1] // groups, y.shape[1] // groups
+        x, y = x.reshape(images, groups, channels, -1), y.reshape(images, groups, rows, -1)
+        if bias is not None:
+            y[...] = bias.reshape(groups, rows, 1)
+        multiplied(w, x, y, None, bias is not None)
 
 
 class Apart:
@@ -144,7 +177,10 @@ class Overlapping:
             )
         ]
         self.padded = None if extents == list(sizes) else (channels, *extents)
-        self.inside: tuple[Any, ...] = (..., *(slice(b, b + n) for b, n in zip(window.before, sizes)))
+        self.inside: tuple[Any, ...] = (
+            ...,
+            *(slice(b, b + n) for b, n in zip(window.before, sizes)),
+        )
         steps = np.array([math.prod(extents[i + 1 :]) for i in range(len(extents))])
         self.places, self.inner = math.prod(places), channels * len(taps)
         self.channels, self.size = channels, channels * math.prod(extents)

@@ -125,6 +125,8 @@ def forward_plan(
         return None
     images, channels, rows = x_shape[0], w_shape[1], w_shape[0] // groups
     shape = images, w_shape[0], *places
+    if columns.is_flat(window, places, channels, rows):
+        return Map(shape, None, lambda: [columns.Flat(groups)])
     suits = winograd.suits(dtype, window, channels, rows, places)
     held = columns.columns(window, x_shape, places, groups, rows, dtype.itemsize, suits)
     if held is not None:
@@ -188,6 +190,8 @@ def transposed_plan(
         return None
     images, channels, rows = y_shape[0], w_shape[0] // groups, w_shape[1]
     shape, places = (images, rows * groups, *sizes), y_shape[2:]
+    if columns.is_flat(window, places, channels, rows, turned=True):
+        return Map(shape, None, lambda: [columns.Flat(groups, turned=True)], pads=False)
     suits = winograd.suits(dtype, window, channels, rows, sizes)
     held = columns.columns(window, shape, places, groups, channels, dtype.itemsize, suits)
     if held is not None:

@@ -219,6 +219,25 @@ def test_small_images_of_many_channels(seed):
     assert_maps(Deep(seed, (np.float32, np.float64)[seed % 2]))
 
 
+class Point(Case):
+    """Windows of a point over many places."""
+
+    def __init__(self, seed, dtype=np.float32):
+        self.rng = rng = np.random.default_rng(seed)
+        self.dtype, self.groups = dtype, int(rng.choice([1, 1, 3]))
+        self.window = Window((1, 1), (1, 1), (1, 1), (0, 0), (0, 0))
+        self.sizes = tuple(int(v) for v in rng.integers(6, 16, 2))
+        images, channels, rows = (int(rng.choice(v)) for v in ((1, 2, 5), (8, 17), (9, 20)))
+        self.x_shape = (images, channels * self.groups, *self.sizes)
+        self.w_shape = (rows * self.groups, channels, 1, 1)
+        self.y_shape = (images, rows * self.groups, *self.sizes)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_windows_of_a_point(seed):
+    assert_maps(Point(seed, (np.float32, np.float64)[seed % 2]))
+
+
 def test_images_are_taken_in_parts(monkeypatch):
     from flambeau.kernels.convolution import columns
 
