@@ -20,8 +20,8 @@ from .transform_kernel import Form, Numbers, lanes_of, transforming
 
 PARTS = {np.dtype(np.complex64): "float", np.dtype(np.complex128): "double"}
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-COMPLEX = {"float": np.dtype(np.complex64), "double": np.dtype(np.complex128)}
-REAL = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
+COMPLEX: dict[str, Any] = {"float": np.dtype(np.complex64), "double": np.dtype(np.complex128)}
+REAL: dict[str, Any] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 FEW = 64
 """Points up to which a row has a kernel although it is alone."""
 

@@ -372,6 +372,12 @@ class Rows(Moves):
         n = self.n
         return self.code.at(buffer, self.element, (i + n.half * (2 * signal)) * self.lanes)
 
+    def half_number(self, buffer: Value, signal: int, k: Value) -> Complex:
+        """The k-th complex number of a half spectrum."""
+        code = self.code
+        a, b = (code.load(self.spectrum(buffer, signal, k * 2 + i), self.type) for i in range(2))
+        return a, b
+
     def bring_halves(self) -> None:
         code, n, spare = self.code, self.n, self.writer.buffers[1]
         for signal in range(2):
@@ -386,12 +392,7 @@ class Rows(Moves):
 
             self.squares(n.half * 2, square, one)
         with code.loop(code.zero, n.half) as k:
-            a, b = (
-                tuple(
-                    code.load(self.spectrum(spare, signal, k * 2 + i), self.type) for i in range(2)
-                )
-                for signal in range(2)
-            )
+            a, b = (self.half_number(spare, signal, k) for signal in range(2))
             self.of_halves(a, b, k)
 
     def take(self, done: Value) -> None:
